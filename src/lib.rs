@@ -1,0 +1,3 @@
+//! s3ferry: a CodePipeline in one AWS account that deploys into an S3 bucket of another.
+
+pub mod syntax;

@@ -1,0 +1,293 @@
+//! Text to tree: strict YAML, of which JSON is a part.
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
+
+use super::{Entry, Node, Problem, Source, Span, Value};
+
+/// Nesting beyond this is refused, so that no document can exhaust the stack.
+const DEPTH_LIMIT: usize = 64;
+
+/// Reads a document of one YAML or JSON value.
+///
+/// Plain scalars are read as CloudFormation does (YAML 1.1 booleans, but dates and numbers
+/// with a leading zero stay text). CloudFormation supports no anchors across all of its tools,
+/// so anchors, aliases and merge keys are refused, as are repeated keys and a second document.
+///
+/// # Errors
+/// The first problem, with its place: text that is not YAML, or one of the above.
+pub fn read(source: &Source) -> Result<Node, Problem> {
+    let mut reader = Reader {
+        parser: Parser::new_from_str(source.text()),
+        text: source.text(),
+        byte_of_char: (!source.text().is_ascii())
+            .then(|| source.text().char_indices().map(|(at, _)| at).collect()),
+    };
+    let mut root = None;
+    while let Some((event, span)) = reader.next()? {
+        match event {
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => {}
+            Event::DocumentStart(_) if root.is_none() => {}
+            Event::DocumentStart(_) => {
+                return Err(
+                    Problem::new(reader.span(span), "a second YAML document begins here")
+                        .help("keep one document in a file"),
+                );
+            }
+            other => root = Some(reader.node(other, span, 0)?),
+        }
+    }
+    Ok(root.unwrap_or_else(|| Node::synthetic(Value::Null, Span::default())))
+}
+
+struct Reader<'s> {
+    parser: Parser<'s, saphyr_parser::StrInput<'s>>,
+    text: &'s str,
+    /// The parser counts characters; `None` where those are bytes anyway.
+    byte_of_char: Option<Vec<usize>>,
+}
+
+impl<'s> Reader<'s> {
+    fn next(&mut self) -> Result<Option<(Event<'s>, ParserSpan)>, Problem> {
+        self.parser.next().transpose().map_err(|error| {
+            let at = self.byte(*error.marker());
+            Problem::new(
+                Span { start: at, end: at },
+                format!("this is not valid YAML: {}", error.info()),
+            )
+            .help("check indentation and quotes around this line")
+        })
+    }
+
+    fn byte(&self, marker: Marker) -> usize {
+        let at = match &self.byte_of_char {
+            None => marker.index(),
+            Some(bytes) => bytes.get(marker.index()).copied().unwrap_or(usize::MAX),
+        };
+        at.min(self.text.len())
+    }
+
+    fn span(&self, span: ParserSpan) -> Span {
+        let start = self.byte(span.start);
+        let end = self.byte(span.end);
+        let text = &self.text[start..end.max(start)];
+        Span {
+            start,
+            end: start + text.trim_end().len(),
+        }
+    }
+
+    fn node(&mut self, event: Event<'s>, at: ParserSpan, depth: usize) -> Result<Node, Problem> {
+        let span = self.span(at);
+        if depth > DEPTH_LIMIT {
+            return Err(Problem::new(
+                span,
+                format!("nested more than {DEPTH_LIMIT} levels deep"),
+            ));
+        }
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_anchor(anchor, span)?;
+                let tag = tag.map(|tag| tag_name(&tag));
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                Ok(Node {
+                    value: if plain {
+                        plain_scalar(&text)
+                    } else {
+                        Value::String(text.into_owned())
+                    },
+                    span,
+                    tag: tag.filter(|name| !name.is_empty()),
+                })
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse_anchor(anchor, span)?;
+                let mut items: Vec<Node> = Vec::new();
+                let mut end = span.end;
+                while let Some((event, at)) = self.next()? {
+                    if matches!(event, Event::SequenceEnd) {
+                        end = end.max(self.span(at).end);
+                        break;
+                    }
+                    items.push(self.node(event, at, depth + 1)?);
+                }
+                Ok(Node {
+                    span: Span {
+                        start: span.start,
+                        end: items.last().map_or(end, |item| item.span.end.max(span.end)),
+                    },
+                    value: Value::Sequence(items),
+                    tag: tag.map(|tag| tag_name(&tag)),
+                })
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse_anchor(anchor, span)?;
+                let entries = self.mapping(depth)?;
+                Ok(Node {
+                    span: Span {
+                        start: entries
+                            .first()
+                            .map_or(span.start, |entry| entry.key_span.start.min(span.start)),
+                        end: entries
+                            .last()
+                            .map_or(span.end, |entry| entry.value.span.end.max(span.end)),
+                    },
+                    value: Value::Mapping(entries),
+                    tag: tag.map(|tag| tag_name(&tag)),
+                })
+            }
+            Event::Alias(_) => Err(alias_problem(span)),
+            other => Err(Problem::new(span, format!("unexpected {other:?}"))),
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Vec<Entry>, Problem> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        while let Some((event, at)) = self.next()? {
+            if matches!(event, Event::MappingEnd) {
+                break;
+            }
+            let key_span = self.span(at);
+            let key = match event {
+                Event::Scalar(text, _, anchor, _) => {
+                    self.refuse_anchor(anchor, key_span)?;
+                    text.into_owned()
+                }
+                Event::Alias(_) => return Err(alias_problem(key_span)),
+                _ => {
+                    return Err(Problem::new(key_span, "a key must be plain text")
+                        .help("write `key: value`"));
+                }
+            };
+            if key == "<<" {
+                return Err(Problem::new(key_span, "merge keys are not supported")
+                    .help("write the merged entries out"));
+            }
+            if !seen.insert(key.clone()) {
+                return Err(Problem::new(key_span, format!("`{key}` is given twice"))
+                    .help("keep one of the two"));
+            }
+            let Some((event, at)) = self.next()? else {
+                return Err(Problem::new(key_span, format!("`{key}` has no value")));
+            };
+            let mut value = self.node(event, at, depth + 1)?;
+            if value.span.start >= value.span.end {
+                // An empty value has no place of its own: point at its key.
+                value.span = key_span;
+            }
+            entries.push(Entry {
+                key,
+                key_span,
+                value,
+            });
+        }
+        Ok(entries)
+    }
+
+    fn refuse_anchor(&self, anchor: usize, span: Span) -> Result<(), Problem> {
+        if anchor == 0 {
+            Ok(())
+        } else {
+            Err(alias_problem(span))
+        }
+    }
+}
+
+fn alias_problem(span: Span) -> Problem {
+    Problem::new(span, "anchors and aliases are not supported").help("write the value out")
+}
+
+/// `!Sub` is the tag `Sub`; a tag of YAML's own (`!!str`) is none.
+fn tag_name(tag: &saphyr_parser::Tag) -> String {
+    if tag.is_yaml_core_schema() {
+        String::new()
+    } else {
+        tag.suffix.clone()
+    }
+}
+
+/// Reads an unquoted scalar as YAML 1.1 does, except that what merely looks like a date, a
+/// sexagesimal or an octal number stays the text that its author saw.
+fn plain_scalar(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+            Value::Bool(false)
+        }
+        _ if is_number(text) => Value::Number(text.to_owned()),
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+' || c == '.')
+        && text.ends_with(|c: char| c.is_ascii_digit() || c == '.')
+        && text.contains(|c: char| c.is_ascii_digit())
+        && text.parse::<f64>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Node {
+        read(&Source::new("t", text)).expect("valid")
+    }
+
+    fn problem(text: &str) -> String {
+        read(&Source::new("t", text))
+            .expect_err("a problem")
+            .message
+    }
+
+    #[test]
+    fn every_node_knows_its_text() {
+        let text = "é: 1\na:\n  - x y\n  - {b: \"q\"}\nc: !Sub 'z'\nd:\n";
+        let node = parse(text);
+        let of = |path: &[&str]| {
+            let span = node.at(path.iter().copied()).expect("there").span;
+            &text[span.start..span.end]
+        };
+        assert_eq!(of(&["a", "0"]), "x y");
+        assert_eq!(of(&["a", "1", "b"]), "\"q\"");
+        assert_eq!(of(&["d"]), "d");
+        assert!(of(&["c"]).ends_with("'z'"));
+        assert_eq!(node.get("c").and_then(|c| c.tag.as_deref()), Some("Sub"));
+    }
+
+    #[test]
+    fn plain_scalars_are_read_as_cloudformation_reads_them() {
+        let node = parse("{a: 012345678901, b: 111111111111, c: no, d: 2012-10-17, e: '1', f: ~}");
+        let value = |key: &str| node.get(key).map(|n| n.value.clone()).expect("there");
+        assert_eq!(value("a"), Value::Number("012345678901".into()));
+        assert_eq!(value("b"), Value::Number("111111111111".into()));
+        assert_eq!(value("c"), Value::Bool(false));
+        assert_eq!(value("d"), Value::String("2012-10-17".into()));
+        assert_eq!(value("e"), Value::String("1".into()));
+        assert_eq!(value("f"), Value::Null);
+    }
+
+    #[test]
+    fn short_forms_become_long_forms() {
+        let json =
+            parse("{a: !Sub x, b: !GetAtt K.Arn, c: !Ref R, d: !Equals [!Ref A, b]}").to_json();
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "a": {"Fn::Sub": "x"}, "b": {"Fn::GetAtt": ["K", "Arn"]}, "c": {"Ref": "R"},
+                "d": {"Fn::Equals": [{"Ref": "A"}, "b"]}
+            })
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        assert!(problem("a: 1\na: 2").contains("given twice"));
+        assert!(problem("a: &x 1\nb: *x").contains("anchors"));
+        assert!(problem("---\na: 1\n---\nb: 2").contains("second YAML document"));
+        assert!(problem("a: [1").contains("not valid YAML"));
+        let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+        assert!(problem(&deep).contains("nested"), "{}", problem(&deep));
+    }
+}
