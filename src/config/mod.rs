@@ -1,0 +1,129 @@
+//! The configuration file: its types, its reading with positions, and what may stand in it.
+//!
+//! Names that follow from others are decided in [`crate::plan`], not here.
+
+mod model;
+mod names;
+mod regions;
+mod schema;
+mod validate;
+
+pub use model::*;
+pub use names::account_id_problem;
+pub use regions::{Partition, is_region, near_region, partition_of};
+pub use schema::{json_schema, near};
+
+use crate::syntax::{self, Node, Problem, Source, Span};
+
+/// The built-in example: what stands in the repository's own `s3ferry.yaml`.
+pub const EXAMPLE: &str = include_str!("../../s3ferry.yaml");
+
+/// A configuration that was read, with the tree that its errors point into.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The text.
+    pub source: Source,
+    /// The settings.
+    pub config: Config,
+    node: Node,
+}
+
+/// A complaint about a setting: its path in the file, what is wrong and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// Keys and list indexes from the top; a key that the file leaves out is allowed, since
+    /// a default can be wrong too.
+    pub path: Vec<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl Complaint {
+    /// A complaint about the setting at `path`, its steps separated by dots.
+    pub fn new(path: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            path: path.split('.').map(str::to_owned).collect(),
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
+
+impl Document {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of the file.
+    pub fn read(source: Source) -> Result<Self, Vec<Problem>> {
+        let node = syntax::read(&source).map_err(|problem| vec![problem])?;
+        let problems = schema::check(&node);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let config: Config = serde_yaml::from_str(source.text()).map_err(|error| {
+            let at = error.location().map_or(0, |location| location.index());
+            let at = at.min(source.text().len());
+            vec![Problem::new(
+                Span { start: at, end: at },
+                format!("this is not a configuration: {error}"),
+            )]
+        })?;
+        let document = Self {
+            source,
+            config,
+            node,
+        };
+        let complaints = validate::complaints(&document.config);
+        if complaints.is_empty() {
+            Ok(document)
+        } else {
+            Err(document.problems(&complaints))
+        }
+    }
+
+    /// Complaints with the places that they are about, in the order of the file.
+    pub fn problems(&self, complaints: &[Complaint]) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = complaints
+            .iter()
+            .map(|complaint| {
+                let mut problem = Problem::new(self.span(&complaint.path), &complaint.message);
+                if !complaint.help.is_empty() {
+                    problem = problem.help(&complaint.help);
+                }
+                problem
+            })
+            .collect();
+        problems.sort_by_key(|problem| problem.span);
+        problems
+    }
+
+    /// The place of a setting, or of the nearest one around it that the file has.
+    fn span(&self, path: &[String]) -> Span {
+        let mut node = &self.node;
+        let mut span = Span::default();
+        for step in path {
+            let found = match (node.items(), step.parse::<usize>()) {
+                (Some(items), Ok(index)) => items.get(index),
+                _ => match node.entry(step) {
+                    Some(entry) => {
+                        span = entry.key_span;
+                        Some(&entry.value)
+                    }
+                    None => None,
+                },
+            };
+            let Some(found) = found else {
+                return span;
+            };
+            node = found;
+            match node.entries() {
+                // A whole block underlined helps nobody: its first key does.
+                Some([first, ..]) => span = first.key_span,
+                _ => span = node.span,
+            }
+        }
+        span
+    }
+}

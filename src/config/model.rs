@@ -1,0 +1,362 @@
+//! The configuration file's types, one field for each key, with the descriptions and examples
+//! that the JSON Schema shows. Defaults that depend on other keys are the plan's.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Configuration of s3ferry: one pipeline in a dev account, and the targets that it deploys to.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The account that owns the pipeline.
+    pub dev: Dev,
+    /// The places that are deployed to, in the order of the pipeline's stages.
+    #[schemars(length(min = 1))]
+    pub targets: Vec<Target>,
+    /// ID of the AWS organization of all accounts, such as `o-exampleorg1`.
+    #[serde(default)]
+    #[schemars(example = "o-exampleorg1")]
+    pub organization: Option<String>,
+    /// What the policies grant: `least`, the actions that AWS documents for each call, or
+    /// `article`, the wildcards of AWS's published procedure, statement by statement.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// Raised service quotas of the accounts, by name.
+    #[serde(default)]
+    pub quotas: Quotas,
+    /// Tags, put on every resource that takes them.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The dev account: key, buckets, pipeline and service role.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dev {
+    /// Account ID: twelve digits, in quotes.
+    #[schemars(example = "111111111111")]
+    pub account: String,
+    /// Region of the pipeline.
+    #[serde(default = "default_region")]
+    #[schemars(example = "us-east-1")]
+    pub region: String,
+    /// Named profile of the AWS configuration that deploys the dev stack.
+    #[serde(default = "default_dev_profile")]
+    pub profile: String,
+    /// The KMS key that encrypts the artifacts.
+    #[serde(default)]
+    pub key: Key,
+    /// Where the pipeline takes its source from.
+    #[serde(default)]
+    pub source: SourceBucket,
+    /// Where the pipeline stores its artifacts.
+    #[serde(default)]
+    pub artifacts: Artifacts,
+    /// The pipeline and its role.
+    #[serde(default)]
+    pub pipeline: Pipeline,
+    /// ARN of a managed policy that is set as permissions boundary on every role created here.
+    #[serde(default)]
+    #[schemars(example = "arn:aws:iam::111111111111:policy/boundary")]
+    pub permissions_boundary: Option<String>,
+    /// Whether the buckets created here, and the targets', log their accesses to a log bucket.
+    #[serde(default = "yes")]
+    pub access_logs: bool,
+}
+
+/// The customer managed key that encrypts the artifacts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Key {
+    /// Alias, without `alias/`.
+    #[schemars(example = "s3deploykey")]
+    pub alias: String,
+    /// ARNs of IAM roles or users of the dev account that administer the key.
+    #[schemars(example = ["arn:aws:iam::111111111111:role/key-admin"])]
+    pub administrators: Vec<String>,
+    /// Days between the scheduling of the key's deletion and the deletion.
+    #[schemars(range(min = 7, max = 30))]
+    pub deletion_window_days: u32,
+    /// Whether the key is a multi-Region primary key. A later change replaces the key.
+    pub multi_region: bool,
+}
+
+/// The bucket that the pipeline's source action watches.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceBucket {
+    /// Bucket name.
+    #[schemars(example = "codepipeline-input-bucket")]
+    pub bucket: String,
+    /// Key of the zip file that the pipeline deploys.
+    #[schemars(example = "sample-website.zip")]
+    pub object_key: String,
+    /// `false`: the bucket exists; it must be versioned and send events to EventBridge.
+    pub create: bool,
+    /// How the pipeline learns of a new version.
+    pub detect_changes: DetectChanges,
+}
+
+/// How a source change starts the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DetectChanges {
+    /// An EventBridge rule starts it at once.
+    #[default]
+    Events,
+    /// CodePipeline asks S3 about once a minute.
+    Polling,
+}
+
+/// The artifact bucket.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Artifacts {
+    /// Bucket name; by default `codepipeline-REGION-0123456789`.
+    #[schemars(example = "codepipeline-us-east-1-0123456789")]
+    pub bucket: Option<String>,
+    /// `false`: the bucket exists.
+    pub create: bool,
+    /// For a bucket that exists: the file with its current policy (JSON), whose statements are
+    /// kept. The path is relative to the configuration file.
+    #[schemars(example = "policies/artifacts.json")]
+    pub existing_policy: Option<String>,
+}
+
+/// The pipeline.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipeline {
+    /// Pipeline name.
+    #[schemars(example = "crossaccountdeploy")]
+    pub name: String,
+    /// ARN of a service role of the dev account that exists already; without it, one is created.
+    #[schemars(example = "arn:aws:iam::111111111111:role/service-role/pipeline")]
+    pub service_role: Option<String>,
+}
+
+/// A place that is deployed to: accounts and regions, each with an output bucket and a role.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Name: of the template's file, and in the names of stages and policies.
+    #[schemars(example = "prod")]
+    pub name: String,
+    /// Account ID: twelve digits, in quotes.
+    #[serde(default)]
+    #[schemars(example = "222222222222")]
+    pub account: Option<String>,
+    /// Several account IDs, instead of `account`.
+    #[serde(default)]
+    pub accounts: Option<Vec<String>>,
+    /// Region of the output bucket; by default the dev region.
+    #[serde(default)]
+    #[schemars(example = "us-east-1")]
+    pub region: Option<String>,
+    /// Several regions, instead of `region`.
+    #[serde(default)]
+    pub regions: Option<Vec<String>>,
+    /// Named profile of the AWS configuration that deploys the stack; by default the name.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Output bucket; `{account}` and `{region}` stand for the target's.
+    #[serde(default = "default_output_bucket")]
+    #[schemars(example = "codepipeline-output-bucket")]
+    pub bucket: String,
+    /// `false`: the bucket exists.
+    #[serde(default = "yes")]
+    pub create: bool,
+    /// Name of the deploy role; by default the target's name and `s3role`.
+    #[serde(default)]
+    #[schemars(example = "prods3role")]
+    pub role: Option<String>,
+    /// Deployment path: the folder of the bucket that the files are extracted to.
+    #[serde(default)]
+    #[schemars(example = "site")]
+    pub path: String,
+    /// Whether the artifact is extracted; `false` puts it as one object, under `object_key`.
+    #[serde(default = "yes")]
+    pub extract: bool,
+    /// Key of the one object, with `extract: false`.
+    #[serde(default)]
+    #[schemars(example = "releases/site.zip")]
+    pub object_key: Option<String>,
+    /// Canned ACL of the deployed objects. A bucket that is created here enforces its owner's
+    /// ownership, and then only `bucket-owner-full-control` is possible.
+    #[serde(default)]
+    pub canned_acl: Option<CannedAcl>,
+    /// `Cache-Control` of the deployed objects.
+    #[serde(default)]
+    #[schemars(example = "max-age=300")]
+    pub cache_control: Option<String>,
+    /// ARN of a KMS key of the target's account that encrypts the output bucket.
+    #[serde(default)]
+    #[schemars(
+        example = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"
+    )]
+    pub encryption_key: Option<String>,
+    /// Whether somebody approves in the pipeline before this target is deployed.
+    #[serde(default)]
+    pub approval: bool,
+    /// ARN of a managed policy that is set as permissions boundary on the deploy role.
+    #[serde(default)]
+    pub permissions_boundary: Option<String>,
+    /// Deployment by StackSets.
+    #[serde(default)]
+    pub stack_set: Option<StackSet>,
+}
+
+/// A canned ACL, as the S3 deploy action takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names are S3's own")]
+pub enum CannedAcl {
+    Private,
+    PublicRead,
+    PublicReadWrite,
+    AuthenticatedRead,
+    AwsExecRead,
+    BucketOwnerRead,
+    BucketOwnerFullControl,
+}
+
+impl CannedAcl {
+    /// The name as S3 writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::PublicRead => "public-read",
+            Self::PublicReadWrite => "public-read-write",
+            Self::AuthenticatedRead => "authenticated-read",
+            Self::AwsExecRead => "aws-exec-read",
+            Self::BucketOwnerRead => "bucket-owner-read",
+            Self::BucketOwnerFullControl => "bucket-owner-full-control",
+        }
+    }
+}
+
+/// Deployment of a target's template by CloudFormation StackSets.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StackSet {
+    /// Name of the stack set.
+    pub name: String,
+    /// Who creates the roles that StackSets needs.
+    #[serde(default)]
+    pub permission_model: PermissionModel,
+    /// Organizational units that are deployed to; service-managed only.
+    #[serde(default)]
+    pub organizational_units: Vec<String>,
+    /// How an operation proceeds over accounts and regions.
+    #[serde(default)]
+    pub operation_preferences: OperationPreferences,
+}
+
+/// A stack set's permission model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PermissionModel {
+    /// Administration and execution roles that you create.
+    #[default]
+    SelfManaged,
+    /// Roles that AWS Organizations creates.
+    ServiceManaged,
+}
+
+/// Operation preferences of a stack set.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OperationPreferences {
+    /// Accounts per region in which the operation may fail before it stops.
+    pub failure_tolerance_count: Option<u32>,
+    /// Accounts that are deployed to at the same time.
+    pub max_concurrent_count: Option<u32>,
+    /// Order of the regions.
+    pub region_order: Vec<String>,
+    /// Whether regions are deployed to at the same time.
+    pub parallel_regions: bool,
+}
+
+/// What the policies grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Permissions {
+    /// What each call of a run needs, and no more.
+    #[default]
+    Least,
+    /// The wildcards of AWS's published procedure.
+    Article,
+}
+
+/// Service quotas that AWS raised for the accounts; what is absent has AWS's default.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quotas {
+    /// Characters of a role's trust policy (2,048).
+    pub trust_policy_characters: Option<u64>,
+    /// Managed policies attached to a role (10).
+    pub managed_policies_per_role: Option<u64>,
+    /// Actions in a stage (50).
+    pub actions_per_stage: Option<u64>,
+    /// Actions in a pipeline (500).
+    pub actions_per_pipeline: Option<u64>,
+}
+
+fn default_region() -> String {
+    "us-east-1".to_owned()
+}
+
+fn default_dev_profile() -> String {
+    "dev".to_owned()
+}
+
+fn default_output_bucket() -> String {
+    "codepipeline-output-bucket".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self {
+            alias: "s3deploykey".to_owned(),
+            administrators: Vec::new(),
+            deletion_window_days: 30,
+            multi_region: false,
+        }
+    }
+}
+
+impl Default for SourceBucket {
+    fn default() -> Self {
+        Self {
+            bucket: "codepipeline-input-bucket".to_owned(),
+            object_key: "sample-website.zip".to_owned(),
+            create: true,
+            detect_changes: DetectChanges::default(),
+        }
+    }
+}
+
+impl Default for Artifacts {
+    fn default() -> Self {
+        Self {
+            bucket: None,
+            create: true,
+            existing_policy: None,
+        }
+    }
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self {
+            name: "crossaccountdeploy".to_owned(),
+            service_role: None,
+        }
+    }
+}

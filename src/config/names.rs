@@ -1,0 +1,131 @@
+//! What AWS accepts as a name. Each check gives what is wrong, or nothing.
+
+/// Why this is not an account ID (AWS Account Management, *View AWS account identifiers*).
+pub fn account_id_problem(id: &str) -> Option<String> {
+    if !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(format!("`{id}` is not an account ID: it has other characters than digits"));
+    }
+    (id.len() != 12).then(|| {
+        format!("`{id}` is not an account ID: it has {} digits, not 12", id.len())
+    })
+}
+
+/// Why this is not a bucket name (Amazon S3, *General purpose bucket naming rules*).
+pub(super) fn bucket_problem(name: &str) -> Option<String> {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let fault = if !(3..=63).contains(&name.len()) {
+        format!("it has {} characters, and S3 allows 3 to 63", name.len())
+    } else if let Some(bad) = name
+        .chars()
+        .find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-')))
+    {
+        format!("`{bad}` is none of the lowercase letters, digits, dots and hyphens that S3 allows")
+    } else if !edge(name.chars().next()) || !edge(name.chars().last()) {
+        "it must begin and end with a letter or digit".to_owned()
+    } else if name.contains("..") {
+        "it has two dots in a row".to_owned()
+    } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
+        "it has the form of an IP address".to_owned()
+    } else if let Some(prefix) = ["xn--", "sthree-", "amzn-s3-demo-"]
+        .iter()
+        .find(|prefix| name.starts_with(**prefix))
+    {
+        format!("S3 reserves names that begin with `{prefix}`")
+    } else if let Some(suffix) = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+        .iter()
+        .find(|suffix| name.ends_with(**suffix))
+    {
+        format!("S3 reserves names that end with `{suffix}`")
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a bucket name: {fault}"))
+}
+
+/// Why this is not an alias without its `alias/` (AWS KMS, *CreateAlias*).
+pub(super) fn alias_problem(alias: &str) -> Option<String> {
+    let fault = if alias.starts_with("alias/") {
+        "leave out `alias/`, it is added"
+    } else if alias.starts_with("aws/") {
+        "AWS reserves `alias/aws/` for its managed keys"
+    } else if alias.is_empty() || alias.len() > 250 {
+        "it must have 1 to 250 characters"
+    } else if !alias.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-')) {
+        "only letters, digits, `/`, `_` and `-` are allowed"
+    } else {
+        return None;
+    };
+    Some(format!("`{alias}` cannot be a key alias: {fault}"))
+}
+
+/// Why this is not a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+pub(super) fn pipeline_problem(name: &str) -> Option<String> {
+    let fault = if name.is_empty() || name.len() > 100 {
+        format!("it has {} characters, and CodePipeline allows 1 to 100", name.len())
+    } else if let Some(bad) = name
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '@' | '_' | '-')))
+    {
+        format!("`{bad}` is none of the letters, digits, `.`, `@`, `_` and `-` that are allowed")
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a pipeline name: {fault}"))
+}
+
+/// Why this is not a role name (AWS IAM, *IAM and AWS STS quotas*).
+pub(super) fn role_problem(name: &str) -> Option<String> {
+    let fault = if name.is_empty() || name.len() > 64 {
+        format!("it has {} characters, and IAM allows 1 to 64", name.len())
+    } else if let Some(bad) = name.chars().find(|c| {
+        !(c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-'))
+    }) {
+        format!("`{bad}` is none of the letters, digits and `_+=,.@-` that are allowed")
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a role name: {fault}"))
+}
+
+/// Why this is not an object key that a policy can name exactly (Amazon S3, *Naming objects*;
+/// IAM, *Policy elements: Variables and tags*).
+pub(super) fn object_key_problem(key: &str) -> Option<String> {
+    let fault = if key.is_empty() || key.len() > 1024 {
+        format!("it has {} bytes, and S3 allows 1 to 1,024", key.len())
+    } else if key.starts_with('/') || key.ends_with('/') {
+        "it must not begin or end with `/`".to_owned()
+    } else if key.contains(['*', '?']) || key.contains("${") {
+        "`*`, `?` and `${` would be wildcards or variables in the policies".to_owned()
+    } else if key.chars().any(char::is_control) {
+        "it has a control character".to_owned()
+    } else {
+        return None;
+    };
+    Some(format!("`{key}` cannot be an object key: {fault}"))
+}
+
+/// Why this is not a target name. It names a file, a stage and parts of policy names.
+pub(super) fn target_problem(name: &str) -> Option<String> {
+    let fault = if name.is_empty() || name.len() > 40 {
+        format!("it has {} characters, and 1 to 40 are allowed", name.len())
+    } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        || !name.starts_with(|c: char| c.is_ascii_alphanumeric())
+    {
+        "only letters, digits, `-` and `_` are allowed, and a letter or digit first".to_owned()
+    } else if name.eq_ignore_ascii_case("dev")
+        || name.to_ascii_lowercase().starts_with("dev-")
+        || name.eq_ignore_ascii_case("source")
+    {
+        "it is taken by the dev side's own file or stage".to_owned()
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a target's name: {fault}"))
+}
+
+/// An ARN's six parts, or nothing when it is none.
+pub(super) fn arn_parts(arn: &str) -> Option<[&str; 6]> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let parts: [&str; 6] = parts.try_into().ok()?;
+    (parts[0] == "arn" && !parts[1].is_empty() && !parts[5].is_empty()).then_some(parts)
+}

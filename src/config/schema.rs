@@ -1,0 +1,232 @@
+//! The JSON Schema of the configuration, and the check of a file's shape against it: unknown
+//! keys, missing keys and wrong types, all at once. What a value may say is checked elsewhere.
+
+use serde_json::Value as Json;
+
+use super::Config;
+use crate::syntax::{Node, Problem, Span, Value};
+
+/// The JSON Schema (draft 2020-12) of the configuration file.
+pub fn json_schema() -> Json {
+    let mut schema = schemars::schema_for!(Config).to_value();
+    schema["title"] = Json::from("s3ferry configuration");
+    schema
+}
+
+/// Everything in which the shape of a file differs from the schema.
+pub(super) fn check(node: &Node) -> Vec<Problem> {
+    let schema = json_schema();
+    let mut checker = Checker {
+        definitions: &schema["$defs"],
+        problems: Vec::new(),
+    };
+    checker.value(node, node.span, "the configuration", &schema);
+    checker.problems
+}
+
+/// The candidate that was probably meant by `text`, if one is near enough.
+pub fn near<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let text = text.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            let candidate_lower = candidate.to_lowercase();
+            (strsim::jaro_winkler(&text, &candidate_lower), candidate)
+        })
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+struct Checker<'s> {
+    definitions: &'s Json,
+    problems: Vec<Problem>,
+}
+
+impl<'s> Checker<'s> {
+    /// `place` is where to point when the node itself is empty; `name` is the key above it.
+    fn value(&mut self, node: &Node, place: Span, name: &str, schema: &'s Json) {
+        let (schema, nullable) = self.resolve(schema);
+        if node.tag.is_some() {
+            self.problems.push(
+                Problem::new(node.span, format!("`{name}` has a tag"))
+                    .help("tags such as `!Sub` mean nothing in a configuration: write the value"),
+            );
+            return;
+        }
+        if node.value == Value::Null {
+            if !nullable {
+                self.problems.push(
+                    Problem::new(place, format!("`{name}` is empty"))
+                        .help(format!("give it {}, or leave it out", wanted(schema))),
+                );
+            }
+            return;
+        }
+        if let Some(allowed) = allowed_values(schema) {
+            self.choice(node, name, &allowed);
+            return;
+        }
+        match (kind(schema), &node.value) {
+            (Some("object"), Value::Mapping(_)) => self.mapping(node, place, schema),
+            (Some("array"), Value::Sequence(items)) => {
+                for item in items {
+                    self.value(item, item.span, name, &schema["items"]);
+                }
+            }
+            (Some("string"), Value::String(_))
+            | (Some("boolean"), Value::Bool(_))
+            | (None, _) => {}
+            (Some("integer"), Value::Number(text)) if text.parse::<u64>().is_ok() => {
+                self.range(node, name, text, schema);
+            }
+            (Some("string"), Value::Number(text)) => {
+                let problem = Problem::new(node.span, format!("`{name}` is not in quotes"))
+                    .label("read as a number")
+                    .help(if name == "account" || name == "accounts" {
+                        format!(
+                            "write \"{text}\": without quotes YAML reads an account ID as a \
+                             number, and one that starts with 0 as another one"
+                        )
+                    } else {
+                        format!("write \"{text}\"")
+                    });
+                self.problems.push(problem);
+            }
+            _ => self.problems.push(
+                Problem::new(
+                    node.span,
+                    format!("`{name}` must be {}, and is {}", wanted(schema), node.kind()),
+                )
+                .help(format!("write {}", wanted(schema))),
+            ),
+        }
+    }
+
+    fn choice(&mut self, node: &Node, name: &str, allowed: &[&str]) {
+        let text = node.scalar_text().unwrap_or_default();
+        if allowed.contains(&text) {
+            return;
+        }
+        let list = allowed.join(", ");
+        let help = match near(text, allowed.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`? Possible: {list}"),
+            None => format!("possible: {list}"),
+        };
+        self.problems.push(
+            Problem::new(node.span, format!("`{name}` cannot be `{text}`")).help(help),
+        );
+    }
+
+    fn range(&mut self, node: &Node, name: &str, text: &str, schema: &Json) {
+        let (Some(value), minimum, maximum) = (
+            text.parse::<u64>().ok(),
+            schema["minimum"].as_u64(),
+            schema["maximum"].as_u64(),
+        ) else {
+            return;
+        };
+        if minimum.is_some_and(|least| value < least) || maximum.is_some_and(|most| value > most) {
+            let (least, most) = (minimum.unwrap_or(0), maximum.unwrap_or(u64::MAX));
+            self.problems.push(
+                Problem::new(node.span, format!("`{name}` is out of range"))
+                    .help(format!("write a number from {least} to {most}")),
+            );
+        }
+    }
+
+    fn mapping(&mut self, node: &Node, place: Span, schema: &'s Json) {
+        let properties = schema["properties"].as_object();
+        let entries = node.entries().unwrap_or_default();
+        for entry in entries {
+            let known = properties.and_then(|properties| properties.get(&entry.key));
+            match known {
+                Some(schema) => {
+                    self.value(&entry.value, entry.key_span, &entry.key, schema);
+                }
+                None if schema["additionalProperties"].is_object() => self.value(
+                    &entry.value,
+                    entry.key_span,
+                    &entry.key,
+                    &schema["additionalProperties"],
+                ),
+                None => {
+                    let names = properties.into_iter().flat_map(|map| map.keys());
+                    let names: Vec<&str> = names.map(String::as_str).collect();
+                    let help = match near(&entry.key, names.iter().copied()) {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None => format!("possible here: {}", names.join(", ")),
+                    };
+                    self.problems.push(
+                        Problem::new(entry.key_span, format!("unknown key `{}`", entry.key))
+                            .help(help),
+                    );
+                }
+            }
+        }
+        for required in schema["required"].as_array().into_iter().flatten() {
+            let Some(name) = required.as_str() else {
+                continue;
+            };
+            if node.get(name).is_none() {
+                let span = entries.first().map_or(place, |entry| entry.key_span);
+                self.problems.push(
+                    Problem::new(span, format!("`{name}` is missing here"))
+                        .help(format!("add `{name}:`")),
+                );
+            }
+        }
+    }
+
+    /// Follows references, and tells whether the value may be null.
+    fn resolve(&self, schema: &'s Json) -> (&'s Json, bool) {
+        if let Some(options) = schema["anyOf"].as_array() {
+            let nullable = options.iter().any(|option| option["type"] == "null");
+            let other = options.iter().find(|option| option["type"] != "null");
+            return (other.map_or(schema, |other| self.resolve(other).0), nullable);
+        }
+        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+            return (self.resolve(&self.definitions[name]).0, false);
+        }
+        let nullable = schema["type"]
+            .as_array()
+            .is_some_and(|types| types.iter().any(|kind| kind == "null"));
+        (schema, nullable)
+    }
+}
+
+/// The type of a schema, `null` aside.
+fn kind(schema: &Json) -> Option<&str> {
+    match &schema["type"] {
+        Json::String(kind) => Some(kind),
+        Json::Array(kinds) => kinds.iter().filter_map(Json::as_str).find(|kind| *kind != "null"),
+        _ => None,
+    }
+}
+
+/// The values of an enumeration; schemars writes it in one of two ways.
+fn allowed_values(schema: &Json) -> Option<Vec<&str>> {
+    let mut values: Vec<&str> = schema["enum"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Json::as_str)
+        .collect();
+    for option in schema["oneOf"].as_array().into_iter().flatten() {
+        values.extend(option["const"].as_str());
+        values.extend(
+            option["enum"].as_array().into_iter().flatten().filter_map(Json::as_str),
+        );
+    }
+    (!values.is_empty()).then_some(values)
+}
+
+fn wanted(schema: &Json) -> &'static str {
+    match kind(schema) {
+        Some("object") => "a mapping (`key: value` lines)",
+        Some("array") => "a list (`- item` lines)",
+        Some("boolean") => "true or false",
+        Some("integer") => "a whole number",
+        _ => "text in quotes",
+    }
+}
