@@ -1,3 +1,11 @@
 //! s3ferry: a CodePipeline in one AWS account that deploys into an S3 bucket of another.
+//!
+//! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`cfn`]
+//! templates. Nothing here does I/O, reads a clock or the environment; the command-line program
+//! in `cli` does.
 
+pub mod cfn;
+pub mod config;
+pub mod plan;
+pub mod stacks;
 pub mod syntax;

@@ -265,7 +265,10 @@ impl Plan {
             }
         };
         let shorter = |name: &str, limit: usize, path: &str| {
-            format!("make `{path}` {} characters shorter", name.len().saturating_sub(limit))
+            format!(
+                "make `{path}` {} characters shorter",
+                name.len().saturating_sub(limit)
+            )
         };
         let path = "dev.pipeline.name";
         if dev.service_role.create {
@@ -278,10 +281,22 @@ impl Plan {
         }
         if dev.detect_changes == DetectChanges::Events {
             let name = &dev.change_rule;
-            check(path, "change rule's role", name, ROLE_NAME_LIMIT, shorter(name, ROLE_NAME_LIMIT, path));
+            check(
+                path,
+                "change rule's role",
+                name,
+                ROLE_NAME_LIMIT,
+                shorter(name, ROLE_NAME_LIMIT, path),
+            );
         }
         for name in [&dev.source_policy, &dev.artifact_policy, &dev.assume_policy] {
-            check(path, "managed policy", name, POLICY_NAME_LIMIT, shorter(name, POLICY_NAME_LIMIT, path));
+            check(
+                path,
+                "managed policy",
+                name,
+                POLICY_NAME_LIMIT,
+                shorter(name, POLICY_NAME_LIMIT, path),
+            );
         }
         if let Some(name) = &dev.log_bucket {
             let path = if dev.source_bucket.create {
@@ -289,18 +304,33 @@ impl Plan {
             } else {
                 "dev.artifacts.bucket"
             };
-            let help = format!("{}, or set `access_logs: false`", shorter(name, BUCKET_NAME_LIMIT, path));
+            let help = format!(
+                "{}, or set `access_logs: false`",
+                shorter(name, BUCKET_NAME_LIMIT, path)
+            );
             check(path, "log bucket", name, BUCKET_NAME_LIMIT, help);
         }
         for (index, target) in self.targets.iter().enumerate() {
             let at = |key: &str| format!("targets.{index}.{key}");
-            let role_path = at(if config.targets[index].role.is_some() { "role" } else { "name" });
+            let role_path = at(if config.targets[index].role.is_some() {
+                "role"
+            } else {
+                "name"
+            });
             let name = &target.role.name;
-            check(&role_path, "deploy role", name, ROLE_NAME_LIMIT, shorter(name, ROLE_NAME_LIMIT, &role_path));
+            check(
+                &role_path,
+                "deploy role",
+                name,
+                ROLE_NAME_LIMIT,
+                shorter(name, ROLE_NAME_LIMIT, &role_path),
+            );
             if let Some(name) = &target.log_bucket {
                 let path = at("bucket");
-                let help =
-                    format!("{}, or set `access_logs: false`", shorter(name, BUCKET_NAME_LIMIT, &path));
+                let help = format!(
+                    "{}, or set `access_logs: false`",
+                    shorter(name, BUCKET_NAME_LIMIT, &path)
+                );
                 check(&path, "log bucket", name, BUCKET_NAME_LIMIT, help);
             }
         }
@@ -309,30 +339,87 @@ impl Plan {
     fn check_collisions(&self, config: &Config, found: &mut Vec<Complaint>) {
         let dev = &self.dev;
         let mut buckets = Names::default();
-        buckets.claim("", &dev.source_bucket.name, "the source bucket", "dev.source.bucket", found);
-        buckets.claim("", &dev.artifact_bucket.name, "the artifact bucket", "dev.artifacts.bucket", found);
+        buckets.claim(
+            "",
+            &dev.source_bucket.name,
+            "the source bucket",
+            "dev.source.bucket",
+            found,
+        );
+        buckets.claim(
+            "",
+            &dev.artifact_bucket.name,
+            "the artifact bucket",
+            "dev.artifacts.bucket",
+            found,
+        );
         if let Some(name) = &dev.log_bucket {
-            buckets.claim("", name, "the dev account's log bucket", "dev.source.bucket", found);
+            buckets.claim(
+                "",
+                name,
+                "the dev account's log bucket",
+                "dev.source.bucket",
+                found,
+            );
         }
         let mut roles = Names::default();
         let account = dev.account.as_str();
-        roles.claim(account, &dev.service_role.name, "the service role", "dev.pipeline.service_role", found);
+        roles.claim(
+            account,
+            &dev.service_role.name,
+            "the service role",
+            "dev.pipeline.service_role",
+            found,
+        );
         if dev.detect_changes == DetectChanges::Events {
-            roles.claim(account, &dev.change_rule, "the change rule's role", "dev.pipeline.name", found);
+            roles.claim(
+                account,
+                &dev.change_rule,
+                "the change rule's role",
+                "dev.pipeline.name",
+                found,
+            );
         }
         let mut policies = Names::default();
-        for name in [&dev.source_policy, &dev.artifact_policy, &dev.assume_policy, &dev.change_rule] {
-            policies.claim(account, name, "a policy of the pipeline", "dev.pipeline.name", found);
+        for name in [
+            &dev.source_policy,
+            &dev.artifact_policy,
+            &dev.assume_policy,
+            &dev.change_rule,
+        ] {
+            policies.claim(
+                account,
+                name,
+                "a policy of the pipeline",
+                "dev.pipeline.name",
+                found,
+            );
         }
         for (index, target) in self.targets.iter().enumerate() {
             let at = |key: &str| format!("targets.{index}.{key}");
             let of = |what: &str| format!("the {what} of target `{}`", target.name);
-            buckets.claim("", &target.bucket.name, &of("output bucket"), &at("bucket"), found);
+            buckets.claim(
+                "",
+                &target.bucket.name,
+                &of("output bucket"),
+                &at("bucket"),
+                found,
+            );
             if let Some(name) = &target.log_bucket {
                 buckets.claim("", name, &of("log bucket"), &at("bucket"), found);
             }
-            let role_path = at(if config.targets[index].role.is_some() { "role" } else { "name" });
-            roles.claim(&target.account, &target.role.name, &of("deploy role"), &role_path, found);
+            let role_path = at(if config.targets[index].role.is_some() {
+                "role"
+            } else {
+                "name"
+            });
+            roles.claim(
+                &target.account,
+                &target.role.name,
+                &of("deploy role"),
+                &role_path,
+                found,
+            );
             for name in [&target.output_policy, &target.artifact_policy] {
                 policies.claim(&target.account, name, &of("policy"), &at("name"), found);
             }
@@ -387,7 +474,9 @@ fn dev_plan(config: &Config, partition: Partition) -> DevPlan {
             format!("AWSCodePipelineServiceRole-{region}-{pipeline}"),
         ),
         Some(arn) => {
-            let resource = arn.split_once(":role").map_or("/", |(_, resource)| resource);
+            let resource = arn
+                .split_once(":role")
+                .map_or("/", |(_, resource)| resource);
             let (path, name) = resource.rsplit_once('/').unwrap_or(("", resource));
             RolePlan {
                 name: name.to_owned(),
@@ -476,7 +565,10 @@ fn target_plan(
         output_policy: policy("outputbucketdeployaccess"),
         artifact_policy: policy("devkmss3access"),
         account,
-        region: target.region.clone().unwrap_or_else(|| config.dev.region.clone()),
+        region: target
+            .region
+            .clone()
+            .unwrap_or_else(|| config.dev.region.clone()),
         path: target.path.clone(),
         object_key: target.object_key.clone(),
         canned_acl: target.canned_acl,
@@ -484,7 +576,11 @@ fn target_plan(
         encryption_key: target.encryption_key.clone(),
         approval: target.approval,
         permissions_boundary: target.permissions_boundary.clone(),
-        stage: if only { "Deploy".to_owned() } else { target.name.clone() },
+        stage: if only {
+            "Deploy".to_owned()
+        } else {
+            target.name.clone()
+        },
         namespace: if only {
             "DeployVariables".to_owned()
         } else {

@@ -17,7 +17,7 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// ID of the AWS organization of all accounts, such as `o-exampleorg1`.
     #[serde(default)]
-    #[schemars(example = "o-exampleorg1")]
+    #[schemars(example = &"o-exampleorg1")]
     pub organization: Option<String>,
     /// What the policies grant: `least`, the actions that AWS documents for each call, or
     /// `article`, the wildcards of AWS's published procedure, statement by statement.
@@ -36,11 +36,11 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Dev {
     /// Account ID: twelve digits, in quotes.
-    #[schemars(example = "111111111111")]
+    #[schemars(example = &"111111111111")]
     pub account: String,
     /// Region of the pipeline.
     #[serde(default = "default_region")]
-    #[schemars(example = "us-east-1")]
+    #[schemars(example = &"us-east-1")]
     pub region: String,
     /// Named profile of the AWS configuration that deploys the dev stack.
     #[serde(default = "default_dev_profile")]
@@ -59,7 +59,7 @@ pub struct Dev {
     pub pipeline: Pipeline,
     /// ARN of a managed policy that is set as permissions boundary on every role created here.
     #[serde(default)]
-    #[schemars(example = "arn:aws:iam::111111111111:policy/boundary")]
+    #[schemars(example = &"arn:aws:iam::111111111111:policy/boundary")]
     pub permissions_boundary: Option<String>,
     /// Whether the buckets created here, and the targets', log their accesses to a log bucket.
     #[serde(default = "yes")]
@@ -71,7 +71,7 @@ pub struct Dev {
 #[serde(deny_unknown_fields, default)]
 pub struct Key {
     /// Alias, without `alias/`.
-    #[schemars(example = "s3deploykey")]
+    #[schemars(example = &"s3deploykey")]
     pub alias: String,
     /// ARNs of IAM roles or users of the dev account that administer the key.
     #[schemars(example = ["arn:aws:iam::111111111111:role/key-admin"])]
@@ -88,10 +88,10 @@ pub struct Key {
 #[serde(deny_unknown_fields, default)]
 pub struct SourceBucket {
     /// Bucket name.
-    #[schemars(example = "codepipeline-input-bucket")]
+    #[schemars(example = &"codepipeline-input-bucket")]
     pub bucket: String,
     /// Key of the zip file that the pipeline deploys.
-    #[schemars(example = "sample-website.zip")]
+    #[schemars(example = &"sample-website.zip")]
     pub object_key: String,
     /// `false`: the bucket exists; it must be versioned and send events to EventBridge.
     pub create: bool,
@@ -115,13 +115,13 @@ pub enum DetectChanges {
 #[serde(deny_unknown_fields, default)]
 pub struct Artifacts {
     /// Bucket name; by default `codepipeline-REGION-0123456789`.
-    #[schemars(example = "codepipeline-us-east-1-0123456789")]
+    #[schemars(example = &"codepipeline-us-east-1-0123456789")]
     pub bucket: Option<String>,
     /// `false`: the bucket exists.
     pub create: bool,
     /// For a bucket that exists: the file with its current policy (JSON), whose statements are
     /// kept. The path is relative to the configuration file.
-    #[schemars(example = "policies/artifacts.json")]
+    #[schemars(example = &"policies/artifacts.json")]
     pub existing_policy: Option<String>,
 }
 
@@ -130,10 +130,10 @@ pub struct Artifacts {
 #[serde(deny_unknown_fields, default)]
 pub struct Pipeline {
     /// Pipeline name.
-    #[schemars(example = "crossaccountdeploy")]
+    #[schemars(example = &"crossaccountdeploy")]
     pub name: String,
     /// ARN of a service role of the dev account that exists already; without it, one is created.
-    #[schemars(example = "arn:aws:iam::111111111111:role/service-role/pipeline")]
+    #[schemars(example = &"arn:aws:iam::111111111111:role/service-role/pipeline")]
     pub service_role: Option<String>,
 }
 
@@ -142,18 +142,18 @@ pub struct Pipeline {
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// Name: of the template's file, and in the names of stages and policies.
-    #[schemars(example = "prod")]
+    #[schemars(example = &"prod")]
     pub name: String,
     /// Account ID: twelve digits, in quotes.
     #[serde(default)]
-    #[schemars(example = "222222222222")]
+    #[schemars(example = &"222222222222")]
     pub account: Option<String>,
     /// Several account IDs, instead of `account`.
     #[serde(default)]
     pub accounts: Option<Vec<String>>,
     /// Region of the output bucket; by default the dev region.
     #[serde(default)]
-    #[schemars(example = "us-east-1")]
+    #[schemars(example = &"us-east-1")]
     pub region: Option<String>,
     /// Several regions, instead of `region`.
     #[serde(default)]
@@ -163,25 +163,25 @@ pub struct Target {
     pub profile: Option<String>,
     /// Output bucket; `{account}` and `{region}` stand for the target's.
     #[serde(default = "default_output_bucket")]
-    #[schemars(example = "codepipeline-output-bucket")]
+    #[schemars(example = &"codepipeline-output-bucket")]
     pub bucket: String,
     /// `false`: the bucket exists.
     #[serde(default = "yes")]
     pub create: bool,
     /// Name of the deploy role; by default the target's name and `s3role`.
     #[serde(default)]
-    #[schemars(example = "prods3role")]
+    #[schemars(example = &"prods3role")]
     pub role: Option<String>,
     /// Deployment path: the folder of the bucket that the files are extracted to.
     #[serde(default)]
-    #[schemars(example = "site")]
+    #[schemars(example = &"site")]
     pub path: String,
     /// Whether the artifact is extracted; `false` puts it as one object, under `object_key`.
     #[serde(default = "yes")]
     pub extract: bool,
     /// Key of the one object, with `extract: false`.
     #[serde(default)]
-    #[schemars(example = "releases/site.zip")]
+    #[schemars(example = &"releases/site.zip")]
     pub object_key: Option<String>,
     /// Canned ACL of the deployed objects. A bucket that is created here enforces its owner's
     /// ownership, and then only `bucket-owner-full-control` is possible.
@@ -189,12 +189,12 @@ pub struct Target {
     pub canned_acl: Option<CannedAcl>,
     /// `Cache-Control` of the deployed objects.
     #[serde(default)]
-    #[schemars(example = "max-age=300")]
+    #[schemars(example = &"max-age=300")]
     pub cache_control: Option<String>,
     /// ARN of a KMS key of the target's account that encrypts the output bucket.
     #[serde(default)]
     #[schemars(
-        example = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"
+        example = &"arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"
     )]
     pub encryption_key: Option<String>,
     /// Whether somebody approves in the pipeline before this target is deployed.

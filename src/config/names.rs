@@ -3,10 +3,15 @@
 /// Why this is not an account ID (AWS Account Management, *View AWS account identifiers*).
 pub fn account_id_problem(id: &str) -> Option<String> {
     if !id.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(format!("`{id}` is not an account ID: it has other characters than digits"));
+        return Some(format!(
+            "`{id}` is not an account ID: it has other characters than digits"
+        ));
     }
     (id.len() != 12).then(|| {
-        format!("`{id}` is not an account ID: it has {} digits, not 12", id.len())
+        format!(
+            "`{id}` is not an account ID: it has {} digits, not 12",
+            id.len()
+        )
     })
 }
 
@@ -50,7 +55,10 @@ pub(super) fn alias_problem(alias: &str) -> Option<String> {
         "AWS reserves `alias/aws/` for its managed keys"
     } else if alias.is_empty() || alias.len() > 250 {
         "it must have 1 to 250 characters"
-    } else if !alias.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-')) {
+    } else if !alias
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-'))
+    {
         "only letters, digits, `/`, `_` and `-` are allowed"
     } else {
         return None;
@@ -61,7 +69,10 @@ pub(super) fn alias_problem(alias: &str) -> Option<String> {
 /// Why this is not a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
 pub(super) fn pipeline_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > 100 {
-        format!("it has {} characters, and CodePipeline allows 1 to 100", name.len())
+        format!(
+            "it has {} characters, and CodePipeline allows 1 to 100",
+            name.len()
+        )
     } else if let Some(bad) = name
         .chars()
         .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '@' | '_' | '-')))
@@ -108,7 +119,9 @@ pub(super) fn object_key_problem(key: &str) -> Option<String> {
 pub(super) fn target_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > 40 {
         format!("it has {} characters, and 1 to 40 are allowed", name.len())
-    } else if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    } else if !name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
         || !name.starts_with(|c: char| c.is_ascii_alphanumeric())
     {
         "only letters, digits, `-` and `_` are allowed, and a letter or digit first".to_owned()

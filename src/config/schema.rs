@@ -74,9 +74,7 @@ impl<'s> Checker<'s> {
                     self.value(item, item.span, name, &schema["items"]);
                 }
             }
-            (Some("string"), Value::String(_))
-            | (Some("boolean"), Value::Bool(_))
-            | (None, _) => {}
+            (Some("string"), Value::String(_)) | (Some("boolean"), Value::Bool(_)) | (None, _) => {}
             (Some("integer"), Value::Number(text)) if text.parse::<u64>().is_ok() => {
                 self.range(node, name, text, schema);
             }
@@ -96,7 +94,11 @@ impl<'s> Checker<'s> {
             _ => self.problems.push(
                 Problem::new(
                     node.span,
-                    format!("`{name}` must be {}, and is {}", wanted(schema), node.kind()),
+                    format!(
+                        "`{name}` must be {}, and is {}",
+                        wanted(schema),
+                        node.kind()
+                    ),
                 )
                 .help(format!("write {}", wanted(schema))),
             ),
@@ -113,9 +115,8 @@ impl<'s> Checker<'s> {
             Some(meant) => format!("did you mean `{meant}`? Possible: {list}"),
             None => format!("possible: {list}"),
         };
-        self.problems.push(
-            Problem::new(node.span, format!("`{name}` cannot be `{text}`")).help(help),
-        );
+        self.problems
+            .push(Problem::new(node.span, format!("`{name}` cannot be `{text}`")).help(help));
     }
 
     fn range(&mut self, node: &Node, name: &str, text: &str, schema: &Json) {
@@ -183,9 +184,15 @@ impl<'s> Checker<'s> {
         if let Some(options) = schema["anyOf"].as_array() {
             let nullable = options.iter().any(|option| option["type"] == "null");
             let other = options.iter().find(|option| option["type"] != "null");
-            return (other.map_or(schema, |other| self.resolve(other).0), nullable);
+            return (
+                other.map_or(schema, |other| self.resolve(other).0),
+                nullable,
+            );
         }
-        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+        if let Some(name) = schema["$ref"]
+            .as_str()
+            .and_then(|path| path.rsplit('/').next())
+        {
             return (self.resolve(&self.definitions[name]).0, false);
         }
         let nullable = schema["type"]
@@ -199,7 +206,10 @@ impl<'s> Checker<'s> {
 fn kind(schema: &Json) -> Option<&str> {
     match &schema["type"] {
         Json::String(kind) => Some(kind),
-        Json::Array(kinds) => kinds.iter().filter_map(Json::as_str).find(|kind| *kind != "null"),
+        Json::Array(kinds) => kinds
+            .iter()
+            .filter_map(Json::as_str)
+            .find(|kind| *kind != "null"),
         _ => None,
     }
 }
@@ -215,7 +225,11 @@ fn allowed_values(schema: &Json) -> Option<Vec<&str>> {
     for option in schema["oneOf"].as_array().into_iter().flatten() {
         values.extend(option["const"].as_str());
         values.extend(
-            option["enum"].as_array().into_iter().flatten().filter_map(Json::as_str),
+            option["enum"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Json::as_str),
         );
     }
     (!values.is_empty()).then_some(values)

@@ -16,14 +16,20 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
         found.target(config, index, target);
     }
     if config.targets.is_empty() {
-        found.add("targets", "there is no target", "add a target with `name` and `account`");
+        found.add(
+            "targets",
+            "there is no target",
+            "add a target with `name` and `account`",
+        );
     }
     found.repeated(config);
     found.tags(config);
     if let Some(id) = &config.organization {
         let tail = id.strip_prefix("o-").unwrap_or_default();
         let valid = (10..=32).contains(&tail.len())
-            && tail.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+            && tail
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         if !valid {
             found.add(
                 "organization",
@@ -34,6 +40,12 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
         }
     }
     found.0
+}
+
+/// A target's name as far as it tells files and statement IDs apart.
+fn bare_name(name: &str) -> String {
+    let kept = name.chars().filter(char::is_ascii_alphanumeric);
+    kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 struct Found(Vec<Complaint>);
@@ -50,7 +62,11 @@ impl Found {
     }
 
     fn account(&mut self, path: &str, id: &str) {
-        self.name(path, account_id_problem(id), "write the 12 digits of the account ID in quotes");
+        self.name(
+            path,
+            account_id_problem(id),
+            "write the 12 digits of the account ID in quotes",
+        );
     }
 
     fn region(&mut self, path: &str, region: &str) {
@@ -62,20 +78,32 @@ impl Found {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "write a region's code, such as `us-east-1`".to_owned(),
         };
-        self.add(path, format!("partition `{partition}` has no region `{region}`"), help);
+        self.add(
+            path,
+            format!("partition `{partition}` has no region `{region}`"),
+            help,
+        );
     }
 
     fn dev(&mut self, config: &Config) {
         let dev = &config.dev;
         self.account("dev.account", &dev.account);
         self.region("dev.region", &dev.region);
-        self.name("dev.key.alias", alias_problem(&dev.key.alias), "such as `s3deploykey`");
+        self.name(
+            "dev.key.alias",
+            alias_problem(&dev.key.alias),
+            "such as `s3deploykey`",
+        );
         for (index, arn) in dev.key.administrators.iter().enumerate() {
             let path = format!("dev.key.administrators.{index}");
             self.iam_arn(config, &path, arn, &dev.account, &["role/", "user/"]);
         }
         let bucket_help = "see the S3 bucket naming rules";
-        self.name("dev.source.bucket", bucket_problem(&dev.source.bucket), bucket_help);
+        self.name(
+            "dev.source.bucket",
+            bucket_problem(&dev.source.bucket),
+            bucket_help,
+        );
         self.name(
             "dev.source.object_key",
             object_key_problem(&dev.source.object_key),
@@ -97,7 +125,13 @@ impl Found {
             "such as `crossaccountdeploy`",
         );
         if let Some(arn) = &dev.pipeline.service_role {
-            self.iam_arn(config, "dev.pipeline.service_role", arn, &dev.account, &["role/"]);
+            self.iam_arn(
+                config,
+                "dev.pipeline.service_role",
+                arn,
+                &dev.account,
+                &["role/"],
+            );
         }
         if let Some(arn) = &dev.permissions_boundary {
             self.boundary(config, "dev.permissions_boundary", arn, &dev.account);
@@ -110,17 +144,28 @@ impl Found {
         self.account_and_region(config, index, target);
         let account = target.account.as_deref().unwrap_or_default();
         let region = target.region.as_deref().unwrap_or(&config.dev.region);
-        let expand = |text: &str| text.replace("{account}", account).replace("{region}", region);
+        let expand = |text: &str| {
+            text.replace("{account}", account)
+                .replace("{region}", region)
+        };
         self.name(
             &at("bucket"),
             bucket_problem(&expand(&target.bucket)),
             "see the S3 bucket naming rules; `{account}` and `{region}` may be used",
         );
         if let Some(role) = &target.role {
-            self.name(&at("role"), role_problem(&expand(role)), "such as `prods3role`");
+            self.name(
+                &at("role"),
+                role_problem(&expand(role)),
+                "such as `prods3role`",
+            );
         }
         if !target.path.is_empty() {
-            self.name(&at("path"), object_key_problem(&target.path), "such as `site/assets`");
+            self.name(
+                &at("path"),
+                object_key_problem(&target.path),
+                "such as `site/assets`",
+            );
         }
         match (&target.object_key, target.extract) {
             (None, false) => self.add(
@@ -134,7 +179,11 @@ impl Found {
                 "write the folder that is extracted to as `path:`, or set `extract: false`",
             ),
             (Some(key), false) => {
-                self.name(&at("object_key"), object_key_problem(key), "such as `site.zip`");
+                self.name(
+                    &at("object_key"),
+                    object_key_problem(key),
+                    "such as `site.zip`",
+                );
                 if !target.path.is_empty() {
                     self.add(
                         &at("path"),
@@ -272,7 +321,8 @@ impl Found {
         let form = format!("write `arn:{partition}:iam::{account}:{}…`", kinds[0]);
         match arn_parts(arn) {
             Some([_, found, "iam", "", owner, resource])
-                if kinds.iter().any(|kind| resource.starts_with(kind)) && !resource.ends_with('/') =>
+                if kinds.iter().any(|kind| resource.starts_with(kind))
+                    && !resource.ends_with('/') =>
             {
                 if resource.contains(['*', '?']) {
                     self.add(path, format!("`{arn}` has a wildcard"), form);
@@ -285,12 +335,18 @@ impl Found {
                 } else if found != partition {
                     self.add(
                         path,
-                        format!("`{arn}` is in partition `{found}`, and the region in `{partition}`"),
+                        format!(
+                            "`{arn}` is in partition `{found}`, and the region in `{partition}`"
+                        ),
                         form,
                     );
                 }
             }
-            _ => self.add(path, format!("`{arn}` is not the ARN of an IAM `{kind}`"), form),
+            _ => self.add(
+                path,
+                format!("`{arn}` is not the ARN of an IAM `{kind}`"),
+                form,
+            ),
         }
     }
 
@@ -308,11 +364,11 @@ impl Found {
     fn repeated(&mut self, config: &Config) {
         let mut names: HashMap<String, usize> = HashMap::new();
         for (index, target) in config.targets.iter().enumerate() {
-            if let Some(first) = names.insert(target.name.to_lowercase(), index) {
+            if let Some(first) = names.insert(bare_name(&target.name), index) {
                 self.add(
                     &format!("targets.{index}.name"),
                     format!("targets {} and {} have the same name", first + 1, index + 1),
-                    "give each target a name of its own (upper and lower case are the same file)",
+                    "give each target a name of its own; upper and lower case, `-` and `_` do not count",
                 );
             }
         }
@@ -329,9 +385,11 @@ impl Found {
                 "a tag's value has at most 256 characters"
             } else if key.to_lowercase().starts_with("aws:") {
                 "AWS reserves tags that begin with `aws:`"
-            } else if key.chars().chain(value.chars()).any(|c| {
-                !(c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
-            }) {
+            } else if key
+                .chars()
+                .chain(value.chars())
+                .any(|c| !(c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)))
+            {
                 "a tag has letters, digits, spaces and `_.:/=+-@`"
             } else {
                 continue;

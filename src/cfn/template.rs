@@ -1,0 +1,246 @@
+//! A whole template and its sections (AWS CloudFormation, *Template sections*).
+
+use serde_json::Value as Json;
+
+use super::value::{Field, Value, list, map};
+
+/// A CloudFormation template, its sections in the order in which they are read.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// Comment at the top of the file, its lines separated by line breaks.
+    pub header: String,
+    /// What the stack is.
+    pub description: String,
+    /// Parameters.
+    pub parameters: Vec<Parameter>,
+    /// Conditions.
+    pub conditions: Vec<Condition>,
+    /// Resources.
+    pub resources: Vec<Resource>,
+    /// Outputs.
+    pub outputs: Vec<Output>,
+}
+
+/// A parameter.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Logical ID.
+    pub id: String,
+    /// What it is, in one sentence.
+    pub description: String,
+    /// Label in the console.
+    pub label: String,
+    /// Default.
+    pub default: Option<String>,
+    /// The values that are possible; empty for any.
+    pub allowed_values: Vec<String>,
+    /// Pattern that a value matches, and what to say when one does not.
+    pub allowed_pattern: Option<(String, String)>,
+}
+
+/// A condition: two values are equal.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    /// Logical ID.
+    pub id: String,
+    /// Its test.
+    pub test: Value,
+}
+
+/// A resource.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Comment above it: what it is for.
+    pub comment: String,
+    /// Logical ID.
+    pub id: String,
+    /// Type, such as `AWS::S3::Bucket`.
+    pub kind: String,
+    /// Condition under which it exists.
+    pub condition: Option<String>,
+    /// Resources that must exist before it.
+    pub depends_on: Vec<String>,
+    /// Whether it outlives its stack and its replacement. A first creation that is rolled back
+    /// is removed all the same, so that the next attempt does not collide with it.
+    pub retained: bool,
+    /// Guard rules that are suppressed on it, each with the reason.
+    pub suppressed: Vec<(String, String)>,
+    /// Properties.
+    pub properties: Value,
+}
+
+/// An output.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Logical ID.
+    pub id: String,
+    /// What it is.
+    pub description: String,
+    /// Value.
+    pub value: Value,
+    /// Condition under which it exists.
+    pub condition: Option<String>,
+}
+
+impl Resource {
+    /// A resource without any options.
+    pub fn new(id: &str, kind: &str, comment: &str, properties: Value) -> Self {
+        Self {
+            comment: comment.to_owned(),
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            condition: None,
+            depends_on: Vec::new(),
+            retained: false,
+            suppressed: Vec::new(),
+            properties,
+        }
+    }
+
+    /// The same, kept when its stack is deleted or it is replaced.
+    #[must_use]
+    pub fn retained(mut self) -> Self {
+        self.retained = true;
+        self
+    }
+
+    /// The same, with a Guard rule suppressed for a reason.
+    #[must_use]
+    pub fn suppress(mut self, rule: &str, reason: &str) -> Self {
+        self.suppressed.push((rule.to_owned(), reason.to_owned()));
+        self
+    }
+
+    fn to_value(&self) -> Value {
+        let mut value = map([("Type", self.kind.as_str())]);
+        if let Some(condition) = &self.condition {
+            value = value.with("Condition", condition);
+        }
+        if !self.depends_on.is_empty() {
+            value = value.with("DependsOn", list(&self.depends_on));
+        }
+        if self.retained {
+            value = value
+                .with("DeletionPolicy", "RetainExceptOnCreate")
+                .with("UpdateReplacePolicy", "Retain");
+        }
+        if !self.suppressed.is_empty() {
+            let rules = self.suppressed.iter().map(|(rule, _)| rule);
+            let reasons = self.suppressed.iter().map(|(rule, reason)| (rule, reason));
+            let guard = map([("SuppressedRules", list(rules)), ("Reasons", map(reasons))]);
+            value = value.with("Metadata", map([("guard", guard)]));
+        }
+        value.with("Properties", self.properties.clone())
+    }
+}
+
+impl Template {
+    /// The sections as one mapping; the writers and [`Template::to_json`] share it.
+    pub(super) fn to_value(&self) -> Value {
+        let mut value = map([
+            ("AWSTemplateFormatVersion", "2010-09-09"),
+            ("Description", self.description.as_str()),
+        ]);
+        if !self.parameters.is_empty() {
+            value = value
+                .with("Metadata", self.metadata())
+                .with("Parameters", section(&self.parameters, Parameter::to_field));
+        }
+        if !self.conditions.is_empty() {
+            value = value.with("Conditions", section(&self.conditions, Condition::to_field));
+        }
+        value = value.with(
+            "Resources",
+            section(&self.resources, |resource| Field {
+                comment: resource.comment.clone(),
+                key: resource.id.clone(),
+                value: resource.to_value(),
+            }),
+        );
+        if !self.outputs.is_empty() {
+            value = value.with("Outputs", section(&self.outputs, Output::to_field));
+        }
+        value
+    }
+
+    fn metadata(&self) -> Value {
+        let ids = self.parameters.iter().map(|parameter| &parameter.id);
+        let labels = self
+            .parameters
+            .iter()
+            .map(|parameter| (&parameter.id, map([("default", parameter.label.as_str())])));
+        let group =
+            map([("Label", map([("default", "Deployment")]))]).with("Parameters", list(ids));
+        let interface = map([
+            ("ParameterGroups", list([group])),
+            ("ParameterLabels", map(labels)),
+        ]);
+        map([("AWS::CloudFormation::Interface", interface)])
+    }
+
+    /// The template as YAML, with comments and short-form intrinsic functions.
+    pub fn to_yaml(&self) -> String {
+        super::yaml::write(&self.header, &self.to_value())
+    }
+
+    /// The template as indented JSON, with long-form intrinsic functions.
+    pub fn to_json_text(&self) -> String {
+        let mut text = format!("{:#}", self.to_json());
+        text.push('\n');
+        text
+    }
+
+    /// The template as JSON data.
+    pub fn to_json(&self) -> Json {
+        self.to_value().to_json()
+    }
+}
+
+fn section<T>(items: &[T], field: impl Fn(&T) -> Field) -> Value {
+    Value::Map(items.iter().map(field).collect())
+}
+
+impl Parameter {
+    fn to_field(&self) -> Field {
+        let mut value = map([
+            ("Type", "String"),
+            ("Description", self.description.as_str()),
+        ]);
+        value = value.with_some("Default", self.default.as_ref());
+        if !self.allowed_values.is_empty() {
+            value = value.with("AllowedValues", list(&self.allowed_values));
+        }
+        if let Some((pattern, constraint)) = &self.allowed_pattern {
+            value = value
+                .with("AllowedPattern", pattern)
+                .with("ConstraintDescription", constraint);
+        }
+        Field {
+            comment: String::new(),
+            key: self.id.clone(),
+            value,
+        }
+    }
+}
+
+impl Condition {
+    fn to_field(&self) -> Field {
+        Field {
+            comment: String::new(),
+            key: self.id.clone(),
+            value: self.test.clone(),
+        }
+    }
+}
+
+impl Output {
+    fn to_field(&self) -> Field {
+        let mut value = map([("Description", self.description.as_str())]);
+        value = value.with_some("Condition", self.condition.as_ref());
+        Field {
+            comment: String::new(),
+            key: self.id.clone(),
+            value: value.with("Value", self.value.clone()),
+        }
+    }
+}

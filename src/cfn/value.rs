@@ -1,0 +1,157 @@
+//! Template values: JSON's, CloudFormation's intrinsic functions, and comments between them.
+
+use serde_json::Value as Json;
+
+/// A value of a template.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Text.
+    String(String),
+    /// A boolean.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A list.
+    List(Vec<Item>),
+    /// A mapping, in this order.
+    Map(Vec<Field>),
+    /// `!Ref`: a parameter, or a resource's main identifier.
+    Ref(String),
+    /// `!GetAtt`: a resource and its attribute.
+    GetAtt(String, String),
+    /// `!Sub`: text with `${…}`.
+    Sub(String),
+    /// `!Equals` of two values.
+    Equals(Box<Value>, Box<Value>),
+}
+
+/// An item of a list, with the comment above it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// Comment, or nothing.
+    pub comment: String,
+    /// The item.
+    pub value: Value,
+}
+
+/// A field of a mapping, with the comment above it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// Comment, or nothing.
+    pub comment: String,
+    /// Key.
+    pub key: String,
+    /// Value.
+    pub value: Value,
+}
+
+/// A mapping of these fields.
+pub fn map<K: Into<String>, V: Into<Value>>(fields: impl IntoIterator<Item = (K, V)>) -> Value {
+    Value::Map(
+        fields
+            .into_iter()
+            .map(|(key, value)| Field {
+                comment: String::new(),
+                key: key.into(),
+                value: value.into(),
+            })
+            .collect(),
+    )
+}
+
+/// A list of these items.
+pub fn list<V: Into<Value>>(items: impl IntoIterator<Item = V>) -> Value {
+    Value::List(
+        items
+            .into_iter()
+            .map(|value| Item {
+                comment: String::new(),
+                value: value.into(),
+            })
+            .collect(),
+    )
+}
+
+impl Value {
+    /// `!Ref` to a resource or parameter.
+    pub fn reference(id: &str) -> Self {
+        Self::Ref(id.to_owned())
+    }
+
+    /// `!GetAtt` of a resource's attribute.
+    pub fn attribute(id: &str, attribute: &str) -> Self {
+        Self::GetAtt(id.to_owned(), attribute.to_owned())
+    }
+
+    /// Adds a field to a mapping; other values stay as they are.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        if let Self::Map(fields) = &mut self {
+            fields.push(Field {
+                comment: String::new(),
+                key: key.to_owned(),
+                value: value.into(),
+            });
+        }
+        self
+    }
+
+    /// Adds a field, if there is a value for it.
+    #[must_use]
+    pub fn with_some(self, key: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(key, value),
+            None => self,
+        }
+    }
+
+    /// The same as JSON, with the long forms of intrinsic functions and without comments.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::String(text) => Json::from(text.as_str()),
+            Self::Bool(value) => Json::from(*value),
+            Self::Integer(value) => Json::from(*value),
+            Self::List(items) => items.iter().map(|item| item.value.to_json()).collect(),
+            Self::Map(fields) => fields
+                .iter()
+                .map(|field| (field.key.clone(), field.value.to_json()))
+                .collect(),
+            Self::Ref(id) => serde_json::json!({ "Ref": id }),
+            Self::GetAtt(id, attribute) => serde_json::json!({ "Fn::GetAtt": [id, attribute] }),
+            Self::Sub(text) => serde_json::json!({ "Fn::Sub": text }),
+            Self::Equals(a, b) => {
+                serde_json::json!({ "Fn::Equals": [a.to_json(), b.to_json()] })
+            }
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::String(text.clone())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Integer(value.into())
+    }
+}

@@ -1,0 +1,217 @@
+//! The YAML writer. Its output means the same to YAML 1.1 readers (CloudFormation, PyYAML) and
+//! to YAML 1.2 readers: every scalar that any of them could take for something else is quoted.
+
+use std::fmt::Write as _;
+
+use super::value::{Field, Item, Value};
+
+/// Comments are wrapped to this column.
+const WIDTH: usize = 100;
+
+/// Words that YAML 1.1 or 1.2 reads as a boolean or as nothing, in lower case.
+const RESERVED: &[&str] = &["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+
+/// Writes a document: `header` as a comment, and a mapping whose top-level keys, and the keys of
+/// its `Resources`, are set apart by empty lines.
+pub(super) fn write(header: &str, document: &Value) -> String {
+    let mut out = String::new();
+    comment(&mut out, header, 0);
+    let Value::Map(sections) = document else {
+        return out;
+    };
+    for section in sections {
+        if !matches!(
+            section.key.as_str(),
+            "AWSTemplateFormatVersion" | "Description"
+        ) {
+            out.push('\n');
+        }
+        match &section.value {
+            Value::Map(fields) if section.key == "Resources" => {
+                out.push_str("Resources:\n");
+                for (index, resource) in fields.iter().enumerate() {
+                    if index > 0 {
+                        out.push('\n');
+                    }
+                    field(&mut out, resource, 2);
+                }
+            }
+            _ => field(&mut out, section, 0),
+        }
+    }
+    out
+}
+
+fn comment(out: &mut String, text: &str, indent: usize) {
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && indent + line.len() + word.len() + 3 > WIDTH {
+                let _ = writeln!(out, "{:indent$}# {line}", "");
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        let _ = writeln!(out, "{}", format!("{:indent$}# {line}", "").trim_end());
+    }
+}
+
+fn field(out: &mut String, field: &Field, indent: usize) {
+    comment(out, &field.comment, indent);
+    let _ = write!(out, "{:indent$}{}:", "", scalar(&field.key));
+    value(out, &field.value, indent + 2);
+}
+
+/// Writes a value behind `key:`, with the line break at its end.
+fn value(out: &mut String, value: &Value, indent: usize) {
+    match value {
+        Value::Map(fields) if !fields.is_empty() => {
+            out.push('\n');
+            for entry in fields {
+                field(out, entry, indent);
+            }
+        }
+        Value::List(items) if !items.is_empty() => {
+            out.push('\n');
+            for entry in items {
+                item(out, entry, indent);
+            }
+        }
+        other => {
+            let _ = writeln!(out, " {}", inline(other));
+        }
+    }
+}
+
+fn item(out: &mut String, item: &Item, indent: usize) {
+    comment(out, &item.comment, indent);
+    match &item.value {
+        Value::Map(fields) if !fields.is_empty() => {
+            // The first field stands on the dash's line, the others below it.
+            let mut body = String::new();
+            for entry in fields {
+                field(&mut body, entry, indent + 2);
+            }
+            let body = body.get(indent + 2..).unwrap_or_default();
+            let _ = write!(out, "{:indent$}- {body}", "");
+        }
+        Value::List(items) if !items.is_empty() => {
+            let _ = write!(out, "{:indent$}-", "");
+            value(out, &item.value, indent + 2);
+        }
+        other => {
+            let _ = writeln!(out, "{:indent$}- {}", "", inline(other));
+        }
+    }
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::String(text) => scalar(text),
+        Value::Bool(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Ref(id) => format!("!Ref {id}"),
+        Value::GetAtt(id, attribute) => format!("!GetAtt {id}.{attribute}"),
+        Value::Sub(text) => format!("!Sub {}", quoted(text)),
+        Value::Equals(a, b) => format!("!Equals [{}, {}]", flow(a), flow(b)),
+        Value::List(_) => "[]".to_owned(),
+        Value::Map(_) => "{}".to_owned(),
+    }
+}
+
+/// A value within brackets, where a comma would end a plain scalar.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        other => inline(other),
+    }
+}
+
+/// Text, without quotes where no reader can misunderstand it.
+fn scalar(text: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || " /_.:@+=,()-*';".contains(c);
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && text.chars().all(allowed)
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !text.contains("  ")
+        && !RESERVED.contains(&text.to_ascii_lowercase().as_str());
+    if plain { text.to_owned() } else { quoted(text) }
+}
+
+/// Text in double quotes. What is neither ASCII nor a letter or digit is escaped: YAML 1.1 takes
+/// some of it for line breaks.
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        let code = u32::from(c);
+        let _ = match c {
+            '"' | '\\' => write!(out, "\\{c}"),
+            '\n' => write!(out, "\\n"),
+            '\t' => write!(out, "\\t"),
+            ' '..='~' => write!(out, "{c}"),
+            _ if c.is_alphanumeric() => write!(out, "{c}"),
+            _ if code <= 0xFF => write!(out, "\\x{code:02x}"),
+            _ if code <= 0xFFFF => write!(out, "\\u{code:04x}"),
+            _ => write!(out, "\\U{code:08x}"),
+        };
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_yaml_reader_could_misread_is_quoted() {
+        for text in [
+            "no",
+            "On",
+            "y",
+            "NULL",
+            "012345678901",
+            "12:30:45",
+            "2012-10-17",
+            "1e3",
+            ".5",
+            "~",
+            "",
+            "*",
+            "- a",
+            "a: b",
+            "a #b",
+            "ends:",
+            "true",
+            "0x1F",
+            "=",
+            "<<",
+            "é",
+            "{a}",
+            "!x",
+        ] {
+            assert!(scalar(text).starts_with('"'), "{text} is {}", scalar(text));
+        }
+        for text in [
+            "arn:aws:s3:::bucket/key",
+            "s3:GetObject",
+            "AWS::S3::Bucket",
+            "/service-role/",
+        ] {
+            assert_eq!(scalar(text), text);
+        }
+    }
+
+    #[test]
+    fn odd_characters_are_escaped() {
+        assert_eq!(
+            quoted("a\"\\\u{2028}\u{1F600}\u{7f}é"),
+            r#""a\"\\\u2028\U0001f600\x7fé""#
+        );
+    }
+}

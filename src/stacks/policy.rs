@@ -1,0 +1,131 @@
+//! Policy documents as template values: statements with their comments.
+
+use crate::cfn::{Field, Item, Value, list, map};
+use crate::plan::Plan;
+
+/// One statement of a policy.
+#[derive(Debug, Clone)]
+pub(super) struct Statement {
+    comment: String,
+    fields: Vec<(&'static str, Value)>,
+}
+
+impl Statement {
+    fn new(effect: &str, sid: &str, comment: &str) -> Self {
+        Self {
+            comment: comment.to_owned(),
+            fields: vec![("Sid", sid.into()), ("Effect", effect.into())],
+        }
+    }
+
+    /// An Allow; `comment` says what it is for.
+    pub(super) fn allow(sid: &str, comment: &str) -> Self {
+        Self::new("Allow", sid, comment)
+    }
+
+    /// A Deny; `comment` says what it keeps out.
+    pub(super) fn deny(sid: &str, comment: &str) -> Self {
+        Self::new("Deny", sid, comment)
+    }
+
+    fn with(mut self, key: &'static str, value: Value) -> Self {
+        self.fields.push((key, value));
+        self
+    }
+
+    /// The same without its Sid.
+    pub(super) fn without_sid(mut self) -> Self {
+        self.fields.retain(|(key, _)| *key != "Sid");
+        self
+    }
+
+    /// Principals of AWS accounts.
+    pub(super) fn aws(self, principal: impl Into<Value>) -> Self {
+        let principal = map([("AWS", principal)]);
+        self.with("Principal", principal)
+    }
+
+    /// A service as principal.
+    pub(super) fn service(self, service: &str) -> Self {
+        self.with("Principal", map([("Service", service)]))
+    }
+
+    /// Everybody, for a Deny.
+    pub(super) fn everybody(self) -> Self {
+        self.with("Principal", "*".into())
+    }
+
+    /// Actions.
+    pub(super) fn actions<const N: usize>(self, actions: [&str; N]) -> Self {
+        let value = match actions.as_slice() {
+            [only] => Value::from(*only),
+            several => list(several.iter().copied()),
+        };
+        self.with("Action", value)
+    }
+
+    /// Actions, as a list even when there is one.
+    pub(super) fn action_list<const N: usize>(self, actions: [&str; N]) -> Self {
+        self.with("Action", list(actions))
+    }
+
+    /// The resource or resources.
+    pub(super) fn on(self, resource: impl Into<Value>) -> Self {
+        self.with("Resource", resource.into())
+    }
+
+    /// A condition block.
+    pub(super) fn when(self, condition: Value) -> Self {
+        self.with("Condition", condition)
+    }
+
+    fn to_item(&self) -> Item {
+        Item {
+            comment: self.comment.clone(),
+            value: map(self.fields.iter().cloned()),
+        }
+    }
+}
+
+/// A policy document.
+pub(super) fn document(statements: &[Statement]) -> Value {
+    let statements = Value::List(statements.iter().map(Statement::to_item).collect());
+    map([("Version", "2012-10-17")]).with("Statement", statements)
+}
+
+/// A policy document whose `Statement` is one object, as the procedure writes one of its own.
+pub(super) fn single_statement_document(statement: &Statement) -> Value {
+    let item = statement.to_item();
+    Value::Map(vec![
+        Field {
+            comment: String::new(),
+            key: "Version".to_owned(),
+            value: "2012-10-17".into(),
+        },
+        Field {
+            comment: item.comment,
+            key: "Statement".to_owned(),
+            value: item.value,
+        },
+    ])
+}
+
+/// The condition that only one role meets, and only from within the organization, if one is
+/// configured. The role itself need not exist yet, as it must where a principal names it.
+pub(super) fn only_role(plan: &Plan, role_arn: &str) -> Value {
+    let condition = map([("ArnEquals", map([("aws:PrincipalArn", role_arn)]))]);
+    let organization = (plan.organization.as_ref()).map(|id| map([("aws:PrincipalOrgID", id)]));
+    condition.with_some("StringEquals", organization)
+}
+
+/// `Deny` of every request without TLS, on a bucket and its objects.
+pub(super) fn tls_only(bucket_arn: &str) -> Statement {
+    Statement::deny(
+        "DenyInsecureConnections",
+        "Nobody reaches the bucket without TLS.",
+    )
+    .everybody()
+    .actions(["s3:*"])
+    .on(list([bucket_arn.to_owned(), format!("{bucket_arn}/*")]))
+    .when(map([("Bool", map([("aws:SecureTransport", false)]))]))
+}
