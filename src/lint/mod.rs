@@ -1,0 +1,17 @@
+//! Lint: Guard rules on CloudFormation templates, with the place of everything they find.
+//!
+//! Here live the rules ([`embedded`], [`from_source`]), what they say ([`Finding`], [`Report`])
+//! and the engine that asks Guard ([`check`]). How a report is printed, which files are read and
+//! what the quotas are does not.
+
+mod answer;
+mod finding;
+mod guard;
+mod rules;
+mod suppress;
+mod template;
+
+pub use finding::{Finding, Report, Severity, Suppressed};
+pub use guard::{LintError, check};
+pub use rules::{Rule, embedded, from_source};
+pub use suppress::UNKNOWN_SUPPRESSION;
