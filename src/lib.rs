@@ -1,11 +1,13 @@
 //! s3ferry: a CodePipeline in one AWS account that deploys into an S3 bucket of another.
 //!
 //! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`cfn`]
-//! templates. Nothing here does I/O, reads a clock or the environment; the command-line program
-//! in `cli` does.
+//! templates. [`lint`] reads templates, never the configuration, so that it checks the
+//! synthesis independently. Nothing here does I/O, reads a clock or the environment; the
+//! command-line program in `cli` does.
 
 pub mod cfn;
 pub mod config;
+pub mod lint;
 pub mod plan;
 pub mod stacks;
 pub mod syntax;

@@ -1,0 +1,128 @@
+//! How problems look: message, place, the lines with the offending text underlined, the fix.
+
+use std::io::Write as _;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use s3ferry::lint::{Finding, Severity};
+use s3ferry::syntax::{Problem, Source, Span};
+
+/// Why a command could not do its work. Exit code 2.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something without a place in a file.
+    Message {
+        /// What is wrong.
+        message: String,
+        /// What to do; may be empty.
+        help: String,
+    },
+    /// Problems of one document.
+    Document(Box<Source>, Vec<Problem>),
+}
+
+impl Failure {
+    /// A failure without a place in a file.
+    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Message {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The problems of a document.
+    pub(crate) fn document(source: Source, problems: Vec<Problem>) -> Self {
+        Self::Document(Box::new(source), problems)
+    }
+
+    /// The exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        2
+    }
+
+    /// Prints it to standard error.
+    pub(crate) fn print(&self) {
+        let text = match self {
+            Self::Message { message, help } => {
+                let mut group = Group::with_title(Level::ERROR.primary_title(message));
+                if !help.is_empty() {
+                    group = group.element(Level::HELP.message(help));
+                }
+                format!("{}\n", Renderer::styled().render(&[group]))
+            }
+            Self::Document(source, problems) => problems
+                .iter()
+                .map(|problem| format!("{}\n\n", render_problem(source, problem)))
+                .collect(),
+        };
+        let _ = write!(anstream::stderr().lock(), "{}\n", text.trim_end());
+    }
+}
+
+fn render_problem(source: &Source, problem: &Problem) -> String {
+    render(
+        source,
+        problem.span,
+        &Level::ERROR,
+        None,
+        &problem.message,
+        &problem.label,
+        problem.help.as_deref(),
+    )
+}
+
+/// A finding with the lines of the template.
+pub(crate) fn render_finding(source: &Source, finding: &Finding) -> String {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    render(
+        source,
+        finding.span,
+        &level,
+        Some(&finding.rule),
+        &finding.message,
+        finding.resource.as_deref().unwrap_or_default(),
+        finding.fix.as_deref(),
+    )
+}
+
+fn render(
+    source: &Source,
+    span: Span,
+    level: &Level<'_>,
+    id: Option<&str>,
+    message: &str,
+    label: &str,
+    help: Option<&str>,
+) -> String {
+    let span = visible(source, span);
+    let mut annotation = AnnotationKind::Primary.span(span.start..span.end);
+    if !label.is_empty() {
+        annotation = annotation.label(label);
+    }
+    let mut title = level.clone().primary_title(message);
+    if let Some(id) = id {
+        title = title.id(id);
+    }
+    let snippet = Snippet::source(source.text())
+        .path(source.name())
+        .annotation(annotation);
+    let mut group = Group::with_title(title).element(snippet);
+    if let Some(help) = help {
+        group = group.element(Level::HELP.message(help));
+    }
+    Renderer::styled().render(&[group])
+}
+
+/// The part of a span that is worth underlining: its first line.
+fn visible(source: &Source, span: Span) -> Span {
+    let start = span.start.min(source.text().len());
+    let end = span.end.clamp(start, source.text().len());
+    let first_line = source.text()[start..end].lines().next().map_or(0, str::len);
+    Span {
+        start,
+        end: start + first_line,
+    }
+}

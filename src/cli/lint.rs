@@ -1,0 +1,206 @@
+//! `s3ferry lint`: Guard rules and quotas, on the generated or any other templates.
+
+use std::path::{Path, PathBuf};
+
+use s3ferry::config::Quotas;
+use s3ferry::lint::{self, LintError, Report, Rule};
+use s3ferry::syntax::Source;
+
+use super::output::{print, table};
+use super::project::{DEFAULT_CONFIG, Project, TemplateFormat};
+use super::{Failure, Global, Outcome, files, reports};
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry lint                            the templates of the configuration
+  s3ferry lint stacks/*.yaml other.json   any CloudFormation templates
+  s3ferry lint --rules our-rules          with Guard rules of your own as well
+  s3ferry lint --format sarif > lint.sarif
+  s3ferry lint --list-rules";
+
+/// Options of `lint`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// CloudFormation templates, YAML or JSON [default: those of the configuration]
+    files: Vec<PathBuf>,
+    /// Folder (or file) of Guard rules to check as well; may be repeated
+    #[arg(long, value_name = "DIR", help_heading = "Rules")]
+    rules: Vec<PathBuf>,
+    /// Leave out the embedded rules
+    #[arg(long, help_heading = "Rules")]
+    no_default_rules: bool,
+    /// List the rules and stop
+    #[arg(long, help_heading = "Rules")]
+    list_rules: bool,
+    /// Format of the findings
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    format: Format,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+    /// SARIF 2.1.0, for code-scanning services.
+    Sarif,
+    /// JUnit XML, for CI servers.
+    Junit,
+}
+
+/// Lints templates.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    let rules = rules(options)?;
+    if options.list_rules {
+        list(&rules, options.format)?;
+        return Ok(Outcome::Done);
+    }
+    let (sources, quotas) = if options.files.is_empty() {
+        let project = Project::load(global)?;
+        let files = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
+        let templates = files.into_iter().filter(|file| file.template);
+        (
+            templates.map(|file| file.source).collect(),
+            project.plan.quotas,
+        )
+    } else {
+        let sources: Result<Vec<Source>, Failure> = options
+            .files
+            .iter()
+            .map(|path| files::read(path, "template"))
+            .collect();
+        let known = global.config.is_some() || Path::new(DEFAULT_CONFIG).exists();
+        let quotas = if known {
+            Project::load(global)?.plan.quotas
+        } else {
+            Quotas::default()
+        };
+        (sources?, quotas)
+    };
+    if rules.is_empty() {
+        return Err(Failure::new(
+            "nothing was checked: there are no rules",
+            "name rules with --rules, or leave out --no-default-rules",
+        ));
+    }
+    let reports = check(&rules, &sources, &quotas)?;
+    print(&match options.format {
+        Format::Text => reports::text(&reports, global.verbose),
+        Format::Json => reports::json(&reports),
+        Format::Sarif => reports::sarif(&reports, &rules)?,
+        Format::Junit => reports::junit(&reports, &rules)?,
+    })?;
+    let found = reports.iter().any(|(_, report)| report.has_errors());
+    Ok(if found {
+        Outcome::Findings
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Checks templates with the rules (none: the quotas alone) and against the quotas.
+///
+/// # Errors
+/// A template is none, or Guard could not evaluate the rules.
+pub(crate) fn check(
+    rules: &[Rule],
+    sources: &[Source],
+    quotas: &Quotas,
+) -> Result<Vec<(Source, Report)>, Failure> {
+    let mut nodes = Vec::new();
+    for source in sources {
+        let node = lint::read_template(source)
+            .map_err(|problem| Failure::document(source.clone(), vec![problem]))?;
+        nodes.push(node);
+    }
+    let templates: Vec<_> = sources.iter().zip(&nodes).collect();
+    let mut reports = if rules.is_empty() {
+        vec![Report::default(); templates.len()]
+    } else {
+        lint::check(rules, &templates).map_err(|error| failure(&error))?
+    };
+    for (report, (source, node)) in reports.iter_mut().zip(&templates) {
+        report.add(lint::quotas::findings(source, node, quotas));
+    }
+    Ok(sources.iter().cloned().zip(reports).collect())
+}
+
+fn failure(error: &LintError) -> Failure {
+    Failure::new(error.to_string(), "")
+}
+
+fn rules(options: &Options) -> Result<Vec<Rule>, Failure> {
+    let mut rules = if options.no_default_rules {
+        Vec::new()
+    } else {
+        lint::embedded()
+    };
+    for path in &options.rules {
+        let mut paths = Vec::new();
+        if path.is_dir() {
+            guard_files(path, &mut paths)?;
+            paths.sort();
+            if paths.is_empty() {
+                return Err(Failure::new(
+                    format!("folder `{}` has no Guard rules", path.display()),
+                    "name a folder with `.guard` files",
+                ));
+            }
+        } else {
+            paths.push(path.clone());
+        }
+        for path in paths {
+            let source = files::read(&path, "rules file")?;
+            let more = lint::from_source(&source)
+                .map_err(|problem| Failure::document(source, vec![problem]))?;
+            rules.extend(more);
+        }
+    }
+    Ok(rules)
+}
+
+fn guard_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        Failure::new(
+            format!("cannot read folder `{}`: {error}", folder.display()),
+            "",
+        )
+    })?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() && !path.is_symlink() {
+            guard_files(&path, found)?;
+        } else if path
+            .extension()
+            .is_some_and(|ext| ext == "guard" || ext == "ruleset")
+        {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn list(rules: &[Rule], format: Format) -> Result<(), Failure> {
+    if format == Format::Json {
+        return print(&reports::rules_json(rules));
+    }
+    let rows: Vec<Vec<String>> = rules
+        .iter()
+        .map(|rule| {
+            let severity = reports::severity_name(rule.severity).to_owned();
+            vec![
+                rule.name.clone(),
+                severity,
+                rule.what.clone(),
+                rule.controls.join("; "),
+            ]
+        })
+        .collect();
+    print(&table(
+        &["rule", "severity", "what it wants", "controls"],
+        &rows,
+        &[],
+    ))
+}

@@ -1,0 +1,119 @@
+//! The commands, one file each, and what they share: arguments, exit codes, files, messages.
+//!
+//! This is the only part of the program that reads files, writes them or prints.
+
+mod complete;
+mod diagnostics;
+mod files;
+mod init;
+mod lint;
+mod man;
+mod output;
+mod project;
+mod reports;
+mod schema;
+mod synth;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
+
+pub(crate) use diagnostics::Failure;
+
+const ABOUT: &str = "Deploy from a CodePipeline in one AWS account into an S3 bucket of another";
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry init --dev-account 111111111111 --prod-account 222222222222
+                               write s3ferry.yaml, with bucket names of your own
+  s3ferry synth                write the CloudFormation templates to stacks/
+  s3ferry synth --check        in CI: fail when stacks/ is stale
+  s3ferry lint                 check the templates with the embedded Guard rules
+
+Exit codes:
+  0  done
+  1  findings, or stale files
+  2  wrong usage, configuration or input";
+
+/// How a command ended well: whether there is something to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing to mend.
+    Done,
+    /// Findings, or stale files.
+    Findings,
+}
+
+#[derive(Debug, Parser)]
+#[command(name = "s3ferry", version, about = ABOUT, after_help = EXAMPLES, color = ColorChoice::Auto)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Configuration file [default: s3ferry.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_parser = ["auto", "always", "never"])]
+    pub(crate) color: String,
+    /// Print results and errors only
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Print more, such as suppressed findings and rules that passed
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a commented s3ferry.yaml
+    Init(init::Options),
+    /// Write the CloudFormation templates
+    Synth(synth::Options),
+    /// Check templates with AWS CloudFormation Guard rules and against AWS's quotas
+    Lint(lint::Options),
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
+    /// Print the completion script of a shell
+    Completions(complete::Options),
+    /// Print the manual page
+    Man,
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Asking for help is no mistake; everything else is one, with exit code 2.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    output::set_color(&cli.global.color);
+    let result = match &cli.command {
+        Command::Init(options) => init::run(&cli.global, options),
+        Command::Synth(options) => synth::run(&cli.global, options),
+        Command::Lint(options) => lint::run(&cli.global, options),
+        Command::Schema => schema::run(),
+        Command::Completions(options) => complete::run(options, &mut Cli::command()),
+        Command::Man => man::run(&Cli::command()),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

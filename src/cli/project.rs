@@ -1,0 +1,114 @@
+//! The project that a command works on: its configuration, plan and templates.
+
+use std::path::{Path, PathBuf};
+
+use s3ferry::config::{Document, EXAMPLE};
+use s3ferry::plan::Plan;
+use s3ferry::stacks::{self, MergeError};
+use s3ferry::syntax::Source;
+
+use super::{Failure, Global, files, output};
+
+/// The configuration file that is used when none is named.
+pub(crate) const DEFAULT_CONFIG: &str = "s3ferry.yaml";
+
+/// A configuration and all that follows from it.
+pub(crate) struct Project {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// Folder that paths in the configuration are relative to.
+    folder: PathBuf,
+}
+
+/// One file to write.
+pub(crate) struct Generated {
+    /// Path below the output folder, with `/`.
+    pub(crate) path: String,
+    /// The text, and the name that errors show.
+    pub(crate) source: Source,
+    /// Whether it is a template; otherwise it is a bucket policy.
+    pub(crate) template: bool,
+}
+
+/// How templates are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum TemplateFormat {
+    /// With comments and short-form intrinsic functions.
+    Yaml,
+    /// Without comments, with long-form intrinsic functions.
+    Json,
+}
+
+impl Project {
+    /// Reads the configuration: the one that is named, `s3ferry.yaml`, or the built-in example.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
+        let (source, folder) = match &global.config {
+            Some(path) => (files::read(path, "configuration")?, folder_of(path)),
+            None if Path::new(DEFAULT_CONFIG).exists() => (
+                files::read(Path::new(DEFAULT_CONFIG), "configuration")?,
+                PathBuf::new(),
+            ),
+            None => {
+                output::note(
+                    global,
+                    "There is no s3ferry.yaml here, so this is the built-in example.\nNext: \
+                     `s3ferry init` writes a configuration with your accounts.\n",
+                );
+                (Source::new("built-in example", EXAMPLE), PathBuf::new())
+            }
+        };
+        let document = Document::read(source.clone())
+            .map_err(|problems| Failure::document(source, problems))?;
+        let plan = Plan::new(&document.config).map_err(|complaints| {
+            let problems = document.problems(&complaints);
+            Failure::document(document.source.clone(), problems)
+        })?;
+        Ok(Self { plan, folder })
+    }
+
+    /// The files that belong in the output folder `out`.
+    ///
+    /// # Errors
+    /// An existing bucket policy cannot be read or merged.
+    pub(crate) fn generate(
+        &self,
+        out: &Path,
+        format: TemplateFormat,
+    ) -> Result<Vec<Generated>, Failure> {
+        let generated = |path: String, text: String, template: bool| Generated {
+            source: Source::new(out.join(&path).display().to_string(), text),
+            path,
+            template,
+        };
+        let mut found: Vec<Generated> = stacks::stacks(&self.plan)
+            .iter()
+            .map(|stack| match format {
+                TemplateFormat::Yaml => generated(
+                    format!("{}.yaml", stack.name),
+                    stack.template.to_yaml(),
+                    true,
+                ),
+                TemplateFormat::Json => generated(
+                    format!("{}.json", stack.name),
+                    stack.template.to_json_text(),
+                    true,
+                ),
+            })
+            .collect();
+        if let Some(path) = &self.plan.dev.existing_policy {
+            let existing = files::read(&self.folder.join(path), "existing bucket policy")?;
+            let merged = stacks::merged_bucket_policy(&self.plan, &existing)
+                .map_err(|MergeError(problems)| Failure::document(existing, problems))?;
+            let bucket = &self.plan.dev.artifact_bucket.name;
+            found.push(generated(format!("policies/{bucket}.json"), merged, false));
+        }
+        Ok(found)
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().map(Path::to_path_buf).unwrap_or_default()
+}

@@ -1,0 +1,239 @@
+//! What Guard answers: its structured JSON report, read back.
+//!
+//! Guard documents the command (*AWS CloudFormation Guard: cfn-guard validate*) but not this
+//! report, so anything that is not understood is an error and never "no findings".
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+/// One failed check of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) rule: String,
+    /// As Guard writes it: `/Resources/Key/Properties`; empty where it has none.
+    pub(super) path: String,
+    /// What Guard looked for from there on and did not find; may be empty.
+    pub(super) missing: String,
+    /// The rule's own words, or Guard's account of the clause.
+    pub(super) message: Message,
+}
+
+/// What there is to say about a failed check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Message {
+    /// The text that the rule's author wrote.
+    Author(String),
+    /// The clause that does not hold.
+    Clause(String),
+}
+
+/// The failures, and the names of all rules that were evaluated.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) failures: Vec<Failure>,
+    pub(super) evaluated: BTreeSet<String>,
+}
+
+/// Reads Guard's report on one document; the error says what was not understood.
+pub(super) fn read(answer: &str) -> Result<Answer, String> {
+    let json: Json = serde_json::from_str(answer).map_err(|error| error.to_string())?;
+    let [report] = json.as_array().map(Vec::as_slice).unwrap_or_default() else {
+        return Err("not a list of one report".to_owned());
+    };
+    let mut read = Answer::default();
+    for list in ["compliant", "not_applicable"] {
+        for name in array(report, list)? {
+            let name = name.as_str().ok_or_else(|| format!("a name in `{list}`"))?;
+            read.evaluated.insert(plain_name(name).to_owned());
+        }
+    }
+    for failed in array(report, "not_compliant")? {
+        let rule = failed
+            .get("Rule")
+            .ok_or_else(|| format!("{} in `not_compliant`", kind(failed)))?;
+        let name = plain_name(text(rule, "name").ok_or("a rule without a name")?);
+        read.evaluated.insert(name.to_owned());
+        let before = read.failures.len();
+        for check in array(rule, "checks")? {
+            collect(name, check, &mut read.failures)?;
+        }
+        if read.failures.len() == before {
+            read.failures.push(Failure {
+                rule: name.to_owned(),
+                path: String::new(),
+                missing: String::new(),
+                message: message(rule, || name.to_owned()),
+            });
+        }
+    }
+    Ok(read)
+}
+
+/// Clauses outside any rule are called `<file>/default` in a report, and `default` elsewhere.
+fn plain_name(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, name)| name)
+}
+
+fn collect(rule: &str, check: &Json, into: &mut Vec<Failure>) -> Result<(), String> {
+    let (what, body) = single(check)?;
+    match what {
+        "Rule" => {
+            for check in array(body, "checks")? {
+                collect(rule, check, into)?;
+            }
+        }
+        "Disjunctions" => {
+            let mut alternatives = Vec::new();
+            for check in array(body, "checks")? {
+                collect(rule, check, &mut alternatives)?;
+            }
+            into.extend(merged(alternatives));
+        }
+        "Clause" => {
+            let (_, body) = single(body)?;
+            let (path, missing) = clause_place(body.get("check").unwrap_or(&Json::Null))?;
+            into.push(Failure {
+                rule: rule.to_owned(),
+                path,
+                missing,
+                message: message(body, || context(body)),
+            });
+        }
+        "Block" => {
+            let (path, missing) = match body.get("unresolved") {
+                Some(unresolved) if !unresolved.is_null() => unresolved_place(unresolved)?,
+                _ => Default::default(),
+            };
+            into.push(Failure {
+                rule: rule.to_owned(),
+                path,
+                missing,
+                message: message(body, || match text(body, "context") {
+                    Some(_) if body["messages"]["error_message"].is_string() => {
+                        text(&body["messages"], "error_message")
+                            .unwrap_or_default()
+                            .to_owned()
+                    }
+                    _ => context(body),
+                }),
+            });
+        }
+        other => return Err(format!("a check of kind `{other}`")),
+    }
+    Ok(())
+}
+
+/// Alternatives that failed together are one failure: at what they have in common, with the
+/// last words of the author, which stand at the end of the last alternative.
+fn merged(alternatives: Vec<Failure>) -> Option<Failure> {
+    let authored = alternatives
+        .iter()
+        .rposition(|failure| matches!(failure.message, Message::Author(_)));
+    let chosen = alternatives.get(authored.unwrap_or(0))?;
+    let mut placed = alternatives
+        .iter()
+        .filter(|failure| !failure.path.is_empty());
+    let first = placed.next().map_or("", |failure| failure.path.as_str());
+    let path = placed.fold(first, |common, failure| common_path(common, &failure.path));
+    let same_place = alternatives
+        .iter()
+        .all(|failure| failure.path == path && failure.missing == chosen.missing);
+    Some(Failure {
+        rule: chosen.rule.clone(),
+        path: path.to_owned(),
+        missing: if same_place {
+            chosen.missing.clone()
+        } else {
+            String::new()
+        },
+        message: chosen.message.clone(),
+    })
+}
+
+fn common_path<'a>(a: &'a str, b: &str) -> &'a str {
+    let mut end = 0;
+    for (at, _) in a.match_indices('/').chain([(a.len(), "")]) {
+        let is_whole = b.len() == at || b[at.min(b.len())..].starts_with('/');
+        if b.is_char_boundary(at.min(b.len())) && a.get(..at) == b.get(..at) && is_whole {
+            end = at;
+        }
+    }
+    &a[..end]
+}
+
+fn clause_place(check: &Json) -> Result<(String, String), String> {
+    if check.is_null() {
+        return Ok(Default::default());
+    }
+    let (what, body) = single(check)?;
+    match what {
+        "Resolved" | "InResolved" => {
+            let value = body
+                .get("from")
+                .or_else(|| body.get("value"))
+                .ok_or("a comparison without a value")?;
+            Ok((path_of(value)?, String::new()))
+        }
+        "UnResolved" => unresolved_place(body.get("value").ok_or("nothing unresolved")?),
+        "UnResolvedContext" => Ok(Default::default()),
+        other => Err(format!("a comparison of kind `{other}`")),
+    }
+}
+
+fn unresolved_place(unresolved: &Json) -> Result<(String, String), String> {
+    let to = unresolved.get("traversed_to").ok_or("no place")?;
+    let missing = text(unresolved, "remaining_query").unwrap_or_default();
+    Ok((path_of(to)?, missing.to_owned()))
+}
+
+fn path_of(value: &Json) -> Result<String, String> {
+    text(value, "path")
+        .map(str::to_owned)
+        .ok_or_else(|| "a value without a path".to_owned())
+}
+
+fn message(body: &Json, otherwise: impl Fn() -> String) -> Message {
+    match text(&body["messages"], "custom_message").map(str::trim) {
+        Some(words) if !words.is_empty() => Message::Author(words.to_owned()),
+        _ => Message::Clause(otherwise()),
+    }
+}
+
+fn context(body: &Json) -> String {
+    text(body, "context")
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn text<'j>(json: &'j Json, key: &str) -> Option<&'j str> {
+    json.get(key).and_then(Json::as_str)
+}
+
+fn array<'j>(json: &'j Json, key: &str) -> Result<&'j [Json], String> {
+    json.get(key)
+        .and_then(Json::as_array)
+        .map(Vec::as_slice)
+        .ok_or_else(|| format!("no list `{key}`"))
+}
+
+fn single(json: &Json) -> Result<(&str, &Json), String> {
+    let mut entries = json.as_object().into_iter().flatten();
+    match (entries.next(), entries.next()) {
+        (Some((key, value)), None) => Ok((key, value)),
+        _ => Err(format!("{} where one entry was expected", kind(json))),
+    }
+}
+
+fn kind(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "nothing",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a string",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a mapping",
+    }
+}

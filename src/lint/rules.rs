@@ -1,0 +1,270 @@
+//! The rules: those that are built in and those of users.
+//!
+//! A built-in rule is one file with a header of comments. Guard itself is asked only about files
+//! of users, whose rules are not known beforehand; nothing here evaluates anything.
+
+use std::io::Cursor;
+
+use cfn_guard::commands::Executable;
+use cfn_guard::utils::reader::{ReadBuffer, Reader};
+use cfn_guard::utils::writer::{WriteBuffer, Writer};
+use cfn_guard::{CommandBuilder, ParseTreeBuilder};
+
+use super::Severity;
+use crate::syntax::{Problem, Source, Span};
+
+/// One rule, with what its header says about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// `S3_BUCKET_VERSIONED`.
+    pub name: String,
+    /// The file that it stands in.
+    pub file: String,
+    /// How much its findings matter.
+    pub severity: Severity,
+    /// What it demands, in a sentence; empty without a header.
+    pub what: String,
+    /// Why it demands it; empty without a header.
+    pub why: String,
+    /// What to write; empty without a header.
+    pub fix: String,
+    /// The public controls that it covers; empty where there are none.
+    pub controls: Vec<String>,
+    /// The text of its whole file, which may hold other rules too.
+    pub text: String,
+}
+
+const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/guard_rules.rs"));
+
+/// The built-in rules, ordered by file. Their texts are not parsed.
+pub fn embedded() -> Vec<Rule> {
+    EMBEDDED
+        .iter()
+        .map(|(file, text)| {
+            let header = Header::of(text);
+            header.rule(header.name.unwrap_or_default(), file, text)
+        })
+        .collect()
+}
+
+/// Whether these are rules of ours, which may be joined into one text.
+pub(super) fn is_embedded(rule: &Rule) -> bool {
+    EMBEDDED
+        .binary_search_by_key(&rule.file.as_str(), |(file, _)| file)
+        .is_ok_and(|at| EMBEDDED[at].1 == rule.text)
+}
+
+/// The rules of a file that a user wrote: any Guard file, with one rule or several. A header,
+/// where there is one, counts for all of them.
+///
+/// # Errors
+/// Where the text is no Guard file or holds no rule.
+pub fn from_source(source: &Source) -> Result<Vec<Rule>, Problem> {
+    let text = source.text();
+    let tree = parse_tree(text).map_err(|message| syntax_problem(source, &message))?;
+    let names = rule_names(&tree);
+    if names.is_empty() {
+        return Err(
+            Problem::new(Span::default(), "this rule file holds no rule").help(
+                "write `rule NAME { … }`; see the document *Writing AWS CloudFormation Guard rules*",
+            ),
+        );
+    }
+    let header = Header::of(text);
+    Ok(names
+        .iter()
+        .map(|name| header.rule(name, source.name(), text))
+        .collect())
+}
+
+fn parse_tree(text: &str) -> Result<serde_json::Value, String> {
+    let command = ParseTreeBuilder::default()
+        .print_json(true)
+        .try_build()
+        .map_err(|error| error.to_string())?;
+    let mut writer = Writer::new_with_err(WriteBuffer::Vec(vec![]), WriteBuffer::Vec(vec![]))
+        .map_err(|error| error.to_string())?;
+    let mut reader = Reader::new(ReadBuffer::Cursor(Cursor::new(text.as_bytes().to_vec())));
+    command
+        .execute(&mut writer, &mut reader)
+        .map_err(|error| error.to_string())?;
+    let answer = writer.into_string().map_err(|error| error.to_string())?;
+    serde_json::from_str(&answer).map_err(|error| error.to_string())
+}
+
+fn rule_names(tree: &serde_json::Value) -> Vec<&str> {
+    let mut names: Vec<&str> = tree["guard_rules"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|rule| rule["rule_name"].as_str())
+        .collect();
+    // A file may hold several rules of one name, for several conditions.
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(*name));
+    names
+}
+
+/// Guard says where it gave up in the middle of a sentence: `… at line 4 at column 21, when
+/// handling X, fragment Y`.
+fn syntax_problem(source: &Source, message: &str) -> Problem {
+    let number = |after: &str| -> Option<usize> {
+        let rest = &message[message.find(after)? + after.len()..];
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        rest[..end].parse().ok()
+    };
+    let expected = message
+        .split_once("when handling ")
+        .and_then(|(_, rest)| rest.split_once(", fragment"))
+        .map(|(expected, _)| expected.trim())
+        .filter(|expected| !expected.is_empty());
+    let span = match (number("at line "), number("at column ")) {
+        (Some(line), Some(column)) => span_at(source, line, column),
+        _ => Span::default(),
+    };
+    let problem = Problem::new(span, "this is not a valid Guard rule file")
+        .help("Guard could not read on from here; the fault may stand in the clause before");
+    match expected {
+        Some(expected) => problem.label(expected.to_owned()),
+        None => problem,
+    }
+}
+
+/// From a place to the end of its line.
+fn span_at(source: &Source, line: usize, column: usize) -> Span {
+    let text = source.text();
+    let start_of_line = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum::<usize>();
+    let line = source.line(line);
+    let skipped: usize = line
+        .chars()
+        .take(column.saturating_sub(1))
+        .map(char::len_utf8)
+        .sum();
+    Span {
+        start: (start_of_line + skipped).min(text.len()),
+        end: (start_of_line + line.trim_end().len())
+            .max(start_of_line + skipped)
+            .min(text.len()),
+    }
+}
+
+/// The comments at the head of a rule file.
+#[derive(Default)]
+struct Header<'t> {
+    name: Option<&'t str>,
+    severity: Option<Severity>,
+    what: &'t str,
+    why: &'t str,
+    fix: &'t str,
+    controls: Vec<String>,
+}
+
+impl<'t> Header<'t> {
+    fn of(text: &'t str) -> Self {
+        let mut header = Self::default();
+        for line in text.lines().map_while(|line| line.strip_prefix('#')) {
+            let line = line.trim();
+            match line.split_once(':').map(|(key, value)| (key, value.trim())) {
+                Some(("Severity", value)) => {
+                    header.severity = match value {
+                        "error" => Some(Severity::Error),
+                        "warning" => Some(Severity::Warning),
+                        "note" => Some(Severity::Note),
+                        _ => None,
+                    }
+                }
+                Some(("What", value)) => header.what = value,
+                Some(("Why", value)) => header.why = value,
+                Some(("Fix", value)) => header.fix = value,
+                Some(("Controls", value)) if value != "none" => {
+                    header.controls = value
+                        .split(';')
+                        .map(|control| control.trim().to_owned())
+                        .filter(|control| !control.is_empty())
+                        .collect();
+                }
+                _ if header.name.is_none() && !line.is_empty() => header.name = Some(line),
+                _ => {}
+            }
+        }
+        header
+    }
+
+    fn rule(&self, name: &str, file: &str, text: &str) -> Rule {
+        Rule {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            severity: self.severity.unwrap_or(Severity::Error),
+            what: self.what.to_owned(),
+            why: self.why.to_owned(),
+            fix: self.fix.to_owned(),
+            controls: self.controls.clone(),
+            text: text.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_rules_have_headers() {
+        let rules = embedded();
+        assert!(!rules.is_empty());
+        for rule in &rules {
+            assert!(is_embedded(rule), "{}", rule.file);
+            assert!(
+                !rule.what.is_empty() && !rule.fix.is_empty(),
+                "{}",
+                rule.file
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_user_may_hold_several_rules() {
+        let source = Source::new(
+            "mine.guard",
+            "let a = Resources.*\nrule ONE when %a !empty { %a.Type exists }\nrule TWO { Resources exists }\n",
+        );
+        let rules = from_source(&source).expect("valid");
+        let names: Vec<_> = rules.iter().map(|rule| rule.name.as_str()).collect();
+        assert_eq!(names, ["ONE", "TWO"]);
+        assert!(rules.iter().all(|rule| rule.severity == Severity::Error));
+    }
+
+    #[test]
+    fn a_header_of_a_user_counts() {
+        let text = "# ONE\n# Severity: warning\n# Fix: write it\nrule ONE { Resources exists }\n";
+        let rules = from_source(&Source::new("mine.guard", text)).expect("valid");
+        assert_eq!(rules[0].severity, Severity::Warning);
+        assert_eq!(rules[0].fix, "write it");
+    }
+
+    #[test]
+    fn a_fault_in_a_rule_file_has_a_place() {
+        let text = "let x = Resources.*\n\nrule FOO when %x !empty {\n  %x.A == == 'b'\n}\n";
+        let source = Source::new("mine.guard", text);
+        let problem = from_source(&source).expect_err("a fault");
+        let at = source.position(problem.span.start);
+        assert_eq!((at.line, at.column), (4, 10), "{problem:?}");
+        assert!(!problem.label.is_empty());
+    }
+
+    #[test]
+    fn an_empty_rule_file_is_a_fault() {
+        for text in ["", "# nothing\n", "let x = Resources.*\n"] {
+            assert!(
+                from_source(&Source::new("m", text)).is_err(),
+                "{text:?} was taken for a rule file"
+            );
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What resources ask to be left alone by, and why.
+//!
+//! The convention is that of the AWS Guard Rules Registry: a list under
+//! `Metadata.guard.SuppressedRules`. The reasons beside it (`Metadata.guard.Reasons.<RULE>`) are
+//! ours. The rules themselves honour the list; this module only reports it.
+
+use super::{Finding, Severity, Suppressed};
+use crate::syntax::{Node, Span};
+
+/// The rule name of a finding about a suppression of a rule that does not exist.
+pub const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
+
+/// The suppressions of a template, and a finding for each that names none of the `known` rules.
+pub(super) fn suppressions(template: &Node, known: &[&str]) -> (Vec<Suppressed>, Vec<Finding>) {
+    let mut suppressed = Vec::new();
+    let mut findings = Vec::new();
+    for resource in template
+        .get("Resources")
+        .and_then(Node::entries)
+        .unwrap_or_default()
+    {
+        let Some(guard) = resource.value.at(["Metadata", "guard"]) else {
+            continue;
+        };
+        let Some(list) = guard.get("SuppressedRules") else {
+            continue;
+        };
+        for rule in list.one_or_many() {
+            let Some(name) = rule.as_str() else { continue };
+            let reason = guard.at(["Reasons", name]).and_then(Node::scalar_text);
+            // A name with a reason is meant: other rule sets have names of their own.
+            if !known.contains(&name) && reason.is_none() {
+                findings.push(unknown(&resource.key, name, known, rule.span));
+            }
+            suppressed.push(Suppressed {
+                rule: name.to_owned(),
+                resource: resource.key.clone(),
+                reason: reason.map(str::to_owned),
+                span: rule.span,
+            });
+        }
+    }
+    (suppressed, findings)
+}
+
+fn unknown(resource: &str, name: &str, known: &[&str], span: Span) -> Finding {
+    let near = known
+        .iter()
+        .map(|rule| (strsim::jaro_winkler(rule, name), rule))
+        .filter(|(similarity, _)| *similarity > 0.9)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, rule)| format!("write `{rule}`, or remove the entry"));
+    Finding {
+        rule: UNKNOWN_SUPPRESSION.to_owned(),
+        severity: Severity::Warning,
+        resource: Some(resource.to_owned()),
+        path: format!("Resources.{resource}.Metadata.guard.SuppressedRules.{name}"),
+        span,
+        message: format!("`{name}` is suppressed, but no rule has this name"),
+        fix: Some(
+            near.unwrap_or_else(|| "remove the entry, or lint with the rule's file too".to_owned()),
+        ),
+    }
+}
