@@ -2,11 +2,14 @@
 //!
 //! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`cfn`]
 //! templates. [`lint`] reads templates, never the configuration, so that it checks the
-//! synthesis independently. Nothing here does I/O, reads a clock or the environment; the
+//! synthesis independently. [`authz`] evaluates requests against the policies of [`iam`] as AWS
+//! does. Nothing here does I/O, reads a clock or the environment; the
 //! command-line program in `cli` does.
 
+pub mod authz;
 pub mod cfn;
 pub mod config;
+pub mod iam;
 pub mod lint;
 pub mod plan;
 pub mod stacks;

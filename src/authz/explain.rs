@@ -1,0 +1,270 @@
+//! From a request and its policies to the whole reason of the decision. It asks the same layers
+//! in the same way as a mere decision does, and only writes down what they say.
+
+use super::condition;
+use super::evaluate::{Because, Lacking, PolicySet, decide};
+use super::layers::{Observer, Place, Scope, gather};
+use super::principal::Grant;
+use super::reason::{
+    Failure, Layer, LayerReport, Mismatch, Outcome, Reason, StatementReport, Verdict,
+};
+use super::request::{ContextValue, Request};
+use crate::iam::{Condition, Effect, PolicyKind, Statement};
+use crate::syntax::Span;
+
+/// Decides a request, and says why.
+pub fn explain(request: &Request, policies: &PolicySet<'_>) -> Reason {
+    let mut writer = Writer {
+        layers: layers_of(policies),
+    };
+    let found = gather(request, policies, &mut writer);
+    let (decision, because) = decide(request, &found);
+    Reason {
+        decision,
+        because: sentence(request, because),
+        missing: missing(because),
+        layers: writer.layers,
+    }
+}
+
+/// An empty report for all that there is.
+fn layers_of(policies: &PolicySet<'_>) -> Vec<LayerReport> {
+    let levels = |layer, count: usize| (0..count).map(move |level| (layer, Some(level)));
+    let single = |layer, there: bool| there.then_some((layer, None));
+    levels(Layer::Scps, policies.scps.len())
+        .chain(levels(Layer::Rcps, policies.rcps.len()))
+        .chain(single(Layer::ResourcePolicy, policies.resource.is_some()))
+        .chain(single(
+            Layer::IdentityPolicies,
+            !policies.identity.is_empty(),
+        ))
+        .chain(single(
+            Layer::PermissionBoundary,
+            policies.boundary.is_some(),
+        ))
+        .chain(single(Layer::SessionPolicy, policies.session.is_some()))
+        .map(|(layer, level)| LayerReport {
+            layer,
+            level,
+            outcome: Outcome::Silent,
+            note: None,
+            statements: Vec::new(),
+        })
+        .collect()
+}
+
+struct Writer {
+    layers: Vec<LayerReport>,
+}
+
+impl Writer {
+    fn report(&mut self, layer: Layer, level: Option<usize>) -> Option<&mut LayerReport> {
+        self.layers
+            .iter_mut()
+            .find(|report| report.layer == layer && report.level == level)
+    }
+}
+
+impl Observer for Writer {
+    const WANTS_ALL: bool = true;
+
+    fn statement(
+        &mut self,
+        place: Place,
+        scope: &Scope<'_>,
+        statement: &Statement,
+        grant: Option<Grant>,
+    ) {
+        let failed = if grant.is_some() {
+            Vec::new()
+        } else {
+            failures(scope, statement)
+        };
+        let verdict = match (grant, statement.effect) {
+            (Some(_), Effect::Allow) => Verdict::Allowed,
+            (Some(_), Effect::Deny) => Verdict::Denied,
+            (None, _) => Verdict::NearMiss,
+        };
+        let about_it = !matches!(failed.first(), Some(Failure::Action(_)));
+        let Some(report) = self.report(place.layer, place.level) else {
+            return;
+        };
+        match verdict {
+            Verdict::Denied => report.outcome = Outcome::Denies,
+            Verdict::Allowed if report.outcome == Outcome::Silent => {
+                report.outcome = Outcome::Allows;
+            }
+            Verdict::NearMiss if !about_it && failed.len() > 1 => return,
+            Verdict::Allowed | Verdict::NearMiss => {}
+        }
+        report.statements.push(StatementReport {
+            policy: place.policy,
+            statement: place.statement,
+            sid: statement.sid.clone(),
+            effect: statement.effect,
+            verdict,
+            grant: grant.filter(|_| place.layer == Layer::ResourcePolicy),
+            span: statement.span.into(),
+            failed,
+        });
+    }
+
+    fn exempt(&mut self, layer: Layer, level: Option<usize>, why: &'static str) {
+        if let Some(report) = self.report(layer, level) {
+            report.outcome = Outcome::NotApplicable;
+            report.note = Some(why.to_owned());
+        }
+    }
+}
+
+/// Every element of a statement that is not about the request, the action first.
+fn failures(scope: &Scope<'_>, statement: &Statement) -> Vec<Failure> {
+    let request = scope.request;
+    let mut failed = Vec::new();
+    if !scope.action(statement) {
+        failed.push(Failure::Action(mismatch(
+            statement.actions.negated,
+            statement.actions.patterns.iter().map(|action| &action.text),
+            request.action(),
+            statement.actions.span,
+        )));
+    }
+    if let Some(element) = &statement.principal
+        && scope.principal(statement).is_none()
+    {
+        failed.push(Failure::Principal(mismatch(
+            element.negated,
+            element.entries.iter().map(|entry| &entry.text),
+            request.principal().id(),
+            element.span,
+        )));
+    }
+    if !scope.resource(statement) {
+        failed.push(Failure::Resource(match &statement.resources {
+            Some(resources) => mismatch(
+                resources.negated,
+                resources.patterns.iter().map(|resource| &resource.text),
+                request.resource(),
+                resources.span,
+            ),
+            None => mismatch(
+                false,
+                std::iter::empty(),
+                request.resource(),
+                statement.span,
+            ),
+        }));
+    }
+    for condition in &statement.conditions {
+        if !scope.condition(condition, statement.effect) {
+            failed.push(failed_condition(condition, request));
+        }
+    }
+    failed
+}
+
+fn mismatch<'t>(
+    negated: bool,
+    wanted: impl Iterator<Item = &'t String>,
+    actual: &str,
+    span: Span,
+) -> Mismatch {
+    Mismatch {
+        negated,
+        wanted: wanted.cloned().collect(),
+        actual: actual.to_owned(),
+        span: span.into(),
+    }
+}
+
+fn failed_condition(condition: &Condition, request: &Request) -> Failure {
+    let actual = condition::actual(condition, request.context());
+    Failure::Condition {
+        operator: condition.operator_text.clone(),
+        key: condition.key.clone(),
+        wanted: condition
+            .values
+            .iter()
+            .map(|value| value.text.clone())
+            .collect(),
+        actual: actual.map(|value| match value {
+            ContextValue::One(text) => vec![text.clone()],
+            ContextValue::Many(texts) => texts.clone(),
+        }),
+        span: condition.span.into(),
+    }
+}
+
+fn missing(because: Because) -> Vec<Layer> {
+    match because {
+        Because::ScpLevel(_) => vec![Layer::Scps],
+        Because::RcpLevel(_) => vec![Layer::Rcps],
+        Because::Lacking(lacking) => [
+            (lacking.identity, Layer::IdentityPolicies),
+            (lacking.resource, Layer::ResourcePolicy),
+            (lacking.boundary, Layer::PermissionBoundary),
+            (lacking.session, Layer::SessionPolicy),
+        ]
+        .into_iter()
+        .filter_map(|(lacks, layer)| lacks.then_some(layer))
+        .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn sentence(request: &Request, because: Because) -> String {
+    let policy = match request.resource_policy_kind() {
+        PolicyKind::Key => "the key policy",
+        PolicyKind::Trust => "the role's trust policy",
+        _ => "the resource's policy",
+    };
+    match because {
+        Because::NeedsNoPermission => "this call needs no permission".to_owned(),
+        Because::Denied => "a statement denies it explicitly".to_owned(),
+        Because::ScpLevel(level) => {
+            format!("level {level} of the service control policies does not allow it")
+        }
+        Because::RcpLevel(level) => {
+            format!("level {level} of the resource control policies does not allow it")
+        }
+        Because::RootAssumesNoRole => "a root user cannot assume a role".to_owned(),
+        Because::NotAcrossAccounts => {
+            "AWS KMS does not offer this operation on another account's key".to_owned()
+        }
+        Because::AliasAcrossAccounts => {
+            "an alias does not name another account's key: use the key's ARN".to_owned()
+        }
+        Because::ResourceGrants => format!("{policy} allows it"),
+        Because::IdentityGrants => "the identity's policies allow it".to_owned(),
+        Because::BothGrant => format!("the identity's policies and {policy} allow it"),
+        Because::Lacking(lacking) => lacking_sentence(request, lacking, policy),
+    }
+}
+
+fn lacking_sentence(request: &Request, lacking: Lacking, policy: &str) -> String {
+    if lacking.either {
+        return format!("neither the identity's policies nor {policy} allow it");
+    }
+    let mut who = Vec::new();
+    if lacking.identity {
+        who.push("the identity's policies");
+    }
+    if lacking.resource {
+        who.push(policy);
+    }
+    if lacking.boundary {
+        who.push("the permissions boundary");
+    }
+    if lacking.session {
+        who.push("the session policy");
+    }
+    let which = if request.is_cross_account() {
+        "across accounts both sides must allow it, but "
+    } else {
+        ""
+    };
+    match who.as_slice() {
+        [one] => format!("{which}not allowed by {one}"),
+        _ => format!("{which}not allowed by {}", who.join(", nor by ")),
+    }
+}

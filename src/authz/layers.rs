@@ -1,0 +1,322 @@
+//! What every layer of policies says about a request: which layers apply to it, and which of
+//! their statements do. What follows from that is decided elsewhere.
+
+use super::condition;
+use super::evaluate::{PolicySet, is_alias};
+use super::matching::{self, Match};
+use super::principal::{self, Grant};
+use super::reason::Layer;
+use super::request::{ContextValue, PrincipalKind, Request};
+use crate::iam::{Condition, Effect, Policy, PolicyKind, Resources, Statement};
+
+/// What the layers say.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// A statement of any layer denies.
+    pub(super) denied: bool,
+    /// An identity-based policy allows.
+    pub(super) identity: bool,
+    /// The resource's policy allows, naming the principal this directly.
+    pub(super) grant: Option<Grant>,
+    /// The first level of service control policies that does not allow.
+    pub(super) silent_scp: Option<usize>,
+    /// The first level of resource control policies that does not allow.
+    pub(super) silent_rcp: Option<usize>,
+    /// Whether the permissions boundary allows, where there is one.
+    pub(super) boundary: Option<bool>,
+    /// Whether the session's policy allows, where there is one.
+    pub(super) session: Option<bool>,
+}
+
+/// Which statement of which policy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) layer: Layer,
+    pub(super) level: Option<usize>,
+    pub(super) policy: usize,
+    pub(super) statement: usize,
+}
+
+/// Someone who wants to know about every statement.
+pub(super) trait Observer {
+    /// Whether the statements after the first denial matter.
+    const WANTS_ALL: bool;
+
+    /// A statement was tried, and applies (naming the principal so directly) or does not.
+    fn statement(&mut self, _place: Place, _scope: &Scope<'_>, _is: &Statement, _: Option<Grant>) {}
+
+    /// A layer, or a level of it, does not apply to the request.
+    fn exempt(&mut self, _layer: Layer, _level: Option<usize>, _why: &'static str) {}
+}
+
+/// Nobody wants to know: the way of a mere decision.
+pub(super) struct Silent;
+
+impl Observer for Silent {
+    const WANTS_ALL: bool = false;
+}
+
+/// What statements are tried against.
+pub(super) struct Scope<'r> {
+    pub(super) request: &'r Request,
+    has_boundary: bool,
+    kind: PolicyKind,
+    /// The resource is an alias that stands for its key.
+    is_alias_of_key: bool,
+}
+
+/// Asks every layer that applies.
+pub(super) fn gather<O: Observer>(
+    request: &Request,
+    policies: &PolicySet<'_>,
+    observer: &mut O,
+) -> Findings {
+    let kind = request.resource_policy_kind();
+    let scope = Scope {
+        request,
+        has_boundary: policies.boundary.is_some(),
+        kind,
+        is_alias_of_key: kind == PolicyKind::Key && is_alias(request.resource()),
+    };
+    let mut found = Findings::default();
+    macro_rules! ask {
+        ($layer:expr, $level:expr, $policies:expr) => {{
+            let said = scope.ask($layer, $level, $policies, observer);
+            if said.denied {
+                found.denied = true;
+                if !O::WANTS_ALL {
+                    return found;
+                }
+            }
+            said.allowed
+        }};
+    }
+
+    if let Some(why) = no_scps(request) {
+        for level in 0..policies.scps.len() {
+            observer.exempt(Layer::Scps, Some(level), why);
+        }
+    } else {
+        for (level, of_level) in policies.scps.iter().enumerate() {
+            if ask!(Layer::Scps, Some(level), of_level).is_none() {
+                found.silent_scp = found.silent_scp.or(Some(level));
+            }
+        }
+    }
+    if let Some(why) = no_rcps(request) {
+        for level in 0..policies.rcps.len() {
+            observer.exempt(Layer::Rcps, Some(level), why);
+        }
+    } else {
+        for (level, of_level) in policies.rcps.iter().enumerate() {
+            if ask!(Layer::Rcps, Some(level), of_level).is_none() {
+                found.silent_rcp = found.silent_rcp.or(Some(level));
+            }
+        }
+    }
+    if let Some(policy) = policies.resource {
+        found.grant = ask!(Layer::ResourcePolicy, None, &[policy]);
+    }
+    if request.principal().account().is_none() {
+        for (layer, there) in [
+            (Layer::IdentityPolicies, !policies.identity.is_empty()),
+            (Layer::PermissionBoundary, policies.boundary.is_some()),
+            (Layer::SessionPolicy, policies.session.is_some()),
+        ] {
+            if there {
+                observer.exempt(layer, None, "a principal without an account has none");
+            }
+        }
+        return found;
+    }
+    found.identity = ask!(Layer::IdentityPolicies, None, &policies.identity).is_some();
+    if let Some(policy) = policies.boundary {
+        found.boundary = Some(ask!(Layer::PermissionBoundary, None, &[policy]).is_some());
+    }
+    if let Some(policy) = policies.session {
+        found.session = Some(ask!(Layer::SessionPolicy, None, &[policy]).is_some());
+    }
+    found
+}
+
+/// Why service control policies do not apply.
+///
+/// Follows the AWS document *Service control policies (SCPs)*, section *Tasks and entities not
+/// restricted by SCPs*.
+fn no_scps(request: &Request) -> Option<&'static str> {
+    if request.principal().account().is_none() {
+        Some("service control policies do not apply to service principals")
+    } else if request.principal().is_service_linked() {
+        Some("service control policies do not apply to service-linked roles")
+    } else {
+        None
+    }
+}
+
+/// Why resource control policies do not apply.
+///
+/// Follows the AWS documents *Resource control policies (RCPs)*, sections *List of AWS services
+/// that support RCPs* and *Resources and entities not restricted by RCPs*, and *Resource control
+/// policies in AWS KMS*.
+fn no_rcps(request: &Request) -> Option<&'static str> {
+    const SERVICES: [&str; 10] = [
+        "aoss",
+        "cognito-identity",
+        "cognito-idp",
+        "dynamodb",
+        "ecr",
+        "kms",
+        "logs",
+        "s3",
+        "secretsmanager",
+        "sqs",
+    ];
+    if request.principal().is_service_linked() {
+        return Some("resource control policies do not apply to service-linked roles");
+    }
+    if !SERVICES.contains(&request.service()) && request.service() != "sts" {
+        return Some("resource control policies do not apply to this service");
+    }
+    if request.action_lower() == "kms:retiregrant" {
+        return Some("resource control policies do not apply to kms:RetireGrant");
+    }
+    let is_aws_alias = |text: &str| text.contains("alias/aws/");
+    let aliases = ["kms:resourcealiases", "kms:requestalias"];
+    let is_managed = is_aws_alias(request.resource())
+        || aliases.iter().any(|key| match request.context().get(key) {
+            Some(ContextValue::One(alias)) => is_aws_alias(alias),
+            Some(ContextValue::Many(aliases)) => aliases.iter().any(|alias| is_aws_alias(alias)),
+            None => false,
+        });
+    (request.service() == "kms" && is_managed)
+        .then_some("resource control policies do not apply to AWS managed keys")
+}
+
+/// What the statements of some policies say together.
+struct Said {
+    denied: bool,
+    allowed: Option<Grant>,
+}
+
+impl Scope<'_> {
+    fn ask<O: Observer>(
+        &self,
+        layer: Layer,
+        level: Option<usize>,
+        policies: &[&Policy],
+        observer: &mut O,
+    ) -> Said {
+        let mut said = Said {
+            denied: false,
+            allowed: None,
+        };
+        let spares_root = layer == Layer::ResourcePolicy && self.is_root_at_its_bucket_policy();
+        for (at, policy) in policies.iter().enumerate() {
+            for (index, statement) in policy.statements.iter().enumerate() {
+                // The cheapest question first: most statements are about other actions.
+                let grant = if self.action(statement) {
+                    self.applies(statement)
+                } else {
+                    None
+                };
+                let place = Place {
+                    layer,
+                    level,
+                    policy: at,
+                    statement: index,
+                };
+                if statement.effect == Effect::Deny && spares_root {
+                    continue;
+                }
+                observer.statement(place, self, statement, grant);
+                match statement.effect {
+                    Effect::Allow => said.allowed = said.allowed.max(grant),
+                    Effect::Deny if grant.is_some() => {
+                        said.denied = true;
+                        if !O::WANTS_ALL {
+                            return said;
+                        }
+                    }
+                    Effect::Deny => {}
+                }
+            }
+        }
+        said
+    }
+
+    /// Whether a statement with this action applies, and how directly it names the principal.
+    fn applies(&self, statement: &Statement) -> Option<Grant> {
+        let grant = self.principal(statement)?;
+        (self.resource(statement)
+            && statement
+                .conditions
+                .iter()
+                .all(|condition| self.condition(condition, statement.effect)))
+        .then_some(grant)
+    }
+
+    /// Whether a statement's `Action` or `NotAction` is about the request's.
+    pub(super) fn action(&self, statement: &Statement) -> bool {
+        let listed = statement
+            .actions
+            .patterns
+            .iter()
+            .any(|pattern| matching::action(pattern, self.request.action_lower()));
+        listed != statement.actions.negated
+    }
+
+    /// How directly a statement names the request's principal. A policy of an identity is about
+    /// nobody else.
+    pub(super) fn principal(&self, statement: &Statement) -> Option<Grant> {
+        match &statement.principal {
+            None => Some(Grant::Direct),
+            Some(element) => principal::grant(element, self.request.principal(), self.has_boundary),
+        }
+    }
+
+    /// Whether a statement's `Resource` or `NotResource` is about the request's.
+    pub(super) fn resource(&self, statement: &Statement) -> bool {
+        match &statement.resources {
+            Some(resources) => self.listed(resources, statement.effect),
+            // A trust policy is about its role. In a key policy, says the document *Key
+            // policies in AWS KMS*, a statement without the element has no effect.
+            None => self.kind == PolicyKind::Trust,
+        }
+    }
+
+    fn listed(&self, resources: &Resources, effect: Effect) -> bool {
+        let mut unresolved = false;
+        let listed = resources.patterns.iter().any(|pattern| {
+            // *Using IAM policies with AWS KMS*: an alias in `Resource` does not name its key.
+            if self.is_alias_of_key && effect == Effect::Allow && pattern.text.contains(":alias/") {
+                return false;
+            }
+            let found =
+                matching::resource(pattern, self.request.resource(), self.request.context());
+            unresolved |= found == Match::Unresolved;
+            found == Match::Yes
+        });
+        match (resources.negated, listed) {
+            (false, listed) => listed,
+            (true, true) => false,
+            // As with negated operators: what a variable without a value leaves open grants
+            // nothing and denies.
+            (true, false) => !unresolved || effect == Effect::Deny,
+        }
+    }
+
+    /// Whether a condition of a statement holds.
+    pub(super) fn condition(&self, condition: &Condition, effect: Effect) -> bool {
+        condition::holds(condition, self.request.context(), effect)
+    }
+
+    /// *Bucket policies for Amazon S3*: no bucket policy takes these from its owner's root user.
+    fn is_root_at_its_bucket_policy(&self) -> bool {
+        self.request.principal().kind == PrincipalKind::Root
+            && !self.request.is_cross_account()
+            && matches!(
+                self.request.action_lower(),
+                "s3:getbucketpolicy" | "s3:putbucketpolicy" | "s3:deletebucketpolicy"
+            )
+    }
+}

@@ -1,0 +1,177 @@
+//! The reason of a decision: what each layer said, which statements made it say so, and which
+//! came near.
+
+use super::evaluate::Decision;
+use super::principal::Grant;
+use crate::iam::Effect;
+use crate::syntax::Span;
+use serde::Serialize;
+
+/// Why a request is decided as it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// The decision.
+    pub decision: Decision,
+    /// One sentence on why.
+    pub because: String,
+    /// The layers that would have to allow the request, too, or instead, for it to be allowed;
+    /// none where it is allowed or explicitly denied.
+    pub missing: Vec<Layer>,
+    /// Every layer and level that there is, in the order in which AWS asks them.
+    pub layers: Vec<LayerReport>,
+}
+
+/// A kind of policies that apply to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Layer {
+    /// Service control policies.
+    Scps,
+    /// Resource control policies.
+    Rcps,
+    /// The resource's policy.
+    ResourcePolicy,
+    /// The identity's policies.
+    IdentityPolicies,
+    /// The permissions boundary.
+    PermissionBoundary,
+    /// The session's policy.
+    SessionPolicy,
+}
+
+/// What a layer, or a level of it, says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerReport {
+    /// The layer.
+    pub layer: Layer,
+    /// Its level, from the organization's root (0) to the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<usize>,
+    /// What it says.
+    pub outcome: Outcome,
+    /// Why it does not apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The statements that apply, and those that nearly do.
+    pub statements: Vec<StatementReport>,
+}
+
+/// What a layer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// A statement allows, and none denies.
+    Allows,
+    /// A statement denies.
+    Denies,
+    /// No statement applies.
+    Silent,
+    /// The layer does not apply to the request.
+    NotApplicable,
+}
+
+/// What came of a statement.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatementReport {
+    /// Which policy of the layer or level, from 0.
+    pub policy: usize,
+    /// Which statement of the policy, from 0.
+    pub statement: usize,
+    /// Its `Sid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// Its `Effect`.
+    pub effect: Effect,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// How directly a resource's policy names the principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+    /// Where it stands in its document.
+    pub span: ReportSpan,
+    /// Why it does not apply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<Failure>,
+}
+
+/// A range of bytes in a document, as a report has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReportSpan {
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// What came of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// It allows the request.
+    Allowed,
+    /// It denies the request.
+    Denied,
+    /// It does not apply, but is about the same action, or would apply but for one thing.
+    NearMiss,
+}
+
+/// An element of a statement that is not about the request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "element", rename_all = "camelCase")]
+pub enum Failure {
+    /// `Action` or `NotAction`.
+    Action(Mismatch),
+    /// `Principal` or `NotPrincipal`.
+    Principal(Mismatch),
+    /// `Resource` or `NotResource`.
+    Resource(Mismatch),
+    /// A condition.
+    #[serde(rename_all = "camelCase")]
+    Condition {
+        /// The operator, as it is written.
+        operator: String,
+        /// The key, as it is written.
+        key: String,
+        /// The values, as they are written.
+        wanted: Vec<String>,
+        /// The request's values; `None` where it has none.
+        actual: Option<Vec<String>>,
+        /// Where the condition stands in its document.
+        span: ReportSpan,
+    },
+}
+
+/// What an element lists, and what the request has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mismatch {
+    /// Whether the element is the `Not…` one.
+    pub negated: bool,
+    /// What it lists, as it is written.
+    pub wanted: Vec<String>,
+    /// What the request has.
+    pub actual: String,
+    /// Where the element stands in its document.
+    pub span: ReportSpan,
+}
+
+impl From<Span> for ReportSpan {
+    fn from(span: Span) -> Self {
+        Self {
+            start: span.start,
+            end: span.end,
+        }
+    }
+}
+
+impl From<ReportSpan> for Span {
+    fn from(span: ReportSpan) -> Self {
+        Self {
+            start: span.start,
+            end: span.end,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A reason as text for people: a line for the decision, one for each layer, one for each
+//! statement that decided or came near, one for each thing that failed.
+
+use super::reason::{
+    Failure, Layer, LayerReport, Mismatch, Outcome, Reason, StatementReport, Verdict,
+};
+use std::fmt;
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.decision, self.because)?;
+        self.layers.iter().try_for_each(|layer| layer.fmt(f))
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scps => "service control policies",
+            Self::Rcps => "resource control policies",
+            Self::ResourcePolicy => "resource policy",
+            Self::IdentityPolicies => "identity policies",
+            Self::PermissionBoundary => "permissions boundary",
+            Self::SessionPolicy => "session policy",
+        })
+    }
+}
+
+impl fmt::Display for LayerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n  {}", self.layer)?;
+        if let Some(level) = self.level {
+            write!(f, ", level {level}")?;
+        }
+        f.write_str(match self.outcome {
+            Outcome::Allows => ": allow",
+            Outcome::Denies => ": deny",
+            Outcome::Silent => ": no statement applies",
+            Outcome::NotApplicable => ": not asked",
+        })?;
+        if let Some(note) = &self.note {
+            write!(f, " ({note})")?;
+        }
+        self.statements.iter().try_for_each(|report| report.fmt(f))
+    }
+}
+
+impl fmt::Display for StatementReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Allowed => "allows",
+            Verdict::Denied => "denies",
+            Verdict::NearMiss => "does not apply",
+        };
+        write!(
+            f,
+            "\n    policy {} statement {}",
+            self.policy + 1,
+            self.statement + 1
+        )?;
+        if let Some(sid) = self.sid.as_ref().filter(|sid| !sid.is_empty()) {
+            write!(f, " `{sid}`")?;
+        }
+        write!(f, " ({:?}) {verdict}", self.effect)?;
+        self.failed.iter().try_for_each(|failure| failure.fmt(f))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Action(mismatch) => mismatch.write(f, "Action"),
+            Self::Principal(mismatch) => mismatch.write(f, "Principal"),
+            Self::Resource(mismatch) => mismatch.write(f, "Resource"),
+            Self::Condition {
+                operator,
+                key,
+                wanted,
+                actual,
+                ..
+            } => {
+                let wanted = wanted.join("`, `");
+                write!(f, "\n      {operator} {key}: wanted `{wanted}`, ")?;
+                match actual {
+                    None => f.write_str("the request has no such key"),
+                    Some(values) => write!(f, "the request has `{}`", values.join("`, `")),
+                }
+            }
+        }
+    }
+}
+
+impl Mismatch {
+    fn write(&self, f: &mut fmt::Formatter<'_>, element: &str) -> fmt::Result {
+        let not = if self.negated { "Not" } else { "" };
+        let wanted = self.wanted.join("`, `");
+        write!(
+            f,
+            "\n      {not}{element}: listed `{wanted}`, the request has `{}`",
+            self.actual
+        )
+    }
+}

@@ -1,0 +1,40 @@
+//! The parts of an Amazon Resource Name.
+
+/// An ARN, split into the parts after `arn`.
+///
+/// Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arn<'a> {
+    /// `aws`, `aws-cn`, `aws-us-gov`…
+    pub partition: &'a str,
+    /// The service's namespace, `s3`.
+    pub service: &'a str,
+    /// May be empty.
+    pub region: &'a str,
+    /// The account's ID; may be empty.
+    pub account: &'a str,
+    /// The rest, which may hold further colons.
+    pub resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    /// Splits an ARN; `None` where it has not six parts or does not begin with `arn`.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        if parts.next()? != "arn" {
+            return None;
+        }
+        Some(Self {
+            partition: parts.next()?,
+            service: parts.next()?,
+            region: parts.next()?,
+            account: parts.next()?,
+            resource: parts.next()?,
+        })
+    }
+}
+
+/// Whether a text has the form of an account ID: twelve digits.
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}

@@ -1,0 +1,494 @@
+//! From a document's tree to a policy: the elements, which of them a kind of policy has, and all
+//! problems at once. What stands in an element is read where the element lives.
+
+use super::policy::{Policy, PolicyKind, Version};
+use super::{
+    ActionPattern, Actions, Condition, ConditionValue, Effect, Operator, PrincipalElement,
+    PrincipalEntry, PrincipalId, ResourcePattern, Resources, Statement,
+};
+use crate::syntax::{Entry, Node, Problem, Span, Value};
+
+const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
+
+const STATEMENT_ELEMENTS: [&str; 9] = [
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+];
+
+const PRINCIPAL_TYPES: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
+
+pub(super) fn policy(node: &Node, kind: PolicyKind) -> Result<Policy, Vec<Problem>> {
+    let mut reader = Reader {
+        kind,
+        version: Version::default(),
+        problems: Vec::new(),
+    };
+    match reader.policy(node) {
+        Some(policy) if reader.problems.is_empty() => Ok(policy),
+        _ => {
+            reader.problems.sort_by_key(|problem| problem.span);
+            Err(reader.problems)
+        }
+    }
+}
+
+struct Reader {
+    kind: PolicyKind,
+    version: Version,
+    problems: Vec<Problem>,
+}
+
+/// Each method answers `None` only after it has reported a problem.
+impl Reader {
+    fn policy(&mut self, node: &Node) -> Option<Policy> {
+        let entries = self.mapping(node, "a policy")?;
+        self.known_elements(entries, &POLICY_ELEMENTS, "a policy");
+        if let Some(version) = node.get("Version") {
+            // Whether variables count must be known before the statements are read.
+            self.version = match version.as_str() {
+                Some("2012-10-17") => Version::V2012,
+                Some("2008-10-17") => Version::V2008,
+                _ => {
+                    self.problem(
+                        Problem::new(version.span, "the policy has an unknown `Version`")
+                            .help("write \"2012-10-17\""),
+                    );
+                    Version::V2012
+                }
+            };
+        }
+        let id = self.text(node, "Id");
+        let Some(list) = node.get("Statement") else {
+            self.problem(
+                Problem::new(node.span, "the policy has no `Statement`")
+                    .help("give it at least one statement"),
+            );
+            return None;
+        };
+        let statements: Vec<Statement> = list
+            .one_or_many()
+            .iter()
+            .filter_map(|statement| self.statement(statement))
+            .collect();
+        if list.items().is_some_and(<[Node]>::is_empty) {
+            self.problem(
+                Problem::new(list.span, "the policy's `Statement` is empty")
+                    .help("give it at least one statement"),
+            );
+        }
+        Some(Policy {
+            kind: self.kind,
+            version: self.version,
+            id,
+            statements,
+            span: node.span,
+        })
+    }
+
+    fn statement(&mut self, node: &Node) -> Option<Statement> {
+        let entries = self.mapping(node, "a statement")?;
+        self.known_elements(entries, &STATEMENT_ELEMENTS, "a statement");
+        let sid = self.sid(node);
+        let effect = self.effect(node);
+        let principal = self.principal(node, effect);
+        let actions = self.actions(node);
+        let resources = self.resources(node);
+        let conditions = node.get("Condition").map_or_else(Vec::new, |condition| {
+            self.conditions(condition).unwrap_or_default()
+        });
+        Some(Statement {
+            sid,
+            effect: effect?,
+            principal,
+            actions: actions?,
+            resources,
+            conditions,
+            span: node.span,
+        })
+    }
+
+    fn sid(&mut self, node: &Node) -> Option<String> {
+        let sid = self.text(node, "Sid")?;
+        // Other services take more, spaces among them.
+        let by_iam = matches!(self.kind, PolicyKind::Identity | PolicyKind::Trust);
+        if by_iam && !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            let span = node.get("Sid").map_or(node.span, |node| node.span);
+            self.problem(
+                Problem::new(span, format!("the `Sid` `{sid}` is not alphanumeric"))
+                    .help("IAM accepts letters and digits only"),
+            );
+        }
+        Some(sid)
+    }
+
+    fn effect(&mut self, node: &Node) -> Option<Effect> {
+        let Some(effect) = node.get("Effect") else {
+            self.problem(
+                Problem::new(node.span, "the statement has no `Effect`")
+                    .help("write `Allow` or `Deny`"),
+            );
+            return None;
+        };
+        match effect.as_str() {
+            Some("Allow") => Some(Effect::Allow),
+            Some("Deny") => Some(Effect::Deny),
+            _ => {
+                self.problem(
+                    Problem::new(effect.span, "the `Effect` is neither `Allow` nor `Deny`")
+                        .help("write `Allow` or `Deny`, with a capital letter"),
+                );
+                None
+            }
+        }
+    }
+
+    fn principal(&mut self, node: &Node, effect: Option<Effect>) -> Option<PrincipalElement> {
+        let found = self.either(node, "Principal", "NotPrincipal");
+        let name = self.kind.name();
+        match self.kind {
+            PolicyKind::Identity | PolicyKind::ServiceControl => {
+                if let Some((entry, _)) = found {
+                    self.problem(
+                        Problem::new(entry.key_span, format!("{name} has no `{}`", entry.key))
+                            .help("it applies to whom it is attached to: leave the element out"),
+                    );
+                }
+                return None;
+            }
+            _ => {}
+        }
+        let Some((entry, negated)) = found else {
+            self.problem(
+                Problem::new(
+                    node.span,
+                    format!("the statement of {name} has no `Principal`"),
+                )
+                .help("say whom it applies to"),
+            );
+            return None;
+        };
+        if negated && effect == Some(Effect::Allow) {
+            self.problem(
+                Problem::new(entry.key_span, "`NotPrincipal` is used with `Allow`")
+                    .help("AWS supports it with `Deny` only: name whom to allow in `Principal`"),
+            );
+        }
+        if negated && matches!(self.kind, PolicyKind::Trust | PolicyKind::ResourceControl) {
+            self.problem(
+                Problem::new(entry.key_span, format!("{name} has no `NotPrincipal`"))
+                    .help("use `Principal`, with a condition on `aws:PrincipalArn`"),
+            );
+        }
+        let entries = self.principal_entries(&entry.value)?;
+        let everyone = |entry: &PrincipalEntry| entry.id == PrincipalId::Everyone;
+        if self.kind == PolicyKind::ResourceControl && !entries.iter().all(everyone) {
+            self.problem(
+                Problem::new(
+                    entry.value.span,
+                    "the `Principal` of a resource control policy is not `*`",
+                )
+                .help("write `\"*\"`, and name principals in a condition"),
+            );
+        }
+        Some(PrincipalElement {
+            negated,
+            entries,
+            span: entry.value.span,
+        })
+    }
+
+    fn principal_entries(&mut self, node: &Node) -> Option<Vec<PrincipalEntry>> {
+        if node.as_str() == Some("*") {
+            return Some(vec![PrincipalEntry::everyone(node.span)]);
+        }
+        let Some(types) = node.entries() else {
+            self.problem(
+                Problem::new(node.span, "the principal is neither `*` nor a mapping")
+                    .help("write `{\"AWS\": …}`, `{\"Service\": …}` or `\"*\"`"),
+            );
+            return None;
+        };
+        let mut entries = Vec::new();
+        for entry in types {
+            if !PRINCIPAL_TYPES.contains(&entry.key.as_str()) {
+                self.unknown(entry, &PRINCIPAL_TYPES, "type of principal");
+                continue;
+            }
+            for (text, span) in self.texts(&entry.value, &entry.key) {
+                match PrincipalEntry::parse(&entry.key, text, span) {
+                    Ok(principal) => entries.push(principal),
+                    Err(problem) => self.problem(problem),
+                }
+            }
+        }
+        if types.is_empty() {
+            self.problem(Problem::new(node.span, "the principal names nobody"));
+        }
+        Some(entries)
+    }
+
+    fn actions(&mut self, node: &Node) -> Option<Actions> {
+        let Some((entry, negated)) = self.either(node, "Action", "NotAction") else {
+            self.problem(
+                Problem::new(node.span, "the statement has no `Action`")
+                    .help("say which actions it applies to, in `Action` or `NotAction`"),
+            );
+            return None;
+        };
+        if negated && self.kind == PolicyKind::ResourceControl {
+            self.problem(
+                Problem::new(
+                    entry.key_span,
+                    "a resource control policy has no `NotAction`",
+                )
+                .help("list the actions in `Action`"),
+            );
+        }
+        let mut patterns = Vec::new();
+        for (text, span) in self.texts(&entry.value, &entry.key) {
+            match ActionPattern::parse(text, span) {
+                Ok(action) => {
+                    if self.kind == PolicyKind::Trust && action.service() != "sts" {
+                        self.problem(
+                            Problem::new(
+                                span,
+                                format!("a role trust policy cannot allow or deny `{text}`"),
+                            )
+                            .help("it has actions of `sts` only, such as `sts:AssumeRole`"),
+                        );
+                    }
+                    patterns.push(action);
+                }
+                Err(problem) => self.problem(problem),
+            }
+        }
+        Some(Actions {
+            negated,
+            patterns,
+            span: entry.value.span,
+        })
+    }
+
+    fn resources(&mut self, node: &Node) -> Option<Resources> {
+        let found = self.either(node, "Resource", "NotResource");
+        if self.kind == PolicyKind::Trust {
+            if let Some((entry, _)) = found {
+                self.problem(
+                    Problem::new(
+                        entry.key_span,
+                        format!("a role trust policy has no `{}`", entry.key),
+                    )
+                    .help("its resource is the role: leave the element out"),
+                );
+            }
+            return None;
+        }
+        let Some((entry, negated)) = found else {
+            // KMS takes a key policy's statement without it, which then has no effect.
+            if self.kind != PolicyKind::Key {
+                self.problem(
+                    Problem::new(node.span, "the statement has no `Resource`")
+                        .help("say which resources it applies to"),
+                );
+            }
+            return None;
+        };
+        let mut patterns = Vec::new();
+        for (text, span) in self.texts(&entry.value, &entry.key) {
+            match ResourcePattern::parse(text, self.version == Version::V2012, span) {
+                Ok(resource) => patterns.push(resource),
+                Err(problem) => self.problem(problem),
+            }
+        }
+        Some(Resources {
+            negated,
+            patterns,
+            span: entry.value.span,
+        })
+    }
+
+    fn conditions(&mut self, node: &Node) -> Option<Vec<Condition>> {
+        let mut conditions = Vec::new();
+        for entry in self.mapping(node, "a `Condition`")? {
+            let Some(operator) = Operator::parse(&entry.key) else {
+                let mut problem = Problem::new(
+                    entry.key_span,
+                    format!("unknown condition operator `{}`", entry.key),
+                )
+                .label("no such operator");
+                if let Some(near) = Operator::nearest(&entry.key) {
+                    problem = problem.help(format!("did you mean `{near}`?"));
+                }
+                self.problem(problem);
+                continue;
+            };
+            let Some(keys) = self.mapping(&entry.value, "a condition operator") else {
+                continue;
+            };
+            for key in keys {
+                if !key.key.contains(':') {
+                    self.problem(
+                        Problem::new(
+                            key.key_span,
+                            format!("the condition key `{}` has no prefix", key.key),
+                        )
+                        .help("write `aws:…` for a global key, or `service:…`"),
+                    );
+                    continue;
+                }
+                let values = self.condition_values(operator, &key.value);
+                conditions.push(Condition {
+                    operator,
+                    operator_text: entry.key.clone(),
+                    key: key.key.clone(),
+                    key_lower: key.key.to_lowercase().into(),
+                    values,
+                    span: Span {
+                        start: key.key_span.start,
+                        end: key.value.span.end.max(key.key_span.end),
+                    },
+                });
+            }
+        }
+        Some(conditions)
+    }
+
+    fn condition_values(&mut self, operator: Operator, node: &Node) -> Vec<ConditionValue> {
+        let variables = self.version == Version::V2012;
+        let mut values = Vec::new();
+        for item in node.one_or_many() {
+            let Some(text) = item.scalar_text().filter(|_| item.tag.is_none()) else {
+                self.problem(Problem::new(
+                    item.span,
+                    format!("a condition's value is {}, not a text", kind_of(item)),
+                ));
+                continue;
+            };
+            match ConditionValue::parse(operator, text, variables, item.span) {
+                Ok(value) => values.push(value),
+                Err(problem) => self.problem(problem),
+            }
+        }
+        values
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    fn mapping<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
+        let entries = node.entries().filter(|_| node.tag.is_none());
+        if entries.is_none() {
+            self.problem(Problem::new(
+                node.span,
+                format!("{what} must be a mapping, but this is {}", kind_of(node)),
+            ));
+        }
+        entries
+    }
+
+    fn known_elements(&mut self, entries: &[Entry], known: &[&str], what: &str) {
+        for entry in entries {
+            if !known.contains(&entry.key.as_str()) {
+                self.unknown(entry, known, &format!("element of {what}"));
+            }
+        }
+    }
+
+    fn unknown(&mut self, entry: &Entry, known: &[&str], what: &str) {
+        let near = known
+            .iter()
+            .map(|name| {
+                let distance =
+                    strsim::damerau_levenshtein(&name.to_lowercase(), &entry.key.to_lowercase());
+                (distance, *name)
+            })
+            .min()
+            .filter(|(distance, _)| *distance <= 2);
+        let help = match near {
+            Some((0, name)) => format!("names are case-sensitive here: write `{name}`"),
+            Some((_, name)) => format!("did you mean `{name}`?"),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        self.problem(
+            Problem::new(entry.key_span, format!("unknown {what}: `{}`", entry.key)).help(help),
+        );
+    }
+
+    /// An element or its negation, of which a statement has at most one.
+    fn either<'n>(
+        &mut self,
+        node: &'n Node,
+        name: &str,
+        negation: &str,
+    ) -> Option<(&'n Entry, bool)> {
+        let negated = node.entry(negation);
+        match node.entry(name) {
+            Some(entry) => {
+                if let Some(other) = negated {
+                    self.problem(
+                        Problem::new(
+                            other.key_span,
+                            format!("the statement has both `{name}` and `{negation}`"),
+                        )
+                        .help("keep one of the two"),
+                    );
+                }
+                Some((entry, false))
+            }
+            None => negated.map(|entry| (entry, true)),
+        }
+    }
+
+    fn text(&mut self, node: &Node, name: &str) -> Option<String> {
+        let value = node.get(name)?;
+        match value.scalar_text() {
+            Some(text) if value.tag.is_none() => Some(text.to_owned()),
+            _ => {
+                self.problem(Problem::new(
+                    value.span,
+                    format!("`{name}` must be a text, but this is {}", kind_of(value)),
+                ));
+                None
+            }
+        }
+    }
+
+    /// One text or a list of them; never none without a problem.
+    fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(&'n str, Span)> {
+        if node.items().is_some_and(<[Node]>::is_empty) {
+            self.problem(Problem::new(node.span, format!("`{name}` is empty")));
+        }
+        let mut texts = Vec::new();
+        for item in node.one_or_many() {
+            let text = match &item.value {
+                Value::String(text) => Some(text),
+                // An account ID that lost its quotes keeps its digits.
+                Value::Number(text) if name == "AWS" => Some(text),
+                _ => None,
+            };
+            match text.filter(|_| item.tag.is_none()) {
+                Some(text) => texts.push((text.as_str(), item.span)),
+                None => self.problem(Problem::new(
+                    item.span,
+                    format!("`{name}` takes texts, but this is {}", kind_of(item)),
+                )),
+            }
+        }
+        texts
+    }
+}
+
+fn kind_of(node: &Node) -> String {
+    match &node.tag {
+        Some(tag) => format!("an unresolved `!{tag}`"),
+        None => node.kind().to_owned(),
+    }
+}

@@ -1,0 +1,76 @@
+//! A policy document and its kinds.
+
+use super::Statement;
+use crate::syntax::{Node, Problem, Span};
+
+/// A policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// What kind it was read as.
+    pub kind: PolicyKind,
+    /// `Version`.
+    pub version: Version,
+    /// `Id`.
+    pub id: Option<String>,
+    /// `Statement`.
+    pub statements: Vec<Statement>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a policy is attached to, which decides the elements that it has.
+///
+/// Follows the AWS documents *Policies and permissions in AWS Identity and Access Management*,
+/// *Key policies in AWS KMS*, *SCP syntax* and *RCP syntax*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// An identity-based policy, and what is written like one: a permissions boundary, a session
+    /// policy.
+    Identity,
+    /// A resource-based policy, such as a bucket policy.
+    Resource,
+    /// A KMS key's policy.
+    Key,
+    /// A role's trust policy.
+    Trust,
+    /// A service control policy.
+    ServiceControl,
+    /// A resource control policy.
+    ResourceControl,
+}
+
+/// The version of the policy language.
+///
+/// Follows the AWS document *IAM JSON policy elements: Version*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// `2008-10-17`, which a policy without a version has: no variables.
+    #[default]
+    V2008,
+    /// `2012-10-17`.
+    V2012,
+}
+
+impl Policy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the document's order.
+    pub fn parse(node: &Node, kind: PolicyKind) -> Result<Self, Vec<Problem>> {
+        super::parse::policy(node, kind)
+    }
+}
+
+impl PolicyKind {
+    /// What it is called, for messages: `an identity-based policy`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "an identity-based policy",
+            Self::Resource => "a resource-based policy",
+            Self::Key => "a key policy",
+            Self::Trust => "a role trust policy",
+            Self::ServiceControl => "a service control policy",
+            Self::ResourceControl => "a resource control policy",
+        }
+    }
+}

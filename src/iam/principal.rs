@@ -1,0 +1,192 @@
+//! The elements `Principal` and `NotPrincipal`.
+
+use super::Arn;
+use super::arn::is_account_id;
+use crate::syntax::{Problem, Span};
+
+/// `Principal` or `NotPrincipal`.
+///
+/// Follows the AWS documents *AWS JSON policy elements: Principal* and *NotPrincipal*.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrincipalElement {
+    /// `NotPrincipal`.
+    pub negated: bool,
+    /// Who is listed; never empty.
+    pub entries: Vec<PrincipalEntry>,
+    /// Where the list stands.
+    pub span: Span,
+}
+
+/// One principal of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrincipalEntry {
+    /// As it is written.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Who it is.
+    pub id: PrincipalId,
+}
+
+/// Whom an entry names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrincipalId {
+    /// `*`.
+    Everyone,
+    /// An account, by its ID or the ARN of its root.
+    Account(String),
+    /// An IAM role, by its ARN.
+    Role {
+        /// The role's account.
+        account: String,
+        /// Its name, without its path.
+        name: String,
+    },
+    /// An IAM user, by its ARN.
+    User,
+    /// A role session or a federated user session, by its ARN.
+    Session {
+        /// The session's account.
+        account: String,
+        /// The name of its role; `None` for a federated user.
+        role: Option<String>,
+    },
+    /// An AWS service.
+    Service,
+    /// An identity provider.
+    Federated,
+    /// An account by its canonical user ID: no request of ours bears one.
+    CanonicalUser,
+    /// What is left of a deleted role or user: AWS shows its unique ID, and nobody is it.
+    UniqueId,
+}
+
+impl PrincipalEntry {
+    /// Reads a principal of the type `AWS`, `Service`, `Federated` or `CanonicalUser`.
+    ///
+    /// # Errors
+    /// A text that names no principal of that type, wildcards in a part of a name among them.
+    pub fn parse(kind: &str, text: &str, span: Span) -> Result<Self, Problem> {
+        let id = match kind {
+            "AWS" => aws(text),
+            "Service" => service(text),
+            "Federated" => named(text, PrincipalId::Federated),
+            _ => named(text, PrincipalId::CanonicalUser),
+        };
+        match id {
+            Ok(id) => Ok(Self {
+                text: text.to_owned(),
+                span,
+                id,
+            }),
+            Err((message, help)) => Err(Problem::new(span, message)
+                .label("not a principal")
+                .help(help)),
+        }
+    }
+
+    /// The entry `*`.
+    pub(crate) fn everyone(span: Span) -> Self {
+        Self {
+            text: "*".to_owned(),
+            span,
+            id: PrincipalId::Everyone,
+        }
+    }
+}
+
+type Fault = (String, &'static str);
+
+const ARN_HELP: &str = "name an account (its ID or `arn:aws:iam::ID:root`), a role, a user, or a \
+                        role session by its ARN, or everyone by `*`";
+
+fn aws(text: &str) -> Result<PrincipalId, Fault> {
+    if text == "*" {
+        return Ok(PrincipalId::Everyone);
+    }
+    if is_account_id(text) {
+        return Ok(PrincipalId::Account(text.to_owned()));
+    }
+    if is_unique_id(text) {
+        return Ok(PrincipalId::UniqueId);
+    }
+    if text.contains(['*', '?']) {
+        return Err((
+            format!("the principal `{text}` has a wildcard in a part of its name"),
+            "a principal is named in full; for several, use `*` and a condition on \
+             `aws:PrincipalArn`",
+        ));
+    }
+    let Some(arn) = Arn::parse(text) else {
+        return Err((format!("the principal `{text}` is no ARN"), ARN_HELP));
+    };
+    let fault = || Err((format!("the ARN `{text}` names no principal"), ARN_HELP));
+    // An origin access identity is a user of the account `cloudfront`.
+    let account_fits = is_account_id(arn.account) || arn.account == "cloudfront";
+    if arn.partition.is_empty() || !arn.region.is_empty() || !account_fits {
+        return fault();
+    }
+    let account = arn.account.to_owned();
+    let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
+    let last = name.rsplit('/').next().unwrap_or_default();
+    match (arn.service, kind) {
+        ("iam", "root") if arn.resource == "root" => Ok(PrincipalId::Account(account)),
+        ("iam", "user") if !last.is_empty() => Ok(PrincipalId::User),
+        ("iam", "role") if !last.is_empty() => Ok(PrincipalId::Role {
+            account,
+            name: last.to_owned(),
+        }),
+        ("sts", "assumed-role") => match name.split_once('/') {
+            Some((role, session))
+                if !role.is_empty() && !session.is_empty() && !session.contains('/') =>
+            {
+                Ok(PrincipalId::Session {
+                    account,
+                    role: Some(role.to_owned()),
+                })
+            }
+            _ => fault(),
+        },
+        ("sts", "federated-user") if !name.is_empty() => Ok(PrincipalId::Session {
+            account,
+            role: None,
+        }),
+        _ => fault(),
+    }
+}
+
+/// Follows the AWS document *IAM identifiers*, section *Unique identifiers*.
+fn is_unique_id(text: &str) -> bool {
+    text.len() >= 16
+        && [
+            "AROA", "AIDA", "ASIA", "AIPA", "ANPA", "AGPA", "APKA", "ASCA", "ABIA", "ACCA",
+        ]
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn service(text: &str) -> Result<PrincipalId, Fault> {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    if text.contains('.') && !text.starts_with('.') && text.bytes().all(in_name) {
+        Ok(PrincipalId::Service)
+    } else {
+        Err((
+            format!("`{text}` is no service principal"),
+            "name the service in full, for example `codepipeline.amazonaws.com`",
+        ))
+    }
+}
+
+fn named(text: &str, id: PrincipalId) -> Result<PrincipalId, Fault> {
+    if text.is_empty() || text.contains(['*', '?', ' ']) {
+        Err((
+            format!("`{text}` names no principal"),
+            "name the principal in full, without wildcards",
+        ))
+    } else {
+        Ok(id)
+    }
+}

@@ -1,0 +1,34 @@
+//! One statement of a policy.
+
+use super::{Actions, Condition, PrincipalElement, Resources};
+use crate::syntax::Span;
+
+/// A statement.
+///
+/// Follows the AWS document *IAM JSON policy elements: Statement*.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// `Sid`, as it is written.
+    pub sid: Option<String>,
+    /// `Effect`.
+    pub effect: Effect,
+    /// `Principal` or `NotPrincipal`.
+    pub principal: Option<PrincipalElement>,
+    /// `Action` or `NotAction`.
+    pub actions: Actions,
+    /// `Resource` or `NotResource`; a trust policy has neither.
+    pub resources: Option<Resources>,
+    /// `Condition`: all of them must hold.
+    pub conditions: Vec<Condition>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a statement that applies results in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub enum Effect {
+    /// `Allow`.
+    Allow,
+    /// `Deny`.
+    Deny,
+}

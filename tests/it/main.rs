@@ -1,0 +1,4 @@
+//! The one integration test binary.
+
+mod authz_cases;
+mod authz_properties;
