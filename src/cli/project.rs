@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use s3ferry::config::{Document, EXAMPLE};
+use s3ferry::lint::quotas;
 use s3ferry::plan::Plan;
 use s3ferry::stacks::{self, MergeError};
 use s3ferry::syntax::Source;
@@ -103,6 +104,16 @@ impl Project {
             let merged = stacks::merged_bucket_policy(&self.plan, &existing)
                 .map_err(|MergeError(problems)| Failure::document(existing, problems))?;
             let bucket = &self.plan.dev.artifact_bucket.name;
+            let size = quotas::bucket_policy_usage(&merged);
+            if size.used > size.limit {
+                return Err(Failure::new(
+                    format!(
+                        "the merged policy of bucket `{bucket}` has {} bytes, and S3 allows {}",
+                        size.used, size.limit
+                    ),
+                    size.way_out,
+                ));
+            }
             found.push(generated(format!("policies/{bucket}.json"), merged, false));
         }
         Ok(found)

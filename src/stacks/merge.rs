@@ -4,9 +4,11 @@ use serde_json::Value as Json;
 
 use crate::cfn::{Value, map};
 use crate::config::Permissions;
+use crate::iam::{Policy, PolicyKind};
 use crate::plan::{Plan, TargetPlan};
 use crate::syntax::{self, Problem, Source, Span};
 
+use super::contradiction::contradictions;
 use super::key::alphanumeric;
 use super::policy::{Statement, document, only_role, tls_only};
 
@@ -142,10 +144,13 @@ fn article_access(plan: &Plan, target: &TargetPlan) -> [Statement; 2] {
 /// What is wrong with the existing policy.
 pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, MergeError> {
     let node = syntax::read(existing).map_err(|problem| MergeError(vec![problem]))?;
+    let parsed = Policy::parse(&node, PolicyKind::Resource).map_err(MergeError)?;
+    let contradictions = contradictions(plan, &parsed);
+    if !contradictions.is_empty() {
+        return Err(MergeError(contradictions));
+    }
     let fault = |message: &str, help: &str| {
-        MergeError(vec![
-            Problem::new(Span { start: 0, end: 0 }, message).help(help),
-        ])
+        MergeError(vec![Problem::new(Span::default(), message).help(help)])
     };
     let mut policy: Json = serde_json::from_str(existing.text()).map_err(|error| {
         let message = format!("this is not JSON: {error}");

@@ -1,6 +1,7 @@
 //! The stacks: a plan in, templates out. Everything that the templates hold is decided here.
 
 mod bucket;
+mod contradiction;
 mod dev;
 mod key;
 mod merge;

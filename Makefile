@@ -1,0 +1,32 @@
+# Everything that a contributor or CI runs. `make help` lists it.
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+
+.PHONY: help synth test test-all check-stacks bench fmt clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+synth: ## Show the example's templates: write them to stacks/
+	$(CARGO) run --quiet --no-default-features -- synth
+
+test: ## Format, lints, all tests (makes its own Python environment), stale files
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) test
+	$(MAKE) --no-print-directory check-stacks
+
+check-stacks: ## Fail when the checked-in templates are stale
+	$(CARGO) run --quiet -- synth --check
+
+test-all: test ## The same, and all that is slow
+
+bench: ## Measure: whole process (hyperfine) and parts (criterion)
+	benches/run
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+clean: ## Remove what was built
+	$(CARGO) clean
+	rm -rf .venv

@@ -1,0 +1,114 @@
+//! Whether the policy that an artifact bucket has already would stop the pipeline's run.
+
+use crate::authz::{Context, Decision, PolicySet, Request, Verdict, explain};
+use crate::iam::Policy;
+use crate::plan::Plan;
+use crate::syntax::Problem;
+
+/// The key's ID is AWS's to decide; what is denied to every key but one is denied to any.
+const ANY_KEY_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// The statements of an existing bucket policy that deny a call of the run.
+pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Problem> {
+    let policies = PolicySet {
+        resource: Some(existing),
+        ..PolicySet::default()
+    };
+    let mut found: Vec<Problem> = Vec::new();
+    for (caller, request) in calls(plan) {
+        let reason = explain(&request, &policies);
+        if reason.decision != Decision::ExplicitlyDenied {
+            continue;
+        }
+        let statements = reason.layers.iter().flat_map(|layer| &layer.statements);
+        for statement in statements.filter(|statement| statement.verdict == Verdict::Denied) {
+            let Some(denying) = existing.statements.get(statement.statement) else {
+                continue;
+            };
+            let known = found.iter().any(|problem| problem.span == denying.span);
+            if !known {
+                found.push(
+                    Problem::new(
+                        denying.span,
+                        format!("this statement denies {caller} {}", request.action()),
+                    )
+                    .label(format!("denies it on {}", request.resource()))
+                    .help(
+                        "the pipeline could never run: except it with a condition such as \
+                         `ArnNotLike: {\"aws:PrincipalArn\": …}`, or use another bucket",
+                    ),
+                );
+            }
+        }
+    }
+    found
+}
+
+fn calls(plan: &Plan) -> Vec<(String, Request)> {
+    let bucket = plan.bucket_arn(&plan.dev.artifact_bucket.name);
+    let object = plan
+        .artifact_objects_arn()
+        .replace('*', "SourceArti/example");
+    let key = format!(
+        "arn:{}:kms:{}:{}:key/{ANY_KEY_ID}",
+        plan.partition.as_str(),
+        plan.dev.region,
+        plan.dev.account
+    );
+    let service_role = (
+        plan.dev.service_role.arn.as_str(),
+        plan.dev.account.as_str(),
+    );
+    let mut calls = Vec::new();
+    let mut add = |who: &str, (role, account): (&str, &str), action: &str, resource: &str| {
+        let mut context = Context::new()
+            .with("aws:PrincipalArn", role)
+            .with("aws:SecureTransport", "true")
+            .with("aws:RequestedRegion", plan.dev.region.as_str());
+        if let Some(id) = &plan.organization {
+            context = context.with("aws:PrincipalOrgID", id.as_str());
+        }
+        if action == "s3:PutObject" {
+            context = context
+                .with("s3:x-amz-server-side-encryption", "aws:kms")
+                .with(
+                    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+                    key.as_str(),
+                );
+        }
+        let name = role.rsplit('/').next().unwrap_or_default();
+        let session = format!(
+            "arn:{}:sts::{account}:assumed-role/{name}/s3ferry",
+            plan.partition.as_str()
+        );
+        let owner = Some(plan.dev.account.as_str());
+        // The ARNs follow from a checked plan, so every one of these is a request.
+        if let Ok(request) = Request::new(&session, action, resource, owner, context) {
+            calls.push((who.to_owned(), request));
+        }
+    };
+    for action in [
+        "s3:GetBucketAcl",
+        "s3:GetBucketLocation",
+        "s3:GetBucketVersioning",
+    ] {
+        add("the service role", service_role, action, &bucket);
+    }
+    for action in [
+        "s3:PutObject",
+        "s3:PutObjectAcl",
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+    ] {
+        add("the service role", service_role, action, &object);
+    }
+    for target in &plan.targets {
+        let who = format!("the deploy role of target `{}`", target.name);
+        let role = (target.role.arn.as_str(), target.account.as_str());
+        add(&who, role, "s3:ListBucket", &bucket);
+        for action in ["s3:GetObject", "s3:GetObjectVersion"] {
+            add(&who, role, action, &object);
+        }
+    }
+    calls
+}
