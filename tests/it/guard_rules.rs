@@ -85,7 +85,7 @@ fn every_rule_passes_its_tests() {
         let name = &rules[file.as_ref()];
 
         let text = std::fs::read_to_string(&tests).expect("readable");
-        let cases_in_file: Vec<Value> = serde_yaml::from_str(&text).expect("YAML");
+        let cases_in_file: Vec<serde_yaml::Value> = serde_yaml::from_str(&text).expect("YAML");
         assert_eq!(
             cases(&answer).len(),
             cases_in_file.len(),
@@ -96,7 +96,7 @@ fn every_rule_passes_its_tests() {
         for (case, said) in cases_in_file.iter().zip(cases(&answer)) {
             let expectation = case["expectations"]["rules"][name]
                 .as_str()
-                .unwrap_or_else(|| panic!("{}: {} expects nothing", tests.display(), case["name"]));
+                .unwrap_or_else(|| panic!("{}: {:?} expects nothing", tests.display(), case["name"]));
             expected.insert(expectation);
             let passed = said["passed_rules"].as_array().expect("passed rules");
             assert!(
