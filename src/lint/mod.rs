@@ -10,6 +10,8 @@ mod guard;
 mod rules;
 mod suppress;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use finding::{Finding, Report, Severity, Suppressed};
 pub use guard::{LintError, check};

@@ -42,8 +42,8 @@ fn run(rule: &Path, tests: &Path) -> Value {
         .output_format(OutputFormatType::JSON)
         .try_build()
         .expect("a command");
-    let mut writer = Writer::new_with_err(WriteBuffer::Vec(vec![]), WriteBuffer::Vec(vec![]))
-        .expect("a writer");
+    let mut writer =
+        Writer::new_with_err(WriteBuffer::Vec(vec![]), WriteBuffer::Vec(vec![])).expect("a writer");
     let code = command
         .execute(&mut writer, &mut Reader::default())
         .unwrap_or_else(|error| panic!("{}: {error}", tests.display()));
@@ -64,7 +64,11 @@ fn cases(answer: &Value) -> &[Value] {
 fn failures(answer: &Value) -> String {
     cases(answer)
         .iter()
-        .filter(|case| case["failed_rules"].as_array().is_none_or(|f| !f.is_empty()))
+        .filter(|case| {
+            case["failed_rules"]
+                .as_array()
+                .is_none_or(|f| !f.is_empty())
+        })
         .map(|case| format!("  {}: {}\n", case["name"], case["failed_rules"]))
         .collect()
 }
@@ -96,7 +100,9 @@ fn every_rule_passes_its_tests() {
         for (case, said) in cases_in_file.iter().zip(cases(&answer)) {
             let expectation = case["expectations"]["rules"][name]
                 .as_str()
-                .unwrap_or_else(|| panic!("{}: {:?} expects nothing", tests.display(), case["name"]));
+                .unwrap_or_else(|| {
+                    panic!("{}: {:?} expects nothing", tests.display(), case["name"])
+                });
             expected.insert(expectation);
             let passed = said["passed_rules"].as_array().expect("passed rules");
             assert!(
