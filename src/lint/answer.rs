@@ -173,7 +173,12 @@ fn clause_place(check: &Json) -> Result<(String, String), String> {
                 .get("from")
                 .or_else(|| body.get("value"))
                 .ok_or("a comparison without a value")?;
-            Ok((path_of(value)?, String::new()))
+            let path = path_of(value)?;
+            // A rule that compares logical IDs gets them as text found at their parent.
+            match value.get("value").and_then(Json::as_str) {
+                Some(id) if path == "/Resources" => Ok((format!("{path}/{id}"), String::new())),
+                _ => Ok((path, String::new())),
+            }
         }
         "UnResolved" => unresolved_place(body.get("value").ok_or("nothing unresolved")?),
         "UnResolvedContext" => Ok(Default::default()),

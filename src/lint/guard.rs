@@ -252,7 +252,10 @@ fn finding(rules: &RuleSet, template: &Node, failure: Failure) -> Finding {
             let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
             let words = words.strip_prefix("Violation:").unwrap_or(&words).trim();
             match words.split_once("Fix:") {
-                Some((message, fix)) => (message.trim().to_owned(), Some(fix.trim().to_owned())),
+                Some((message, fix)) => {
+                    let message = message.trim().trim_end_matches('.');
+                    (message.to_owned(), Some(fix.trim().to_owned()))
+                }
                 None => (words.to_owned(), None),
             }
         }

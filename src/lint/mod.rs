@@ -11,6 +11,8 @@ pub mod quotas;
 mod rules;
 mod suppress;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use finding::{Finding, Report, Severity, Suppressed};
 pub use guard::{LintError, check};

@@ -137,10 +137,12 @@ fn is_no_value(node: &Node) -> bool {
     }
 }
 
-/// The template as plain JSON, in which every resource has a list of suppressed rules: Guard
-/// spends long on the first look-up of a key that is missing, and every rule looks for this one.
+/// The template as plain JSON, in which what means the same is written the same, and every
+/// resource has a list of suppressed rules: Guard spends long on the first look-up of a key that
+/// is missing, and every rule looks for this one.
 pub(super) fn to_guard_json(template: &Node) -> String {
     let mut json = template.to_json();
+    simplify(&mut json);
     if let Some(resources) = json.get_mut("Resources").and_then(Json::as_object_mut) {
         for resource in resources.values_mut().filter_map(Json::as_object_mut) {
             let metadata = resource.entry("Metadata").or_insert_with(|| json!({}));
@@ -158,6 +160,42 @@ pub(super) fn to_guard_json(template: &Node) -> String {
         }
     }
     json.to_string()
+}
+
+/// `{"Fn::Sub": "${Bucket}"}` is a reference, `{"Fn::Sub": "text"}` is text, and
+/// `{"Fn::GetAtt": "Key.Arn"}` has two parts.
+fn simplify(json: &mut Json) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(simplify),
+        Json::Object(entries) => {
+            if let Some(plain) = simplified(entries) {
+                *json = plain;
+            } else {
+                entries.values_mut().for_each(simplify);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn simplified(entries: &serde_json::Map<String, Json>) -> Option<Json> {
+    if entries.len() != 1 {
+        return None;
+    }
+    let (function, argument) = entries.iter().next()?;
+    let text = argument.as_str()?;
+    match function.as_str() {
+        "Fn::Sub" if !text.contains("${") => Some(json!(text)),
+        "Fn::Sub" => {
+            let name = text.strip_prefix("${")?.strip_suffix('}')?;
+            let is_reference = name.chars().all(|c| c.is_ascii_alphanumeric() || c == ':');
+            is_reference.then(|| json!({ "Ref": name }))
+        }
+        "Fn::GetAtt" => text
+            .split_once('.')
+            .map(|(resource, attribute)| json!({ "Fn::GetAtt": [resource, attribute] })),
+        _ => None,
+    }
 }
 
 /// A place in a template.

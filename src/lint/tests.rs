@@ -1,0 +1,427 @@
+//! The engine on whole templates.
+
+use super::*;
+use crate::syntax::{Node, Source, read};
+
+fn document(text: &str) -> (Source, Node) {
+    let source = Source::new("template.yaml", text);
+    let node = read(&source).expect("a valid document");
+    (source, node)
+}
+
+fn lint_with(rules: &[Rule], text: &str) -> Result<Report, LintError> {
+    let (source, node) = document(text);
+    check(rules, &[(&source, &node)]).map(|mut reports| reports.remove(0))
+}
+
+fn lint(text: &str) -> Report {
+    lint_with(&embedded(), text).expect("checked")
+}
+
+fn own(text: &str) -> Vec<Rule> {
+    from_source(&Source::new("own.guard", text)).expect("a valid rule file")
+}
+
+fn of<'r>(report: &'r Report, rule: &str) -> Vec<&'r Finding> {
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.rule == rule)
+        .collect()
+}
+
+fn marked<'t>(text: &'t str, finding: &Finding) -> &'t str {
+    &text[finding.span.start..finding.span.end]
+}
+
+const DEV: &str = include_str!("../../tests/fixtures/dev.yaml");
+const PROD: &str = include_str!("../../tests/fixtures/prod.yaml");
+
+#[test]
+fn the_examples_pass_all_rules_and_report_what_they_suppress() {
+    for text in [DEV, PROD] {
+        let report = lint(text);
+        assert_eq!(report.findings, []);
+        assert_eq!(report.rules_checked, embedded().len());
+        let [suppressed] = report.suppressed.as_slice() else {
+            panic!("{:?}", report.suppressed);
+        };
+        assert_eq!(
+            (suppressed.rule.as_str(), suppressed.resource.as_str()),
+            ("S3_BUCKET_LOGGED", "LogBucket")
+        );
+        assert!(
+            suppressed
+                .reason
+                .as_deref()
+                .is_some_and(|why| why.contains("without end"))
+        );
+        assert_eq!(
+            &text[suppressed.span.start..suppressed.span.end],
+            "S3_BUCKET_LOGGED"
+        );
+    }
+}
+
+#[test]
+fn reports_come_in_the_order_of_the_templates() {
+    let (dev, dev_node) = document(DEV);
+    let bad = PROD.replace("Status: Enabled", "Status: Suspended");
+    let (prod, prod_node) = document(&bad);
+    let rules = embedded();
+    let reports = check(&rules, &[(&dev, &dev_node), (&prod, &prod_node)]).expect("checked");
+    assert_eq!(reports[0].findings, []);
+    assert_eq!(of(&reports[1], "S3_BUCKET_VERSIONED").len(), 2);
+}
+
+#[test]
+fn a_wrong_value_is_found_at_its_place() {
+    let text = DEV.replace("EnableKeyRotation: true", "EnableKeyRotation: false");
+    let report = lint(&text);
+    let [finding] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(finding.rule, "KMS_KEY_ROTATED");
+    assert_eq!(finding.severity, Severity::Error);
+    assert_eq!(finding.resource.as_deref(), Some("DeployKey"));
+    assert_eq!(
+        finding.path,
+        "Resources.DeployKey.Properties.EnableKeyRotation"
+    );
+    assert_eq!(marked(&text, finding), "false");
+    assert_eq!(finding.message, "the key does not rotate");
+    assert_eq!(
+        finding.fix.as_deref(),
+        Some("Write `EnableKeyRotation: true`.")
+    );
+}
+
+#[test]
+fn a_missing_property_is_found_at_its_resource() {
+    let text = DEV.replace("      EnableKeyRotation: true\n", "");
+    let report = lint(&text);
+    let [finding] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(
+        finding.path,
+        "Resources.DeployKey.Properties.EnableKeyRotation"
+    );
+    assert_eq!(marked(&text, finding), "DeployKey");
+}
+
+#[test]
+fn a_missing_part_of_a_property_is_found_at_that_property() {
+    let text = DEV.replacen("        RestrictPublicBuckets: true\n", "", 1);
+    let report = lint(&text);
+    let [finding] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(
+        finding.path,
+        "Resources.SourceBucket.Properties.PublicAccessBlockConfiguration.RestrictPublicBuckets"
+    );
+    assert_eq!(marked(&text, finding), "PublicAccessBlockConfiguration");
+}
+
+#[test]
+fn what_no_statement_does_is_one_finding() {
+    let text = DEV.replacen("aws:SecureTransport: false", "aws:SecureTransport: true", 2);
+    let report = lint(&text);
+    let tls = of(&report, "S3_BUCKET_TLS_ONLY");
+    assert_eq!(tls.len(), 2, "{tls:#?}");
+    assert_eq!(report.findings.len(), 2, "{:#?}", report.findings);
+    assert_eq!(tls[1].resource.as_deref(), Some("ArtifactBucketPolicy"));
+    assert_eq!(
+        tls[1].path,
+        "Resources.ArtifactBucketPolicy.Properties.PolicyDocument.Statement"
+    );
+    assert_eq!(marked(&text, tls[1]), "Statement");
+}
+
+#[test]
+fn a_resource_that_is_missed_elsewhere_is_found_itself() {
+    let text = DEV.replacen("Bucket: !Ref SourceBucket\n", "Bucket: elsewhere\n", 1);
+    let report = lint(&text);
+    let [finding] = of(&report, "S3_BUCKET_HAS_POLICY")[..] else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(finding.resource.as_deref(), Some("SourceBucket"));
+    assert_eq!(finding.path, "Resources.SourceBucket");
+    assert_eq!(marked(&text, finding), "SourceBucket");
+}
+
+#[test]
+fn two_actions_of_one_namespace_are_found() {
+    let text = DEV.replace(
+        "        - Name: Deploy\n          Actions:\n",
+        "        - Name: Deploy\n          Actions:\n            - {Name: A, ActionTypeId: {Category: Approval, Owner: AWS, Provider: Manual, Version: '1'}, Namespace: DeployVariables}\n",
+    );
+    let report = lint(&text);
+    let [finding] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(finding.rule, "CODEPIPELINE_NAMESPACES_UNIQUE");
+    assert_eq!(finding.resource.as_deref(), Some("Pipeline"));
+}
+
+#[test]
+fn json_has_places_too() {
+    let (_, node) = document(PROD);
+    let mut json = node.to_json();
+    json["Resources"]["OutputBucket"]["Properties"]["VersioningConfiguration"]["Status"] =
+        "Suspended".into();
+    let text = serde_json::to_string_pretty(&json).expect("JSON");
+    let report = lint(&text);
+    let [finding] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(marked(&text, finding), "\"Suspended\"");
+}
+
+#[test]
+fn tags_that_guard_drops_are_seen() {
+    // Dropped, `!Split` would leave a list with a star; kept, it is no plain resource.
+    let text = "
+Resources:
+  P:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Action: s3:GetObject
+            Resource: !FindInMap [Names, 'Fn', '*']
+  B:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: !Select [0, !Split ['-', 'a-b']]
+      VersioningConfiguration:
+        Status: !FindInMap [Enabled, Enabled, Enabled]
+";
+    let report = lint(text);
+    assert_eq!(of(&report, "IAM_NO_STAR_RESOURCES"), [] as [&Finding; 0]);
+    let [finding] = of(&report, "S3_BUCKET_VERSIONED")[..] else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(
+        finding.path,
+        "Resources.B.Properties.VersioningConfiguration.Status"
+    );
+}
+
+#[test]
+fn both_branches_of_a_condition_are_checked() {
+    let bucket = |value: &str| {
+        format!(
+            "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      VersioningConfiguration: {value}\n"
+        )
+    };
+    let found = |value: &str| {
+        let text = bucket(value);
+        let report = lint(&text);
+        of(&report, "S3_BUCKET_VERSIONED").len()
+    };
+    assert_eq!(
+        found("!If [C, {Status: Enabled}, {Status: !If [D, Enabled, Enabled]}]"),
+        0
+    );
+    assert_eq!(found("!If [C, {Status: Enabled}, {Status: Suspended}]"), 1);
+    assert_eq!(
+        found("{\"Fn::If\": [C, {Status: Enabled}, {Ref: AWS::NoValue}]}"),
+        1
+    );
+    assert_eq!(found("!If [C, !Ref AWS::NoValue, !Ref AWS::NoValue]"), 1);
+
+    let text = bucket("!If [C, {Status: Enabled}, {Status: Suspended}]");
+    let report = lint(&text);
+    assert_eq!(
+        marked(&text, of(&report, "S3_BUCKET_VERSIONED")[0]),
+        "Suspended"
+    );
+}
+
+#[test]
+fn many_conditions_do_not_mean_every_combination() {
+    let values: String = (0..12)
+        .map(|n| format!("        K{n}: !If [C{n}, a, b]\n"))
+        .collect();
+    let text = format!(
+        "Resources:\n  T:\n    Type: AWS::SNS::Topic\n    Properties:\n      Tags:\n{values}"
+    );
+    let started = std::time::Instant::now();
+    assert_eq!(lint(&text).findings, []);
+    assert!(started.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn the_same_thing_in_other_words_is_the_same() {
+    let text = PROD.replacen(
+        "Bucket: !Ref OutputBucket",
+        "Bucket: !Sub '${OutputBucket}'",
+        1,
+    );
+    assert_ne!(text, PROD);
+    assert_eq!(lint(&text).findings, []);
+}
+
+#[test]
+fn a_suppression_holds_for_its_resource_only() {
+    let text = PROD.replace(
+        "  OutputBucket:\n    Type: AWS::S3::Bucket\n",
+        "  OutputBucket:\n    Type: AWS::S3::Bucket\n    Metadata: {guard: {SuppressedRules: [S3_BUCKET_VERSIONED]}}\n",
+    );
+    let text = text.replace("Status: Enabled", "Status: Suspended");
+    let report = lint(&text);
+    let [finding] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(finding.resource.as_deref(), Some("LogBucket"));
+    assert_eq!(report.suppressed.len(), 2);
+    assert_eq!(report.suppressed[0].reason, None);
+}
+
+#[test]
+fn an_empty_list_of_suppressions_suppresses_nothing() {
+    let text = PROD.replacen("          - S3_BUCKET_LOGGED\n", "          []\n", 1);
+    let text = text.replacen("SuppressedRules:\n          []", "SuppressedRules: []", 1);
+    assert_eq!(of(&lint(&text), "S3_BUCKET_LOGGED").len(), 1);
+}
+
+#[test]
+fn a_suppression_of_no_rule_is_a_warning() {
+    let text = PROD.replacen("- S3_BUCKET_LOGGED", "- S3_BUCKET_LOGED", 1);
+    let report = lint(&text);
+    let [unknown] = of(&report, UNKNOWN_SUPPRESSION)[..] else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(unknown.severity, Severity::Warning);
+    assert_eq!(marked(&text, unknown), "S3_BUCKET_LOGED");
+    assert!(
+        unknown
+            .fix
+            .as_deref()
+            .is_some_and(|fix| fix.contains("`S3_BUCKET_LOGGED`"))
+    );
+    assert_eq!(of(&report, "S3_BUCKET_LOGGED").len(), 1);
+}
+
+#[test]
+fn nothing_checked_is_an_error() {
+    let (source, node) = document(DEV);
+    assert!(matches!(
+        check(&[], &[(&source, &node)]),
+        Err(LintError::Nothing("rules"))
+    ));
+    assert!(matches!(
+        check(&embedded(), &[]),
+        Err(LintError::Nothing("templates"))
+    ));
+    for text in ["", "a: 1", "Resources: {}", "Resources: [1]", "[]"] {
+        assert!(
+            matches!(
+                lint_with(&embedded(), text),
+                Err(LintError::NoResources { .. })
+            ),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn rules_of_users_are_asked_too() {
+    let rules = own("
+let buckets = Resources.*[ Type == 'AWS::S3::Bucket' ]
+rule TAGGED when %buckets !empty { %buckets.Properties.Tags exists }
+rule NAMED when %buckets !empty { %buckets.Properties.BucketName == /^x-/ <<the name must begin with x->> }
+");
+    let report = lint_with(&rules, PROD).expect("checked");
+    assert_eq!(report.rules_checked, 2);
+    assert_eq!(of(&report, "TAGGED").len(), 2);
+    assert_eq!(
+        of(&report, "TAGGED")[0].path,
+        "Resources.OutputBucket.Properties.Tags"
+    );
+    assert!(of(&report, "TAGGED")[0].message.contains("Properties.Tags"));
+    assert_eq!(
+        of(&report, "NAMED")[0].message,
+        "the name must begin with x-"
+    );
+    // A suppression of a built-in rule is no mistake when only other rules are checked.
+    assert_eq!(of(&report, UNKNOWN_SUPPRESSION), [] as [&Finding; 0]);
+}
+
+#[test]
+fn files_of_users_do_not_meet() {
+    let mut rules =
+        own("let x = Resources.*[ Type == 'AWS::S3::Bucket' ]\nrule ONE { %x empty }\n");
+    rules.extend(
+        from_source(&Source::new(
+            "other.guard",
+            "let x = Resources.*[ Type == 'AWS::SNS::Topic' ]\nrule TWO { %x empty }\nOutputs exists\n",
+        ))
+        .expect("valid"),
+    );
+    let report = lint_with(&rules, PROD).expect("checked");
+    assert!(!of(&report, "ONE").is_empty());
+    assert!(of(&report, "TWO").is_empty());
+    assert_eq!(report.rules_checked, 3);
+}
+
+#[test]
+fn one_name_in_two_files_is_an_error() {
+    let text = "rule S3_BUCKET_VERSIONED { Resources exists }\n";
+    let mut rules = embedded();
+    rules.extend(own(text));
+    assert!(matches!(
+        lint_with(&rules, PROD),
+        Err(LintError::SameName { .. })
+    ));
+}
+
+#[test]
+fn a_rule_that_guard_cannot_evaluate_is_an_error() {
+    let rules = own("rule R { %nowhere exists }\n");
+    assert!(matches!(
+        lint_with(&rules, PROD),
+        Err(LintError::Refused { .. })
+    ));
+}
+
+#[test]
+fn long_reports_are_whole() {
+    let buckets: String = (0..40)
+        .map(|n| {
+            format!(
+                "  Bucket{n}:\n    Type: AWS::S3::Bucket\n    Properties: {{BucketName: b{n}}}\n"
+            )
+        })
+        .collect();
+    let text = format!("Resources:\n{buckets}");
+    let report = lint(&text);
+    for rule in [
+        "S3_BUCKET_VERSIONED",
+        "S3_BUCKET_ENCRYPTED",
+        "S3_BUCKET_PUBLIC_ACCESS_BLOCKED",
+        "S3_BUCKET_LOGGED",
+        "S3_BUCKET_OWNER_ENFORCED",
+        "S3_BUCKET_HAS_POLICY",
+    ] {
+        assert_eq!(of(&report, rule).len(), 40, "{rule}");
+    }
+    assert!(report.findings.is_sorted_by_key(|finding| finding.span));
+    assert_eq!(report, lint(&text));
+}
+
+#[test]
+fn keys_with_slashes_and_text_beyond_ascii_have_places() {
+    let rules = own("rule R { Resources.*.Properties.'a/b'[*].c == 'x' <<so nicht>> }\n");
+    let text =
+        "Resources:\n  Bücket:\n    Type: T\n    Properties: {a: {b: 1}, a/b: [{c: x}, {c: ü}]}\n";
+    let report = lint_with(&rules, text).expect("checked");
+    let [finding] = report.findings.as_slice() else {
+        panic!("{:?}", report.findings);
+    };
+    assert_eq!(marked(text, finding), "ü");
+    assert_eq!(finding.resource.as_deref(), Some("Bücket"));
+}
