@@ -24,6 +24,15 @@ pub struct Case {
     session: Option<Policy>,
 }
 
+/// A case of a text, read or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadCase {
+    /// Its name, where it has one.
+    pub id: Option<String>,
+    /// The case, or what is wrong with it.
+    pub case: Result<Case, Vec<Problem>>,
+}
+
 /// What became of a case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaseOutcome {
@@ -90,22 +99,22 @@ impl Case {
 pub fn evaluate_cases(source: &Source) -> Vec<CaseOutcome> {
     read_cases(source)
         .into_iter()
-        .map(|(id, case)| CaseOutcome {
-            id,
-            result: case.map(|case| case.evaluate()),
+        .map(|read| CaseOutcome {
+            id: read.id,
+            result: read.case.map(|case| case.evaluate()),
         })
         .collect()
 }
 
 /// Reads the cases of a text, each with its name where it has one.
-pub fn read_cases(source: &Source) -> Vec<(Option<String>, Result<Case, Vec<Problem>>)> {
+pub fn read_cases(source: &Source) -> Vec<ReadCase> {
     let text = source.text();
     let lines = || text.lines().filter(|line| !line.trim().is_empty());
     // No line of a case that is written over several begins another object but the first.
     let is_lines = lines().count() > 1 && lines().all(|line| line.trim_start().starts_with('{'));
     if !is_lines {
         return match read(source) {
-            Err(problem) => vec![(None, Err(vec![problem]))],
+            Err(problem) => vec![unreadable(problem)],
             Ok(node) => node.one_or_many().iter().map(named_case).collect(),
         };
     }
@@ -115,7 +124,7 @@ pub fn read_cases(source: &Source) -> Vec<(Option<String>, Result<Case, Vec<Prob
             match read(&Source::new(source.name(), line)) {
                 Err(mut problem) => {
                     shift_span(&mut problem.span, offset);
-                    (None, Err(vec![problem]))
+                    unreadable(problem)
                 }
                 Ok(mut node) => {
                     shift(&mut node, offset);
@@ -145,9 +154,21 @@ fn shift(node: &mut Node, by: usize) {
     }
 }
 
-fn named_case(node: &Node) -> (Option<String>, Result<Case, Vec<Problem>>) {
-    let id = node.get("id").and_then(Node::scalar_text);
-    (id.map(str::to_owned), case(node))
+fn unreadable(problem: Problem) -> ReadCase {
+    ReadCase {
+        id: None,
+        case: Err(vec![problem]),
+    }
+}
+
+fn named_case(node: &Node) -> ReadCase {
+    ReadCase {
+        id: node
+            .get("id")
+            .and_then(Node::scalar_text)
+            .map(str::to_owned),
+        case: case(node),
+    }
 }
 
 const MEMBERS: [&str; 11] = [

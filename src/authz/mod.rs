@@ -23,7 +23,7 @@ mod reason;
 mod request;
 mod text;
 
-pub use case::{Case, CaseOutcome, CaseResult, evaluate_cases, read_cases};
+pub use case::{Case, CaseOutcome, CaseResult, ReadCase, evaluate_cases, read_cases};
 pub use evaluate::{Decision, PolicySet, evaluate};
 pub use explain::explain;
 pub use principal::Grant;

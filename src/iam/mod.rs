@@ -19,6 +19,8 @@ mod policy;
 mod principal;
 mod resource;
 mod statement;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 pub use action::{ActionPattern, Actions};

@@ -1,0 +1,380 @@
+//! What a policy may say, and what is refused, with its place.
+
+use super::*;
+use crate::syntax::{Source, read};
+
+fn parse(text: &str, kind: PolicyKind) -> Result<Policy, Vec<(String, String)>> {
+    let node = read(&Source::new("policy", text)).expect("a document");
+    Policy::parse(&node, kind).map_err(|problems| {
+        problems
+            .into_iter()
+            .map(|problem| {
+                let at = &text[problem.span.start..problem.span.end];
+                (at.trim_matches('"').to_owned(), problem.message)
+            })
+            .collect()
+    })
+}
+
+/// A statement of an identity-based policy with one member replaced or added.
+fn statement(member: &str) -> String {
+    let members = [
+        "\"Effect\": \"Allow\"",
+        "\"Action\": \"s3:Get*\"",
+        "\"Resource\": \"*\"",
+    ];
+    let name = member.split(':').next().unwrap_or_default();
+    let others: Vec<&str> = members
+        .into_iter()
+        .filter(|other| !other.starts_with(name))
+        .collect();
+    format!(
+        "{{\"Version\": \"2012-10-17\", \"Statement\": [{{{}, {member}}}]}}",
+        others.join(", ")
+    )
+}
+
+#[test]
+fn whatever_aws_accepts_is_accepted() {
+    use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Trust};
+    let accepted = [
+        (Identity, statement("\"Sid\": \"\"")),
+        (Identity, statement("\"Condition\": {}")),
+        (Identity, statement("\"Action\": [\"s3:*\", \"*\", \"*:*\", \"execute-api:Invoke\"]")),
+        (Identity, statement("\"Resource\": [\"arn:aws:s3:::b/*\", \"arn:aws:logs:*:*:*\"]")),
+        (Identity, statement("\"Resource\": \"arn:*:s3:::b\"")),
+        (Identity, statement("\"Condition\": {\"NumericLessThan\": {\"s3:max-keys\": [10, \"9\"]}}")),
+        (Identity, statement("\"Condition\": {\"Bool\": {\"aws:SecureTransport\": false}}")),
+        (Identity, statement("\"Condition\": {\"StringEquals\": {\"saml:aud\": []}}")),
+        (Identity, statement("\"Condition\": {\"ArnLike\": {\"aws:PrincipalArn\": \"arn:aws:*:role/x\"}}")),
+        (Identity, "{\"Statement\": {\"Effect\": \"Deny\", \"NotAction\": \"s3:*\", \"NotResource\": \"arn:aws:s3:::b\"}}".into()),
+        (Identity, "{\"Version\": \"2008-10-17\", \"Id\": \"x\", \"Statement\": {\"Effect\": \"Deny\", \"Action\": \"s3:*\", \"Resource\": \"*\"}}".into()),
+        (Key, statement("\"Sid\": \"two words\", \"Principal\": {\"AWS\": \"111111111111\"}")),
+        (Key, "{\"Statement\": {\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"kms:*\"}}".into()),
+        (Resource, statement("\"Principal\": {\"AWS\": [\"*\", \"AROAEXAMPLEROLEID1234\", \"arn:aws:iam::111111111111:root\"]}")),
+        (Resource, statement("\"Principal\": {\"Service\": \"x.amazonaws.com\", \"CanonicalUser\": \"79a5\", \"Federated\": \"accounts.google.com\"}")),
+        (Resource, statement("\"Principal\": {\"AWS\": \"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1\"}")),
+        (Resource, "{\"Statement\": {\"Effect\": \"Deny\", \"NotPrincipal\": {\"AWS\": \"111111111111\"}, \"Action\": \"s3:*\", \"Resource\": \"*\"}}".into()),
+        (Trust, "{\"Statement\": {\"Effect\": \"Allow\", \"Principal\": {\"AWS\": \"111111111111\"}, \"Action\": [\"sts:AssumeRole\", \"sts:TagSession\"]}}".into()),
+        (ServiceControl, statement("\"Condition\": {\"Null\": {\"aws:TokenIssueTime\": \"true\"}}")),
+        (ServiceControl, "{\"Statement\": {\"Effect\": \"Allow\", \"NotAction\": \"s3:*\", \"NotResource\": \"arn:aws:s3:::b\"}}".into()),
+        (ResourceControl, statement("\"Principal\": \"*\"")),
+        (ResourceControl, statement("\"Principal\": {\"AWS\": \"*\"}")),
+    ];
+    for (kind, text) in accepted {
+        assert_eq!(parse(&text, kind).err(), None, "{text}");
+    }
+}
+
+#[test]
+fn what_aws_refuses_is_refused_at_its_place() {
+    use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Trust};
+    let refused = [
+        (
+            Identity,
+            statement("\"Efect\": \"Allow\""),
+            "Efect",
+            "unknown element",
+        ),
+        (
+            Identity,
+            statement("\"effect\": \"Allow\""),
+            "effect",
+            "unknown element",
+        ),
+        (
+            Identity,
+            statement("\"Effect\": \"allow\""),
+            "\"allow\"",
+            "neither `Allow`",
+        ),
+        (
+            Identity,
+            statement("\"Sid\": \"two words\""),
+            "\"two words\"",
+            "alphanumeric",
+        ),
+        (
+            Identity,
+            statement("\"Principal\": \"*\""),
+            "Principal",
+            "has no `Principal`",
+        ),
+        (
+            Identity,
+            statement("\"Action\": \"s3\""),
+            "\"s3\"",
+            "names no service",
+        ),
+        (
+            Identity,
+            statement("\"Action\": \"s3:\""),
+            "\"s3:\"",
+            "no valid name",
+        ),
+        (
+            Identity,
+            statement("\"Action\": \"s*:Get\""),
+            "\"s*:Get\"",
+            "no service's namespace",
+        ),
+        (
+            Identity,
+            statement("\"Action\": \"s3:Get Object\""),
+            "\"s3:Get Object\"",
+            "no valid name",
+        ),
+        (Identity, statement("\"Action\": []"), "[", "empty"),
+        (
+            Identity,
+            statement("\"Action\": \"s3:*\", \"NotAction\": \"s3:*\""),
+            "NotAction",
+            "both",
+        ),
+        (
+            Identity,
+            statement("\"NotResource\": \"*\""),
+            "NotResource",
+            "both",
+        ),
+        (
+            Identity,
+            statement("\"Resource\": \"my-bucket\""),
+            "\"my-bucket\"",
+            "no ARN",
+        ),
+        (
+            Identity,
+            statement("\"Resource\": \"arn:aws:s3:b\""),
+            "\"arn:aws:s3:b\"",
+            "4 of an ARN's six",
+        ),
+        (
+            Identity,
+            statement("\"Resource\": \"arn:aws:*:::b\""),
+            "\"arn:aws:*:::b\"",
+            "service",
+        ),
+        (
+            Identity,
+            statement("\"Resource\": \"arn:aws:sqs:r:123:q\""),
+            "\"arn:aws:sqs:r:123:q\"",
+            "twelve digits",
+        ),
+        (
+            Identity,
+            statement("\"Resource\": \"arn:aws:s3:::\""),
+            "\"arn:aws:s3:::\"",
+            "no resource",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"StringEqual\": {\"aws:x\": \"y\"}}"),
+            "StringEqual",
+            "unknown condition operator",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"StringEquals\": {\"x\": \"y\"}}"),
+            "x",
+            "no prefix",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"StringEquals\": \"y\"}"),
+            "\"y\"",
+            "must be a mapping",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"StringEquals\": {\"aws:x\": {}}}"),
+            "{",
+            "not a text",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"DateLessThan\": {\"aws:x\": \"soon\"}}"),
+            "\"soon\"",
+            "no date",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"NumericEquals\": {\"aws:x\": \"ten\"}}"),
+            "\"ten\"",
+            "no number",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"Bool\": {\"aws:x\": \"yes\"}}"),
+            "\"yes\"",
+            "no boolean",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"Null\": {\"aws:x\": \"maybe\"}}"),
+            "\"maybe\"",
+            "no boolean",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"IpAddress\": {\"aws:x\": \"1.2.3\"}}"),
+            "\"1.2.3\"",
+            "no IP",
+        ),
+        (
+            Identity,
+            statement("\"Condition\": {\"BinaryEquals\": {\"aws:x\": \"Q\"}}"),
+            "\"Q\"",
+            "no binary",
+        ),
+        (
+            Identity,
+            "{\"Version\": \"2012-10-18\", \"Statement\": []}".into(),
+            "\"2012-10-18\"",
+            "unknown `Version`",
+        ),
+        (
+            Identity,
+            "{\"Version\": \"2012-10-17\"}".into(),
+            "{\"Version\": \"2012-10-17\"",
+            "no `Statement`",
+        ),
+        (Identity, "[]".into(), "[]", "must be a mapping"),
+        (Resource, statement("\"Sid\": \"x\""), "", "no `Principal`"),
+        (
+            Resource,
+            statement("\"Principal\": \"111111111111\""),
+            "\"111111111111\"",
+            "neither `*`",
+        ),
+        (
+            Resource,
+            statement("\"Principal\": {\"AWS\": \"arn:aws:iam::111111111111:role/*\"}"),
+            "\"arn:aws:iam::111111111111:role/*\"",
+            "wildcard",
+        ),
+        (
+            Resource,
+            statement("\"Principal\": {\"AWS\": \"arn:aws:iam::111111111111:group/x\"}"),
+            "\"arn:aws:iam::111111111111:group/x\"",
+            "names no principal",
+        ),
+        (
+            Resource,
+            statement("\"Principal\": {\"AWS\": \"12345\"}"),
+            "\"12345\"",
+            "no ARN",
+        ),
+        (
+            Resource,
+            statement("\"Principal\": {\"Service\": \"*\"}"),
+            "\"*\"",
+            "no service principal",
+        ),
+        (
+            Resource,
+            statement("\"Principal\": {\"Aws\": \"*\"}"),
+            "Aws",
+            "unknown type of principal",
+        ),
+        (
+            Resource,
+            statement("\"Principal\": {}"),
+            "{",
+            "names nobody",
+        ),
+        (
+            Resource,
+            statement("\"NotPrincipal\": \"*\""),
+            "NotPrincipal",
+            "used with `Allow`",
+        ),
+        (
+            Trust,
+            statement("\"Principal\": \"*\""),
+            "Resource",
+            "has no `Resource`",
+        ),
+        (
+            Trust,
+            statement("\"Principal\": \"*\""),
+            "\"s3:Get*\"",
+            "cannot allow or deny",
+        ),
+        (
+            Key,
+            statement("\"Principal\": {\"AWS\": \"root\"}"),
+            "\"root\"",
+            "no ARN",
+        ),
+        (
+            ServiceControl,
+            statement("\"Principal\": \"*\""),
+            "Principal",
+            "has no `Principal`",
+        ),
+        (
+            ResourceControl,
+            statement("\"Principal\": {\"AWS\": \"111111111111\"}"),
+            "{\"AWS\": \"111111111111\"",
+            "not `*`",
+        ),
+        (
+            ResourceControl,
+            statement("\"NotPrincipal\": \"*\""),
+            "NotPrincipal",
+            "has no `NotPrincipal`",
+        ),
+        (
+            ResourceControl,
+            statement("\"NotAction\": \"s3:*\""),
+            "NotAction",
+            "both",
+        ),
+    ];
+    for (kind, text, at, message) in refused {
+        let problems = parse(&text, kind).expect_err(&text);
+        assert!(
+            problems
+                .iter()
+                .any(|(place, said)| place.starts_with(at.trim_matches('"'))
+                    && said.contains(message)),
+            "{text}\n{problems:?}"
+        );
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_documents_order() {
+    let text = "{\"Statement\": [{\"Effect\": \"No\", \"Action\": \"x\", \"Resource\": \"y\"}, \
+                {\"Action\": \"s3:*\", \"Resource\": \"*\", \"Condition\": {\"Equals\": {}}}]}";
+    let problems = parse(text, PolicyKind::Identity).expect_err("problems");
+    let places: Vec<&str> = problems.iter().map(|(at, _)| at.as_str()).collect();
+    assert_eq!(places.len(), 5, "{problems:?}");
+    assert_eq!(places[..3], ["No", "x", "y"]);
+    assert!(problems[3].1.contains("no `Effect`"));
+    assert_eq!(places[4], "Equals");
+}
+
+#[test]
+fn unresolved_intrinsics_are_no_text() {
+    let text =
+        "Statement:\n  Effect: Allow\n  Action: s3:*\n  Resource: !Sub 'arn:aws:s3:::${B}'\n";
+    let problems = parse(text, PolicyKind::Identity).expect_err("problems");
+    assert!(problems[0].1.contains("unresolved `!Sub`"), "{problems:?}");
+}
+
+#[test]
+fn every_statement_and_value_knows_its_place() {
+    let text = statement("\"Condition\": {\"StringLike\": {\"s3:prefix\": [\"a\", \"b*\"]}}");
+    let policy = parse(&text, PolicyKind::Identity).expect("a policy");
+    let statement = &policy.statements[0];
+    let at = |span: crate::syntax::Span| &text[span.start..span.end];
+    assert!(at(statement.span).starts_with("\"Action\"") || at(statement.span).starts_with('{'));
+    assert_eq!(at(statement.actions.patterns[0].span), "\"s3:Get*\"");
+    assert!(
+        at(statement.conditions[0].span).starts_with("s3:prefix")
+            || at(statement.conditions[0].span).starts_with("\"s3:prefix")
+    );
+    assert_eq!(at(statement.conditions[0].values[1].span), "\"b*\"");
+}
