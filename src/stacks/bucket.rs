@@ -79,7 +79,7 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
             _ => "access_logs is false in the configuration.",
         };
         resource = resource
-            .suppress("S3_BUCKET_ACCESS_LOGGING", reason)
+            .suppress("S3_BUCKET_LOGGED", reason)
             .suppress("S3_BUCKET_LOGGING_ENABLED", reason);
     }
     resource

@@ -68,7 +68,14 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
             events: dev.detect_changes == DetectChanges::Events,
             log_bucket: log_bucket_name,
         };
-        resources.push(bucket(plan, options));
+        let mut source = bucket(plan, options);
+        if dev.detect_changes == DetectChanges::Polling {
+            source = source.suppress(
+                "JOB_SOURCE_BUCKET_NOTIFIES",
+                "detect_changes is polling in the configuration.",
+            );
+        }
+        resources.push(source);
         let tls = tls_only(&plan.bucket_arn(&dev.source_bucket.name));
         resources.push(bucket_policy("SourceBucketPolicy", "SourceBucket", &[tls]));
     }
@@ -77,7 +84,7 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
         let reason = "permissions is article: these are the procedure's own statements.";
         if article {
             resource
-                .suppress("S3_CROSS_ACCOUNT_PRINCIPAL_CONDITION", reason)
+                .suppress("S3_BUCKET_POLICY_CROSS_ACCOUNT_CONFINED", reason)
                 .suppress("S3_BUCKET_TLS_ONLY", reason)
                 .suppress("S3_BUCKET_SSL_REQUESTS_ONLY", reason)
         } else {

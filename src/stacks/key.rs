@@ -35,12 +35,7 @@ pub(super) fn key(plan: &Plan) -> [Resource; 2] {
     let mut key = Resource::new("DeployKey", "AWS::KMS::Key", comment, properties).retained();
     if plan.permissions == Permissions::Article {
         let reason = "permissions is article: the procedure admits the whole account.";
-        key = key
-            .suppress("KMS_CROSS_ACCOUNT_PRINCIPAL_CONDITION", reason)
-            .suppress(
-                "KMS_KEY_POLICY_NO_WILDCARD_ACTIONS",
-                "permissions is article.",
-            );
+        key = key.suppress("KMS_KEY_CROSS_ACCOUNT_CONFINED", reason);
     }
     let alias = map([("AliasName", Value::from(dev.key_alias.as_str()))])
         .with("TargetKeyId", Value::reference("DeployKey"));

@@ -2,7 +2,7 @@
 //! refuses a pipeline whose deploy roles cannot be assumed yet.
 
 use crate::cfn::{Resource, Value, list, map};
-use crate::config::DetectChanges;
+use crate::config::{CannedAcl, DetectChanges};
 use crate::plan::{Plan, TargetPlan};
 
 use super::policy::{Statement, document};
@@ -59,6 +59,17 @@ fn pipeline_resource(plan: &Plan) -> Resource {
             "detect_changes is polling in the configuration.",
         );
     }
+    let acl_of_own = |target: &TargetPlan| {
+        target
+            .canned_acl
+            .is_some_and(|acl| acl != CannedAcl::BucketOwnerFullControl)
+    };
+    if plan.targets.iter().any(acl_of_own) {
+        resource = resource.suppress(
+            "CODEPIPELINE_DEPLOY_ACL",
+            "canned_acl is set in the configuration, for a bucket that exists already.",
+        );
+    }
     resource
 }
 
@@ -106,10 +117,7 @@ fn deploy_stage(target: &TargetPlan) -> Value {
     let path = (!target.path.is_empty()).then_some(&target.path);
     configuration = configuration
         .with_some("ObjectKey", target.object_key.as_ref().or(path))
-        .with_some(
-            "CannedACL",
-            target.canned_acl.map(crate::config::CannedAcl::as_str),
-        )
+        .with_some("CannedACL", target.canned_acl.map(CannedAcl::as_str))
         .with_some("CacheControl", target.cache_control.as_ref())
         .with_some("KMSEncryptionKeyARN", target.encryption_key.as_ref());
     let run_order = if target.approval { 2 } else { 1 };
