@@ -9,3 +9,4 @@
 mod authz_cases;
 mod authz_properties;
 mod guard_rules;
+mod readme;
