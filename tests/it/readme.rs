@@ -58,10 +58,16 @@ fn the_commands_print_what_the_readme_shows() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut commands = 0;
     for block in blocks("console") {
-        for part in block.split("$ ").filter(|part| part.starts_with("s3ferry ")) {
+        for part in block
+            .split("$ ")
+            .filter(|part| part.starts_with("s3ferry "))
+        {
             let (command, shown) = part.split_once('\n').expect("a line");
             let printed = run(folder.path(), command);
-            assert!(printed.contains(shown.trim_end()), "{command} prints\n{printed}");
+            assert!(
+                printed.contains(shown.trim_end()),
+                "{command} prints\n{printed}"
+            );
             commands += 1;
         }
     }
@@ -71,20 +77,32 @@ fn the_commands_print_what_the_readme_shows() {
 #[test]
 fn make_synth_prints_the_table_that_the_readme_shows() {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::copy(root().join("s3ferry.yaml"), folder.path().join("s3ferry.yaml")).expect("a copy");
+    std::fs::copy(
+        root().join("s3ferry.yaml"),
+        folder.path().join("s3ferry.yaml"),
+    )
+    .expect("a copy");
     run(folder.path(), "s3ferry synth");
     let second = run(folder.path(), "s3ferry synth");
-    assert!(file("README.md").contains(second.trim_end()), "the README's table is not\n{second}");
+    assert!(
+        file("README.md").contains(second.trim_end()),
+        "the README's table is not\n{second}"
+    );
 }
 
 #[test]
 fn the_excerpts_stand_in_the_templates() {
     let templates = format!("{}{}", file("stacks/dev.yaml"), file("stacks/prod.yaml"));
-    let excerpts: Vec<String> =
-        blocks("yaml").into_iter().filter(|block| block.contains("Sid:")).collect();
+    let excerpts: Vec<String> = blocks("yaml")
+        .into_iter()
+        .filter(|block| block.contains("Sid:"))
+        .collect();
     assert!(!excerpts.is_empty());
     for excerpt in excerpts {
-        assert!(templates.contains(excerpt.trim_end()), "not in the templates:\n{excerpt}");
+        assert!(
+            templates.contains(excerpt.trim_end()),
+            "not in the templates:\n{excerpt}"
+        );
     }
 }
 
@@ -103,7 +121,8 @@ fn the_smallest_configuration_is_one() {
 #[test]
 fn the_error_that_the_readme_shows_is_the_one_that_is_printed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = "dev:\n  account: 012345678901\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";
+    let text =
+        "dev:\n  account: 012345678901\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";
     std::fs::write(folder.path().join("s3ferry.yaml"), text).expect("written");
     let output = Command::new(env!("CARGO_BIN_EXE_s3ferry"))
         .arg("synth")
