@@ -1,11 +1,13 @@
 //! The engine: asks Guard, and says what it answers at its place in the template.
 //!
-//! All built-in rules are joined into one text, because Guard parses and copies the document
-//! once for every rule text. Files of users stay apart, so that their variables cannot meet.
+//! What Guard gets is prepared by [`super::groups`] and [`super::template`]; what it answers is
+//! read by [`super::answer`].
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cfn_guard::commands::Executable;
 use cfn_guard::commands::validate::{OutputFormatType, ShowSummaryType};
@@ -14,6 +16,7 @@ use cfn_guard::utils::writer::{WriteBuffer, Writer};
 use cfn_guard::{CommandBuilder, ValidateBuilder};
 
 use super::answer::{self, Answer, Failure, Message};
+use super::groups::{Group, groups, violation};
 use super::rules::is_embedded;
 use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
 use super::{Finding, Report, Rule, Severity, embedded, template};
@@ -80,135 +83,155 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
     if templates.is_empty() {
         return Err(LintError::Nothing("templates"));
     }
-    let rules = RuleSet::new(rules)?;
-    std::thread::scope(|scope| {
-        let rules = &rules;
-        let threads: Vec<_> = templates
-            .iter()
-            .map(|(source, node)| {
-                let thread = std::thread::Builder::new()
-                    .stack_size(STACK_SIZE)
-                    .spawn_scoped(scope, move || check_one(rules, source.name(), node));
-                (source.name(), thread)
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|(name, thread)| {
-                let broke_off = || LintError::BrokeOff {
-                    template: name.to_owned(),
-                };
-                thread
-                    .map_err(|_| broke_off())?
-                    .join()
-                    .map_err(|_| broke_off())?
-            })
-            .collect()
-    })
-}
-
-/// Rules by name, and the texts to give to Guard.
-struct RuleSet<'r> {
-    by_name: HashMap<&'r str, &'r Rule>,
-    texts: Vec<Cow<'r, str>>,
-    known: Vec<&'r str>,
-    count: usize,
-}
-
-impl<'r> RuleSet<'r> {
-    fn new(rules: &'r [Rule]) -> Result<Self, LintError> {
-        let mut by_name: HashMap<&str, &Rule> = HashMap::new();
-        for rule in rules {
-            let Some(first) = by_name.insert(&rule.name, rule) else {
-                continue;
-            };
-            // Clauses outside any rule all go by the same name, in every file.
-            if first.file != rule.file && rule.name != "default" {
-                return Err(LintError::SameName {
-                    rule: rule.name.clone(),
-                    first: first.file.clone(),
-                    second: rule.file.clone(),
-                });
-            }
-        }
-        let (ours, theirs): (Vec<&Rule>, Vec<&Rule>) =
-            rules.iter().partition(|rule| is_embedded(rule));
-        let mut texts: Vec<Cow<str>> = Vec::new();
-        if !ours.is_empty() {
-            let joined: Vec<&str> = ours.iter().map(|rule| rule.text.as_str()).collect();
-            texts.push(Cow::Owned(joined.join("\n")));
-        }
-        let mut files: Vec<&str> = Vec::new();
-        for rule in theirs {
-            if !files.contains(&rule.file.as_str()) {
-                files.push(&rule.file);
-                texts.push(Cow::Borrowed(&rule.text));
-            }
-        }
-        Ok(Self {
-            known: by_name.keys().copied().collect(),
-            count: by_name.len(),
-            by_name,
-            texts,
-        })
-    }
-}
-
-fn check_one(rules: &RuleSet, name: &str, node: &Node) -> Result<Report, LintError> {
-    if node
-        .get("Resources")
-        .and_then(Node::entries)
-        .is_none_or(<[_]>::is_empty)
-    {
+    let by_name = by_name(rules)?;
+    if let Some((source, _)) = templates.iter().find(|(_, node)| !has_resources(node)) {
         return Err(LintError::NoResources {
-            template: name.to_owned(),
+            template: source.name().to_owned(),
         });
     }
-    let mut findings = Vec::new();
-    for variant in template::variants(node) {
-        let answer = ask(&rules.texts, name, &variant)?;
-        if let Some(missed) = rules
-            .by_name
-            .keys()
-            .find(|rule| !answer.evaluated.contains(**rule))
-        {
-            return Err(LintError::Answer {
-                template: name.to_owned(),
-                reason: format!("it says nothing about the rule `{missed}`"),
-            });
-        }
-        findings.extend(
-            answer
+    let groups = groups(rules);
+    let variants: Vec<_> = templates
+        .iter()
+        .map(|(_, node)| template::variants(node))
+        .collect();
+    let tasks: Vec<Task> = templates
+        .iter()
+        .zip(&variants)
+        .enumerate()
+        .flat_map(|(at, ((source, _), variants))| {
+            let groups = &groups;
+            variants.iter().flat_map(move |variant| {
+                groups
+                    .iter()
+                    .filter(|group| template::concerns(variant, group.types.as_ref()))
+                    .map(move |group| Task {
+                        template: at,
+                        name: source.name(),
+                        node: variant,
+                        group,
+                    })
+            })
+        })
+        .collect();
+
+    let known = known_names(&by_name);
+    let mut reports: Vec<Report> = templates
+        .iter()
+        .map(|(_, node)| {
+            let (suppressed, findings) = suppressions(node, &known);
+            Report {
+                findings,
+                suppressed,
+                rules_checked: by_name.len(),
+            }
+        })
+        .collect();
+    for (task, answer) in tasks.iter().zip(run(&tasks)) {
+        reports[task.template].findings.extend(
+            answer?
                 .failures
                 .into_iter()
-                .map(|failure| finding(rules, &variant, failure)),
+                .map(|failure| finding(&by_name, task.node, failure)),
         );
     }
-    let mut known = rules.known.clone();
-    let ours = embedded();
-    known.extend(ours.iter().map(|rule| rule.name.as_str()));
-    known.push(UNKNOWN_SUPPRESSION);
-    let (suppressed, unknown) = suppressions(node, &known);
-    findings.extend(unknown);
-    let mut report = Report {
-        findings,
-        suppressed,
-        rules_checked: rules.count,
+    reports.iter_mut().for_each(Report::sort);
+    Ok(reports)
+}
+
+fn by_name(rules: &[Rule]) -> Result<HashMap<&str, &Rule>, LintError> {
+    let mut by_name: HashMap<&str, &Rule> = HashMap::new();
+    for rule in rules {
+        let Some(first) = by_name.insert(&rule.name, rule) else {
+            continue;
+        };
+        // Clauses outside any rule all go by the same name, in every file.
+        if first.file != rule.file && rule.name != "default" {
+            return Err(LintError::SameName {
+                rule: rule.name.clone(),
+                first: first.file.clone(),
+                second: rule.file.clone(),
+            });
+        }
+    }
+    Ok(by_name)
+}
+
+/// The names that may be suppressed: a suppression of a built-in rule is no mistake, whether
+/// the rule is checked this time or not.
+fn known_names(by_name: &HashMap<&str, &Rule>) -> BTreeSet<String> {
+    by_name
+        .keys()
+        .map(|name| (*name).to_owned())
+        .chain(embedded().into_iter().map(|rule| rule.name))
+        .chain([UNKNOWN_SUPPRESSION.to_owned()])
+        .collect()
+}
+
+fn has_resources(template: &Node) -> bool {
+    template
+        .get("Resources")
+        .and_then(Node::entries)
+        .is_some_and(|resources| !resources.is_empty())
+}
+
+/// One question to Guard.
+struct Task<'t> {
+    template: usize,
+    name: &'t str,
+    node: &'t Node,
+    group: &'t Group<'t>,
+}
+
+/// Runs all tasks on as many threads as there are cores; the answers come in the tasks' order.
+fn run(tasks: &[Task]) -> Vec<Result<Answer, LintError>> {
+    let next = AtomicUsize::new(0);
+    let answers: Vec<Mutex<Option<Result<Answer, LintError>>>> =
+        tasks.iter().map(|_| Mutex::new(None)).collect();
+    let work = || {
+        while let Some((task, answer)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            tasks.get(at).zip(answers.get(at))
+        } {
+            let said = catch_unwind(AssertUnwindSafe(|| ask(task)));
+            if let (Ok(said), Ok(mut answer)) = (said, answer.lock()) {
+                *answer = Some(said);
+            }
+        }
     };
-    report.sort();
-    Ok(report)
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(tasks.len());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            // A thread that cannot be started leaves its work to the others, or undone.
+            let _ = std::thread::Builder::new()
+                .stack_size(STACK_SIZE)
+                .spawn_scoped(scope, work);
+        }
+    });
+    answers
+        .into_iter()
+        .zip(tasks)
+        .map(|(answer, task)| {
+            answer.into_inner().ok().flatten().unwrap_or_else(|| {
+                Err(LintError::BrokeOff {
+                    template: task.name.to_owned(),
+                })
+            })
+        })
+        .collect()
 }
 
 /// Asks Guard through its `validate` command, with a payload and its structured output: the
 /// library's own `run_checks` cuts long reports short.
-fn ask(rules: &[Cow<str>], name: &str, template: &Node) -> Result<Answer, LintError> {
+fn ask(task: &Task) -> Result<Answer, LintError> {
     let refused = |reason: String| LintError::Refused {
-        template: name.to_owned(),
+        template: task.name.to_owned(),
         reason,
     };
     let payload = serde_json::json!({
-        "rules": rules,
-        "data": [template::to_guard_json(template)],
+        "rules": [task.group.text],
+        "data": [template::to_guard_json(task.node, task.group.types.as_ref())],
     })
     .to_string();
     let command = ValidateBuilder::default()
@@ -234,20 +257,44 @@ fn ask(rules: &[Cow<str>], name: &str, template: &Node) -> Result<Answer, LintEr
         .into_string()
         .map_err(|error| error.to_string())
         .and_then(|text| answer::read(&text))
+        .and_then(|answer| match task.group.missing_in(&answer.evaluated) {
+            Some(rule) => Err(format!("it says nothing about the rule `{rule}`")),
+            None => Ok(answer),
+        })
         .map_err(|reason| LintError::Answer {
-            template: name.to_owned(),
+            template: task.name.to_owned(),
             reason,
         })
 }
 
-fn finding(rules: &RuleSet, template: &Node, failure: Failure) -> Finding {
-    let rule = rules.by_name.get(failure.rule.as_str());
+fn finding(by_name: &HashMap<&str, &Rule>, template: &Node, failure: Failure) -> Finding {
+    let rule = by_name.get(failure.rule.as_str()).copied();
     let place = template::locate(template, &failure.path, &failure.missing);
-    let header = |text: fn(&Rule) -> &str| {
-        rule.map(|rule| text(rule).to_owned())
+    let (message, fix) = words(rule, failure.message);
+    Finding {
+        severity: rule.map_or(Severity::Error, |rule| rule.severity),
+        rule: failure.rule,
+        resource: place.resource,
+        path: place.path,
+        span: place.span,
+        message,
+        fix,
+    }
+}
+
+/// What is wrong and what to do: in the words of the rule's author, or else of its header.
+fn words(rule: Option<&Rule>, message: Message) -> (String, Option<String>) {
+    let own = rule
+        .filter(|rule| is_embedded(rule))
+        .and_then(|rule| violation(&rule.text));
+    if let Some((message, fix)) = own {
+        return (message.to_owned(), Some(fix.to_owned()));
+    }
+    let header = |text: fn(&Rule) -> &String| {
+        rule.map(|rule| text(rule).clone())
             .filter(|text| !text.is_empty())
     };
-    let (message, fix) = match failure.message {
+    let (message, fix) = match message {
         Message::Author(words) => {
             let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
             let words = words.strip_prefix("Violation:").unwrap_or(&words).trim();
@@ -264,13 +311,5 @@ fn finding(rules: &RuleSet, template: &Node, failure: Failure) -> Finding {
             None,
         ),
     };
-    Finding {
-        severity: rule.map_or(Severity::Error, |rule| rule.severity),
-        rule: failure.rule,
-        resource: place.resource,
-        path: place.path,
-        span: place.span,
-        message,
-        fix: fix.or_else(|| header(|rule| &rule.fix)),
-    }
+    (message, fix.or_else(|| header(|rule| &rule.fix)))
 }

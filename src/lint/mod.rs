@@ -6,6 +6,7 @@
 
 mod answer;
 mod finding;
+mod groups;
 mod guard;
 pub mod quotas;
 mod rules;

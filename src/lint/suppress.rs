@@ -4,6 +4,8 @@
 //! `Metadata.guard.SuppressedRules`. The reasons beside it (`Metadata.guard.Reasons.<RULE>`) are
 //! ours. The rules themselves honour the list; this module only reports it.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, Severity, Suppressed};
 use crate::syntax::{Node, Span};
 
@@ -11,7 +13,10 @@ use crate::syntax::{Node, Span};
 pub const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
 
 /// The suppressions of a template, and a finding for each that names none of the `known` rules.
-pub(super) fn suppressions(template: &Node, known: &[&str]) -> (Vec<Suppressed>, Vec<Finding>) {
+pub(super) fn suppressions(
+    template: &Node,
+    known: &BTreeSet<String>,
+) -> (Vec<Suppressed>, Vec<Finding>) {
     let mut suppressed = Vec::new();
     let mut findings = Vec::new();
     for resource in template
@@ -29,7 +34,7 @@ pub(super) fn suppressions(template: &Node, known: &[&str]) -> (Vec<Suppressed>,
             let Some(name) = rule.as_str() else { continue };
             let reason = guard.at(["Reasons", name]).and_then(Node::scalar_text);
             // A name with a reason is meant: other rule sets have names of their own.
-            if !known.contains(&name) && reason.is_none() {
+            if !known.contains(name) && reason.is_none() {
                 findings.push(unknown(&resource.key, name, known, rule.span));
             }
             suppressed.push(Suppressed {
@@ -43,7 +48,7 @@ pub(super) fn suppressions(template: &Node, known: &[&str]) -> (Vec<Suppressed>,
     (suppressed, findings)
 }
 
-fn unknown(resource: &str, name: &str, known: &[&str], span: Span) -> Finding {
+fn unknown(resource: &str, name: &str, known: &BTreeSet<String>, span: Span) -> Finding {
     let near = known
         .iter()
         .map(|rule| (strsim::jaro_winkler(rule, name), rule))

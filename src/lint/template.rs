@@ -137,29 +137,70 @@ fn is_no_value(node: &Node) -> bool {
     }
 }
 
+/// Whether a template has resources of one of these types.
+pub(super) fn concerns(template: &Node, types: Option<&BTreeSet<&str>>) -> bool {
+    template
+        .get("Resources")
+        .and_then(Node::entries)
+        .unwrap_or_default()
+        .iter()
+        .any(|resource| has_type(&resource.value, types))
+}
+
+fn has_type(resource: &Node, types: Option<&BTreeSet<&str>>) -> bool {
+    types.is_none_or(|types| {
+        resource
+            .get("Type")
+            .and_then(Node::as_str)
+            .is_some_and(|name| types.contains(name))
+    })
+}
+
 /// The template as plain JSON, in which what means the same is written the same, and every
 /// resource has a list of suppressed rules: Guard spends long on the first look-up of a key that
-/// is missing, and every rule looks for this one.
-pub(super) fn to_guard_json(template: &Node) -> String {
-    let mut json = template.to_json();
+/// is missing, and every rule looks for this one. With `types`, only its parameters and the
+/// resources of these types.
+pub(super) fn to_guard_json(template: &Node, types: Option<&BTreeSet<&str>>) -> String {
+    let mut json = match types {
+        None => template.to_json(),
+        Some(_) => {
+            let resources: serde_json::Map<_, _> = template
+                .get("Resources")
+                .and_then(Node::entries)
+                .unwrap_or_default()
+                .iter()
+                .filter(|resource| has_type(&resource.value, types))
+                .map(|resource| (resource.key.clone(), resource.value.to_json()))
+                .collect();
+            let mut json = json!({ "Resources": resources });
+            if let Some(parameters) = template.get("Parameters") {
+                json["Parameters"] = parameters.to_json();
+            }
+            json
+        }
+    };
     simplify(&mut json);
     if let Some(resources) = json.get_mut("Resources").and_then(Json::as_object_mut) {
-        for resource in resources.values_mut().filter_map(Json::as_object_mut) {
-            let metadata = resource.entry("Metadata").or_insert_with(|| json!({}));
-            let guard = metadata
-                .as_object_mut()
-                .map(|metadata| metadata.entry("guard").or_insert_with(|| json!({})));
-            if let Some(guard) = guard.and_then(Json::as_object_mut) {
-                let list = guard
-                    .entry("SuppressedRules")
-                    .or_insert_with(|| json!(["-"]));
-                if list.as_array().is_some_and(Vec::is_empty) {
-                    *list = json!(["-"]);
-                }
-            }
-        }
+        resources
+            .values_mut()
+            .filter_map(Json::as_object_mut)
+            .for_each(list_suppressions);
     }
     json.to_string()
+}
+
+fn list_suppressions(resource: &mut serde_json::Map<String, Json>) {
+    let metadata = resource.entry("Metadata").or_insert_with(|| json!({}));
+    let guard = metadata
+        .as_object_mut()
+        .map(|metadata| metadata.entry("guard").or_insert_with(|| json!({})));
+    if let Some(guard) = guard.and_then(Json::as_object_mut) {
+        // Guard takes an empty list for a missing one.
+        let list = guard.entry("SuppressedRules").or_insert_with(|| json!([]));
+        if list.as_array().is_some_and(Vec::is_empty) {
+            *list = json!(["-"]);
+        }
+    }
 }
 
 /// `{"Fn::Sub": "${Bucket}"}` is a reference, `{"Fn::Sub": "text"}` is text, and

@@ -1,0 +1,134 @@
+//! Rules in the portions in which Guard gets them.
+//!
+//! Guard copies what it looks at, again and again: every query over all resources copies every
+//! resource. So a built-in rule is asked only about resources of the types that it names, and
+//! those rules that name the same types are asked together, as one text without what only people
+//! read. A file of a user is one text, unchanged, asked about the whole template.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Rule;
+use super::rules::is_embedded;
+
+/// Rules that are asked together.
+#[derive(Debug)]
+pub(super) struct Group<'r> {
+    /// Their text.
+    pub(super) text: Cow<'r, str>,
+    /// Their names.
+    pub(super) names: Vec<&'r str>,
+    /// The resource types that they look at; `None` for the whole template.
+    pub(super) types: Option<BTreeSet<&'r str>>,
+}
+
+impl Group<'_> {
+    /// A rule of the group that is not among the `evaluated`.
+    pub(super) fn missing_in(&self, evaluated: &BTreeSet<String>) -> Option<&str> {
+        self.names
+            .iter()
+            .find(|name| !evaluated.contains(**name))
+            .copied()
+    }
+}
+
+/// Brings rules into groups.
+pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
+    let mut ours: BTreeMap<BTreeSet<&str>, Vec<&Rule>> = BTreeMap::new();
+    let mut theirs: Vec<Group> = Vec::new();
+    let mut files: Vec<&str> = Vec::new();
+    for rule in rules {
+        if is_embedded(rule) {
+            ours.entry(resource_types(&rule.text))
+                .or_default()
+                .push(rule);
+        } else if let Some(at) = files.iter().position(|file| *file == rule.file) {
+            theirs[at].names.push(&rule.name);
+        } else {
+            files.push(&rule.file);
+            theirs.push(Group {
+                text: Cow::Borrowed(&rule.text),
+                names: vec![&rule.name],
+                types: None,
+            });
+        }
+    }
+    ours.into_iter()
+        .map(|(types, rules)| Group {
+            text: rules.iter().map(|rule| spare(&rule.text)).collect(),
+            names: rules.iter().map(|rule| rule.name.as_str()).collect(),
+            types: (!types.is_empty()).then_some(types),
+        })
+        .chain(theirs)
+        .collect()
+}
+
+/// The resource types that a rule names: `AWS::S3::Bucket`, but not `AWS::AccountId`.
+fn resource_types(text: &str) -> BTreeSet<&str> {
+    text.split('\'')
+        .filter(|part| part.starts_with("AWS::") && part.matches("::").count() == 2)
+        .collect()
+}
+
+/// A rule's text without comments and violation texts, each of which has lines of its own.
+fn spare(text: &str) -> String {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("<<"))
+        .fold(String::with_capacity(text.len()), |mut all, line| {
+            all.push_str(line);
+            all.push('\n');
+            all
+        })
+}
+
+/// The violation text of a built-in rule: what is wrong, and what to do.
+pub(super) fn violation(text: &str) -> Option<(&str, &str)> {
+    let (_, rest) = text.split_once("<<Violation: ")?;
+    let (words, _) = rest.split_once(">>")?;
+    let (message, fix) = words.split_once("Fix:")?;
+    Some((message.trim().trim_end_matches('.'), fix.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lint::embedded;
+
+    #[test]
+    fn violation_texts_have_lines_of_their_own_and_are_one_for_each_rule() {
+        for rule in embedded() {
+            let mut texts = BTreeSet::new();
+            for line in rule.text.lines().map(str::trim) {
+                if line.contains("<<") || line.contains(">>") {
+                    assert!(
+                        line.starts_with("<<") && line.ends_with(">>"),
+                        "{}: {line}",
+                        rule.name
+                    );
+                    texts.insert(line);
+                }
+            }
+            assert_eq!(texts.len(), 1, "{}: {texts:?}", rule.name);
+            assert!(violation(&rule.text).is_some(), "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn every_built_in_rule_names_resource_types() {
+        let rules = embedded();
+        let groups = groups(&rules);
+        assert!(groups.iter().all(|group| group.types.is_some()));
+        let names: usize = groups.iter().map(|group| group.names.len()).sum();
+        assert_eq!(names, rules.len());
+        assert!(groups.len() < rules.len());
+    }
+
+    #[test]
+    fn pseudo_parameters_are_no_types() {
+        assert_eq!(
+            resource_types("Type == 'AWS::S3::Bucket' X == 'AWS::AccountId'"),
+            BTreeSet::from(["AWS::S3::Bucket"])
+        );
+    }
+}
