@@ -1,0 +1,38 @@
+//! Any text as cases: what can be read is decided, the decision and the reason agree, the reason
+//! can be written, and a Deny of everything added to the identity never allows.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use s3ferry::authz::{Decision, evaluate, explain, read_cases};
+use s3ferry::iam::{Policy, PolicyKind};
+use s3ferry::syntax::{Source, read};
+use std::sync::LazyLock;
+
+static DENY: LazyLock<Policy> = LazyLock::new(|| {
+    let text = r#"{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#;
+    let node = read(&Source::new("deny", text)).expect("JSON");
+    Policy::parse(&node, PolicyKind::Identity).expect("a policy")
+});
+
+fuzz_target!(|text: &str| {
+    for read in read_cases(&Source::new("cases", text)) {
+        let case = match read.case {
+            Ok(case) => case,
+            Err(problems) => {
+                for problem in problems {
+                    assert!(text.get(problem.span.start..problem.span.end).is_some());
+                }
+                continue;
+            }
+        };
+        let mut policies = case.policies();
+        let decision = evaluate(&case.request, &policies);
+        let reason = explain(&case.request, &policies);
+        assert_eq!(reason.decision, decision);
+        assert!(!reason.to_string().is_empty());
+        policies.identity.push(&DENY);
+        let denied = evaluate(&case.request, &policies);
+        assert!(denied != Decision::Allowed || decision == Decision::Allowed);
+    }
+});
