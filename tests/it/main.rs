@@ -9,4 +9,7 @@
 mod authz_cases;
 mod authz_properties;
 mod guard_rules;
+mod matrix;
+mod procedure;
 mod readme;
+mod support;

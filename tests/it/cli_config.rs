@@ -1,0 +1,650 @@
+//! Every error of the configuration: its place, the text that is underlined, and the fix.
+
+use crate::support::{Project, SMALL, Shown};
+
+/// Synthesizes a configuration that must fail, and gives the problems.
+fn problems(config: &str) -> Vec<Shown> {
+    let project = Project::with(config);
+    let run = project.expect("synth --no-lint", 2);
+    assert_eq!(run.stdout, "");
+    assert!(!project.exists("stacks"), "something was written");
+    let found = run.problems();
+    assert!(!found.is_empty(), "{}", run.stderr);
+    found
+}
+
+/// A change of the smallest configuration, and the one problem that it must give.
+#[track_caller]
+fn one(config: &str, place: &str, underlined: &str, message: &str, help: &str) {
+    let found = problems(config);
+    let [problem] = found.as_slice() else {
+        panic!("{found:#?}");
+    };
+    assert_problem(problem, place, underlined, message, help);
+}
+
+#[track_caller]
+fn assert_problem(problem: &Shown, place: &str, underlined: &str, message: &str, help: &str) {
+    assert_eq!(problem.place, format!("s3ferry.yaml:{place}"), "{problem:?}");
+    assert_eq!(problem.underlined, underlined, "{problem:?}");
+    assert!(problem.message.contains(message), "{problem:?}");
+    assert!(problem.help.contains(help), "{problem:?}");
+    assert!(!problem.help.is_empty(), "{problem:?}");
+}
+
+/// More settings of `dev`, from line 3 on.
+fn dev(settings: &str) -> String {
+    SMALL.replace("targets:", &format!("{settings}\ntargets:"))
+}
+
+/// More settings of the target, from line 6 on.
+fn target(settings: &str) -> String {
+    format!("{SMALL}{settings}\n")
+}
+
+#[test]
+fn an_unknown_key_with_the_near_one() {
+    one(
+        &dev("  regoin: us-east-1"),
+        "3:3",
+        "regoin",
+        "unknown key `regoin`",
+        "did you mean `region`?",
+    );
+    one(
+        &dev("  key: {aliass: x}"),
+        "3:9",
+        "aliass",
+        "unknown key `aliass`",
+        "did you mean `alias`?",
+    );
+    one(
+        &target("    buckett: x"),
+        "6:5",
+        "buckett",
+        "unknown key `buckett`",
+        "did you mean `bucket`?",
+    );
+    one(
+        &target("zzz: 1"),
+        "6:1",
+        "zzz",
+        "unknown key `zzz`",
+        "possible here: dev, targets",
+    );
+}
+
+#[test]
+fn an_unquoted_account() {
+    one(
+        &SMALL.replace("\"111111111111\"", "012345678901"),
+        "2:12",
+        "012345678901",
+        "`account` is not in quotes",
+        "write \"012345678901\"",
+    );
+}
+
+#[test]
+fn an_account_of_the_wrong_form() {
+    one(
+        &SMALL.replace("111111111111", "11111111111"),
+        "2:12",
+        "\"11111111111\"",
+        "11 digits, not 12",
+        "12 digits",
+    );
+    one(
+        &SMALL.replace("222222222222", "22222222222a"),
+        "5:14",
+        "\"22222222222a\"",
+        "other characters than digits",
+        "12 digits",
+    );
+}
+
+#[test]
+fn a_bad_bucket_name() {
+    for (name, why) in [
+        ("My-bucket", "`M` is none of the lowercase letters"),
+        ("ab", "it has 2 characters, and S3 allows 3 to 63"),
+        ("-ab", "begin and end with a letter or digit"),
+        ("a..b", "two dots in a row"),
+        ("192.168.0.1", "form of an IP address"),
+        ("xn--ab", "begin with `xn--`"),
+        ("abc-s3alias", "end with `-s3alias`"),
+        ("under_score", "`_` is none of"),
+    ] {
+        one(
+            &dev(&format!("  source:\n    bucket: {name}")),
+            "4:13",
+            name,
+            why,
+            "naming rules",
+        );
+    }
+    one(
+        &dev("  artifacts: {bucket: UPPER}"),
+        "3:23",
+        "UPPER",
+        "cannot be a bucket name",
+        "naming rules",
+    );
+    one(
+        &target("    bucket: '{acount}-out'"),
+        "6:13",
+        "'{acount}-out'",
+        "cannot be a bucket name",
+        "`{account}` and `{region}` may be used",
+    );
+}
+
+#[test]
+fn a_bad_alias() {
+    for (alias, why) in [
+        ("alias/x", "leave out `alias/`"),
+        ("aws/x", "reserves `alias/aws/`"),
+        ("a.b", "only letters, digits"),
+    ] {
+        one(
+            &dev(&format!("  key: {{alias: {alias}}}")),
+            "3:16",
+            alias,
+            why,
+            "s3deploykey",
+        );
+    }
+}
+
+#[test]
+fn a_bad_pipeline_or_role_name() {
+    one(
+        &dev("  pipeline: {name: a b}"),
+        "3:20",
+        "a b",
+        "cannot be a pipeline name",
+        "crossaccountdeploy",
+    );
+    let long = "p".repeat(101);
+    let found = problems(&dev(&format!("  pipeline: {{name: {long}}}")));
+    assert!(found[0].message.contains("101 characters, and CodePipeline allows 1 to 100"));
+    one(
+        &target("    role: a/b"),
+        "6:11",
+        "a/b",
+        "cannot be a role name",
+        "prods3role",
+    );
+    let long = "r".repeat(65);
+    one(
+        &target(&format!("    role: {long}")),
+        "6:11",
+        &long,
+        "65 characters, and IAM allows 1 to 64",
+        "prods3role",
+    );
+    one(
+        &SMALL.replace("name: prod", "name: dev"),
+        "4:11",
+        "dev",
+        "taken by the dev side",
+        "prod",
+    );
+    one(
+        &SMALL.replace("name: prod", "name: ../x"),
+        "4:11",
+        "../x",
+        "cannot be a target's name",
+        "prod",
+    );
+}
+
+#[test]
+fn a_derived_name_over_its_quota() {
+    let longest = 64 - "AWSCodePipelineServiceRole-us-east-1-".len();
+    let fits = "p".repeat(longest);
+    let project = Project::with(&dev(&format!("  pipeline: {{name: {fits}}}")));
+    project.expect("synth --no-lint", 0);
+    let long = "p".repeat(longest + 3);
+    one(
+        &dev(&format!("  pipeline: {{name: {long}}}")),
+        "3:20",
+        &long,
+        "has 67 characters, and 64 are allowed",
+        "make `dev.pipeline.name` 3 characters shorter",
+    );
+    let long = "b".repeat(60);
+    one(
+        &target(&format!("    bucket: {long}")),
+        "6:13",
+        &long,
+        "log bucket",
+        "set `access_logs: false`",
+    );
+    one(
+        &dev(&format!("  source: {{bucket: {long}}}")),
+        "3:20",
+        &long,
+        "log bucket",
+        "`dev.source.bucket` 2 characters shorter",
+    );
+}
+
+const SECOND: &str = "  - name: other\n    account: \"222222222222\"\n    bucket: other-output\n";
+
+#[test]
+fn two_targets_with_the_same_name_bucket_or_role() {
+    one(
+        &format!("{SMALL}{}", SECOND.replace("other\n", "Prod\n")),
+        "6:11",
+        "Prod",
+        "targets 1 and 2 have the same name",
+        "a name of its own",
+    );
+    // Their log buckets would share a name too.
+    let found = problems(&format!(
+        "{SMALL}{}",
+        SECOND.replace("other-output", "codepipeline-output-bucket")
+    ));
+    assert_problem(
+        &found[0],
+        "8:13",
+        "codepipeline-output-bucket",
+        "the output bucket of target `prod` and the output bucket of target `other` are both named",
+        "another name",
+    );
+    one(
+        &format!("{SMALL}{SECOND}    role: PRODS3ROLE\n"),
+        "9:11",
+        "PRODS3ROLE",
+        "are both named `PRODS3ROLE`",
+        "another name",
+    );
+    one(
+        &target("    bucket: codepipeline-input-bucket"),
+        "6:13",
+        "codepipeline-input-bucket",
+        "the source bucket and the output bucket of target `prod`",
+        "another name",
+    );
+}
+
+#[test]
+fn the_same_role_name_in_two_accounts_is_fine() {
+    let second = SECOND.replace("222222222222", "333333333333");
+    let project = Project::with(&format!("{SMALL}{second}    role: prods3role\n"));
+    project.expect("synth --no-lint", 0);
+}
+
+#[test]
+fn a_region_that_does_not_exist() {
+    one(
+        &dev("  region: us-esat-1"),
+        "3:11",
+        "us-esat-1",
+        "partition `aws` has no region `us-esat-1`",
+        "did you mean `us-east-1`?",
+    );
+    one(
+        &dev("  region: cn-south-9"),
+        "3:11",
+        "cn-south-9",
+        "partition `aws-cn` has no region",
+        "cn-",
+    );
+    let found = problems(&dev("  region: nowhere"));
+    assert!(!found[0].help.is_empty(), "{found:?}");
+}
+
+#[test]
+fn extract_and_object_key_belong_together() {
+    one(
+        &target("    extract: false"),
+        "6:14",
+        "false",
+        "`object_key` does not say under which key",
+        "add `object_key:`",
+    );
+    one(
+        &target("    object_key: a.zip"),
+        "6:17",
+        "a.zip",
+        "`object_key` is for `extract: false`",
+        "`path:`",
+    );
+    one(
+        &target("    extract: false\n    object_key: a.zip\n    path: b"),
+        "8:11",
+        "b",
+        "this one is not extracted",
+        "`object_key:`",
+    );
+}
+
+#[test]
+fn a_canned_acl_that_the_bucket_cannot_take() {
+    one(
+        &target("    canned_acl: public-read"),
+        "6:17",
+        "public-read",
+        "S3 refuses `public-read`",
+        "bucket-owner-full-control",
+    );
+    one(
+        &target("    canned_acl: pubic-read"),
+        "6:17",
+        "pubic-read",
+        "`canned_acl` cannot be `pubic-read`",
+        "did you mean `public-read`?",
+    );
+}
+
+#[test]
+fn a_target_elsewhere() {
+    one(
+        &target("    region: eu-west-1"),
+        "6:13",
+        "eu-west-1",
+        "needs a multi-Region key",
+        "set `multi_region: true` under `dev.key`",
+    );
+    one(
+        &dev("  key: {multi_region: true}").replace(
+            "    account: \"222222222222\"",
+            "    account: \"222222222222\"\n    region: eu-west-1",
+        ),
+        "7:13",
+        "eu-west-1",
+        "not supported yet",
+        "us-east-1",
+    );
+    one(
+        &target("    region: cn-north-1"),
+        "6:13",
+        "cn-north-1",
+        "cannot be reached from the other",
+        "one partition",
+    );
+    one(
+        &target("    regions: [us-east-1, eu-west-1]"),
+        "6:14",
+        "[",
+        "list of regions is not supported yet",
+        "region",
+    );
+    one(
+        &SMALL.replace("account: \"222222222222\"", "accounts: [\"222222222222\"]"),
+        "5:15",
+        "[",
+        "list of accounts is not supported yet",
+        "one target for each account",
+    );
+    one(
+        &SMALL.replace("    account: \"222222222222\"\n", ""),
+        "4:5",
+        "name",
+        "target `prod` has no account",
+        "add `account:`",
+    );
+}
+
+#[test]
+fn an_arn_of_something_else() {
+    let role = "arn:aws:iam::999999999999:role/x";
+    one(
+        &dev(&format!("  pipeline:\n    service_role: {role}")),
+        "4:19",
+        role,
+        "is of account 999999999999, and must be of account 111111111111",
+        "arn:aws:iam::111111111111:role/",
+    );
+    let user = "arn:aws:iam::111111111111:user/x";
+    one(
+        &dev(&format!("  pipeline:\n    service_role: {user}")),
+        "4:19",
+        user,
+        "is not the ARN of an IAM `role`",
+        "arn:aws:iam::111111111111:role/",
+    );
+    let star = "arn:aws:iam::111111111111:role/*";
+    one(
+        &dev(&format!("  key:\n    administrators:\n      - {star}")),
+        "5:9",
+        star,
+        "has a wildcard",
+        "arn:aws:iam::111111111111:role/",
+    );
+    let china = "arn:aws-cn:iam::111111111111:role/x";
+    one(
+        &dev(&format!("  key:\n    administrators:\n      - {china}")),
+        "5:9",
+        china,
+        "in partition `aws-cn`",
+        "arn:aws:iam::111111111111:role/",
+    );
+    let boundary = "arn:aws:iam::111111111111:role/x";
+    one(
+        &dev(&format!("  permissions_boundary: {boundary}")),
+        "3:25",
+        boundary,
+        "is not the ARN of an IAM `policy`",
+        "arn:aws:iam::111111111111:policy/",
+    );
+    let alias = "arn:aws:kms:us-east-1:222222222222:alias/x";
+    one(
+        &target(&format!("    encryption_key: {alias}")),
+        "6:21",
+        alias,
+        "is not the ARN of a KMS key",
+        "arn:aws:kms:us-east-1:222222222222:key/",
+    );
+    let elsewhere = "arn:aws:kms:us-east-1:111111111111:key/x";
+    one(
+        &target(&format!("    encryption_key: {elsewhere}")),
+        "6:21",
+        elsewhere,
+        "must be in the target's account, region and partition",
+        "arn:aws:kms:us-east-1:222222222222:key/",
+    );
+}
+
+#[test]
+fn the_rest_of_the_values() {
+    one(
+        &dev("  key: {deletion_window_days: 31}"),
+        "3:31",
+        "31",
+        "out of range",
+        "from 7 to 30",
+    );
+    one(
+        &dev("  artifacts: {existing_policy: p.json}"),
+        "3:32",
+        "p.json",
+        "for a bucket that exists already",
+        "create: false",
+    );
+    one(
+        &dev("  source: {object_key: 'a*.zip'}"),
+        "3:24",
+        "'a*.zip'",
+        "would be wildcards",
+        "sample-website.zip",
+    );
+    one(
+        &dev("  source: {detect_changes: event}"),
+        "3:28",
+        "event",
+        "cannot be `event`",
+        "did you mean `events`?",
+    );
+    one(
+        &target("organization: o-x"),
+        "6:15",
+        "o-x",
+        "not the ID of an organization",
+        "`o-` and 10 to 32",
+    );
+    one(
+        &target("tags:\n  aws:x: y"),
+        "7:10",
+        "y",
+        "AWS reserves tags",
+        "rename",
+    );
+    one(
+        &target("tags: {cost: 012}"),
+        "6:14",
+        "012",
+        "`cost` is not in quotes",
+        "write \"012\"",
+    );
+    one(
+        &target("permissions: most"),
+        "6:14",
+        "most",
+        "cannot be `most`",
+        "least, article",
+    );
+    one(
+        &target("    stack_set:\n      name: x\n      organizational_units: [ou-1]"),
+        "8:29",
+        "[",
+        "not to organizational units",
+        "service-managed",
+    );
+    one(
+        &dev("  access_logs: \"yes\""),
+        "3:16",
+        "\"yes\"",
+        "`access_logs` must be true or false, and is a string",
+        "write true or false",
+    );
+    one("dev: {account: \"111111111111\"}\ntargets: []\n", "2:10", "[]", "no target", "add a target");
+    one(
+        "dev: {account: \"111111111111\"}\n",
+        "1:1",
+        "dev",
+        "`targets` is missing here",
+        "add `targets:`",
+    );
+    one(
+        &SMALL.replace("\"111111111111\"", ""),
+        "2:3",
+        "account",
+        "`account` is empty",
+        "text in quotes",
+    );
+    one(
+        &SMALL.replace("\"111111111111\"", "!Ref x"),
+        "2:12",
+        "!Ref x",
+        "has a tag",
+        "write the value",
+    );
+}
+
+#[test]
+fn several_at_once_in_the_order_of_the_file() {
+    let config = "\
+dev:
+  account: \"1\"
+  region: us-esat-1
+targets:
+  - name: prod
+    account: \"222222222222\"
+    bucket: NO
+    role: a/b
+tags:
+  aws:x: y
+";
+    let found = problems(config);
+    let places: Vec<&str> = found.iter().map(|problem| problem.place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "s3ferry.yaml:2:12",
+            "s3ferry.yaml:3:11",
+            "s3ferry.yaml:7:13",
+            "s3ferry.yaml:8:11",
+            "s3ferry.yaml:10:10"
+        ]
+    );
+    // Faults of shape, and there too all of them.
+    let found = problems("dev:\n  acount: 1\n  region: [x]\ntargts: 1\n");
+    assert!(found.len() >= 4, "{found:#?}");
+}
+
+#[test]
+fn columns_count_characters() {
+    one(
+        "dev: {account: \"111111111111\", profile: \"äöü\", regoin: x}\ntargets: [{name: p, account: \
+         \"222222222222\"}]\n",
+        "1:48",
+        "regoin",
+        "unknown key",
+        "region",
+    );
+}
+
+#[test]
+fn text_that_is_no_configuration() {
+    let nested = format!("a: {}1{}\n", "[".repeat(5_000), "]".repeat(5_000));
+    for (text, message) in [
+        ("", ""),
+        ("\n# nothing\n", ""),
+        ("- a\n- b\n", "must be a mapping"),
+        ("just text", "must be a mapping"),
+        ("dev: [", ""),
+        ("dev: 'x", ""),
+        ("\tdev: x\n", ""),
+        ("dev: {}\ndev: {}\n", "dev"),
+        ("a: *b\n", ""),
+        (nested.as_str(), "levels deep"),
+        ("dev: {}\n---\ndev: {}\n", ""),
+    ] {
+        let found = problems(text);
+        let shown = &found[0];
+        assert!(shown.message.contains(message), "{text:.40}: {shown:?}");
+        assert!(shown.place.starts_with("s3ferry.yaml:"), "{text:.40}: {shown:?}");
+    }
+}
+
+#[test]
+fn aliases_cannot_make_a_document_explode() {
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for n in 1..12 {
+        let before = format!("*a{}, ", n - 1).repeat(9);
+        text.push_str(&format!("a{n}: &a{n} [{before}]\n"));
+    }
+    problems(&text);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let project = Project::empty();
+    project.write("folder/x", "");
+    project.write("latin.yaml", b"dev: \xe9\n");
+    for (config, message) in [
+        ("folder", "cannot read configuration `folder`"),
+        ("missing.yaml", "cannot read configuration `missing.yaml`"),
+        ("latin.yaml", "is not UTF-8 text: byte 5"),
+    ] {
+        let run = project.expect(&format!("synth --config {config}"), 2);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+        assert!(run.stderr.contains("help:"), "{}", run.stderr);
+    }
+    let run = project.expect("lint --config missing.yaml", 2);
+    assert!(run.stderr.contains("missing.yaml"), "{}", run.stderr);
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_do_not_matter() {
+    let plain = Project::with(SMALL);
+    let odd = Project::with(&format!("\u{feff}{}", SMALL.replace('\n', "\r\n")));
+    for project in [&plain, &odd] {
+        project.expect("synth --no-lint", 0);
+    }
+    assert_eq!(plain.read("stacks/dev.yaml"), odd.read("stacks/dev.yaml"));
+    assert_eq!(plain.read("stacks/prod.yaml"), odd.read("stacks/prod.yaml"));
+}

@@ -1,0 +1,514 @@
+//! Many configurations, each synthesized by the real binary; the templates of all of them are
+//! judged by cfn-lint and read by other parsers than ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use s3ferry::lint::quotas;
+use s3ferry::syntax::{self, Source};
+use serde_json::{Value as Json, json};
+
+use crate::support::{Run, SMALL, command_in, finish, python};
+
+struct Case {
+    name: &'static str,
+    region: &'static str,
+    config: String,
+    /// Files beside the configuration.
+    files: Vec<(&'static str, String)>,
+}
+
+/// The smallest configuration with more settings under `dev`, the target and at the top.
+fn one(dev: &str, target: &str, top: &str) -> String {
+    let indented = |text: &str, by: usize| -> String {
+        text.lines()
+            .map(|line| format!("{:by$}{line}\n", ""))
+            .collect()
+    };
+    format!(
+        "dev:\n  account: \"111111111111\"\n{}targets:\n  - name: prod\n    account: \
+         \"222222222222\"\n{}{top}\n",
+        indented(dev, 2),
+        indented(target, 4)
+    )
+}
+
+/// Targets as one-line mappings under the smallest `dev`.
+fn many(targets: &[&str], top: &str) -> String {
+    let lines: String = targets
+        .iter()
+        .map(|target| format!("  - {{{target}}}\n"))
+        .collect();
+    format!("dev:\n  account: \"111111111111\"\ntargets:\n{lines}{top}\n")
+}
+
+const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+
+fn cases() -> Vec<Case> {
+    let mut found = Vec::new();
+    let mut add = |name, region, config| {
+        found.push(Case {
+            name,
+            region,
+            config,
+            files: Vec::new(),
+        });
+    };
+    let mut dev = |name, settings: &str| add(name, "us-east-1", one(settings, "", ""));
+    dev("default", "");
+    dev("alias", "key: {alias: a/b_c-D9}");
+    dev(
+        "administrators",
+        "key:\n  administrators:\n    - arn:aws:iam::111111111111:role/path/admin\n    - \
+         arn:aws:iam::111111111111:user/alice",
+    );
+    dev("deletion-window", "key: {deletion_window_days: 7}");
+    dev("multi-region", "key: {multi_region: true}");
+    dev("existing-source", "source: {create: false}");
+    dev("existing-artifacts", "artifacts: {create: false}");
+    dev(
+        "existing-dev-buckets",
+        "source: {create: false}\nartifacts: {create: false}",
+    );
+    dev("polling", "source: {detect_changes: polling}");
+    dev(
+        "existing-role",
+        "pipeline:\n  service_role: arn:aws:iam::111111111111:role/service-role/mine",
+    );
+    dev(
+        "existing-role-without-path",
+        "pipeline:\n  service_role: arn:aws:iam::111111111111:role/mine",
+    );
+    dev("no-access-logs", "access_logs: false");
+    dev(
+        "boundary-of-aws",
+        "permissions_boundary: arn:aws:iam::aws:policy/PowerUserAccess",
+    );
+    dev("object-key", "source: {object_key: 'a/b c/no.zip'}");
+    dev(
+        "object-key-odd",
+        "source: {object_key: \"été #1: [x] {y} 'q' \\\"z\\\" \\u2028.zip\"}",
+    );
+    let long = format!(
+        "pipeline: {{name: {}}}\nkey: {{alias: {}}}\nsource: {{bucket: {}}}\nartifacts: {{bucket: {}}}",
+        "p".repeat(64 - "AWSCodePipelineServiceRole-us-east-1-".len()),
+        "k".repeat(250),
+        "s".repeat(63 - "-logs".len()),
+        "a".repeat(63),
+    );
+    dev("long-dev-names", &long);
+    let longest = format!(
+        "source: {{detect_changes: polling}}\npipeline:\n  name: {}\n  service_role: \
+         arn:aws:iam::111111111111:role/r",
+        "p".repeat(100)
+    );
+    dev("longest-pipeline-name", &longest);
+    dev("pipeline-no", "pipeline: {name: \"no\"}");
+    dev("pipeline-octal", "pipeline: {name: \"012\"}");
+    dev("pipeline-time", "pipeline: {name: \"2012-10-17\"}");
+
+    let mut target = |name, settings: &str| add(name, "us-east-1", one("", settings, ""));
+    target("existing-output", "create: false");
+    target("path", "path: site/assets");
+    target("not-extracted", "extract: false\nobject_key: out/site.zip");
+    target("owner-acl", "canned_acl: bucket-owner-full-control");
+    target(
+        "public-acl-elsewhere",
+        "create: false\ncanned_acl: public-read",
+    );
+    target("cache-control", "cache_control: \"max-age=300, public\"");
+    target("output-key", &format!("encryption_key: {KEY}"));
+    target(
+        "output-key-existing-bucket",
+        &format!("create: false\nencryption_key: {KEY}"),
+    );
+    target("approval", "approval: true");
+    target(
+        "boundary",
+        "permissions_boundary: arn:aws:iam::222222222222:policy/path/boundary",
+    );
+    target(
+        "placeholders",
+        "bucket: out-{account}-{region}\nrole: deploy-{region}",
+    );
+    let long = format!(
+        "bucket: {}\nrole: {}",
+        "o".repeat(63 - "-logs".len()),
+        "r".repeat(64)
+    );
+    target("long-target-names", &long);
+
+    let mut top = |name, settings: &str| add(name, "us-east-1", one("", "", settings));
+    top("article", "permissions: article");
+    top("organization", "organization: o-exampleorg1");
+    top(
+        "tags",
+        "tags:\n  \"no\": \"on\"\n  \"012\": \"12:30:45\"\n  \"a b:c/d=e+f-g@h\": \"\"\n  été: \
+         \"2026-01-01\"\n  \"null\": \"~\"",
+    );
+    top(
+        "quotas",
+        "quotas: {trust_policy_characters: 4096, managed_policies_per_role: 20, \
+         actions_per_stage: 100, actions_per_pipeline: 1000}",
+    );
+
+    let mut all = |name, config| add(name, "us-east-1", config);
+    let everything = "key:\n  multi_region: true\n  administrators: \
+                      [arn:aws:iam::111111111111:role/admin]\nsource: {detect_changes: \
+                      polling}\npermissions_boundary: \
+                      arn:aws:iam::111111111111:policy/boundary";
+    all(
+        "article-with-everything",
+        one(
+            everything,
+            &format!(
+                "approval: true\npath: x\ncanned_acl: bucket-owner-full-control\nencryption_key: \
+                 {KEY}"
+            ),
+            "permissions: article\norganization: o-exampleorg1\ntags: {team: web}",
+        ),
+    );
+    all(
+        "least-with-everything",
+        one(
+            everything,
+            &format!(
+                "approval: true\nextract: false\nobject_key: x.zip\ncanned_acl: \
+                 bucket-owner-full-control\nencryption_key: {KEY}"
+            ),
+            "organization: o-exampleorg1\ntags: {team: web}",
+        ),
+    );
+    all(
+        "nothing-created",
+        one(
+            "source: {create: false}\nartifacts: {create: false}\npipeline:\n  service_role: \
+             arn:aws:iam::111111111111:role/mine",
+            "create: false",
+            "",
+        ),
+    );
+    all(
+        "article-existing",
+        one("artifacts: {create: false}", "", "permissions: article"),
+    );
+    let two = [
+        "name: staging, account: \"222222222222\", bucket: staging-output",
+        "name: prod, account: \"222222222222\", bucket: prod-output, approval: true",
+    ];
+    all("two-targets-one-account", many(&two, ""));
+    let two_accounts = [
+        "name: staging, account: \"222222222222\", bucket: staging-output",
+        "name: prod, account: \"333333333333\", bucket: prod-output, approval: true",
+    ];
+    all("two-targets", many(&two_accounts, ""));
+    all(
+        "two-targets-article",
+        many(&two_accounts, "permissions: article"),
+    );
+    all(
+        "target-in-dev-account",
+        many(
+            &["name: same, account: \"111111111111\", bucket: same-output"],
+            "",
+        ),
+    );
+    all(
+        "odd-target-names",
+        many(
+            &[
+                "name: \"no\", account: \"222222222222\", bucket: one-output",
+                "name: \"012\", account: \"022222222222\", bucket: two-output",
+                "name: \"1e3\", account: \"333333333333\", bucket: three-output",
+                "name: Test_A-b, account: \"444444444444\", bucket: four-output",
+            ],
+            "",
+        ),
+    );
+    let ten: Vec<String> = (0..10)
+        .map(|n| {
+            format!("name: t{n}, account: \"22222222222{n}\", bucket: out-{n}, approval: true")
+        })
+        .collect();
+    let ten: Vec<&str> = ten.iter().map(String::as_str).collect();
+    all("ten-targets", many(&ten, "organization: o-exampleorg1"));
+
+    for (least, article, region) in [
+        ("china", "china-article", "cn-north-1"),
+        ("gov-cloud", "gov-cloud-article", "us-gov-west-1"),
+        ("milan", "milan-article", "eu-south-1"),
+    ] {
+        let dev = format!("region: {region}");
+        add(least, region, one(&dev, "", ""));
+        add(article, region, one(&dev, "", "permissions: article"));
+    }
+
+    let merged = |name, top| Case {
+        name,
+        region: "us-east-1",
+        config: one(
+            "artifacts: {create: false, existing_policy: current.json}",
+            "",
+            top,
+        ),
+        files: vec![(
+            "current.json",
+            json!({"Version": "2012-10-17", "Statement": [{"Sid": "Theirs", "Effect": "Allow",
+                "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "s3:GetObject",
+                "Resource": "arn:aws:s3:::codepipeline-us-east-1-0123456789/theirs/*"}]})
+            .to_string(),
+        )],
+    };
+    found.push(merged("existing-policy", ""));
+    found.push(merged("existing-policy-article", "permissions: article"));
+    found
+}
+
+/// The folder with a folder for each case: `yaml/` and `json/` with its templates.
+fn matrix() -> &'static (PathBuf, Vec<Case>) {
+    static MATRIX: OnceLock<(PathBuf, Vec<Case>)> = OnceLock::new();
+    MATRIX.get_or_init(|| {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix");
+        let _ = fs::remove_dir_all(&root);
+        let cases = cases();
+        for case in &cases {
+            let folder = root.join(case.name);
+            fs::create_dir_all(&folder).expect("a folder");
+            fs::write(folder.join("s3ferry.yaml"), &case.config).expect("written");
+            for (name, text) in &case.files {
+                fs::write(folder.join(name), text).expect("written");
+            }
+            for format in ["yaml", "json"] {
+                let run = synth(case, &folder, format);
+                assert!(!run.stdout.contains("unchanged"), "{}", run.stdout);
+            }
+        }
+        (root, cases)
+    })
+}
+
+fn synth(case: &Case, folder: &Path, format: &str) -> Run {
+    let mut command = command_in(folder);
+    command.args(["synth", "--no-lint", "--format", format, "--out", format]);
+    let run = finish(command);
+    assert_eq!(run.code, 0, "{}\n{}\n{}", case.name, case.config, run.stderr);
+    run
+}
+
+/// Every YAML template of every case, with the case.
+fn templates() -> Vec<(&'static Case, PathBuf)> {
+    let (root, cases) = matrix();
+    let found: Vec<(&Case, PathBuf)> = cases
+        .iter()
+        .flat_map(|case| {
+            files_in(&root.join(case.name).join("yaml"))
+                .into_iter()
+                .map(move |path| (case, path))
+        })
+        .collect();
+    assert!(found.len() > 2 * 30, "a case has at least two templates");
+    found
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("a text file")
+}
+
+fn json_of(yaml: &Path) -> Json {
+    let text = read(yaml);
+    let name = yaml.with_extension("json");
+    let twin = yaml
+        .parent()
+        .and_then(Path::parent)
+        .expect("a case's folder")
+        .join("json")
+        .join(name.file_name().expect("a name"));
+    assert!(text.starts_with("# Generated by s3ferry"));
+    serde_json::from_str(&read(&twin)).expect("JSON")
+}
+
+#[test]
+fn there_are_many_cases_and_each_has_a_name_of_its_own() {
+    let cases = cases();
+    let names: BTreeSet<&str> = cases.iter().map(|case| case.name).collect();
+    assert_eq!(names.len(), cases.len());
+    assert!(names.len() >= 30, "{} cases", names.len());
+    let texts: BTreeSet<&str> = cases.iter().map(|case| case.config.as_str()).collect();
+    assert_eq!(texts.len(), cases.len(), "two cases are the same");
+    assert!(texts.contains(format!("{SMALL}\n").as_str()));
+}
+
+#[test]
+fn cfn_lint_finds_nothing() {
+    // Many cases share a template; cfn-lint needs to see each text only once for a region.
+    let mut by_region: BTreeMap<&str, BTreeMap<String, PathBuf>> = BTreeMap::new();
+    for (case, path) in templates() {
+        let texts = by_region.entry(case.region).or_default();
+        texts.entry(read(&path)).or_insert(path);
+    }
+    assert!(by_region.len() >= 4);
+    for (region, texts) in by_region {
+        // Informational findings (I…) are off by default; warnings and errors are all on.
+        let output = Command::new(python("cfn-lint"))
+            .args(["--non-zero-exit-code", "warning", "--regions", region, "--"])
+            .args(texts.values())
+            .output()
+            .expect("cfn-lint runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.is_empty(),
+            "{region}:\n{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn cfn_lint_would_find_a_fault() {
+    let (root, _) = matrix();
+    let broken = root.join("broken.yaml");
+    let text = read(&root.join("default/yaml/prod.yaml"));
+    let text = text.replace("BucketName:", "BucketNam:");
+    fs::write(&broken, text).expect("written");
+    let output = Command::new(python("cfn-lint"))
+        .args(["--regions", "us-east-1", "--"])
+        .arg(&broken)
+        .output()
+        .expect("cfn-lint runs");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("BucketNam"));
+    assert!(!output.status.success());
+}
+
+#[test]
+fn pyyaml_reads_what_the_json_says() {
+    let (root, cases) = matrix();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/compare.py");
+    let output = Command::new(python("python"))
+        .arg(script)
+        .args(cases.iter().map(|case| root.join(case.name)))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("Python runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let expected = format!("{} templates compared", templates().len());
+    assert_eq!(said.trim(), expected);
+}
+
+#[test]
+fn serde_yaml_reads_what_the_json_says() {
+    for (case, path) in templates() {
+        let value: serde_yaml::Value = serde_yaml::from_str(&read(&path)).expect("YAML");
+        assert_eq!(plain(value), json_of(&path), "{}: {path:?}", case.name);
+    }
+}
+
+/// serde_yaml's value as JSON, with the long forms of the intrinsic functions.
+fn plain(value: serde_yaml::Value) -> Json {
+    use serde_yaml::Value;
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Number(number) => json!(number.as_i64().expect("a whole number")),
+        Value::String(text) => json!(text),
+        Value::Sequence(items) => items.into_iter().map(plain).collect(),
+        Value::Mapping(entries) => entries
+            .into_iter()
+            .map(|(key, value)| (key.as_str().expect("a string").to_owned(), plain(value)))
+            .collect(),
+        Value::Tagged(tagged) => {
+            let value = plain(tagged.value);
+            match tagged.tag.to_string().as_str() {
+                "!Ref" => json!({ "Ref": value }),
+                "!GetAtt" => {
+                    let text = value.as_str().expect("a string");
+                    json!({ "Fn::GetAtt": text.splitn(2, '.').collect::<Vec<_>>() })
+                }
+                "!Sub" => json!({ "Fn::Sub": value }),
+                "!Equals" => json!({ "Fn::Equals": value }),
+                other => panic!("unexpected tag {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn our_reader_reads_what_the_json_says() {
+    for (case, path) in templates() {
+        let source = Source::new("template", read(&path));
+        let node = syntax::read(&source).expect("our own YAML");
+        assert_eq!(node.to_json(), json_of(&path), "{}: {path:?}", case.name);
+    }
+}
+
+#[test]
+fn all_are_within_the_quotas() {
+    for (case, path) in templates() {
+        let source = Source::new("template", read(&path));
+        let node = syntax::read(&source).expect("our own YAML");
+        // No case raises a quota that it then uses.
+        let found = quotas::findings(&source, &node, &Default::default());
+        assert_eq!(found, [], "{}: {path:?}", case.name);
+    }
+}
+
+#[test]
+fn a_second_run_changes_nothing_and_says_so() {
+    let (root, cases) = matrix();
+    for case in cases {
+        let folder = root.join(case.name);
+        let files = files_in(&folder.join("yaml"));
+        let before: Vec<String> = files.iter().map(|path| read(path)).collect();
+        let run = synth(case, &folder, "yaml");
+        let after: Vec<String> = files.iter().map(|path| read(path)).collect();
+        assert_eq!(before, after, "{}", case.name);
+        let count = run.stdout.matches("unchanged").count();
+        assert!(count >= 2 && !run.stdout.contains("written"), "{}", run.stdout);
+        // The same configuration elsewhere gives the same bytes: no path, no time, no chance.
+        let elsewhere = root.join("elsewhere").join(case.name);
+        fs::create_dir_all(&elsewhere).expect("a folder");
+        for (name, _) in &case.files {
+            fs::copy(folder.join(name), elsewhere.join(name)).expect("copied");
+        }
+        fs::copy(folder.join("s3ferry.yaml"), elsewhere.join("s3ferry.yaml")).expect("copied");
+        synth(case, &elsewhere, "yaml");
+        let there: Vec<String> = files_in(&elsewhere.join("yaml"))
+            .iter()
+            .map(|path| read(path))
+            .collect();
+        assert_eq!(before, there, "{}", case.name);
+    }
+}
+
+#[test]
+fn arns_are_of_the_partition_and_service_principals_are_everywhere_the_same() {
+    for (case, path) in templates() {
+        let text = read(&path);
+        let partition = match case.region {
+            "cn-north-1" => "arn:aws-cn:",
+            "us-gov-west-1" => "arn:aws-us-gov:",
+            _ => "arn:aws:",
+        };
+        for (at, _) in text.match_indices("arn:aws") {
+            assert!(text[at..].starts_with(partition), "{}: {path:?}", case.name);
+        }
+        assert!(!text.contains("amazonaws.com.cn"), "{}", case.name);
+    }
+}

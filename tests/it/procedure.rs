@@ -1,0 +1,790 @@
+//! The procedure that the default configuration reproduces: its names, and its policies,
+//! statement by statement.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Project, SMALL};
+
+const DEV: &str = "111111111111";
+const SERVICE_ROLE: &str =
+    "arn:aws:iam::111111111111:role/service-role/AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
+const ARTIFACTS: &str = "arn:aws:s3:::codepipeline-us-east-1-0123456789";
+const OUTPUT: &str = "arn:aws:s3:::codepipeline-output-bucket";
+
+/// The dev template and prod's, of the smallest configuration with these settings behind it.
+fn templates(settings: &str) -> (Json, Json) {
+    templates_of(&format!("{SMALL}{settings}"))
+}
+
+fn templates_of(config: &str) -> (Json, Json) {
+    let project = Project::with(config);
+    project.expect("synth --no-lint --format json", 0);
+    let read = |name: &str| serde_json::from_str(&project.read(name)).expect("JSON");
+    (read("stacks/dev.json"), read("stacks/prod.json"))
+}
+
+fn article() -> (Json, Json) {
+    templates("permissions: article\n")
+}
+
+fn properties<'t>(template: &'t Json, id: &str) -> &'t Json {
+    let properties = &template["Resources"][id]["Properties"];
+    assert!(properties.is_object(), "{id} is not there");
+    properties
+}
+
+fn policy<'t>(template: &'t Json, id: &str) -> &'t Json {
+    &properties(template, id)["PolicyDocument"]
+}
+
+fn get_att(id: &str) -> Json {
+    json!({ "Fn::GetAtt": [id, "Arn"] })
+}
+
+fn dev_key() -> Json {
+    json!({ "Fn::Sub": format!("arn:aws:kms:us-east-1:{DEV}:key/${{DeployKeyId}}") })
+}
+
+/// Every list of text in an order of its own: AWS reads actions, resources and principals as sets.
+fn sorted(value: &Json) -> Json {
+    match value {
+        Json::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.clone(), sorted(value)))
+            .collect(),
+        Json::Array(items) => {
+            let mut items: Vec<Json> = items.iter().map(sorted).collect();
+            if items.iter().all(Json::is_string) {
+                items.sort_by_key(Json::to_string);
+            }
+            Json::Array(items)
+        }
+        other => other.clone(),
+    }
+}
+
+#[track_caller]
+fn assert_same(found: &Json, wanted: &Json) {
+    assert_eq!(
+        format!("{:#}", sorted(found)),
+        format!("{:#}", sorted(wanted))
+    );
+}
+
+#[test]
+fn article_outputbucketdeployaccess() {
+    let (_, prod) = article();
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:Put*"],
+                "Resource": [format!("{OUTPUT}/*")]
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ListBucket"],
+                "Resource": [OUTPUT]
+            }
+        ]
+    });
+    assert_same(policy(&prod, "OutputBucketDeployAccess"), &wanted);
+}
+
+#[test]
+fn article_devkmss3access() {
+    let (_, prod) = article();
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": [
+                    "kms:DescribeKey",
+                    "kms:GenerateDataKey*",
+                    "kms:Encrypt",
+                    "kms:ReEncrypt*",
+                    "kms:Decrypt"
+                ],
+                "Resource": [dev_key()]
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:Get*"],
+                "Resource": [format!("{ARTIFACTS}/*")]
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ListBucket"],
+                "Resource": [ARTIFACTS]
+            }
+        ]
+    });
+    assert_same(policy(&prod, "DevKmsS3Access"), &wanted);
+}
+
+#[test]
+fn article_trust_of_prods3role() {
+    let (_, prod) = article();
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": { "AWS": [SERVICE_ROLE] },
+                "Action": "sts:AssumeRole",
+                "Condition": {}
+            }
+        ]
+    });
+    let role = properties(&prod, "DeployRole");
+    assert_same(&role["AssumeRolePolicyDocument"], &wanted);
+}
+
+#[test]
+fn article_artifact_bucket_policy() {
+    let (dev, _) = article();
+    // The article writes the boolean as text; the condition `Bool` reads both alike.
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "DenyUnEncryptedObjectUploads",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Resource": format!("{ARTIFACTS}/*"),
+                "Condition": {
+                    "StringNotEquals": { "s3:x-amz-server-side-encryption": "aws:kms" }
+                }
+            },
+            {
+                "Sid": "DenyInsecureConnections",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": format!("{ARTIFACTS}/*"),
+                "Condition": { "Bool": { "aws:SecureTransport": false } }
+            },
+            {
+                "Sid": "",
+                "Effect": "Allow",
+                "Principal": { "AWS": "arn:aws:iam::222222222222:root" },
+                "Action": ["s3:Get*", "s3:Put*"],
+                "Resource": format!("{ARTIFACTS}/*")
+            },
+            {
+                "Sid": "",
+                "Effect": "Allow",
+                "Principal": { "AWS": "arn:aws:iam::222222222222:root" },
+                "Action": "s3:ListBucket",
+                "Resource": ARTIFACTS
+            }
+        ]
+    });
+    assert_same(policy(&dev, "ArtifactBucketPolicy"), &wanted);
+}
+
+#[test]
+fn article_assumeprods3role() {
+    let (dev, _) = article();
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Resource": ["arn:aws:iam::222222222222:role/prods3role"]
+        }
+    });
+    assert_same(policy(&dev, "AssumeDeployRolesPolicy"), &wanted);
+}
+
+#[test]
+fn article_key_users_are_prod_and_the_service_role() {
+    let (dev, _) = article();
+    let users = json!({ "AWS": [get_att("ServiceRole"), "arn:aws:iam::222222222222:root"] });
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Enable IAM User Permissions",
+                "Effect": "Allow",
+                "Principal": { "AWS": "arn:aws:iam::111111111111:root" },
+                "Action": "kms:*",
+                "Resource": "*"
+            },
+            {
+                "Sid": "Allow use of the key",
+                "Effect": "Allow",
+                "Principal": users,
+                "Action": [
+                    "kms:Encrypt",
+                    "kms:Decrypt",
+                    "kms:ReEncrypt*",
+                    "kms:GenerateDataKey*",
+                    "kms:DescribeKey"
+                ],
+                "Resource": "*"
+            },
+            {
+                "Sid": "Allow attachment of persistent resources",
+                "Effect": "Allow",
+                "Principal": users,
+                "Action": ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"],
+                "Resource": "*",
+                "Condition": { "Bool": { "kms:GrantIsForAWSResource": true } }
+            }
+        ]
+    });
+    assert_same(&properties(&dev, "DeployKey")["KeyPolicy"], &wanted);
+}
+
+#[test]
+fn article_suppresses_what_it_must_cause_with_the_reason() {
+    let (dev, prod) = article();
+    for (template, id) in [
+        (&dev, "DeployKey"),
+        (&dev, "ArtifactBucketPolicy"),
+        (&prod, "OutputBucketDeployAccess"),
+        (&prod, "DevKmsS3Access"),
+    ] {
+        let guard = &template["Resources"][id]["Metadata"]["guard"];
+        let rules = guard["SuppressedRules"].as_array().expect(id);
+        let mut because_of_article = 0;
+        for rule in rules {
+            let reason = guard["Reasons"][rule.as_str().expect("a name")].as_str();
+            let reason = reason.expect("every suppression has its reason");
+            because_of_article += usize::from(reason.contains("permissions is article"));
+        }
+        assert!(because_of_article > 0, "{id}");
+    }
+}
+
+#[test]
+fn the_example_has_the_procedures_names() {
+    let (dev, prod) = templates("");
+    let name = |template: &Json, id: &str, key: &str| {
+        properties(template, id)[key].as_str().map(str::to_owned)
+    };
+    for (template, id, key, wanted) in [
+        (&dev, "DeployKeyAlias", "AliasName", "alias/s3deploykey"),
+        (&dev, "SourceBucket", "BucketName", "codepipeline-input-bucket"),
+        (
+            &dev,
+            "ArtifactBucket",
+            "BucketName",
+            "codepipeline-us-east-1-0123456789",
+        ),
+        (
+            &dev,
+            "ServiceRole",
+            "RoleName",
+            "AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy",
+        ),
+        (&dev, "ServiceRole", "Path", "/service-role/"),
+        (
+            &dev,
+            "AssumeDeployRolesPolicy",
+            "ManagedPolicyName",
+            "assumeprods3role",
+        ),
+        (&dev, "Pipeline", "Name", "crossaccountdeploy"),
+        (&dev, "Pipeline", "PipelineType", "V2"),
+        (&prod, "OutputBucket", "BucketName", "codepipeline-output-bucket"),
+        (
+            &prod,
+            "OutputBucketDeployAccess",
+            "ManagedPolicyName",
+            "outputbucketdeployaccess",
+        ),
+        (&prod, "DevKmsS3Access", "ManagedPolicyName", "devkmss3access"),
+        (&prod, "DeployRole", "RoleName", "prods3role"),
+    ] {
+        assert_eq!(name(template, id, key).as_deref(), Some(wanted), "{id}.{key}");
+    }
+    assert_eq!(properties(&prod, "DeployRole")["Path"], Json::Null);
+}
+
+#[test]
+fn the_pipeline_is_the_procedures() {
+    let (dev, _) = templates("");
+    let pipeline = properties(&dev, "Pipeline");
+    let wanted = json!({
+        "Type": "S3",
+        "Location": { "Ref": "ArtifactBucket" },
+        // By ARN: an alias or a bare ID would be looked up in the other account.
+        "EncryptionKey": { "Id": get_att("DeployKey"), "Type": "KMS" }
+    });
+    assert_same(&pipeline["ArtifactStore"], &wanted);
+    assert_eq!(pipeline["RoleArn"], get_att("ServiceRole"));
+    let provider = |category: &str| {
+        json!({ "Category": category, "Owner": "AWS", "Provider": "S3", "Version": "1" })
+    };
+    let stages = json!([
+        {
+            "Name": "Source",
+            "Actions": [{
+                "Name": "Source",
+                "ActionTypeId": provider("Source"),
+                "RunOrder": 1,
+                "Region": "us-east-1",
+                "Namespace": "SourceVariables",
+                "Configuration": {
+                    "S3Bucket": "codepipeline-input-bucket",
+                    "S3ObjectKey": "sample-website.zip",
+                    "PollForSourceChanges": "false"
+                },
+                "OutputArtifacts": [{ "Name": "SourceArtifact" }]
+            }]
+        },
+        {
+            "Name": "Deploy",
+            "Actions": [{
+                "Name": "Deploy",
+                "ActionTypeId": provider("Deploy"),
+                "RunOrder": 1,
+                "RoleArn": "arn:aws:iam::222222222222:role/prods3role",
+                "Region": "us-east-1",
+                "Namespace": "DeployVariables",
+                "Configuration": {
+                    "BucketName": "codepipeline-output-bucket",
+                    "Extract": "true"
+                },
+                "InputArtifacts": [{ "Name": "SourceArtifact" }]
+            }]
+        }
+    ]);
+    assert_same(&pipeline["Stages"], &stages);
+}
+
+#[test]
+fn the_pipeline_waits_for_its_targets_and_for_its_policies() {
+    let (dev, _) = templates("");
+    let resources = dev["Resources"].as_object().expect("resources");
+    let conditional: BTreeSet<&str> = resources
+        .iter()
+        .filter(|(_, resource)| resource["Condition"] == "PipelineCreated")
+        .map(|(id, _)| id.as_str())
+        .collect();
+    assert_eq!(
+        conditional,
+        BTreeSet::from(["Pipeline", "ChangeRule", "ChangeRuleRole", "ChangeRulePolicy"])
+    );
+    let waits = &resources["Pipeline"]["DependsOn"];
+    for id in [
+        "SourcePolicy",
+        "ArtifactPolicy",
+        "AssumeDeployRolesPolicy",
+        "ArtifactBucketPolicy",
+    ] {
+        assert!(waits.as_array().expect("a list").contains(&json!(id)), "{id}");
+    }
+    assert_same(
+        &dev["Conditions"]["PipelineCreated"],
+        &json!({ "Fn::Equals": [{ "Ref": "CreatePipeline" }, "true"] }),
+    );
+    assert_eq!(dev["Parameters"]["CreatePipeline"]["Default"], "false");
+}
+
+#[test]
+fn the_key_is_made_as_the_procedure_says_and_kept() {
+    let (dev, prod) = templates("");
+    let key = properties(&dev, "DeployKey");
+    for (property, wanted) in [
+        ("KeySpec", json!("SYMMETRIC_DEFAULT")),
+        ("KeyUsage", json!("ENCRYPT_DECRYPT")),
+        ("Origin", json!("AWS_KMS")),
+        ("EnableKeyRotation", json!(true)),
+        ("PendingWindowInDays", json!(30)),
+        ("MultiRegion", Json::Null),
+    ] {
+        assert_eq!(key[property], wanted, "{property}");
+    }
+    let kept = ["AWS::KMS::Key", "AWS::S3::Bucket"];
+    for template in [&dev, &prod] {
+        for (id, resource) in template["Resources"].as_object().expect("resources") {
+            let keeps = kept.contains(&resource["Type"].as_str().expect("a type"));
+            let wanted = |policy: &str| if keeps { json!(policy) } else { Json::Null };
+            assert_eq!(resource["DeletionPolicy"], wanted("RetainExceptOnCreate"), "{id}");
+            assert_eq!(resource["UpdateReplacePolicy"], wanted("Retain"), "{id}");
+        }
+    }
+}
+
+#[test]
+fn changes_arrive_over_eventbridge() {
+    let (dev, _) = templates("");
+    let rule = properties(&dev, "ChangeRule");
+    assert_same(
+        &rule["EventPattern"],
+        &json!({
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {
+                "bucket": { "name": ["codepipeline-input-bucket"] },
+                "object": { "key": ["sample-website.zip"] }
+            }
+        }),
+    );
+    assert_eq!(
+        properties(&dev, "SourceBucket")["NotificationConfiguration"],
+        json!({ "EventBridgeConfiguration": { "EventBridgeEnabled": true } })
+    );
+    let (dev, _) = templates_of(&SMALL.replace(
+        "targets:",
+        "  source: {detect_changes: polling}\ntargets:",
+    ));
+    let source = &properties(&dev, "Pipeline")["Stages"][0]["Actions"][0]["Configuration"];
+    assert_eq!(source["PollForSourceChanges"], "true");
+    for id in ["ChangeRule", "ChangeRuleRole", "ChangeRulePolicy"] {
+        assert_eq!(dev["Resources"][id], Json::Null, "{id}");
+    }
+}
+
+/// The actions that a document allows, each with its resource: nothing more, nothing less.
+fn grants(document: &Json) -> BTreeSet<(String, String)> {
+    let one_or_many = |value: &Json| -> Vec<Json> {
+        value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+    };
+    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut found = BTreeSet::new();
+    for statement in one_or_many(&document["Statement"]) {
+        if statement["Effect"] != "Allow" {
+            continue;
+        }
+        assert!(statement["NotAction"].is_null() && statement["NotResource"].is_null());
+        for action in one_or_many(&statement["Action"]) {
+            for resource in one_or_many(&statement["Resource"]) {
+                found.insert((text(&action), text(&resource)));
+            }
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn assert_grants(document: &Json, wanted: &[(&[&str], &str)]) {
+    let wanted: BTreeSet<(String, String)> = wanted
+        .iter()
+        .flat_map(|(actions, resource)| {
+            actions
+                .iter()
+                .map(|action| ((*action).to_owned(), (*resource).to_owned()))
+        })
+        .collect();
+    assert_eq!(grants(document), wanted);
+}
+
+const BUCKET_READS: [&str; 3] = [
+    "s3:GetBucketVersioning",
+    "s3:GetBucketAcl",
+    "s3:GetBucketLocation",
+];
+
+#[test]
+fn least_the_service_role_reads_the_source() {
+    let (dev, _) = templates("");
+    assert_grants(
+        policy(&dev, "SourcePolicy"),
+        &[
+            (&BUCKET_READS, "arn:aws:s3:::codepipeline-input-bucket"),
+            (
+                &[
+                    "s3:GetObject",
+                    "s3:GetObjectVersion",
+                    "s3:GetObjectTagging",
+                    "s3:GetObjectVersionTagging",
+                ],
+                "arn:aws:s3:::codepipeline-input-bucket/sample-website.zip",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn least_the_service_role_stores_and_encrypts() {
+    let (dev, _) = templates("");
+    let objects = format!("{ARTIFACTS}/crossaccountdeploy/*");
+    let key = get_att("DeployKey").to_string();
+    assert_grants(
+        policy(&dev, "ArtifactPolicy"),
+        &[
+            (&BUCKET_READS, ARTIFACTS),
+            (
+                &[
+                    "s3:PutObject",
+                    "s3:PutObjectAcl",
+                    "s3:GetObject",
+                    "s3:GetObjectVersion",
+                ],
+                &objects,
+            ),
+            (
+                &["kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey"],
+                &key,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn least_the_service_role_assumes_the_deploy_role_and_starts_nothing() {
+    let (dev, prod) = templates("");
+    assert_grants(
+        policy(&dev, "AssumeDeployRolesPolicy"),
+        &[(
+            &["sts:AssumeRole"],
+            "arn:aws:iam::222222222222:role/prods3role",
+        )],
+    );
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "ServiceRoleAssumesTheRole",
+            "Effect": "Allow",
+            "Principal": { "AWS": [SERVICE_ROLE] },
+            "Action": "sts:AssumeRole"
+        }]
+    });
+    let role = properties(&prod, "DeployRole");
+    assert_same(&role["AssumeRolePolicyDocument"], &wanted);
+    // No source condition: nothing documents that CodePipeline sends one.
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "CodePipelineAssumesTheRole",
+            "Effect": "Allow",
+            "Principal": { "Service": "codepipeline.amazonaws.com" },
+            "Action": "sts:AssumeRole"
+        }]
+    });
+    let role = properties(&dev, "ServiceRole");
+    assert_same(&role["AssumeRolePolicyDocument"], &wanted);
+}
+
+#[test]
+fn least_the_rule_starts_this_pipeline_only() {
+    let (dev, _) = templates("");
+    assert_grants(
+        policy(&dev, "ChangeRulePolicy"),
+        &[(
+            &["codepipeline:StartPipelineExecution"],
+            "arn:aws:codepipeline:us-east-1:111111111111:crossaccountdeploy",
+        )],
+    );
+    let trust = &properties(&dev, "ChangeRuleRole")["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!(trust["Principal"], json!({ "Service": "events.amazonaws.com" }));
+    assert_eq!(
+        trust["Condition"],
+        json!({
+            "ArnEquals": {
+                "aws:SourceArn":
+                    "arn:aws:events:us-east-1:111111111111:rule/crossaccountdeploy-us-east-1-start"
+            },
+            "StringEquals": { "aws:SourceAccount": DEV }
+        })
+    );
+}
+
+#[test]
+fn least_the_deploy_role_reads_and_decrypts_the_artifact() {
+    let (dev, prod) = templates("");
+    let objects = format!("{ARTIFACTS}/crossaccountdeploy/*");
+    let key = dev_key().to_string();
+    let reads: &[(&[&str], &str)] = &[
+        (&["s3:GetObject", "s3:GetObjectVersion"], &objects),
+        (&["s3:ListBucket"], ARTIFACTS),
+    ];
+    let mut with_key = reads.to_vec();
+    with_key.push((&["kms:Decrypt", "kms:DescribeKey"], &key));
+    assert_grants(policy(&prod, "DevKmsS3Access"), &with_key);
+    // The other half of it, in the bucket's policy: the same, for that role only.
+    let bucket = policy(&dev, "ArtifactBucketPolicy");
+    assert_grants(bucket, reads);
+    let statements = bucket["Statement"].as_array().expect("a list");
+    for statement in statements.iter().filter(|one| one["Effect"] == "Allow") {
+        assert_eq!(
+            statement["Principal"],
+            json!({ "AWS": "arn:aws:iam::222222222222:root" })
+        );
+        assert_eq!(statement["Condition"], only_prods3role());
+    }
+}
+
+fn only_prods3role() -> Json {
+    json!({ "ArnEquals": { "aws:PrincipalArn": "arn:aws:iam::222222222222:role/prods3role" } })
+}
+
+#[test]
+fn least_the_key_policy() {
+    let (dev, _) = templates("");
+    let wanted = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AccountAdministration",
+                "Effect": "Allow",
+                "Principal": { "AWS": "arn:aws:iam::111111111111:root" },
+                "Action": "kms:*",
+                "Resource": "*"
+            },
+            {
+                "Sid": "ServiceRoleEncryptsArtifacts",
+                "Effect": "Allow",
+                "Principal": { "AWS": get_att("ServiceRole") },
+                "Action": ["kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey"],
+                "Resource": "*"
+            },
+            {
+                "Sid": "DeployRoleDecryptsArtifactsProd",
+                "Effect": "Allow",
+                "Principal": { "AWS": "arn:aws:iam::222222222222:root" },
+                "Action": ["kms:Decrypt", "kms:DescribeKey"],
+                "Resource": "*",
+                "Condition": only_prods3role()
+            }
+        ]
+    });
+    assert_same(&properties(&dev, "DeployKey")["KeyPolicy"], &wanted);
+}
+
+#[test]
+fn least_denies_in_the_artifact_bucket_are_the_documented_ones() {
+    let (dev, _) = templates("");
+    let document = policy(&dev, "ArtifactBucketPolicy");
+    let denials: Vec<Json> = document["Statement"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|statement| statement["Effect"] == "Deny")
+        .map(|statement| {
+            json!([statement["Principal"], statement["Action"], statement["Resource"],
+                statement["Condition"]])
+        })
+        .collect();
+    let objects = format!("{ARTIFACTS}/*");
+    let header = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+    let wanted = json!([
+        ["*", "s3:*", [ARTIFACTS, objects],
+            { "Bool": { "aws:SecureTransport": false } }],
+        ["*", "s3:PutObject", objects,
+            { "StringNotEquals": { "s3:x-amz-server-side-encryption": "aws:kms" } }],
+        ["*", "s3:PutObject", objects,
+            { "StringNotEquals": { header: get_att("DeployKey") }, "Null": { header: false } }],
+    ]);
+    assert_eq!(json!(denials), wanted);
+}
+
+/// What the deploy role may do with the output bucket, by the target's settings.
+#[test]
+fn least_the_deploy_role_writes_the_output() {
+    let all = format!("{OUTPUT}/*");
+    let bucket_reads: (&[&str], &str) = (
+        &[
+            "s3:ListBucket",
+            "s3:GetBucketVersioning",
+            "s3:GetBucketAcl",
+            "s3:GetBucketLocation",
+        ],
+        OUTPUT,
+    );
+    let key = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+    let folder = format!("{OUTPUT}/site/assets/*");
+    let object = format!("{OUTPUT}/out/site.zip");
+    let acl: &[&str] = &["s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"];
+    let put: &[&str] = &["s3:PutObject"];
+    let cases: [(&str, Vec<(&[&str], &str)>); 5] = [
+        ("", vec![(put, &all)]),
+        (
+            "    canned_acl: bucket-owner-full-control\n",
+            vec![(acl, &all)],
+        ),
+        ("    path: site/assets\n", vec![(put, &folder)]),
+        (
+            "    extract: false\n    object_key: out/site.zip\n",
+            vec![(put, &object)],
+        ),
+        (
+            &format!("    encryption_key: {key}\n"),
+            vec![
+                (put, &all),
+                (&["kms:GenerateDataKey", "kms:Decrypt"], key),
+            ],
+        ),
+    ];
+    for (settings, mut wanted) in cases {
+        let (_, prod) = templates_of(&format!("{SMALL}{settings}"));
+        wanted.push(bucket_reads);
+        assert_grants(policy(&prod, "OutputBucketDeployAccess"), &wanted);
+    }
+}
+
+#[test]
+fn no_other_policy_grants_anything() {
+    let (dev, prod) = templates("");
+    let mut with_policies = BTreeSet::new();
+    for template in [&dev, &prod] {
+        for (id, resource) in template["Resources"].as_object().expect("resources") {
+            let properties = &resource["Properties"];
+            for inline in ["Policies", "ManagedPolicyArns"] {
+                assert_eq!(properties[inline], Json::Null, "{id}");
+            }
+            if !grants(&properties["PolicyDocument"]).is_empty() {
+                with_policies.insert(id.as_str());
+            }
+        }
+    }
+    // Each of them is compared above, but for the log buckets', which S3 itself writes to.
+    assert_eq!(
+        with_policies,
+        BTreeSet::from([
+            "ArtifactBucketPolicy",
+            "ArtifactPolicy",
+            "AssumeDeployRolesPolicy",
+            "ChangeRulePolicy",
+            "DevKmsS3Access",
+            "LogBucketPolicy",
+            "OutputBucketDeployAccess",
+            "SourcePolicy",
+        ])
+    );
+    let logs = policy(&prod, "LogBucketPolicy");
+    assert_grants(
+        logs,
+        &[(&["s3:PutObject"], "arn:aws:s3:::codepipeline-output-bucket-logs/*")],
+    );
+    assert_eq!(
+        logs["Statement"][1]["Condition"],
+        json!({
+            "ArnLike": { "aws:SourceArn": [OUTPUT] },
+            "StringEquals": { "aws:SourceAccount": "222222222222" }
+        })
+    );
+}
+
+#[test]
+fn an_organization_stands_in_every_cross_account_statement() {
+    let (dev, _) = templates("organization: o-exampleorg1\n");
+    let documents = [
+        policy(&dev, "ArtifactBucketPolicy"),
+        &properties(&dev, "DeployKey")["KeyPolicy"],
+    ];
+    let mut seen = 0;
+    for document in documents {
+        for statement in document["Statement"].as_array().expect("a list") {
+            if statement["Principal"]["AWS"] == "arn:aws:iam::222222222222:root" {
+                let condition = &statement["Condition"];
+                assert_eq!(
+                    condition["StringEquals"],
+                    json!({ "aws:PrincipalOrgID": "o-exampleorg1" })
+                );
+                assert_eq!(condition["ArnEquals"], only_prods3role()["ArnEquals"]);
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 3);
+}

@@ -1,0 +1,178 @@
+//! A project folder of its own for each test, and the real binary in it with nothing of the
+//! developer's environment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// The smallest configuration.
+pub(crate) const SMALL: &str = "\
+dev:
+  account: \"111111111111\"
+targets:
+  - name: prod
+    account: \"222222222222\"
+";
+
+/// A folder that the binary runs in.
+pub(crate) struct Project {
+    folder: TempDir,
+}
+
+/// How a run of the binary ended.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// One problem as it was printed, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) message: String,
+    /// `file:line:column`
+    pub(crate) place: String,
+    pub(crate) underlined: String,
+    pub(crate) help: String,
+}
+
+impl Project {
+    /// An empty folder.
+    pub(crate) fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    /// A folder with this `s3ferry.yaml`.
+    pub(crate) fn with(config: &str) -> Self {
+        let project = Self::empty();
+        project.write("s3ferry.yaml", config);
+        project
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("written");
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// The binary in this folder, without arguments yet.
+    pub(crate) fn command(&self) -> assert_cmd::Command {
+        command_in(self.folder.path())
+    }
+
+    /// Runs the binary; `arguments` are split at spaces.
+    pub(crate) fn run(&self, arguments: &str) -> Run {
+        let mut command = self.command();
+        command.args(arguments.split_whitespace());
+        finish(command)
+    }
+
+    /// Runs the binary and insists on its exit code.
+    pub(crate) fn expect(&self, arguments: &str, code: i32) -> Run {
+        let run = self.run(arguments);
+        assert_eq!(
+            run.code, code,
+            "s3ferry {arguments}\n{}\n{}",
+            run.stdout, run.stderr
+        );
+        run
+    }
+}
+
+/// The binary in a folder, with a scrubbed environment.
+pub(crate) fn command_in(folder: &Path) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_s3ferry"));
+    command
+        .current_dir(folder)
+        .env_clear()
+        .timeout(std::time::Duration::from_secs(60));
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn finish(mut command: assert_cmd::Command) -> Run {
+    let output = command.output().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    let run = Run {
+        code: output.status.code().expect("an exit code, not a signal"),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    };
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    run
+}
+
+impl Run {
+    /// The problems on standard error, in their order.
+    pub(crate) fn problems(&self) -> Vec<Shown> {
+        shown(&self.stderr)
+    }
+}
+
+/// Takes printed problems apart: message, place, underlined text, help.
+pub(crate) fn shown(text: &str) -> Vec<Shown> {
+    let mut found: Vec<Shown> = Vec::new();
+    let mut line_above = "";
+    for line in text.lines() {
+        let titled = ["error", "warning", "note"].iter().find_map(|level| {
+            let rest = line.strip_prefix(level)?;
+            rest.starts_with([':', '[']).then_some(rest)
+        });
+        if let Some(message) = titled {
+            found.push(Shown {
+                message: message.trim_start_matches([':', ' ']).to_owned(),
+                place: String::new(),
+                underlined: String::new(),
+                help: String::new(),
+            });
+        } else if let Some(last) = found.last_mut() {
+            let trimmed = line.trim_start();
+            if let Some(place) = trimmed.strip_prefix("--> ") {
+                place.clone_into(&mut last.place);
+            } else if let Some(help) = trimmed.strip_prefix("= help: ") {
+                help.clone_into(&mut last.help);
+            } else if trimmed.starts_with('|') && trimmed.contains('^') {
+                let start = line.chars().take_while(|c| *c != '^').count();
+                let length = line.chars().skip(start).take_while(|c| *c == '^').count();
+                last.underlined = line_above.chars().skip(start).take(length).collect();
+            }
+        }
+        line_above = line;
+    }
+    found
+}
+
+/// Python of the tests' virtual environment, which is made when it is missing.
+pub(crate) fn python(program: &str) -> PathBuf {
+    static READY: OnceLock<()> = OnceLock::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    READY.get_or_init(|| {
+        let made = std::process::Command::new("sh")
+            .arg(root.join("tests/python/venv.sh"))
+            .output()
+            .expect("sh runs");
+        assert!(
+            made.status.success(),
+            "the virtual environment cannot be made:\n{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+    });
+    root.join(".venv/bin").join(program)
+}

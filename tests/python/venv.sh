@@ -1,0 +1,26 @@
+#!/bin/sh
+# Makes the virtual environment of the tests (.venv, cfn-lint and PyYAML in pinned versions) when
+# it is missing or was made from other requirements. Prints nothing unless something goes wrong.
+set -eu
+cd "$(dirname "$0")/../.."
+requirements=tests/python/requirements.txt
+ready=.venv/requirements.txt
+
+is_ready() {
+    cmp -s "$requirements" "$ready" && .venv/bin/python -c 'import cfnlint, yaml' 2>/dev/null
+}
+
+is_ready && exit 0
+mkdir -p .venv
+# One at a time: `make` and `cargo test` may both come here.
+if command -v flock >/dev/null; then
+    exec 9>.venv/.lock
+    flock 9
+    if is_ready; then exit 0; fi
+fi
+rm -f "$ready"
+# An environment whose interpreter has gone cannot be mended.
+.venv/bin/python -c '' 2>/dev/null || rm -rf .venv/bin .venv/lib .venv/lib64 .venv/pyvenv.cfg
+python3 -m venv .venv >&2
+.venv/bin/pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+cp "$requirements" "$ready"
