@@ -94,7 +94,12 @@ impl Observer for Writer {
             Verdict::Allowed if report.outcome == Outcome::Silent => {
                 report.outcome = Outcome::Allows;
             }
-            Verdict::NearMiss if !about_it && failed.len() > 1 => return,
+            // A Deny of other actions is nothing that anyone would ask about.
+            Verdict::NearMiss
+                if !about_it && (failed.len() > 1 || statement.effect == Effect::Deny) =>
+            {
+                return;
+            }
             Verdict::Allowed | Verdict::NearMiss => {}
         }
         report.statements.push(StatementReport {

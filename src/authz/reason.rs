@@ -114,7 +114,7 @@ pub enum Verdict {
     Allowed,
     /// It denies the request.
     Denied,
-    /// It does not apply, but is about the same action, or would apply but for one thing.
+    /// It does not apply, but is about the same action, or would allow but for the action.
     NearMiss,
 }
 

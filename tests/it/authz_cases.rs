@@ -3,7 +3,7 @@
 //! Each case names the document that its verdict rests on. The verdict was written down before
 //! the engine was asked; where the two differ, the document decides.
 
-use s3ferry::authz::{CaseOutcome, evaluate_cases};
+use s3ferry::authz::{CaseOutcome, Failure, Grant, Outcome, evaluate_cases};
 use s3ferry::syntax::{Problem, Source};
 use std::collections::HashSet;
 use std::path::Path;
@@ -76,5 +76,145 @@ fn every_case_has_a_name_of_its_own_a_note_and_a_document() {
                 assert!(!text(member).is_empty(), "{} has no {member}", text("id"));
             }
         }
+    }
+}
+
+fn outcome(text: &str) -> (Source, CaseOutcome) {
+    let source = Source::new("cases", text);
+    let outcome = evaluate_cases(&source).pop().expect("a case");
+    (source, outcome)
+}
+
+const CASE: &str = r#"{
+    "id": "one",
+    "request": {
+        "principal": "arn:aws:sts::222222222222:assumed-role/deploy/run",
+        "action": "s3:GetObject", "resource": "arn:aws:s3:::b/k", "resourceAccount": "111111111111",
+        "context": {"aws:PrincipalTag/team": "red"}
+    },
+    "identityPolicies": [{"Version": "2012-10-17", "Statement": [
+        {"Sid": "Other", "Effect": "Allow", "Action": "kms:*", "Resource": "arn:aws:kms:*:*:key/*"},
+        {"Sid": "Near", "Effect": "Allow", "Action": "s3:Get*", "Resource": "*",
+         "Condition": {"StringEquals": {"aws:PrincipalTag/team": ["blue", "green"]}}}
+    ]}],
+    "resourcePolicy": {"Statement": [
+        {"Sid": "Yes", "Effect": "Allow", "Principal": {"AWS": "222222222222"},
+         "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}
+    ]},
+    "expect": "Allowed"
+}"#;
+
+#[test]
+fn the_reason_names_what_decided_and_what_nearly_did() {
+    let (source, outcome) = outcome(CASE);
+    let result = outcome.result.expect("a result");
+    assert!(result.is_mismatch());
+    let json = serde_json::to_value(&result).expect("JSON");
+    assert_eq!(json["id"], "one");
+    assert_eq!(json["decision"], "ImplicitlyDenied");
+    assert_eq!(
+        json["reason"]["missing"],
+        serde_json::json!(["identityPolicies"])
+    );
+    let [resource, identity] = result.reason.layers.as_slice() else {
+        panic!("two layers: {json}");
+    };
+    assert_eq!(resource.outcome, Outcome::Allows);
+    assert_eq!(resource.statements[0].grant, Some(Grant::Account));
+    assert_eq!(identity.outcome, Outcome::Silent);
+    let [near] = identity.statements.as_slice() else {
+        panic!("only what is near: {json}");
+    };
+    assert_eq!(near.statement, 1);
+    let place = source.position(near.span.start);
+    assert_eq!(place.line, 10, "the statement's place in the file");
+    let Failure::Condition {
+        key,
+        wanted,
+        actual,
+        ..
+    } = &near.failed[0]
+    else {
+        panic!("a condition: {json}");
+    };
+    assert_eq!(key, "aws:PrincipalTag/team");
+    assert_eq!(wanted, &["blue", "green"]);
+    assert_eq!(actual.as_deref(), Some(&["red".to_owned()][..]));
+    let text = result.reason.to_string();
+    assert!(
+        text.contains("across accounts both sides must allow it"),
+        "{text}"
+    );
+    assert!(text.contains("the request has `red`"), "{text}");
+}
+
+#[test]
+fn one_case_a_list_and_lines_read_alike() {
+    let one = CASE.to_owned();
+    let list = format!("[{CASE}, {CASE}]");
+    let line = CASE.replace('\n', " ");
+    let lines = format!("\n{line}\n\n{line}\n");
+    for (text, count) in [(one, 1), (list, 2), (lines, 2)] {
+        let outcomes = evaluate_cases(&Source::new("cases", text));
+        assert_eq!(outcomes.len(), count);
+        for outcome in outcomes {
+            assert_eq!(outcome.id.as_deref(), Some("one"));
+            assert!(outcome.result.is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_case_that_cannot_be_read_says_where_and_spares_the_others() {
+    let good = CASE.replace('\n', " ");
+    let bad = good.replace("s3:Get*", "s3").replace("Allowed", "Perhaps");
+    let text = format!("{good}\n{bad}\n{{]\n{good}\n");
+    let source = Source::new("cases", text);
+    let outcomes = evaluate_cases(&source);
+    let read: Vec<bool> = outcomes
+        .iter()
+        .map(|outcome| outcome.result.is_ok())
+        .collect();
+    assert_eq!(read, [true, false, false, true]);
+    let problems = outcomes[1].result.as_ref().expect_err("problems");
+    let at: Vec<&str> = problems
+        .iter()
+        .map(|problem| &source.text()[problem.span.start..problem.span.end])
+        .collect();
+    assert_eq!(at, ["\"s3\"", "\"Perhaps\""]);
+    assert_eq!(source.position(problems[0].span.start).line, 2);
+}
+
+#[test]
+fn a_malformed_request_is_refused() {
+    for (from, to, message) in [
+        (
+            "\"s3:GetObject\", \"resource\"",
+            "\"s3:*\", \"resource\"",
+            "no action",
+        ),
+        (
+            "assumed-role/deploy/run",
+            "assumed-role/deploy",
+            "no principal",
+        ),
+        ("arn:aws:s3:::b/k", "b/k", "neither an ARN"),
+        ("\"resourceAccount\": \"111111111111\",", "", "is not given"),
+        ("\"111111111111\"", "\"1111\"", "no account ID"),
+        ("\"expect\"", "\"expected\"", "unknown member of a case"),
+        ("\"context\"", "\"contexts\"", "unknown member of a request"),
+        ("\"red\"", "{}", "not a text"),
+        ("\"id\": \"one\",", "", "there is no `id`"),
+    ] {
+        let text = CASE.replacen(from, to, 1);
+        assert_ne!(text, CASE);
+        let (_, outcome) = outcome(&text);
+        let problems = outcome.result.expect_err(message);
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem.message.contains(message)),
+            "{message}: {problems:?}"
+        );
     }
 }
