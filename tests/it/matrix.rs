@@ -147,7 +147,7 @@ fn cases() -> Vec<Case> {
     top(
         "tags",
         "tags:\n  \"no\": \"on\"\n  \"012\": \"12:30:45\"\n  \"a b:c/d=e+f-g@h\": \"\"\n  été: \
-         \"2026-01-01\"\n  \"null\": \"~\"",
+         \"2026-01-01\"\n  \"null\": \"null\"",
     );
     top(
         "quotas",
