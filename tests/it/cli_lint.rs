@@ -177,8 +177,12 @@ fn json_has_every_finding_and_suppression() {
 
 #[test]
 fn sarif_is_valid_and_says_the_same() {
-    let schema: Json =
-        serde_json::from_str(include_str!("../fixtures/sarif-schema-2.1.0.json")).expect("JSON");
+    // The published pattern of a language has a bracket too many, and is no regular expression.
+    let schema = include_str!("../fixtures/sarif-schema-2.1.0.json").replace(
+        "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$",
+        "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$",
+    );
+    let schema: Json = serde_json::from_str(&schema).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let project = project();
     project.write("rules/topic/named.guard", WARNING);

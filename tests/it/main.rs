@@ -8,4 +8,5 @@ mod cli_synth;
 mod existing_policy;
 mod matrix;
 mod procedure;
+mod properties;
 mod support;
