@@ -54,7 +54,7 @@ impl Failure {
                 .map(|problem| format!("{}\n\n", render_problem(source, problem)))
                 .collect(),
         };
-        let _ = write!(anstream::stderr().lock(), "{}\n", text.trim_end());
+        let _ = writeln!(anstream::stderr().lock(), "{}", text.trim_end());
     }
 }
 
