@@ -520,3 +520,48 @@ fn arns_are_of_the_partition_and_service_principals_are_everywhere_the_same() {
         assert!(!text.contains("amazonaws.com.cn"), "{}", case.name);
     }
 }
+
+#[test]
+fn tags_and_boundaries_stand_on_all_that_take_them() {
+    let (root, _) = matrix();
+    let takes_tags = [
+        "AWS::CodePipeline::Pipeline",
+        "AWS::Events::Rule",
+        "AWS::IAM::Role",
+        "AWS::KMS::Key",
+        "AWS::S3::Bucket",
+    ];
+    let resources = |case: &str, name: &str| -> Vec<Json> {
+        let template = json_of(&root.join(case).join("yaml").join(name));
+        let resources = template["Resources"].as_object().expect("resources");
+        resources.values().cloned().collect()
+    };
+    let mut tagged = BTreeSet::new();
+    for name in ["dev.yaml", "prod.yaml"] {
+        for resource in resources("tags", name) {
+            let kind = resource["Type"].as_str().expect("a type");
+            let tags = resource["Properties"]["Tags"].as_array();
+            assert_eq!(tags.is_some(), takes_tags.contains(&kind), "{kind}");
+            if let Some(tags) = tags {
+                assert!(
+                    tags.contains(&json!({"Key": "no", "Value": "on"})),
+                    "{kind}"
+                );
+                assert_eq!(tags.len(), 5, "{kind}");
+                tagged.insert(kind.to_owned());
+            }
+        }
+    }
+    assert_eq!(tagged.len(), takes_tags.len());
+    for (case, name, roles) in [
+        ("boundary-of-aws", "dev.yaml", 2),
+        ("boundary", "prod.yaml", 1),
+    ] {
+        let bounded = resources(case, name)
+            .iter()
+            .filter(|resource| resource["Type"] == "AWS::IAM::Role")
+            .filter(|resource| resource["Properties"]["PermissionsBoundary"].is_string())
+            .count();
+        assert_eq!(bounded, roles, "{case}");
+    }
+}

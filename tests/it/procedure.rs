@@ -498,8 +498,11 @@ fn grants(document: &Json) -> BTreeSet<(String, String)> {
     found
 }
 
+/// Actions on a resource.
+type Grant<'g> = (&'g [&'g str], &'g str);
+
 #[track_caller]
-fn assert_grants(document: &Json, wanted: &[(&[&str], &str)]) {
+fn assert_grants(document: &Json, wanted: &[Grant<'_>]) {
     let wanted: BTreeSet<(String, String)> = wanted
         .iter()
         .flat_map(|(actions, resource)| {
@@ -630,7 +633,7 @@ fn least_the_deploy_role_reads_and_decrypts_the_artifact() {
     let (dev, prod) = templates("");
     let objects = format!("{ARTIFACTS}/crossaccountdeploy/*");
     let key = dev_key().to_string();
-    let reads: &[(&[&str], &str)] = &[
+    let reads: &[Grant<'_>] = &[
         (&["s3:GetObject", "s3:GetObjectVersion"], &objects),
         (&["s3:ListBucket"], ARTIFACTS),
     ];
@@ -722,7 +725,7 @@ fn least_denies_in_the_artifact_bucket_are_the_documented_ones() {
 #[test]
 fn least_the_deploy_role_writes_the_output() {
     let all = format!("{OUTPUT}/*");
-    let bucket_reads: (&[&str], &str) = (
+    let bucket_reads: Grant<'_> = (
         &[
             "s3:ListBucket",
             "s3:GetBucketVersioning",
@@ -736,7 +739,7 @@ fn least_the_deploy_role_writes_the_output() {
     let object = format!("{OUTPUT}/out/site.zip");
     let acl: &[&str] = &["s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"];
     let put: &[&str] = &["s3:PutObject"];
-    let cases: [(&str, Vec<(&[&str], &str)>); 5] = [
+    let cases: [(&str, Vec<Grant<'_>>); 5] = [
         ("", vec![(put, &all)]),
         (
             "    canned_acl: bucket-owner-full-control\n",
