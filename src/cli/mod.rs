@@ -81,10 +81,12 @@ enum Command {
     /// Check templates with AWS CloudFormation Guard rules and against AWS's quotas
     Lint(lint::Options),
     /// Print the JSON Schema of the configuration, for editors
+    #[command(after_help = "Example:\n  s3ferry schema > s3ferry.schema.json")]
     Schema,
     /// Print the completion script of a shell
     Completions(complete::Options),
     /// Print the manual page
+    #[command(after_help = "Example:\n  s3ferry man | man -l -")]
     Man,
 }
 

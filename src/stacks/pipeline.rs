@@ -185,7 +185,8 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
         )
         .with("State", "ENABLED")
         .with("EventPattern", pattern)
-        .with("Targets", list([target]));
+        .with("Targets", list([target]))
+        .with_some("Tags", tags(plan));
     let role = Resource::new(
         "ChangeRuleRole",
         "AWS::IAM::Role",

@@ -25,7 +25,11 @@ fn one(config: &str, place: &str, underlined: &str, message: &str, help: &str) {
 
 #[track_caller]
 fn assert_problem(problem: &Shown, place: &str, underlined: &str, message: &str, help: &str) {
-    assert_eq!(problem.place, format!("s3ferry.yaml:{place}"), "{problem:?}");
+    assert_eq!(
+        problem.place,
+        format!("s3ferry.yaml:{place}"),
+        "{problem:?}"
+    );
     assert_eq!(problem.underlined, underlined, "{problem:?}");
     assert!(problem.message.contains(message), "{problem:?}");
     assert!(problem.help.contains(help), "{problem:?}");
@@ -167,7 +171,11 @@ fn a_bad_pipeline_or_role_name() {
     );
     let long = "p".repeat(101);
     let found = problems(&dev(&format!("  pipeline: {{name: {long}}}")));
-    assert!(found[0].message.contains("101 characters, and CodePipeline allows 1 to 100"));
+    assert!(
+        found[0]
+            .message
+            .contains("101 characters, and CodePipeline allows 1 to 100")
+    );
     one(
         &target("    role: a/b"),
         "6:11",
@@ -260,8 +268,9 @@ fn two_targets_with_the_same_name_bucket_or_role() {
         "are both named `PRODS3ROLE`",
         "another name",
     );
-    one(
-        &target("    bucket: codepipeline-input-bucket"),
+    let found = problems(&target("    bucket: codepipeline-input-bucket"));
+    assert_problem(
+        &found[0],
         "6:13",
         "codepipeline-input-bucket",
         "the source bucket and the output bucket of target `prod`",
@@ -368,14 +377,14 @@ fn a_target_elsewhere() {
     one(
         &target("    regions: [us-east-1, eu-west-1]"),
         "6:14",
-        "[",
+        "[us-east-1, eu-west-1",
         "list of regions is not supported yet",
         "region",
     );
     one(
         &SMALL.replace("account: \"222222222222\"", "accounts: [\"222222222222\"]"),
         "5:15",
-        "[",
+        "[\"222222222222\"",
         "list of accounts is not supported yet",
         "one target for each account",
     );
@@ -509,7 +518,7 @@ fn the_rest_of_the_values() {
     one(
         &target("    stack_set:\n      name: x\n      organizational_units: [ou-1]"),
         "8:29",
-        "[",
+        "[ou-1",
         "not to organizational units",
         "service-managed",
     );
@@ -520,7 +529,13 @@ fn the_rest_of_the_values() {
         "`access_logs` must be true or false, and is a string",
         "write true or false",
     );
-    one("dev: {account: \"111111111111\"}\ntargets: []\n", "2:10", "[]", "no target", "add a target");
+    one(
+        "dev: {account: \"111111111111\"}\ntargets: []\n",
+        "2:10",
+        "[]",
+        "no target",
+        "add a target",
+    );
     one(
         "dev: {account: \"111111111111\"}\n",
         "1:1",
@@ -553,7 +568,7 @@ dev:
 targets:
   - name: prod
     account: \"222222222222\"
-    bucket: NO
+    bucket: Not-a-bucket
     role: a/b
 tags:
   aws:x: y
@@ -589,7 +604,8 @@ fn columns_count_characters() {
 
 #[test]
 fn text_that_is_no_configuration() {
-    let nested = format!("a: {}1{}\n", "[".repeat(5_000), "]".repeat(5_000));
+    let nested = |depth| format!("a: {}1{}\n", "[".repeat(depth), "]".repeat(depth));
+    let (deep, abyss) = (nested(100), nested(50_000));
     for (text, message) in [
         ("", ""),
         ("\n# nothing\n", ""),
@@ -600,13 +616,17 @@ fn text_that_is_no_configuration() {
         ("\tdev: x\n", ""),
         ("dev: {}\ndev: {}\n", "dev"),
         ("a: *b\n", ""),
-        (nested.as_str(), "levels deep"),
+        (deep.as_str(), "levels deep"),
+        (abyss.as_str(), "limit exceeded"),
         ("dev: {}\n---\ndev: {}\n", ""),
     ] {
         let found = problems(text);
         let shown = &found[0];
         assert!(shown.message.contains(message), "{text:.40}: {shown:?}");
-        assert!(shown.place.starts_with("s3ferry.yaml:"), "{text:.40}: {shown:?}");
+        assert!(
+            shown.place.starts_with("s3ferry.yaml:"),
+            "{text:.40}: {shown:?}"
+        );
     }
 }
 

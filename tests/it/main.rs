@@ -3,13 +3,21 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that cannot go on has failed"
 )]
 
 mod authz_cases;
 mod authz_properties;
+mod cli;
+mod cli_config;
+mod cli_init;
+mod cli_lint;
+mod cli_synth;
+mod existing_policy;
 mod guard_rules;
 mod matrix;
 mod procedure;
+mod properties;
 mod readme;
 mod support;

@@ -294,7 +294,11 @@ fn synth(case: &Case, folder: &Path, format: &str) -> Run {
     let mut command = command_in(folder);
     command.args(["synth", "--no-lint", "--format", format, "--out", format]);
     let run = finish(command);
-    assert_eq!(run.code, 0, "{}\n{}\n{}", case.name, case.config, run.stderr);
+    assert_eq!(
+        run.code, 0,
+        "{}\n{}\n{}",
+        case.name, case.config, run.stderr
+    );
     run
 }
 
@@ -480,7 +484,11 @@ fn a_second_run_changes_nothing_and_says_so() {
         let after: Vec<String> = files.iter().map(|path| read(path)).collect();
         assert_eq!(before, after, "{}", case.name);
         let count = run.stdout.matches("unchanged").count();
-        assert!(count >= 2 && !run.stdout.contains("written"), "{}", run.stdout);
+        assert!(
+            count >= 2 && !run.stdout.contains("written"),
+            "{}",
+            run.stdout
+        );
         // The same configuration elsewhere gives the same bytes: no path, no time, no chance.
         let elsewhere = root.join("elsewhere").join(case.name);
         fs::create_dir_all(&elsewhere).expect("a folder");
@@ -510,5 +518,50 @@ fn arns_are_of_the_partition_and_service_principals_are_everywhere_the_same() {
             assert!(text[at..].starts_with(partition), "{}: {path:?}", case.name);
         }
         assert!(!text.contains("amazonaws.com.cn"), "{}", case.name);
+    }
+}
+
+#[test]
+fn tags_and_boundaries_stand_on_all_that_take_them() {
+    let (root, _) = matrix();
+    let takes_tags = [
+        "AWS::CodePipeline::Pipeline",
+        "AWS::Events::Rule",
+        "AWS::IAM::Role",
+        "AWS::KMS::Key",
+        "AWS::S3::Bucket",
+    ];
+    let resources = |case: &str, name: &str| -> Vec<Json> {
+        let template = json_of(&root.join(case).join("yaml").join(name));
+        let resources = template["Resources"].as_object().expect("resources");
+        resources.values().cloned().collect()
+    };
+    let mut tagged = BTreeSet::new();
+    for name in ["dev.yaml", "prod.yaml"] {
+        for resource in resources("tags", name) {
+            let kind = resource["Type"].as_str().expect("a type");
+            let tags = resource["Properties"]["Tags"].as_array();
+            assert_eq!(tags.is_some(), takes_tags.contains(&kind), "{kind}");
+            if let Some(tags) = tags {
+                assert!(
+                    tags.contains(&json!({"Key": "no", "Value": "on"})),
+                    "{kind}"
+                );
+                assert_eq!(tags.len(), 5, "{kind}");
+                tagged.insert(kind.to_owned());
+            }
+        }
+    }
+    assert_eq!(tagged.len(), takes_tags.len());
+    for (case, name, roles) in [
+        ("boundary-of-aws", "dev.yaml", 2),
+        ("boundary", "prod.yaml", 1),
+    ] {
+        let bounded = resources(case, name)
+            .iter()
+            .filter(|resource| resource["Type"] == "AWS::IAM::Role")
+            .filter(|resource| resource["Properties"]["PermissionsBoundary"].is_string())
+            .count();
+        assert_eq!(bounded, roles, "{case}");
     }
 }

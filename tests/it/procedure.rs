@@ -8,8 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::support::{Project, SMALL};
 
 const DEV: &str = "111111111111";
-const SERVICE_ROLE: &str =
-    "arn:aws:iam::111111111111:role/service-role/AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
+const SERVICE_ROLE: &str = "arn:aws:iam::111111111111:role/service-role/AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
 const ARTIFACTS: &str = "arn:aws:s3:::codepipeline-us-east-1-0123456789";
 const OUTPUT: &str = "arn:aws:s3:::codepipeline-output-bucket";
 
@@ -271,7 +270,12 @@ fn the_example_has_the_procedures_names() {
     };
     for (template, id, key, wanted) in [
         (&dev, "DeployKeyAlias", "AliasName", "alias/s3deploykey"),
-        (&dev, "SourceBucket", "BucketName", "codepipeline-input-bucket"),
+        (
+            &dev,
+            "SourceBucket",
+            "BucketName",
+            "codepipeline-input-bucket",
+        ),
         (
             &dev,
             "ArtifactBucket",
@@ -293,17 +297,31 @@ fn the_example_has_the_procedures_names() {
         ),
         (&dev, "Pipeline", "Name", "crossaccountdeploy"),
         (&dev, "Pipeline", "PipelineType", "V2"),
-        (&prod, "OutputBucket", "BucketName", "codepipeline-output-bucket"),
+        (
+            &prod,
+            "OutputBucket",
+            "BucketName",
+            "codepipeline-output-bucket",
+        ),
         (
             &prod,
             "OutputBucketDeployAccess",
             "ManagedPolicyName",
             "outputbucketdeployaccess",
         ),
-        (&prod, "DevKmsS3Access", "ManagedPolicyName", "devkmss3access"),
+        (
+            &prod,
+            "DevKmsS3Access",
+            "ManagedPolicyName",
+            "devkmss3access",
+        ),
         (&prod, "DeployRole", "RoleName", "prods3role"),
     ] {
-        assert_eq!(name(template, id, key).as_deref(), Some(wanted), "{id}.{key}");
+        assert_eq!(
+            name(template, id, key).as_deref(),
+            Some(wanted),
+            "{id}.{key}"
+        );
     }
     assert_eq!(properties(&prod, "DeployRole")["Path"], Json::Null);
 }
@@ -320,9 +338,7 @@ fn the_pipeline_is_the_procedures() {
     });
     assert_same(&pipeline["ArtifactStore"], &wanted);
     assert_eq!(pipeline["RoleArn"], get_att("ServiceRole"));
-    let provider = |category: &str| {
-        json!({ "Category": category, "Owner": "AWS", "Provider": "S3", "Version": "1" })
-    };
+    let provider = |category: &str| json!({ "Category": category, "Owner": "AWS", "Provider": "S3", "Version": "1" });
     let stages = json!([
         {
             "Name": "Source",
@@ -371,7 +387,12 @@ fn the_pipeline_waits_for_its_targets_and_for_its_policies() {
         .collect();
     assert_eq!(
         conditional,
-        BTreeSet::from(["Pipeline", "ChangeRule", "ChangeRuleRole", "ChangeRulePolicy"])
+        BTreeSet::from([
+            "Pipeline",
+            "ChangeRule",
+            "ChangeRuleRole",
+            "ChangeRulePolicy"
+        ])
     );
     let waits = &resources["Pipeline"]["DependsOn"];
     for id in [
@@ -380,7 +401,10 @@ fn the_pipeline_waits_for_its_targets_and_for_its_policies() {
         "AssumeDeployRolesPolicy",
         "ArtifactBucketPolicy",
     ] {
-        assert!(waits.as_array().expect("a list").contains(&json!(id)), "{id}");
+        assert!(
+            waits.as_array().expect("a list").contains(&json!(id)),
+            "{id}"
+        );
     }
     assert_same(
         &dev["Conditions"]["PipelineCreated"],
@@ -408,7 +432,11 @@ fn the_key_is_made_as_the_procedure_says_and_kept() {
         for (id, resource) in template["Resources"].as_object().expect("resources") {
             let keeps = kept.contains(&resource["Type"].as_str().expect("a type"));
             let wanted = |policy: &str| if keeps { json!(policy) } else { Json::Null };
-            assert_eq!(resource["DeletionPolicy"], wanted("RetainExceptOnCreate"), "{id}");
+            assert_eq!(
+                resource["DeletionPolicy"],
+                wanted("RetainExceptOnCreate"),
+                "{id}"
+            );
             assert_eq!(resource["UpdateReplacePolicy"], wanted("Retain"), "{id}");
         }
     }
@@ -433,10 +461,8 @@ fn changes_arrive_over_eventbridge() {
         properties(&dev, "SourceBucket")["NotificationConfiguration"],
         json!({ "EventBridgeConfiguration": { "EventBridgeEnabled": true } })
     );
-    let (dev, _) = templates_of(&SMALL.replace(
-        "targets:",
-        "  source: {detect_changes: polling}\ntargets:",
-    ));
+    let (dev, _) =
+        templates_of(&SMALL.replace("targets:", "  source: {detect_changes: polling}\ntargets:"));
     let source = &properties(&dev, "Pipeline")["Stages"][0]["Actions"][0]["Configuration"];
     assert_eq!(source["PollForSourceChanges"], "true");
     for id in ["ChangeRule", "ChangeRuleRole", "ChangeRulePolicy"] {
@@ -447,9 +473,16 @@ fn changes_arrive_over_eventbridge() {
 /// The actions that a document allows, each with its resource: nothing more, nothing less.
 fn grants(document: &Json) -> BTreeSet<(String, String)> {
     let one_or_many = |value: &Json| -> Vec<Json> {
-        value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+        value
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![value.clone()])
     };
-    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Json| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     let mut found = BTreeSet::new();
     for statement in one_or_many(&document["Statement"]) {
         if statement["Effect"] != "Allow" {
@@ -465,8 +498,11 @@ fn grants(document: &Json) -> BTreeSet<(String, String)> {
     found
 }
 
+/// Actions on a resource.
+type Grant<'g> = (&'g [&'g str], &'g str);
+
 #[track_caller]
-fn assert_grants(document: &Json, wanted: &[(&[&str], &str)]) {
+fn assert_grants(document: &Json, wanted: &[Grant<'_>]) {
     let wanted: BTreeSet<(String, String)> = wanted
         .iter()
         .flat_map(|(actions, resource)| {
@@ -576,7 +612,10 @@ fn least_the_rule_starts_this_pipeline_only() {
         )],
     );
     let trust = &properties(&dev, "ChangeRuleRole")["AssumeRolePolicyDocument"]["Statement"][0];
-    assert_eq!(trust["Principal"], json!({ "Service": "events.amazonaws.com" }));
+    assert_eq!(
+        trust["Principal"],
+        json!({ "Service": "events.amazonaws.com" })
+    );
     assert_eq!(
         trust["Condition"],
         json!({
@@ -594,7 +633,7 @@ fn least_the_deploy_role_reads_and_decrypts_the_artifact() {
     let (dev, prod) = templates("");
     let objects = format!("{ARTIFACTS}/crossaccountdeploy/*");
     let key = dev_key().to_string();
-    let reads: &[(&[&str], &str)] = &[
+    let reads: &[Grant<'_>] = &[
         (&["s3:GetObject", "s3:GetObjectVersion"], &objects),
         (&["s3:ListBucket"], ARTIFACTS),
     ];
@@ -661,8 +700,12 @@ fn least_denies_in_the_artifact_bucket_are_the_documented_ones() {
         .iter()
         .filter(|statement| statement["Effect"] == "Deny")
         .map(|statement| {
-            json!([statement["Principal"], statement["Action"], statement["Resource"],
-                statement["Condition"]])
+            json!([
+                statement["Principal"],
+                statement["Action"],
+                statement["Resource"],
+                statement["Condition"]
+            ])
         })
         .collect();
     let objects = format!("{ARTIFACTS}/*");
@@ -682,7 +725,7 @@ fn least_denies_in_the_artifact_bucket_are_the_documented_ones() {
 #[test]
 fn least_the_deploy_role_writes_the_output() {
     let all = format!("{OUTPUT}/*");
-    let bucket_reads: (&[&str], &str) = (
+    let bucket_reads: Grant<'_> = (
         &[
             "s3:ListBucket",
             "s3:GetBucketVersioning",
@@ -696,7 +739,7 @@ fn least_the_deploy_role_writes_the_output() {
     let object = format!("{OUTPUT}/out/site.zip");
     let acl: &[&str] = &["s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"];
     let put: &[&str] = &["s3:PutObject"];
-    let cases: [(&str, Vec<(&[&str], &str)>); 5] = [
+    let cases: [(&str, Vec<Grant<'_>>); 5] = [
         ("", vec![(put, &all)]),
         (
             "    canned_acl: bucket-owner-full-control\n",
@@ -709,10 +752,7 @@ fn least_the_deploy_role_writes_the_output() {
         ),
         (
             &format!("    encryption_key: {key}\n"),
-            vec![
-                (put, &all),
-                (&["kms:GenerateDataKey", "kms:Decrypt"], key),
-            ],
+            vec![(put, &all), (&["kms:GenerateDataKey", "kms:Decrypt"], key)],
         ),
     ];
     for (settings, mut wanted) in cases {
@@ -754,7 +794,10 @@ fn no_other_policy_grants_anything() {
     let logs = policy(&prod, "LogBucketPolicy");
     assert_grants(
         logs,
-        &[(&["s3:PutObject"], "arn:aws:s3:::codepipeline-output-bucket-logs/*")],
+        &[(
+            &["s3:PutObject"],
+            "arn:aws:s3:::codepipeline-output-bucket-logs/*",
+        )],
     );
     assert_eq!(
         logs["Statement"][1]["Condition"],

@@ -1,0 +1,139 @@
+//! `s3ferry init`.
+
+use crate::support::Project;
+
+const ACCOUNTS: &str = "init --dev-account 111111111111 --prod-account 222222222222";
+
+#[test]
+fn it_writes_a_configuration_that_synthesizes() {
+    let project = Project::empty();
+    let run = project.expect(&format!("{ACCOUNTS} --region eu-west-1"), 0);
+    assert!(run.stdout.contains("Wrote s3ferry.yaml"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("s3ferry synth"),
+        "the next step: {}",
+        run.stdout
+    );
+    let text = project.read("s3ferry.yaml");
+    assert!(
+        text.lines().filter(|line| line.contains('#')).count() > 10,
+        "comments"
+    );
+    let run = project.expect("synth --no-lint", 0);
+    assert_eq!(run.stderr, "", "it is not the example");
+    let dev = project.read("stacks/dev.yaml");
+    // Names that are taken worldwide must not be the example's.
+    for name in [
+        "BucketName: s3ferry-source-111111111111-eu-west-1",
+        "BucketName: s3ferry-artifacts-111111111111-eu-west-1",
+        "Region: eu-west-1",
+    ] {
+        assert!(dev.contains(name), "{name}");
+    }
+    assert!(!dev.contains("codepipeline-input-bucket"));
+    let prod = project.read("stacks/prod.yaml");
+    assert!(prod.contains("BucketName: s3ferry-output-222222222222-eu-west-1"));
+    assert!(prod.contains("arn:aws:kms:eu-west-1:111111111111:key/"));
+}
+
+#[test]
+fn the_region_is_us_east_1_unless_it_is_given() {
+    let project = Project::empty();
+    project.expect(ACCOUNTS, 0);
+    assert!(project.read("s3ferry.yaml").contains("region: us-east-1\n"));
+}
+
+#[test]
+fn the_longest_region_fits_and_partitions_follow() {
+    for (region, partition) in [
+        ("ap-southeast-7", "aws"),
+        ("cn-northwest-1", "aws-cn"),
+        ("us-gov-east-1", "aws-us-gov"),
+    ] {
+        let project = Project::empty();
+        project.expect(&format!("{ACCOUNTS} --region {region}"), 0);
+        project.expect("synth --no-lint", 0);
+        let root = format!("arn:{partition}:iam::111111111111:root");
+        assert!(project.read("stacks/dev.yaml").contains(&root));
+    }
+}
+
+#[test]
+fn it_overwrites_only_with_force() {
+    let project = Project::with("mine");
+    let run = project.expect(ACCOUNTS, 2);
+    assert!(
+        run.stderr.contains("`s3ferry.yaml` exists already"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("--force"), "{}", run.stderr);
+    assert_eq!(project.read("s3ferry.yaml"), "mine");
+    project.expect(&format!("{ACCOUNTS} --force"), 0);
+    assert!(project.read("s3ferry.yaml").contains("111111111111"));
+}
+
+#[test]
+fn off_a_terminal_it_asks_nothing() {
+    let project = Project::empty();
+    for (arguments, missing) in [
+        ("init", "--dev-account"),
+        ("init --dev-account 111111111111", "--prod-account"),
+    ] {
+        let run = project.expect(arguments, 2);
+        let message = format!("{missing} is missing, and there is no terminal");
+        assert!(run.stderr.contains(&message), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("give {missing}")),
+            "{}",
+            run.stderr
+        );
+        assert!(!project.exists("s3ferry.yaml"));
+    }
+}
+
+#[test]
+fn bad_values_are_refused() {
+    let project = Project::empty();
+    for (arguments, message, help) in [
+        (
+            "init --dev-account 123 --prod-account 222222222222",
+            "`123` is not an account ID: it has 3 digits, not 12",
+            "--dev-account",
+        ),
+        (
+            "init --dev-account 111111111111 --prod-account 22222222222x",
+            "other characters than digits",
+            "--prod-account",
+        ),
+        (
+            "init --dev-account 111111111111 --prod-account 222222222222 --region eu-wset-1",
+            "there is no region `eu-wset-1`",
+            "did you mean `eu-west-1`?",
+        ),
+        (
+            "init --dev-acount 1",
+            "unexpected argument",
+            "--dev-account",
+        ),
+    ] {
+        let run = project.expect(arguments, 2);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
+        assert!(run.stderr.contains(help), "{}", run.stderr);
+        assert!(!project.exists("s3ferry.yaml"));
+    }
+}
+
+#[test]
+fn config_says_where() {
+    let project = Project::empty();
+    let run = project.expect(&format!("{ACCOUNTS} --config conf/my.yaml"), 0);
+    assert!(
+        run.stdout.contains("s3ferry synth --config conf/my.yaml"),
+        "{}",
+        run.stdout
+    );
+    project.expect("synth --no-lint --config conf/my.yaml", 0);
+    let quiet = Project::empty().expect(&format!("{ACCOUNTS} -q"), 0);
+    assert_eq!(quiet.stdout, "");
+}

@@ -1,0 +1,463 @@
+//! `s3ferry lint`, with rules of the test's own, so that it holds whatever is built in.
+
+use quick_xml::events::Event;
+use serde_json::{Value as Json, json};
+
+use crate::support::{Project, Run, SMALL, shown};
+
+const RULES: &str = "\
+# TOPIC_ENCRYPTED
+# Severity: error
+# What: Every topic is encrypted.
+# Why: Messages lie on disks.
+# Fix: Write `KmsMasterKeyId`.
+# Controls: Ours 1
+let topics = Resources.*[ Type == 'AWS::SNS::Topic'
+  Metadata.guard.SuppressedRules.* != 'TOPIC_ENCRYPTED' or
+  Metadata.guard.SuppressedRules not exists
+]
+rule TOPIC_ENCRYPTED when %topics !empty {
+  %topics.Properties.KmsMasterKeyId exists
+  <<Violation: the topic is not encrypted. Fix: Write `KmsMasterKeyId`.>>
+}
+";
+
+const WARNING: &str = "\
+# TOPIC_NAMED
+# Severity: warning
+# What: Every topic has a display name.
+# Why: People read it.
+# Fix: Write `DisplayName`.
+rule TOPIC_NAMED when Resources.*[ Type == 'AWS::SNS::Topic' ] !empty {
+  Resources.*[ Type == 'AWS::SNS::Topic' ].Properties.DisplayName exists
+  <<Violation: the topic has no display name. Fix: Write `DisplayName`.>>
+}
+";
+
+const BAD: &str = "\
+Resources:
+  Quiet:
+    Type: AWS::SNS::Topic
+    Metadata:
+      guard:
+        SuppressedRules: [TOPIC_ENCRYPTED]
+        Reasons:
+          TOPIC_ENCRYPTED: it says nothing
+    Properties:
+      DisplayName: q
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties:
+      DisplayName: t
+";
+
+fn project() -> Project {
+    let project = Project::empty();
+    project.write("rules/topic/encrypted.guard", RULES);
+    project.write("bad.yaml", BAD);
+    project.write(
+        "good.json",
+        json!({"Resources": {"Topic": {"Type": "AWS::SNS::Topic",
+            "Properties": {"DisplayName": "t", "KmsMasterKeyId": "alias/x"}}}})
+        .to_string(),
+    );
+    project
+}
+
+const OURS: &str = "lint --no-default-rules --rules rules";
+
+fn json_of(run: &Run) -> Json {
+    serde_json::from_str(&run.stdout).expect("JSON")
+}
+
+#[test]
+fn text_shows_the_finding_at_its_place_with_the_fix() {
+    let project = project();
+    let run = project.expect(&format!("{OURS} bad.yaml"), 1);
+    let found = shown(&run.stdout);
+    assert_eq!(found.len(), 1, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("error[TOPIC_ENCRYPTED]"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        found[0].message.contains("the topic is not encrypted"),
+        "{found:?}"
+    );
+    assert!(
+        found[0].help.contains("Write `KmsMasterKeyId`"),
+        "{found:?}"
+    );
+    assert!(found[0].place.starts_with("bad.yaml:1"), "{found:?}");
+    let line: usize = found[0]
+        .place
+        .split(':')
+        .nth(1)
+        .and_then(|line| line.parse().ok())
+        .expect("a line");
+    assert!((11..=14).contains(&line), "it is about `Topic`: {found:?}");
+    assert!(!found[0].underlined.is_empty());
+    let summary = "1 rule and the quotas on 1 template: 1 error, 0 warnings, 1 suppressed.";
+    assert!(run.stdout.contains(summary), "{}", run.stdout);
+}
+
+#[test]
+fn a_clean_template_is_done() {
+    let run = project().expect(&format!("{OURS} good.json"), 0);
+    assert!(
+        run.stdout.contains("0 errors, 0 warnings, 0 suppressed"),
+        "{}",
+        run.stdout
+    );
+    assert!(shown(&run.stdout).is_empty());
+}
+
+#[test]
+fn a_warning_alone_is_no_failure() {
+    let project = project();
+    project.write("rules/topic/named.guard", WARNING);
+    project.write(
+        "unnamed.yaml",
+        "Resources:\n  T:\n    Type: AWS::SNS::Topic\n    Properties:\n      KmsMasterKeyId: x\n",
+    );
+    let run = project.expect(&format!("{OURS} unnamed.yaml"), 0);
+    assert!(
+        run.stdout.contains("warning[TOPIC_NAMED]"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("0 errors, 1 warning,"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn verbose_shows_what_is_suppressed_and_why() {
+    let run = project().expect(&format!("{OURS} bad.yaml -v"), 1);
+    let line = run
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("suppressed:"));
+    assert_eq!(
+        line,
+        Some("suppressed: TOPIC_ENCRYPTED on Quiet (bad.yaml:6:27): it says nothing")
+    );
+}
+
+#[test]
+fn json_has_every_finding_and_suppression() {
+    let project = project();
+    let run = project.expect(&format!("{OURS} --format json bad.yaml good.json"), 1);
+    let whole = json_of(&run);
+    assert_eq!(whole["files"], json!(["bad.yaml", "good.json"]));
+    let findings = whole["findings"].as_array().expect("a list");
+    assert_eq!(findings.len(), 1);
+    let finding = &findings[0];
+    assert_eq!(finding["rule"], "TOPIC_ENCRYPTED");
+    assert_eq!(finding["severity"], "error");
+    assert_eq!(finding["file"], "bad.yaml");
+    assert_eq!(finding["resource"], "Topic");
+    let line = finding["line"].as_u64().expect("a line");
+    assert!((11..=14).contains(&line), "{finding}");
+    assert!(finding["column"].as_u64() >= Some(1));
+    assert!(
+        finding["path"]
+            .as_str()
+            .is_some_and(|path| path.starts_with("Resources.Topic"))
+    );
+    assert_eq!(
+        whole["suppressed"],
+        json!([{"rule": "TOPIC_ENCRYPTED", "file": "bad.yaml", "line": 6, "resource": "Quiet",
+            "reason": "it says nothing"}])
+    );
+}
+
+#[test]
+fn sarif_is_valid_and_says_the_same() {
+    // The published pattern of a language has a bracket too many, and is no regular expression.
+    let schema = include_str!("../fixtures/sarif-schema-2.1.0.json").replace(
+        "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$",
+        "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$",
+    );
+    let schema: Json = serde_json::from_str(&schema).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let project = project();
+    project.write("rules/topic/named.guard", WARNING);
+    project.write("rules/bare.guard", "rule BARE { Resources !empty }\n");
+    for files in [
+        "bad.yaml",
+        "good.json",
+        "bad.yaml good.json",
+        "bad.yaml ./bad.yaml",
+    ] {
+        let run = project.run(&format!("{OURS} --format sarif {files}"));
+        let log = json_of(&run);
+        let errors: Vec<String> = validator
+            .iter_errors(&log)
+            .map(|error| format!("{error} at {}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        let code = i32::from(files.contains("bad"));
+        assert_eq!(run.code, code, "{files}");
+    }
+    let log = json_of(&project.run(&format!("{OURS} --format sarif bad.yaml")));
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    assert_eq!(run["tool"]["driver"]["name"], "s3ferry");
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    assert_eq!(
+        rules.len(),
+        3,
+        "each rule is described, with findings or without"
+    );
+    let result = &run["results"][0];
+    assert_eq!(result["ruleId"], "TOPIC_ENCRYPTED");
+    assert_eq!(result["level"], "error");
+    let place = &result["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "bad.yaml");
+    assert!(place["region"]["startLine"].as_u64() >= Some(11));
+    // The validator would see a fault.
+    let mut broken = log.clone();
+    broken["runs"][0]["results"][0]["level"] = json!("catastrophe");
+    assert!(!validator.is_valid(&broken));
+}
+
+#[test]
+fn junit_is_xml_with_a_case_for_each_rule() {
+    let project = project();
+    project.write("rules/topic/named.guard", WARNING);
+    let run = project.expect(&format!("{OURS} --format junit bad.yaml good.json"), 1);
+    let mut reader = quick_xml::Reader::from_str(&run.stdout);
+    let (mut suites, mut cases, mut failures, mut open) = (0, 0, 0, 0);
+    loop {
+        let event = reader.read_event().expect("well-formed XML");
+        match &event {
+            Event::Start(tag) | Event::Empty(tag) => {
+                match tag.name().as_ref() {
+                    b"testsuite" => suites += 1,
+                    b"testcase" => cases += 1,
+                    b"failure" => {
+                        failures += 1;
+                        let message = tag
+                            .attributes()
+                            .map(|attribute| attribute.expect("an attribute"))
+                            .find(|attribute| attribute.key.as_ref() == b"message")
+                            .expect("a message");
+                        let text = String::from_utf8_lossy(&message.value).into_owned();
+                        assert!(text.starts_with("bad.yaml:1"), "{text}");
+                        assert!(text.contains("the topic is not encrypted"), "{text}");
+                    }
+                    _ => {}
+                }
+                open += i32::from(matches!(event, Event::Start(_)));
+            }
+            Event::End(_) => open -= 1,
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(
+        (suites, cases, failures, open),
+        (2, 4, 1, 0),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn quotas_are_checked_on_any_template() {
+    let project = project();
+    project.write(
+        "role.yaml",
+        format!(
+            "Resources:\n  Role:\n    Type: AWS::IAM::Role\n    Properties:\n      RoleName: {}\n",
+            "r".repeat(65)
+        ),
+    );
+    let run = project.expect(&format!("{OURS} role.yaml"), 1);
+    let found = shown(&run.stdout);
+    assert_eq!(found[0].place, "role.yaml:5:17", "{}", run.stdout);
+    assert!(
+        found[0]
+            .message
+            .contains("has 65 characters, and AWS allows 64"),
+        "{found:?}"
+    );
+    assert_eq!(found[0].help, "shorten it");
+    assert!(run.stdout.contains("error[QUOTA_NAME_LENGTH]"));
+    let run = project.expect(&format!("{OURS} --format junit role.yaml"), 1);
+    assert!(
+        run.stdout.contains("QUOTA_NAME_LENGTH"),
+        "a finding of no rule file is not lost"
+    );
+}
+
+#[test]
+fn a_raised_quota_is_configured() {
+    let project = project();
+    let principals: String = (0..50)
+        .map(|n| {
+            format!("                - arn:aws:iam::1111111111{n:02}:role/quite-a-long-name-{n}\n")
+        })
+        .collect();
+    project.write(
+        "role.yaml",
+        format!(
+            "Resources:\n  Role:\n    Type: AWS::IAM::Role\n    Properties:\n      \
+             AssumeRolePolicyDocument:\n        Statement:\n          - Effect: Allow\n            \
+             Action: sts:AssumeRole\n            Principal:\n              AWS:\n{principals}"
+        ),
+    );
+    let run = project.expect(&format!("{OURS} role.yaml"), 1);
+    assert!(
+        run.stdout.contains("QUOTA_TRUST_POLICY_SIZE"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("quotas.trust_policy_characters"),
+        "the way out"
+    );
+    project.write(
+        "s3ferry.yaml",
+        format!("{SMALL}quotas: {{trust_policy_characters: 4096}}\n"),
+    );
+    project.expect(&format!("{OURS} role.yaml"), 0);
+}
+
+#[test]
+fn the_templates_of_the_configuration_are_linted_by_default() {
+    let project = project();
+    project.write("s3ferry.yaml", SMALL);
+    project.write("any.guard", "rule ANY { Resources !empty }\n");
+    let run = project.expect("lint --no-default-rules --rules any.guard --format json", 0);
+    assert_eq!(
+        json_of(&run)["files"],
+        json!(["stacks/dev.yaml", "stacks/prod.yaml"])
+    );
+    assert!(!project.exists("stacks"), "lint writes nothing");
+    project.write(
+        "never.guard",
+        "rule NEVER { Resources.DeployRole.Type == 'X' <<no Fix: no>> }\n",
+    );
+    let run = project.run("lint --no-default-rules --rules never.guard --format json");
+    assert_eq!(run.code, 1);
+}
+
+#[test]
+fn the_rules_are_listed() {
+    let project = project();
+    let run = project.expect(&format!("{OURS} --list-rules"), 0);
+    let rows: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(rows.len(), 2, "{}", run.stdout);
+    for cell in [
+        "TOPIC_ENCRYPTED",
+        "error",
+        "Every topic is encrypted.",
+        "Ours 1",
+    ] {
+        assert!(rows[1].contains(cell), "{}", run.stdout);
+    }
+    let run = project.expect(&format!("{OURS} --list-rules --format json"), 0);
+    assert!(json_of(&run).to_string().contains("TOPIC_ENCRYPTED"));
+    let built_in = project
+        .expect("lint --list-rules", 0)
+        .stdout
+        .lines()
+        .count();
+    let both = project
+        .expect("lint --list-rules --rules rules", 0)
+        .stdout
+        .lines()
+        .count();
+    assert!(built_in > 1);
+    assert_eq!(both, built_in + 1);
+}
+
+#[test]
+fn nothing_to_check_is_an_error() {
+    let project = project();
+    project.write("empty/x.txt", "");
+    project.write("empty.guard", "# nothing\n");
+    project.write("none.yaml", "Resources: {}\n");
+    project.write("other.yaml", "a: 1\n");
+    for (arguments, message) in [
+        (
+            "lint --no-default-rules bad.yaml",
+            "nothing was checked: there are no rules",
+        ),
+        (
+            "lint --rules empty bad.yaml",
+            "folder `empty` has no Guard rules",
+        ),
+        (
+            "lint --rules missing bad.yaml",
+            "cannot read rules file `missing`",
+        ),
+        ("lint --rules empty.guard bad.yaml", "holds no rule"),
+        ("lint none.yaml", "`Resources` is empty"),
+        ("lint other.yaml", "this is not a CloudFormation template"),
+        ("lint missing.yaml", "cannot read template `missing.yaml`"),
+        ("lint --format xml", "invalid value 'xml'"),
+    ] {
+        let run = project.expect(arguments, 2);
+        assert!(run.stderr.contains(message), "{arguments}: {}", run.stderr);
+        assert_eq!(run.stdout, "", "{arguments}");
+    }
+}
+
+#[test]
+fn a_broken_rule_file_is_shown_at_its_place() {
+    let project = project();
+    project.write("broken.guard", "rule A {\n  Resources exists\n  %% ??\n}\n");
+    let run = project.expect("lint --rules broken.guard bad.yaml", 2);
+    let found = run.problems();
+    assert!(
+        found[0].place.starts_with("broken.guard:"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        found[0].message.contains("not a valid Guard rule file"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn templates_of_any_shape_do_not_break_it() {
+    let project = project();
+    for (name, text) in [
+        ("list.yaml", "- a\n"),
+        ("scalar.yaml", "x"),
+        ("empty.yaml", ""),
+        ("open.json", "{\"Resources\": {"),
+        ("nul.yaml", "Resources: \u{0}\n"),
+        ("string.yaml", "Resources: x\n"),
+    ] {
+        project.write(name, text);
+        let run = project.expect(&format!("{OURS} {name}"), 2);
+        assert!(run.stderr.contains(name), "{name}: {}", run.stderr);
+    }
+    for (name, text) in [
+        ("no-type.yaml", "Resources: {A: {}}\n"),
+        (
+            "odd.yaml",
+            "Resources: {A: 1, B: [], C: {Type: 7, Properties: x}}\n",
+        ),
+        (
+            "odd-role.yaml",
+            "Resources: {A: {Type: AWS::IAM::Role, Properties: {RoleName: [x], Policies: 3, AssumeRolePolicyDocument: !Ref X}}}\n",
+        ),
+        (
+            "odd-pipeline.yaml",
+            "Resources: {A: {Type: AWS::CodePipeline::Pipeline, Properties: {Stages: {a: b}}}}\n",
+        ),
+    ] {
+        project.write(name, text);
+        let run = project.run(&format!("{OURS} {name}"));
+        assert!(matches!(run.code, 0..=2), "{name}: {}", run.stderr);
+    }
+}
