@@ -386,10 +386,13 @@ impl Reader {
     fn mapping<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
         let entries = node.entries().filter(|_| node.tag.is_none());
         if entries.is_none() {
-            self.problem(Problem::new(
-                node.span,
-                format!("{what} must be a mapping, but this is {}", kind_of(node)),
-            ));
+            self.problem(
+                Problem::new(
+                    node.span,
+                    format!("{what} must be a mapping, but this is {}", kind_of(node)),
+                )
+                .help("write `{…}` with its elements"),
+            );
         }
         entries
     }

@@ -6,7 +6,7 @@ use crate::cfn::{Value, map};
 use crate::config::Permissions;
 use crate::iam::{Policy, PolicyKind};
 use crate::plan::{Plan, TargetPlan};
-use crate::syntax::{self, Problem, Source, Span};
+use crate::syntax::{self, Problem, Source};
 
 use super::contradiction::contradictions;
 use super::key::alphanumeric;
@@ -149,44 +149,29 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
     if !contradictions.is_empty() {
         return Err(MergeError(contradictions));
     }
-    let fault = |message: &str, help: &str| {
-        MergeError(vec![Problem::new(Span::default(), message).help(help)])
-    };
     let mut policy: Json = serde_json::from_str(existing.text()).map_err(|error| {
-        let message = format!("this is not JSON: {error}");
-        fault(
-            &message,
-            "write what `aws s3api get-bucket-policy --query Policy` prints",
-        )
+        let problem = Problem::new(node.span, format!("this is not JSON: {error}"))
+            .help("write what `aws s3api get-bucket-policy --query Policy` prints");
+        MergeError(vec![problem])
     })?;
-    let Some(fields) = policy.as_object_mut() else {
-        return Err(fault(
-            "this is not a policy: it is no object",
-            "write a policy document",
-        ));
-    };
-    let Some(statement) = fields.get_mut("Statement") else {
-        return Err(fault(
-            "this is not a policy: it has no `Statement`",
-            "write a policy document",
-        ));
-    };
-    if statement.is_object() {
-        *statement = Json::Array(vec![statement.take()]);
-    }
-    let Some(statements) = statement.as_array_mut() else {
-        let span = node
-            .get("Statement")
-            .map(|node| node.span)
-            .unwrap_or_default();
-        let problem = Problem::new(span, "`Statement` is neither an object nor a list");
-        return Err(MergeError(vec![problem]));
+    // Parsed above: `Statement` is there, an object or a list.
+    let mut single = Vec::new();
+    let statements = match policy.get_mut("Statement") {
+        Some(Json::Array(statements)) => statements,
+        Some(object) => {
+            single.push(object.take());
+            &mut single
+        }
+        None => &mut single,
     };
     let wanted = document(&artifact_bucket_statements(plan)).to_json();
     for ours in wanted["Statement"].as_array().into_iter().flatten() {
         if !statements.iter().any(|theirs| same_statement(theirs, ours)) {
             statements.push(ours.clone());
         }
+    }
+    if !single.is_empty() {
+        policy["Statement"] = Json::Array(single);
     }
     let mut text = format!("{policy:#}");
     text.push('\n');

@@ -222,7 +222,11 @@ fn check_compares_the_merged_policy_too() {
         )
     };
     let project = Project::with(&existing("first-bucket"));
-    project.write("p.json", "{\"Version\": \"2012-10-17\", \"Statement\": []}");
+    project.write(
+        "p.json",
+        r#"{"Statement": {"Effect": "Allow", "Principal": {"AWS": "111111111111"},
+            "Action": "s3:GetObject", "Resource": "arn:aws:s3:::first-bucket/*"}}"#,
+    );
     project.expect("synth --no-lint", 0);
     assert!(project.exists("stacks/policies/first-bucket.json"));
     project.expect("synth --no-lint --check", 0);
@@ -264,12 +268,12 @@ fn json_goes_where_out_says() {
 }
 
 #[test]
-fn another_format_replaces_the_first() {
+fn another_format_leaves_the_first_alone() {
     let project = synthesized();
     project.expect("synth --no-lint --format json", 0);
-    assert!(project.exists("stacks/dev.json") && !project.exists("stacks/dev.yaml"));
-    project.expect("synth --no-lint", 0);
-    assert!(project.exists("stacks/dev.yaml") && !project.exists("stacks/dev.json"));
+    assert!(project.exists("stacks/dev.json") && project.exists("stacks/dev.yaml"));
+    project.expect("synth --no-lint --check", 0);
+    project.expect("synth --no-lint --check --format json", 0);
 }
 
 #[test]
