@@ -1,5 +1,12 @@
 //! Decisions per second on one core.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a benchmark that cannot go on says so"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use s3ferry::authz::{Case, evaluate, explain, read_cases};
 use s3ferry::syntax::Source;

@@ -50,8 +50,13 @@ fn pipeline_resource(plan: &Plan) -> Resource {
         properties,
     );
     resource.depends_on = SERVICE_ROLE_POLICIES.map(str::to_owned).to_vec();
-    if dev.artifact_bucket.create {
-        resource.depends_on.push("ArtifactBucketPolicy".to_owned());
+    for (create, id) in [
+        (dev.source_bucket.create, "SourceBucket"),
+        (dev.artifact_bucket.create, "ArtifactBucketPolicy"),
+    ] {
+        if create {
+            resource.depends_on.push(id.to_owned());
+        }
     }
     if dev.detect_changes == DetectChanges::Polling {
         resource = resource.suppress(
