@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use s3ferry::lint::quotas;
+use s3ferry::lint::{self, quotas};
 use s3ferry::syntax::{self, Source};
 use serde_json::{Value as Json, json};
 
@@ -470,6 +470,20 @@ fn all_are_within_the_quotas() {
         // No case raises a quota that it then uses.
         let found = quotas::findings(&source, &node, &Default::default());
         assert_eq!(found, [], "{}: {path:?}", case.name);
+    }
+}
+
+#[test]
+fn the_embedded_rules_find_nothing_that_is_not_suppressed_with_a_reason() {
+    let rules = lint::embedded();
+    for (case, path) in templates() {
+        let source = Source::new(path.display().to_string(), read(&path));
+        let node = syntax::read(&source).expect("our own YAML");
+        let reports = lint::check(&rules, &[(&source, &node)]).expect("Guard answers");
+        assert_eq!(reports[0].findings, [], "{}: {path:?}", case.name);
+        for suppressed in &reports[0].suppressed {
+            assert!(suppressed.reason.is_some(), "{}: {suppressed:?}", case.name);
+        }
     }
 }
 
