@@ -71,7 +71,11 @@ pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
         return Err(Failure::Documents(failed));
     }
     let wrong = results.iter().any(CaseResult::is_mismatch);
-    Ok(if wrong { Outcome::Findings } else { Outcome::Done })
+    Ok(if wrong {
+        Outcome::Findings
+    } else {
+        Outcome::Done
+    })
 }
 
 fn read(path: &Path) -> Result<Source, Failure> {
@@ -79,9 +83,9 @@ fn read(path: &Path) -> Result<Source, Failure> {
         return files::read(path, "cases");
     }
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| {
-        Failure::new(format!("cannot read standard input: {error}"), "")
-    })?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::new(format!("cannot read standard input: {error}"), ""))?;
     Ok(Source::new("standard input", text))
 }
 

@@ -33,7 +33,11 @@ pub(crate) const STEPS: [&str; 13] = [
 
 fn at(proof: &Proof, place: Place) -> String {
     let source = &proof.files[place.file];
-    format!("{}:{}", source.name(), source.position(place.span.start).line)
+    format!(
+        "{}:{}",
+        source.name(),
+        source.position(place.span.start).line
+    )
 }
 
 fn verdict_name(verdict: Verdict) -> &'static str {
@@ -62,13 +66,25 @@ fn wanted(decided: &Decided, call: Option<&str>) -> bool {
 /// The deciding statements of one side, with file and line.
 fn side(proof: &Proof, decided: &Decided, layer: Layer) -> String {
     let mut found: Vec<String> = Vec::new();
-    for decisive in decided.decisive.iter().filter(|decisive| decisive.layer == layer) {
+    for decisive in decided
+        .decisive
+        .iter()
+        .filter(|decisive| decisive.layer == layer)
+    {
         let name = decisive.sid.as_deref().filter(|sid| !sid.is_empty());
         let name = name.unwrap_or(&decisive.resource);
-        let deny = if decisive.effect == Effect::Deny { "Deny " } else { "" };
+        let deny = if decisive.effect == Effect::Deny {
+            "Deny "
+        } else {
+            ""
+        };
         found.push(format!("{deny}{name} {}", at(proof, decisive.place)));
     }
-    if found.is_empty() { "-".to_owned() } else { found.join(", ") }
+    if found.is_empty() {
+        "-".to_owned()
+    } else {
+        found.join(", ")
+    }
 }
 
 /// For people.
@@ -92,9 +108,19 @@ pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
         }
         let title = match &target {
             Some(target) => format!("Target {target}"),
-            None => format!("Pipeline {}", proof.pipelines.join(", ")).trim_end().to_owned(),
+            None => format!("Pipeline {}", proof.pipelines.join(", "))
+                .trim_end()
+                .to_owned(),
         };
-        let header = ["step", "caller", "action", "resource", "decision", "caller's side", "resource's side"];
+        let header = [
+            "step",
+            "caller",
+            "action",
+            "resource",
+            "decision",
+            "caller's side",
+            "resource's side",
+        ];
         out.push_str(&format!("{title}\n{}\n", table(&header, &rows, &[])));
     }
     for (decided, remedies) in &proof.calls {
@@ -184,7 +210,10 @@ fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String 
         ));
     }
     for missing in &decided.missing {
-        out.push_str(&format!("  not given: {}; give {}\n", missing.what, missing.option));
+        out.push_str(&format!(
+            "  not given: {}; give {}\n",
+            missing.what, missing.option
+        ));
     }
     for doubt in &decided.doubts {
         out.push_str(&format!(
@@ -197,7 +226,10 @@ fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String 
     for remedy in remedies {
         let place = match (&remedy.resource, remedy.place) {
             (Some(resource), Some(place)) => format!("{resource}, {}", at(proof, place)),
-            _ => format!("a policy that is not there yet ({})", layer_name(remedy.layer)),
+            _ => format!(
+                "a policy that is not there yet ({})",
+                layer_name(remedy.layer)
+            ),
         };
         out.push_str(&format!("  add to {place}:\n"));
         for line in remedy.statement.lines() {
@@ -234,7 +266,11 @@ fn attacks(proof: &Proof, verbose: bool) -> String {
         })
         .collect();
     if !rows.is_empty() {
-        out.push_str(&table(&["attack", "target", "name", "what happens"], &rows, &[]));
+        out.push_str(&table(
+            &["attack", "target", "name", "what happens"],
+            &rows,
+            &[],
+        ));
     }
     for attack in proof.attacks_that(AttackResult::Allowed) {
         if let Some(decided) = &attack.decided {
@@ -245,7 +281,10 @@ fn attacks(proof: &Proof, verbose: bool) -> String {
     let denied = proof.attacks_that(AttackResult::Denied).count();
     let over = proof.attacks_that(AttackResult::OverGranted).count();
     let unproven = proof.attacks_that(AttackResult::Unproven).count();
-    out.push_str(&format!("Attacks denied: {denied} of {}", proof.attacks.len()));
+    out.push_str(&format!(
+        "Attacks denied: {denied} of {}",
+        proof.attacks.len()
+    ));
     if over > 0 {
         out.push_str(&format!("; {over} are the procedure's own over-grants"));
     }
@@ -266,7 +305,9 @@ fn name_of(found: &StatementUse) -> String {
 fn granted(proof: &Proof, verbose: bool) -> String {
     let mut out = String::new();
     for unknown in &proof.excess.unknown {
-        let near = unknown.near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        let near = unknown
+            .near
+            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         out.push_str(&format!(
             "error: {} ({}): there is no action `{}`{near}\n",
             at(proof, unknown.place),
@@ -293,21 +334,59 @@ fn granted(proof: &Proof, verbose: bool) -> String {
                 actions.join(", ")
             ),
         };
-        out.push_str(&format!("{} {}: {says}\n", at(proof, found.place), name_of(found)));
+        out.push_str(&format!(
+            "{} {}: {says}\n",
+            at(proof, found.place),
+            name_of(found)
+        ));
     }
     if unexplained == 0 {
         out.push_str("Excess: none beyond what is documented.\n");
     } else {
-        out.push_str(&format!("Excess: {unexplained} statements grant what no call needs.\n"));
+        out.push_str(&format!(
+            "Excess: {unexplained} statements grant what no call needs.\n"
+        ));
     }
     out
 }
 
+/// What is wrong, with its explanation, and what is unproven, in a line for each thing that is
+/// not given; empty where all is well.
+pub(crate) fn complaints(proof: &Proof) -> String {
+    let mut out = String::new();
+    for (decided, remedies) in proof.denied() {
+        out.push_str(&explanation(proof, decided, remedies));
+    }
+    for attack in proof.attacks_that(AttackResult::Allowed) {
+        if let Some(decided) = &attack.decided {
+            out.push_str(&format!("must not be: {}\n", attack.what));
+            out.push_str(&explanation(proof, decided, &[]));
+        }
+    }
+    let mut missing: Vec<_> = proof
+        .calls
+        .iter()
+        .filter(|(decided, _)| decided.verdict == Verdict::Unproven)
+        .flat_map(|(decided, _)| &decided.missing)
+        .collect();
+    missing.sort();
+    missing.dedup();
+    for missing in missing {
+        out.push_str(&format!(
+            "warning: unproven, for it depends on {}: `s3ferry prove {}` settles it\n",
+            missing.what, missing.option
+        ));
+    }
+    out.trim_end().to_owned()
+}
+
 /// One line on the whole.
-pub(crate) fn summary(proof: &Proof) -> String {
+fn summary(proof: &Proof) -> String {
     let count = |verdict| {
         let calls = proof.calls.iter();
-        calls.filter(|(decided, _)| decided.verdict == verdict).count()
+        calls
+            .filter(|(decided, _)| decided.verdict == verdict)
+            .count()
     };
     let (allowed, denied, unproven) = (
         count(Verdict::Allowed),
@@ -466,7 +545,9 @@ pub(crate) fn sarif(proof: &Proof) -> Result<String, Failure> {
         .filter_map(|(number, source)| {
             let of_file = found.iter().filter(|(file, _)| *file == number);
             let mut report = Report::default();
-            report.findings.extend(of_file.map(|(_, finding)| finding.clone()));
+            report
+                .findings
+                .extend(of_file.map(|(_, finding)| finding.clone()));
             (!report.findings.is_empty()).then(|| (source.clone(), report))
         })
         .collect();

@@ -122,7 +122,8 @@ pub(crate) fn of_generated(plan: &Plan, generated: &[Generated]) -> Result<Proof
         let file = generated
             .iter()
             .find(|file| file.template && stem(&file.path) == name);
-        file.map(|file| file.source.clone()).ok_or_else(|| missing_template(name))
+        file.map(|file| file.source.clone())
+            .ok_or_else(|| missing_template(name))
     })?;
     for file in generated.iter().filter(|file| !file.template) {
         inputs.policies.push(NamedFile {
@@ -156,7 +157,10 @@ fn stem(path: &str) -> &str {
 
 fn inputs(project: &Project, options: &Options) -> Result<Inputs, Failure> {
     let plan = &project.plan;
-    let dir = options.dir.clone().unwrap_or_else(|| PathBuf::from("stacks"));
+    let dir = options
+        .dir
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("stacks"));
     let dev_step = options.step == Step::Dev;
     let in_folder = options.dir.is_some() || template_path(&dir, "dev").is_some();
     let mut inputs = if in_folder {
@@ -167,8 +171,11 @@ fn inputs(project: &Project, options: &Options) -> Result<Inputs, Failure> {
     } else {
         let generated = project.generate(&dir, TemplateFormat::Yaml)?;
         let mut inputs = Inputs::new(plan, dev_step, |name| {
-            let file = generated.iter().find(|file| file.template && stem(&file.path) == name);
-            file.map(|file| file.source.clone()).ok_or_else(|| missing_template(name))
+            let file = generated
+                .iter()
+                .find(|file| file.template && stem(&file.path) == name);
+            file.map(|file| file.source.clone())
+                .ok_or_else(|| missing_template(name))
         })?;
         for file in generated.into_iter().filter(|file| !file.template) {
             inputs.policies.push(NamedFile {
@@ -179,17 +186,27 @@ fn inputs(project: &Project, options: &Options) -> Result<Inputs, Failure> {
         inputs
     };
     if in_folder {
-        inputs.policies.extend(merged_policies(&dir.join("policies"))?);
+        inputs
+            .policies
+            .extend(merged_policies(&dir.join("policies"))?);
     }
     for path in &options.scp {
-        inputs.scps.push(files::read(path, "service control policy")?);
+        inputs
+            .scps
+            .push(files::read(path, "service control policy")?);
     }
     for path in &options.rcp {
-        inputs.rcps.push(files::read(path, "resource control policy")?);
+        inputs
+            .rcps
+            .push(files::read(path, "resource control policy")?);
     }
     inputs.policies.extend(named(&options.policy, "--policy")?);
-    inputs.identities.extend(named(&options.identity, "--identity")?);
-    inputs.boundaries.extend(named(&options.boundary, "--boundary")?);
+    inputs
+        .identities
+        .extend(named(&options.identity, "--identity")?);
+    inputs
+        .boundaries
+        .extend(named(&options.boundary, "--boundary")?);
     Ok(inputs)
 }
 
@@ -206,7 +223,10 @@ fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
         return Ok(Vec::new());
     };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
     paths.sort();
     paths
         .iter()
@@ -223,9 +243,10 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
     options
         .iter()
         .map(|text| {
-            let Some((name, file)) = text.split_once('=').filter(|(name, file)| {
-                !name.is_empty() && !file.is_empty()
-            }) else {
+            let Some((name, file)) = text
+                .split_once('=')
+                .filter(|(name, file)| !name.is_empty() && !file.is_empty())
+            else {
                 return Err(Failure::new(
                     format!("`{option} {text}` has not the form NAME=FILE"),
                     "write a name or an ARN, an equals sign and a file",

@@ -67,12 +67,20 @@ struct Plots<'r, 'w> {
 
 impl Plots<'_, '_> {
     fn role(&self, account: &str, path_and_name: &str) -> String {
-        format!("arn:{}:iam::{account}:role/{path_and_name}", self.world.partition)
+        format!(
+            "arn:{}:iam::{account}:role/{path_and_name}",
+            self.world.partition
+        )
     }
 
     /// An account that has nothing to do with the pipeline.
     fn third_account(&self) -> &'static str {
-        let accounts = ["999999999999", "888888888888", "777777777777", "666666666666"];
+        let accounts = [
+            "999999999999",
+            "888888888888",
+            "777777777777",
+            "666666666666",
+        ];
         let free = accounts
             .into_iter()
             .find(|account| self.world.accounts.iter().all(|known| known != account));
@@ -131,7 +139,10 @@ impl Plots<'_, '_> {
         let dev = pipeline.account.as_str();
         for service in ["lambda.amazonaws.com", "events.amazonaws.com"] {
             self.plot(
-                &format!("{}-assumes-service-role", service.split('.').next().unwrap_or_default()),
+                &format!(
+                    "{}-assumes-service-role",
+                    service.split('.').next().unwrap_or_default()
+                ),
                 format!("{service} assumes the service role"),
                 &Caller::Service(service.to_owned()),
                 "sts:AssumeRole",
@@ -150,10 +161,22 @@ impl Plots<'_, '_> {
             let bucket = self.world.bucket_arn(&source.bucket);
             let other = format!("{bucket}/other-{}", source.key.replace('/', "-"));
             let what = "the service role reads another object of the source bucket".to_owned();
-            self.plot("service-role-reads-other-source", what, &service_role, "s3:GetObject", (&other, dev));
+            self.plot(
+                "service-role-reads-other-source",
+                what,
+                &service_role,
+                "s3:GetObject",
+                (&other, dev),
+            );
             let what = "the service role overwrites the source".to_owned();
             let object = format!("{bucket}/{}", source.key);
-            self.plot("service-role-overwrites-source", what, &service_role, "s3:PutObject", (&object, dev));
+            self.plot(
+                "service-role-overwrites-source",
+                what,
+                &service_role,
+                "s3:PutObject",
+                (&object, dev),
+            );
         }
         for store in &pipeline.stores {
             self.on_store(pipeline, store, &service_role);
@@ -169,22 +192,50 @@ impl Plots<'_, '_> {
         let role = Caller::Role(rule.role.clone());
         let action = "codepipeline:StartPipelineExecution";
         let what = "the rule's role starts another pipeline".to_owned();
-        self.plot("events-role-starts-another-pipeline", what, &role, action, (other, dev));
+        self.plot(
+            "events-role-starts-another-pipeline",
+            what,
+            &role,
+            action,
+            (other, dev),
+        );
         let events = Caller::Service("events.amazonaws.com".to_owned());
         let third = self.third_account();
         let (region, partition) = (&pipeline.region, &self.world.partition);
         let other_rule = format!("arn:{partition}:events:{region}:{dev}:rule/another");
         let its_rule = format!("arn:{partition}:events:{region}:{third}:rule/another");
         for (id, what, rule_arn, account) in [
-            ("another-rule-assumes-events-role", "another rule of the account assumes the rule's role", &other_rule, dev),
-            ("another-account-assumes-events-role", "another account's rule assumes the rule's role", &its_rule, third),
-            ("confused-deputy-assumes-events-role", "another account assumes the rule's role in the rule's name", &rule.arn, third),
+            (
+                "another-rule-assumes-events-role",
+                "another rule of the account assumes the rule's role",
+                &other_rule,
+                dev,
+            ),
+            (
+                "another-account-assumes-events-role",
+                "another account's rule assumes the rule's role",
+                &its_rule,
+                third,
+            ),
+            (
+                "confused-deputy-assumes-events-role",
+                "another account assumes the rule's role in the rule's name",
+                &rule.arn,
+                third,
+            ),
         ] {
             let context = self
                 .context(&events)
                 .with("aws:SourceArn", rule_arn)
                 .with("aws:SourceAccount", account);
-            self.plot_in(id, what.to_owned(), &events, "sts:AssumeRole", (&rule.role, dev), context);
+            self.plot_in(
+                id,
+                what.to_owned(),
+                &events,
+                "sts:AssumeRole",
+                (&rule.role, dev),
+                context,
+            );
         }
         let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
         let context = self
@@ -192,7 +243,14 @@ impl Plots<'_, '_> {
             .with("aws:SourceArn", &rule.arn)
             .with("aws:SourceAccount", dev);
         let what = "lambda.amazonaws.com assumes the rule's role".to_owned();
-        self.plot_in("lambda-assumes-events-role", what, &lambda, "sts:AssumeRole", (&rule.role, dev), context);
+        self.plot_in(
+            "lambda-assumes-events-role",
+            what,
+            &lambda,
+            "sts:AssumeRole",
+            (&rule.role, dev),
+            context,
+        );
     }
 
     fn on_store(&mut self, pipeline: &Pipeline, store: &Store, service_role: &Caller) {
@@ -200,29 +258,107 @@ impl Plots<'_, '_> {
         let bucket = self.world.bucket_arn(&store.bucket);
         let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
         let what = |text: &str| format!("the service role {text}");
-        self.plot("service-role-deletes-artifacts", what("deletes artifacts"), service_role, "s3:DeleteObject", (&object, dev));
-        self.plot("service-role-changes-bucket-policy", what("changes the artifact bucket's policy"), service_role, "s3:PutBucketPolicy", (&bucket, dev));
+        self.plot(
+            "service-role-deletes-artifacts",
+            what("deletes artifacts"),
+            service_role,
+            "s3:DeleteObject",
+            (&object, dev),
+        );
+        self.plot(
+            "service-role-changes-bucket-policy",
+            what("changes the artifact bucket's policy"),
+            service_role,
+            "s3:PutBucketPolicy",
+            (&bucket, dev),
+        );
         let others = format!("{bucket}/another-pipeline/SourceArti/aB3dE5f");
-        self.plot("service-role-reads-other-artifacts", what("reads another pipeline's artifacts"), service_role, "s3:GetObject", (&others, dev));
+        self.plot(
+            "service-role-reads-other-artifacts",
+            what("reads another pipeline's artifacts"),
+            service_role,
+            "s3:GetObject",
+            (&others, dev),
+        );
         let plain = self.context(service_role);
         let encrypted = encrypted_with(plain.clone(), store);
-        self.plot_in("service-role-writes-other-artifacts", what("writes another pipeline's artifacts"), service_role, "s3:PutObject", (&others, dev), encrypted.clone());
+        self.plot_in(
+            "service-role-writes-other-artifacts",
+            what("writes another pipeline's artifacts"),
+            service_role,
+            "s3:PutObject",
+            (&others, dev),
+            encrypted.clone(),
+        );
         let what = |text: &str| format!("the service role uploads an artifact {text}");
-        self.plot_in("upload-unencrypted", what("without naming an encryption"), service_role, "s3:PutObject", (&object, dev), plain.clone());
-        let aes = plain.clone().with("s3:x-amz-server-side-encryption", "AES256");
-        self.plot_in("upload-with-s3-key", what("encrypted with the key of S3"), service_role, "s3:PutObject", (&object, dev), aes);
-        let other_key = key_arn(self.world, "99999999-9999-4999-8999-999999999999", dev, &store.region);
-        let other = encrypted.clone().with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
-        self.plot_in("upload-with-another-key", what("encrypted with another key"), service_role, "s3:PutObject", (&object, dev), other);
+        self.plot_in(
+            "upload-unencrypted",
+            what("without naming an encryption"),
+            service_role,
+            "s3:PutObject",
+            (&object, dev),
+            plain.clone(),
+        );
+        let aes = plain
+            .clone()
+            .with("s3:x-amz-server-side-encryption", "AES256");
+        self.plot_in(
+            "upload-with-s3-key",
+            what("encrypted with the key of S3"),
+            service_role,
+            "s3:PutObject",
+            (&object, dev),
+            aes,
+        );
+        let other_key = key_arn(
+            self.world,
+            "99999999-9999-4999-8999-999999999999",
+            dev,
+            &store.region,
+        );
+        let other = encrypted
+            .clone()
+            .with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
+        self.plot_in(
+            "upload-with-another-key",
+            what("encrypted with another key"),
+            service_role,
+            "s3:PutObject",
+            (&object, dev),
+            other,
+        );
         let insecure = encrypted.with("aws:SecureTransport", "false");
-        self.plot_in("upload-without-tls", what("without TLS"), service_role, "s3:PutObject", (&object, dev), insecure);
+        self.plot_in(
+            "upload-without-tls",
+            what("without TLS"),
+            service_role,
+            "s3:PutObject",
+            (&object, dev),
+            insecure,
+        );
         let Some(key) = &store.key else { return };
         let key = key_arn(self.world, key, dev, &store.region);
         for (id, text, action) in [
-            ("service-role-changes-key-policy", "changes the key's policy", "kms:PutKeyPolicy"),
-            ("service-role-schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion"),
-            ("service-role-disables-key", "disables the key", "kms:DisableKey"),
-            ("service-role-creates-grants", "creates grants of the key", "kms:CreateGrant"),
+            (
+                "service-role-changes-key-policy",
+                "changes the key's policy",
+                "kms:PutKeyPolicy",
+            ),
+            (
+                "service-role-schedules-key-deletion",
+                "schedules the key's deletion",
+                "kms:ScheduleKeyDeletion",
+            ),
+            (
+                "service-role-disables-key",
+                "disables the key",
+                "kms:DisableKey",
+            ),
+            (
+                "service-role-creates-grants",
+                "creates grants of the key",
+                "kms:CreateGrant",
+            ),
         ] {
             let what = format!("the service role {text}");
             self.plot(id, what, service_role, action, (&key, dev));
@@ -243,14 +379,32 @@ impl Plots<'_, '_> {
         let key = (store.key.as_ref()).map(|key| key_arn(self.world, key, dev, &store.region));
         if theirs != dev {
             let other = Caller::Administrator(self.role(&theirs, "other-role"));
-            self.on_artifacts("other-target-role", &format!("another role of {theirs}"), &other, (store, &bucket, &object, dev), key.as_deref());
+            self.on_artifacts(
+                "other-target-role",
+                &format!("another role of {theirs}"),
+                &other,
+                (store, &bucket, &object, dev),
+                key.as_deref(),
+            );
             let root = Caller::Root(theirs.clone());
-            self.on_artifacts("target-root", &format!("the root user of {theirs}"), &root, (store, &bucket, &object, dev), key.as_deref());
+            self.on_artifacts(
+                "target-root",
+                &format!("the root user of {theirs}"),
+                &root,
+                (store, &bucket, &object, dev),
+                key.as_deref(),
+            );
         }
         let name = deploy.role.rsplit('/').next().unwrap_or_default();
         let third = self.third_account();
         let namesake = Caller::Administrator(self.role(third, name));
-        self.on_artifacts("namesake", "a role of the deploy role's name in another account", &namesake, (store, &bucket, &object, dev), key.as_deref());
+        self.on_artifacts(
+            "namesake",
+            "a role of the deploy role's name in another account",
+            &namesake,
+            (store, &bucket, &object, dev),
+            key.as_deref(),
+        );
         self.on_deploy_role(pipeline, deploy, &theirs, third);
         let role = Caller::Role(deploy.role.clone());
         self.by_deploy_role(pipeline, deploy, &role, &theirs);
@@ -268,16 +422,42 @@ impl Plots<'_, '_> {
         key: Option<&str>,
     ) {
         let what = format!("{who} reads artifacts");
-        self.plot(&format!("{id}-reads-artifacts"), what, caller, "s3:GetObject", (object, account));
+        self.plot(
+            &format!("{id}-reads-artifacts"),
+            what,
+            caller,
+            "s3:GetObject",
+            (object, account),
+        );
         let what = format!("{who} lists the artifacts");
-        self.plot(&format!("{id}-lists-artifacts"), what, caller, "s3:ListBucket", (bucket, account));
+        self.plot(
+            &format!("{id}-lists-artifacts"),
+            what,
+            caller,
+            "s3:ListBucket",
+            (bucket, account),
+        );
         let what = format!("{who} writes artifacts");
         let put = encrypted_with(self.context(caller), store);
-        self.plot_in(&format!("{id}-writes-artifacts"), what, caller, "s3:PutObject", (object, account), put);
+        self.plot_in(
+            &format!("{id}-writes-artifacts"),
+            what,
+            caller,
+            "s3:PutObject",
+            (object, account),
+            put,
+        );
         if let Some(key) = key {
             let what = format!("{who} decrypts artifacts");
             let context = via_s3(self.world, self.context(caller), &store.region, object);
-            self.plot_in(&format!("{id}-decrypts"), what, caller, "kms:Decrypt", (key, account), context);
+            self.plot_in(
+                &format!("{id}-decrypts"),
+                what,
+                caller,
+                "kms:Decrypt",
+                (key, account),
+                context,
+            );
         }
     }
 
@@ -285,49 +465,131 @@ impl Plots<'_, '_> {
     fn on_deploy_role(&mut self, pipeline: &Pipeline, deploy: &Deploy, theirs: &str, third: &str) {
         let dev = pipeline.account.as_str();
         let on = (deploy.role.as_str(), theirs);
-        let service_name = pipeline.service_role.split_once(":role/").map_or("", |(_, name)| name);
+        let service_name = pipeline
+            .service_role
+            .split_once(":role/")
+            .map_or("", |(_, name)| name);
         let others = [
-            ("other-dev-role-assumes-deploy-role", "another role of the dev account assumes the deploy role", self.role(dev, "other-role")),
-            ("other-pipeline-assumes-deploy-role", "another pipeline's service role assumes the deploy role", self.role(dev, &format!("{service_name}-other"))),
-            ("namesake-assumes-deploy-role", "a role of the service role's name in another account assumes the deploy role", self.role(third, service_name)),
+            (
+                "other-dev-role-assumes-deploy-role",
+                "another role of the dev account assumes the deploy role",
+                self.role(dev, "other-role"),
+            ),
+            (
+                "other-pipeline-assumes-deploy-role",
+                "another pipeline's service role assumes the deploy role",
+                self.role(dev, &format!("{service_name}-other")),
+            ),
+            (
+                "namesake-assumes-deploy-role",
+                "a role of the service role's name in another account assumes the deploy role",
+                self.role(third, service_name),
+            ),
         ];
         for (id, what, role) in others {
-            self.plot(id, what.to_owned(), &Caller::Administrator(role), "sts:AssumeRole", on);
+            self.plot(
+                id,
+                what.to_owned(),
+                &Caller::Administrator(role),
+                "sts:AssumeRole",
+                on,
+            );
         }
         for service in ["codepipeline.amazonaws.com", "lambda.amazonaws.com"] {
-            let id = format!("{}-assumes-deploy-role", service.split('.').next().unwrap_or_default());
+            let id = format!(
+                "{}-assumes-deploy-role",
+                service.split('.').next().unwrap_or_default()
+            );
             let what = format!("{service} assumes the deploy role by itself");
-            self.plot(&id, what, &Caller::Service(service.to_owned()), "sts:AssumeRole", on);
+            self.plot(
+                &id,
+                what,
+                &Caller::Service(service.to_owned()),
+                "sts:AssumeRole",
+                on,
+            );
         }
     }
 
     /// What the deploy role must not do in its own account.
-    fn by_deploy_role(&mut self, pipeline: &Pipeline, deploy: &Deploy, role: &Caller, theirs: &str) {
+    fn by_deploy_role(
+        &mut self,
+        pipeline: &Pipeline,
+        deploy: &Deploy,
+        role: &Caller,
+        theirs: &str,
+    ) {
         let dev = pipeline.account.as_str();
         let output = self.world.bucket_arn(&deploy.bucket);
         let written = format!("{output}/{}", deploy.written_key());
         let what = |text: &str| format!("the deploy role {text}");
-        let elsewhere = self.world.bucket_arn(&format!("{}-elsewhere", deploy.bucket));
-        self.plot("deploy-role-writes-elsewhere", what("writes into another bucket"), role, "s3:PutObject", (&format!("{elsewhere}/index.html"), theirs));
+        let elsewhere = self
+            .world
+            .bucket_arn(&format!("{}-elsewhere", deploy.bucket));
+        self.plot(
+            "deploy-role-writes-elsewhere",
+            what("writes into another bucket"),
+            role,
+            "s3:PutObject",
+            (&format!("{elsewhere}/index.html"), theirs),
+        );
         self.of_nothing();
         if !deploy.object_key.is_empty() {
             let outside = format!("{output}/outside-of-the-path");
-            self.plot("deploy-role-writes-outside-path", what("writes outside of its path"), role, "s3:PutObject", (&outside, theirs));
+            self.plot(
+                "deploy-role-writes-outside-path",
+                what("writes outside of its path"),
+                role,
+                "s3:PutObject",
+                (&outside, theirs),
+            );
         }
         for (id, text, action, resource) in [
-            ("deploy-role-deletes-objects", "deletes deployed objects", "s3:DeleteObject", &written),
-            ("deploy-role-reads-output", "reads deployed objects", "s3:GetObject", &written),
-            ("deploy-role-deletes-bucket", "deletes the output bucket", "s3:DeleteBucket", &output),
-            ("deploy-role-changes-output-policy", "changes the output bucket's policy", "s3:PutBucketPolicy", &output),
+            (
+                "deploy-role-deletes-objects",
+                "deletes deployed objects",
+                "s3:DeleteObject",
+                &written,
+            ),
+            (
+                "deploy-role-reads-output",
+                "reads deployed objects",
+                "s3:GetObject",
+                &written,
+            ),
+            (
+                "deploy-role-deletes-bucket",
+                "deletes the output bucket",
+                "s3:DeleteBucket",
+                &output,
+            ),
+            (
+                "deploy-role-changes-output-policy",
+                "changes the output bucket's policy",
+                "s3:PutBucketPolicy",
+                &output,
+            ),
         ] {
             self.plot(id, what(text), role, action, (resource, theirs));
         }
         if deploy.canned_acl.is_none() {
-            self.plot("deploy-role-changes-object-acl", what("changes the ACL of deployed objects"), role, "s3:PutObjectAcl", (&written, theirs));
+            self.plot(
+                "deploy-role-changes-object-acl",
+                what("changes the ACL of deployed objects"),
+                role,
+                "s3:PutObjectAcl",
+                (&written, theirs),
+            );
         }
         for source in &pipeline.sources {
             let object = format!("{}/{}", self.world.bucket_arn(&source.bucket), source.key);
-            self.plot("deploy-role-reads-source", what("reads the source"), role, "s3:GetObject", (&object, dev));
+            self.plot(
+                "deploy-role-reads-source",
+                what("reads the source"),
+                role,
+                "s3:GetObject",
+                (&object, dev),
+            );
         }
     }
 
@@ -338,20 +600,72 @@ impl Plots<'_, '_> {
         let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
         let what = |text: &str| format!("the deploy role {text}");
         let put = encrypted_with(self.context(role), store);
-        self.plot_in("deploy-role-writes-artifacts", what("writes artifacts"), role, "s3:PutObject", (&object, dev), put);
-        self.plot("deploy-role-deletes-artifacts", what("deletes artifacts"), role, "s3:DeleteObject", (&object, dev));
-        self.plot("deploy-role-changes-artifact-policy", what("changes the artifact bucket's policy"), role, "s3:PutBucketPolicy", (&bucket, dev));
+        self.plot_in(
+            "deploy-role-writes-artifacts",
+            what("writes artifacts"),
+            role,
+            "s3:PutObject",
+            (&object, dev),
+            put,
+        );
+        self.plot(
+            "deploy-role-deletes-artifacts",
+            what("deletes artifacts"),
+            role,
+            "s3:DeleteObject",
+            (&object, dev),
+        );
+        self.plot(
+            "deploy-role-changes-artifact-policy",
+            what("changes the artifact bucket's policy"),
+            role,
+            "s3:PutBucketPolicy",
+            (&bucket, dev),
+        );
         let others = format!("{bucket}/another-pipeline/SourceArti/aB3dE5f");
-        self.plot("deploy-role-reads-other-artifacts", what("reads another pipeline's artifacts"), role, "s3:GetObject", (&others, dev));
+        self.plot(
+            "deploy-role-reads-other-artifacts",
+            what("reads another pipeline's artifacts"),
+            role,
+            "s3:GetObject",
+            (&others, dev),
+        );
         let insecure = self.context(role).with("aws:SecureTransport", "false");
-        self.plot_in("deploy-role-reads-without-tls", what("reads artifacts without TLS"), role, "s3:GetObject", (&object, dev), insecure);
+        self.plot_in(
+            "deploy-role-reads-without-tls",
+            what("reads artifacts without TLS"),
+            role,
+            "s3:GetObject",
+            (&object, dev),
+            insecure,
+        );
         let Some(key) = key else { return };
         for (id, text, action) in [
-            ("deploy-role-schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion"),
-            ("deploy-role-changes-key-policy", "changes the key's policy", "kms:PutKeyPolicy"),
-            ("deploy-role-encrypts", "encrypts with the dev account's key", "kms:Encrypt"),
-            ("deploy-role-generates-data-keys", "makes data keys of the dev account's key", "kms:GenerateDataKey"),
-            ("deploy-role-creates-grants", "creates grants of the key", "kms:CreateGrant"),
+            (
+                "deploy-role-schedules-key-deletion",
+                "schedules the key's deletion",
+                "kms:ScheduleKeyDeletion",
+            ),
+            (
+                "deploy-role-changes-key-policy",
+                "changes the key's policy",
+                "kms:PutKeyPolicy",
+            ),
+            (
+                "deploy-role-encrypts",
+                "encrypts with the dev account's key",
+                "kms:Encrypt",
+            ),
+            (
+                "deploy-role-generates-data-keys",
+                "makes data keys of the dev account's key",
+                "kms:GenerateDataKey",
+            ),
+            (
+                "deploy-role-creates-grants",
+                "creates grants of the key",
+                "kms:CreateGrant",
+            ),
         ] {
             self.plot(id, what(text), role, action, (key, dev));
         }
@@ -359,14 +673,30 @@ impl Plots<'_, '_> {
 
     fn by_service_role(&mut self, pipeline: &Pipeline, deploy: &Deploy, theirs: &str) {
         let service_role = Caller::Role(pipeline.service_role.clone());
-        let written = format!("{}/{}", self.world.bucket_arn(&deploy.bucket), deploy.written_key());
+        let written = format!(
+            "{}/{}",
+            self.world.bucket_arn(&deploy.bucket),
+            deploy.written_key()
+        );
         if deploy.role != pipeline.service_role {
             let what = "the service role writes into the output bucket by itself".to_owned();
-            self.plot("service-role-writes-output", what, &service_role, "s3:PutObject", (&written, theirs));
+            self.plot(
+                "service-role-writes-output",
+                what,
+                &service_role,
+                "s3:PutObject",
+                (&written, theirs),
+            );
         }
         let open = self.role(theirs, "trusts-the-whole-dev-account");
         let what = "the service role assumes another role that trusts its whole account".to_owned();
-        self.plot("service-role-assumes-another-role", what, &service_role, "sts:AssumeRole", (&open, theirs));
+        self.plot(
+            "service-role-assumes-another-role",
+            what,
+            &service_role,
+            "sts:AssumeRole",
+            (&open, theirs),
+        );
         if let Some(last) = self.found.last_mut() {
             last.call.resource_policy = Some(self.world.open_trust);
         }
@@ -376,7 +706,10 @@ impl Plots<'_, '_> {
     fn on_buckets(&mut self) {
         let world = self.world;
         for (name, bucket) in &world.buckets {
-            let Some(place) = bucket.place.filter(|place| place.file < world.resolvers.len()) else {
+            let Some(place) = bucket
+                .place
+                .filter(|place| place.file < world.resolvers.len())
+            else {
                 continue;
             };
             let stack = world.resolvers[place.file].deployment().stack;
@@ -386,20 +719,40 @@ impl Plots<'_, '_> {
             let account = bucket.account.as_str();
             let arn = world.bucket_arn(name);
             let administrator = Caller::Administrator(self.role(account, "administrator"));
-            let insecure = self.context(&administrator).with("aws:SecureTransport", "false");
+            let insecure = self
+                .context(&administrator)
+                .with("aws:SecureTransport", "false");
             for (id, action, resource) in [
-                ("object-without-tls", "s3:GetObject", format!("{arn}/some/object")),
+                (
+                    "object-without-tls",
+                    "s3:GetObject",
+                    format!("{arn}/some/object"),
+                ),
                 ("bucket-without-tls", "s3:ListBucket", arn.clone()),
             ] {
-                let what = format!("an administrator of {account} calls {action} on {name} without TLS");
+                let what =
+                    format!("an administrator of {account} calls {action} on {name} without TLS");
                 let id = format!("{name}-{id}");
-                self.plot_in(&id, what, &administrator, action, (&resource, account), insecure.clone());
+                self.plot_in(
+                    &id,
+                    what,
+                    &administrator,
+                    action,
+                    (&resource, account),
+                    insecure.clone(),
+                );
             }
             let third = self.third_account();
             let stranger = Caller::Administrator(self.role(third, "other-role"));
             let what = format!("a role of another account reads {name}");
             let object = format!("{arn}/some/object");
-            self.plot(&format!("{name}-third-account-reads"), what, &stranger, "s3:GetObject", (&object, account));
+            self.plot(
+                &format!("{name}-third-account-reads"),
+                what,
+                &stranger,
+                "s3:GetObject",
+                (&object, account),
+            );
             if let Some((log_bucket, prefix)) = &bucket.log_bucket {
                 self.on_logs(name, log_bucket, prefix, account, third);
             }
@@ -411,15 +764,32 @@ impl Plots<'_, '_> {
         let logging = Caller::Service("logging.s3.amazonaws.com".to_owned());
         let object = format!("{}/{prefix}log", world.bucket_arn(log_bucket));
         for (id, what, source, owner) in [
-            ("confused-deputy", "another account's bucket of the same name", name.to_owned(), third),
-            ("another-bucket", "another bucket of the account", format!("{name}-another"), account),
+            (
+                "confused-deputy",
+                "another account's bucket of the same name",
+                name.to_owned(),
+                third,
+            ),
+            (
+                "another-bucket",
+                "another bucket of the account",
+                format!("{name}-another"),
+                account,
+            ),
         ] {
             let context = self
                 .context(&logging)
                 .with("aws:SourceArn", world.bucket_arn(&source))
                 .with("aws:SourceAccount", owner);
             let what = format!("S3 delivers logs of {what} to {log_bucket}");
-            self.plot_in(&format!("{name}-logs-of-{id}"), what, &logging, "s3:PutObject", (&object, account), context);
+            self.plot_in(
+                &format!("{name}-logs-of-{id}"),
+                what,
+                &logging,
+                "s3:PutObject",
+                (&object, account),
+                context,
+            );
         }
         let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
         let context = self
@@ -427,6 +797,13 @@ impl Plots<'_, '_> {
             .with("aws:SourceArn", world.bucket_arn(name))
             .with("aws:SourceAccount", account);
         let what = format!("lambda.amazonaws.com writes to {log_bucket}");
-        self.plot_in(&format!("{name}-logs-by-lambda"), what, &lambda, "s3:PutObject", (&object, account), context);
+        self.plot_in(
+            &format!("{name}-logs-by-lambda"),
+            what,
+            &lambda,
+            "s3:PutObject",
+            (&object, account),
+            context,
+        );
     }
 }

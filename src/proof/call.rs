@@ -91,7 +91,10 @@ impl Caller {
         }
     }
 
-    #[allow(clippy::unused_self, reason = "it belongs to the callers that have an ARN")]
+    #[allow(
+        clippy::unused_self,
+        reason = "it belongs to the callers that have an ARN"
+    )]
     fn account_and_name<'a>(&self, arn: &'a str) -> (&'a str, &'a str) {
         Arn::parse(arn).map_or(("", arn), |parts| {
             let name = parts.resource.rsplit('/').next().unwrap_or_default();

@@ -17,7 +17,8 @@ const ADMINISTRATOR: &str =
 const OPEN_RESOURCE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#;
 
 /// The same of a trust policy.
-const OPEN_TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:*"}}"#;
+const OPEN_TRUST: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:*"}}"#;
 
 /// Collects all policies.
 pub(super) fn collect<'a>(
@@ -47,13 +48,28 @@ impl<'a> Collector<'a> {
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"sts:AssumeRole"}}}}"#,
             inputs.partition
         );
-        let mut files: Vec<Source> =
-            inputs.stacks.iter().map(|stack| stack.source.clone()).collect();
+        let mut files: Vec<Source> = inputs
+            .stacks
+            .iter()
+            .map(|stack| stack.source.clone())
+            .collect();
         let mut assumed = Vec::new();
         for (name, text, kind) in [
-            ("an administrator's policy", ADMINISTRATOR, PolicyKind::Identity),
-            ("a role that trusts the whole account", &open, PolicyKind::Trust),
-            ("a policy that is not given", OPEN_RESOURCE, PolicyKind::Resource),
+            (
+                "an administrator's policy",
+                ADMINISTRATOR,
+                PolicyKind::Identity,
+            ),
+            (
+                "a role that trusts the whole account",
+                &open,
+                PolicyKind::Trust,
+            ),
+            (
+                "a policy that is not given",
+                OPEN_RESOURCE,
+                PolicyKind::Resource,
+            ),
             ("a trust that is not given", OPEN_TRUST, PolicyKind::Trust),
         ] {
             let source = Source::new(name, text);
@@ -89,7 +105,11 @@ impl<'a> Collector<'a> {
                 open_roles: 3,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
-                accounts: inputs.stacks.iter().map(|stack| stack.account.clone()).collect(),
+                accounts: inputs
+                    .stacks
+                    .iter()
+                    .map(|stack| stack.account.clone())
+                    .collect(),
             },
             problems: BTreeMap::new(),
             managed: BTreeMap::new(),
@@ -105,13 +125,20 @@ impl<'a> Collector<'a> {
                 if there == Some(false) {
                     continue;
                 }
-                let uncertain = there.is_none().then_some("its resource's condition cannot be known");
+                let uncertain = there
+                    .is_none()
+                    .then_some("its resource's condition cannot be known");
                 let found = Found {
                     stack,
                     id: &entry.key,
                     node: &entry.value,
                 };
-                match entry.value.get("Type").and_then(Node::as_str).unwrap_or_default() {
+                match entry
+                    .value
+                    .get("Type")
+                    .and_then(Node::as_str)
+                    .unwrap_or_default()
+                {
                     "AWS::IAM::Role" => self.role(resolver, &found, uncertain),
                     "AWS::IAM::ManagedPolicy" => self.managed_policy(resolver, &found, uncertain),
                     "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
@@ -177,7 +204,10 @@ impl<'a> Collector<'a> {
                 Some(self.keep(read, found.id.to_owned(), found.stack, span))
             }
             Err(problems) => {
-                self.problems.entry(found.stack).or_default().extend(problems);
+                self.problems
+                    .entry(found.stack)
+                    .or_default()
+                    .extend(problems);
                 None
             }
         }
@@ -276,13 +306,16 @@ impl<'a> Collector<'a> {
         };
         let here = resolver.deployment();
         let encryption = resolver.property(found.node, "BucketEncryption");
-        let rule = encryption
-            .as_ref()
-            .and_then(|node| node.at(["ServerSideEncryptionConfiguration", "0", "BucketKeyEnabled"]));
+        let rule = encryption.as_ref().and_then(|node| {
+            node.at(["ServerSideEncryptionConfiguration", "0", "BucketKeyEnabled"])
+        });
         let logging = resolver.property(found.node, "LoggingConfiguration");
         let log_bucket = logging.as_ref().and_then(|logging| {
             let bucket = known_text(logging.get("DestinationBucketName")?)?;
-            let prefix = logging.get("LogFilePrefix").and_then(known_text).unwrap_or_default();
+            let prefix = logging
+                .get("LogFilePrefix")
+                .and_then(known_text)
+                .unwrap_or_default();
             Some((bucket.to_owned(), prefix.to_owned()))
         });
         let bucket = self.world.buckets.entry(name).or_default();
@@ -483,4 +516,3 @@ impl InputError {
         }
     }
 }
-

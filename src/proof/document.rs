@@ -86,9 +86,9 @@ impl Document {
             .cloned()
             .collect();
         let with = |effect: &str| {
-            let more = widened.iter().filter(|statement| {
-                statement.get("Effect").and_then(Node::as_str) == Some(effect)
-            });
+            let more = widened
+                .iter()
+                .filter(|statement| statement.get("Effect").and_then(Node::as_str) == Some(effect));
             let all: Vec<Node> = known.iter().chain(more).cloned().collect();
             parse(node, all, kind)
         };

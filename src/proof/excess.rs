@@ -78,7 +78,9 @@ pub(super) fn excess(world: &World<'_>, calls: &[Decided], administrators: &[Str
                 if reference::expand(pattern.text.to_ascii_lowercase().as_str())
                     .is_some_and(|actions| actions.is_empty())
                 {
-                    found.unknown.push(unknown(held.file, &held.resource, pattern));
+                    found
+                        .unknown
+                        .push(unknown(held.file, &held.resource, pattern));
                 }
             }
             if statement.effect == Effect::Deny {
@@ -92,7 +94,10 @@ pub(super) fn excess(world: &World<'_>, calls: &[Decided], administrators: &[Str
                 },
                 resource: held.resource.clone(),
                 sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
-                serves: calls.iter().map(|decided| decided.call.id.clone()).collect(),
+                serves: calls
+                    .iter()
+                    .map(|decided| decided.call.id.clone())
+                    .collect(),
                 excess: beyond(statement, calls),
                 documented: documented(policy.kind, statement, administrators),
             });
@@ -140,12 +145,21 @@ fn beyond(statement: &Statement, calls: &[&Decided]) -> Vec<&'static str> {
 /// Whether an action works on what the statement's resources can be: one on buckets is nothing
 /// where only objects are named.
 fn fitting(statement: &Statement) -> impl Fn(&reference::Action) -> bool {
-    let patterns = statement.resources.as_ref().filter(|resources| !resources.negated);
+    let patterns = statement
+        .resources
+        .as_ref()
+        .filter(|resources| !resources.negated);
     let texts: Vec<&str> = patterns.map_or(Vec::new(), |resources| {
-        resources.patterns.iter().map(|pattern| pattern.text.as_str()).collect()
+        resources
+            .patterns
+            .iter()
+            .map(|pattern| pattern.text.as_str())
+            .collect()
     });
     let only_s3 = !texts.is_empty() && texts.iter().all(|text| text.contains(":s3:::"));
-    let objects = texts.iter().any(|text| text.contains('/') || text.ends_with('*'));
+    let objects = texts
+        .iter()
+        .any(|text| text.contains('/') || text.ends_with('*'));
     let buckets = texts.iter().any(|text| !text.contains('/'));
     move |action| {
         if !only_s3 {
@@ -172,7 +186,11 @@ fn documented(
     };
     if statement.conditions.is_empty()
         && all(&|entry| matches!(entry.id, PrincipalId::Account(_)))
-        && statement.actions.patterns.iter().any(|pattern| pattern.text == "kms:*")
+        && statement
+            .actions
+            .patterns
+            .iter()
+            .any(|pattern| pattern.text == "kms:*")
     {
         return Some("account administration: without it the key could lock out everybody");
     }

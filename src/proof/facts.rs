@@ -81,7 +81,9 @@ impl Pipeline {
     /// The store of a region, or else the pipeline's own.
     pub(super) fn store(&self, region: &str) -> Option<&Store> {
         let here = |region: &str| self.stores.iter().find(|store| store.region == region);
-        here(region).or_else(|| here(&self.region)).or(self.stores.first())
+        here(region)
+            .or_else(|| here(&self.region))
+            .or(self.stores.first())
     }
 }
 
@@ -182,7 +184,11 @@ impl Reader<'_, '_> {
             self.doubt(&stages, "the pipeline's stages cannot be known");
         }
         for stage in stages.items().unwrap_or_default() {
-            let name = stage.get("Name").and_then(known_text).unwrap_or("a stage").to_owned();
+            let name = stage
+                .get("Name")
+                .and_then(known_text)
+                .unwrap_or("a stage")
+                .to_owned();
             let actions = stage.get("Actions").and_then(Node::items);
             if actions.is_none() {
                 self.doubt(stage, "its actions cannot be known");
@@ -253,7 +259,8 @@ impl Reader<'_, '_> {
                 }
             }
             (Some("Deploy"), Some("S3")) => {
-                let Some(bucket) = self.text(configuration("BucketName"), "the output bucket", action)
+                let Some(bucket) =
+                    self.text(configuration("BucketName"), "the output bucket", action)
                 else {
                     return;
                 };
@@ -295,8 +302,13 @@ impl Reader<'_, '_> {
 
     /// The stack that makes the role or the bucket, or else the stage.
     fn target(&self, deploy: &Deploy, stage: &str) -> String {
-        let by_role = self.world.role(&deploy.role).and_then(|role| role.stack.clone());
-        by_role.filter(|name| !name.is_empty()).unwrap_or_else(|| stage.to_owned())
+        let by_role = self
+            .world
+            .role(&deploy.role)
+            .and_then(|role| role.stack.clone());
+        by_role
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| stage.to_owned())
     }
 }
 

@@ -16,7 +16,10 @@ pub const RULES: [(&str, &str); 7] = [
     (UNRESOLVED, "every policy's values can be resolved"),
     (ACTION, "every action exists"),
     (EXCESS, "nothing is granted that no call of the run needs"),
-    (OVER_GRANT, "the procedure's own grants, with `permissions: article`"),
+    (
+        OVER_GRANT,
+        "the procedure's own grants, with `permissions: article`",
+    ),
 ];
 
 const DENIED: &str = "PROVE_CALL_DENIED";
@@ -46,7 +49,9 @@ pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
     }
     found.extend(proof.attacks.iter().filter_map(attack));
     found.extend(proof.excess.unknown.iter().map(|unknown| {
-        let fix = unknown.near.map(|near| format!("write `{near}`, if that is meant"));
+        let fix = unknown
+            .near
+            .map(|near| format!("write `{near}`, if that is meant"));
         finding(
             ACTION,
             Severity::Error,
@@ -62,7 +67,10 @@ pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
             Severity::Warning,
             doubt.place,
             Some(&doubt.resource),
-            format!("this cannot be resolved, and allows nothing: {}", doubt.reason),
+            format!(
+                "this cannot be resolved, and allows nothing: {}",
+                doubt.reason
+            ),
             None,
         )
     }));
@@ -110,10 +118,19 @@ fn denied(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
     if let Some(decisive) = decided.decisive.iter().find(denying) {
         let fix = Some("change this statement, so that it leaves the call alone".to_owned());
         let resource = Some(decisive.resource.as_str());
-        return finding(DENIED, Severity::Error, decisive.place, resource, message, fix);
+        return finding(
+            DENIED,
+            Severity::Error,
+            decisive.place,
+            resource,
+            message,
+            fix,
+        );
     }
     let remedy = remedies.iter().find(|remedy| remedy.place.is_some());
-    let place = remedy.and_then(|remedy| remedy.place).unwrap_or(decided.call.place);
+    let place = remedy
+        .and_then(|remedy| remedy.place)
+        .unwrap_or(decided.call.place);
     let fix = remedies.iter().map(|remedy| match &remedy.resource {
         Some(resource) => format!("add to `{resource}`:\n{}", remedy.statement.trim_end()),
         None => format!("add a policy with:\n{}", remedy.statement.trim_end()),
@@ -131,12 +148,18 @@ fn denied(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
 
 fn unproven(decided: &Decided, message: &str) -> (usize, Finding) {
     let missing = decided.missing.iter();
-    let why: Vec<&str> = missing.clone().map(|missing| missing.what.as_str()).collect();
+    let why: Vec<&str> = missing
+        .clone()
+        .map(|missing| missing.what.as_str())
+        .collect();
     let options: Vec<&str> = missing.map(|missing| missing.option.as_str()).collect();
     let (why, fix) = if why.is_empty() {
         ("a statement that cannot be resolved".to_owned(), None)
     } else {
-        (why.join(" and "), Some(format!("give {}", options.join(" and "))))
+        (
+            why.join(" and "),
+            Some(format!("give {}", options.join(" and "))),
+        )
     };
     finding(
         UNPROVEN,
@@ -197,13 +220,20 @@ fn excess(found: &StatementUse) -> (usize, Finding) {
     let count = found.excess.len();
     let shown: Vec<&str> = found.excess.iter().take(6).copied().collect();
     let more = if count > shown.len() { ", …" } else { "" };
-    let actions = if count == 1 { "1 action" } else { &format!("{count} actions") };
+    let actions = if count == 1 {
+        "1 action"
+    } else {
+        &format!("{count} actions")
+    };
     finding(
         EXCESS,
         Severity::Note,
         found.place,
         Some(&found.resource),
-        format!("grants {actions} that no call needs: {}{more}", shown.join(", ")),
+        format!(
+            "grants {actions} that no call needs: {}{more}",
+            shown.join(", ")
+        ),
         Some("name only the actions that a call of the run needs".to_owned()),
     )
 }

@@ -82,7 +82,11 @@ impl Inputs {
             source: template("dev")?,
         }];
         // After the first step no target stands yet.
-        let targets = if dev_step { &[] } else { plan.targets.as_slice() };
+        let targets = if dev_step {
+            &[]
+        } else {
+            plan.targets.as_slice()
+        };
         for target in targets {
             stacks.push(Stack {
                 name: target.name.clone(),

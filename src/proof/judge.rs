@@ -68,11 +68,15 @@ pub(super) struct Sets {
 
 impl Sets {
     fn missing(&self) -> Vec<Missing> {
-        [&self.missing_identity, &self.missing_resource, &self.missing_boundary]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        [
+            &self.missing_identity,
+            &self.missing_resource,
+            &self.missing_boundary,
+        ]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect()
     }
 
     fn all(&self) -> impl Iterator<Item = PolicyId> {
@@ -176,7 +180,9 @@ impl<'j, 'w> Judge<'j, 'w> {
         }
         let levels = |levels: &[Vec<PolicyId>]| {
             let levels = levels.iter();
-            levels.map(|level| level.iter().map(|id| policy(*id)).collect()).collect()
+            levels
+                .map(|level| level.iter().map(|id| policy(*id)).collect())
+                .collect()
         };
         PolicySet {
             identity,
@@ -198,7 +204,10 @@ impl<'j, 'w> Judge<'j, 'w> {
         self.sets.missing_identity.is_none()
             && self.sets.missing_resource.is_none()
             && self.sets.missing_boundary.is_none()
-            && (self.sets.all().all(|id| self.document(id).at_least.is_none())
+            && (self
+                .sets
+                .all()
+                .all(|id| self.document(id).at_least.is_none())
                 || self.allows(Reading::AtLeast, false))
     }
 

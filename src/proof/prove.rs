@@ -67,7 +67,9 @@ impl Proof {
 
     /// The attacks with a result.
     pub fn attacks_that(&self, result: AttackResult) -> impl Iterator<Item = &Attack> {
-        self.attacks.iter().filter(move |attack| attack.result == result)
+        self.attacks
+            .iter()
+            .filter(move |attack| attack.result == result)
     }
 
     /// Whether a call is denied, an attack allowed, or an action none.
@@ -95,7 +97,7 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let resolvers = resolvers(inputs, &nodes);
     let world = collect(inputs, &resolvers)?;
     let (pipelines, mut doubts) = facts::pipelines(&world);
-    let calls: Vec<Decided> = run::calls(&world, &pipelines)
+    let calls: Vec<Decided> = run::calls(&world, &pipelines, inputs.permissions)
         .iter()
         .filter_map(|call| judge_call(&world, call))
         .collect();
@@ -124,7 +126,10 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     doubts.extend(world.doubts());
     let calls = with_remedies(&world, calls);
     Ok(Proof {
-        pipelines: pipelines.into_iter().map(|pipeline| pipeline.name).collect(),
+        pipelines: pipelines
+            .into_iter()
+            .map(|pipeline| pipeline.name)
+            .collect(),
         calls,
         attacks,
         excess,
@@ -152,7 +157,11 @@ fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
             Err(problem) => errors.push(InputError::new(&stack.source, vec![problem])),
         }
     }
-    if errors.is_empty() { Ok(nodes) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(nodes)
+    } else {
+        Err(errors)
+    }
 }
 
 /// The dev template's outputs are the parameters of the targets' templates, by name.

@@ -4,7 +4,7 @@ use super::call::Caller;
 use super::judge::{Decided, Verdict};
 use super::world::{Place, PolicyId, World};
 use crate::authz::Layer;
-use crate::iam::PolicyKind;
+use crate::iam::{Arn, PolicyKind};
 
 /// A statement to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,16 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
     if decided.verdict != Verdict::Denied {
         return Vec::new();
     }
+    let missing = &decided.reason.missing;
+    // Within an account either side of a bucket's call would do: the caller's is the usual one.
+    let either = decided.call.caller.account() == Some(&decided.call.account)
+        && decided.call.action.starts_with("s3:")
+        && missing.contains(&Layer::IdentityPolicies);
     let mut found = Vec::new();
-    for layer in &decided.reason.missing {
+    for layer in missing {
+        if either && *layer == Layer::ResourcePolicy {
+            continue;
+        }
         let policy = match layer {
             Layer::IdentityPolicies => nearest(world, &decided.sets.identity, decided),
             Layer::ResourcePolicy => decided.sets.resource,
@@ -33,9 +41,8 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
             Layer::Scps | Layer::Rcps | Layer::SessionPolicy => None,
         };
         let held = policy.map(|id| &world.policies[id]);
-        let json = held.is_some_and(|held| {
-            world.files[held.file].text().trim_start().starts_with('{')
-        });
+        let json =
+            held.is_some_and(|held| world.files[held.file].text().trim_start().starts_with('{'));
         found.push(Remedy {
             layer: *layer,
             resource: held.map(|held| held.resource.clone()),
@@ -49,28 +56,37 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
     found
 }
 
-/// Of several policies the one that is about the most similar resources.
+/// Of several policies the one that is about the most similar resources: of the same account,
+/// and with ARNs that begin alike.
 fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Option<PolicyId> {
-    let wanted = decided.call.resource.as_bytes();
+    let wanted = &decided.call.resource;
+    let owner = |arn: &str| match world.bucket_of(arn) {
+        Some(bucket) => bucket.account.clone(),
+        None => Arn::parse(arn).map_or(String::new(), |arn| arn.account.to_owned()),
+    };
     let similarity = |id: &PolicyId| {
         let statements = world.policies[*id].document.solid.statements.iter();
         statements
             .flat_map(|statement| statement.resources.iter())
             .flat_map(|resources| &resources.patterns)
             .map(|pattern| {
-                let same = pattern.text.bytes().zip(wanted).take_while(|(a, b)| a == *b);
-                same.count()
+                let pairs = pattern.text.bytes().zip(wanted.bytes());
+                let same = pairs.take_while(|(a, b)| a == b).count();
+                (owner(&pattern.text) == decided.call.account, same)
             })
             .max()
             .unwrap_or_default()
     };
-    // The last of equals would be as good; the first is more stable.
+    // Of equals the last wins here, and the first should.
     policies.iter().copied().rev().max_by_key(similarity)
 }
 
 fn statement(world: &World<'_>, decided: &Decided, layer: Layer, json: bool) -> String {
     let call = &decided.call;
-    let kind = decided.sets.resource.map(|id| world.policies[id].document.solid.kind);
+    let kind = decided
+        .sets
+        .resource
+        .map(|id| world.policies[id].document.solid.kind);
     let has_principal = layer == Layer::ResourcePolicy;
     let is_trust = call.action.starts_with("sts:") && has_principal;
     let resource = match kind {
@@ -89,10 +105,16 @@ fn statement(world: &World<'_>, decided: &Decided, layer: Layer, json: bool) -> 
                 } else {
                     condition = Some(arn.clone());
                     let account = call.caller.account().unwrap_or_default();
-                    ("AWS", format!("arn:{}:iam::{account}:root", world.partition))
+                    (
+                        "AWS",
+                        format!("arn:{}:iam::{account}:root", world.partition),
+                    )
                 }
             }
-            Caller::Root(account) => ("AWS", format!("arn:{}:iam::{account}:root", world.partition)),
+            Caller::Root(account) => (
+                "AWS",
+                format!("arn:{}:iam::{account}:root", world.partition),
+            ),
         };
         members.push((name, who));
     }

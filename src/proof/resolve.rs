@@ -143,9 +143,9 @@ impl<'a> Resolver<'a> {
 
     fn untagged(&self, node: &Node) -> Option<Node> {
         let value = match &node.value {
-            Value::Sequence(items) => Value::Sequence(
-                items.iter().filter_map(|item| self.resolve(item)).collect(),
-            ),
+            Value::Sequence(items) => {
+                Value::Sequence(items.iter().filter_map(|item| self.resolve(item)).collect())
+            }
             Value::Mapping(entries) => {
                 if let [only] = entries.as_slice() {
                     if only.key == "Ref" {
@@ -224,10 +224,16 @@ impl<'a> Resolver<'a> {
     }
 
     fn parameter(&self, id: &str, parameter: &Node, span: Span) -> Node {
-        let kind = parameter.get("Type").and_then(Node::as_str).unwrap_or("String");
+        let kind = parameter
+            .get("Type")
+            .and_then(Node::as_str)
+            .unwrap_or("String");
         let given = self.deployment.parameters.get(id).map(String::as_str);
         let default = parameter.get("Default").and_then(Node::scalar_text);
-        let Some(text) = given.or(default).filter(|_| !kind.starts_with("AWS::SSM::")) else {
+        let Some(text) = given
+            .or(default)
+            .filter(|_| !kind.starts_with("AWS::SSM::"))
+        else {
             return unknown(format!("the parameter `{id}` has no known value"), span);
         };
         if kind == "CommaDelimitedList" || kind.starts_with("List<") {
@@ -323,14 +329,18 @@ impl<'a> Resolver<'a> {
 
     fn join(&self, argument: &Node, span: Span) -> Node {
         if let Some(part) = unknown_in(argument) {
-            return Node { span, ..part.clone() };
+            return Node {
+                span,
+                ..part.clone()
+            };
         }
         let parts = argument.items().unwrap_or_default();
         let [delimiter, list] = parts else {
             return unknown("`Join` has not a delimiter and a list", span);
         };
-        let texts: Option<Vec<&str>> =
-            (list.items().unwrap_or_default().iter()).map(known_text).collect();
+        let texts: Option<Vec<&str>> = (list.items().unwrap_or_default().iter())
+            .map(known_text)
+            .collect();
         match (known_text(delimiter).or(Some("")), texts) {
             (Some(delimiter), Some(texts)) => text_node(texts.join(delimiter), span),
             _ => unknown("`Join` has something else than texts", span),
@@ -345,11 +355,20 @@ impl<'a> Resolver<'a> {
         let items = list.items().filter(|_| list.tag.is_none());
         match (index, items) {
             (Some(index), Some(items)) => match items.get(index) {
-                Some(item) => Node { span, ..item.clone() },
-                None => unknown(format!("`Select` asks for item {index}, which is not there"), span),
+                Some(item) => Node {
+                    span,
+                    ..item.clone()
+                },
+                None => unknown(
+                    format!("`Select` asks for item {index}, which is not there"),
+                    span,
+                ),
             },
             _ => match unknown_in(argument) {
-                Some(part) => Node { span, ..part.clone() },
+                Some(part) => Node {
+                    span,
+                    ..part.clone()
+                },
                 None => unknown("`Select` has not an index and a list", span),
             },
         }
@@ -357,10 +376,14 @@ impl<'a> Resolver<'a> {
 
     fn split(&self, argument: &Node, span: Span) -> Node {
         if let Some(part) = unknown_in(argument) {
-            return Node { span, ..part.clone() };
+            return Node {
+                span,
+                ..part.clone()
+            };
         }
-        let parts: Option<Vec<&str>> =
-            argument.items().and_then(|items| items.iter().map(known_text).collect());
+        let parts: Option<Vec<&str>> = argument
+            .items()
+            .and_then(|items| items.iter().map(known_text).collect());
         match parts.as_deref() {
             Some([delimiter, text]) if !delimiter.is_empty() => {
                 let items = text.split(*delimiter).map(|item| text_node(item, span));
@@ -382,8 +405,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn find_in_map(&self, argument: &Node, span: Span) -> Node {
-        let keys: Option<Vec<&str>> =
-            argument.items().and_then(|items| items.iter().take(3).map(known_text).collect());
+        let keys: Option<Vec<&str>> = argument
+            .items()
+            .and_then(|items| items.iter().take(3).map(known_text).collect());
         let found = match keys.as_deref() {
             Some([map, first, second]) => {
                 let maps = self.root.get("Mappings");
@@ -392,9 +416,15 @@ impl<'a> Resolver<'a> {
             _ => None,
         };
         match found {
-            Some(value) => Node { span, ..value.clone() },
+            Some(value) => Node {
+                span,
+                ..value.clone()
+            },
             None => match unknown_in(argument) {
-                Some(part) => Node { span, ..part.clone() },
+                Some(part) => Node {
+                    span,
+                    ..part.clone()
+                },
                 None => unknown("`FindInMap` finds nothing", span),
             },
         }
@@ -434,8 +464,11 @@ impl<'a> Resolver<'a> {
             "Not" => self.test(argument.items()?.first()?).map(|value| !value),
             "And" | "Or" => {
                 let decisive = name == "Or";
-                let values: Vec<Option<bool>> =
-                    argument.items()?.iter().map(|item| self.test(item)).collect();
+                let values: Vec<Option<bool>> = argument
+                    .items()?
+                    .iter()
+                    .map(|item| self.test(item))
+                    .collect();
                 if values.contains(&Some(decisive)) {
                     Some(decisive)
                 } else if values.contains(&None) {

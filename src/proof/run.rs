@@ -9,6 +9,7 @@ use super::call::{Call, Caller};
 use super::facts::{Deploy, Pipeline, Store};
 use super::world::{Place, World};
 use crate::authz::Context;
+use crate::config::Permissions;
 use crate::iam::Arn;
 
 const BUCKET_READS: [&str; 3] = [
@@ -25,9 +26,17 @@ pub(super) fn artifact_key(pipeline: &str) -> String {
 }
 
 /// The calls of a run.
-pub(super) fn calls(world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Call> {
+///
+/// The published procedure grants nothing for the output bucket's settings, and its runs succeed,
+/// so with its permissions the deploy action is not held to the list that documents them.
+pub(super) fn calls(
+    world: &World<'_>,
+    pipelines: &[Pipeline],
+    permissions: Permissions,
+) -> Vec<Call> {
     let mut run = Run {
         world,
+        permissions,
         calls: Vec::new(),
     };
     run.administration();
@@ -40,6 +49,7 @@ pub(super) fn calls(world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Call> {
 
 struct Run<'r, 'w> {
     world: &'r World<'w>,
+    permissions: Permissions,
     calls: Vec<Call>,
 }
 
@@ -73,17 +83,32 @@ pub(super) fn context(world: &World<'_>, caller: &Caller, region: &str) -> Conte
 }
 
 /// What KMS knows when S3 asks it for an object's key.
-pub(super) fn via_s3(world: &World<'_>, context: Context, store_region: &str, object: &str) -> Context {
+pub(super) fn via_s3(
+    world: &World<'_>,
+    context: Context,
+    store_region: &str,
+    object: &str,
+) -> Context {
     let bucket = super::world::bucket_name(object).unwrap_or_default();
-    let is_bucket_key = world.buckets.get(bucket).is_some_and(|bucket| bucket.bucket_key);
+    let is_bucket_key = world
+        .buckets
+        .get(bucket)
+        .is_some_and(|bucket| bucket.bucket_key);
     let encrypted = if is_bucket_key {
         world.bucket_arn(bucket)
     } else {
         object.to_owned()
     };
-    let suffix = if world.partition == "aws-cn" { ".cn" } else { "" };
+    let suffix = if world.partition == "aws-cn" {
+        ".cn"
+    } else {
+        ""
+    };
     context
-        .with("kms:ViaService", format!("s3.{store_region}.amazonaws.com{suffix}"))
+        .with(
+            "kms:ViaService",
+            format!("s3.{store_region}.amazonaws.com{suffix}"),
+        )
         .with("kms:EncryptionContext:aws:s3:arn", encrypted)
 }
 
@@ -93,7 +118,11 @@ pub(super) fn key_arn(world: &World<'_>, key: &str, account: &str, region: &str)
     if key.starts_with("arn:") {
         return key.to_owned();
     }
-    let kind = if key.starts_with("alias/") { "" } else { "key/" };
+    let kind = if key.starts_with("alias/") {
+        ""
+    } else {
+        "key/"
+    };
     format!("arn:{}:kms:{region}:{account}:{kind}{key}", world.partition)
 }
 
@@ -112,7 +141,9 @@ pub(super) fn encrypted_with(context: Context, store: &Store) -> Context {
 
 impl Run<'_, '_> {
     fn add(&mut self, step: &Step<'_>, action: &str, resource: &str, context: Context) {
-        let target = step.target.map_or(String::new(), |target| format!("{target}/"));
+        let target = step
+            .target
+            .map_or(String::new(), |target| format!("{target}/"));
         self.calls.push(Call {
             id: format!("{target}{}/{action}", step.name),
             target: step.target.map(str::to_owned),
@@ -187,7 +218,11 @@ impl Run<'_, '_> {
                 caller: &role,
                 ..common("start", rule.place)
             };
-            self.each(&step, &["codepipeline:StartPipelineExecution"], &pipeline.arn);
+            self.each(
+                &step,
+                &["codepipeline:StartPipelineExecution"],
+                &pipeline.arn,
+            );
         }
         for source in &pipeline.sources {
             let caller = Caller::Role(source.role.clone().unwrap_or(pipeline.service_role.clone()));
@@ -219,10 +254,18 @@ impl Run<'_, '_> {
         let sources = pipeline.sources.iter();
         let roles = sources
             .filter_map(|source| Some((source.role.as_ref()?, None, source.place)))
-            .chain(pipeline.other_roles.iter().map(|(role, place)| (role, None, *place)))
-            .chain(pipeline.deploys.iter().map(|deploy| {
-                (&deploy.role, Some(deploy.target.as_str()), deploy.place)
-            }));
+            .chain(
+                pipeline
+                    .other_roles
+                    .iter()
+                    .map(|(role, place)| (role, None, *place)),
+            )
+            .chain(
+                pipeline
+                    .deploys
+                    .iter()
+                    .map(|deploy| (&deploy.role, Some(deploy.target.as_str()), deploy.place)),
+            );
         for (role, target, place) in roles.filter(|(role, ..)| **role != pipeline.service_role) {
             let step = Step {
                 name: "check",
@@ -252,7 +295,11 @@ impl Run<'_, '_> {
         let Some(key) = &store.key else { return };
         let key = key_arn(self.world, key, step.account, &store.region);
         let step = Step {
-            name: if step.name == "store" { "encrypt" } else { step.name },
+            name: if step.name == "store" {
+                "encrypt"
+            } else {
+                step.name
+            },
             account: account_of(&key),
             ..step
         };
@@ -266,9 +313,14 @@ impl Run<'_, '_> {
         let service_role = Caller::Role(pipeline.service_role.clone());
         let role = Caller::Role(deploy.role.clone());
         let role_account = account_of(&deploy.role);
-        let key = pipeline
-            .store(&deploy.region)
-            .and_then(|store| Some(key_arn(self.world, store.key.as_ref()?, role_account, &store.region)));
+        let key = pipeline.store(&deploy.region).and_then(|store| {
+            Some(key_arn(
+                self.world,
+                store.key.as_ref()?,
+                role_account,
+                &store.region,
+            ))
+        });
         let common = |name, account| Step {
             name,
             target: Some(&deploy.target),
@@ -321,7 +373,9 @@ impl Run<'_, '_> {
         };
         let written = format!("{output}/{}", deploy.written_key());
         let plain = context(self.world, role, &deploy.region);
-        self.each(&step, &BUCKET_READS, &output);
+        if self.permissions == Permissions::Least {
+            self.each(&step, &BUCKET_READS, &output);
+        }
         self.each(&step, &["s3:ListBucket"], &output);
         let mut put = plain.clone();
         if let Some(acl) = &deploy.canned_acl {
@@ -355,12 +409,19 @@ impl Run<'_, '_> {
     fn log_delivery(&mut self) {
         let caller = Caller::Service("logging.s3.amazonaws.com".to_owned());
         for (name, bucket) in &self.world.buckets {
-            let (Some((log_bucket, prefix)), Some(place)) = (&bucket.log_bucket, bucket.place) else {
+            let (Some((log_bucket, prefix)), Some(place)) = (&bucket.log_bucket, bucket.place)
+            else {
                 continue;
             };
+            // The dev stack's come first; every other template is a target's.
+            let resolver = self
+                .world
+                .resolvers
+                .get(place.file)
+                .filter(|_| place.file > 0);
             let step = Step {
                 name: "logs",
-                target: None,
+                target: resolver.map(|resolver| resolver.deployment().stack),
                 caller: &caller,
                 account: &bucket.account,
                 region: &bucket.region,
@@ -369,7 +430,10 @@ impl Run<'_, '_> {
             let context = context(self.world, &caller, &bucket.region)
                 .with("aws:SourceArn", self.world.bucket_arn(name))
                 .with("aws:SourceAccount", &bucket.account);
-            let object = format!("{}/{prefix}2026-01-31-12-00-00-AB", self.world.bucket_arn(log_bucket));
+            let object = format!(
+                "{}/{prefix}2026-01-31-12-00-00-AB",
+                self.world.bucket_arn(log_bucket)
+            );
             self.add(&step, "s3:PutObject", &object, context);
         }
     }

@@ -58,7 +58,9 @@ pub(super) fn attribute(
         ("AWS::Events::Rule", "") => called("Name"),
         ("AWS::Events::Rule", "Arn") => {
             let name = called("Name")?;
-            Some(format!("arn:{partition}:events:{region}:{account}:rule/{name}"))
+            Some(format!(
+                "arn:{partition}:events:{region}:{account}:rule/{name}"
+            ))
         }
         _ => None,
     }
@@ -81,9 +83,7 @@ fn key_id(resolver: &Resolver<'_>, id: &str, resource: &Node) -> String {
     let number = resolver
         .resources()
         .iter()
-        .filter(|entry| {
-            entry.value.get("Type").and_then(Node::as_str) == Some("AWS::KMS::Key")
-        })
+        .filter(|entry| entry.value.get("Type").and_then(Node::as_str) == Some("AWS::KMS::Key"))
         .position(|entry| entry.key == id)
         .unwrap_or_default();
     let multi_region = resolver.text_property(resource, "MultiRegion");
