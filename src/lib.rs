@@ -12,5 +12,6 @@ pub mod config;
 pub mod iam;
 pub mod lint;
 pub mod plan;
+pub mod proof;
 pub mod stacks;
 pub mod syntax;

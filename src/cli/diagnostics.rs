@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     },
     /// Problems of one document.
     Document(Box<Source>, Vec<Problem>),
+    /// Problems of several documents.
+    Documents(Vec<(Box<Source>, Vec<Problem>)>),
 }
 
 impl Failure {
@@ -52,6 +54,13 @@ impl Failure {
             Self::Document(source, problems) => problems
                 .iter()
                 .map(|problem| format!("{}\n\n", render_problem(source, problem)))
+                .collect(),
+            Self::Documents(documents) => documents
+                .iter()
+                .flat_map(|(source, problems)| {
+                    let shown = |problem| format!("{}\n\n", render_problem(source, problem));
+                    problems.iter().map(shown)
+                })
                 .collect(),
         };
         let _ = writeln!(anstream::stderr().lock(), "{}", text.trim_end());

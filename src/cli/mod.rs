@@ -2,6 +2,7 @@
 //!
 //! This is the only part of the program that reads files, writes them or prints.
 
+mod authorize;
 mod complete;
 mod diagnostics;
 mod files;
@@ -10,6 +11,8 @@ mod lint;
 mod man;
 mod output;
 mod project;
+mod proof_reports;
+mod prove;
 mod reports;
 mod schema;
 mod synth;
@@ -30,10 +33,11 @@ Examples:
   s3ferry synth                write the CloudFormation templates to stacks/
   s3ferry synth --check        in CI: fail when stacks/ is stale
   s3ferry lint                 check the templates with the embedded Guard rules
+  s3ferry prove                prove that a run is allowed, and nothing more
 
 Exit codes:
   0  done
-  1  findings, or stale files
+  1  findings, a denied call, or stale files
   2  wrong usage, configuration or input";
 
 /// How a command ended well: whether there is something to mend.
@@ -80,6 +84,10 @@ enum Command {
     Synth(synth::Options),
     /// Check templates with AWS CloudFormation Guard rules and against AWS's quotas
     Lint(lint::Options),
+    /// Prove that a run of the pipeline will be allowed, and nothing more
+    Prove(prove::Options),
+    /// Decide requests from JSON as AWS would
+    Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
     #[command(after_help = "Example:\n  s3ferry schema > s3ferry.schema.json")]
     Schema,
@@ -106,6 +114,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Init(options) => init::run(&cli.global, options),
         Command::Synth(options) => synth::run(&cli.global, options),
         Command::Lint(options) => lint::run(&cli.global, options),
+        Command::Prove(options) => prove::run(&cli.global, options),
+        Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),
         Command::Man => man::run(&Cli::command()),

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod authorize;
 mod authz_cases;
 mod authz_properties;
 mod cli;
@@ -17,7 +18,9 @@ mod cli_synth;
 mod existing_policy;
 mod guard_rules;
 mod matrix;
+mod mutations;
 mod procedure;
 mod properties;
+mod prove;
 mod readme;
 mod support;

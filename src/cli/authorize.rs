@@ -1,0 +1,120 @@
+//! `s3ferry authorize`: requests with their policies, decided as AWS would.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use s3ferry::authz::{CaseResult, evaluate_cases};
+use s3ferry::syntax::{Problem, Source};
+
+use super::output::{print, table};
+use super::{Failure, Global, Outcome, files};
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry authorize cases.json              one case, a list of them, or one on each line
+  s3ferry authorize --format text cases.jsonl
+  generate-cases | s3ferry authorize -
+
+A case:
+  {\"id\": \"reads\",
+   \"request\": {\"principal\": \"arn:aws:sts::222222222222:assumed-role/prods3role/session\",
+               \"action\": \"s3:GetObject\", \"resource\": \"arn:aws:s3:::bucket/key\",
+               \"resourceAccount\": \"111111111111\", \"context\": {\"aws:SecureTransport\": \"true\"}},
+   \"identityPolicies\": [], \"resourcePolicy\": null, \"scps\": [], \"rcps\": [],
+   \"permissionBoundary\": null, \"sessionPolicy\": null, \"expect\": \"ImplicitlyDenied\"}
+
+Exit code 1 where a decision is not the one that is expected.";
+
+/// Options of `authorize`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Files with cases, in JSON; `-`: standard input
+    #[arg(required = true, value_name = "CASES")]
+    cases: Vec<PathBuf>,
+    /// Format of the decisions
+    #[arg(long, value_enum, default_value = "json")]
+    format: Format,
+}
+
+/// How decisions are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A table.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Decides the cases.
+pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
+    let mut results: Vec<CaseResult> = Vec::new();
+    let mut failed: Vec<(Box<Source>, Vec<Problem>)> = Vec::new();
+    for path in &options.cases {
+        let source = read(path)?;
+        let mut problems = Vec::new();
+        for outcome in evaluate_cases(&source) {
+            match outcome.result {
+                Ok(result) => results.push(result),
+                Err(more) => problems.extend(more),
+            }
+        }
+        if !problems.is_empty() {
+            failed.push((Box::new(source), problems));
+        }
+    }
+    print(&match options.format {
+        Format::Text => text(&results),
+        Format::Json => json(&results)?,
+    })?;
+    if !failed.is_empty() {
+        return Err(Failure::Documents(failed));
+    }
+    let wrong = results.iter().any(CaseResult::is_mismatch);
+    Ok(if wrong {
+        Outcome::Findings
+    } else {
+        Outcome::Done
+    })
+}
+
+fn read(path: &Path) -> Result<Source, Failure> {
+    if path != Path::new("-") {
+        return files::read(path, "cases");
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::new(format!("cannot read standard input: {error}"), ""))?;
+    Ok(Source::new("standard input", text))
+}
+
+fn json(results: &[CaseResult]) -> Result<String, Failure> {
+    let mut out = String::new();
+    for result in results {
+        let line = serde_json::to_string(result)
+            .map_err(|error| Failure::new(format!("cannot write JSON: {error}"), ""))?;
+        out.push_str(&line);
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+fn text(results: &[CaseResult]) -> String {
+    let rows: Vec<Vec<String>> = results
+        .iter()
+        .map(|result| {
+            let expected = match result.expected {
+                Some(expected) if result.is_mismatch() => format!("expected {expected:?}"),
+                _ => String::new(),
+            };
+            vec![
+                result.id.clone(),
+                format!("{:?}", result.decision),
+                expected,
+                result.reason.because.clone(),
+            ]
+        })
+        .collect();
+    table(&["case", "decision", "", "because"], &rows, &[])
+}

@@ -1,0 +1,568 @@
+//! A proof, written for people and for machines.
+
+use s3ferry::authz::Layer;
+use s3ferry::iam::Effect;
+use s3ferry::lint::{Report, Rule, Severity};
+use s3ferry::proof::{
+    Attack, AttackResult, Decided, Place, Proof, RULES, Remedy, StatementUse, Verdict, findings,
+};
+use serde_json::{Value as Json, json};
+
+use super::output::table;
+use super::{Failure, reports};
+
+/// Version of the JSON shape; it changes when a member changes its meaning or goes.
+const JSON_VERSION: u32 = 1;
+
+/// The steps of a run, in its order.
+pub(crate) const STEPS: [&str; 13] = [
+    "administer",
+    "check",
+    "start",
+    "source",
+    "store",
+    "encrypt",
+    "copy",
+    "assume",
+    "read",
+    "decrypt",
+    "deploy",
+    "output-key",
+    "logs",
+];
+
+fn at(proof: &Proof, place: Place) -> String {
+    let source = &proof.files[place.file];
+    format!(
+        "{}:{}",
+        source.name(),
+        source.position(place.span.start).line
+    )
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allowed => "allowed",
+        Verdict::Denied => "DENIED",
+        Verdict::Unproven => "unproven",
+    }
+}
+
+fn layer_name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Scps => "service control policies",
+        Layer::Rcps => "resource control policies",
+        Layer::ResourcePolicy => "resource's policy",
+        Layer::IdentityPolicies => "caller's policies",
+        Layer::PermissionBoundary => "permissions boundary",
+        Layer::SessionPolicy => "session policy",
+    }
+}
+
+fn wanted(decided: &Decided, call: Option<&str>) -> bool {
+    call.is_none_or(|step| decided.call.step == step)
+}
+
+/// The deciding statements of one side, with file and line.
+fn side(proof: &Proof, decided: &Decided, layer: Layer) -> String {
+    let mut found: Vec<String> = Vec::new();
+    for decisive in decided
+        .decisive
+        .iter()
+        .filter(|decisive| decisive.layer == layer)
+    {
+        let name = decisive.sid.as_deref().filter(|sid| !sid.is_empty());
+        let name = name.unwrap_or(&decisive.resource);
+        let deny = if decisive.effect == Effect::Deny {
+            "Deny "
+        } else {
+            ""
+        };
+        found.push(format!("{deny}{name} {}", at(proof, decisive.place)));
+    }
+    if found.is_empty() {
+        "-".to_owned()
+    } else {
+        found.join(", ")
+    }
+}
+
+/// For people.
+pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
+    let mut out = String::new();
+    if proof.pipelines.is_empty() {
+        out.push_str(
+            "There is no pipeline yet at this step, so there is no run to prove and nothing to \
+             attack: only what AWS does without it is shown.\n\n",
+        );
+    }
+    for target in groups(proof) {
+        let rows: Vec<Vec<String>> = proof
+            .calls
+            .iter()
+            .filter(|(decided, _)| decided.call.target == target && wanted(decided, call))
+            .map(|(decided, _)| row(proof, decided))
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let title = match &target {
+            Some(target) => format!("Target {target}"),
+            None => format!("Pipeline {}", proof.pipelines.join(", "))
+                .trim_end()
+                .to_owned(),
+        };
+        let header = [
+            "step",
+            "caller",
+            "action",
+            "resource",
+            "decision",
+            "caller's side",
+            "resource's side",
+        ];
+        out.push_str(&format!("{title}\n{}\n", table(&header, &rows, &[])));
+    }
+    for (decided, remedies) in &proof.calls {
+        let explained = match call {
+            Some(_) => wanted(decided, call),
+            None => decided.verdict != Verdict::Allowed,
+        };
+        if explained {
+            out.push_str(&explanation(proof, decided, remedies));
+        }
+    }
+    if call.is_none() {
+        out.push_str(&attacks(proof, verbose));
+        out.push_str(&granted(proof, verbose));
+        for doubt in &proof.doubts {
+            out.push_str(&format!(
+                "unresolved: {} ({}): {}\n",
+                at(proof, doubt.place),
+                doubt.resource,
+                doubt.reason
+            ));
+        }
+        out.push_str(&summary(proof));
+    }
+    out
+}
+
+fn groups(proof: &Proof) -> Vec<Option<String>> {
+    let mut found: Vec<Option<String>> = vec![None];
+    for (decided, _) in &proof.calls {
+        if !found.contains(&decided.call.target) {
+            found.push(decided.call.target.clone());
+        }
+    }
+    found
+}
+
+fn row(proof: &Proof, decided: &Decided) -> Vec<String> {
+    let resource = decided.call.resource.splitn(6, ':').collect::<Vec<_>>();
+    // What an ARN begins with says little in a table; an account does.
+    let resource = match resource.as_slice() {
+        [_, _, _, _, "", rest] => (*rest).to_owned(),
+        [_, _, _, _, account, rest] => format!("{account}:{rest}"),
+        _ => decided.call.resource.clone(),
+    };
+    vec![
+        decided.call.step.to_owned(),
+        decided.call.caller.shown(),
+        decided.call.action.clone(),
+        resource,
+        verdict_name(decided.verdict).to_owned(),
+        side(proof, decided, Layer::IdentityPolicies),
+        side(proof, decided, Layer::ResourcePolicy),
+    ]
+}
+
+fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String {
+    let call = &decided.call;
+    let mut out = format!(
+        "{}: {}: {} on {}\n  needed by {}\n  {}\n",
+        verdict_name(decided.verdict),
+        call.caller.shown(),
+        call.action,
+        call.resource,
+        at(proof, call.place),
+        decided.reason.because
+    );
+    for layer in &decided.reason.layers {
+        let says = match layer.outcome {
+            s3ferry::authz::Outcome::Allows => "allow",
+            s3ferry::authz::Outcome::Denies => "deny",
+            s3ferry::authz::Outcome::Silent => "say nothing",
+            s3ferry::authz::Outcome::NotApplicable => "do not apply",
+        };
+        out.push_str(&format!("  {}: {says}\n", layer_name(layer.layer)));
+    }
+    for decisive in &decided.decisive {
+        let effect = match decisive.effect {
+            Effect::Allow => "allows",
+            Effect::Deny => "denies",
+        };
+        let name = decisive.sid.as_deref().unwrap_or("a statement");
+        out.push_str(&format!(
+            "  {effect}: {name} of {} at {}\n",
+            decisive.resource,
+            at(proof, decisive.place)
+        ));
+    }
+    for missing in &decided.missing {
+        out.push_str(&format!(
+            "  not given: {}; give {}\n",
+            missing.what, missing.option
+        ));
+    }
+    for doubt in &decided.doubts {
+        out.push_str(&format!(
+            "  not resolved: {} at {}: {}\n",
+            doubt.resource,
+            at(proof, doubt.place),
+            doubt.reason
+        ));
+    }
+    for remedy in remedies {
+        let place = match (&remedy.resource, remedy.place) {
+            (Some(resource), Some(place)) => format!("{resource}, {}", at(proof, place)),
+            _ => format!(
+                "a policy that is not there yet ({})",
+                layer_name(remedy.layer)
+            ),
+        };
+        out.push_str(&format!("  add to {place}:\n"));
+        for line in remedy.statement.lines() {
+            out.push_str(&format!("    {line}\n"));
+        }
+    }
+    out.push('\n');
+    out
+}
+
+fn result_name(result: AttackResult) -> &'static str {
+    match result {
+        AttackResult::Denied => "denied",
+        AttackResult::Allowed => "ALLOWED",
+        AttackResult::OverGranted => "over-grant",
+        AttackResult::Unproven => "unproven",
+    }
+}
+
+fn attacks(proof: &Proof, verbose: bool) -> String {
+    let mut out = String::new();
+    let shown = |attack: &&Attack| verbose || attack.result != AttackResult::Denied;
+    let rows: Vec<Vec<String>> = proof
+        .attacks
+        .iter()
+        .filter(shown)
+        .map(|attack| {
+            vec![
+                result_name(attack.result).to_owned(),
+                attack.call.target.clone().unwrap_or_default(),
+                attack.call.id.clone(),
+                attack.what.clone(),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        out.push_str(&table(
+            &["attack", "target", "name", "what happens"],
+            &rows,
+            &[],
+        ));
+    }
+    for attack in proof.attacks_that(AttackResult::Allowed) {
+        if let Some(decided) = &attack.decided {
+            out.push('\n');
+            out.push_str(&explanation(proof, decided, &[]));
+        }
+    }
+    let denied = proof.attacks_that(AttackResult::Denied).count();
+    let over = proof.attacks_that(AttackResult::OverGranted).count();
+    let unproven = proof.attacks_that(AttackResult::Unproven).count();
+    out.push_str(&format!(
+        "Attacks denied: {denied} of {}",
+        proof.attacks.len()
+    ));
+    if over > 0 {
+        out.push_str(&format!("; {over} are the procedure's own over-grants"));
+    }
+    if unproven > 0 {
+        out.push_str(&format!("; {unproven} unproven"));
+    }
+    out.push_str(".\n");
+    out
+}
+
+fn name_of(found: &StatementUse) -> String {
+    match &found.sid {
+        Some(sid) => format!("{} {sid}", found.resource),
+        None => found.resource.clone(),
+    }
+}
+
+fn granted(proof: &Proof, verbose: bool) -> String {
+    let mut out = String::new();
+    for unknown in &proof.excess.unknown {
+        let near = unknown
+            .near
+            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        out.push_str(&format!(
+            "error: {} ({}): there is no action `{}`{near}\n",
+            at(proof, unknown.place),
+            unknown.resource,
+            unknown.action
+        ));
+    }
+    let mut unexplained = 0;
+    for found in &proof.excess.statements {
+        let count = found.excess.len();
+        let unneeded = count > 0 && found.documented.is_none();
+        unexplained += usize::from(unneeded);
+        if !(verbose || unneeded) {
+            continue;
+        }
+        let actions: Vec<&str> = found.excess.iter().take(8).copied().collect();
+        let more = if count > actions.len() { ", …" } else { "" };
+        let says = match (found.documented, count) {
+            (_, 0) => format!("serves {} calls, no excess", found.serves.len()),
+            (Some(why), _) => format!("serves {} calls; {why}", found.serves.len()),
+            (None, _) => format!(
+                "serves {} calls; {count} actions beyond them: {}{more}",
+                found.serves.len(),
+                actions.join(", ")
+            ),
+        };
+        out.push_str(&format!(
+            "{} {}: {says}\n",
+            at(proof, found.place),
+            name_of(found)
+        ));
+    }
+    if unexplained == 0 {
+        out.push_str("Excess: none beyond what is documented.\n");
+    } else {
+        out.push_str(&format!(
+            "Excess: {unexplained} statements grant what no call needs.\n"
+        ));
+    }
+    out
+}
+
+/// What is wrong, with its explanation, and what is unproven, in a line for each thing that is
+/// not given; empty where all is well.
+pub(crate) fn complaints(proof: &Proof) -> String {
+    let mut out = String::new();
+    for (decided, remedies) in proof.denied() {
+        out.push_str(&explanation(proof, decided, remedies));
+    }
+    for attack in proof.attacks_that(AttackResult::Allowed) {
+        if let Some(decided) = &attack.decided {
+            out.push_str(&format!("must not be: {}\n", attack.what));
+            out.push_str(&explanation(proof, decided, &[]));
+        }
+    }
+    let mut missing: Vec<_> = proof
+        .calls
+        .iter()
+        .filter(|(decided, _)| decided.verdict == Verdict::Unproven)
+        .flat_map(|(decided, _)| &decided.missing)
+        .collect();
+    missing.sort();
+    missing.dedup();
+    for missing in missing {
+        out.push_str(&format!(
+            "warning: unproven, for it depends on {}: `s3ferry prove {}` settles it\n",
+            missing.what, missing.option
+        ));
+    }
+    out.trim_end().to_owned()
+}
+
+/// One line on the whole.
+fn summary(proof: &Proof) -> String {
+    let count = |verdict| {
+        let calls = proof.calls.iter();
+        calls
+            .filter(|(decided, _)| decided.verdict == verdict)
+            .count()
+    };
+    let (allowed, denied, unproven) = (
+        count(Verdict::Allowed),
+        count(Verdict::Denied),
+        count(Verdict::Unproven),
+    );
+    let word = if proof.has_errors() {
+        "Not proven"
+    } else if proof.has_unproven() {
+        "Proven, but for what is not given"
+    } else {
+        "Proven"
+    };
+    format!(
+        "{word}: {} calls, {allowed} allowed, {denied} denied, {unproven} unproven.\n",
+        proof.calls.len()
+    )
+}
+
+fn place_json(proof: &Proof, place: Place) -> Json {
+    let source = &proof.files[place.file];
+    let start = source.position(place.span.start);
+    json!({ "file": source.name(), "line": start.line, "column": start.column })
+}
+
+fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
+    let call = &decided.call;
+    let statements: Vec<Json> = decided
+        .decisive
+        .iter()
+        .map(|decisive| {
+            json!({
+                "layer": decisive.layer,
+                "effect": decisive.effect,
+                "sid": decisive.sid,
+                "resource": decisive.resource,
+                "place": place_json(proof, decisive.place),
+            })
+        })
+        .collect();
+    let remedies: Vec<Json> = remedies
+        .iter()
+        .map(|remedy| {
+            json!({
+                "layer": remedy.layer,
+                "resource": remedy.resource,
+                "place": remedy.place.map(|place| place_json(proof, place)),
+                "statement": remedy.statement,
+            })
+        })
+        .collect();
+    let missing: Vec<Json> = decided
+        .missing
+        .iter()
+        .map(|missing| json!({ "what": missing.what, "option": missing.option }))
+        .collect();
+    json!({
+        "id": call.id,
+        "target": call.target,
+        "step": call.step,
+        "caller": call.caller.shown(),
+        "action": call.action,
+        "resource": call.resource,
+        "resourceAccount": call.account,
+        "decision": decided.verdict,
+        "because": decided.reason.because,
+        "place": place_json(proof, call.place),
+        "statements": statements,
+        "missing": missing,
+        "add": remedies,
+    })
+}
+
+/// One JSON object.
+pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
+    let calls: Vec<Json> = proof
+        .calls
+        .iter()
+        .filter(|(decided, _)| wanted(decided, call))
+        .map(|(decided, remedies)| call_json(proof, decided, remedies))
+        .collect();
+    let attacks: Vec<Json> = proof
+        .attacks
+        .iter()
+        .map(|attack| {
+            json!({
+                "id": attack.call.id,
+                "target": attack.call.target,
+                "what": attack.what,
+                "caller": attack.call.caller.shown(),
+                "action": attack.call.action,
+                "resource": attack.call.resource,
+                "result": attack.result,
+            })
+        })
+        .collect();
+    let statements: Vec<Json> = proof
+        .excess
+        .statements
+        .iter()
+        .map(|found| {
+            json!({
+                "place": place_json(proof, found.place),
+                "resource": found.resource,
+                "sid": found.sid,
+                "serves": found.serves,
+                "excess": found.excess,
+                "documented": found.documented,
+            })
+        })
+        .collect();
+    let unknown: Vec<Json> = proof
+        .excess
+        .unknown
+        .iter()
+        .map(|unknown| {
+            json!({
+                "place": place_json(proof, unknown.place),
+                "resource": unknown.resource,
+                "action": unknown.action,
+                "near": unknown.near,
+            })
+        })
+        .collect();
+    let doubts: Vec<Json> = proof
+        .doubts
+        .iter()
+        .map(|doubt| {
+            json!({
+                "place": place_json(proof, doubt.place),
+                "resource": doubt.resource,
+                "reason": doubt.reason,
+            })
+        })
+        .collect();
+    let whole = json!({
+        "version": JSON_VERSION,
+        "pipelines": proof.pipelines,
+        "proven": !proof.has_errors() && !proof.has_unproven(),
+        "calls": calls,
+        "attacks": attacks,
+        "statements": statements,
+        "unknownActions": unknown,
+        "unresolved": doubts,
+    });
+    format!("{whole:#}\n")
+}
+
+/// SARIF 2.1.0, as `lint` writes it.
+pub(crate) fn sarif(proof: &Proof) -> Result<String, Failure> {
+    let found = findings(proof);
+    let reports: Vec<_> = proof
+        .files
+        .iter()
+        .enumerate()
+        .filter_map(|(number, source)| {
+            let of_file = found.iter().filter(|(file, _)| *file == number);
+            let mut report = Report::default();
+            report
+                .findings
+                .extend(of_file.map(|(_, finding)| finding.clone()));
+            (!report.findings.is_empty()).then(|| (source.clone(), report))
+        })
+        .collect();
+    let rules: Vec<Rule> = RULES
+        .iter()
+        .map(|(name, what)| Rule {
+            name: (*name).to_owned(),
+            severity: Severity::Error,
+            what: (*what).to_owned(),
+            why: String::new(),
+            fix: String::new(),
+            controls: Vec::new(),
+            file: String::new(),
+            text: String::new(),
+        })
+        .collect();
+    reports::sarif(&reports, &rules)
+}

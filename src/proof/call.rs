@@ -1,0 +1,104 @@
+//! A call: who does what to which resource, with what AWS knows about it.
+
+use super::world::{Place, PolicyId};
+use crate::authz::Context;
+use crate::iam::Arn;
+
+/// The session that stands for all sessions of a role: CodePipeline names them by a time.
+const SESSION: &str = "1587534327984";
+
+/// One call to AWS.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// A stable name.
+    pub id: String,
+    /// The target that it is made for; `None`: for all.
+    pub target: Option<String>,
+    /// The step of the run.
+    pub step: &'static str,
+    /// Who makes it.
+    pub caller: Caller,
+    /// The action.
+    pub action: String,
+    /// The resource's ARN.
+    pub resource: String,
+    /// The resource's account.
+    pub account: String,
+    /// What AWS knows about it.
+    pub context: Context,
+    /// What makes it necessary: the pipeline's action, say.
+    pub place: Place,
+    /// The resource's policy, where no template or file has it but the call is about it.
+    pub(super) resource_policy: Option<PolicyId>,
+    /// Whether the resource is nobody's: it is made up for an attack and has no policy.
+    pub(super) made_up: bool,
+}
+
+/// Who makes a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A session of a role of the templates.
+    Role(String),
+    /// An AWS service.
+    Service(String),
+    /// An account's root user.
+    Root(String),
+    /// A session of some role that its own account allows everything.
+    Administrator(String),
+}
+
+impl Caller {
+    /// The principal of its requests.
+    pub fn principal(&self, partition: &str) -> String {
+        match self {
+            Self::Role(arn) | Self::Administrator(arn) => {
+                let (account, name) = self.account_and_name(arn);
+                format!("arn:{partition}:sts::{account}:assumed-role/{name}/{SESSION}")
+            }
+            Self::Service(name) => name.clone(),
+            Self::Root(account) => format!("arn:{partition}:iam::{account}:root"),
+        }
+    }
+
+    /// Its account; a service has none.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::Role(arn) | Self::Administrator(arn) => Some(self.account_and_name(arn).0),
+            Self::Service(_) => None,
+            Self::Root(account) => Some(account),
+        }
+    }
+
+    /// How it is shown: a role's name, a service's, `root of 111111111111`.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Role(arn) => self.account_and_name(arn).1.to_owned(),
+            Self::Administrator(arn) => {
+                let (account, name) = self.account_and_name(arn);
+                format!("{name} of {account}")
+            }
+            Self::Service(name) => name.clone(),
+            Self::Root(account) => format!("root of {account}"),
+        }
+    }
+
+    /// The ARN that `aws:PrincipalArn` has.
+    pub(super) fn principal_arn(&self, partition: &str) -> Option<String> {
+        match self {
+            Self::Role(arn) | Self::Administrator(arn) => Some(arn.clone()),
+            Self::Root(account) => Some(format!("arn:{partition}:iam::{account}:root")),
+            Self::Service(_) => None,
+        }
+    }
+
+    #[allow(
+        clippy::unused_self,
+        reason = "it belongs to the callers that have an ARN"
+    )]
+    fn account_and_name<'a>(&self, arn: &'a str) -> (&'a str, &'a str) {
+        Arn::parse(arn).map_or(("", arn), |parts| {
+            let name = parts.resource.rsplit('/').next().unwrap_or_default();
+            (parts.account, name)
+        })
+    }
+}

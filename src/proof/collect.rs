@@ -1,0 +1,518 @@
+//! From templates and files to the world that they make.
+
+use std::collections::BTreeMap;
+
+use super::document::Document;
+use super::input::{InputError, Inputs, NamedFile};
+use super::resolve::{Resolver, known_text};
+use super::world::{Found, Held, Key, Missing, Place, PolicyId, Role, World, role_key};
+use crate::iam::{Arn, Policy, PolicyKind};
+use crate::syntax::{Node, Problem, Source, read};
+
+/// What an administrator of some account may do: everything.
+const ADMINISTRATOR: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+/// What a resource's policy might say that is not given: anything.
+const OPEN_RESOURCE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#;
+
+/// The same of a trust policy.
+const OPEN_TRUST: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:*"}}"#;
+
+/// Collects all policies.
+pub(super) fn collect<'a>(
+    inputs: &Inputs,
+    resolvers: &'a [Resolver<'a>],
+) -> Result<World<'a>, Vec<InputError>> {
+    let mut collector = Collector::new(inputs, resolvers)?;
+    collector.resources();
+    collector.options(inputs);
+    collector.finish()
+}
+
+struct Collector<'a> {
+    world: World<'a>,
+    problems: BTreeMap<usize, Vec<Problem>>,
+    /// Managed policies by ARN.
+    managed: BTreeMap<String, PolicyId>,
+    /// Managed policies by ARN, attached to the role of a key; where.
+    attached: Vec<((String, String), String)>,
+    boundaries: Vec<((String, String), String)>,
+}
+
+impl<'a> Collector<'a> {
+    fn new(inputs: &Inputs, resolvers: &'a [Resolver<'a>]) -> Result<Self, Vec<InputError>> {
+        let dev = inputs.stacks.first().map_or("", |stack| &stack.account);
+        let open = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"sts:AssumeRole"}}}}"#,
+            inputs.partition
+        );
+        let mut files: Vec<Source> = inputs
+            .stacks
+            .iter()
+            .map(|stack| stack.source.clone())
+            .collect();
+        let mut assumed = Vec::new();
+        for (name, text, kind) in [
+            (
+                "an administrator's policy",
+                ADMINISTRATOR,
+                PolicyKind::Identity,
+            ),
+            (
+                "a role that trusts the whole account",
+                &open,
+                PolicyKind::Trust,
+            ),
+            (
+                "a policy that is not given",
+                OPEN_RESOURCE,
+                PolicyKind::Resource,
+            ),
+            ("a trust that is not given", OPEN_TRUST, PolicyKind::Trust),
+        ] {
+            let source = Source::new(name, text);
+            let parsed = read(&source)
+                .map_err(|problem| vec![problem])
+                .and_then(|node| Policy::parse(&node, kind))
+                .map_err(|problems| vec![InputError::new(&source, problems)])?;
+            assumed.push(Held {
+                resource: name.to_owned(),
+                file: files.len(),
+                span: parsed.span,
+                document: Document::solid(parsed),
+                given: false,
+            });
+            files.push(source);
+        }
+        Ok(Self {
+            world: World {
+                files,
+                resolvers,
+                resources: Vec::new(),
+                policies: assumed,
+                roles: BTreeMap::new(),
+                buckets: BTreeMap::new(),
+                keys: Vec::new(),
+                aliases: BTreeMap::new(),
+                key_files: BTreeMap::new(),
+                scps: Vec::new(),
+                rcps: Vec::new(),
+                administrator: 0,
+                open_trust: 1,
+                open_resource: 2,
+                open_roles: 3,
+                organization: inputs.organization.clone(),
+                partition: inputs.partition.clone(),
+                accounts: inputs
+                    .stacks
+                    .iter()
+                    .map(|stack| stack.account.clone())
+                    .collect(),
+            },
+            problems: BTreeMap::new(),
+            managed: BTreeMap::new(),
+            attached: Vec::new(),
+            boundaries: Vec::new(),
+        })
+    }
+
+    fn resources(&mut self) {
+        for (stack, resolver) in self.world.resolvers.iter().enumerate() {
+            for entry in resolver.resources() {
+                let there = resolver.is_there(&entry.value);
+                if there == Some(false) {
+                    continue;
+                }
+                let uncertain = there
+                    .is_none()
+                    .then_some("its resource's condition cannot be known");
+                let found = Found {
+                    stack,
+                    id: &entry.key,
+                    node: &entry.value,
+                };
+                match entry
+                    .value
+                    .get("Type")
+                    .and_then(Node::as_str)
+                    .unwrap_or_default()
+                {
+                    "AWS::IAM::Role" => self.role(resolver, &found, uncertain),
+                    "AWS::IAM::ManagedPolicy" => self.managed_policy(resolver, &found, uncertain),
+                    "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
+                        self.inline_policy(resolver, &found, uncertain);
+                    }
+                    "AWS::S3::Bucket" => self.bucket(resolver, &found),
+                    "AWS::S3::BucketPolicy" => self.bucket_policy(resolver, &found, uncertain),
+                    "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => {
+                        self.key(resolver, &found, uncertain);
+                    }
+                    "AWS::KMS::Alias" => self.alias(resolver, &found),
+                    _ => {}
+                }
+                self.world.resources.push(found);
+            }
+        }
+        let attached = std::mem::take(&mut self.attached);
+        for (role, arn) in attached {
+            let policy = self.managed.get(&arn).copied();
+            let role = self.world.roles.entry(role).or_default();
+            match policy {
+                Some(id) => role.identity.push(id),
+                None => {
+                    role.missing_identity = Some(Missing {
+                        what: format!("the managed policy `{arn}`"),
+                        option: format!("--identity {}=FILE", role.arn),
+                    });
+                }
+            }
+        }
+        for (role, arn) in std::mem::take(&mut self.boundaries) {
+            let policy = self.managed.get(&arn).copied();
+            let role = self.world.roles.entry(role).or_default();
+            match policy {
+                Some(id) => role.boundary = Some(id),
+                None => {
+                    role.missing_boundary = Some(Missing {
+                        what: format!("the permissions boundary `{arn}`"),
+                        option: format!("--boundary {}=FILE", role.arn),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Reads a policy of a resource and keeps it.
+    fn hold(
+        &mut self,
+        found: &Found<'a>,
+        document: Option<Node>,
+        kind: PolicyKind,
+        uncertain: Option<&str>,
+    ) -> Option<PolicyId> {
+        let Some(document) = document else {
+            let problem = Problem::new(found.node.span, format!("`{}` has no policy", found.id))
+                .help("give it one, or take the resource away");
+            self.problems.entry(found.stack).or_default().push(problem);
+            return None;
+        };
+        match Document::read(&document, kind, uncertain) {
+            Ok(read) => {
+                let span = document.span;
+                Some(self.keep(read, found.id.to_owned(), found.stack, span))
+            }
+            Err(problems) => {
+                self.problems
+                    .entry(found.stack)
+                    .or_default()
+                    .extend(problems);
+                None
+            }
+        }
+    }
+
+    fn keep(
+        &mut self,
+        document: Document,
+        resource: String,
+        file: usize,
+        span: crate::syntax::Span,
+    ) -> PolicyId {
+        self.world.policies.push(Held {
+            document,
+            resource,
+            file,
+            span,
+            given: true,
+        });
+        self.world.policies.len() - 1
+    }
+
+    fn role(&mut self, resolver: &Resolver<'a>, found: &Found<'a>, uncertain: Option<&str>) {
+        let arn = super::symbols::attribute(resolver, found.id, found.node, "Arn");
+        let Some((arn, key)) = arn.and_then(|arn| Some((arn.clone(), role_key(&arn)?))) else {
+            return;
+        };
+        let trust = resolver.property(found.node, "AssumeRolePolicyDocument");
+        let trust = self.hold(found, trust, PolicyKind::Trust, uncertain);
+        let mut identity = Vec::new();
+        if let Some(policies) = resolver.property(found.node, "Policies") {
+            for policy in policies.items().unwrap_or_default() {
+                let document = policy.get("PolicyDocument").cloned();
+                identity.extend(self.hold(found, document, PolicyKind::Identity, uncertain));
+            }
+        }
+        let role = self.world.roles.entry(key.clone()).or_default();
+        role.arn = arn;
+        role.stack = Some(resolver.deployment().stack.to_owned());
+        role.trust = trust;
+        role.identity.extend(identity);
+        let managed = resolver.property(found.node, "ManagedPolicyArns");
+        for arn in managed.as_ref().and_then(Node::items).unwrap_or_default() {
+            let text = known_text(arn).unwrap_or("of an unknown name");
+            self.attached.push((key.clone(), text.to_owned()));
+        }
+        if let Some(boundary) = resolver.property(found.node, "PermissionsBoundary") {
+            let text = known_text(&boundary).unwrap_or("of an unknown name");
+            self.boundaries.push((key, text.to_owned()));
+        }
+    }
+
+    fn managed_policy(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) {
+        let document = resolver.property(found.node, "PolicyDocument");
+        let Some(id) = self.hold(found, document, PolicyKind::Identity, uncertain) else {
+            return;
+        };
+        if let Some(arn) = super::symbols::attribute(resolver, found.id, found.node, "PolicyArn") {
+            self.managed.insert(arn, id);
+        }
+        self.attach(resolver, resolver.property(found.node, "Roles"), id);
+    }
+
+    fn inline_policy(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) {
+        let document = resolver.property(found.node, "PolicyDocument");
+        let roles = (resolver.property(found.node, "Roles"))
+            .or_else(|| resolver.property(found.node, "RoleName"));
+        if let Some(id) = self.hold(found, document, PolicyKind::Identity, uncertain) {
+            self.attach(resolver, roles, id);
+        }
+    }
+
+    fn attach(&mut self, resolver: &Resolver<'a>, roles: Option<Node>, id: PolicyId) {
+        let here = resolver.deployment();
+        for name in roles.iter().flat_map(Node::one_or_many) {
+            if let Some(name) = known_text(name) {
+                let key = (here.account.to_owned(), name.to_lowercase());
+                self.world.roles.entry(key).or_default().identity.push(id);
+            }
+        }
+    }
+
+    fn bucket(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
+        let Some(name) = super::symbols::attribute(resolver, found.id, found.node, "") else {
+            return;
+        };
+        let here = resolver.deployment();
+        let encryption = resolver.property(found.node, "BucketEncryption");
+        let rule = encryption.as_ref().and_then(|node| {
+            node.at(["ServerSideEncryptionConfiguration", "0", "BucketKeyEnabled"])
+        });
+        let logging = resolver.property(found.node, "LoggingConfiguration");
+        let log_bucket = logging.as_ref().and_then(|logging| {
+            let bucket = known_text(logging.get("DestinationBucketName")?)?;
+            let prefix = logging
+                .get("LogFilePrefix")
+                .and_then(known_text)
+                .unwrap_or_default();
+            Some((bucket.to_owned(), prefix.to_owned()))
+        });
+        let bucket = self.world.buckets.entry(name).or_default();
+        here.account.clone_into(&mut bucket.account);
+        here.region.clone_into(&mut bucket.region);
+        bucket.bucket_key = rule.and_then(Node::scalar_text) == Some("true");
+        bucket.log_bucket = log_bucket;
+        bucket.place = Some(Place {
+            file: found.stack,
+            span: found.node.span,
+        });
+    }
+
+    fn bucket_policy(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) {
+        let document = resolver.property(found.node, "PolicyDocument");
+        let Some(id) = self.hold(found, document, PolicyKind::Resource, uncertain) else {
+            return;
+        };
+        if let Some(name) = resolver.text_property(found.node, "Bucket") {
+            let here = resolver.deployment();
+            let bucket = self.world.buckets.entry(name).or_default();
+            bucket.policy = Some(id);
+            if bucket.account.is_empty() {
+                here.account.clone_into(&mut bucket.account);
+                here.region.clone_into(&mut bucket.region);
+            }
+        }
+    }
+
+    fn key(&mut self, resolver: &Resolver<'a>, found: &Found<'a>, uncertain: Option<&str>) {
+        let document = resolver.property(found.node, "KeyPolicy");
+        let Some(policy) = self.hold(found, document, PolicyKind::Key, uncertain) else {
+            return;
+        };
+        if let Some(arn) = super::symbols::attribute(resolver, found.id, found.node, "Arn") {
+            self.world.keys.push(Key {
+                arn,
+                account: resolver.deployment().account.to_owned(),
+                policy,
+            });
+        }
+    }
+
+    fn alias(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
+        let here = resolver.deployment();
+        let alias = resolver.text_property(found.node, "AliasName");
+        let target = resolver.text_property(found.node, "TargetKeyId");
+        if let (Some(alias), Some(target)) = (alias, target) {
+            let key = (here.account.to_owned(), here.region.to_owned(), alias);
+            self.world.aliases.insert(key, target);
+        }
+    }
+
+    fn options(&mut self, inputs: &Inputs) {
+        for source in &inputs.scps {
+            let level = self.file(source, source.name(), PolicyKind::ServiceControl);
+            self.world.scps.push(level);
+        }
+        for source in &inputs.rcps {
+            let level = self.file(source, source.name(), PolicyKind::ResourceControl);
+            self.world.rcps.push(level);
+        }
+        for file in &inputs.policies {
+            self.resource_file(file);
+        }
+        for file in &inputs.identities {
+            let policies = self.named(file, PolicyKind::Identity);
+            for key in self.role_keys(&file.name) {
+                let role = self.role_entry(&key, &file.name);
+                role.identity.extend(&policies);
+                role.missing_identity = None;
+                // From here on, nothing else is expected of it.
+                role.stack.get_or_insert_with(String::new);
+            }
+        }
+        for file in &inputs.boundaries {
+            let policies = self.named(file, PolicyKind::Identity);
+            for key in self.role_keys(&file.name) {
+                let role = self.role_entry(&key, &file.name);
+                role.boundary = policies.first().copied();
+                role.missing_boundary = None;
+            }
+        }
+    }
+
+    fn role_entry(&mut self, key: &(String, String), name: &str) -> &mut Role {
+        let role = self.world.roles.entry(key.clone()).or_default();
+        if role.arn.is_empty() && name.starts_with("arn:") {
+            name.clone_into(&mut role.arn);
+        }
+        role
+    }
+
+    /// The roles that a name or ARN means.
+    fn role_keys(&self, name: &str) -> Vec<(String, String)> {
+        if let Some(key) = role_key(name) {
+            return vec![key];
+        }
+        let name = name.to_lowercase();
+        let keys = self.world.roles.keys();
+        keys.filter(|(_, known)| *known == name).cloned().collect()
+    }
+
+    fn named(&mut self, file: &NamedFile, kind: PolicyKind) -> Vec<PolicyId> {
+        match &file.source {
+            Some(source) => self.file(source, &file.name, kind),
+            None => Vec::new(),
+        }
+    }
+
+    fn resource_file(&mut self, file: &NamedFile) {
+        let service = Arn::parse(&file.name).map(|arn| arn.service.to_owned());
+        match service.as_deref() {
+            Some("kms") => {
+                let policies = self.named(file, PolicyKind::Key);
+                if let Some(id) = policies.first() {
+                    self.world.key_files.insert(file.name.clone(), *id);
+                }
+            }
+            Some("iam") => {
+                let policies = self.named(file, PolicyKind::Trust);
+                for key in self.role_keys(&file.name) {
+                    self.role_entry(&key, &file.name).trust = policies.first().copied();
+                }
+            }
+            _ => {
+                let policies = self.named(file, PolicyKind::Resource);
+                let name = super::world::bucket_name(&file.name).unwrap_or(&file.name);
+                let bucket = self.world.buckets.entry(name.to_owned()).or_default();
+                bucket.policy = policies.first().copied();
+                // The file says all that there is to say.
+                bucket.place.get_or_insert(Place {
+                    file: self.world.files.len().saturating_sub(1),
+                    span: crate::syntax::Span::default(),
+                });
+            }
+        }
+    }
+
+    /// The policies of a file: one, or a list of them.
+    fn file(&mut self, source: &Source, name: &str, kind: PolicyKind) -> Vec<PolicyId> {
+        let file = self.world.files.len();
+        self.world.files.push(source.clone());
+        let node = match read(source) {
+            Ok(node) => node,
+            Err(problem) => {
+                self.problems.entry(file).or_default().push(problem);
+                return Vec::new();
+            }
+        };
+        let mut found = Vec::new();
+        for node in node.one_or_many() {
+            match Policy::parse(node, kind) {
+                Ok(policy) => {
+                    let span = policy.span;
+                    let document = Document::solid(policy);
+                    found.push(self.keep(document, name.to_owned(), file, span));
+                }
+                Err(problems) => self.problems.entry(file).or_default().extend(problems),
+            }
+        }
+        found
+    }
+
+    fn finish(mut self) -> Result<World<'a>, Vec<InputError>> {
+        if self.problems.is_empty() {
+            for ((account, name), role) in &mut self.world.roles {
+                if role.arn.is_empty() {
+                    role.arn = format!("arn:{}:iam::{account}:role/{name}", self.world.partition);
+                }
+                if role.stack.is_none() {
+                    role.missing_identity = Some(Missing {
+                        what: format!("the other policies of the existing role `{name}`"),
+                        option: format!("--identity {name}=FILE"),
+                    });
+                }
+            }
+            return Ok(self.world);
+        }
+        let files = &self.world.files;
+        Err(std::mem::take(&mut self.problems)
+            .into_iter()
+            .map(|(file, problems)| InputError::new(&files[file], problems))
+            .collect())
+    }
+}
+
+impl InputError {
+    pub(super) fn new(source: &Source, problems: Vec<Problem>) -> Self {
+        Self {
+            file: Box::new(source.clone()),
+            problems,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A policy document of a template: what is known of it, and what is not.
+
+use super::resolve::unknown_in;
+use crate::iam::{Effect, Policy, PolicyKind, Version};
+use crate::syntax::{Entry, Node, Problem, Span, Value};
+
+/// A policy document, with what cannot be known of it left out.
+#[derive(Debug, Clone)]
+pub(super) struct Document {
+    /// Its known statements.
+    pub(super) solid: Policy,
+    /// Those, and everything that its unknown Allow statements might be.
+    pub(super) at_most: Option<Policy>,
+    /// Those, and everything that its unknown Deny statements might be.
+    pub(super) at_least: Option<Policy>,
+    /// The unknown statements: where, and why.
+    pub(super) unknown: Vec<UnknownStatement>,
+}
+
+/// A statement that cannot be resolved.
+#[derive(Debug, Clone)]
+pub(super) struct UnknownStatement {
+    pub(super) span: Span,
+    pub(super) reason: String,
+    /// `None`: not even that is known.
+    pub(super) effect: Option<Effect>,
+}
+
+impl Document {
+    /// Reads a resolved policy document. With `uncertain`, nobody knows whether it is there.
+    pub(super) fn read(
+        node: &Node,
+        kind: PolicyKind,
+        uncertain: Option<&str>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut unknown = Vec::new();
+        let mut widened = Vec::new();
+        let statements = node.get("Statement").filter(|list| list.tag.is_none());
+        for statement in statements.map_or(&[][..], Node::one_or_many) {
+            let part = unknown_in(statement);
+            let reason = match (part, uncertain) {
+                (Some(part), _) => part.as_str().unwrap_or_default(),
+                (None, Some(reason)) => reason,
+                (None, None) => continue,
+            };
+            let effect = match statement.get("Effect").and_then(Node::as_str) {
+                Some("Allow") => Some(Effect::Allow),
+                Some("Deny") => Some(Effect::Deny),
+                _ => None,
+            };
+            unknown.push(UnknownStatement {
+                span: part.map_or(statement.span, |part| part.span),
+                reason: reason.to_owned(),
+                effect,
+            });
+            let wanted: &[&str] = match effect {
+                Some(Effect::Allow) => &["Allow"],
+                Some(Effect::Deny) => &["Deny"],
+                None => &["Allow", "Deny"],
+            };
+            widened.extend(wanted.iter().map(|effect| widen(statement, effect, kind)));
+        }
+        if statements.is_none()
+            && let Some(part) = unknown_in(node)
+        {
+            unknown.push(UnknownStatement {
+                span: part.span,
+                reason: part.as_str().unwrap_or_default().to_owned(),
+                effect: None,
+            });
+            widened.extend(["Allow", "Deny"].map(|effect| widen(part, effect, kind)));
+        }
+        if unknown.is_empty() {
+            let solid = Policy::parse(node, kind)?;
+            return Ok(Self {
+                solid,
+                at_most: None,
+                at_least: None,
+                unknown,
+            });
+        }
+        let known: Vec<Node> = statements
+            .map_or(&[][..], Node::one_or_many)
+            .iter()
+            .filter(|statement| unknown_in(statement).is_none() && uncertain.is_none())
+            .cloned()
+            .collect();
+        let with = |effect: &str| {
+            let more = widened
+                .iter()
+                .filter(|statement| statement.get("Effect").and_then(Node::as_str) == Some(effect));
+            let all: Vec<Node> = known.iter().chain(more).cloned().collect();
+            parse(node, all, kind)
+        };
+        Ok(Self {
+            at_most: Some(with("Allow")?),
+            at_least: Some(with("Deny")?),
+            solid: parse(node, known.clone(), kind)?,
+            unknown,
+        })
+    }
+
+    /// A document without unknown statements.
+    pub(super) fn solid(policy: Policy) -> Self {
+        Self {
+            solid: policy,
+            at_most: None,
+            at_least: None,
+            unknown: Vec::new(),
+        }
+    }
+}
+
+/// Reads a policy document with other statements; none is no problem.
+fn parse(node: &Node, statements: Vec<Node>, kind: PolicyKind) -> Result<Policy, Vec<Problem>> {
+    if statements.is_empty() {
+        return Ok(Policy {
+            kind,
+            version: Version::default(),
+            id: None,
+            statements: Vec::new(),
+            span: node.span,
+        });
+    }
+    let list = Node::synthetic(Value::Sequence(statements), node.span);
+    let entries = match node.entries() {
+        Some(entries) => entries
+            .iter()
+            .filter(|entry| entry.key != "Statement" && unknown_in(&entry.value).is_none())
+            .cloned()
+            .chain([entry("Statement", list, node.span)])
+            .collect(),
+        None => vec![entry("Statement", list, node.span)],
+    };
+    let whole = Node::synthetic(Value::Mapping(entries), node.span);
+    Policy::parse(&whole, kind)
+}
+
+fn entry(key: &str, value: Node, span: Span) -> Entry {
+    Entry {
+        key: key.to_owned(),
+        key_span: span,
+        value,
+    }
+}
+
+/// A statement that covers whatever an unknown one might.
+fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
+    let span = statement.span;
+    let star = |key: &str| {
+        entry(
+            key,
+            Node::synthetic(Value::String("*".to_owned()), span),
+            span,
+        )
+    };
+    let mut out = vec![entry(
+        "Effect",
+        Node::synthetic(Value::String(effect.to_owned()), span),
+        span,
+    )];
+    let has_principal = !matches!(kind, PolicyKind::Identity);
+    let Some(entries) = statement.entries().filter(|_| statement.tag.is_none()) else {
+        out.push(star("Action"));
+        if kind != PolicyKind::Trust {
+            out.push(star("Resource"));
+        }
+        if has_principal {
+            out.push(star("Principal"));
+        }
+        return Node::synthetic(Value::Mapping(out), span);
+    };
+    for known in entries {
+        let is_unknown = unknown_in(&known.value).is_some();
+        match known.key.as_str() {
+            "Effect" => {}
+            _ if !is_unknown => out.push(known.clone()),
+            "Action" | "NotAction" => out.push(star("Action")),
+            "Resource" | "NotResource" => out.push(star("Resource")),
+            "Principal" | "NotPrincipal" => out.push(star("Principal")),
+            "Condition" => {
+                let blocks = known.value.entries().unwrap_or_default().iter();
+                let blocks = blocks.filter(|block| unknown_in(&block.value).is_none());
+                let value = Value::Mapping(blocks.cloned().collect());
+                out.push(entry("Condition", Node::synthetic(value, span), span));
+            }
+            _ => {}
+        }
+    }
+    Node::synthetic(Value::Mapping(out), span)
+}

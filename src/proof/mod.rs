@@ -1,0 +1,35 @@
+//! The proof: every AWS call of a pipeline run, decided by the policies of the templates before
+//! anything is deployed; the calls that must not be allowed; and what is granted beyond the run.
+//!
+//! Here live the resolution of templates ([`resolve`]), who has which policies ([`world`]), the
+//! calls of a run ([`run`]) and those of attackers ([`attacks`]), the verdicts ([`judge`]), what
+//! nobody needs ([`excess`]) and what to add where something is missing ([`remedy`]). It reads
+//! templates, so that it checks the synthesis independently; of the configuration it is told the
+//! accounts and regions only. How AWS decides a request is [`crate::authz`]'s; printing and
+//! files are the command line's.
+
+mod attacks;
+mod call;
+mod collect;
+mod document;
+mod excess;
+mod facts;
+mod findings;
+mod input;
+mod judge;
+mod prove;
+mod reference;
+mod remedy;
+mod resolve;
+mod run;
+mod symbols;
+mod world;
+
+pub use call::{Call, Caller};
+pub use excess::{Excess, StatementUse, UnknownAction};
+pub use findings::{RULES, findings};
+pub use input::{InputError, Inputs, NamedFile, Stack};
+pub use judge::{Decided, Decisive, Verdict};
+pub use prove::{Attack, AttackResult, Proof, prove};
+pub use remedy::Remedy;
+pub use world::{Doubt, Missing, Place};

@@ -1,0 +1,125 @@
+//! The actions of AWS's services, from the embedded service reference.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+/// Trimmed from iam-data; see `data/README.md`.
+const TEXT: &str = include_str!("../../data/service-reference.json");
+
+/// An action of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Action {
+    /// `s3:GetObject`.
+    pub(super) name: String,
+    pub(super) lower: String,
+    /// The types of the resources that it works on.
+    pub(super) resources: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    actions: std::collections::BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(default)]
+    r: Vec<String>,
+}
+
+fn services() -> &'static std::collections::BTreeMap<String, Vec<Action>> {
+    static SERVICES: OnceLock<std::collections::BTreeMap<String, Vec<Action>>> = OnceLock::new();
+    SERVICES.get_or_init(|| {
+        let read: std::collections::BTreeMap<String, Service> =
+            serde_json::from_str(TEXT).unwrap_or_default();
+        read.into_iter()
+            .map(|(service, entries)| {
+                let actions = entries.actions.into_iter().map(|(action, entry)| {
+                    let name = format!("{service}:{action}");
+                    Action {
+                        lower: name.to_ascii_lowercase(),
+                        name,
+                        resources: entry.r,
+                    }
+                });
+                let actions = actions.collect();
+                (service, actions)
+            })
+            .collect()
+    })
+}
+
+/// The actions of a service; `None`: the reference does not have it.
+pub(super) fn actions(service: &str) -> Option<&'static [Action]> {
+    services().get(service).map(Vec::as_slice)
+}
+
+/// The actions that a pattern in lower case covers; `None`: the reference does not know its
+/// service. The pattern `*` covers all that there are.
+pub(super) fn expand(pattern: &str) -> Option<Vec<&'static Action>> {
+    let covers = |action: &&Action| matches(pattern.as_bytes(), action.lower.as_bytes());
+    match pattern.split_once(':') {
+        Some((service, _)) if service != "*" => {
+            Some(actions(service)?.iter().filter(covers).collect())
+        }
+        _ => Some(services().values().flatten().collect()),
+    }
+}
+
+/// The action that a wrong one was probably meant to be.
+pub(super) fn near(action: &str) -> Option<&'static str> {
+    let lower = action.to_ascii_lowercase();
+    let (service, _) = lower.split_once(':')?;
+    let all = actions(service)?.iter();
+    let nearest = all.max_by(|a, b| {
+        let score = |action: &Action| strsim::normalized_damerau_levenshtein(&action.lower, &lower);
+        score(a).total_cmp(&score(b))
+    });
+    nearest.map(|action| action.name.as_str())
+}
+
+/// Whether a text matches a pattern with `*` and `?`.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((star, from)) => {
+                    retry = Some((star, from + 1));
+                    p = star + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_expand_and_mistakes_have_a_near_one() {
+        let names: Vec<&str> = expand("kms:reencrypt*")
+            .expect("known")
+            .iter()
+            .map(|action| action.name.as_str())
+            .collect();
+        assert_eq!(names, ["kms:ReEncryptFrom", "kms:ReEncryptTo"]);
+        assert_eq!(near("s3:GetObjectt"), Some("s3:GetObject"));
+        assert!(expand("unknown:do").is_none());
+        assert!(expand("*").expect("all").len() > 500);
+    }
+}

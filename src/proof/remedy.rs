@@ -1,0 +1,150 @@
+//! What to add where something is missing: a statement, ready to paste, and where.
+
+use super::call::Caller;
+use super::judge::{Decided, Verdict};
+use super::world::{Place, PolicyId, World};
+use crate::authz::Layer;
+use crate::iam::{Arn, PolicyKind};
+
+/// A statement to add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedy {
+    /// The layer that lacks it.
+    pub layer: Layer,
+    /// The resource whose policy it belongs in; `None`: there is none yet.
+    pub resource: Option<String>,
+    /// Where that policy stands.
+    pub place: Option<Place>,
+    /// The statement, in the file's own format.
+    pub statement: String,
+}
+
+/// What to add so that a denied call is allowed; nothing where a Deny stands in its way.
+pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
+    if decided.verdict != Verdict::Denied {
+        return Vec::new();
+    }
+    let missing = &decided.reason.missing;
+    // Within an account either side of a bucket's call would do: the caller's is the usual one.
+    let either = decided.call.caller.account() == Some(&decided.call.account)
+        && decided.call.action.starts_with("s3:")
+        && missing.contains(&Layer::IdentityPolicies);
+    let mut found = Vec::new();
+    for layer in missing {
+        if either && *layer == Layer::ResourcePolicy {
+            continue;
+        }
+        let policy = match layer {
+            Layer::IdentityPolicies => nearest(world, &decided.sets.identity, decided),
+            Layer::ResourcePolicy => decided.sets.resource,
+            Layer::PermissionBoundary => decided.sets.boundary,
+            Layer::Scps | Layer::Rcps | Layer::SessionPolicy => None,
+        };
+        let held = policy.map(|id| &world.policies[id]);
+        let json =
+            held.is_some_and(|held| world.files[held.file].text().trim_start().starts_with('{'));
+        found.push(Remedy {
+            layer: *layer,
+            resource: held.map(|held| held.resource.clone()),
+            place: held.map(|held| Place {
+                file: held.file,
+                span: held.span,
+            }),
+            statement: statement(world, decided, *layer, json),
+        });
+    }
+    found
+}
+
+/// Of several policies the one that is about the most similar resources: of the same account,
+/// and with ARNs that begin alike.
+fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Option<PolicyId> {
+    let wanted = &decided.call.resource;
+    let owner = |arn: &str| match world.bucket_of(arn) {
+        Some(bucket) => bucket.account.clone(),
+        None => Arn::parse(arn).map_or(String::new(), |arn| arn.account.to_owned()),
+    };
+    let similarity = |id: &PolicyId| {
+        let statements = world.policies[*id].document.solid.statements.iter();
+        statements
+            .flat_map(|statement| statement.resources.iter())
+            .flat_map(|resources| &resources.patterns)
+            .map(|pattern| {
+                let pairs = pattern.text.bytes().zip(wanted.bytes());
+                let same = pairs.take_while(|(a, b)| a == b).count();
+                (owner(&pattern.text) == decided.call.account, same)
+            })
+            .max()
+            .unwrap_or_default()
+    };
+    // Of equals the last wins here, and the first should.
+    policies.iter().copied().rev().max_by_key(similarity)
+}
+
+fn statement(world: &World<'_>, decided: &Decided, layer: Layer, json: bool) -> String {
+    let call = &decided.call;
+    let kind = decided
+        .sets
+        .resource
+        .map(|id| world.policies[id].document.solid.kind);
+    let has_principal = layer == Layer::ResourcePolicy;
+    let is_trust = call.action.starts_with("sts:") && has_principal;
+    let resource = match kind {
+        Some(PolicyKind::Key) if has_principal => "*",
+        _ => &call.resource,
+    };
+    let mut members: Vec<(&str, String)> = Vec::new();
+    let mut condition = None;
+    if has_principal {
+        let (name, who) = match &call.caller {
+            Caller::Service(service) => ("Service", service.clone()),
+            Caller::Role(arn) | Caller::Administrator(arn) => {
+                let same_account = call.caller.account() == Some(&call.account);
+                if same_account || is_trust {
+                    ("AWS", arn.clone())
+                } else {
+                    condition = Some(arn.clone());
+                    let account = call.caller.account().unwrap_or_default();
+                    (
+                        "AWS",
+                        format!("arn:{}:iam::{account}:root", world.partition),
+                    )
+                }
+            }
+            Caller::Root(account) => (
+                "AWS",
+                format!("arn:{}:iam::{account}:root", world.partition),
+            ),
+        };
+        members.push((name, who));
+    }
+    if json {
+        let mut whole = serde_json::json!({ "Effect": "Allow" });
+        if let Some((name, who)) = members.first() {
+            whole["Principal"] = serde_json::json!({ *name: who });
+        }
+        whole["Action"] = call.action.as_str().into();
+        if !is_trust {
+            whole["Resource"] = resource.into();
+        }
+        if let Some(arn) = condition {
+            whole["Condition"] = serde_json::json!({ "ArnEquals": { "aws:PrincipalArn": arn } });
+        }
+        return format!("{whole:#}");
+    }
+    let mut out = "- Effect: Allow\n".to_owned();
+    if let Some((name, who)) = members.first() {
+        out.push_str(&format!("  Principal:\n    {name}: {who}\n"));
+    }
+    out.push_str(&format!("  Action: {}\n", call.action));
+    if !is_trust {
+        let quoted = if resource == "*" { "\"*\"" } else { resource };
+        out.push_str(&format!("  Resource: {quoted}\n"));
+    }
+    if let Some(arn) = condition {
+        out.push_str(&format!(
+            "  Condition:\n    ArnEquals:\n      aws:PrincipalArn: {arn}\n"
+        ));
+    }
+    out
+}

@@ -1,0 +1,440 @@
+//! The calls of a pipeline run, in its order, with the context that AWS sets.
+//!
+//! Follows the AWS documents *S3 source action reference*, *S3 deploy action reference*, *Manage
+//! the CodePipeline service role*, *Protecting data using server-side encryption with AWS KMS*,
+//! *Add a cross-Region action*, *Enabling Amazon S3 server access logging* and *Default key
+//! policy*. AWS publishes lists of permissions, not traces of calls: these are the lists.
+
+use super::call::{Call, Caller};
+use super::facts::{Deploy, Pipeline, Store};
+use super::world::{Place, World};
+use crate::authz::Context;
+use crate::config::Permissions;
+use crate::iam::Arn;
+
+const BUCKET_READS: [&str; 3] = [
+    "s3:GetBucketVersioning",
+    "s3:GetBucketAcl",
+    "s3:GetBucketLocation",
+];
+
+/// The key of an object in an artifact bucket. CodePipeline cuts the pipeline's name to twenty
+/// characters there.
+pub(super) fn artifact_key(pipeline: &str) -> String {
+    let folder: String = pipeline.chars().take(20).collect();
+    format!("{folder}/SourceArti/aB3dE5f")
+}
+
+/// The calls of a run.
+///
+/// The published procedure grants nothing for the output bucket's settings, and its runs succeed,
+/// so with its permissions the deploy action is not held to the list that documents them.
+pub(super) fn calls(
+    world: &World<'_>,
+    pipelines: &[Pipeline],
+    permissions: Permissions,
+) -> Vec<Call> {
+    let mut run = Run {
+        world,
+        permissions,
+        calls: Vec::new(),
+    };
+    run.administration();
+    for pipeline in pipelines {
+        run.pipeline(pipeline);
+    }
+    run.log_delivery();
+    run.calls
+}
+
+struct Run<'r, 'w> {
+    world: &'r World<'w>,
+    permissions: Permissions,
+    calls: Vec<Call>,
+}
+
+/// What the calls of one step have in common.
+struct Step<'s> {
+    name: &'static str,
+    target: Option<&'s str>,
+    caller: &'s Caller,
+    account: &'s str,
+    region: &'s str,
+    place: Place,
+}
+
+/// The context of every request of a caller.
+pub(super) fn context(world: &World<'_>, caller: &Caller, region: &str) -> Context {
+    let mut context = Context::new()
+        .with("aws:SecureTransport", "true")
+        .with("aws:RequestedRegion", region);
+    if let Some(arn) = caller.principal_arn(&world.partition) {
+        context = context.with("aws:PrincipalArn", arn);
+    }
+    if let Some(account) = caller.account() {
+        context = context.with("aws:PrincipalAccount", account);
+        if let Some(organization) = &world.organization
+            && world.accounts.iter().any(|known| known == account)
+        {
+            context = context.with("aws:PrincipalOrgID", organization);
+        }
+    }
+    context
+}
+
+/// What KMS knows when S3 asks it for an object's key.
+pub(super) fn via_s3(
+    world: &World<'_>,
+    context: Context,
+    store_region: &str,
+    object: &str,
+) -> Context {
+    let bucket = super::world::bucket_name(object).unwrap_or_default();
+    let is_bucket_key = world
+        .buckets
+        .get(bucket)
+        .is_some_and(|bucket| bucket.bucket_key);
+    let encrypted = if is_bucket_key {
+        world.bucket_arn(bucket)
+    } else {
+        object.to_owned()
+    };
+    let suffix = if world.partition == "aws-cn" {
+        ".cn"
+    } else {
+        ""
+    };
+    context
+        .with(
+            "kms:ViaService",
+            format!("s3.{store_region}.amazonaws.com{suffix}"),
+        )
+        .with("kms:EncryptionContext:aws:s3:arn", encrypted)
+}
+
+/// The key's ARN as KMS finds it for a caller of `account`: a bare ID or an alias is one of the
+/// caller's own account.
+pub(super) fn key_arn(world: &World<'_>, key: &str, account: &str, region: &str) -> String {
+    if key.starts_with("arn:") {
+        return key.to_owned();
+    }
+    let kind = if key.starts_with("alias/") {
+        ""
+    } else {
+        "key/"
+    };
+    format!("arn:{}:kms:{region}:{account}:{kind}{key}", world.partition)
+}
+
+pub(super) fn account_of(arn: &str) -> &str {
+    Arn::parse(arn).map_or("", |arn| arn.account)
+}
+
+/// What an upload to a store says about its encryption.
+pub(super) fn encrypted_with(context: Context, store: &Store) -> Context {
+    let context = context.with("s3:x-amz-server-side-encryption", "aws:kms");
+    match &store.key {
+        Some(key) => context.with("s3:x-amz-server-side-encryption-aws-kms-key-id", key),
+        None => context,
+    }
+}
+
+impl Run<'_, '_> {
+    fn add(&mut self, step: &Step<'_>, action: &str, resource: &str, context: Context) {
+        let target = step
+            .target
+            .map_or(String::new(), |target| format!("{target}/"));
+        self.calls.push(Call {
+            id: format!("{target}{}/{action}", step.name),
+            target: step.target.map(str::to_owned),
+            step: step.name,
+            caller: step.caller.clone(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            account: step.account.to_owned(),
+            context,
+            place: step.place,
+            resource_policy: None,
+            made_up: false,
+        });
+    }
+
+    fn each(&mut self, step: &Step<'_>, actions: &[&str], resource: &str) {
+        let context = context(self.world, step.caller, step.region);
+        for action in actions {
+            self.add(step, action, resource, context.clone());
+        }
+    }
+
+    /// KMS refuses a key policy that locks everybody out.
+    fn administration(&mut self) {
+        for key in &self.world.keys {
+            let held = &self.world.policies[key.policy];
+            let region = Arn::parse(&key.arn).map_or("", |arn| arn.region);
+            let step = Step {
+                name: "administer",
+                target: None,
+                caller: &Caller::Root(key.account.clone()),
+                account: &key.account,
+                region,
+                place: Place {
+                    file: held.file,
+                    span: held.span,
+                },
+            };
+            self.each(&step, &["kms:PutKeyPolicy"], &key.arn);
+        }
+    }
+
+    fn pipeline(&mut self, pipeline: &Pipeline) {
+        let service_role = Caller::Role(pipeline.service_role.clone());
+        let common = |name, place| Step {
+            name,
+            target: None,
+            caller: &service_role,
+            account: &pipeline.account,
+            region: &pipeline.region,
+            place,
+        };
+        let service = Caller::Service("codepipeline.amazonaws.com".to_owned());
+        let step = Step {
+            caller: &service,
+            ..common("check", pipeline.place)
+        };
+        self.each(&step, &["sts:AssumeRole"], &pipeline.service_role);
+        self.role_checks(pipeline, &service_role);
+        for rule in &pipeline.rules {
+            let events = Caller::Service("events.amazonaws.com".to_owned());
+            let step = Step {
+                caller: &events,
+                ..common("start", rule.place)
+            };
+            let context = context(self.world, &events, &pipeline.region)
+                .with("aws:SourceArn", &rule.arn)
+                .with("aws:SourceAccount", &pipeline.account);
+            self.add(&step, "sts:AssumeRole", &rule.role, context);
+            let role = Caller::Role(rule.role.clone());
+            let step = Step {
+                caller: &role,
+                ..common("start", rule.place)
+            };
+            self.each(
+                &step,
+                &["codepipeline:StartPipelineExecution"],
+                &pipeline.arn,
+            );
+        }
+        for source in &pipeline.sources {
+            let caller = Caller::Role(source.role.clone().unwrap_or(pipeline.service_role.clone()));
+            let step = Step {
+                caller: &caller,
+                ..common("source", source.place)
+            };
+            let bucket = self.world.bucket_arn(&source.bucket);
+            self.each(&step, &BUCKET_READS, &bucket);
+            let objects = [
+                "s3:GetObject",
+                "s3:GetObjectVersion",
+                "s3:GetObjectTagging",
+                "s3:GetObjectVersionTagging",
+            ];
+            self.each(&step, &objects, &format!("{bucket}/{}", source.key));
+        }
+        if let Some(store) = pipeline.store(&pipeline.region) {
+            self.store(pipeline, store, common("store", store.place));
+        }
+        for deploy in &pipeline.deploys {
+            self.deploy(pipeline, deploy);
+        }
+    }
+
+    /// CodePipeline checks, when a pipeline is created or updated, that the service role can
+    /// assume the role of every action.
+    fn role_checks(&mut self, pipeline: &Pipeline, service_role: &Caller) {
+        let sources = pipeline.sources.iter();
+        let roles = sources
+            .filter_map(|source| Some((source.role.as_ref()?, None, source.place)))
+            .chain(
+                pipeline
+                    .other_roles
+                    .iter()
+                    .map(|(role, place)| (role, None, *place)),
+            )
+            .chain(
+                pipeline
+                    .deploys
+                    .iter()
+                    .map(|deploy| (&deploy.role, Some(deploy.target.as_str()), deploy.place)),
+            );
+        for (role, target, place) in roles.filter(|(role, ..)| **role != pipeline.service_role) {
+            let step = Step {
+                name: "check",
+                target,
+                caller: service_role,
+                account: account_of(role),
+                region: &pipeline.region,
+                place,
+            };
+            self.each(&step, &["sts:AssumeRole"], role);
+        }
+    }
+
+    /// Storing an artifact: the bucket's settings, the object, its encryption.
+    fn store(&mut self, pipeline: &Pipeline, store: &Store, step: Step<'_>) {
+        let bucket = self.world.bucket_arn(&store.bucket);
+        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
+        self.each(&step, &BUCKET_READS, &bucket);
+        let plain = context(self.world, step.caller, &store.region);
+        let put = encrypted_with(plain.clone(), store);
+        self.add(&step, "s3:PutObject", &object, put);
+        self.each(
+            &step,
+            &["s3:PutObjectAcl", "s3:GetObject", "s3:GetObjectVersion"],
+            &object,
+        );
+        let Some(key) = &store.key else { return };
+        let key = key_arn(self.world, key, step.account, &store.region);
+        let step = Step {
+            name: if step.name == "store" {
+                "encrypt"
+            } else {
+                step.name
+            },
+            account: account_of(&key),
+            ..step
+        };
+        let via = via_s3(self.world, plain.clone(), &store.region, &object);
+        self.add(&step, "kms:GenerateDataKey", &key, via.clone());
+        self.add(&step, "kms:Decrypt", &key, via);
+        self.add(&step, "kms:DescribeKey", &key, plain);
+    }
+
+    fn deploy(&mut self, pipeline: &Pipeline, deploy: &Deploy) {
+        let service_role = Caller::Role(pipeline.service_role.clone());
+        let role = Caller::Role(deploy.role.clone());
+        let role_account = account_of(&deploy.role);
+        let key = pipeline.store(&deploy.region).and_then(|store| {
+            Some(key_arn(
+                self.world,
+                store.key.as_ref()?,
+                role_account,
+                &store.region,
+            ))
+        });
+        let common = |name, account| Step {
+            name,
+            target: Some(&deploy.target),
+            caller: &role,
+            account,
+            region: &deploy.region,
+            place: deploy.place,
+        };
+        let Some(store) = pipeline.store(&deploy.region) else {
+            return;
+        };
+        if store.region != pipeline.region {
+            let copy = Step {
+                caller: &service_role,
+                ..common("copy", &pipeline.account)
+            };
+            self.store(pipeline, store, copy);
+        }
+        if deploy.role != pipeline.service_role {
+            let assume = Step {
+                caller: &service_role,
+                ..common("assume", account_of(&deploy.role))
+            };
+            self.each(&assume, &["sts:AssumeRole"], &deploy.role);
+        }
+        let bucket = self.world.bucket_arn(&store.bucket);
+        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
+        let read = common("read", &pipeline.account);
+        self.each(&read, &["s3:GetObject", "s3:GetObjectVersion"], &object);
+        self.each(&read, &["s3:ListBucket"], &bucket);
+        if let Some(key) = &key {
+            let decrypt = common("decrypt", account_of(key));
+            let plain = context(self.world, &role, &deploy.region);
+            let via = via_s3(self.world, plain.clone(), &store.region, &object);
+            self.add(&decrypt, "kms:Decrypt", key, via);
+            self.add(&decrypt, "kms:DescribeKey", key, plain);
+        }
+        self.write(deploy, &role, common("deploy", role_account));
+    }
+
+    fn write(&mut self, deploy: &Deploy, role: &Caller, step: Step<'_>) {
+        let output = self.world.bucket_arn(&deploy.bucket);
+        let account = match self.world.buckets.get(&deploy.bucket) {
+            Some(bucket) if !bucket.account.is_empty() => bucket.account.clone(),
+            _ => step.account.to_owned(),
+        };
+        let step = Step {
+            account: &account,
+            ..step
+        };
+        let written = format!("{output}/{}", deploy.written_key());
+        let plain = context(self.world, role, &deploy.region);
+        if self.permissions == Permissions::Least {
+            self.each(&step, &BUCKET_READS, &output);
+        }
+        self.each(&step, &["s3:ListBucket"], &output);
+        let mut put = plain.clone();
+        if let Some(acl) = &deploy.canned_acl {
+            put = put.with("s3:x-amz-acl", acl);
+        }
+        let acl = put.clone();
+        if let Some(key) = &deploy.key {
+            put = put
+                .with("s3:x-amz-server-side-encryption", "aws:kms")
+                .with("s3:x-amz-server-side-encryption-aws-kms-key-id", key);
+        }
+        self.add(&step, "s3:PutObject", &written, put);
+        if deploy.canned_acl.is_some() {
+            self.add(&step, "s3:PutObjectAcl", &written, acl.clone());
+            self.add(&step, "s3:PutObjectVersionAcl", &written, acl);
+        }
+        if let Some(key) = &deploy.key {
+            let key = key_arn(self.world, key, step.account, &deploy.region);
+            let via = via_s3(self.world, plain, &deploy.region, &written);
+            let step = Step {
+                name: "output-key",
+                account: account_of(&key),
+                ..step
+            };
+            self.add(&step, "kms:GenerateDataKey", &key, via.clone());
+            self.add(&step, "kms:Decrypt", &key, via);
+        }
+    }
+
+    /// S3 delivers access logs as a service.
+    fn log_delivery(&mut self) {
+        let caller = Caller::Service("logging.s3.amazonaws.com".to_owned());
+        for (name, bucket) in &self.world.buckets {
+            let (Some((log_bucket, prefix)), Some(place)) = (&bucket.log_bucket, bucket.place)
+            else {
+                continue;
+            };
+            // The dev stack's come first; every other template is a target's.
+            let resolver = self
+                .world
+                .resolvers
+                .get(place.file)
+                .filter(|_| place.file > 0);
+            let step = Step {
+                name: "logs",
+                target: resolver.map(|resolver| resolver.deployment().stack),
+                caller: &caller,
+                account: &bucket.account,
+                region: &bucket.region,
+                place,
+            };
+            let context = context(self.world, &caller, &bucket.region)
+                .with("aws:SourceArn", self.world.bucket_arn(name))
+                .with("aws:SourceAccount", &bucket.account);
+            let object = format!(
+                "{}/{prefix}2026-01-31-12-00-00-AB",
+                self.world.bucket_arn(log_bucket)
+            );
+            self.add(&step, "s3:PutObject", &object, context);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Who has which policies once the templates are deployed: roles, buckets, keys, and where each
+//! policy stands. Filling it from templates and files is [`super::collect`]'s.
+
+use std::collections::BTreeMap;
+
+use super::document::Document;
+use super::resolve::Resolver;
+use crate::iam::{Arn, Effect};
+use crate::syntax::{Node, Source, Span};
+
+/// A place in one of the files of a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The file, by its number in [`super::Proof::files`].
+    pub file: usize,
+    /// The place in its text.
+    pub span: Span,
+}
+
+/// A policy that is not given, and what would give it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    /// Whose policy it is.
+    pub what: String,
+    /// The option that settles it.
+    pub option: String,
+}
+
+/// A statement that cannot be resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// Where it stands.
+    pub place: Place,
+    /// The resource that has it.
+    pub resource: String,
+    /// Why it cannot be resolved.
+    pub reason: String,
+    /// Its effect, where that is known.
+    pub effect: Option<Effect>,
+}
+
+/// A policy with its place.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) document: Document,
+    /// The logical ID of the resource that has it, or the name of what has it elsewhere.
+    pub(super) resource: String,
+    pub(super) file: usize,
+    /// The document.
+    pub(super) span: Span,
+    /// Whether a template or file of the user's holds it; otherwise the proof assumes it.
+    pub(super) given: bool,
+}
+
+/// Number of a policy in [`World::policies`].
+pub(super) type PolicyId = usize;
+
+/// A role.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Role {
+    pub(super) arn: String,
+    /// The stack that makes it, if one does.
+    pub(super) stack: Option<String>,
+    pub(super) identity: Vec<PolicyId>,
+    pub(super) trust: Option<PolicyId>,
+    pub(super) boundary: Option<PolicyId>,
+    pub(super) missing_identity: Option<Missing>,
+    pub(super) missing_boundary: Option<Missing>,
+}
+
+/// A bucket.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bucket {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) policy: Option<PolicyId>,
+    /// Whether S3 encrypts with a bucket key, so that the context is the bucket's ARN.
+    pub(super) bucket_key: bool,
+    /// The bucket that its server access logs go to.
+    pub(super) log_bucket: Option<(String, String)>,
+    /// Where the template makes it.
+    pub(super) place: Option<Place>,
+}
+
+/// A KMS key.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) arn: String,
+    pub(super) account: String,
+    pub(super) policy: PolicyId,
+}
+
+/// A resource of a template that is there.
+pub(super) struct Found<'a> {
+    pub(super) stack: usize,
+    pub(super) id: &'a str,
+    pub(super) node: &'a Node,
+}
+
+/// All of it.
+pub(super) struct World<'a> {
+    pub(super) files: Vec<Source>,
+    pub(super) resolvers: &'a [Resolver<'a>],
+    pub(super) resources: Vec<Found<'a>>,
+    pub(super) policies: Vec<Held>,
+    /// By account and name in lower case.
+    pub(super) roles: BTreeMap<(String, String), Role>,
+    pub(super) buckets: BTreeMap<String, Bucket>,
+    pub(super) keys: Vec<Key>,
+    /// Aliases, as (account, region, alias), with their keys' IDs or ARNs.
+    pub(super) aliases: BTreeMap<(String, String, String), String>,
+    pub(super) key_files: BTreeMap<String, PolicyId>,
+    pub(super) scps: Vec<Vec<PolicyId>>,
+    pub(super) rcps: Vec<Vec<PolicyId>>,
+    /// What an administrator is allowed: everything.
+    pub(super) administrator: PolicyId,
+    /// What a role of somebody else's trusts, for an attack: the whole dev account.
+    pub(super) open_trust: PolicyId,
+    /// What a bucket's, key's or role's policy might say that is not given.
+    pub(super) open_resource: PolicyId,
+    pub(super) open_roles: PolicyId,
+    pub(super) organization: Option<String>,
+    pub(super) partition: String,
+    /// The accounts of the stacks.
+    pub(super) accounts: Vec<String>,
+}
+
+impl World<'_> {
+    /// The role of an ARN.
+    pub(super) fn role(&self, arn: &str) -> Option<&Role> {
+        self.roles.get(&role_key(arn)?)
+    }
+
+    /// The bucket of an ARN of it or of an object in it.
+    pub(super) fn bucket_of(&self, arn: &str) -> Option<&Bucket> {
+        self.buckets.get(bucket_name(arn)?)
+    }
+
+    pub(super) fn bucket_arn(&self, name: &str) -> String {
+        format!("arn:{}:s3:::{name}", self.partition)
+    }
+
+    /// The ARN and policy of a key, by its ARN or that of an alias of it.
+    pub(super) fn key(&self, arn: &str) -> Option<(String, PolicyId)> {
+        if let Some(id) = self.key_files.get(arn) {
+            return Some((arn.to_owned(), *id));
+        }
+        let parts = Arn::parse(arn)?;
+        let target = if parts.resource.starts_with("alias/") {
+            let alias = (
+                parts.account.to_owned(),
+                parts.region.to_owned(),
+                parts.resource.to_owned(),
+            );
+            self.aliases.get(&alias)?.as_str()
+        } else {
+            arn
+        };
+        let mut keys = self.keys.iter();
+        keys.find(|key| {
+            key.arn == target
+                || (key.account == parts.account && key.arn.rsplit('/').next() == Some(target))
+        })
+        .map(|key| (key.arn.clone(), key.policy))
+    }
+
+    /// The statements that cannot be resolved.
+    pub(super) fn doubts(&self) -> Vec<Doubt> {
+        let policies = self.policies.iter();
+        policies
+            .flat_map(|held| {
+                held.document.unknown.iter().map(|unknown| Doubt {
+                    place: Place {
+                        file: held.file,
+                        span: unknown.span,
+                    },
+                    resource: held.resource.clone(),
+                    reason: unknown.reason.clone(),
+                    effect: unknown.effect,
+                })
+            })
+            .collect()
+    }
+}
+
+/// Account and name, in lower case, of a role's ARN.
+pub(super) fn role_key(arn: &str) -> Option<(String, String)> {
+    let arn = Arn::parse(arn)?;
+    let path = arn.resource.strip_prefix("role/")?;
+    let name = path.rsplit('/').next()?;
+    Some((arn.account.to_owned(), name.to_lowercase()))
+}
+
+/// The bucket in an S3 ARN.
+pub(super) fn bucket_name(arn: &str) -> Option<&str> {
+    let arn = Arn::parse(arn).filter(|arn| arn.service == "s3")?;
+    arn.resource.split('/').next()
+}

@@ -1,0 +1,199 @@
+//! Every statement of every policy of the example's templates, changed in turn: each change makes
+//! a call denied or an attack allowed, and is reported at its place, or is listed here with the
+//! reason why it changes nothing.
+
+use s3ferry::lint::Severity;
+use s3ferry::proof::{findings, prove};
+use s3ferry::syntax::Source;
+use serde_json::{Value as Json, json};
+
+use crate::prove::{inputs_of, plan_of};
+
+/// Changes after which the run is as possible as before, and nothing more is: prefix, reason.
+const EQUIVALENT: &[(&str, &str)] = &[
+    (
+        "dev/DeployKey/ServiceRoleEncryptsArtifacts/",
+        "the key's policy delegates to the account, whose policy EncryptArtifacts allows the same \
+         (AWS document: Key policies, section Default key policy)",
+    ),
+    (
+        "dev/ArtifactPolicy/EncryptArtifacts/",
+        "the key's policy names the service role itself, which needs no other allow in the same \
+         account (AWS document: Key policies)",
+    ),
+];
+
+struct Mutation {
+    name: String,
+    stack: &'static str,
+    resource: String,
+    template: Json,
+}
+
+fn policies(template: &Json) -> Vec<(String, String)> {
+    let resources = template["Resources"].as_object().expect("resources");
+    let mut found = Vec::new();
+    for (id, resource) in resources {
+        for document in ["KeyPolicy", "PolicyDocument", "AssumeRolePolicyDocument"] {
+            if resource["Properties"].get(document).is_some() {
+                found.push((id.clone(), document.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// Every scalar (or function) below a value, as JSON pointers.
+fn leaves(value: &Json, pointer: &str, out: &mut Vec<String>) {
+    let is_function = |map: &serde_json::Map<String, Json>| {
+        map.keys()
+            .any(|key| key == "Ref" || key.starts_with("Fn::"))
+    };
+    match value {
+        Json::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                leaves(item, &format!("{pointer}/{index}"), out);
+            }
+        }
+        Json::Object(map) if !is_function(map) => {
+            for (key, item) in map {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                leaves(item, &format!("{pointer}/{key}"), out);
+            }
+        }
+        _ => out.push(pointer.to_owned()),
+    }
+}
+
+fn changed(element: &str, value: &Json) -> Json {
+    let text = value.as_str();
+    match (element, value, text) {
+        (_, Json::Bool(value), _) => json!(!value),
+        ("Action", _, Some(action)) => {
+            let service = action.split(':').next().expect("a service");
+            json!(match service {
+                "s3" => "s3:PutBucketTagging",
+                "kms" => "kms:TagResource",
+                "sts" => "sts:TagSession",
+                _ => "codepipeline:StopPipelineExecution",
+            })
+        }
+        ("Principal", _, Some("*")) => json!({ "AWS": "arn:aws:iam::333333333333:root" }),
+        ("Principal", _, Some(service)) if service.ends_with(".com") => {
+            json!("cloudtrail.amazonaws.com")
+        }
+        ("Principal", _, Some(arn)) => json!(
+            arn.replace("111111111111", "333333333333")
+                .replace("222222222222", "333333333333")
+        ),
+        ("Principal", ..) => json!("arn:aws:iam::333333333333:role/somebody"),
+        ("Resource", _, Some(arn)) if arn.contains("s3:::") => {
+            json!(arn.replace("s3:::", "s3:::x-"))
+        }
+        ("Resource", _, Some("*")) | ("Resource", _, None) => {
+            json!("arn:aws:kms:us-east-1:111111111111:key/99999999-9999-4999-8999-999999999999")
+        }
+        ("Resource", _, Some(arn)) => json!(format!("{arn}-x")),
+        (_, _, Some(text)) => json!(format!("{text}-x")),
+        _ => json!("somebody-x"),
+    }
+}
+
+fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
+    let mut found = Vec::new();
+    for (resource, document) in policies(template) {
+        let at = format!("/Resources/{resource}/Properties/{document}/Statement");
+        let statements = template
+            .pointer(&at)
+            .and_then(Json::as_array)
+            .expect("a list");
+        for (number, statement) in statements.iter().enumerate() {
+            let sid = statement["Sid"].as_str().expect("a Sid");
+            let mut add = |what: &str, template: Json| {
+                found.push(Mutation {
+                    name: format!("{stack}/{resource}/{sid}/{what}"),
+                    stack,
+                    resource: resource.clone(),
+                    template,
+                });
+            };
+            let mut without = template.clone();
+            let list = without
+                .pointer_mut(&at)
+                .and_then(Json::as_array_mut)
+                .expect("a list");
+            list.remove(number);
+            add("delete", without);
+            for element in ["Action", "Principal", "Resource", "Condition"] {
+                let Some(value) = statement.get(element) else {
+                    continue;
+                };
+                let mut pointers = Vec::new();
+                leaves(value, "", &mut pointers);
+                for pointer in pointers {
+                    let mut other = template.clone();
+                    let place = format!("{at}/{number}/{element}{pointer}");
+                    let leaf = other.pointer_mut(&place).expect("a leaf");
+                    *leaf = changed(element, leaf);
+                    add(&format!("{element}{pointer}"), other);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_mutation_is_caught_at_its_place_or_equivalent() {
+    let plan = plan_of("");
+    let inputs = inputs_of(&plan, true);
+    let mut tried = 0;
+    let mut caught = 0;
+    let mut equivalent = 0;
+    let mut wrong = Vec::new();
+    for (number, stack) in ["dev", "prod"].into_iter().enumerate() {
+        let template: Json =
+            serde_json::from_str(inputs.stacks[number].source.text()).expect("JSON");
+        for mutation in mutations(stack, &template) {
+            tried += 1;
+            let mut inputs = inputs.clone();
+            let text = format!("{:#}", mutation.template);
+            inputs.stacks[number].source = Source::new(format!("{}.json", mutation.stack), text);
+            let is_equivalent = EQUIVALENT
+                .iter()
+                .any(|(prefix, _)| mutation.name.starts_with(prefix));
+            let places: Vec<String> = match prove(&inputs) {
+                Ok(proof) => findings(&proof)
+                    .into_iter()
+                    .filter(|(_, finding)| finding.severity == Severity::Error)
+                    .map(|(file, finding)| {
+                        format!("{file}/{}", finding.resource.unwrap_or_default())
+                    })
+                    .collect(),
+                Err(errors) => {
+                    assert!(errors[0].file.name().starts_with(mutation.stack));
+                    assert!(!errors[0].problems.is_empty());
+                    vec![format!("{number}/{}", mutation.resource)]
+                }
+            };
+            if is_equivalent {
+                equivalent += 1;
+                if !places.is_empty() {
+                    wrong.push(format!(
+                        "{}: listed as equivalent, but caught",
+                        mutation.name
+                    ));
+                }
+            } else if places.is_empty() {
+                wrong.push(format!("{}: not caught", mutation.name));
+            } else if !places.contains(&format!("{number}/{}", mutation.resource)) {
+                wrong.push(format!("{}: caught at {places:?} only", mutation.name));
+            } else {
+                caught += 1;
+            }
+        }
+    }
+    println!("{tried} mutations: {caught} caught, {equivalent} equivalent");
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(tried > 100, "{tried}");
+}

@@ -1,0 +1,388 @@
+//! The proof: of the example, of every variety of configuration, of other tools' templates.
+
+use std::process::{Command, Output};
+
+use s3ferry::config::Document;
+use s3ferry::plan::Plan;
+use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Verdict, findings, prove};
+use s3ferry::stacks::stacks;
+use s3ferry::syntax::Source;
+
+const SMALLEST: &str =
+    "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";
+
+/// The plan of a configuration; an empty one is the smallest.
+pub(crate) fn plan_of(config: &str) -> Plan {
+    let text = if config.is_empty() { SMALLEST } else { config };
+    let document = Document::read(Source::new("s3ferry.yaml", text)).expect("a configuration");
+    Plan::new(&document.config).expect("a plan")
+}
+
+/// The generated templates of a plan.
+pub(crate) fn inputs_of(plan: &Plan, json: bool) -> Inputs {
+    let stacks = stacks(plan);
+    let found = Inputs::new(plan, false, |name| {
+        let stack = stacks
+            .iter()
+            .find(|stack| stack.name == name)
+            .expect("a stack");
+        let (extension, text) = if json {
+            ("json", stack.template.to_json_text())
+        } else {
+            ("yaml", stack.template.to_yaml())
+        };
+        Ok::<_, ()>(Source::new(format!("{name}.{extension}"), text))
+    });
+    found.expect("inputs")
+}
+
+fn proven(config: &str) -> Proof {
+    prove(&inputs_of(&plan_of(config), false)).expect("a proof")
+}
+
+fn assert_proven(proof: &Proof) {
+    let found: Vec<String> = findings(proof)
+        .into_iter()
+        .map(|(file, finding)| format!("{}: {}", proof.files[file].name(), finding.message))
+        .collect();
+    assert_eq!(found, Vec::<String>::new());
+    assert!(!proof.has_errors() && !proof.has_unproven());
+}
+
+fn file(name: &str, text: &str) -> NamedFile {
+    NamedFile {
+        name: name.to_owned(),
+        source: Some(Source::new(format!("{name}.json"), text)),
+    }
+}
+
+fn none(name: &str) -> NamedFile {
+    NamedFile {
+        name: name.to_owned(),
+        source: None,
+    }
+}
+
+#[test]
+fn the_example_proves_with_twenty_attacks_a_target() {
+    for json in [false, true] {
+        let proof = prove(&inputs_of(&plan_of(""), json)).expect("a proof");
+        assert_proven(&proof);
+        assert_eq!(proof.calls.len(), 36);
+        let on_target = proof
+            .attacks
+            .iter()
+            .filter(|attack| attack.call.target.as_deref() == Some("prod"))
+            .count();
+        assert!(on_target >= 20, "{on_target}");
+        assert!(proof.excess.unexplained().next().is_none());
+        let served = proof
+            .excess
+            .statements
+            .iter()
+            .all(|found| !found.serves.is_empty());
+        assert!(served, "{:?}", proof.excess.statements);
+    }
+}
+
+#[test]
+fn attack_names_are_stable_and_unique() {
+    let proof = proven("");
+    let mut names: Vec<_> = proof
+        .attacks
+        .iter()
+        .map(|attack| (attack.call.target.clone(), attack.call.id.clone()))
+        .collect();
+    names.sort();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn varieties_of_configuration_prove() {
+    let target = "targets:\n  - name: prod\n    account: \"222222222222\"\n";
+    let dev = "dev:\n  account: \"111111111111\"\n";
+    let varieties = [
+        format!("{dev}  source:\n    detect_changes: polling\n{target}"),
+        format!("{dev}  access_logs: false\n{target}"),
+        format!("{dev}  key:\n    multi_region: true\n    administrators: [\"arn:aws:iam::111111111111:role/key-admin\"]\n{target}"),
+        format!("{dev}{target}    canned_acl: bucket-owner-full-control\n    approval: true\n    cache_control: max-age=60\n"),
+        format!("{dev}{target}    path: site/files\n"),
+        format!("{dev}{target}    extract: false\n    object_key: releases/site.zip\n"),
+        format!("{dev}{target}organization: o-exampleorg1\n"),
+        format!("{dev}  pipeline:\n    name: pipeline-with-long-name\n{target}"),
+        format!("{dev}{target}  - name: second\n    account: \"333333333333\"\n    bucket: second-output-bucket\n  - name: third\n    account: \"222222222222\"\n    bucket: third-output-bucket\n"),
+        "dev:\n  account: \"111111111111\"\n  region: cn-north-1\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    region: cn-north-1\n".to_owned(),
+        "dev:\n  account: \"111111111111\"\n  region: us-gov-west-1\ntargets:\n  - name: prod\n    account: \"222222222222\"\n".to_owned(),
+    ];
+    for config in &varieties {
+        println!("{config}");
+        assert_proven(&proven(config));
+    }
+}
+
+#[test]
+fn the_procedure_has_over_grants_and_excess_but_no_errors() {
+    let proof = proven(&format!("{SMALLEST}permissions: article\n"));
+    assert!(!proof.has_errors(), "{:?}", findings(&proof));
+    let over: Vec<&str> = proof
+        .attacks_that(AttackResult::OverGranted)
+        .map(|attack| attack.call.id.as_str())
+        .collect();
+    assert!(
+        over.contains(&"other-target-role-reads-artifacts"),
+        "{over:?}"
+    );
+    assert!(over.contains(&"other-target-role-decrypts"), "{over:?}");
+    assert!(proof.excess.unexplained().count() > 3);
+}
+
+#[test]
+fn an_existing_role_is_unproven_without_its_policies() {
+    let config = "dev:\n  account: \"111111111111\"\n  pipeline:\n    service_role: arn:aws:iam::111111111111:role/service-role/existing\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";
+    let plan = plan_of(config);
+    let mut inputs = inputs_of(&plan, false);
+    let proof = prove(&inputs).expect("a proof");
+    assert!(!proof.has_errors() && proof.has_unproven());
+    let missing = proof.calls.iter().flat_map(|(decided, _)| &decided.missing);
+    assert!(
+        missing
+            .clone()
+            .any(|missing| missing.option.starts_with("--identity existing="))
+    );
+    assert!(
+        missing
+            .clone()
+            .any(|missing| missing.option.starts_with("--policy arn:"))
+    );
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"codepipeline.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;
+    inputs.identities.push(none("existing"));
+    inputs.policies.push(file(
+        "arn:aws:iam::111111111111:role/service-role/existing",
+        trust,
+    ));
+    assert_proven(&prove(&inputs).expect("a proof"));
+    let deny =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"kms:*","Resource":"*"}}"#;
+    inputs.identities = vec![file("existing", deny)];
+    let proof = prove(&inputs).expect("a proof");
+    assert!(
+        proof
+            .denied()
+            .all(|(decided, _)| decided.call.step == "encrypt")
+    );
+    assert_eq!(proof.denied().count(), 3);
+}
+
+#[test]
+fn existing_buckets_and_keys_are_unproven_without_their_policies() {
+    let key = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+    let config = format!(
+        "dev:\n  account: \"111111111111\"\n  source:\n    create: false\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    create: false\n    encryption_key: {key}\n"
+    );
+    let mut inputs = inputs_of(&plan_of(&config), false);
+    let proof = prove(&inputs).expect("a proof");
+    assert!(!proof.has_errors() && proof.has_unproven());
+    inputs.policies.push(none("codepipeline-input-bucket"));
+    inputs
+        .policies
+        .push(none("arn:aws:s3:::codepipeline-output-bucket"));
+    let root = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"kms:*","Resource":"*"}}"#;
+    inputs.policies.push(file(key, root));
+    assert_proven(&prove(&inputs).expect("a proof"));
+}
+
+#[test]
+fn boundaries_and_service_control_policies_limit() {
+    let config = "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    permissions_boundary: arn:aws:iam::222222222222:policy/limit\n";
+    let mut inputs = inputs_of(&plan_of(config), false);
+    let proof = prove(&inputs).expect("a proof");
+    assert!(!proof.has_errors() && proof.has_unproven());
+    let all =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    inputs.boundaries.push(file("prods3role", all));
+    inputs.scps.push(Source::new("root.json", all));
+    assert_proven(&prove(&inputs).expect("a proof"));
+    inputs.boundaries = vec![file(
+        "prods3role",
+        &all.replace("\"*\",\"R", "\"s3:*\",\"R"),
+    )];
+    let proof = prove(&inputs).expect("a proof");
+    assert!(
+        proof
+            .denied()
+            .all(|(decided, _)| decided.call.step == "decrypt")
+    );
+    assert_eq!(proof.denied().count(), 2);
+    inputs.scps.push(Source::new(
+        "unit.json",
+        all.replace("\"*\",\"R", "\"s3:*\",\"R"),
+    ));
+    let proof = prove(&inputs).expect("a proof");
+    assert!(
+        proof
+            .denied()
+            .any(|(decided, _)| decided.call.step == "assume")
+    );
+}
+
+const WRITES: &str =
+    "Action: s3:PutObject\n            Resource: arn:aws:s3:::codepipeline-output-bucket/*\n";
+
+/// A change of one of the example's templates.
+fn changed(stack: usize, from: &str, to: &str) -> Proof {
+    let mut inputs = inputs_of(&plan_of(""), false);
+    let source = &inputs.stacks[stack].source;
+    assert!(source.text().contains(from), "{from}");
+    let text = source.text().replacen(from, to, 1);
+    inputs.stacks[stack].source = Source::new(source.name(), text);
+    prove(&inputs).expect("a proof")
+}
+
+#[test]
+fn long_forms_and_conditions_of_other_tools_resolve() {
+    let proof = changed(
+        1,
+        "Resource: !Sub \"arn:aws:kms:us-east-1:111111111111:key/${DeployKeyId}\"",
+        "Resource:\n              Fn::Join:\n                - \":\"\n                - - arn\n                  - Ref: AWS::Partition\n                  - kms\n                  - !Select [0, !Split [\"/\", \"us-east-1/x\"]]\n                  - \"111111111111\"\n                  - Fn::Sub:\n                      - key/${Id}\n                      - Id: {Ref: DeployKeyId}",
+    );
+    assert_proven(&proof);
+    let proof = changed(
+        1,
+        "Action: s3:PutObject\n            Resource: arn:aws:s3:::codepipeline-output-bucket/*",
+        "Action: {\"Fn::If\": [Never, \"s3:DeleteObject\", \"s3:PutObject\"]}\n            Resource: {\"Fn::Sub\": \"${OutputBucket.Arn}/*\"}",
+    );
+    assert!(proof.denied().count() == 1, "`Never` is not defined yet");
+    let proof = changed(
+        1,
+        "Resources:\n",
+        "Conditions:\n  Here: !Equals [!Ref AWS::AccountId, \"222222222222\"]\n  Never: !Not [!Or [!Condition Here, !Equals [a, b]]]\nResources:\n",
+    );
+    assert_proven(&proof);
+}
+
+#[test]
+fn what_cannot_be_resolved_is_said_and_never_allows() {
+    let proof = changed(
+        1,
+        "Resource: !Sub \"arn:aws:kms:us-east-1:111111111111:key/${DeployKeyId}\"",
+        "Resource: !ImportValue dev-key",
+    );
+    assert_eq!(proof.denied().count(), 2);
+    let [doubt] = proof.doubts.as_slice() else {
+        panic!("{:?}", proof.doubts);
+    };
+    let source = &proof.files[doubt.place.file];
+    let line = source.line(source.position(doubt.place.span.start).line);
+    assert_eq!(line.trim(), "Resource: !ImportValue dev-key");
+    // In a Deny it might be about anything.
+    let proof = changed(
+        0,
+        "aws:SecureTransport: false\n          # Nothing is stored",
+        "aws:SecureTransport: !ImportValue transport\n          # Nothing is stored",
+    );
+    assert_eq!(proof.denied().count(), 0);
+    let unproven = proof
+        .calls
+        .iter()
+        .filter(|(decided, _)| decided.verdict == Verdict::Unproven)
+        .count();
+    assert!(unproven > 5, "{unproven}");
+    assert!(proof.has_unproven());
+}
+
+#[test]
+fn a_denied_call_names_the_statement_to_add_and_its_place() {
+    let proof = changed(1, WRITES, &WRITES.replace("s3:PutObject", "s3:PutObjekt"));
+    let (decided, remedies) = proof.denied().next().expect("a denied call");
+    assert_eq!(decided.call.id, "prod/deploy/s3:PutObject");
+    let [remedy] = remedies.as_slice() else {
+        panic!("{remedies:?}");
+    };
+    assert_eq!(remedy.resource.as_deref(), Some("OutputBucketDeployAccess"));
+    assert_eq!(
+        remedy.statement,
+        "- Effect: Allow\n  Action: s3:PutObject\n  Resource: arn:aws:s3:::codepipeline-output-bucket/index.html\n"
+    );
+    let [unknown] = proof.excess.unknown.as_slice() else {
+        panic!("{:?}", proof.excess.unknown);
+    };
+    assert_eq!(unknown.near, Some("s3:PutObject"));
+}
+
+#[test]
+fn excess_names_the_actions() {
+    let more = WRITES.replace("s3:PutObject", "[s3:PutObject, s3:DeleteObject]");
+    let proof = changed(1, WRITES, &more);
+    let found: Vec<_> = proof.excess.unexplained().collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].excess, ["s3:DeleteObject"]);
+    let allowed: Vec<&str> = proof
+        .attacks_that(AttackResult::Allowed)
+        .map(|attack| attack.call.id.as_str())
+        .collect();
+    assert_eq!(allowed, ["deploy-role-deletes-objects"]);
+}
+
+#[test]
+fn a_broken_policy_is_a_problem_with_its_place() {
+    let mut inputs = inputs_of(&plan_of(""), false);
+    let text = inputs.stacks[1]
+        .source
+        .text()
+        .replace("Effect: Allow", "Effect: Alow");
+    inputs.stacks[1].source = Source::new("prod.yaml", text);
+    let errors = prove(&inputs).expect_err("broken");
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].problems.len() >= 5);
+}
+
+fn s3ferry(folder: &std::path::Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_s3ferry"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .expect("runs")
+}
+
+#[test]
+fn the_command_proves_and_fails_by_its_exit_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    assert_eq!(s3ferry(here, &["prove"]).status.code(), Some(0));
+    let out = s3ferry(here, &["prove", "--step", "dev"]);
+    assert_eq!(out.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&out.stdout).contains("There is no pipeline yet"));
+    assert_eq!(
+        s3ferry(here, &["prove", "--call", "nothing"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        s3ferry(here, &["prove", "--dir", "nowhere"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(s3ferry(here, &["synth"]).status.code(), Some(0));
+    let path = here.join("stacks/prod.yaml");
+    let text = std::fs::read_to_string(&path).expect("a template");
+    std::fs::write(&path, text.replacen("- kms:Decrypt", "- kms:Sign", 1)).expect("written");
+    let out = s3ferry(here, &["prove"]);
+    assert_eq!(out.status.code(), Some(1));
+    let shown = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(
+        shown.contains("add to DevKmsS3Access, stacks/prod.yaml:"),
+        "{shown}"
+    );
+    let out = s3ferry(here, &["prove", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["proven"], false);
+    let out = s3ferry(here, &["prove", "--format", "sarif"]);
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let results = json["runs"][0]["results"].as_array().expect("results");
+    assert!(
+        results
+            .iter()
+            .any(|result| result["ruleId"] == "PROVE_CALL_DENIED")
+    );
+}
