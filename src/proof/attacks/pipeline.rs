@@ -190,17 +190,38 @@ impl Plots<'_, '_> {
             dev,
             &store.region,
         );
-        let other = encrypted
-            .clone()
-            .with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
-        self.plot_in(
-            "upload-with-another-key",
-            what("encrypted with another key"),
+        let what_else = "the service role makes data keys of another key".to_owned();
+        self.plot(
+            "service-role-uses-another-key",
+            what_else,
             service_role,
-            "s3:PutObject",
-            (&object, dev),
-            other,
+            "kms:GenerateDataKey",
+            (&other_key, dev),
         );
+        if let Some(last) = self.found.last_mut() {
+            last.call.resource_policy = Some(self.world.open_key);
+        }
+        // A bucket whose policy no template holds cannot name the key, which is made later; there
+        // the role's own lack of any other key is what stops it.
+        let by_template = self
+            .world
+            .buckets
+            .get(&store.bucket)
+            .and_then(|bucket| bucket.policy)
+            .is_none_or(|id| self.world.policies[id].file < self.world.resolvers.len());
+        if by_template {
+            let other = encrypted
+                .clone()
+                .with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
+            self.plot_in(
+                "upload-with-another-key",
+                what("encrypted with another key"),
+                service_role,
+                "s3:PutObject",
+                (&object, dev),
+                other,
+            );
+        }
         let insecure = encrypted.with("aws:SecureTransport", "false");
         self.plot_in(
             "upload-without-tls",

@@ -50,6 +50,10 @@ impl<'a> Collector<'a> {
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"sts:AssumeRole"}}}}"#,
             inputs.partition
         );
+        let key = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
+            inputs.partition
+        );
         let mut files: Vec<Source> = inputs
             .stacks
             .iter()
@@ -73,6 +77,7 @@ impl<'a> Collector<'a> {
                 PolicyKind::Resource,
             ),
             ("a trust that is not given", OPEN_TRUST, PolicyKind::Trust),
+            ("a key that leaves it to its account", &key, PolicyKind::Key),
         ] {
             let source = Source::new(name, text);
             let parsed = read(&source)
@@ -105,6 +110,7 @@ impl<'a> Collector<'a> {
                 open_trust: 1,
                 open_resource: 2,
                 open_roles: 3,
+                open_key: 4,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs
