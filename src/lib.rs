@@ -3,7 +3,7 @@
 //! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`cfn`]
 //! templates. [`lint`] reads templates, never the configuration, so that it checks the
 //! synthesis independently. [`authz`] evaluates requests against the policies of [`iam`] as AWS
-//! does. Nothing here does I/O, reads a clock or the environment; the
+//! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone. Nothing here does I/O, reads a clock or the environment; the
 //! command-line program in `cli` does.
 
 pub mod authz;

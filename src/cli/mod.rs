@@ -11,6 +11,7 @@ mod lint;
 mod man;
 mod output;
 mod project;
+mod proof_json;
 mod proof_reports;
 mod prove;
 mod reports;

@@ -1,18 +1,10 @@
-//! A proof, written for people and for machines.
+//! A proof, written for people.
 
 use s3ferry::authz::Layer;
 use s3ferry::iam::Effect;
-use s3ferry::lint::{Report, Rule, Severity};
-use s3ferry::proof::{
-    Attack, AttackResult, Decided, Place, Proof, RULES, Remedy, StatementUse, Verdict, findings,
-};
-use serde_json::{Value as Json, json};
+use s3ferry::proof::{Attack, AttackResult, Decided, Place, Proof, Remedy, StatementUse, Verdict};
 
 use super::output::table;
-use super::{Failure, reports};
-
-/// Version of the JSON shape; it changes when a member changes its meaning or goes.
-const JSON_VERSION: u32 = 1;
 
 /// The steps of a run, in its order.
 pub(crate) const STEPS: [&str; 13] = [
@@ -59,7 +51,8 @@ fn layer_name(layer: Layer) -> &'static str {
     }
 }
 
-fn wanted(decided: &Decided, call: Option<&str>) -> bool {
+/// Whether a call is of the step that is asked for.
+pub(crate) fn wanted(decided: &Decided, call: Option<&str>) -> bool {
     call.is_none_or(|step| decided.call.step == step)
 }
 
@@ -404,165 +397,4 @@ fn summary(proof: &Proof) -> String {
         "{word}: {} calls, {allowed} allowed, {denied} denied, {unproven} unproven.\n",
         proof.calls.len()
     )
-}
-
-fn place_json(proof: &Proof, place: Place) -> Json {
-    let source = &proof.files[place.file];
-    let start = source.position(place.span.start);
-    json!({ "file": source.name(), "line": start.line, "column": start.column })
-}
-
-fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
-    let call = &decided.call;
-    let statements: Vec<Json> = decided
-        .decisive
-        .iter()
-        .map(|decisive| {
-            json!({
-                "layer": decisive.layer,
-                "effect": decisive.effect,
-                "sid": decisive.sid,
-                "resource": decisive.resource,
-                "place": place_json(proof, decisive.place),
-            })
-        })
-        .collect();
-    let remedies: Vec<Json> = remedies
-        .iter()
-        .map(|remedy| {
-            json!({
-                "layer": remedy.layer,
-                "resource": remedy.resource,
-                "place": remedy.place.map(|place| place_json(proof, place)),
-                "statement": remedy.statement,
-            })
-        })
-        .collect();
-    let missing: Vec<Json> = decided
-        .missing
-        .iter()
-        .map(|missing| json!({ "what": missing.what, "option": missing.option }))
-        .collect();
-    json!({
-        "id": call.id,
-        "target": call.target,
-        "step": call.step,
-        "caller": call.caller.shown(),
-        "action": call.action,
-        "resource": call.resource,
-        "resourceAccount": call.account,
-        "decision": decided.verdict,
-        "because": decided.reason.because,
-        "place": place_json(proof, call.place),
-        "statements": statements,
-        "missing": missing,
-        "add": remedies,
-    })
-}
-
-/// One JSON object.
-pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
-    let calls: Vec<Json> = proof
-        .calls
-        .iter()
-        .filter(|(decided, _)| wanted(decided, call))
-        .map(|(decided, remedies)| call_json(proof, decided, remedies))
-        .collect();
-    let attacks: Vec<Json> = proof
-        .attacks
-        .iter()
-        .map(|attack| {
-            json!({
-                "id": attack.call.id,
-                "target": attack.call.target,
-                "what": attack.what,
-                "caller": attack.call.caller.shown(),
-                "action": attack.call.action,
-                "resource": attack.call.resource,
-                "result": attack.result,
-            })
-        })
-        .collect();
-    let statements: Vec<Json> = proof
-        .excess
-        .statements
-        .iter()
-        .map(|found| {
-            json!({
-                "place": place_json(proof, found.place),
-                "resource": found.resource,
-                "sid": found.sid,
-                "serves": found.serves,
-                "excess": found.excess,
-                "documented": found.documented,
-            })
-        })
-        .collect();
-    let unknown: Vec<Json> = proof
-        .excess
-        .unknown
-        .iter()
-        .map(|unknown| {
-            json!({
-                "place": place_json(proof, unknown.place),
-                "resource": unknown.resource,
-                "action": unknown.action,
-                "near": unknown.near,
-            })
-        })
-        .collect();
-    let doubts: Vec<Json> = proof
-        .doubts
-        .iter()
-        .map(|doubt| {
-            json!({
-                "place": place_json(proof, doubt.place),
-                "resource": doubt.resource,
-                "reason": doubt.reason,
-            })
-        })
-        .collect();
-    let whole = json!({
-        "version": JSON_VERSION,
-        "pipelines": proof.pipelines,
-        "proven": !proof.has_errors() && !proof.has_unproven(),
-        "calls": calls,
-        "attacks": attacks,
-        "statements": statements,
-        "unknownActions": unknown,
-        "unresolved": doubts,
-    });
-    format!("{whole:#}\n")
-}
-
-/// SARIF 2.1.0, as `lint` writes it.
-pub(crate) fn sarif(proof: &Proof) -> Result<String, Failure> {
-    let found = findings(proof);
-    let reports: Vec<_> = proof
-        .files
-        .iter()
-        .enumerate()
-        .filter_map(|(number, source)| {
-            let of_file = found.iter().filter(|(file, _)| *file == number);
-            let mut report = Report::default();
-            report
-                .findings
-                .extend(of_file.map(|(_, finding)| finding.clone()));
-            (!report.findings.is_empty()).then(|| (source.clone(), report))
-        })
-        .collect();
-    let rules: Vec<Rule> = RULES
-        .iter()
-        .map(|(name, what)| Rule {
-            name: (*name).to_owned(),
-            severity: Severity::Error,
-            what: (*what).to_owned(),
-            why: String::new(),
-            fix: String::new(),
-            controls: Vec::new(),
-            file: String::new(),
-            text: String::new(),
-        })
-        .collect();
-    reports::sarif(&reports, &rules)
 }

@@ -8,7 +8,7 @@ use s3ferry::syntax::Source;
 
 use super::output::print;
 use super::project::{Generated, Project, TemplateFormat};
-use super::{Failure, Global, Outcome, files, proof_reports};
+use super::{Failure, Global, Outcome, files, proof_json, proof_reports};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -105,8 +105,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let call = options.call.as_deref();
     print(&match options.format {
         Format::Text => proof_reports::text(&proof, call, global.verbose),
-        Format::Json => proof_reports::json(&proof, call),
-        Format::Sarif => proof_reports::sarif(&proof)?,
+        Format::Json => proof_json::json(&proof, call),
+        Format::Sarif => proof_json::sarif(&proof)?,
     })?;
     let failed = proof.has_errors() || (options.strict && proof.has_unproven());
     Ok(if failed {

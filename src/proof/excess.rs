@@ -124,17 +124,23 @@ fn beyond(statement: &Statement, calls: &[&Decided]) -> Vec<&'static str> {
         .iter()
         .map(|decided| decided.call.action.to_ascii_lowercase())
         .collect();
-    let mut listed: BTreeSet<&'static str> = BTreeSet::new();
+    let mut listed: BTreeMap<&'static str, &'static reference::Action> = BTreeMap::new();
     for pattern in &statement.actions.patterns {
         let actions = reference::expand(&pattern.text.to_ascii_lowercase()).unwrap_or_default();
-        listed.extend(actions.iter().map(|action| action.name.as_str()));
+        listed.extend(
+            actions
+                .into_iter()
+                .map(|action| (action.name.as_str(), action)),
+        );
     }
     let fits = fitting(statement);
-    let granted: Vec<&'static reference::Action> = reference::expand("*")
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|action| listed.contains(action.name.as_str()) != statement.actions.negated)
-        .collect();
+    let granted: Vec<&'static reference::Action> = if statement.actions.negated {
+        let all = reference::expand("*").unwrap_or_default().into_iter();
+        all.filter(|action| !listed.contains_key(action.name.as_str()))
+            .collect()
+    } else {
+        listed.into_values().collect()
+    };
     granted
         .into_iter()
         .filter(|action| !needed.contains(&action.lower) && fits(action))

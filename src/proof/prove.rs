@@ -105,7 +105,12 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
         .into_iter()
         .filter_map(|plot| {
             let (verdict, decided) = judge_attack(&world, &plot.call)?;
-            let known = PROCEDURE_ALLOWS.contains(&plot.call.id.as_str());
+            let known = plot
+                .call
+                .id
+                .split('/')
+                .next()
+                .is_some_and(|name| PROCEDURE_ALLOWS.contains(&name));
             let result = match verdict {
                 Verdict::Denied => AttackResult::Denied,
                 Verdict::Unproven => AttackResult::Unproven,

@@ -116,6 +116,8 @@ pub(super) struct World<'a> {
     pub(super) administrator: PolicyId,
     /// What a role of somebody else's trusts, for an attack: the whole dev account.
     pub(super) open_trust: PolicyId,
+    /// What a key of somebody else's says: its account's policies decide.
+    pub(super) open_key: PolicyId,
     /// What a bucket's, key's or role's policy might say that is not given.
     pub(super) open_resource: PolicyId,
     pub(super) open_roles: PolicyId,

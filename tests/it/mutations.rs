@@ -17,7 +17,12 @@ const EQUIVALENT: &[(&str, &str)] = &[
          (AWS document: Key policies, section Default key policy)",
     ),
     (
-        "dev/ArtifactPolicy/EncryptArtifacts/",
+        "dev/ArtifactPolicy/EncryptArtifacts/delete",
+        "the key's policy names the service role itself, which needs no other allow in the same \
+         account (AWS document: Key policies)",
+    ),
+    (
+        "dev/ArtifactPolicy/EncryptArtifacts/Action",
         "the key's policy names the service role itself, which needs no other allow in the same \
          account (AWS document: Key policies)",
     ),

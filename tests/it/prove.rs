@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use s3ferry::config::Document;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Verdict, findings, prove};
-use s3ferry::stacks::stacks;
+use s3ferry::stacks::{merged_bucket_policy, stacks};
 use s3ferry::syntax::Source;
 
 const SMALLEST: &str =
@@ -190,6 +190,20 @@ fn existing_buckets_and_keys_are_unproven_without_their_policies() {
         .push(none("arn:aws:s3:::codepipeline-output-bucket"));
     let root = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"kms:*","Resource":"*"}}"#;
     inputs.policies.push(file(key, root));
+    assert_proven(&prove(&inputs).expect("a proof"));
+}
+
+#[test]
+fn a_merged_bucket_policy_is_read_from_its_file() {
+    let config = "dev:\n  account: \"111111111111\"\n  artifacts:\n    create: false\n    existing_policy: p.json\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";
+    let plan = plan_of(config);
+    let existing = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Other","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444444444444:root"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::codepipeline-us-east-1-0123456789/other/*"}]}"#;
+    let merged = merged_bucket_policy(&plan, &Source::new("p.json", existing)).expect("merged");
+    let mut inputs = inputs_of(&plan, false);
+    assert!(prove(&inputs).expect("a proof").has_unproven());
+    inputs
+        .policies
+        .push(file(&plan.dev.artifact_bucket.name, &merged));
     assert_proven(&prove(&inputs).expect("a proof"));
 }
 

@@ -1,12 +1,14 @@
 //! From templates and files to the world that they make.
 
+mod options;
+
 use std::collections::BTreeMap;
 
 use super::document::Document;
-use super::input::{InputError, Inputs, NamedFile};
+use super::input::{InputError, Inputs};
 use super::resolve::{Resolver, known_text};
-use super::world::{Found, Held, Key, Missing, Place, PolicyId, Role, World, role_key};
-use crate::iam::{Arn, Policy, PolicyKind};
+use super::world::{Found, Held, Key, Missing, Place, PolicyId, World, role_key};
+use crate::iam::{Policy, PolicyKind};
 use crate::syntax::{Node, Problem, Source, read};
 
 /// What an administrator of some account may do: everything.
@@ -48,6 +50,10 @@ impl<'a> Collector<'a> {
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"sts:AssumeRole"}}}}"#,
             inputs.partition
         );
+        let key = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
+            inputs.partition
+        );
         let mut files: Vec<Source> = inputs
             .stacks
             .iter()
@@ -71,6 +77,7 @@ impl<'a> Collector<'a> {
                 PolicyKind::Resource,
             ),
             ("a trust that is not given", OPEN_TRUST, PolicyKind::Trust),
+            ("a key that leaves it to its account", &key, PolicyKind::Key),
         ] {
             let source = Source::new(name, text);
             let parsed = read(&source)
@@ -103,6 +110,7 @@ impl<'a> Collector<'a> {
                 open_trust: 1,
                 open_resource: 2,
                 open_roles: 3,
+                open_key: 4,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs
@@ -372,117 +380,6 @@ impl<'a> Collector<'a> {
             let key = (here.account.to_owned(), here.region.to_owned(), alias);
             self.world.aliases.insert(key, target);
         }
-    }
-
-    fn options(&mut self, inputs: &Inputs) {
-        for source in &inputs.scps {
-            let level = self.file(source, source.name(), PolicyKind::ServiceControl);
-            self.world.scps.push(level);
-        }
-        for source in &inputs.rcps {
-            let level = self.file(source, source.name(), PolicyKind::ResourceControl);
-            self.world.rcps.push(level);
-        }
-        for file in &inputs.policies {
-            self.resource_file(file);
-        }
-        for file in &inputs.identities {
-            let policies = self.named(file, PolicyKind::Identity);
-            for key in self.role_keys(&file.name) {
-                let role = self.role_entry(&key, &file.name);
-                role.identity.extend(&policies);
-                role.missing_identity = None;
-                // From here on, nothing else is expected of it.
-                role.stack.get_or_insert_with(String::new);
-            }
-        }
-        for file in &inputs.boundaries {
-            let policies = self.named(file, PolicyKind::Identity);
-            for key in self.role_keys(&file.name) {
-                let role = self.role_entry(&key, &file.name);
-                role.boundary = policies.first().copied();
-                role.missing_boundary = None;
-            }
-        }
-    }
-
-    fn role_entry(&mut self, key: &(String, String), name: &str) -> &mut Role {
-        let role = self.world.roles.entry(key.clone()).or_default();
-        if role.arn.is_empty() && name.starts_with("arn:") {
-            name.clone_into(&mut role.arn);
-        }
-        role
-    }
-
-    /// The roles that a name or ARN means.
-    fn role_keys(&self, name: &str) -> Vec<(String, String)> {
-        if let Some(key) = role_key(name) {
-            return vec![key];
-        }
-        let name = name.to_lowercase();
-        let keys = self.world.roles.keys();
-        keys.filter(|(_, known)| *known == name).cloned().collect()
-    }
-
-    fn named(&mut self, file: &NamedFile, kind: PolicyKind) -> Vec<PolicyId> {
-        match &file.source {
-            Some(source) => self.file(source, &file.name, kind),
-            None => Vec::new(),
-        }
-    }
-
-    fn resource_file(&mut self, file: &NamedFile) {
-        let service = Arn::parse(&file.name).map(|arn| arn.service.to_owned());
-        match service.as_deref() {
-            Some("kms") => {
-                let policies = self.named(file, PolicyKind::Key);
-                if let Some(id) = policies.first() {
-                    self.world.key_files.insert(file.name.clone(), *id);
-                }
-            }
-            Some("iam") => {
-                let policies = self.named(file, PolicyKind::Trust);
-                for key in self.role_keys(&file.name) {
-                    self.role_entry(&key, &file.name).trust = policies.first().copied();
-                }
-            }
-            _ => {
-                let policies = self.named(file, PolicyKind::Resource);
-                let name = super::world::bucket_name(&file.name).unwrap_or(&file.name);
-                let bucket = self.world.buckets.entry(name.to_owned()).or_default();
-                bucket.policy = policies.first().copied();
-                // The file says all that there is to say.
-                bucket.place.get_or_insert(Place {
-                    file: self.world.files.len().saturating_sub(1),
-                    span: crate::syntax::Span::default(),
-                });
-            }
-        }
-    }
-
-    /// The policies of a file: one, or a list of them.
-    fn file(&mut self, source: &Source, name: &str, kind: PolicyKind) -> Vec<PolicyId> {
-        let file = self.world.files.len();
-        self.world.files.push(source.clone());
-        let node = match read(source) {
-            Ok(node) => node,
-            Err(problem) => {
-                self.problems.entry(file).or_default().push(problem);
-                return Vec::new();
-            }
-        };
-        let mut found = Vec::new();
-        for node in node.one_or_many() {
-            match Policy::parse(node, kind) {
-                Ok(policy) => {
-                    let span = policy.span;
-                    let document = Document::solid(policy);
-                    found.push(self.keep(document, name.to_owned(), file, span));
-                }
-                Err(problems) => self.problems.entry(file).or_default().extend(problems),
-            }
-        }
-        found
     }
 
     fn finish(mut self) -> Result<World<'a>, Vec<InputError>> {

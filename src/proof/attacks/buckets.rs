@@ -1,0 +1,116 @@
+//! Attacks on every bucket that the templates make.
+
+use super::super::facts::Pipeline;
+use super::{Caller, Plots};
+
+impl Plots<'_, '_> {
+    /// Nobody goes without TLS, and nobody else's logs come in.
+    pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline]) {
+        let world = self.world;
+        for (name, bucket) in &world.buckets {
+            let Some(place) = bucket
+                .place
+                .filter(|place| place.file < world.resolvers.len())
+            else {
+                continue;
+            };
+            let stack = world.resolvers[place.file].deployment().stack;
+            self.target = (place.file > 0).then(|| stack.to_owned());
+            self.place = place;
+            self.region.clone_from(&bucket.region);
+            let account = bucket.account.as_str();
+            let arn = world.bucket_arn(name);
+            let administrator = Caller::Administrator(self.role(account, "administrator"));
+            let insecure = self
+                .context(&administrator)
+                .with("aws:SecureTransport", "false");
+            for (id, action, resource) in [
+                (
+                    "object-without-tls",
+                    "s3:GetObject",
+                    format!("{arn}/some/object"),
+                ),
+                ("bucket-without-tls", "s3:ListBucket", arn.clone()),
+            ] {
+                let what =
+                    format!("an administrator of {account} calls {action} on {name} without TLS");
+                let is_store = pipelines
+                    .iter()
+                    .flat_map(|pipeline| &pipeline.stores)
+                    .any(|store| store.bucket == *name);
+                let whose = if is_store { "artifact-" } else { "" };
+                let id = format!("{whose}{id}/{name}");
+                self.plot_in(
+                    &id,
+                    what,
+                    &administrator,
+                    action,
+                    (&resource, account),
+                    insecure.clone(),
+                );
+            }
+            let third = self.third_account();
+            let stranger = Caller::Administrator(self.role(third, "other-role"));
+            let what = format!("a role of another account reads {name}");
+            let object = format!("{arn}/some/object");
+            self.plot(
+                &format!("third-account-reads/{name}"),
+                what,
+                &stranger,
+                "s3:GetObject",
+                (&object, account),
+            );
+            if let Some((log_bucket, prefix)) = &bucket.log_bucket {
+                self.on_logs(name, log_bucket, prefix, account, third);
+            }
+        }
+    }
+
+    fn on_logs(&mut self, name: &str, log_bucket: &str, prefix: &str, account: &str, third: &str) {
+        let world = self.world;
+        let logging = Caller::Service("logging.s3.amazonaws.com".to_owned());
+        let object = format!("{}/{prefix}log", world.bucket_arn(log_bucket));
+        for (id, what, source, owner) in [
+            (
+                "confused-deputy",
+                "another account's bucket of the same name",
+                name.to_owned(),
+                third,
+            ),
+            (
+                "another-bucket",
+                "another bucket of the account",
+                format!("{name}-another"),
+                account,
+            ),
+        ] {
+            let context = self
+                .context(&logging)
+                .with("aws:SourceArn", world.bucket_arn(&source))
+                .with("aws:SourceAccount", owner);
+            let what = format!("S3 delivers logs of {what} to {log_bucket}");
+            self.plot_in(
+                &format!("logs-of-{id}/{name}"),
+                what,
+                &logging,
+                "s3:PutObject",
+                (&object, account),
+                context,
+            );
+        }
+        let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
+        let context = self
+            .context(&lambda)
+            .with("aws:SourceArn", world.bucket_arn(name))
+            .with("aws:SourceAccount", account);
+        let what = format!("lambda.amazonaws.com writes to {log_bucket}");
+        self.plot_in(
+            &format!("logs-by-lambda/{name}"),
+            what,
+            &lambda,
+            "s3:PutObject",
+            (&object, account),
+            context,
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! The calls that must not be allowed, made from the same templates as the run.
+//!
+//! An attacker from elsewhere is a role that its own account allows everything, so that the
+//! resource's side has to stop it. An administrator of an account is no attacker on that
+//! account's own resources, except without TLS, which nobody may do without.
+
+mod buckets;
+mod pipeline;
+mod target;
+
+use super::call::{Call, Caller};
+use super::facts::Pipeline;
+use super::run::context;
+use super::world::{Place, World};
+use crate::authz::Context;
+
+/// An attack.
+#[derive(Debug, Clone)]
+pub(super) struct Plot {
+    pub(super) call: Call,
+    pub(super) what: String,
+}
+
+/// The attacks that AWS's published procedure allows by itself: their names up to a slash.
+pub(super) const PROCEDURE_ALLOWS: [&str; 15] = [
+    "artifact-bucket-without-tls",
+    "other-target-role-reads-artifacts",
+    "other-target-role-lists-artifacts",
+    "other-target-role-decrypts",
+    "other-target-role-writes-artifacts",
+    "target-root-reads-artifacts",
+    "target-root-lists-artifacts",
+    "target-root-decrypts",
+    "target-root-writes-artifacts",
+    "deploy-role-encrypts",
+    "deploy-role-generates-data-keys",
+    "deploy-role-reads-other-artifacts",
+    "deploy-role-writes-outside-path",
+    "deploy-role-changes-object-acl",
+    "upload-with-another-key",
+];
+
+/// All attacks on the pipelines and what belongs to them.
+pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Plot> {
+    let mut plots = Plots {
+        world,
+        found: Vec::new(),
+        target: None,
+        place: Place {
+            file: 0,
+            span: crate::syntax::Span::default(),
+        },
+        region: String::new(),
+    };
+    for pipeline in pipelines {
+        plots.on_pipeline(pipeline);
+        for deploy in &pipeline.deploys {
+            plots.on_target(pipeline, deploy);
+        }
+    }
+    plots.on_buckets(pipelines);
+    plots.found
+}
+
+struct Plots<'r, 'w> {
+    world: &'r World<'w>,
+    found: Vec<Plot>,
+    target: Option<String>,
+    place: Place,
+    region: String,
+}
+
+impl Plots<'_, '_> {
+    fn role(&self, account: &str, path_and_name: &str) -> String {
+        format!(
+            "arn:{}:iam::{account}:role/{path_and_name}",
+            self.world.partition
+        )
+    }
+
+    /// An account that has nothing to do with the pipeline.
+    fn third_account(&self) -> &'static str {
+        let accounts = [
+            "999999999999",
+            "888888888888",
+            "777777777777",
+            "666666666666",
+        ];
+        let free = accounts
+            .into_iter()
+            .find(|account| self.world.accounts.iter().all(|known| known != account));
+        free.unwrap_or("999999999999")
+    }
+
+    fn context(&self, caller: &Caller) -> Context {
+        context(self.world, caller, &self.region)
+    }
+
+    fn plot(&mut self, id: &str, what: String, caller: &Caller, action: &str, on: (&str, &str)) {
+        let context = self.context(caller);
+        self.plot_in(id, what, caller, action, on, context);
+    }
+
+    /// An attack; `on` is the resource and its account.
+    fn plot_in(
+        &mut self,
+        id: &str,
+        what: String,
+        caller: &Caller,
+        action: &str,
+        on: (&str, &str),
+        context: Context,
+    ) {
+        self.found.push(Plot {
+            what,
+            call: Call {
+                id: id.to_owned(),
+                target: self.target.clone(),
+                step: "attack",
+                caller: caller.clone(),
+                action: action.to_owned(),
+                resource: on.0.to_owned(),
+                account: on.1.to_owned(),
+                context,
+                place: self.place,
+                resource_policy: None,
+                made_up: false,
+            },
+        });
+    }
+
+    /// The resource of the last attack is nobody's, and has no policy.
+    fn of_nothing(&mut self) {
+        if let Some(last) = self.found.last_mut() {
+            last.call.made_up = true;
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Attacks on the pipeline itself: its roles, its rule, its artifact stores.
+
+use super::super::facts::{Pipeline, Rule, Store};
+use super::super::run::{artifact_key, encrypted_with, key_arn};
+use super::{Caller, Plots};
+
+impl Plots<'_, '_> {
+    pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline) {
+        self.target = None;
+        self.place = pipeline.place;
+        self.region.clone_from(&pipeline.region);
+        let service_role = Caller::Role(pipeline.service_role.clone());
+        let dev = pipeline.account.as_str();
+        for service in ["lambda.amazonaws.com", "events.amazonaws.com"] {
+            self.plot(
+                &format!(
+                    "{}-assumes-service-role",
+                    service.split('.').next().unwrap_or_default()
+                ),
+                format!("{service} assumes the service role"),
+                &Caller::Service(service.to_owned()),
+                "sts:AssumeRole",
+                (&pipeline.service_role, dev),
+            );
+        }
+        let same_name = self.role(self.third_account(), "other");
+        self.plot(
+            "third-account-assumes-service-role",
+            "a role of another account assumes the service role".to_owned(),
+            &Caller::Administrator(same_name),
+            "sts:AssumeRole",
+            (&pipeline.service_role, dev),
+        );
+        for source in &pipeline.sources {
+            let bucket = self.world.bucket_arn(&source.bucket);
+            let other = format!("{bucket}/other-{}", source.key.replace('/', "-"));
+            let what = "the service role reads another object of the source bucket".to_owned();
+            self.plot(
+                "service-role-reads-other-source",
+                what,
+                &service_role,
+                "s3:GetObject",
+                (&other, dev),
+            );
+            let what = "the service role overwrites the source".to_owned();
+            let object = format!("{bucket}/{}", source.key);
+            self.plot(
+                "service-role-overwrites-source",
+                what,
+                &service_role,
+                "s3:PutObject",
+                (&object, dev),
+            );
+        }
+        for store in &pipeline.stores {
+            self.on_store(pipeline, store, &service_role);
+        }
+        let other = format!("{}-other", pipeline.arn);
+        for rule in &pipeline.rules {
+            self.on_rule(pipeline, rule, &other);
+        }
+    }
+
+    fn on_rule(&mut self, pipeline: &Pipeline, rule: &Rule, other: &str) {
+        let dev = pipeline.account.as_str();
+        let role = Caller::Role(rule.role.clone());
+        let action = "codepipeline:StartPipelineExecution";
+        let what = "the rule's role starts another pipeline".to_owned();
+        self.plot(
+            "events-role-starts-another-pipeline",
+            what,
+            &role,
+            action,
+            (other, dev),
+        );
+        let events = Caller::Service("events.amazonaws.com".to_owned());
+        let third = self.third_account();
+        let (region, partition) = (&pipeline.region, &self.world.partition);
+        let other_rule = format!("arn:{partition}:events:{region}:{dev}:rule/another");
+        let its_rule = format!("arn:{partition}:events:{region}:{third}:rule/another");
+        for (id, what, rule_arn, account) in [
+            (
+                "another-rule-assumes-events-role",
+                "another rule of the account assumes the rule's role",
+                &other_rule,
+                dev,
+            ),
+            (
+                "another-account-assumes-events-role",
+                "another account's rule assumes the rule's role",
+                &its_rule,
+                third,
+            ),
+            (
+                "confused-deputy-assumes-events-role",
+                "another account assumes the rule's role in the rule's name",
+                &rule.arn,
+                third,
+            ),
+        ] {
+            let context = self
+                .context(&events)
+                .with("aws:SourceArn", rule_arn)
+                .with("aws:SourceAccount", account);
+            self.plot_in(
+                id,
+                what.to_owned(),
+                &events,
+                "sts:AssumeRole",
+                (&rule.role, dev),
+                context,
+            );
+        }
+        let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
+        let context = self
+            .context(&lambda)
+            .with("aws:SourceArn", &rule.arn)
+            .with("aws:SourceAccount", dev);
+        let what = "lambda.amazonaws.com assumes the rule's role".to_owned();
+        self.plot_in(
+            "lambda-assumes-events-role",
+            what,
+            &lambda,
+            "sts:AssumeRole",
+            (&rule.role, dev),
+            context,
+        );
+    }
+
+    fn on_store(&mut self, pipeline: &Pipeline, store: &Store, service_role: &Caller) {
+        let dev = pipeline.account.as_str();
+        let bucket = self.world.bucket_arn(&store.bucket);
+        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
+        let what = |text: &str| format!("the service role {text}");
+        self.plot(
+            "service-role-deletes-artifacts",
+            what("deletes artifacts"),
+            service_role,
+            "s3:DeleteObject",
+            (&object, dev),
+        );
+        self.plot(
+            "service-role-changes-bucket-policy",
+            what("changes the artifact bucket's policy"),
+            service_role,
+            "s3:PutBucketPolicy",
+            (&bucket, dev),
+        );
+        let others = format!("{bucket}/another-pipeline/SourceArti/aB3dE5f");
+        self.plot(
+            "service-role-reads-other-artifacts",
+            what("reads another pipeline's artifacts"),
+            service_role,
+            "s3:GetObject",
+            (&others, dev),
+        );
+        let plain = self.context(service_role);
+        let encrypted = encrypted_with(plain.clone(), store);
+        self.plot_in(
+            "service-role-writes-other-artifacts",
+            what("writes another pipeline's artifacts"),
+            service_role,
+            "s3:PutObject",
+            (&others, dev),
+            encrypted.clone(),
+        );
+        let what = |text: &str| format!("the service role uploads an artifact {text}");
+        self.plot_in(
+            "upload-unencrypted",
+            what("without naming an encryption"),
+            service_role,
+            "s3:PutObject",
+            (&object, dev),
+            plain.clone(),
+        );
+        let aes = plain
+            .clone()
+            .with("s3:x-amz-server-side-encryption", "AES256");
+        self.plot_in(
+            "upload-with-s3-key",
+            what("encrypted with the key of S3"),
+            service_role,
+            "s3:PutObject",
+            (&object, dev),
+            aes,
+        );
+        let other_key = key_arn(
+            self.world,
+            "99999999-9999-4999-8999-999999999999",
+            dev,
+            &store.region,
+        );
+        let what_else = "the service role makes data keys of another key".to_owned();
+        self.plot(
+            "service-role-uses-another-key",
+            what_else,
+            service_role,
+            "kms:GenerateDataKey",
+            (&other_key, dev),
+        );
+        if let Some(last) = self.found.last_mut() {
+            last.call.resource_policy = Some(self.world.open_key);
+        }
+        // A bucket whose policy no template holds cannot name the key, which is made later; there
+        // the role's own lack of any other key is what stops it.
+        let by_template = self
+            .world
+            .buckets
+            .get(&store.bucket)
+            .and_then(|bucket| bucket.policy)
+            .is_none_or(|id| self.world.policies[id].file < self.world.resolvers.len());
+        if by_template {
+            let other = encrypted
+                .clone()
+                .with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
+            self.plot_in(
+                "upload-with-another-key",
+                what("encrypted with another key"),
+                service_role,
+                "s3:PutObject",
+                (&object, dev),
+                other,
+            );
+        }
+        let insecure = encrypted.with("aws:SecureTransport", "false");
+        self.plot_in(
+            "upload-without-tls",
+            what("without TLS"),
+            service_role,
+            "s3:PutObject",
+            (&object, dev),
+            insecure,
+        );
+        let Some(key) = &store.key else { return };
+        let key = key_arn(self.world, key, dev, &store.region);
+        for (id, text, action) in [
+            (
+                "service-role-changes-key-policy",
+                "changes the key's policy",
+                "kms:PutKeyPolicy",
+            ),
+            (
+                "service-role-schedules-key-deletion",
+                "schedules the key's deletion",
+                "kms:ScheduleKeyDeletion",
+            ),
+            (
+                "service-role-disables-key",
+                "disables the key",
+                "kms:DisableKey",
+            ),
+            (
+                "service-role-creates-grants",
+                "creates grants of the key",
+                "kms:CreateGrant",
+            ),
+        ] {
+            let what = format!("the service role {text}");
+            self.plot(id, what, service_role, action, (&key, dev));
+        }
+    }
+}
