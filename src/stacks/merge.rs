@@ -26,9 +26,8 @@ pub(super) fn artifact_bucket_statements(plan: &Plan) -> Vec<Statement> {
     let own = plan.dev.artifact_bucket.create;
     let mut statements = Vec::new();
     if plan.permissions == Permissions::Article {
-        if own || plan.dev.existing_policy.is_none() {
-            statements.extend(article_denials(&bucket));
-        }
+        // The procedure's policy begins with them; a bucket that CodePipeline made has them.
+        statements.extend(article_denials(&bucket));
         statements.extend(
             plan.targets
                 .iter()
