@@ -202,7 +202,7 @@ fn attack(attack: &Attack) -> Option<(usize, Finding)> {
 fn attack_place(decided: &Decided) -> (Place, Option<String>) {
     let of = |layer| {
         let mut decisive = decided.decisive.iter();
-        decisive.find(|decisive| decisive.layer == layer)
+        decisive.find(|decisive| decisive.layer == layer && decisive.given)
     };
     if let Some(decisive) = of(crate::authz::Layer::ResourcePolicy) {
         return (decisive.place, Some(decisive.resource.clone()));

@@ -31,6 +31,8 @@ pub struct Decisive {
     pub sid: Option<String>,
     /// Its `Effect`.
     pub effect: Effect,
+    /// Whether the user's files hold it; otherwise the proof assumes it, as an attacker's own.
+    pub given: bool,
     /// Its policy, and its number there.
     pub(super) statement: (PolicyId, usize),
 }
@@ -237,6 +239,7 @@ impl<'j, 'w> Judge<'j, 'w> {
                     resource: held.resource.clone(),
                     sid: statement.sid.clone(),
                     effect: statement.effect,
+                    given: held.given,
                     statement: (id, statement.statement),
                 });
             }
@@ -260,13 +263,16 @@ impl<'j, 'w> Judge<'j, 'w> {
             decisive,
             missing: self.sets.missing(),
             doubts: doubts.collect(),
-            resource_policy: self.sets.resource.map(|id| {
+            resource_policy: self.sets.resource.and_then(|id| {
                 let held = &self.world.policies[id];
+                if !held.given {
+                    return None;
+                }
                 let place = Place {
                     file: held.file,
                     span: held.span,
                 };
-                (place, held.resource.clone())
+                Some((place, held.resource.clone()))
             }),
             sets: self.sets,
         }

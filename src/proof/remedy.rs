@@ -5,6 +5,7 @@ use super::judge::{Decided, Verdict};
 use super::world::{Place, PolicyId, World};
 use crate::authz::Layer;
 use crate::iam::{Arn, PolicyKind};
+use crate::syntax::Node;
 
 /// A statement to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,13 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
                 file: held.file,
                 span: held.span,
             }),
-            statement: statement(world, decided, *layer, json),
+            statement: statement(
+                world,
+                decided,
+                *layer,
+                held.map_or(0, |held| held.file),
+                json,
+            ),
         });
     }
     found
@@ -81,7 +88,41 @@ fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Optio
     policies.iter().copied().rev().max_by_key(similarity)
 }
 
-fn statement(world: &World<'_>, decided: &Decided, layer: Layer, json: bool) -> String {
+/// How a template names a key whose ID only AWS knows: by its resource or its parameter.
+fn expression(world: &World<'_>, file: usize, arn: &str, json: bool) -> Option<String> {
+    let resolver = world.resolvers.get(file)?;
+    let here = world.resources.iter().filter(|found| found.stack == file);
+    for found in here {
+        let kind = found.node.get("Type").and_then(Node::as_str);
+        let is_key = matches!(kind, Some("AWS::KMS::Key" | "AWS::KMS::ReplicaKey"));
+        let known = || super::symbols::attribute(resolver, found.id, found.node, "Arn");
+        if is_key && known().as_deref() == Some(arn) {
+            return Some(if json {
+                format!("{{\"Fn::GetAtt\": [\"{}\", \"Arn\"]}}", found.id)
+            } else {
+                format!("!GetAtt {}.Arn", found.id)
+            });
+        }
+    }
+    let (before, id) = arn.rsplit_once('/')?;
+    let parameters = &resolver.deployment().parameters;
+    let (name, _) = parameters
+        .iter()
+        .find(|(name, value)| *value == id && resolver.has_parameter(name))?;
+    Some(if json {
+        format!("{{\"Fn::Sub\": \"{before}/${{{name}}}\"}}")
+    } else {
+        format!("!Sub \"{before}/${{{name}}}\"")
+    })
+}
+
+fn statement(
+    world: &World<'_>,
+    decided: &Decided,
+    layer: Layer,
+    file: usize,
+    json: bool,
+) -> String {
     let call = &decided.call;
     let kind = decided
         .sets
@@ -125,7 +166,9 @@ fn statement(world: &World<'_>, decided: &Decided, layer: Layer, json: bool) -> 
         }
         whole["Action"] = call.action.as_str().into();
         if !is_trust {
-            whole["Resource"] = resource.into();
+            let named = expression(world, file, resource, true);
+            let named = named.and_then(|text| serde_json::from_str(&text).ok());
+            whole["Resource"] = named.unwrap_or_else(|| resource.into());
         }
         if let Some(arn) = condition {
             whole["Condition"] = serde_json::json!({ "ArnEquals": { "aws:PrincipalArn": arn } });
@@ -138,8 +181,10 @@ fn statement(world: &World<'_>, decided: &Decided, layer: Layer, json: bool) -> 
     }
     out.push_str(&format!("  Action: {}\n", call.action));
     if !is_trust {
+        let named = expression(world, file, resource, false);
         let quoted = if resource == "*" { "\"*\"" } else { resource };
-        out.push_str(&format!("  Resource: {quoted}\n"));
+        let shown = named.as_deref().unwrap_or(quoted);
+        out.push_str(&format!("  Resource: {shown}\n"));
     }
     if let Some(arn) = condition {
         out.push_str(&format!(

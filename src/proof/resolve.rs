@@ -92,6 +92,12 @@ impl<'a> Resolver<'a> {
         resources.unwrap_or_default()
     }
 
+    /// Whether the template has a parameter.
+    pub(super) fn has_parameter(&self, name: &str) -> bool {
+        let parameters = self.root.get("Parameters");
+        parameters.is_some_and(|parameters| parameters.get(name).is_some())
+    }
+
     fn resource(&self, id: &str) -> Option<&'a Node> {
         self.root.get("Resources")?.get(id)
     }
