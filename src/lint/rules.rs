@@ -9,12 +9,13 @@ use cfn_guard::commands::Executable;
 use cfn_guard::utils::reader::{ReadBuffer, Reader};
 use cfn_guard::utils::writer::{WriteBuffer, Writer};
 use cfn_guard::{CommandBuilder, ParseTreeBuilder};
+use serde::Serialize;
 
 use super::Severity;
 use crate::syntax::{Problem, Source, Span};
 
 /// One rule, with what its header says about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// `S3_BUCKET_VERSIONED`.
     pub name: String,
@@ -31,6 +32,7 @@ pub struct Rule {
     /// The public controls that it covers; empty where there are none.
     pub controls: Vec<String>,
     /// The text of its whole file, which may hold other rules too.
+    #[serde(skip)]
     pub text: String,
 }
 

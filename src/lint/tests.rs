@@ -425,3 +425,102 @@ fn keys_with_slashes_and_text_beyond_ascii_have_places() {
     assert_eq!(marked(text, finding), "ü");
     assert_eq!(finding.resource.as_deref(), Some("Bücket"));
 }
+
+/// The rules as if a user had brought them: asked one by one, about the whole template.
+fn as_of_a_user() -> Vec<Rule> {
+    let mut rules = embedded();
+    for rule in &mut rules {
+        rule.file = format!("copy of {}", rule.file);
+    }
+    rules
+}
+
+#[test]
+fn what_is_asked_in_groups_is_answered_as_if_asked_apart() {
+    let (ours, theirs) = (embedded(), as_of_a_user());
+    for (text, every) in [(DEV, 29), (PROD, 17)] {
+        let lines: Vec<&str> = text.lines().collect();
+        for at in (0..lines.len()).step_by(every) {
+            let mut kept = lines.clone();
+            kept.remove(at);
+            let text = kept.join("\n");
+            let source = Source::new("template.yaml", text.as_str());
+            let Ok(node) = read(&source) else { continue };
+            let Ok(reports) = check(&ours, &[(&source, &node)]) else {
+                continue;
+            };
+            let apart = check(&theirs, &[(&source, &node)]).expect("checked");
+            let places = |report: &Report| -> Vec<_> {
+                let places = report.findings.iter();
+                places
+                    .map(|finding| (finding.rule.clone(), finding.path.clone(), finding.span))
+                    .collect()
+            };
+            assert_eq!(
+                places(&reports[0]),
+                places(&apart[0]),
+                "without {:?}",
+                lines[at]
+            );
+        }
+    }
+}
+
+/// Puts something odd in the place of one node.
+fn spoil(node: &mut serde_json::Value, at: &mut usize, odd: &serde_json::Value) {
+    if *at == 0 {
+        *node = odd.clone();
+        *at = usize::MAX;
+        return;
+    }
+    *at -= 1;
+    let children: Box<dyn Iterator<Item = &mut serde_json::Value>> = match node {
+        serde_json::Value::Array(items) => Box::new(items.iter_mut()),
+        serde_json::Value::Object(entries) => Box::new(entries.values_mut()),
+        _ => return,
+    };
+    for child in children {
+        if *at == usize::MAX {
+            return;
+        }
+        spoil(child, at, odd);
+    }
+}
+
+#[test]
+fn odd_templates_are_checked_too() {
+    let odds: Vec<serde_json::Value> = [
+        "[]",
+        "{}",
+        "5",
+        "null",
+        "true",
+        "\"\"",
+        "[[1]]",
+        "\"*\"",
+        "{\"Ref\": \"X\"}",
+        "{\"a\": {\"b\": [null]}}",
+    ]
+    .iter()
+    .map(|text| serde_json::from_str(text).expect("JSON"))
+    .collect();
+    let rules = embedded();
+    for text in [DEV, PROD] {
+        let (_, node) = document(text);
+        let json = node.to_json();
+        for (n, place) in (3..900).step_by(37).enumerate() {
+            let odd = &odds[n % odds.len()];
+            let mut spoilt = json.clone();
+            let mut at = place;
+            spoil(&mut spoilt, &mut at, odd);
+            if at != usize::MAX {
+                break;
+            }
+            let text = spoilt.to_string();
+            match lint_with(&rules, &text) {
+                Ok(_) | Err(LintError::NoResources { .. }) => {}
+                Err(error) => panic!("{error}\n{odd} in {text}"),
+            }
+        }
+    }
+}
