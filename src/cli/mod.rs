@@ -34,6 +34,7 @@ Examples:
   s3ferry synth                write the CloudFormation templates to stacks/
   s3ferry synth --check        in CI: fail when stacks/ is stale
   s3ferry lint                 check the templates with the embedded Guard rules
+  s3ferry prove                show that every call of a run is allowed, and no attack is
   s3ferry prove                prove that a run is allowed, and nothing more
 
 Exit codes:

@@ -90,13 +90,13 @@ pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
         );
     }
     for target in groups(proof) {
-        let rows: Vec<Vec<String>> = proof
+        let calls: Vec<&Decided> = proof
             .calls
             .iter()
-            .filter(|(decided, _)| decided.call.target == target && wanted(decided, call))
-            .map(|(decided, _)| row(proof, decided))
+            .map(|(decided, _)| decided)
+            .filter(|decided| decided.call.target == target && wanted(decided, call))
             .collect();
-        if rows.is_empty() {
+        if calls.is_empty() {
             continue;
         }
         let title = match &target {
@@ -105,16 +105,7 @@ pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
                 .trim_end()
                 .to_owned(),
         };
-        let header = [
-            "step",
-            "caller",
-            "action",
-            "resource",
-            "decision",
-            "caller's side",
-            "resource's side",
-        ];
-        out.push_str(&format!("{title}\n{}\n", table(&header, &rows, &[])));
+        out.push_str(&format!("{title}\n{}\n", calls_table(proof, &calls)));
     }
     for (decided, remedies) in &proof.calls {
         let explained = match call {
@@ -151,23 +142,65 @@ fn groups(proof: &Proof) -> Vec<Option<String>> {
     found
 }
 
-fn row(proof: &Proof, decided: &Decided) -> Vec<String> {
-    let resource = decided.call.resource.splitn(6, ':').collect::<Vec<_>>();
-    // What an ARN begins with says little in a table; an account does.
-    let resource = match resource.as_slice() {
-        [_, _, _, _, "", rest] => (*rest).to_owned(),
-        [_, _, _, _, account, rest] => format!("{account}:{rest}"),
-        _ => decided.call.resource.clone(),
+/// The calls in run order. Calls that differ in nothing but their action share a row; below it
+/// stand the statements that decide, those of the caller's side first.
+fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut below: Vec<String> = Vec::new();
+    for decided in calls {
+        let resource = decided.call.resource.splitn(6, ':').collect::<Vec<_>>();
+        // What an ARN begins with says little in a table; an account does.
+        let resource = match resource.as_slice() {
+            [_, _, _, _, "", rest] => (*rest).to_owned(),
+            [_, _, _, _, account, rest] => format!("{account}:{rest}"),
+            _ => decided.call.resource.clone(),
+        };
+        let same = [
+            decided.call.step.to_owned(),
+            verdict_name(decided.verdict).to_owned(),
+            decided.call.caller.shown(),
+            resource,
+        ];
+        let sides = [Layer::IdentityPolicies, Layer::ResourcePolicy]
+            .map(|layer| side(proof, decided, layer));
+        let by = match sides {
+            [caller, resource] if caller == "-" => format!("by {resource}"),
+            [caller, resource] if resource == "-" => format!("by {caller}"),
+            [caller, resource] => format!("by {caller}, and {resource}"),
+        };
+        match rows.last_mut() {
+            Some(row) if row[..4] == same && below.last() == Some(&by) => {
+                row[4].push_str(", ");
+                row[4].push_str(decided.call.action.split(':').nth(1).unwrap_or_default());
+            }
+            _ => {
+                let mut row = same.to_vec();
+                row.push(decided.call.action.clone());
+                rows.push(row);
+                below.push(by);
+            }
+        }
+    }
+    let line = |step: &str, decision: &str, rest: &str| {
+        format!("{step:<10}  {decision:<8}  {rest}")
+            .trim_end()
+            .to_owned()
+            + "\n"
     };
-    vec![
-        decided.call.step.to_owned(),
-        decided.call.caller.shown(),
-        decided.call.action.clone(),
-        resource,
-        verdict_name(decided.verdict).to_owned(),
-        side(proof, decided, Layer::IdentityPolicies),
-        side(proof, decided, Layer::ResourcePolicy),
-    ]
+    let mut out = line(
+        "step",
+        "decision",
+        "caller, actions, resource, deciding statements",
+    );
+    for (row, by) in rows.iter().zip(&below) {
+        out.push_str(&line(&row[0], &row[1], &row[2]));
+        out.push_str(&line("", "", &format!("  {}", row[4])));
+        out.push_str(&line("", "", &format!("  on {}", row[3])));
+        if by != "by -" {
+            out.push_str(&line("", "", &format!("  {by}")));
+        }
+    }
+    out
 }
 
 fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String {
