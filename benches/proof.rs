@@ -1,5 +1,11 @@
 //! How long the whole proof of the example takes: templates read, calls, attacks and excess.
 
+#![allow(
+    clippy::expect_used,
+    missing_docs,
+    reason = "a benchmark that cannot go on says so"
+)]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use s3ferry::config::{Document, EXAMPLE};
 use s3ferry::plan::Plan;
