@@ -35,12 +35,16 @@ pub(super) struct Answer {
     pub(super) evaluated: BTreeSet<String>,
 }
 
-/// Reads Guard's report on one document; the error says what was not understood.
-pub(super) fn read(answer: &str) -> Result<Answer, String> {
+/// Reads Guard's reports on so many documents; the error says what was not understood.
+pub(super) fn read(answer: &str, documents: usize) -> Result<Vec<Answer>, String> {
     let json: Json = serde_json::from_str(answer).map_err(|error| error.to_string())?;
-    let [report] = json.as_array().map(Vec::as_slice).unwrap_or_default() else {
-        return Err("not a list of one report".to_owned());
-    };
+    match json.as_array() {
+        Some(reports) if reports.len() == documents => reports.iter().map(read_one).collect(),
+        _ => Err(format!("it is not a list of {documents} reports")),
+    }
+}
+
+fn read_one(report: &Json) -> Result<Answer, String> {
     let mut read = Answer::default();
     for list in ["compliant", "not_applicable"] {
         for name in array(report, list)? {

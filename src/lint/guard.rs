@@ -3,10 +3,12 @@
 //! What Guard gets is prepared by [`super::groups`] and [`super::template`]; what it answers is
 //! read by [`super::answer`].
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cfn_guard::commands::Executable;
@@ -90,29 +92,32 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         });
     }
     let groups = groups(rules);
-    let variants: Vec<_> = templates
+    let documents: Vec<Document> = templates
         .iter()
-        .map(|(_, node)| template::variants(node))
-        .collect();
-    let tasks: Vec<Task> = templates
-        .iter()
-        .zip(&variants)
         .enumerate()
-        .flat_map(|(at, ((source, _), variants))| {
-            let groups = &groups;
-            variants.iter().flat_map(move |variant| {
-                groups
-                    .iter()
-                    .filter(|group| template::concerns(variant, group.types.as_ref()))
-                    .map(move |group| Task {
-                        template: at,
-                        name: source.name(),
-                        node: variant,
-                        group,
-                    })
-            })
+        .flat_map(|(template, (source, node))| {
+            template::variants(node)
+                .into_iter()
+                .map(move |node| Document {
+                    template,
+                    name: source.name(),
+                    node,
+                })
         })
         .collect();
+    let mut tasks: Vec<Task> = groups
+        .iter()
+        .map(|group| Task {
+            group,
+            documents: documents
+                .iter()
+                .filter(|document| template::concerns(&document.node, group.types.as_ref()))
+                .collect(),
+        })
+        .filter(|task| !task.documents.is_empty())
+        .collect();
+    // The long ones first, so that no thread is left alone with one at the end.
+    tasks.sort_by_key(|task| Reverse(task.group.text.len() * task.documents.len()));
 
     let known = known_names(&by_name);
     let mut reports: Vec<Report> = templates
@@ -126,13 +131,15 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
             }
         })
         .collect();
-    for (task, answer) in tasks.iter().zip(run(&tasks)) {
-        reports[task.template].findings.extend(
-            answer?
-                .failures
-                .into_iter()
-                .map(|failure| finding(&by_name, task.node, failure)),
-        );
+    for (task, answers) in tasks.iter().zip(run(&tasks)) {
+        for (document, answer) in task.documents.iter().zip(answers?) {
+            reports[document.template].findings.extend(
+                answer
+                    .failures
+                    .into_iter()
+                    .map(|failure| finding(&by_name, &document.node, failure)),
+            );
+        }
     }
     reports.iter_mut().for_each(Report::sort);
     Ok(reports)
@@ -174,27 +181,44 @@ fn has_resources(template: &Node) -> bool {
         .is_some_and(|resources| !resources.is_empty())
 }
 
-/// One question to Guard.
-struct Task<'t> {
+/// A template, or one of its variants.
+struct Document<'t> {
     template: usize,
     name: &'t str,
-    node: &'t Node,
+    node: Cow<'t, Node>,
+}
+
+/// One question to Guard: some rules, which it parses once, and all documents that they concern.
+struct Task<'t> {
     group: &'t Group<'t>,
+    documents: Vec<&'t Document<'t>>,
+}
+
+impl Task<'_> {
+    /// The templates that it is about.
+    fn names(&self) -> String {
+        let mut names: Vec<&str> = self
+            .documents
+            .iter()
+            .map(|document| document.name)
+            .collect();
+        names.dedup();
+        names.join("`, `")
+    }
 }
 
 /// Runs all tasks on as many threads as there are cores; the answers come in the tasks' order.
-fn run(tasks: &[Task]) -> Vec<Result<Answer, LintError>> {
+fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
     let next = AtomicUsize::new(0);
-    let answers: Vec<Mutex<Option<Result<Answer, LintError>>>> =
-        tasks.iter().map(|_| Mutex::new(None)).collect();
+    let answers: Vec<OnceLock<_>> = tasks.iter().map(|_| OnceLock::new()).collect();
     let work = || {
         while let Some((task, answer)) = {
             let at = next.fetch_add(1, Ordering::Relaxed);
             tasks.get(at).zip(answers.get(at))
         } {
-            let said = catch_unwind(AssertUnwindSafe(|| ask(task)));
-            if let (Ok(said), Ok(mut answer)) = (said, answer.lock()) {
-                *answer = Some(said);
+            if let Ok(said) = catch_unwind(AssertUnwindSafe(|| ask(task))) {
+                // Every task is taken once.
+                let _ = answer.set(said);
             }
         }
     };
@@ -213,9 +237,9 @@ fn run(tasks: &[Task]) -> Vec<Result<Answer, LintError>> {
         .into_iter()
         .zip(tasks)
         .map(|(answer, task)| {
-            answer.into_inner().ok().flatten().unwrap_or_else(|| {
+            answer.into_inner().unwrap_or_else(|| {
                 Err(LintError::BrokeOff {
-                    template: task.name.to_owned(),
+                    template: task.names(),
                 })
             })
         })
@@ -224,16 +248,17 @@ fn run(tasks: &[Task]) -> Vec<Result<Answer, LintError>> {
 
 /// Asks Guard through its `validate` command, with a payload and its structured output: the
 /// library's own `run_checks` cuts long reports short.
-fn ask(task: &Task) -> Result<Answer, LintError> {
+fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
     let refused = |reason: String| LintError::Refused {
-        template: task.name.to_owned(),
+        template: task.names(),
         reason,
     };
-    let payload = serde_json::json!({
-        "rules": [task.group.text],
-        "data": [template::to_guard_json(task.node, task.group.types.as_ref())],
-    })
-    .to_string();
+    let data: Vec<String> = task
+        .documents
+        .iter()
+        .map(|document| template::to_guard_json(&document.node, task.group.types.as_ref()))
+        .collect();
+    let payload = serde_json::json!({ "rules": [task.group.text], "data": data }).to_string();
     let command = ValidateBuilder::default()
         .payload(true)
         .structured(true)
@@ -256,13 +281,18 @@ fn ask(task: &Task) -> Result<Answer, LintError> {
     writer
         .into_string()
         .map_err(|error| error.to_string())
-        .and_then(|text| answer::read(&text))
-        .and_then(|answer| match task.group.missing_in(&answer.evaluated) {
-            Some(rule) => Err(format!("it says nothing about the rule `{rule}`")),
-            None => Ok(answer),
+        .and_then(|text| answer::read(&text, task.documents.len()))
+        .and_then(|answers| {
+            let missing = answers
+                .iter()
+                .find_map(|answer| task.group.missing_in(&answer.evaluated));
+            match missing {
+                Some(rule) => Err(format!("it says nothing about the rule `{rule}`")),
+                None => Ok(answers),
+            }
         })
         .map_err(|reason| LintError::Answer {
-            template: task.name.to_owned(),
+            template: task.names(),
             reason,
         })
 }
