@@ -16,11 +16,19 @@ const DEPTH_LIMIT: usize = 64;
 /// # Errors
 /// The first problem, with its place: text that is not YAML, or one of the above.
 pub fn read(source: &Source) -> Result<Node, Problem> {
+    let joined = join_surrogates(source.text());
+    let (text, byte_of_char) = match &joined {
+        Some((text, bytes)) => (text.as_str(), Some(bytes.clone())),
+        None => (
+            source.text(),
+            (!source.text().is_ascii())
+                .then(|| source.text().char_indices().map(|(at, _)| at).collect()),
+        ),
+    };
     let mut reader = Reader {
-        parser: Parser::new_from_str(source.text()),
+        parser: Parser::new_from_str(text),
         text: source.text(),
-        byte_of_char: (!source.text().is_ascii())
-            .then(|| source.text().char_indices().map(|(at, _)| at).collect()),
+        byte_of_char,
     };
     let mut root = None;
     while let Some((event, span)) = reader.next()? {
@@ -37,6 +45,54 @@ pub fn read(source: &Source) -> Result<Node, Problem> {
         }
     }
     Ok(root.unwrap_or_else(|| Node::synthetic(Value::Null, Span::default())))
+}
+
+/// JSON writes a character beyond 16 bits as two escapes, which YAML does not know. Gives the text
+/// with the characters themselves, and for each of its characters the byte of the original;
+/// nothing where there is nothing to join.
+fn join_surrogates(text: &str) -> Option<(String, Vec<usize>)> {
+    if !text.trim_start().starts_with(['{', '[']) || !text.contains("\\u") {
+        return None;
+    }
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut joined = String::with_capacity(text.len());
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut found = false;
+    let mut skip_to = 0;
+    for (at, c) in text.char_indices() {
+        if at < skip_to {
+            continue;
+        }
+        bytes.push(at);
+        let pair = (c == '\\')
+            .then(|| Some([unit(at)?, unit(at + 6)?]))
+            .flatten();
+        let whole = pair.and_then(
+            |pair| match char::decode_utf16(pair).collect::<Vec<_>>()[..] {
+                [Ok(whole)] => Some(whole),
+                _ => None,
+            },
+        );
+        if let Some(whole) = whole {
+            joined.push(whole);
+            skip_to = at + 12;
+            found = true;
+        } else if c == '\\' {
+            // What is escaped is not the beginning of another escape.
+            joined.push(c);
+            if let Some(next) = text[at + 1..].chars().next() {
+                joined.push(next);
+                bytes.push(at + 1);
+                skip_to = at + 1 + next.len_utf8();
+            }
+        } else {
+            joined.push(c);
+        }
+    }
+    found.then_some((joined, bytes))
 }
 
 struct Reader<'s> {
@@ -279,6 +335,16 @@ mod tests {
                 "d": {"Fn::Equals": [{"Ref": "A"}, "b"]}
             })
         );
+    }
+
+    #[test]
+    fn json_escapes_beyond_sixteen_bits_are_characters() {
+        let text = r#"{"a": "x\ud83d\ude00y", "b": "\\ud83d\\ude00", "c": "z"}"#;
+        let node = parse(text);
+        assert_eq!(node.get("a").and_then(Node::as_str), Some("x\u{1F600}y"));
+        assert_eq!(node.get("b").and_then(Node::as_str), Some(r"\ud83d\ude00"));
+        let span = node.get("c").expect("there").span;
+        assert_eq!(&text[span.start..span.end], "\"z\"");
     }
 
     #[test]
