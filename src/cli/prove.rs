@@ -118,7 +118,17 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
 
 /// Proves templates that were just generated.
 pub(crate) fn of_generated(plan: &Plan, generated: &[Generated]) -> Result<Proof, Failure> {
-    let mut inputs = Inputs::new(plan, false, |name| {
+    let inputs = generated_inputs(plan, false, generated)?;
+    proof::prove(&inputs).map_err(failure)
+}
+
+/// The generated templates, and the merged bucket policy beside them.
+fn generated_inputs(
+    plan: &Plan,
+    dev_step: bool,
+    generated: &[Generated],
+) -> Result<Inputs, Failure> {
+    let mut inputs = Inputs::new(plan, dev_step, |name| {
         let file = generated
             .iter()
             .find(|file| file.template && stem(&file.path) == name);
@@ -131,7 +141,7 @@ pub(crate) fn of_generated(plan: &Plan, generated: &[Generated]) -> Result<Proof
             source: Some(file.source.clone()),
         });
     }
-    proof::prove(&inputs).map_err(failure)
+    Ok(inputs)
 }
 
 fn failure(errors: Vec<proof::InputError>) -> Failure {
@@ -170,20 +180,7 @@ fn inputs(project: &Project, options: &Options) -> Result<Inputs, Failure> {
         })?
     } else {
         let generated = project.generate(&dir, TemplateFormat::Yaml)?;
-        let mut inputs = Inputs::new(plan, dev_step, |name| {
-            let file = generated
-                .iter()
-                .find(|file| file.template && stem(&file.path) == name);
-            file.map(|file| file.source.clone())
-                .ok_or_else(|| missing_template(name))
-        })?;
-        for file in generated.into_iter().filter(|file| !file.template) {
-            inputs.policies.push(NamedFile {
-                name: stem(&file.path).to_owned(),
-                source: Some(file.source),
-            });
-        }
-        inputs
+        generated_inputs(plan, dev_step, &generated)?
     };
     if in_folder {
         inputs

@@ -52,7 +52,7 @@ impl Caller {
     pub fn principal(&self, partition: &str) -> String {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => {
-                let (account, name) = self.account_and_name(arn);
+                let (account, name) = account_and_name(arn);
                 format!("arn:{partition}:sts::{account}:assumed-role/{name}/{SESSION}")
             }
             Self::Service(name) => name.clone(),
@@ -63,7 +63,7 @@ impl Caller {
     /// Its account; a service has none.
     pub fn account(&self) -> Option<&str> {
         match self {
-            Self::Role(arn) | Self::Administrator(arn) => Some(self.account_and_name(arn).0),
+            Self::Role(arn) | Self::Administrator(arn) => Some(account_and_name(arn).0),
             Self::Service(_) => None,
             Self::Root(account) => Some(account),
         }
@@ -72,9 +72,9 @@ impl Caller {
     /// How it is shown: a role's name, a service's, `root of 111111111111`.
     pub fn shown(&self) -> String {
         match self {
-            Self::Role(arn) => self.account_and_name(arn).1.to_owned(),
+            Self::Role(arn) => account_and_name(arn).1.to_owned(),
             Self::Administrator(arn) => {
-                let (account, name) = self.account_and_name(arn);
+                let (account, name) = account_and_name(arn);
                 format!("{name} of {account}")
             }
             Self::Service(name) => name.clone(),
@@ -90,15 +90,11 @@ impl Caller {
             Self::Service(_) => None,
         }
     }
+}
 
-    #[allow(
-        clippy::unused_self,
-        reason = "it belongs to the callers that have an ARN"
-    )]
-    fn account_and_name<'a>(&self, arn: &'a str) -> (&'a str, &'a str) {
-        Arn::parse(arn).map_or(("", arn), |parts| {
-            let name = parts.resource.rsplit('/').next().unwrap_or_default();
-            (parts.account, name)
-        })
-    }
+fn account_and_name(arn: &str) -> (&str, &str) {
+    Arn::parse(arn).map_or(("", arn), |parts| {
+        let name = parts.resource.rsplit('/').next().unwrap_or_default();
+        (parts.account, name)
+    })
 }

@@ -244,18 +244,7 @@ impl<'j, 'w> Judge<'j, 'w> {
                 });
             }
         }
-        let doubts = self.sets.all().flat_map(|id| {
-            let held = &self.world.policies[id];
-            held.document.unknown.iter().map(move |unknown| Doubt {
-                place: Place {
-                    file: held.file,
-                    span: unknown.span,
-                },
-                resource: held.resource.clone(),
-                reason: unknown.reason.clone(),
-                effect: unknown.effect,
-            })
-        });
+        let doubts = (self.sets.all()).flat_map(|id| self.world.policies[id].doubts());
         Decided {
             call: call.clone(),
             verdict,

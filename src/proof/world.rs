@@ -168,20 +168,22 @@ impl World<'_> {
 
     /// The statements that cannot be resolved.
     pub(super) fn doubts(&self) -> Vec<Doubt> {
-        let policies = self.policies.iter();
-        policies
-            .flat_map(|held| {
-                held.document.unknown.iter().map(|unknown| Doubt {
-                    place: Place {
-                        file: held.file,
-                        span: unknown.span,
-                    },
-                    resource: held.resource.clone(),
-                    reason: unknown.reason.clone(),
-                    effect: unknown.effect,
-                })
-            })
-            .collect()
+        self.policies.iter().flat_map(Held::doubts).collect()
+    }
+}
+
+impl Held {
+    /// Its statements that cannot be resolved.
+    pub(super) fn doubts(&self) -> impl Iterator<Item = Doubt> + '_ {
+        self.document.unknown.iter().map(|unknown| Doubt {
+            place: Place {
+                file: self.file,
+                span: unknown.span,
+            },
+            resource: self.resource.clone(),
+            reason: unknown.reason.clone(),
+            effect: unknown.effect,
+        })
     }
 }
 
