@@ -57,9 +57,7 @@ pub(super) async fn deploy(
                 return changes(session, step, &access, &pending, parameters).await;
             }
             Prepared::CreationFailed(left, cause) => {
-                let because = cause.map_or_else(String::new, |cause| {
-                    format!(": {} failed: {}", cause.logical_id, cause.reason)
-                });
+                let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
                 session.screen.says(&format!(
                     "Stack {} is in {}{because}.\nIt must be deleted before it can be created \
                      again; nothing of it is in use.",
