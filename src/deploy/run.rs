@@ -8,7 +8,8 @@ use super::change_set::{ChangeSet, Made, Wanted};
 use super::events::{Operation, find_cause, follow, last_operation};
 use super::stack::{Deployed, condition};
 use super::{
-    Access, Cause, Condition, DeployError, Observer, StackStep, body, change_set, protection, stack,
+    Access, Cause, Condition, DeployError, Observer, Silent, StackStep, body, change_set,
+    protection, stack,
 };
 
 /// What the user says about a deployment.
@@ -176,10 +177,14 @@ impl Deployment<'_> {
         let Some(empty) = stack::read(self.access, &self.step.stack).await? else {
             return Ok(());
         };
-        if empty.condition() == Condition::Reviewing {
-            self.delete(&empty).await?;
+        if empty.condition() != Condition::Reviewing {
+            return Ok(());
         }
-        Ok(())
+        let quiet = Self {
+            observer: &Silent,
+            ..*self
+        };
+        quiet.delete(&empty).await
     }
 
     /// Deletes what a failed creation left.

@@ -6,6 +6,7 @@ use s3ferry::deploy::stack::Deployed;
 use s3ferry::deploy::{Access, Observer as _, Side, StackStep, executions};
 use serde_json::json;
 
+use super::flow::CREATE_PIPELINE;
 use super::handoff::{self, KEY_ID, Standing};
 use super::{Session, existing_policy, show};
 use crate::cli::{Failure, output};
@@ -95,7 +96,10 @@ async fn changes(
         output::note(session.global, validations.trim_end());
     }
     say_key_change(session, pending, parameters);
-    match may_go_on(session, step, access, pending).await {
+    let with_pipeline = parameters
+        .iter()
+        .any(|(name, value)| name == CREATE_PIPELINE && value == "true");
+    match may_go_on(session, step, access, pending, with_pipeline).await {
         Ok(true) => {}
         Ok(false) => {
             session.deployment(access, step).discard(pending).await?;
@@ -133,6 +137,7 @@ async fn may_go_on(
     step: &StackStep,
     access: &Access,
     pending: &Pending,
+    with_pipeline: bool,
 ) -> Result<bool, Failure> {
     let changes = &pending.change_set.changes;
     let dangerous: Vec<&str> = changes
@@ -157,7 +162,7 @@ async fn may_go_on(
     let pipeline = changes
         .iter()
         .find(|change| change.resource_type == "AWS::CodePipeline::Pipeline");
-    if let Some(pipeline) = pipeline {
+    if let Some(pipeline) = pipeline.filter(|_| with_pipeline) {
         targets_stand(session).await?;
         if pipeline.action != "Add" {
             wait_for_executions(session, access).await?;
