@@ -42,6 +42,8 @@ pub struct DevPlan {
     pub account: String,
     /// Region of the pipeline.
     pub region: String,
+    /// Named profile of the AWS configuration that deploys the stack.
+    pub profile: String,
     /// Alias of the key, with `alias/`.
     pub key_alias: String,
     /// ARNs of the key's administrators.
@@ -109,6 +111,8 @@ pub struct TargetPlan {
     pub account: String,
     /// Region.
     pub region: String,
+    /// Named profile of the AWS configuration that deploys the stack.
+    pub profile: String,
     /// Output bucket.
     pub bucket: BucketPlan,
     /// Log bucket, when one is made.
@@ -178,6 +182,16 @@ impl Plan {
         } else {
             Err(complaints)
         }
+    }
+
+    /// Name of the CloudFormation stack that is made from a template, by the template's name.
+    ///
+    /// A stack's name has letters, digits and hyphens only; a pipeline's may have more.
+    pub fn stack_name(&self, template: &str) -> String {
+        format!("{}-{template}", self.dev.pipeline)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect()
     }
 
     /// ARN of a bucket.
@@ -502,6 +516,7 @@ fn dev_plan(config: &Config, partition: Partition) -> DevPlan {
     DevPlan {
         account: account.clone(),
         region: region.clone(),
+        profile: dev.profile.clone(),
         key_alias: format!("alias/{}", dev.key.alias),
         key_administrators: dev.key.administrators.clone(),
         key_deletion_window_days: dev.key.deletion_window_days,
@@ -569,6 +584,10 @@ fn target_plan(
             .region
             .clone()
             .unwrap_or_else(|| config.dev.region.clone()),
+        profile: target
+            .profile
+            .clone()
+            .unwrap_or_else(|| target.name.clone()),
         path: target.path.clone(),
         object_key: target.object_key.clone(),
         canned_acl: target.canned_acl,

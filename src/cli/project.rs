@@ -70,6 +70,12 @@ impl Project {
         Ok(Self { plan, folder })
     }
 
+    /// The path of a file that is named relative to the configuration file.
+    #[cfg(feature = "deploy")]
+    pub(crate) fn beside(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
     /// The files that belong in the output folder `out`.
     ///
     /// # Errors

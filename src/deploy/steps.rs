@@ -1,0 +1,89 @@
+//! What there is to deploy: each stack with its account, its profile and its template, from the
+//! plan. Pure.
+
+use crate::plan::Plan;
+use crate::stacks::{Stack, stacks};
+
+use super::body::Text;
+
+/// Types that a stack policy protects from replacement and deletion.
+const PROTECTED_TYPES: [&str; 4] = [
+    "AWS::KMS::Key",
+    "AWS::KMS::ReplicaKey",
+    "AWS::S3::Bucket",
+    "AWS::IAM::Role",
+];
+
+/// Whose side a stack is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The dev account's stack: key, buckets, service role, pipeline.
+    Dev,
+    /// A target's stack, by its place in the plan.
+    Target(usize),
+}
+
+/// A stack to deploy.
+#[derive(Debug, Clone)]
+pub struct StackStep {
+    /// Whose it is.
+    pub side: Side,
+    /// Name of the template, and of its file without ending.
+    pub template: String,
+    /// Stack name.
+    pub stack: String,
+    /// Account ID.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Profile that deploys it.
+    pub profile: String,
+    /// The template's text.
+    pub text: Text,
+    /// Names of the template's parameters.
+    pub parameters: Vec<String>,
+    /// Logical IDs that the stack policy protects.
+    pub protected: Vec<String>,
+}
+
+/// All stacks of a plan, dev's first.
+pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
+    let dev = &plan.dev;
+    let sides = std::iter::once((Side::Dev, &dev.account, &dev.region, &dev.profile)).chain(
+        plan.targets.iter().enumerate().map(|(index, target)| {
+            (
+                Side::Target(index),
+                &target.account,
+                &target.region,
+                &target.profile,
+            )
+        }),
+    );
+    stacks(plan)
+        .into_iter()
+        .zip(sides)
+        .map(|(stack, (side, account, region, profile))| StackStep {
+            side,
+            stack: plan.stack_name(&stack.name),
+            account: account.clone(),
+            region: region.clone(),
+            profile: profile.clone(),
+            text: text(&stack),
+            parameters: (stack.template.parameters.iter())
+                .map(|parameter| parameter.id.clone())
+                .collect(),
+            protected: (stack.template.resources.iter())
+                .filter(|resource| PROTECTED_TYPES.contains(&resource.kind.as_str()))
+                .map(|resource| resource.id.clone())
+                .collect(),
+            template: stack.name,
+        })
+        .collect()
+}
+
+fn text(stack: &Stack) -> Text {
+    Text {
+        yaml: stack.template.to_yaml(),
+        json: stack.template.to_json().to_string(),
+    }
+}
