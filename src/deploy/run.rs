@@ -25,7 +25,7 @@ pub struct Options {
     pub tags: Vec<(String, String)>,
     /// Whether protected resources may be replaced or deleted this once.
     pub allow_replacement: bool,
-    /// Name of the change sets: letters, digits and hyphens, another one for each run. It is the
+    /// Name of the next change set: letters, digits and hyphens, never used before. It is the
     /// client token too.
     pub token: String,
 }

@@ -42,6 +42,7 @@ pub(super) async fn deploy(
         None => session.deployment(&access, step).settled().await?,
     };
     loop {
+        session.renew_token();
         let before = found.take();
         let prepared = session
             .deployment(&access, step)
