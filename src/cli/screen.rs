@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -27,8 +27,9 @@ pub(crate) struct Screen {
 struct State {
     /// What is being waited for now.
     current: Option<ProgressBar>,
-    /// One line for each resource, by logical ID, and when it began.
-    resources: HashMap<String, (ProgressBar, Instant)>,
+    /// One line for each resource, by logical ID, and when AWS says that it began: seconds since
+    /// 1970.
+    resources: HashMap<String, (ProgressBar, f64)>,
     /// The stack that CloudFormation changes, and how to follow it again.
     executing: Option<String>,
     /// The command that resumes the work.
@@ -167,7 +168,7 @@ impl Observer for Screen {
             .entry(event.logical_id.clone())
             .or_insert_with(|| {
                 let bar = self.spinner("  {spinner} {msg}", String::new());
-                (bar, Instant::now())
+                (bar, event.time)
             });
         let text = format!(
             "{:<28} {:<34} {}",
@@ -198,8 +199,8 @@ impl Observer for Screen {
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(done);
         bar.finish_with_message(format!(
-            "{style}{mark}{style:#} {text} {}s{reason}",
-            began.elapsed().as_secs()
+            "{style}{mark}{style:#} {text} {:.0}s{reason}",
+            event.time - *began
         ));
     }
 
