@@ -55,17 +55,16 @@ impl Screen {
     ///
     /// # Errors
     /// There is no terminal to ask on.
-    pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
-        Ok(self
-            .ask(&format!("{question} [y/N] "), "--yes")?
-            .eq_ignore_ascii_case("y"))
+    pub(crate) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        let answer = self.ask(&format!("{question} [y/N] "), "--yes").await?;
+        Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
     }
 
     /// Asks for a line of text.
     ///
     /// # Errors
     /// There is no terminal to ask on; `option` is what stands for the answer there.
-    pub(crate) fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
+    pub(crate) async fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
         self.clear();
         if !std::io::stdin().is_terminal() {
             return Err(Failure::new(
@@ -75,9 +74,13 @@ impl Screen {
         }
         let mut out = anstream::stderr();
         let _ = write!(out, "{question}").and_then(|()| out.flush());
-        let mut answer = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut answer);
-        Ok(answer.trim().to_owned())
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            let _ = std::io::stdin().lock().read_line(&mut answer);
+            answer
+        });
+        Ok(answer.await.unwrap_or_default().trim().to_owned())
     }
 
     /// Takes away what moves.
