@@ -127,7 +127,11 @@ fn the_order_of_the_stacks_matters_as_in_aws() {
     };
     assert!(trusted().contains("service-role"), "{}", trusted());
     dev.delete();
-    while !trusted().contains("AROA") {}
+    for _ in 0..1000 {
+        if trusted().contains("AROA") {
+            break;
+        }
+    }
     assert!(!trusted().contains("service-role"), "{}", trusted());
 
     // The retained buckets' names are taken, and only DescribeEvents says so.

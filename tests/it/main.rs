@@ -12,6 +12,7 @@ mod authz_cases;
 mod authz_properties;
 mod cli;
 mod cli_config;
+mod cli_deploy;
 mod cli_init;
 mod cli_lint;
 mod cli_synth;

@@ -6,6 +6,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     reason = "shared by two test binaries, neither of which uses all of it"
 )]
 
