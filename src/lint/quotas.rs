@@ -203,7 +203,7 @@ impl Meter<'_> {
                 self.name(resource, "ManagedPolicyName", "managed policy name", 128);
             }
             Some("AWS::IAM::Role") => self.role(resource, properties),
-            Some("AWS::KMS::Key") => self.policy(
+            Some("AWS::KMS::Key" | "AWS::KMS::ReplicaKey") => self.policy(
                 resource,
                 "KeyPolicy",
                 "QUOTA_KEY_POLICY_SIZE",
