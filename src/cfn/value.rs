@@ -83,6 +83,19 @@ impl Value {
         Self::GetAtt(id.to_owned(), attribute.to_owned())
     }
 
+    /// The value of a mapping under `key`.
+    pub fn field(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Map(fields) => {
+                let mut fields = fields.iter();
+                fields
+                    .find(|field| field.key == key)
+                    .map(|field| &field.value)
+            }
+            _ => None,
+        }
+    }
+
     /// The same text with another before it; of what is no text nothing changes.
     #[must_use]
     pub fn prefixed(&self, text: &str) -> Self {

@@ -20,6 +20,15 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     let mut found = Vec::new();
     plan.lengths(config, &mut found);
     plan.collisions(config, &mut found);
+    for (index, target) in plan.targets.iter().enumerate() {
+        if target.instances.is_empty() {
+            found.push(Complaint::new(
+                &format!("targets.{index}.accounts_file"),
+                format!("the accounts of target `{}` are not known", target.name),
+                "read its accounts file first",
+            ));
+        }
+    }
     found
 }
 

@@ -4,6 +4,7 @@ mod bucket;
 mod contradiction;
 mod dev;
 mod key;
+mod limits;
 mod merge;
 mod pipeline;
 mod policy;
@@ -13,6 +14,7 @@ mod roles;
 mod store;
 mod target;
 
+pub use limits::complaints;
 pub use merge::{MergeError, merged_bucket_policy};
 
 use crate::cfn::{Parameter, Template};
