@@ -121,7 +121,7 @@ impl Deployment<'_> {
             }
         }
         let bucket = options.template_bucket.as_deref();
-        let body = body::prepare(self.access, &step.stack, &step.text, bucket).await?;
+        let body = body::prepare(self.access, &step.stack, &step.template.text, bucket).await?;
         body::validate(self.access, &step.stack, &body).await?;
         if state == Condition::Ready {
             self.guard(found.as_ref().is_some_and(|stack| stack.protected))
@@ -161,7 +161,7 @@ impl Deployment<'_> {
     /// AWS refuses.
     async fn guard(&self, protected: bool) -> Result<(), DeployError> {
         let stack = &self.step.stack;
-        let policy = protection::policy(&self.step.protected);
+        let policy = protection::policy(&self.step.template.protected);
         protection::ensure(self.access, stack, &policy).await?;
         if !protected {
             stack::protect(self.access, stack, true).await?;
@@ -231,7 +231,7 @@ impl Deployment<'_> {
         }
         end.into_result(self.access, &operation).await?;
         if !existed {
-            let policy = protection::policy(&self.step.protected);
+            let policy = protection::policy(&self.step.template.protected);
             protection::set(self.access, &change_set.stack, &policy).await?;
             stack::protect(self.access, &change_set.stack, true).await?;
         }
