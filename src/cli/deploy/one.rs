@@ -2,8 +2,8 @@
 
 use s3ferry::deploy::pace::Pace;
 use s3ferry::deploy::run::{Pending, Prepared};
-use s3ferry::deploy::stack::Deployed;
-use s3ferry::deploy::{Access, Observer as _, StackStep, executions};
+use s3ferry::deploy::stack::{Deployed, condition};
+use s3ferry::deploy::{Access, Condition, Observer as _, StackStep, executions};
 use s3ferry::stacks::Side;
 use serde_json::json;
 
@@ -122,7 +122,7 @@ async fn changes(
             return Err(failure);
         }
     }
-    let what = if pending.before.is_some() {
+    let what = if condition(pending.before.as_ref()) == Condition::Ready {
         "updated"
     } else {
         "created"
