@@ -20,6 +20,7 @@ mod emulator;
 mod emulator_strictness;
 mod existing_policy;
 mod fault_proxy;
+mod fleet;
 mod guard_rules;
 mod matrix;
 mod mutations;
