@@ -17,6 +17,7 @@ mod prove;
 mod reports;
 mod schema;
 mod synth;
+mod targets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,6 +89,8 @@ enum Command {
     Lint(lint::Options),
     /// Prove that a run of the pipeline will be allowed, and nothing more
     Prove(prove::Options),
+    /// List what the configuration expands to: accounts, regions, buckets, roles, actions
+    Targets(targets::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -117,6 +120,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Synth(options) => synth::run(&cli.global, options),
         Command::Lint(options) => lint::run(&cli.global, options),
         Command::Prove(options) => prove::run(&cli.global, options),
+        Command::Targets(options) => targets::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

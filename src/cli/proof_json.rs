@@ -50,6 +50,8 @@ fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
     json!({
         "id": call.id,
         "target": call.target,
+        "instance": call.instance,
+        "instances": decided.instances,
         "step": call.step,
         "caller": call.caller.shown(),
         "action": call.action,
@@ -79,6 +81,8 @@ pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
             json!({
                 "id": attack.call.id,
                 "target": attack.call.target,
+                "instance": attack.call.instance,
+                "instances": attack.instances,
                 "what": attack.what,
                 "caller": attack.call.caller.shown(),
                 "action": attack.call.action,

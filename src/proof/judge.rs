@@ -48,6 +48,8 @@ pub struct Decided {
     pub reason: Reason,
     /// The statements that decide.
     pub decisive: Vec<Decisive>,
+    /// The instances of its target that it stands for: those where all is alike.
+    pub instances: usize,
     /// The policies that are not given.
     pub missing: Vec<Missing>,
     /// The statements that cannot be resolved and might be about it.
@@ -250,6 +252,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             verdict,
             reason,
             decisive,
+            instances: 1,
             missing: self.sets.missing(),
             doubts: doubts.collect(),
             resource_policy: self.sets.resource.and_then(|id| {
