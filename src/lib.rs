@@ -3,12 +3,17 @@
 //! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`cfn`]
 //! templates. [`lint`] reads templates, never the configuration, so that it checks the
 //! synthesis independently. [`authz`] evaluates requests against the policies of [`iam`] as AWS
-//! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone. Nothing here does I/O, reads a clock or the environment; the
-//! command-line program in `cli` does.
+//! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone.
+//! Nothing of these does I/O, reads a clock or the environment.
+//!
+//! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
+//! reads and writes files and prints.
 
 pub mod authz;
 pub mod cfn;
 pub mod config;
+#[cfg(feature = "deploy")]
+pub mod deploy;
 pub mod iam;
 pub mod lint;
 pub mod plan;

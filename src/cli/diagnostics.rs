@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use s3ferry::lint::{Finding, Severity};
 use s3ferry::syntax::{Problem, Source, Span};
 
-/// Why a command could not do its work. Exit code 2.
+/// Why a command could not do its work.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Something without a place in a file.
@@ -15,6 +15,8 @@ pub(crate) enum Failure {
         message: String,
         /// What to do; may be empty.
         help: String,
+        /// The exit code.
+        code: u8,
     },
     /// Problems of one document.
     Document(Box<Source>, Vec<Problem>),
@@ -23,11 +25,30 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// A failure without a place in a file.
+    /// Bad usage or input without a place in a file.
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::with_code(message, help, 2)
+    }
+
+    /// A failure with an exit code of its own.
+    pub(crate) fn with_code(message: impl Into<String>, help: impl Into<String>, code: u8) -> Self {
         Self::Message {
             message: message.into(),
             help: help.into(),
+            code,
+        }
+    }
+
+    /// What is wrong, in one line.
+    #[cfg(feature = "deploy")]
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Message { message, .. } => message.clone(),
+            Self::Document(source, problems) => first_problem(source, problems),
+            Self::Documents(documents) => documents
+                .first()
+                .map(|(source, problems)| first_problem(source, problems))
+                .unwrap_or_default(),
         }
     }
 
@@ -38,13 +59,16 @@ impl Failure {
 
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
-        2
+        match self {
+            Self::Message { code, .. } => *code,
+            Self::Document(..) | Self::Documents(_) => 2,
+        }
     }
 
     /// Prints it to standard error.
     pub(crate) fn print(&self) {
         let text = match self {
-            Self::Message { message, help } => {
+            Self::Message { message, help, .. } => {
                 let mut group = Group::with_title(Level::ERROR.primary_title(message));
                 if !help.is_empty() {
                     group = group.element(Level::HELP.message(help));
@@ -65,6 +89,25 @@ impl Failure {
         };
         let _ = writeln!(anstream::stderr().lock(), "{}", text.trim_end());
     }
+}
+
+#[cfg(feature = "deploy")]
+impl From<s3ferry::deploy::DeployError> for Failure {
+    fn from(error: s3ferry::deploy::DeployError) -> Self {
+        use s3ferry::deploy::ErrorKind;
+        let code = match error.kind {
+            ErrorKind::Failed => 1,
+            ErrorKind::Input => 2,
+            ErrorKind::Aws => 3,
+        };
+        Self::with_code(error.message, error.help, code)
+    }
+}
+
+#[cfg(feature = "deploy")]
+fn first_problem(source: &Source, problems: &[Problem]) -> String {
+    let message = problems.first().map(|problem| problem.message.as_str());
+    format!("{}: {}", source.name(), message.unwrap_or_default())
 }
 
 fn render_problem(source: &Source, problem: &Problem) -> String {

@@ -3,7 +3,12 @@
 //! This is the only part of the program that reads files, writes them or prints.
 
 mod authorize;
+#[cfg(feature = "deploy")]
+mod aws;
+mod checks;
 mod complete;
+#[cfg(feature = "deploy")]
+mod deploy;
 mod diagnostics;
 mod files;
 mod init;
@@ -16,6 +21,8 @@ mod proof_reports;
 mod prove;
 mod reports;
 mod schema;
+#[cfg(feature = "deploy")]
+mod screen;
 mod synth;
 mod targets;
 
@@ -35,13 +42,15 @@ Examples:
   s3ferry synth                write the CloudFormation templates to stacks/
   s3ferry synth --check        in CI: fail when stacks/ is stale
   s3ferry lint                 check the templates with the embedded Guard rules
-  s3ferry prove                show that every call of a run is allowed, and no attack is
-  s3ferry prove                prove that a run is allowed, and nothing more
+  s3ferry prove                show that every call of a run is allowed, and nothing more
+  s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
 
 Exit codes:
   0  done
-  1  findings, a denied call, or stale files
-  2  wrong usage, configuration or input";
+  1  findings, a denied call, stale files, or a failed stack
+  2  wrong usage, configuration or input, or the wrong account
+  3  AWS could not be reached, or refused
+  130  interrupted";
 
 /// How a command ended well: whether there is something to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +59,9 @@ pub(crate) enum Outcome {
     Done,
     /// Findings, or stale files.
     Findings,
+    /// The user stopped it.
+    #[cfg(feature = "deploy")]
+    Interrupted,
 }
 
 #[derive(Debug, Parser)]
@@ -91,6 +103,9 @@ enum Command {
     Prove(prove::Options),
     /// List what the configuration expands to: accounts, regions, buckets, roles, actions
     Targets(targets::Options),
+    /// Deploy the stacks of a profile, or all, with change sets
+    #[cfg(feature = "deploy")]
+    Deploy(deploy::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -121,6 +136,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Lint(options) => lint::run(&cli.global, options),
         Command::Prove(options) => prove::run(&cli.global, options),
         Command::Targets(options) => targets::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Deploy(options) => deploy::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),
@@ -129,6 +146,8 @@ pub(crate) fn run() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
+        #[cfg(feature = "deploy")]
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(failure) => {
             failure.print();
             ExitCode::from(failure.exit_code())

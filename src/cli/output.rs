@@ -15,6 +15,12 @@ pub(crate) fn set_color(when: &str) {
     }
 }
 
+/// Whether standard error is written in colours.
+#[cfg(feature = "deploy")]
+pub(crate) fn colors() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
 /// Prints a result. A reader that has gone away is no error.
 ///
 /// # Errors

@@ -85,6 +85,12 @@ impl Project {
         })
     }
 
+    /// The path of a file that is named relative to the configuration file.
+    #[cfg(feature = "deploy")]
+    pub(crate) fn beside(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
     /// The files that belong in the output folder `out`.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
         "instance": call.instance,
         "instances": decided.instances,
         "step": call.step,
-        "caller": call.caller.shown(),
+        "caller": call.caller_shown(),
         "action": call.action,
         "resource": call.resource,
         "resourceAccount": call.account,

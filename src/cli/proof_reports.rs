@@ -174,10 +174,10 @@ fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
             [_, _, _, _, account, rest] => format!("{account}:{rest}"),
             _ => decided.call.resource.clone(),
         };
-        let mut who = decided.call.caller.shown();
-        if decided.instances > 1 {
-            who.push_str(&format!(" × {}", thousands(decided.instances)));
-        }
+        let who = match decided.instances {
+            1 => decided.call.caller_shown(),
+            several => format!("{} × {}", decided.call.caller.shown(), thousands(several)),
+        };
         let same = [
             decided.call.step.to_owned(),
             verdict_name(decided.verdict).to_owned(),
@@ -231,7 +231,7 @@ fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String 
     let mut out = format!(
         "{}: {}: {} on {}\n  needed by {}\n  {}\n",
         verdict_name(decided.verdict),
-        call.caller.shown(),
+        call.caller_shown(),
         call.action,
         call.resource,
         at(proof, call.place),

@@ -172,7 +172,8 @@ pub struct Target {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub regions: Option<Vec<String>>,
-    /// Named profile of the AWS configuration that deploys the stack; by default the name.
+    /// Named profile of the AWS configuration that deploys the stack; by default the name. With
+    /// several accounts `{account}` and `{region}` stand for the instance's.
     #[serde(default)]
     pub profile: Option<String>,
     /// Output bucket; `{account}` and `{region}` stand for the target's, and must be used where it

@@ -46,6 +46,8 @@ pub struct DevPlan {
     pub account: String,
     /// Region of the pipeline.
     pub region: String,
+    /// Named profile of the AWS configuration that deploys the stack.
+    pub profile: String,
     /// Alias of the key, with `alias/`.
     pub key_alias: String,
     /// ARNs of the key's administrators.
@@ -172,6 +174,8 @@ pub struct InstancePlan {
     pub account: String,
     /// Region.
     pub region: String,
+    /// Named profile of the AWS configuration that deploys the stack.
+    pub profile: String,
     /// Output bucket.
     pub bucket: BucketPlan,
     /// Log bucket, when one is made.
@@ -190,8 +194,8 @@ pub struct InstancePlan {
     pub stage: String,
     /// Deploy action in the stage.
     pub action: String,
-    /// Namespace of the deploy action's variables.
-    pub namespace: String,
+    /// Namespace of the deploy action's variables; an action that is one of many has none.
+    pub namespace: Option<String>,
 }
 
 /// A pipeline.
@@ -299,6 +303,16 @@ impl Plan {
             log_bucket: None,
             is_main: true,
         })
+    }
+
+    /// Name of the CloudFormation stack that is made from a template, by the template's name.
+    ///
+    /// A stack's name has letters, digits and hyphens only; a pipeline's may have more.
+    pub fn stack_name(&self, template: &str) -> String {
+        format!("{}-{template}", self.dev.pipeline)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect()
     }
 
     /// ARN of a bucket.

@@ -98,6 +98,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
     DevPlan {
         account: account.clone(),
         region: region.clone(),
+        profile: dev.profile.clone(),
         key_alias: format!("alias/{}", dev.key.alias),
         key_administrators: dev.key.administrators.clone(),
         key_deletion_window_days: dev.key.deletion_window_days,
@@ -200,6 +201,7 @@ fn instance(
     InstancePlan {
         account: account.to_owned(),
         region: region.to_owned(),
+        profile: named(target.profile.as_deref().unwrap_or(&target.name)),
         bucket: BucketPlan {
             name: named(&names.bucket),
             create: target.create,
@@ -212,6 +214,6 @@ fn instance(
         pipeline: 0,
         stage: String::new(),
         action: String::new(),
-        namespace: String::new(),
+        namespace: None,
     }
 }

@@ -40,6 +40,17 @@ pub struct Call {
 }
 
 impl Call {
+    /// How its caller is shown: with the account, where roles of several accounts have one name.
+    pub fn caller_shown(&self) -> String {
+        let shown = self.caller.shown();
+        match (&self.caller, self.caller.account()) {
+            (Caller::Role(_), Some(account)) if self.instance.is_some() => {
+                format!("{shown} of {account}")
+            }
+            _ => shown,
+        }
+    }
+
     /// What tells it from the other calls of its instance: its name as far as it says neither
     /// account, region nor bucket.
     pub(super) fn kind(&self) -> &str {

@@ -1,0 +1,111 @@
+//! What every command that talks to AWS shares: options, the runtime, and being interrupted.
+
+use std::future::Future;
+use std::time::Duration;
+
+use s3ferry::deploy::{Settings, StackStep};
+
+use super::screen::Screen;
+use super::{Failure, Outcome};
+
+/// Options of every command that talks to AWS.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "AWS")]
+pub(crate) struct AwsOptions {
+    /// Endpoint of every service, for an emulator; AWS_ENDPOINT_URL does the same
+    #[arg(long, value_name = "URL", value_parser = endpoint)]
+    endpoint_url: Option<String>,
+    /// How long one attempt of a call may take
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    read_timeout: Duration,
+    /// How long one operation of CloudFormation may take, such as 90s, 30m or 2h
+    #[arg(long, value_name = "DURATION", default_value = "60m", value_parser = duration)]
+    pub(crate) wait_timeout: Duration,
+}
+
+impl AwsOptions {
+    /// The settings of connections.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            endpoint_url: self.endpoint_url.clone(),
+            read_timeout: self.read_timeout,
+        }
+    }
+}
+
+fn endpoint(text: &str) -> Result<String, String> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("an endpoint begins with http:// or https://".to_owned())
+    }
+}
+
+/// A duration such as `90s`, `30m` or `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.chars().last().unwrap_or_default();
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        _ => 0,
+    };
+    let number = text
+        .strip_suffix(unit)
+        .and_then(|text| text.parse::<u64>().ok());
+    match number.and_then(|number| number.checked_mul(seconds)) {
+        Some(total) if (1..=86_400).contains(&total) => Ok(Duration::from_secs(total)),
+        _ => Err("a duration is a number with s, m or h, such as 90s, at most 24h".to_owned()),
+    }
+}
+
+/// Runs work that talks to AWS. The first Ctrl-C stops it, and says what goes on without us; the
+/// second one ends the program at once.
+///
+/// # Errors
+/// What the work fails with.
+pub(crate) fn block_on(
+    screen: &Screen,
+    work: impl Future<Output = Result<Outcome, Failure>>,
+) -> Result<Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}"), ""))?;
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = work => result,
+            Ok(()) = tokio::signal::ctrl_c() => {
+                screen.interrupted();
+                Ok(Outcome::Interrupted)
+            }
+        }
+    });
+    // Nothing that still runs is waited for: a second Ctrl-C has nothing left to stop.
+    runtime.shutdown_background();
+    screen.clear();
+    result
+}
+
+/// The stacks that a profile deploys.
+///
+/// # Errors
+/// No stack of the configuration has this profile.
+pub(crate) fn of_profile<'s>(
+    steps: &'s [StackStep],
+    profile: &str,
+) -> Result<Vec<&'s StackStep>, Failure> {
+    let found: Vec<&StackStep> = steps
+        .iter()
+        .filter(|step| step.profile == profile)
+        .collect();
+    if found.is_empty() {
+        let mut known: Vec<&str> = steps.iter().map(|step| step.profile.as_str()).collect();
+        known.dedup();
+        return Err(Failure::new(
+            format!("the configuration has no stack for profile `{profile}`"),
+            format!("its profiles are: {}", known.join(", ")),
+        ));
+    }
+    Ok(found)
+}

@@ -1,0 +1,211 @@
+//! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
+//! pipeline stands, the targets first.
+
+use s3ferry::deploy::stack::condition;
+use s3ferry::deploy::{Condition, StackStep};
+use s3ferry::stacks::Side;
+
+use super::Session;
+use super::handoff::{self, KEY_ID, Standing};
+use super::one::{Done, deploy};
+use crate::cli::aws::of_profile;
+use crate::cli::{Failure, Outcome, output};
+
+/// The parameter of dev's template that makes the pipeline.
+pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
+
+/// Deploys what the user named.
+///
+/// # Errors
+/// Anything that stops it; what was done until then stands, and a second run goes on.
+pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
+    check_parameters(session)?;
+    let all = session.steps.clone();
+    let selected: Vec<&StackStep> = match &session.options.profile {
+        Some(profile) => of_profile(&all, profile)?,
+        None => all.iter().collect(),
+    };
+    let is_selected = |step: &&StackStep| selected.iter().any(|found| found.is(step));
+    let targets = all.iter().filter(|step| step.is_target());
+    let others: Vec<&StackStep> = targets.filter(|step| !is_selected(step)).collect();
+    let Some(dev) = selected.iter().find(|step| step.side == Side::Dev) else {
+        if !deploy_all(session, &selected).await? {
+            return Ok(Outcome::Findings);
+        }
+        let next = next_after_targets(session, &others).await;
+        return session.finish(next.as_deref());
+    };
+    let (further, before): (Vec<&StackStep>, Vec<&StackStep>) = selected
+        .iter()
+        .filter(|step| step.side != Side::Dev)
+        .partition(|step| matches!(step.side, Side::Pipeline(_)));
+    let told = has_pipeline(session, dev).await? || session.options.create_pipeline;
+    let missing = if told {
+        None
+    } else {
+        first_missing(session, &others).await
+    };
+    let no_targets_here = !before.iter().any(|step| step.is_target());
+    let others_stand = missing.is_none();
+    let with_pipeline = told
+        || no_targets_here
+            && others_stand
+            && all.iter().all(|step| !matches!(step.side, Side::Region(_)));
+    if !with_pipeline && !deploy_dev(session, dev, false).await? {
+        return Ok(Outcome::Findings);
+    }
+    if session.options.dry_run && !with_pipeline {
+        return session.finish(Some(
+            "the same without --dry-run: what follows needs what the dev stack gives out",
+        ));
+    }
+    if !deploy_all(session, &before).await? {
+        return Ok(Outcome::Findings);
+    }
+    if let Some(missing) = missing {
+        let next = next_target(session, missing);
+        return session.finish(Some(&next));
+    }
+    // A later pipeline stands before the one that starts it.
+    if !deploy_all(session, &further).await? || !deploy_dev(session, dev, true).await? {
+        return Ok(Outcome::Findings);
+    }
+    say_what_is_left(session);
+    let next = upload(session, dev);
+    session.finish(Some(&next))
+}
+
+/// Refuses parameters that no selected template has, and the way back from `true` to `false`.
+fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
+    for (name, _) in &session.options.parameters {
+        if name == CREATE_PIPELINE {
+            return Err(Failure::new(
+                format!("{CREATE_PIPELINE} is decided by what is deployed already"),
+                "to make the pipeline though the targets cannot be seen, give --create-pipeline",
+            ));
+        }
+        if !session
+            .steps
+            .iter()
+            .any(|step| step.template.parameters.contains(name))
+        {
+            return Err(Failure::new(
+                format!("no template has a parameter `{name}`"),
+                format!("the targets' templates have {KEY_ID}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
+    let access = session.access(dev).await?;
+    let found = session.deployment(&access, dev).settled().await?;
+    let ready = condition(found.as_ref()) == Condition::Ready;
+    let made = found
+        .as_ref()
+        .and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
+    let has = ready && made.is_some_and(|made| made == "true");
+    session.keep(dev, found);
+    Ok(has)
+}
+
+/// Deploys dev's stack; `false`: the user said no.
+async fn deploy_dev(
+    session: &mut Session<'_>,
+    dev: &StackStep,
+    pipeline: bool,
+) -> Result<bool, Failure> {
+    let parameters = [(CREATE_PIPELINE.to_owned(), pipeline.to_string())];
+    session.key_id = None;
+    Ok(deploy(session, dev, &parameters).await? != Done::Declined)
+}
+
+/// Deploys stacks that take the key's ID; `false`: the user said no.
+async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<bool, Failure> {
+    for step in steps {
+        let key = handoff::key_id(session).await?;
+        if deploy(session, step, &[(KEY_ID.to_owned(), key)]).await? == Done::Declined {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Stacks of the dev account that belonged to a region or pipeline which the configuration does
+/// not have any more.
+fn say_what_is_left(session: &Session<'_>) {
+    let plan = &session.project.plan;
+    let ours = format!("{}-", plan.stack_name("dev"));
+    for left in session.outputs.known.stacks() {
+        let known = session
+            .steps
+            .iter()
+            .any(|step| step.stack == left.stack && step.region == left.region);
+        if left.account == plan.dev.account && left.stack.starts_with(&ours) && !known {
+            output::note(
+                session.global,
+                &format!(
+                    "Stack {stack} in {region} belongs to nothing in the configuration now. To \
+                     remove it: `aws cloudformation update-termination-protection \
+                     --no-enable-termination-protection --stack-name {stack} --region {region} \
+                     --profile {profile}`, then `aws cloudformation delete-stack --stack-name \
+                     {stack} --region {region} --profile {profile}`. Its key and buckets stay.",
+                    stack = left.stack,
+                    region = left.region,
+                    profile = plan.dev.profile,
+                ),
+            );
+        }
+    }
+}
+
+/// The first target that does not stand, or of which nothing is known.
+async fn first_missing<'t>(
+    session: &mut Session<'_>,
+    targets: &[&'t StackStep],
+) -> Option<&'t StackStep> {
+    for target in targets {
+        if handoff::standing(session, target).await != Standing::Yes {
+            return Some(target);
+        }
+    }
+    None
+}
+
+fn next_target(session: &Session<'_>, target: &StackStep) -> String {
+    format!(
+        "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` again, \
+         which makes the pipeline",
+        target.profile, target.template.name, session.steps[0].profile
+    )
+}
+
+async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) -> Option<String> {
+    if let Some(missing) = first_missing(session, others).await {
+        return Some(next_target(session, missing));
+    }
+    let dev = session.steps[0].clone();
+    let known = session
+        .outputs
+        .known
+        .of(&dev.account, &dev.region, &dev.stack);
+    if known.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
+        return None;
+    }
+    Some(format!(
+        "`s3ferry deploy --profile {}` makes the pipeline",
+        dev.profile
+    ))
+}
+
+fn upload(session: &Session<'_>, dev: &StackStep) -> String {
+    let plan = &session.project.plan.dev;
+    format!(
+        "upload an artifact, which starts the pipeline: `aws s3 cp {key} s3://{bucket}/{key} \
+         --profile {profile}`",
+        key = plan.source_object_key,
+        bucket = plan.source_bucket.name,
+        profile = dev.profile
+    )
+}

@@ -1,0 +1,98 @@
+//! `s3ferry deploy`: the stacks of a profile, or all of them, in the order that they need.
+
+mod existing_policy;
+mod flow;
+mod handoff;
+mod one;
+mod refuse;
+mod session;
+mod show;
+
+use std::path::PathBuf;
+
+use super::aws::{AwsOptions, block_on};
+use super::screen::Screen;
+use super::{Failure, Global, Outcome};
+pub(crate) use session::Session;
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry deploy --profile dev          key, buckets and roles of the dev account
+  s3ferry deploy --profile prod         prod's bucket and deploy role
+  s3ferry deploy --profile dev          the pipeline, now that prod stands
+  s3ferry deploy --all --yes            every step in order, without asking, for CI
+  s3ferry deploy --profile prod --dry-run
+  s3ferry deploy --profile prod --parameter DeployKeyId=mrk-1234...
+
+A deploy that was stopped, by Ctrl-C or in any other way, is run again: it goes on from there.";
+
+/// Options of `deploy`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Named profile of the AWS configuration: deploys the stacks that the configuration gives it
+    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    pub(crate) profile: Option<String>,
+    /// Deploy every stack in order: dev without its pipeline, the targets, dev with it
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) all: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Make the pipeline, though the targets cannot be seen from here
+    #[arg(long)]
+    pub(crate) create_pipeline: bool,
+    /// A parameter of the template; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// Allow that a key, a bucket or a role is replaced or deleted, this once
+    #[arg(long)]
+    pub(crate) allow_replacement: bool,
+    /// Change the pipeline though an execution of it runs, which then ends unfinished
+    #[arg(long)]
+    pub(crate) interrupt_execution: bool,
+    /// Role that CloudFormation acts with, instead of the profile's own permissions
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role_arn: Option<String>,
+    /// Bucket for templates that are too long to go inline
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) template_bucket: Option<String>,
+    /// Folder of the checked-in templates, which must be up to date
+    #[arg(long, value_name = "DIR", default_value = "stacks")]
+    pub(crate) out: PathBuf,
+    /// Format of the result
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a parameter is NAME=VALUE".to_owned()),
+    }
+}
+
+/// Deploys.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    let which = match &options.profile {
+        Some(profile) => format!("--profile {profile}"),
+        None => "--all".to_owned(),
+    };
+    let screen = Screen::new(global, format!("s3ferry deploy {which}"));
+    let mut session = Session::open(global, options, &screen)?;
+    block_on(&screen, flow::run(&mut session))
+}

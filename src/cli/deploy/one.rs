@@ -1,0 +1,312 @@
+//! One stack, as the user sees it: what would change, the question, the way to its end.
+
+use s3ferry::deploy::pace::Pace;
+use s3ferry::deploy::run::{Pending, Prepared};
+use s3ferry::deploy::stack::Deployed;
+use s3ferry::deploy::{Access, Observer as _, StackStep, executions};
+use s3ferry::stacks::Side;
+use serde_json::json;
+
+use super::flow::CREATE_PIPELINE;
+use super::handoff::{self, KEY_ID, Standing};
+use super::{Session, existing_policy, show};
+use crate::cli::{Failure, output};
+
+/// How a stack's deployment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    /// It stands as the template says, or, in a dry run, it was shown.
+    Yes,
+    /// The user said no.
+    Declined,
+}
+
+/// Deploys one stack.
+///
+/// # Errors
+/// The stack failed, or cannot be deployed in its state; AWS refuses.
+pub(super) async fn deploy(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    parameters: &[(String, String)],
+) -> Result<Done, Failure> {
+    let access = session.access(step).await?;
+    output::note(
+        session.global,
+        &format!(
+            "\n{}: stack {} in account {}, {}",
+            step.template.name, step.stack, step.account, step.region
+        ),
+    );
+    let mut found = match session.kept(step) {
+        Some(found) => found,
+        None => session.deployment(&access, step).settled().await?,
+    };
+    loop {
+        session.renew_token();
+        let before = found.take();
+        let prepared = session
+            .deployment(&access, step)
+            .prepare(before, parameters)
+            .await?;
+        session.screen.ended();
+        match prepared {
+            Prepared::UpToDate(stack) => {
+                output::note(session.global, "No changes.");
+                finish(session, step, &access, "unchanged", &stack).await?;
+                return Ok(Done::Yes);
+            }
+            Prepared::Changes(pending) => {
+                return changes(session, step, &access, &pending, parameters).await;
+            }
+            Prepared::CreationFailed(left, cause) => {
+                let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+                session.screen.says(&format!(
+                    "Stack {} is in {}{because}.\nIt must be deleted before it can be created \
+                     again; nothing of it is in use.",
+                    left.name, left.status
+                ));
+                if session.options.dry_run {
+                    session.result(step, "planned", json!({ "delete": left.status }));
+                    return Ok(Done::Yes);
+                }
+                if !session.options.yes
+                    && !session
+                        .screen
+                        .confirm("Delete it and create it again?")
+                        .await?
+                {
+                    return Ok(Done::Declined);
+                }
+                session.deployment(&access, step).delete(&left).await?;
+            }
+        }
+    }
+}
+
+async fn changes(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    access: &Access,
+    pending: &Pending,
+    parameters: &[(String, String)],
+) -> Result<Done, Failure> {
+    let change_set = &pending.change_set;
+    output::note(
+        session.global,
+        show::changes(&change_set.changes).trim_end(),
+    );
+    let validations = show::validations(&change_set.validations);
+    if !validations.is_empty() {
+        output::note(session.global, validations.trim_end());
+    }
+    say_key_change(session, pending, parameters);
+    let with_pipeline = parameters
+        .iter()
+        .any(|(name, value)| name == CREATE_PIPELINE && value == "true");
+    match may_go_on(session, step, access, pending, with_pipeline).await {
+        Ok(true) => {}
+        Ok(false) => {
+            session.deployment(access, step).discard(pending).await?;
+            if session.options.dry_run {
+                let changes = show::changes_json(&change_set.changes);
+                session.result(step, "planned", json!({ "changes": changes }));
+                output::note(session.global, "Dry run: nothing was changed.");
+                return Ok(Done::Yes);
+            }
+            output::note(session.global, "Nothing was changed.");
+            return Ok(Done::Declined);
+        }
+        Err(failure) => {
+            session.deployment(access, step).discard(pending).await?;
+            return Err(failure);
+        }
+    }
+    let what = if pending.before.is_some() {
+        "updated"
+    } else {
+        "created"
+    };
+    let stack = match session.deployment(access, step).execute(pending).await {
+        Ok(stack) => stack,
+        Err(error) => return Err(name_target(session, error.into())),
+    };
+    output::note(session.global, &format!("Stack {} is {what}.", step.stack));
+    finish(session, step, access, what, &stack).await?;
+    Ok(Done::Yes)
+}
+
+/// Whether the change set is to be executed.
+async fn may_go_on(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    access: &Access,
+    pending: &Pending,
+    with_pipeline: bool,
+) -> Result<bool, Failure> {
+    let changes = &pending.change_set.changes;
+    let dangerous: Vec<&str> = changes
+        .iter()
+        .filter(|change| change.is_dangerous())
+        .map(|change| change.logical_id.as_str())
+        .collect();
+    let becomes_multi_region = changes.iter().any(|change| {
+        change.is_dangerous()
+            && change
+                .causes
+                .iter()
+                .any(|cause| cause.contains("MultiRegion"))
+    });
+    if !dangerous.is_empty() && !session.options.allow_replacement && !session.options.dry_run {
+        return Err(Failure::with_code(
+            format!(
+                "this would replace or delete {}, and nothing was changed",
+                dangerous.join(", ")
+            ),
+            if becomes_multi_region {
+                "a key cannot become a multi-Region key: --allow-replacement makes a new key \
+                 beside the old one, which is retained with its policy so that old artifacts stay \
+                 readable in the dev account, and switches the artifact store to it; deploy the \
+                 targets again right after"
+            } else {
+                "a key that is replaced makes old artifacts unreadable, a bucket its objects \
+                 unreachable; if that is meant, give --allow-replacement"
+            },
+            1,
+        ));
+    }
+    if session.options.dry_run {
+        return Ok(false);
+    }
+    let pipeline = changes
+        .iter()
+        .find(|change| change.resource_type == "AWS::CodePipeline::Pipeline");
+    if let Some(pipeline) = pipeline.filter(|_| with_pipeline) {
+        targets_stand(session).await?;
+        if pipeline.action != "Add" {
+            wait_for_executions(session, access).await?;
+        }
+    }
+    let question = format!("Make these changes to stack {}?", step.stack);
+    Ok(session.options.yes || session.screen.confirm(&question).await?)
+}
+
+/// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
+async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
+    let steps = session.steps.clone();
+    for target in steps.iter().filter(|step| step.is_target()) {
+        if handoff::standing(session, target).await == Standing::No {
+            return Err(Failure::with_code(
+                format!(
+                    "target `{}` does not stand yet, and CodePipeline refuses a pipeline whose \
+                     deploy role does not exist",
+                    target.template.name
+                ),
+                format!(
+                    "deploy it first: `s3ferry deploy --profile {}`",
+                    target.profile
+                ),
+                1,
+            ));
+        }
+    }
+    Ok(())
+}
+
+async fn wait_for_executions(session: &Session<'_>, access: &Access) -> Result<(), Failure> {
+    let pipeline = &session.project.plan.dev.pipeline;
+    let mut pace = Pace::new(session.options.aws.wait_timeout);
+    let mut said = false;
+    loop {
+        let running = executions::running(access, pipeline).await?;
+        let Some(first) = running.first() else {
+            return Ok(());
+        };
+        if session.options.interrupt_execution {
+            session.screen.says(&format!(
+                "Execution {first} of the pipeline will end unfinished."
+            ));
+            return Ok(());
+        }
+        if !said {
+            said = true;
+            session.screen.says(&format!(
+                "Execution {first} of pipeline {pipeline} runs, and a change would end it \
+                 unfinished: waiting for it (--interrupt-execution does not wait)."
+            ));
+            session.screen.begins("execution of the pipeline");
+        }
+        pace.pause(&format!("execution {first} of pipeline `{pipeline}`"))
+            .await?;
+    }
+}
+
+/// Another key cuts a target off from the artifacts that the first one encrypted.
+fn say_key_change(session: &Session<'_>, pending: &Pending, parameters: &[(String, String)]) {
+    let Some(before) = &pending.before else {
+        return;
+    };
+    for (name, new) in parameters {
+        match before.parameters.get(name) {
+            Some(old) if old != new && name == KEY_ID => session.screen.says(&format!(
+                "{KEY_ID} changes from {old} to {new}: from then on this target can read only \
+                 what the new key encrypts."
+            )),
+            _ => {}
+        }
+    }
+}
+
+/// A stack stands: keep its outputs, show them, and see to an existing bucket's policy.
+async fn finish(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    access: &Access,
+    what: &str,
+    stack: &Deployed,
+) -> Result<(), Failure> {
+    if !session.options.dry_run {
+        session.outputs.put(step, stack)?;
+    }
+    session.result(step, what, json!({ "outputs": stack.outputs }));
+    let rows: Vec<Vec<String>> = stack
+        .outputs
+        .iter()
+        .map(|(name, value)| vec![format!("  {name}"), value.clone()])
+        .collect();
+    if session.options.format == super::Format::Text && !session.global.quiet && !rows.is_empty() {
+        output::print(&output::table(&["  output", "value"], &rows, &[]))?;
+    }
+    if step.side == Side::Dev {
+        existing_policy::put(session, step, access).await?;
+    }
+    Ok(())
+}
+
+/// Says which target an `AssumeRole` that AWS refused belongs to.
+fn name_target(session: &Session<'_>, failure: Failure) -> Failure {
+    let Failure::Message {
+        message,
+        help,
+        code,
+    } = failure
+    else {
+        return failure;
+    };
+    let target = session.project.plan.instances().find(|(_, instance)| {
+        message.contains("AssumeRole") && message.contains(&instance.role.arn)
+    });
+    let help = match target {
+        Some((target, instance)) => format!(
+            "target `{}` does not stand, or its role does not trust the service role: deploy it \
+             first (`s3ferry deploy --profile {}`), then dev again",
+            target.name, instance.profile
+        ),
+        None => help,
+    };
+    Failure::Message {
+        message,
+        help,
+        code,
+    }
+}

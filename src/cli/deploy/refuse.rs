@@ -1,0 +1,62 @@
+//! What is not deployed: names that cannot be had, and templates that nobody has reviewed.
+
+use std::path::Path;
+
+use s3ferry::plan::Plan;
+
+use crate::cli::Failure;
+use crate::cli::project::Generated;
+
+/// Bucket names of AWS's example. Names are taken worldwide, and these are.
+const EXAMPLE_BUCKETS: [&str; 3] = [
+    "codepipeline-input-bucket",
+    "codepipeline-us-east-1-0123456789",
+    "codepipeline-output-bucket",
+];
+
+/// Refuses the example's bucket names, for buckets that would be made.
+///
+/// # Errors
+/// One of them is in the plan.
+pub(super) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
+    let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
+    let targets = plan.instances().map(|(_, instance)| &instance.bucket);
+    let found = dev
+        .into_iter()
+        .chain(targets)
+        .find(|bucket| bucket.create && EXAMPLE_BUCKETS.contains(&bucket.name.as_str()));
+    match found {
+        None => Ok(()),
+        Some(bucket) => Err(Failure::new(
+            format!(
+                "`{}` is the name of the example's bucket, and bucket names are taken worldwide",
+                bucket.name
+            ),
+            "name buckets of your own in the configuration; `s3ferry init` writes one with \
+             unique names",
+        )),
+    }
+}
+
+/// Refuses to deploy something else than what is checked in.
+///
+/// # Errors
+/// A checked-in template is stale.
+pub(super) fn stale_templates(out: &Path, generated: &[Generated]) -> Result<(), Failure> {
+    let stale = generated.iter().find(|file| {
+        std::fs::read(out.join(&file.path))
+            .is_ok_and(|found| found != file.source.text().as_bytes())
+    });
+    match stale {
+        None => Ok(()),
+        Some(file) => Err(Failure::with_code(
+            format!(
+                "`{}` is not what the configuration makes",
+                file.source.name()
+            ),
+            "`s3ferry synth --check` shows the difference, `s3ferry synth` writes it; what is \
+             deployed is what was reviewed",
+            1,
+        )),
+    }
+}

@@ -1,0 +1,218 @@
+//! How work at AWS looks while it goes on: a line for each resource on a terminal, plain lines
+//! elsewhere. All of it goes to standard error; results go to standard output.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use s3ferry::deploy::Observer;
+use s3ferry::deploy::events::Event;
+
+use super::{Failure, Global};
+
+const TICK: Duration = Duration::from_millis(120);
+
+/// What the user sees of work that goes on.
+pub(crate) struct Screen {
+    quiet: bool,
+    live: bool,
+    bars: MultiProgress,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What is being waited for now.
+    current: Option<ProgressBar>,
+    /// One line for each resource, by logical ID, and when AWS says that it began: seconds since
+    /// 1970.
+    resources: HashMap<String, (ProgressBar, f64)>,
+    /// The stack that CloudFormation changes, and how to follow it again.
+    executing: Option<String>,
+    /// The command that resumes the work.
+    resume: String,
+}
+
+impl Screen {
+    /// A screen; `resume` is the command that goes on after an interruption.
+    pub(crate) fn new(global: &Global, resume: impl Into<String>) -> Self {
+        Self {
+            quiet: global.quiet,
+            live: !global.quiet && std::io::stderr().is_terminal(),
+            bars: MultiProgress::new(),
+            state: RefCell::new(State {
+                resume: resume.into(),
+                ..State::default()
+            }),
+        }
+    }
+
+    /// Asks a question whose answer is yes or no. Without a terminal the answer is the option's:
+    /// `--yes`.
+    ///
+    /// # Errors
+    /// There is no terminal to ask on.
+    pub(crate) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        let answer = self.ask(&format!("{question} [y/N] "), "--yes").await?;
+        Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
+    }
+
+    /// Asks for a line of text.
+    ///
+    /// # Errors
+    /// There is no terminal to ask on; `option` is what stands for the answer there.
+    pub(crate) async fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
+        self.clear();
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::new(
+                "there is no terminal to ask on, and nothing was changed",
+                format!("look at what is shown above, then give {option}"),
+            ));
+        }
+        let mut out = anstream::stderr();
+        let _ = write!(out, "{question}").and_then(|()| out.flush());
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            let _ = std::io::stdin().lock().read_line(&mut answer);
+            answer
+        });
+        Ok(answer.await.unwrap_or_default().trim().to_owned())
+    }
+
+    /// Takes away what moves.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state.borrow_mut();
+        if let Some(bar) = state.current.take() {
+            bar.finish_and_clear();
+        }
+        for (_, (bar, _)) in state.resources.drain() {
+            bar.abandon();
+        }
+    }
+
+    /// Says what goes on after an interruption, and how to follow it.
+    pub(crate) fn interrupted(&self) {
+        self.clear();
+        let state = self.state.borrow();
+        let said = match &state.executing {
+            Some(stack) => format!(
+                "Interrupted. CloudFormation goes on with stack {stack}.\nNext: `{}` follows it \
+                 and goes on from there.",
+                state.resume
+            ),
+            None => format!("Interrupted. Next: `{}` goes on from there.", state.resume),
+        };
+        let _ = writeln!(anstream::stderr().lock(), "{said}");
+    }
+
+    fn line(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        if self.live {
+            let _ = self.bars.println(text);
+        } else {
+            let _ = writeln!(anstream::stderr().lock(), "{text}");
+        }
+    }
+
+    fn spinner(&self, template: &str, message: String) -> ProgressBar {
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = self.bars.add(ProgressBar::new_spinner().with_style(style));
+        bar.set_message(message);
+        bar.enable_steady_tick(TICK);
+        bar
+    }
+}
+
+impl Observer for Screen {
+    fn begins(&self, what: &str) {
+        self.clear();
+        if self.live {
+            let bar = self.spinner(
+                "{spinner} {msg} {elapsed:.dim}",
+                format!("Waiting for the {what}"),
+            );
+            self.state.borrow_mut().current = Some(bar);
+        }
+    }
+
+    fn says(&self, what: &str) {
+        self.line(what);
+    }
+
+    fn event(&self, event: &Event) {
+        if self.quiet {
+            return;
+        }
+        if !self.live {
+            let reason = if event.reason.is_empty() || event.whole_stack {
+                String::new()
+            } else {
+                format!("  {}", event.reason)
+            };
+            self.line(&format!(
+                "  {:<28} {:<34} {}{reason}",
+                event.status, event.resource_type, event.logical_id
+            ));
+            return;
+        }
+        if event.whole_stack {
+            return;
+        }
+        let mut state = self.state.borrow_mut();
+        let (bar, began) = state
+            .resources
+            .entry(event.logical_id.clone())
+            .or_insert_with(|| {
+                let bar = self.spinner("  {spinner} {msg}", String::new());
+                (bar, event.time)
+            });
+        let text = format!(
+            "{:<28} {:<34} {}",
+            event.status, event.resource_type, event.logical_id
+        );
+        if event.status.ends_with("_IN_PROGRESS") {
+            bar.set_message(text);
+            return;
+        }
+        let failed = event.status.ends_with("_FAILED");
+        let (mark, color) = if failed {
+            ("✗", AnsiColor::Red)
+        } else {
+            ("✓", AnsiColor::Green)
+        };
+        let style = Style::new().fg_color(Some(color.into()));
+        let style = if super::output::colors() {
+            style
+        } else {
+            Style::new()
+        };
+        let reason = if failed {
+            format!("\n      {}", event.reason)
+        } else {
+            String::new()
+        };
+        let done = ProgressStyle::with_template("  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        bar.set_style(done);
+        bar.finish_with_message(format!(
+            "{style}{mark}{style:#} {text} {:.0}s{reason}",
+            event.time - *began
+        ));
+    }
+
+    fn executing(&self, stack: &str) {
+        self.state.borrow_mut().executing = Some(stack.to_owned());
+    }
+
+    fn ended(&self) {
+        self.clear();
+        self.state.borrow_mut().executing = None;
+    }
+}

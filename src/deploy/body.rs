@@ -1,0 +1,108 @@
+//! How a template reaches CloudFormation: inline as it is, inline without its comments, or by a
+//! bucket.
+
+use super::{Access, DeployError};
+
+/// The longest template that goes inline, in bytes (AWS CloudFormation, *quotas*).
+const INLINE_LIMIT: usize = 51_200;
+/// The longest template that goes by a bucket, in bytes (the same document).
+const UPLOAD_LIMIT: usize = 1_000_000;
+
+/// A template on its way to CloudFormation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// The text itself.
+    Inline(String),
+    /// URL of the object that holds it.
+    Uploaded(String),
+}
+
+/// A template in both of its forms.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// With comments, as it is checked in.
+    pub yaml: String,
+    /// Minified JSON.
+    pub json: String,
+}
+
+/// Decides how a template goes, and uploads it when it must be.
+///
+/// # Errors
+/// It is too long to go inline and there is no bucket, or the upload fails.
+pub async fn prepare(
+    access: &Access,
+    stack: &str,
+    text: &Text,
+    bucket: Option<&str>,
+) -> Result<Body, DeployError> {
+    for inline in [&text.yaml, &text.json] {
+        if inline.len() <= INLINE_LIMIT {
+            return Ok(Body::Inline(inline.clone()));
+        }
+    }
+    let body = if text.yaml.len() <= UPLOAD_LIMIT {
+        &text.yaml
+    } else {
+        &text.json
+    };
+    if body.len() > UPLOAD_LIMIT {
+        return Err(DeployError::input(
+            format!(
+                "the template of stack `{stack}` has {} bytes, and CloudFormation allows \
+                 {UPLOAD_LIMIT}",
+                body.len()
+            ),
+            "make several pipelines of it",
+        ));
+    }
+    let Some(bucket) = bucket else {
+        return Err(DeployError::input(
+            format!(
+                "the template of stack `{stack}` has {} bytes, more than the {INLINE_LIMIT} that \
+                 go inline",
+                text.json.len()
+            ),
+            "name a bucket that it can go by, with --template-bucket",
+        ));
+    };
+    let key = format!("s3ferry/{stack}.template");
+    access
+        .s3()
+        .put_object()
+        .bucket(bucket)
+        .key(&key)
+        .body(body.clone().into_bytes().into())
+        .send()
+        .await
+        .map_err(|error| access.error("s3:PutObject", &error))?;
+    Ok(Body::Uploaded(format!(
+        "{}/{key}",
+        access.bucket_url(bucket)
+    )))
+}
+
+/// Has CloudFormation read a template (*ValidateTemplate*).
+///
+/// # Errors
+/// It is refused, or AWS cannot be reached.
+pub async fn validate(access: &Access, stack: &str, body: &Body) -> Result<(), DeployError> {
+    let request = access.cloudformation().validate_template();
+    let request = match body {
+        Body::Inline(text) => request.template_body(text),
+        Body::Uploaded(url) => request.template_url(url),
+    };
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let error = access.error("cloudformation:ValidateTemplate", &error);
+            if error.has_code("ValidationError") {
+                return Err(DeployError::failed(
+                    format!("CloudFormation refuses the template of stack `{stack}`: {error}"),
+                    "",
+                ));
+            }
+            Err(error)
+        }
+    }
+}

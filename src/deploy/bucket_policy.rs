@@ -1,0 +1,69 @@
+//! The merged policy of an artifact bucket that exists: compared with the live one, and put.
+
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+use serde_json::Value;
+
+use super::{Access, DeployError};
+
+/// How the live policy stands to what we know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The merged policy is in force.
+    InForce,
+    /// The policy that was merged is in force, or none and none was merged: the merged one can
+    /// be put.
+    AsMerged,
+    /// Somebody changed the policy since: it must be merged again first. The live text.
+    Changed(String),
+}
+
+/// Compares the live policy of a bucket with the one that was merged, and with the result.
+///
+/// # Errors
+/// AWS refuses, or the live policy cannot be read.
+pub async fn compare(
+    access: &Access,
+    bucket: &str,
+    before: &str,
+    merged: &str,
+) -> Result<Standing, DeployError> {
+    let answer = access.s3().get_bucket_policy().bucket(bucket).send().await;
+    let live = match answer {
+        Ok(answer) => answer.policy.unwrap_or_default(),
+        Err(error) if error.code() == Some("NoSuchBucketPolicy") => String::new(),
+        Err(error) => return Err(access.error("s3:GetBucketPolicy", &error)),
+    };
+    let same = |text: &str| {
+        let parsed = serde_json::from_str::<Value>(text).ok();
+        parsed.is_some() && parsed == serde_json::from_str::<Value>(&live).ok()
+    };
+    Ok(if same(merged) {
+        Standing::InForce
+    } else if same(before) {
+        Standing::AsMerged
+    } else {
+        Standing::Changed(live)
+    })
+}
+
+/// Puts the merged policy.
+///
+/// # Errors
+/// AWS refuses.
+pub async fn put(
+    access: &Access,
+    bucket: &str,
+    account: &str,
+    merged: &str,
+) -> Result<(), DeployError> {
+    access
+        .s3()
+        .put_bucket_policy()
+        .bucket(bucket)
+        .expected_bucket_owner(account)
+        .policy(merged)
+        .send()
+        .await
+        .map_err(|error| access.error("s3:PutBucketPolicy", &error))?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The first cause of a failed operation, out of the cascade of cancellations that follows it,
+//! and what to do about the known ones.
+
+use std::fmt;
+
+use super::change::Validation;
+use super::events::Event;
+
+/// Why an operation failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Logical ID of the resource that failed first.
+    pub logical_id: String,
+    /// Its type.
+    pub resource_type: String,
+    /// Its status code.
+    pub status: String,
+    /// AWS's reason, on one line.
+    pub reason: String,
+    /// What to do; empty for an unknown one.
+    pub hint: String,
+}
+
+impl Cause {
+    /// The cause that CloudFormation's validation names.
+    pub fn of_validation(found: &Validation) -> Self {
+        Self {
+            logical_id: found.logical_id.clone(),
+            resource_type: found.resource_type.clone(),
+            status: "CREATE_FAILED".to_owned(),
+            reason: found.reason.clone(),
+            hint: hint(&found.resource_type, &found.reason),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{} ({}) failed: {}",
+            self.logical_id, self.resource_type, self.reason
+        )
+    }
+}
+
+/// The first cause in the events of one operation, the oldest first.
+pub fn first(events: &[Event]) -> Option<Cause> {
+    let failed = |event: &&Event| event.status.ends_with("_FAILED");
+    let own = |event: &&Event| !is_consequence(&event.reason);
+    let found = (events.iter().filter(failed).filter(own))
+        .find(|event| !event.whole_stack)
+        .or_else(|| {
+            events
+                .iter()
+                .filter(failed)
+                .find(|event| !event.reason.is_empty())
+        })
+        .or_else(|| {
+            // A stack can fail before any of its resources does.
+            let whole = |event: &&Event| event.whole_stack && event.status.contains("ROLLBACK");
+            events
+                .iter()
+                .filter(whole)
+                .find(|event| !event.reason.is_empty())
+        })?;
+    Some(Cause {
+        logical_id: found.logical_id.clone(),
+        resource_type: found.resource_type.clone(),
+        status: found.status.clone(),
+        reason: found
+            .reason
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
+        hint: hint(&found.resource_type, &found.reason),
+    })
+}
+
+/// Whether a reason only says that something else failed.
+fn is_consequence(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.contains("cancelled") || reason.starts_with("the following resource(s) failed")
+}
+
+/// What to do about a known reason; empty for an unknown one.
+pub fn hint(resource_type: &str, reason: &str) -> String {
+    let lower = reason.to_lowercase();
+    let has = |part: &str| lower.contains(part);
+    if has("assumerole") && has("not authorized") {
+        return match after(reason, "role ").or_else(|| after(reason, "resource: ")) {
+            Some(role) => format!(
+                "CodePipeline checks that it can assume the role of every action: deploy the \
+                 target that has {role} first, then dev again"
+            ),
+            None => "CodePipeline checks that it can assume the role of every action: deploy the \
+                     targets first, then dev again"
+                .to_owned(),
+        };
+    }
+    if has("invalid principal") || has("malformedpolicydocument") && has("principal") {
+        return "AWS refuses a policy that names a role or user which does not exist: was the \
+                stack that makes it deployed, and were the role and the stack not deleted since?"
+            .to_owned();
+    }
+    if resource_type == "AWS::S3::Bucket" && (has("already exists") || has("already owned")) {
+        return "bucket names are taken worldwide: choose another in the configuration, or, if \
+                the bucket is yours, set `create: false` for it"
+            .to_owned();
+    }
+    if resource_type == "AWS::S3::BucketPolicy" && has("already exist") {
+        return "the bucket has a policy already: give it as `existing_policy`, and its \
+                statements are kept"
+            .to_owned();
+    }
+    if resource_type == "AWS::KMS::Alias" && has("already exists") {
+        return "another key has this alias: choose another `dev.key.alias`, or delete that alias"
+            .to_owned();
+    }
+    if has("already exists") {
+        return "something of this name exists outside the stack: delete it, rename it in the \
+                configuration, or let it be imported by another run"
+            .to_owned();
+    }
+    if has("limitexceeded") || has("limit exceeded") || has("quota") || has("too many") {
+        return "a service quota of the account is used up: have it raised (Service Quotas), or \
+                remove what is not needed"
+            .to_owned();
+    }
+    if has("accessdenied") || has("access denied") || has("not authorized to perform") {
+        let action = after(reason, "perform: ").unwrap_or_else(|| "the action".to_owned());
+        return format!(
+            "whoever deploys lacks {action}: `s3ferry deployer-policy` prints the policy that is \
+             needed"
+        );
+    }
+    if has("stack policy") {
+        return "the stack policy protects this resource: look at the change again, and allow it \
+                with --allow-replacement if it is meant"
+            .to_owned();
+    }
+    String::new()
+}
+
+/// The word after `mark`, without quotes and full stops.
+fn after(text: &str, mark: &str) -> Option<String> {
+    let at = text.find(mark)? + mark.len();
+    let word = text[at..].split_whitespace().next()?;
+    let word = word.trim_matches(['\'', '"', '`', '.', ',', ';', '(', ')', '[', ']']);
+    (!word.is_empty()).then(|| word.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(logical_id: &str, status: &str, reason: &str) -> Event {
+        Event {
+            id: format!("{logical_id}-{status}"),
+            logical_id: logical_id.to_owned(),
+            physical_id: String::new(),
+            resource_type: "AWS::IAM::Role".to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            time: 0.0,
+            token: None,
+            whole_stack: logical_id == "stack",
+        }
+    }
+
+    #[test]
+    fn cancellations_are_not_the_cause() {
+        let events = [
+            event("stack", "CREATE_IN_PROGRESS", "User Initiated"),
+            event("DeployKey", "CREATE_FAILED", "Resource creation cancelled"),
+            event(
+                "ServiceRole",
+                "CREATE_FAILED",
+                "Invalid principal in policy",
+            ),
+            event("Bucket", "CREATE_FAILED", "Resource creation cancelled"),
+            event(
+                "stack",
+                "ROLLBACK_IN_PROGRESS",
+                "The following resource(s) failed to create: [ServiceRole, DeployKey].",
+            ),
+        ];
+        let cause = first(&events).unwrap();
+        assert_eq!(cause.logical_id, "ServiceRole");
+        assert!(cause.hint.contains("does not exist"), "{}", cause.hint);
+    }
+
+    #[test]
+    fn hints_name_the_role_and_the_action() {
+        let reason = "arn:aws:iam::111111111111:role/pipeline is not authorized to perform \
+                      AssumeRole on role arn:aws:iam::222222222222:role/prods3role (Service: \
+                      AWSCodePipeline; Status Code: 400)";
+        let said = hint("AWS::CodePipeline::Pipeline", reason);
+        assert!(
+            said.contains("arn:aws:iam::222222222222:role/prods3role"),
+            "{said}"
+        );
+        let reason = "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
+                      kms:CreateKey on resource: * (Status Code: 400)";
+        assert!(hint("AWS::KMS::Key", reason).contains("lacks kms:CreateKey:"));
+    }
+}

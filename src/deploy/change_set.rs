@@ -1,0 +1,307 @@
+//! Change sets: made, waited for, read, executed, deleted.
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+
+use super::body::Body;
+use super::change::{Change, Validation};
+use super::pace::Pace;
+use super::{Access, DeployError, Observer};
+
+/// What a change set is made from.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// Stack name.
+    pub stack: &'a str,
+    /// Whether the stack must be created.
+    pub create: bool,
+    /// The template.
+    pub body: &'a Body,
+    /// Parameters, by name.
+    pub parameters: &'a [(String, String)],
+    /// Tags of the stack, which CloudFormation puts on its resources.
+    pub tags: &'a [(String, String)],
+    /// The service role that CloudFormation acts with.
+    pub role_arn: Option<&'a str>,
+}
+
+/// A change set that can be executed.
+#[derive(Debug, Clone)]
+pub struct ChangeSet {
+    /// Change set ID: an ARN.
+    pub id: String,
+    /// Its name, which is also the client token of its execution.
+    pub name: String,
+    /// Stack ID.
+    pub stack_id: String,
+    /// Stack name.
+    pub stack: String,
+    /// What it would do.
+    pub changes: Vec<Change>,
+    /// What CloudFormation's own validation has to say.
+    pub validations: Vec<Validation>,
+}
+
+/// What came of making a change set.
+#[derive(Debug, Clone)]
+pub enum Made {
+    /// The stack is as it should be.
+    NoChanges,
+    /// There is something to do.
+    Changes(ChangeSet),
+}
+
+/// Makes a change set and waits until CloudFormation has worked it out.
+///
+/// A change set that holds no changes is deleted again.
+///
+/// # Errors
+/// CloudFormation refuses the template or the parameters, AWS refuses the call, or `limit` is
+/// over.
+pub async fn make(
+    access: &Access,
+    wanted: &Wanted<'_>,
+    name: &str,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<Made, DeployError> {
+    observer.begins(&format!("change set for stack {}", wanted.stack));
+    let request = access
+        .cloudformation()
+        .create_change_set()
+        .stack_name(wanted.stack)
+        .change_set_name(name)
+        .client_token(name)
+        .change_set_type(if wanted.create {
+            ChangeSetType::Create
+        } else {
+            ChangeSetType::Update
+        })
+        .capabilities(Capability::CapabilityNamedIam)
+        .import_existing_resources(true)
+        .set_role_arn(wanted.role_arn.map(str::to_owned))
+        .set_parameters(Some(parameters(wanted.parameters)))
+        .set_tags(Some(tags(wanted.tags)));
+    let request = match wanted.body {
+        Body::Inline(text) => request.template_body(text),
+        Body::Uploaded(url) => request.template_url(url),
+    };
+    let (id, stack_id) = match request.send().await {
+        Ok(answer) => (answer.id, answer.stack_id),
+        // A call that was repeated because its answer got lost: the name is ours alone.
+        Err(error) if error.code() == Some("AlreadyExistsException") => (None, None),
+        Err(error) => return Err(access.error("cloudformation:CreateChangeSet", &error)),
+    };
+    let mut change_set = ChangeSet {
+        id: id.unwrap_or_else(|| name.to_owned()),
+        name: name.to_owned(),
+        stack_id: stack_id.unwrap_or_else(|| wanted.stack.to_owned()),
+        stack: wanted.stack.to_owned(),
+        changes: Vec::new(),
+        validations: Vec::new(),
+    };
+    let mut pace = Pace::new(limit);
+    loop {
+        let (status, reason) = read(access, &mut change_set).await?;
+        match status {
+            ChangeSetStatus::CreateComplete => return Ok(Made::Changes(change_set)),
+            ChangeSetStatus::Failed if is_no_change(&reason) => {
+                delete(access, &change_set).await?;
+                return Ok(Made::NoChanges);
+            }
+            ChangeSetStatus::Failed => {
+                change_set.validations = validations(access, &change_set).await?;
+                delete(access, &change_set).await?;
+                return Err(refused(&change_set, &reason));
+            }
+            _ => {
+                pace.pause(&format!("the change set of stack `{}`", wanted.stack))
+                    .await?
+            }
+        }
+    }
+}
+
+fn refused(change_set: &ChangeSet, reason: &str) -> DeployError {
+    let validations: String = change_set
+        .validations
+        .iter()
+        .map(|found| format!("; {}: {}", found.logical_id, found.reason))
+        .collect();
+    DeployError::failed(
+        format!(
+            "CloudFormation refuses the change set of stack `{}`: {reason}{validations}",
+            change_set.stack
+        ),
+        super::cause::hint("", reason),
+    )
+}
+
+/// The texts that CloudFormation has for a change set without changes.
+fn is_no_change(reason: &str) -> bool {
+    reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
+}
+
+/// Reads all pages of a change set; gives its status and the reason of it.
+async fn read(
+    access: &Access,
+    change_set: &mut ChangeSet,
+) -> Result<(ChangeSetStatus, String), DeployError> {
+    let mut changes = Vec::new();
+    let mut page = None;
+    loop {
+        let answer = describe(access, change_set, page).await?;
+        let resources = answer.changes.unwrap_or_default().into_iter();
+        changes.extend(
+            resources
+                .filter_map(|change| change.resource_change)
+                .map(Change::from),
+        );
+        page = answer.next_token;
+        if page.is_none() {
+            change_set.changes = changes;
+            return Ok((
+                answer.status.unwrap_or(ChangeSetStatus::CreateInProgress),
+                answer.status_reason.unwrap_or_default(),
+            ));
+        }
+    }
+}
+
+/// What CloudFormation's validation of a change set has to say (*DescribeEvents*). An endpoint
+/// that does not have the operation says nothing.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn validations(
+    access: &Access,
+    change_set: &ChangeSet,
+) -> Result<Vec<Validation>, DeployError> {
+    let request = access.cloudformation().describe_events();
+    let request = request
+        .change_set_name(&change_set.id)
+        .stack_name(&change_set.stack_id);
+    failed_validations(access, request).await
+}
+
+/// What CloudFormation's validation found when it executed a stack's last change set.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn stack_validations(
+    access: &Access,
+    stack: &str,
+) -> Result<Vec<Validation>, DeployError> {
+    failed_validations(
+        access,
+        access.cloudformation().describe_events().stack_name(stack),
+    )
+    .await
+}
+
+async fn failed_validations(
+    access: &Access,
+    request: DescribeEventsFluentBuilder,
+) -> Result<Vec<Validation>, DeployError> {
+    match request.send().await {
+        Ok(answer) => {
+            let events = answer.operation_events.unwrap_or_default();
+            Ok(events.into_iter().filter_map(Validation::of).collect())
+        }
+        Err(error) => {
+            let error = access.error("cloudformation:DescribeEvents", &error);
+            // Advice that cannot be had stops nothing: the change set itself is the authority.
+            if error.code.is_some() {
+                Ok(Vec::new())
+            } else {
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Executes a change set. Its name is the client token, so that a repeated call is harmless.
+///
+/// # Errors
+/// AWS refuses.
+pub async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
+    let answer = access
+        .cloudformation()
+        .execute_change_set()
+        .change_set_name(&change_set.id)
+        .stack_name(&change_set.stack_id)
+        .client_request_token(&change_set.name)
+        .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if error.code() == Some("InvalidChangeSetStatus") => {
+            // A call that was repeated because its answer got lost finds its own work.
+            let found = describe(access, change_set, None).await?.execution_status;
+            match found {
+                Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete) => {
+                    Ok(())
+                }
+                _ => Err(access.error("cloudformation:ExecuteChangeSet", &error)),
+            }
+        }
+        Err(error) => Err(access.error("cloudformation:ExecuteChangeSet", &error)),
+    }
+}
+
+async fn describe(
+    access: &Access,
+    change_set: &ChangeSet,
+    page: Option<String>,
+) -> Result<DescribeChangeSetOutput, DeployError> {
+    access
+        .cloudformation()
+        .describe_change_set()
+        .change_set_name(&change_set.id)
+        .stack_name(&change_set.stack_id)
+        .set_next_token(page)
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:DescribeChangeSet", &error))
+}
+
+/// Deletes a change set.
+///
+/// # Errors
+/// AWS refuses.
+pub async fn delete(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
+    access
+        .cloudformation()
+        .delete_change_set()
+        .change_set_name(&change_set.id)
+        .stack_name(&change_set.stack_id)
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:DeleteChangeSet", &error))?;
+    Ok(())
+}
+
+/// CloudFormation's parameters.
+pub(super) fn parameters(of: &[(String, String)]) -> Vec<Parameter> {
+    of.iter()
+        .map(|(name, value)| {
+            Parameter::builder()
+                .parameter_key(name)
+                .parameter_value(value)
+                .build()
+        })
+        .collect()
+}
+
+/// CloudFormation's tags.
+pub(super) fn tags(of: &[(String, String)]) -> Vec<Tag> {
+    of.iter()
+        .map(|(name, value)| Tag::builder().key(name).value(value).build())
+        .collect()
+}

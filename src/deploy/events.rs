@@ -1,0 +1,233 @@
+//! The events of a stack: read, followed to the end of an operation, and its first cause of
+//! failure.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::cause::{self, Cause};
+use super::condition::{Condition, succeeded};
+use super::pace::Pace;
+use super::{Access, DeployError, Observer, change_set};
+
+/// One event of a stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// The event's ID.
+    pub id: String,
+    /// Logical ID of the resource; the stack's name for the stack itself.
+    pub logical_id: String,
+    /// Physical ID, once there is one.
+    pub physical_id: String,
+    /// Resource type, such as `AWS::S3::Bucket`.
+    pub resource_type: String,
+    /// Status code, such as `CREATE_FAILED`.
+    pub status: String,
+    /// AWS's reason; may be empty.
+    pub reason: String,
+    /// Seconds since 1970.
+    pub time: f64,
+    /// Client token of the operation, when AWS says it.
+    pub token: Option<String>,
+    /// Whether it is about the stack itself.
+    pub whole_stack: bool,
+}
+
+impl Event {
+    /// Whether an operation begins with it.
+    fn begins_operation(&self) -> bool {
+        self.whole_stack
+            && matches!(
+                self.status.as_str(),
+                "CREATE_IN_PROGRESS"
+                    | "UPDATE_IN_PROGRESS"
+                    | "DELETE_IN_PROGRESS"
+                    | "IMPORT_IN_PROGRESS"
+            )
+    }
+
+    /// Whether an operation ends with it.
+    fn ends_operation(&self) -> bool {
+        self.whole_stack
+            && self.status != "REVIEW_IN_PROGRESS"
+            && Condition::of(&self.status) != Condition::InProgress
+    }
+}
+
+/// An operation to follow.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Stack ID.
+    pub stack: String,
+    /// Stack name.
+    pub name: String,
+    /// The client token that it was begun with; `None`: whatever goes on now.
+    pub token: Option<String>,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// The stack's status.
+    pub status: String,
+    /// The operation's events, the oldest first.
+    pub events: Vec<Event>,
+}
+
+impl End {
+    /// An error when it failed: the first cause, with a hint.
+    ///
+    /// # Errors
+    /// It failed.
+    pub async fn into_result(
+        self,
+        access: &Access,
+        operation: &Operation,
+    ) -> Result<(), DeployError> {
+        if succeeded(&self.status) {
+            return Ok(());
+        }
+        let (stack, status) = (&operation.name, &self.status);
+        Err(
+            match find_cause(access, &operation.stack, &self.events).await? {
+                Some(cause) => DeployError::failed(
+                    format!("stack `{stack}` ended in {status}: {cause}"),
+                    cause.hint,
+                ),
+                None => DeployError::failed(
+                    format!("stack `{stack}` ended in {status}, and AWS says no reason"),
+                    format!(
+                        "`s3ferry events --profile {}` shows its events",
+                        access.profile()
+                    ),
+                ),
+            },
+        )
+    }
+}
+
+/// The first cause of a failed operation. CloudFormation's own validation names its findings
+/// elsewhere (*DescribeEvents*), and says so in the events.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn find_cause(
+    access: &Access,
+    stack: &str,
+    events: &[Event],
+) -> Result<Option<Cause>, DeployError> {
+    let found = cause::first(events);
+    if !found
+        .as_ref()
+        .is_none_or(|cause| cause.reason.contains("DescribeEvents"))
+    {
+        return Ok(found);
+    }
+    let validations = change_set::stack_validations(access, stack).await?;
+    Ok(validations.first().map(Cause::of_validation).or(found))
+}
+
+/// The events of the last operation, the oldest first.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn last_operation(access: &Access, stack: &str) -> Result<Vec<Event>, DeployError> {
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let (events, next) = read_page(access, stack, page).await?;
+        for event in events {
+            let first = event.begins_operation();
+            found.push(event);
+            if first {
+                found.reverse();
+                return Ok(found);
+            }
+        }
+        if next.is_none() {
+            found.reverse();
+            return Ok(found);
+        }
+        page = next;
+    }
+}
+
+/// Follows an operation to its end. A call that fails in passing is made again.
+///
+/// # Errors
+/// AWS refuses, or `limit` is over.
+pub async fn follow(
+    access: &Access,
+    operation: &Operation,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<End, DeployError> {
+    let mut pace = Pace::new(limit);
+    let mut seen = HashSet::new();
+    let what = format!("stack `{}`", operation.name);
+    loop {
+        match last_operation(access, &operation.stack).await {
+            Ok(events) if is_ours(&events, operation) => {
+                for event in events.iter().filter(|event| seen.insert(event.id.clone())) {
+                    observer.event(event);
+                    pace.hasten();
+                }
+                if let Some(last) = events.iter().rfind(|event| event.ends_operation()) {
+                    let status = last.status.clone();
+                    return Ok(End { status, events });
+                }
+            }
+            Ok(_) => {}
+            Err(error) if error.is_passing() => {}
+            Err(error) => return Err(error),
+        }
+        pace.pause(&what).await?;
+    }
+}
+
+/// Whether these are the events of the operation that we began, and not of the one before it.
+fn is_ours(events: &[Event], operation: &Operation) -> bool {
+    let Some(token) = &operation.token else {
+        return true;
+    };
+    let first = events.iter().find(|event| event.begins_operation());
+    first.is_some_and(|event| event.token.as_ref().is_none_or(|found| found == token))
+}
+
+/// One page of events, the newest first.
+async fn read_page(
+    access: &Access,
+    stack: &str,
+    page: Option<String>,
+) -> Result<(Vec<Event>, Option<String>), DeployError> {
+    let answer = access
+        .cloudformation()
+        .describe_stack_events()
+        .stack_name(stack)
+        .set_next_token(page)
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:DescribeStackEvents", &error))?;
+    let events = answer.stack_events.unwrap_or_default();
+    Ok((events.into_iter().map(event).collect(), answer.next_token))
+}
+
+fn event(event: aws_sdk_cloudformation::types::StackEvent) -> Event {
+    let physical_id = event.physical_resource_id.unwrap_or_default();
+    let resource_type = event.resource_type.unwrap_or_default();
+    Event {
+        id: event.event_id.unwrap_or_default(),
+        whole_stack: resource_type == "AWS::CloudFormation::Stack"
+            && (event.stack_id.as_deref() == Some(&physical_id)
+                || event.stack_name == event.logical_resource_id),
+        logical_id: event.logical_resource_id.unwrap_or_default(),
+        physical_id,
+        resource_type,
+        status: event
+            .resource_status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        reason: event.resource_status_reason.unwrap_or_default(),
+        time: event.timestamp.map_or(0.0, |time| time.as_secs_f64()),
+        token: event.client_request_token,
+    }
+}

@@ -1,0 +1,32 @@
+//! The edge to AWS: stacks deployed by change sets, followed, compared and deleted.
+//!
+//! Here are the calls and the waiting; what to deploy comes from the plan and the stacks, and
+//! what the user sees and answers is the command line's. Nothing here prints or asks.
+
+mod access;
+pub mod body;
+pub mod bucket_policy;
+pub mod cause;
+mod change;
+pub mod change_set;
+mod condition;
+mod error;
+pub mod events;
+pub mod executions;
+mod observer;
+mod outputs;
+pub mod pace;
+pub mod protection;
+pub mod run;
+pub mod stack;
+mod steps;
+
+pub use access::{Access, Identity, ProfileState, Settings, profile_state};
+pub use body::Text;
+pub use cause::Cause;
+pub use change::{Change, Validation};
+pub use condition::{Condition, succeeded};
+pub use error::{DeployError, ErrorKind};
+pub use observer::{Observer, Silent};
+pub use outputs::{Outputs, StackOutputs};
+pub use steps::{StackStep, StackTemplate, stack_steps};

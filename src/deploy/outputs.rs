@@ -1,0 +1,105 @@
+//! The outputs file: what deployed stacks gave out, so that the next account can be deployed by
+//! somebody without access to the ones before. It holds no secret, and can be committed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the file's shape.
+const VERSION: u32 = 1;
+
+/// The outputs of all stacks that were deployed from one configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outputs {
+    /// Version of this shape.
+    version: u32,
+    /// One entry for each stack, in the order of account, region and name.
+    stacks: Vec<StackOutputs>,
+}
+
+/// The outputs of one stack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackOutputs {
+    /// Account ID.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Stack name.
+    pub stack: String,
+    /// Outputs, by name.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Default for Outputs {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            stacks: Vec::new(),
+        }
+    }
+}
+
+impl Outputs {
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// It is no such file, or one of another version: line, column and what is wrong.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let found: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if found.version != VERSION {
+            return Err(format!(
+                "its version is {}, and this program knows {VERSION}",
+                found.version
+            ));
+        }
+        Ok(found)
+    }
+
+    /// The file's text.
+    pub fn to_json(&self) -> String {
+        // Strings and maps of strings are always JSON.
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// All entries.
+    pub fn stacks(&self) -> &[StackOutputs] {
+        &self.stacks
+    }
+
+    /// The outputs of a stack.
+    pub fn of(
+        &self,
+        account: &str,
+        region: &str,
+        stack: &str,
+    ) -> Option<&BTreeMap<String, String>> {
+        let found = self.stacks.iter().find(|entry| {
+            entry.account == account && entry.region == region && entry.stack == stack
+        })?;
+        Some(&found.outputs)
+    }
+
+    /// Puts the outputs of a stack; tells whether that changed anything.
+    pub fn put(&mut self, entry: StackOutputs) -> bool {
+        if self.stacks.contains(&entry) {
+            return false;
+        }
+        self.remove(&entry.account, &entry.region, &entry.stack);
+        self.stacks.push(entry);
+        self.stacks.sort();
+        true
+    }
+
+    /// Forgets a stack; tells whether it was there.
+    pub fn remove(&mut self, account: &str, region: &str, stack: &str) -> bool {
+        let before = self.stacks.len();
+        self.stacks.retain(|entry| {
+            entry.account != account || entry.region != region || entry.stack != stack
+        });
+        self.stacks.len() != before
+    }
+}

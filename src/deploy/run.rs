@@ -1,0 +1,275 @@
+//! One stack's deployment: from its present state to a change set, and from there to its end.
+//!
+//! Every part can be repeated: a run that was killed at any point is completed by the next one.
+
+use std::time::Duration;
+
+use super::change_set::{ChangeSet, Made, Wanted};
+use super::events::{Operation, find_cause, follow, last_operation};
+use super::pace::Pace;
+use super::stack::{Deployed, condition};
+use super::{
+    Access, Cause, Condition, DeployError, Observer, Silent, StackStep, body, change_set,
+    protection, stack,
+};
+
+/// What the user says about a deployment.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long one operation may take.
+    pub wait: Duration,
+    /// The bucket that a long template goes by.
+    pub template_bucket: Option<String>,
+    /// The service role that CloudFormation acts with.
+    pub role_arn: Option<String>,
+    /// Tags of the stacks.
+    pub tags: Vec<(String, String)>,
+    /// Whether protected resources may be replaced or deleted this once.
+    pub allow_replacement: bool,
+    /// Name of the next change set: letters, digits and hyphens, never used before. It is the
+    /// client token too.
+    pub token: String,
+}
+
+/// One stack, and the way to it.
+#[derive(Clone, Copy)]
+pub struct Deployment<'a> {
+    /// The way into its account and region.
+    pub access: &'a Access,
+    /// The stack.
+    pub step: &'a StackStep,
+    /// What the user says.
+    pub options: &'a Options,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+}
+
+/// Where a stack stands before anything is changed.
+#[derive(Debug)]
+pub enum Prepared {
+    /// Nothing to do.
+    UpToDate(Deployed),
+    /// A change set to look at, and to execute or discard.
+    Changes(Box<Pending>),
+    /// A first creation failed, and what is left must be deleted first.
+    CreationFailed(Box<Deployed>, Option<Cause>),
+}
+
+/// A change set, and the stack before it.
+#[derive(Debug)]
+pub struct Pending {
+    /// The change set.
+    pub change_set: ChangeSet,
+    /// The stack before it.
+    pub before: Option<Deployed>,
+}
+
+impl Deployment<'_> {
+    /// Reads the stack; when an operation is in progress, follows it to its end first.
+    ///
+    /// # Errors
+    /// AWS refuses, or the wait is over.
+    pub async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
+        let mut pace = Pace::new(self.options.wait);
+        loop {
+            let found = stack::read(self.access, &self.step.stack).await?;
+            let Some(running) = found
+                .as_ref()
+                .filter(|stack| stack.condition() == Condition::InProgress)
+            else {
+                return Ok(found);
+            };
+            self.observer.says(&format!(
+                "Stack {} is in {}: following it first.",
+                running.name, running.status
+            ));
+            let operation = Operation {
+                stack: running.id.clone(),
+                name: running.name.clone(),
+                token: None,
+            };
+            follow(self.access, &operation, self.options.wait, self.observer).await?;
+            // Events and status of a stack may disagree for a moment.
+            pace.pause(&format!("stack `{}`", running.name)).await?;
+        }
+    }
+
+    /// Works out what a deployment would change. `found` is the stack as [`settled`] gave it.
+    ///
+    /// [`settled`]: Self::settled
+    ///
+    /// # Errors
+    /// The stack is in a state that somebody must mend first, CloudFormation refuses the
+    /// template, or AWS refuses.
+    pub async fn prepare(
+        &self,
+        found: Option<Deployed>,
+        parameters: &[(String, String)],
+    ) -> Result<Prepared, DeployError> {
+        let (step, options) = (self.step, self.options);
+        let state = condition(found.as_ref());
+        if let Some(stack) = &found {
+            match state {
+                Condition::CreationFailed => {
+                    let cause = self.last_cause(stack).await?;
+                    return Ok(Prepared::CreationFailed(Box::new(stack.clone()), cause));
+                }
+                Condition::RollbackFailed | Condition::DeletionFailed => {
+                    return Err(self.stuck(stack).await?);
+                }
+                _ => {}
+            }
+        }
+        let bucket = options.template_bucket.as_deref();
+        let body = body::prepare(self.access, &step.stack, &step.template.text, bucket).await?;
+        body::validate(self.access, &step.stack, &body).await?;
+        if state == Condition::Ready {
+            self.guard(found.as_ref().is_some_and(|stack| stack.protected))
+                .await?;
+        }
+        let wanted = Wanted {
+            stack: &step.stack,
+            create: state != Condition::Ready,
+            body: &body,
+            parameters,
+            tags: &options.tags,
+            role_arn: options.role_arn.as_deref(),
+        };
+        let token = &options.token;
+        let made =
+            change_set::make(self.access, &wanted, token, options.wait, self.observer).await?;
+        match (made, found) {
+            (Made::NoChanges, Some(stack)) => Ok(Prepared::UpToDate(stack)),
+            (Made::NoChanges, None) => Err(DeployError::failed(
+                format!(
+                    "CloudFormation finds nothing to create in stack `{}`",
+                    step.stack
+                ),
+                "the template has no resources",
+            )),
+            (Made::Changes(mut change_set), before) => {
+                change_set.validations = change_set::validations(self.access, &change_set).await?;
+                Ok(Prepared::Changes(Box::new(Pending { change_set, before })))
+            }
+        }
+    }
+
+    /// Puts stack policy and termination protection in force where they are not: after a
+    /// creation, and when an earlier run was killed before it did so.
+    ///
+    /// # Errors
+    /// AWS refuses.
+    async fn guard(&self, protected: bool) -> Result<(), DeployError> {
+        let stack = &self.step.stack;
+        let policy = protection::policy(&self.step.template.protected);
+        protection::ensure(self.access, stack, &policy).await?;
+        if !protected {
+            stack::protect(self.access, stack, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops a change set that is not to be executed, and the empty stack that it made.
+    ///
+    /// # Errors
+    /// AWS refuses.
+    pub async fn discard(&self, pending: &Pending) -> Result<(), DeployError> {
+        change_set::delete(self.access, &pending.change_set).await?;
+        if pending.before.is_some() {
+            return Ok(());
+        }
+        let Some(empty) = stack::read(self.access, &self.step.stack).await? else {
+            return Ok(());
+        };
+        if empty.condition() != Condition::Reviewing {
+            return Ok(());
+        }
+        let quiet = Self {
+            observer: &Silent,
+            ..*self
+        };
+        quiet.delete(&empty).await
+    }
+
+    /// Deletes what a failed creation left.
+    ///
+    /// # Errors
+    /// The deletion failed, or AWS refuses.
+    pub async fn delete(&self, left: &Deployed) -> Result<(), DeployError> {
+        let options = self.options;
+        let (role, token) = (
+            options.role_arn.as_deref(),
+            format!("{}-delete", options.token),
+        );
+        stack::delete(self.access, left, role, &token, options.wait, self.observer).await
+    }
+
+    /// Executes a change set and follows the stack to its end; gives the stack as it stands then.
+    ///
+    /// # Errors
+    /// The stack failed: its first cause. Or AWS refuses, or the wait is over.
+    pub async fn execute(&self, pending: &Pending) -> Result<Deployed, DeployError> {
+        let (change_set, options) = (&pending.change_set, self.options);
+        let existed = condition(pending.before.as_ref()) == Condition::Ready;
+        let relaxed = existed && options.allow_replacement;
+        if relaxed {
+            let nothing = protection::policy(&[]);
+            protection::set(self.access, &change_set.stack, &nothing).await?;
+        }
+        self.observer.begins(&format!("stack {}", change_set.stack));
+        self.observer.executing(&change_set.stack);
+        change_set::execute(self.access, change_set).await?;
+        let operation = Operation {
+            stack: change_set.stack_id.clone(),
+            name: change_set.stack.clone(),
+            token: Some(change_set.name.clone()),
+        };
+        let end = follow(self.access, &operation, options.wait, self.observer).await?;
+        self.observer.ended();
+        if relaxed {
+            self.guard(true).await?;
+        }
+        end.into_result(self.access, &operation).await?;
+        if !existed {
+            let policy = protection::policy(&self.step.template.protected);
+            protection::set(self.access, &change_set.stack, &policy).await?;
+            stack::protect(self.access, &change_set.stack, true).await?;
+        }
+        let stack = stack::read(self.access, &change_set.stack).await?;
+        stack.ok_or_else(|| {
+            DeployError::failed(
+                format!("stack `{}` was deleted meanwhile", change_set.stack),
+                "run it again",
+            )
+        })
+    }
+
+    async fn last_cause(&self, stack: &Deployed) -> Result<Option<Cause>, DeployError> {
+        let events = last_operation(self.access, &stack.id).await?;
+        find_cause(self.access, &stack.id, &events).await
+    }
+
+    /// A state that only a person can end, with what to do.
+    async fn stuck(&self, stack: &Deployed) -> Result<DeployError, DeployError> {
+        let cause = self.last_cause(stack).await?;
+        let because = cause.as_ref().map(|cause| format!(": {cause}"));
+        let because = because.unwrap_or_default();
+        let (name, region, profile) = (&stack.name, &self.step.region, self.access.profile());
+        let help = if stack.condition() == Condition::RollbackFailed {
+            let what = cause.map_or_else(|| "the cause".to_owned(), |cause| cause.logical_id);
+            format!(
+                "mend {what}, then finish the rollback: `aws cloudformation \
+                 continue-update-rollback --stack-name {name} --region {region} --profile \
+                 {profile}`, and deploy again"
+            )
+        } else {
+            format!(
+                "remove what holds it, then delete it again: `s3ferry destroy --profile {profile}`"
+            )
+        };
+        Ok(DeployError::failed(
+            format!("stack `{name}` is in {}{because}", stack.status),
+            help,
+        ))
+    }
+}

@@ -1,0 +1,156 @@
+//! A stack as it stands in its account, and the calls on it that are no change set.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::condition::Condition;
+use super::events::{Operation, follow};
+use super::{Access, DeployError, Observer};
+
+/// A stack that stands in an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployed {
+    /// Stack ID: an ARN.
+    pub id: String,
+    /// Stack name.
+    pub name: String,
+    /// CloudFormation's status code.
+    pub status: String,
+    /// Why it has this status; may be empty.
+    pub reason: String,
+    /// Parameters, by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Outputs, by name.
+    pub outputs: BTreeMap<String, String>,
+    /// Whether termination protection is on.
+    pub protected: bool,
+    /// When it was last created or updated: seconds since 1970.
+    pub changed: i64,
+}
+
+impl Deployed {
+    /// What can be done with it.
+    pub fn condition(&self) -> Condition {
+        Condition::of(&self.status)
+    }
+}
+
+/// The condition of a stack that may not be there.
+pub fn condition(stack: Option<&Deployed>) -> Condition {
+    stack.map_or(Condition::Absent, Deployed::condition)
+}
+
+/// Reads a stack. A deleted one is as good as none.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, DeployError> {
+    let answer = access
+        .cloudformation()
+        .describe_stacks()
+        .stack_name(name)
+        .send()
+        .await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(access.error("cloudformation:DescribeStacks", &error)),
+    };
+    let found = answer.stacks.unwrap_or_default().into_iter().next();
+    Ok(found
+        .map(deployed)
+        .filter(|stack| stack.condition() != Condition::Absent))
+}
+
+/// CloudFormation has no error code of its own for a stack that does not exist.
+fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("ValidationError")
+        && error
+            .message()
+            .is_some_and(|message| message.contains("does not exist"))
+}
+
+fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
+    let changed = stack.last_updated_time.or(stack.creation_time);
+    Deployed {
+        id: stack.stack_id.unwrap_or_default(),
+        name: stack.stack_name.unwrap_or_default(),
+        status: stack
+            .stack_status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        reason: stack.stack_status_reason.unwrap_or_default(),
+        parameters: (stack.parameters.unwrap_or_default().into_iter())
+            .filter_map(|parameter| Some((parameter.parameter_key?, parameter.parameter_value?)))
+            .collect(),
+        outputs: (stack.outputs.unwrap_or_default().into_iter())
+            .filter_map(|output| Some((output.output_key?, output.output_value?)))
+            .collect(),
+        protected: stack.enable_termination_protection.unwrap_or_default(),
+        changed: changed.map_or(0, |time| time.secs()),
+    }
+}
+
+/// The template that a stack was last deployed from, as it was given.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn template(access: &Access, name: &str) -> Result<String, DeployError> {
+    let answer = access
+        .cloudformation()
+        .get_template()
+        .stack_name(name)
+        .template_stage(aws_sdk_cloudformation::types::TemplateStage::Original)
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:GetTemplate", &error))?;
+    Ok(answer.template_body.unwrap_or_default())
+}
+
+/// Turns termination protection on or off.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn protect(access: &Access, name: &str, on: bool) -> Result<(), DeployError> {
+    access
+        .cloudformation()
+        .update_termination_protection()
+        .stack_name(name)
+        .enable_termination_protection(on)
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:UpdateTerminationProtection", &error))?;
+    Ok(())
+}
+
+/// Deletes a stack and follows it to its end.
+///
+/// # Errors
+/// The deletion failed, AWS refuses, or `limit` is over.
+pub async fn delete(
+    access: &Access,
+    stack: &Deployed,
+    role_arn: Option<&str>,
+    token: &str,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<(), DeployError> {
+    access
+        .cloudformation()
+        .delete_stack()
+        .stack_name(&stack.id)
+        .client_request_token(token)
+        .set_role_arn(role_arn.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:DeleteStack", &error))?;
+    let operation = Operation {
+        stack: stack.id.clone(),
+        name: stack.name.clone(),
+        token: Some(token.to_owned()),
+    };
+    let end = follow(access, &operation, limit, observer).await?;
+    end.into_result(access, &operation).await
+}
