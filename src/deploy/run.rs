@@ -135,7 +135,6 @@ impl Deployment<'_> {
             tags: &options.tags,
             role_arn: options.role_arn.as_deref(),
         };
-        let token = &options.token;
         let wait = options.wait;
         let made =
             change_set::make(self.access, &wanted, &options.token, wait, self.observer).await;
