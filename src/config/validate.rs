@@ -22,6 +22,22 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
             "add a target with `name` and `account`",
         );
     }
+    for (name, value, least) in [
+        ("actions_per_stage", config.quotas.actions_per_stage, 2),
+        (
+            "actions_per_pipeline",
+            config.quotas.actions_per_pipeline,
+            4,
+        ),
+    ] {
+        if let Some(value) = value.filter(|value| *value < least) {
+            found.add(
+                &format!("quotas.{name}"),
+                format!("{value} actions are too few for any deployment"),
+                format!("write the quota that AWS set for the account, or at least {least}"),
+            );
+        }
+    }
     found.repeated(config);
     found.tags(config);
     if let Some(id) = &config.organization {
