@@ -1,11 +1,15 @@
 //! Every name, account and region, decided once from the configuration. The stacks write what
 //! stands here; nothing else derives a name.
 
+mod stack_set;
+
 use std::collections::HashMap;
 
 use crate::config::{
     CannedAcl, Complaint, Config, DetectChanges, Partition, Permissions, Quotas, partition_of,
 };
+
+pub use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
 /// The longest bucket name (Amazon S3, *General purpose bucket naming rules*).
 const BUCKET_NAME_LIMIT: usize = 63;
@@ -141,6 +145,10 @@ pub struct TargetPlan {
     pub stage: String,
     /// Namespace of the deploy action's variables.
     pub namespace: String,
+    /// Its stack set, as the configuration says, or as it would be by default.
+    pub stack_set: StackSetPlan,
+    /// Whether the configuration wants it deployed as a stack set.
+    pub by_stack_set: bool,
 }
 
 impl Plan {
@@ -261,6 +269,7 @@ impl Plan {
         let mut found = Vec::new();
         self.check_lengths(config, &mut found);
         self.check_collisions(config, &mut found);
+        found.extend(stack_set::complaints(config));
         found
     }
 
@@ -605,6 +614,8 @@ fn target_plan(
         } else {
             format!("DeployVariables-{}", target.name)
         },
+        stack_set: StackSetPlan::new(config, target),
+        by_stack_set: target.stack_set.is_some(),
         name: target.name.clone(),
     }
 }

@@ -6,7 +6,7 @@ use super::names::{
     account_id_problem, alias_problem, arn_parts, bucket_problem, object_key_problem,
     pipeline_problem, role_problem, target_problem,
 };
-use super::{CannedAcl, Complaint, Config, PermissionModel, Target, near_region, partition_of};
+use super::{CannedAcl, Complaint, Config, Target, near_region, partition_of, stack_set_rules};
 
 /// Everything that is wrong with the values.
 pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
@@ -48,6 +48,22 @@ fn bare_name(name: &str) -> String {
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
+/// Why this is no region, and what to do.
+pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
+    if super::is_region(region) {
+        return None;
+    }
+    let partition = partition_of(region).as_str();
+    let help = match near_region(region) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "write a region's code, such as `us-east-1`".to_owned(),
+    };
+    Some((
+        format!("partition `{partition}` has no region `{region}`"),
+        help,
+    ))
+}
+
 struct Found(Vec<Complaint>);
 
 impl Found {
@@ -70,19 +86,9 @@ impl Found {
     }
 
     fn region(&mut self, path: &str, region: &str) {
-        if super::is_region(region) {
-            return;
+        if let Some((message, help)) = unknown_region(region) {
+            self.add(path, message, help);
         }
-        let partition = partition_of(region).as_str();
-        let help = match near_region(region) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => "write a region's code, such as `us-east-1`".to_owned(),
-        };
-        self.add(
-            path,
-            format!("partition `{partition}` has no region `{region}`"),
-            help,
-        );
     }
 
     fn dev(&mut self, config: &Config) {
@@ -214,16 +220,8 @@ impl Found {
         if let Some(arn) = &target.permissions_boundary {
             self.boundary(config, &at("permissions_boundary"), arn, account);
         }
-        if let Some(set) = &target.stack_set
-            && !set.organizational_units.is_empty()
-            && set.permission_model == PermissionModel::SelfManaged
-        {
-            self.add(
-                &at("stack_set.organizational_units"),
-                "a self-managed stack set is deployed to accounts, not to organizational units",
-                "set `permission_model: service-managed`, or remove the organizational units",
-            );
-        }
+        self.0
+            .extend(stack_set_rules::complaints(config, index, target));
     }
 
     fn account_and_region(&mut self, config: &Config, index: usize, target: &Target) {
