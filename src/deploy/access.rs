@@ -14,6 +14,7 @@ use super::{DeployError, ErrorKind};
 
 /// How often a call is tried that fails in passing.
 const ATTEMPTS: u32 = 6;
+const FIRST_ATTEMPTS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the user says about connections.
@@ -189,7 +190,13 @@ impl Access {
     /// # Errors
     /// No credentials, or AWS cannot be reached.
     pub async fn identity(&self) -> Result<Identity, DeployError> {
-        let answer = aws_sdk_sts::Client::new(&self.config)
+        // The first call of every command: when there is no network, it is known soon.
+        let config = self
+            .config
+            .to_builder()
+            .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
+            .build();
+        let answer = aws_sdk_sts::Client::new(&config)
             .get_caller_identity()
             .send()
             .await

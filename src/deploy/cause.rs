@@ -1,6 +1,9 @@
 //! The first cause of a failed operation, out of the cascade of cancellations that follows it,
 //! and what to do about the known ones.
 
+use std::fmt;
+
+use super::change::Validation;
 use super::events::Event;
 
 /// Why an operation failed.
@@ -16,6 +19,29 @@ pub struct Cause {
     pub reason: String,
     /// What to do; empty for an unknown one.
     pub hint: String,
+}
+
+impl Cause {
+    /// The cause that CloudFormation's validation names.
+    pub fn of_validation(found: &Validation) -> Self {
+        Self {
+            logical_id: found.logical_id.clone(),
+            resource_type: found.resource_type.clone(),
+            status: "CREATE_FAILED".to_owned(),
+            reason: found.reason.clone(),
+            hint: hint(&found.resource_type, &found.reason),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{} ({}) failed: {}",
+            self.logical_id, self.resource_type, self.reason
+        )
+    }
 }
 
 /// The first cause in the events of one operation, the oldest first.

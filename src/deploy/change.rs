@@ -99,6 +99,8 @@ impl From<ResourceChange> for Change {
 pub struct Validation {
     /// Logical ID of the resource.
     pub logical_id: String,
+    /// Its type; may be empty.
+    pub resource_type: String,
     /// `FAIL` or `WARN`.
     pub mode: String,
     /// Which validation.
@@ -115,6 +117,7 @@ impl Validation {
         let failed = event.validation_status?.as_str() == "FAILED";
         failed.then(|| Self {
             logical_id: event.logical_resource_id.unwrap_or_default(),
+            resource_type: event.resource_type.unwrap_or_default(),
             mode: event
                 .validation_failure_mode
                 .map(|mode| mode.as_str().to_owned())

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
 use aws_sdk_cloudformation::types::{
-    self as cloudformation, Capability, ChangeSetStatus, ChangeSetType, Parameter, Tag,
+    Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
 };
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::body::Body;
 use super::change::{Change, Validation};
@@ -89,14 +92,16 @@ pub async fn make(
         Body::Inline(text) => request.template_body(text),
         Body::Uploaded(url) => request.template_url(url),
     };
-    let answer = request
-        .send()
-        .await
-        .map_err(|error| access.error("cloudformation:CreateChangeSet", &error))?;
+    let (id, stack_id) = match request.send().await {
+        Ok(answer) => (answer.id, answer.stack_id),
+        // A call that was repeated because its answer got lost: the name is ours alone.
+        Err(error) if error.code() == Some("AlreadyExistsException") => (None, None),
+        Err(error) => return Err(access.error("cloudformation:CreateChangeSet", &error)),
+    };
     let mut change_set = ChangeSet {
-        id: answer.id.unwrap_or_else(|| name.to_owned()),
+        id: id.unwrap_or_else(|| name.to_owned()),
         name: name.to_owned(),
-        stack_id: answer.stack_id.unwrap_or_else(|| wanted.stack.to_owned()),
+        stack_id: stack_id.unwrap_or_else(|| wanted.stack.to_owned()),
         stack: wanted.stack.to_owned(),
         changes: Vec::new(),
         validations: Vec::new(),
@@ -151,15 +156,7 @@ async fn read(
     let mut changes = Vec::new();
     let mut page = None;
     loop {
-        let answer = access
-            .cloudformation()
-            .describe_change_set()
-            .change_set_name(&change_set.id)
-            .stack_name(&change_set.stack_id)
-            .set_next_token(page)
-            .send()
-            .await
-            .map_err(|error| access.error("cloudformation:DescribeChangeSet", &error))?;
+        let answer = describe(access, change_set, page).await?;
         let resources = answer.changes.unwrap_or_default().into_iter();
         changes.extend(
             resources
@@ -186,14 +183,33 @@ pub async fn validations(
     access: &Access,
     change_set: &ChangeSet,
 ) -> Result<Vec<Validation>, DeployError> {
-    let answer = access
-        .cloudformation()
-        .describe_events()
+    let request = access.cloudformation().describe_events();
+    let request = request
         .change_set_name(&change_set.id)
-        .stack_name(&change_set.stack_id)
-        .send()
-        .await;
-    match answer {
+        .stack_name(&change_set.stack_id);
+    failed_validations(access, request).await
+}
+
+/// What CloudFormation's validation found when it executed a stack's last change set.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn stack_validations(
+    access: &Access,
+    stack: &str,
+) -> Result<Vec<Validation>, DeployError> {
+    failed_validations(
+        access,
+        access.cloudformation().describe_events().stack_name(stack),
+    )
+    .await
+}
+
+async fn failed_validations(
+    access: &Access,
+    request: DescribeEventsFluentBuilder,
+) -> Result<Vec<Validation>, DeployError> {
+    match request.send().await {
         Ok(answer) => {
             let events = answer.operation_events.unwrap_or_default();
             Ok(events.into_iter().filter_map(Validation::of).collect())
@@ -215,16 +231,44 @@ pub async fn validations(
 /// # Errors
 /// AWS refuses.
 pub async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
-    access
+    let answer = access
         .cloudformation()
         .execute_change_set()
         .change_set_name(&change_set.id)
         .stack_name(&change_set.stack_id)
         .client_request_token(&change_set.name)
         .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if error.code() == Some("InvalidChangeSetStatus") => {
+            // A call that was repeated because its answer got lost finds its own work.
+            let found = describe(access, change_set, None).await?.execution_status;
+            match found {
+                Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete) => {
+                    Ok(())
+                }
+                _ => Err(access.error("cloudformation:ExecuteChangeSet", &error)),
+            }
+        }
+        Err(error) => Err(access.error("cloudformation:ExecuteChangeSet", &error)),
+    }
+}
+
+async fn describe(
+    access: &Access,
+    change_set: &ChangeSet,
+    page: Option<String>,
+) -> Result<DescribeChangeSetOutput, DeployError> {
+    access
+        .cloudformation()
+        .describe_change_set()
+        .change_set_name(&change_set.id)
+        .stack_name(&change_set.stack_id)
+        .set_next_token(page)
+        .send()
         .await
-        .map_err(|error| access.error("cloudformation:ExecuteChangeSet", &error))?;
-    Ok(())
+        .map_err(|error| access.error("cloudformation:DescribeChangeSet", &error))
 }
 
 /// Deletes a change set.
@@ -258,11 +302,6 @@ pub(super) fn parameters(of: &[(String, String)]) -> Vec<Parameter> {
 /// CloudFormation's tags.
 pub(super) fn tags(of: &[(String, String)]) -> Vec<Tag> {
     of.iter()
-        .map(|(name, value)| {
-            cloudformation::Tag::builder()
-                .key(name)
-                .value(value)
-                .build()
-        })
+        .map(|(name, value)| Tag::builder().key(name).value(value).build())
         .collect()
 }

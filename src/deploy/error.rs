@@ -194,6 +194,12 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     one_line(&last.to_string())
 }
 
+/// A text on one line; some answers quote a whole template.
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    const LONGEST: usize = 700;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{} …", &text[..at]),
+        None => text,
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cause::{self, Cause};
 use super::condition::{Condition, succeeded};
 use super::pace::Pace;
-use super::{Access, DeployError, Observer};
+use super::{Access, DeployError, Observer, change_set};
 
 /// One event of a stack.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,34 +74,56 @@ pub struct End {
 }
 
 impl End {
-    /// The first cause, when it failed.
-    pub fn cause(&self) -> Option<Cause> {
-        cause::first(&self.events)
-    }
-
     /// An error when it failed: the first cause, with a hint.
     ///
     /// # Errors
     /// It failed.
-    pub fn into_result(self, stack: &str) -> Result<(), DeployError> {
+    pub async fn into_result(
+        self,
+        access: &Access,
+        operation: &Operation,
+    ) -> Result<(), DeployError> {
         if succeeded(&self.status) {
             return Ok(());
         }
-        let status = &self.status;
-        Err(match self.cause() {
-            Some(cause) => DeployError::failed(
-                format!(
-                    "stack `{stack}` ended in {status}: {} ({}) failed: {}",
-                    cause.logical_id, cause.resource_type, cause.reason
+        let (stack, status) = (&operation.name, &self.status);
+        Err(
+            match find_cause(access, &operation.stack, &self.events).await? {
+                Some(cause) => DeployError::failed(
+                    format!("stack `{stack}` ended in {status}: {cause}"),
+                    cause.hint,
                 ),
-                cause.hint,
-            ),
-            None => DeployError::failed(
-                format!("stack `{stack}` ended in {status}, and AWS says no reason"),
-                "`s3ferry events` shows its events",
-            ),
-        })
+                None => DeployError::failed(
+                    format!("stack `{stack}` ended in {status}, and AWS says no reason"),
+                    format!(
+                        "`s3ferry events --profile {}` shows its events",
+                        access.profile()
+                    ),
+                ),
+            },
+        )
     }
+}
+
+/// The first cause of a failed operation. CloudFormation's own validation names its findings
+/// elsewhere (*DescribeEvents*), and says so in the events.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn find_cause(
+    access: &Access,
+    stack: &str,
+    events: &[Event],
+) -> Result<Option<Cause>, DeployError> {
+    let found = cause::first(events);
+    if !found
+        .as_ref()
+        .is_none_or(|cause| cause.reason.contains("DescribeEvents"))
+    {
+        return Ok(found);
+    }
+    let validations = change_set::stack_validations(access, stack).await?;
+    Ok(validations.first().map(Cause::of_validation).or(found))
 }
 
 /// The events of the last operation, the oldest first.

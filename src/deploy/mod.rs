@@ -27,6 +27,6 @@ pub use cause::Cause;
 pub use change::{Change, Validation};
 pub use condition::{Condition, succeeded};
 pub use error::{DeployError, ErrorKind};
-pub use observer::Observer;
+pub use observer::{Observer, Silent};
 pub use outputs::{Outputs, StackOutputs};
 pub use steps::{Side, StackStep, stack_steps};

@@ -15,3 +15,15 @@ pub trait Observer {
     /// The work that was going on has ended.
     fn ended(&self);
 }
+
+/// Tells nobody: for work beside the work.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn begins(&self, _: &str) {}
+    fn says(&self, _: &str) {}
+    fn event(&self, _: &Event) {}
+    fn executing(&self, _: &str) {}
+    fn ended(&self) {}
+}

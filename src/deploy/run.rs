@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use super::change_set::{ChangeSet, Made, Wanted};
-use super::events::{Operation, follow, last_operation};
+use super::events::{Operation, find_cause, follow, last_operation};
 use super::stack::{Deployed, condition};
 use super::{
-    Access, Cause, Condition, DeployError, Observer, StackStep, body, cause, change_set,
+    Access, Cause, Condition, DeployError, Observer, Silent, StackStep, body, change_set,
     protection, stack,
 };
 
@@ -25,7 +25,7 @@ pub struct Options {
     pub tags: Vec<(String, String)>,
     /// Whether protected resources may be replaced or deleted this once.
     pub allow_replacement: bool,
-    /// Name of the change sets: letters, digits and hyphens, another one for each run. It is the
+    /// Name of the next change set: letters, digits and hyphens, never used before. It is the
     /// client token too.
     pub token: String,
 }
@@ -177,10 +177,14 @@ impl Deployment<'_> {
         let Some(empty) = stack::read(self.access, &self.step.stack).await? else {
             return Ok(());
         };
-        if empty.condition() == Condition::Reviewing {
-            self.delete(&empty).await?;
+        if empty.condition() != Condition::Reviewing {
+            return Ok(());
         }
-        Ok(())
+        let quiet = Self {
+            observer: &Silent,
+            ..*self
+        };
+        quiet.delete(&empty).await
     }
 
     /// Deletes what a failed creation left.
@@ -221,7 +225,7 @@ impl Deployment<'_> {
         if relaxed {
             self.guard(true).await?;
         }
-        end.into_result(&change_set.stack)?;
+        end.into_result(self.access, &operation).await?;
         if !existed {
             self.guard(false).await?;
         }
@@ -235,15 +239,15 @@ impl Deployment<'_> {
     }
 
     async fn last_cause(&self, stack: &Deployed) -> Result<Option<Cause>, DeployError> {
-        Ok(cause::first(&last_operation(self.access, &stack.id).await?))
+        let events = last_operation(self.access, &stack.id).await?;
+        find_cause(self.access, &stack.id, &events).await
     }
 
     /// A state that only a person can end, with what to do.
     async fn stuck(&self, stack: &Deployed) -> Result<DeployError, DeployError> {
         let cause = self.last_cause(stack).await?;
-        let because = cause.as_ref().map_or_else(String::new, |cause| {
-            format!(": {} failed: {}", cause.logical_id, cause.reason)
-        });
+        let because = cause.as_ref().map(|cause| format!(": {cause}"));
+        let because = because.unwrap_or_default();
         let (name, region, profile) = (&stack.name, &self.step.region, self.access.profile());
         let help = if stack.condition() == Condition::RollbackFailed {
             let what = cause.map_or_else(|| "the cause".to_owned(), |cause| cause.logical_id);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::condition::Condition;
 use super::events::{Operation, follow};
@@ -55,7 +55,7 @@ pub async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, Deplo
         .await;
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) if is_missing(error.message()) => return Ok(None),
+        Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(access.error("cloudformation:DescribeStacks", &error)),
     };
     let found = answer.stacks.unwrap_or_default().into_iter().next();
@@ -64,9 +64,12 @@ pub async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, Deplo
         .filter(|stack| stack.condition() != Condition::Absent))
 }
 
-/// CloudFormation has no error code of its own for this.
-fn is_missing(message: Option<&str>) -> bool {
-    message.is_some_and(|message| message.contains("does not exist"))
+/// CloudFormation has no error code of its own for a stack that does not exist.
+fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("ValidationError")
+        && error
+            .message()
+            .is_some_and(|message| message.contains("does not exist"))
 }
 
 fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
@@ -148,7 +151,6 @@ pub async fn delete(
         name: stack.name.clone(),
         token: Some(token.to_owned()),
     };
-    follow(access, &operation, limit, observer)
-        .await?
-        .into_result(&stack.name)
+    let end = follow(access, &operation, limit, observer).await?;
+    end.into_result(access, &operation).await
 }

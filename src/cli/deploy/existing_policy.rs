@@ -85,7 +85,7 @@ fn diff(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
         let parsed = serde_json::from_str::<Value>(text);
         parsed.map_or_else(|_| text.to_owned(), |value| format!("{value:#}\n"))
     };
-    TextDiff::from_lines(&pretty(old), &pretty(new))
+    TextDiff::from_lines(pretty(old), pretty(new))
         .unified_diff()
         .header(old_name, new_name)
         .to_string()

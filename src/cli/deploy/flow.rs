@@ -38,24 +38,29 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         let next = next_after_targets(session, &others).await;
         return session.finish(next.as_deref());
     }
-    let has_pipeline = has_pipeline(session, dev).await?;
-    let with_pipeline = has_pipeline
-        || session.options.create_pipeline
-        || mine.is_empty() && all_stand(session, &others).await;
+    let told = has_pipeline(session, dev).await? || session.options.create_pipeline;
+    let missing = if told {
+        None
+    } else {
+        first_missing(session, &others).await
+    };
+    let with_pipeline = told || mine.is_empty() && missing.is_none();
     if !with_pipeline && deploy_dev(session, dev, false).await?.is_none() {
         return Ok(Outcome::Findings);
+    }
+    if session.options.dry_run && !with_pipeline {
+        return session.finish(Some(
+            "the same without --dry-run: what follows needs what the dev stack gives out",
+        ));
     }
     for target in &mine {
         if deploy_target(session, target).await?.is_none() {
             return Ok(Outcome::Findings);
         }
     }
-    if session.options.dry_run && !with_pipeline {
-        return session.finish(Some("the same without --dry-run"));
-    }
-    if !with_pipeline && !(all_stand(session, &others).await && !mine.is_empty()) {
-        let next = next_target(session, &others).await;
-        return session.finish(next.as_deref());
+    if let Some(missing) = missing {
+        let next = next_target(session, missing);
+        return session.finish(Some(&next));
     }
     if deploy_dev(session, dev, true).await?.is_none() {
         return Ok(Outcome::Findings);
@@ -118,31 +123,30 @@ async fn deploy_target(
     Ok((done != Done::Declined).then_some(()))
 }
 
-async fn all_stand(session: &mut Session<'_>, targets: &[&StackStep]) -> bool {
+/// The first target that does not stand, or of which nothing is known.
+async fn first_missing<'t>(
+    session: &mut Session<'_>,
+    targets: &[&'t StackStep],
+) -> Option<&'t StackStep> {
     for target in targets {
         if handoff::standing(session, target).await != Standing::Yes {
-            return false;
-        }
-    }
-    true
-}
-
-async fn next_target(session: &mut Session<'_>, targets: &[&StackStep]) -> Option<String> {
-    for target in targets {
-        if handoff::standing(session, target).await != Standing::Yes {
-            return Some(format!(
-                "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` \
-                 again, which makes the pipeline",
-                target.profile, target.template, session.steps[0].profile
-            ));
+            return Some(target);
         }
     }
     None
 }
 
+fn next_target(session: &Session<'_>, target: &StackStep) -> String {
+    format!(
+        "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` again, \
+         which makes the pipeline",
+        target.profile, target.template, session.steps[0].profile
+    )
+}
+
 async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) -> Option<String> {
-    if let Some(next) = next_target(session, others).await {
-        return Some(next);
+    if let Some(missing) = first_missing(session, others).await {
+        return Some(next_target(session, missing));
     }
     let dev = session.steps[0].clone();
     let known = session

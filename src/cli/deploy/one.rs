@@ -6,6 +6,7 @@ use s3ferry::deploy::stack::Deployed;
 use s3ferry::deploy::{Access, Observer as _, Side, StackStep, executions};
 use serde_json::json;
 
+use super::flow::CREATE_PIPELINE;
 use super::handoff::{self, KEY_ID, Standing};
 use super::{Session, existing_policy, show};
 use crate::cli::{Failure, output};
@@ -41,6 +42,7 @@ pub(super) async fn deploy(
         None => session.deployment(&access, step).settled().await?,
     };
     loop {
+        session.renew_token();
         let before = found.take();
         let prepared = session
             .deployment(&access, step)
@@ -57,9 +59,7 @@ pub(super) async fn deploy(
                 return changes(session, step, &access, &pending, parameters).await;
             }
             Prepared::CreationFailed(left, cause) => {
-                let because = cause.map_or_else(String::new, |cause| {
-                    format!(": {} failed: {}", cause.logical_id, cause.reason)
-                });
+                let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
                 session.screen.says(&format!(
                     "Stack {} is in {}{because}.\nIt must be deleted before it can be created \
                      again; nothing of it is in use.",
@@ -97,7 +97,10 @@ async fn changes(
         output::note(session.global, validations.trim_end());
     }
     say_key_change(session, pending, parameters);
-    match may_go_on(session, step, access, pending).await {
+    let with_pipeline = parameters
+        .iter()
+        .any(|(name, value)| name == CREATE_PIPELINE && value == "true");
+    match may_go_on(session, step, access, pending, with_pipeline).await {
         Ok(true) => {}
         Ok(false) => {
             session.deployment(access, step).discard(pending).await?;
@@ -135,6 +138,7 @@ async fn may_go_on(
     step: &StackStep,
     access: &Access,
     pending: &Pending,
+    with_pipeline: bool,
 ) -> Result<bool, Failure> {
     let changes = &pending.change_set.changes;
     let dangerous: Vec<&str> = changes
@@ -159,7 +163,7 @@ async fn may_go_on(
     let pipeline = changes
         .iter()
         .find(|change| change.resource_type == "AWS::CodePipeline::Pipeline");
-    if let Some(pipeline) = pipeline {
+    if let Some(pipeline) = pipeline.filter(|_| with_pipeline) {
         targets_stand(session).await?;
         if pipeline.action != "Add" {
             wait_for_executions(session, access).await?;
