@@ -171,6 +171,18 @@ impl Access {
         aws_sdk_s3::Client::from_conf(config)
     }
 
+    /// URL of a bucket in the region, as CloudFormation takes a template's.
+    pub fn bucket_url(&self, bucket: &str) -> String {
+        let region = self.config.region().map_or("", |region| region.as_ref());
+        match self.config.endpoint_url() {
+            Some(endpoint) => format!("{endpoint}/{bucket}"),
+            None if region.starts_with("cn-") => {
+                format!("https://{bucket}.s3.{region}.amazonaws.com.cn")
+            }
+            None => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+        }
+    }
+
     /// The same profile in another region.
     pub fn in_region(&self, region: &str) -> Self {
         let config = self

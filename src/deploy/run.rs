@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::change_set::{ChangeSet, Made, Wanted};
 use super::events::{Operation, find_cause, follow, last_operation};
+use super::pace::Pace;
 use super::stack::{Deployed, condition};
 use super::{
     Access, Cause, Condition, DeployError, Observer, Silent, StackStep, body, change_set,
@@ -69,6 +70,7 @@ impl Deployment<'_> {
     /// # Errors
     /// AWS refuses, or the wait is over.
     pub async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
+        let mut pace = Pace::new(self.options.wait);
         loop {
             let found = stack::read(self.access, &self.step.stack).await?;
             let Some(running) = found
@@ -87,6 +89,8 @@ impl Deployment<'_> {
                 token: None,
             };
             follow(self.access, &operation, self.options.wait, self.observer).await?;
+            // Events and status of a stack may disagree for a moment.
+            pace.pause(&format!("stack `{}`", running.name)).await?;
         }
     }
 
@@ -227,7 +231,9 @@ impl Deployment<'_> {
         }
         end.into_result(self.access, &operation).await?;
         if !existed {
-            self.guard(false).await?;
+            let policy = protection::policy(&self.step.protected);
+            protection::set(self.access, &change_set.stack, &policy).await?;
+            stack::protect(self.access, &change_set.stack, true).await?;
         }
         let stack = stack::read(self.access, &change_set.stack).await?;
         stack.ok_or_else(|| {

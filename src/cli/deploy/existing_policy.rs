@@ -65,7 +65,7 @@ pub(super) async fn put(
         return Ok(());
     }
     let question = format!("Put the merged policy on bucket {bucket}?");
-    if !session.options.yes && !session.screen.confirm(&question)? {
+    if !session.options.yes && !session.screen.confirm(&question).await? {
         return Err(Failure::with_code(
             format!("the policy of bucket `{bucket}` was not put"),
             "without it the targets cannot read the artifacts: run it again",

@@ -70,7 +70,10 @@ pub(super) async fn deploy(
                     return Ok(Done::Yes);
                 }
                 if !session.options.yes
-                    && !session.screen.confirm("Delete it and create it again?")?
+                    && !session
+                        .screen
+                        .confirm("Delete it and create it again?")
+                        .await?
                 {
                     return Ok(Done::Declined);
                 }
@@ -170,7 +173,7 @@ async fn may_go_on(
         }
     }
     let question = format!("Make these changes to stack {}?", step.stack);
-    Ok(session.options.yes || session.screen.confirm(&question)?)
+    Ok(session.options.yes || session.screen.confirm(&question).await?)
 }
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
