@@ -27,6 +27,7 @@ impl Observer for Silent {
     fn begins(&self, _: &str) {}
     fn says(&self, _: &str) {}
     fn event(&self, _: &Event) {}
+    fn progress(&self, _: &Progress) {}
     fn executing(&self, _: &str) {}
     fn ended(&self) {}
 }

@@ -10,6 +10,7 @@ pub mod instances;
 mod model;
 pub mod operation;
 pub mod organization;
+pub mod reasons;
 pub mod run;
 pub mod set;
 

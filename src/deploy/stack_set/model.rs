@@ -1,6 +1,6 @@
 //! What a stack set is and what it is wanted to be, as plain data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{AccountFilter, AutoDeployment};
 use crate::deploy::Text;
@@ -96,6 +96,12 @@ pub struct Described {
 }
 
 impl Wanted {
+    /// The regions that are wanted, each once.
+    pub fn regions(&self) -> Vec<String> {
+        let regions: BTreeSet<&String> = self.instances.iter().map(|one| &one.region).collect();
+        regions.into_iter().cloned().collect()
+    }
+
     /// What its operations are aimed at.
     pub fn scope(&self, set: Option<&Described>) -> Scope {
         match &self.plan.permissions {

@@ -63,19 +63,22 @@ impl Status {
 }
 
 impl Operations<'_> {
-    /// Waits for an operation that somebody else, or an earlier run, has begun.
+    /// Waits for an operation that somebody else, or an earlier run, has begun; tells whether
+    /// there was one.
     ///
     /// # Errors
     /// AWS refuses, or the wait is over.
-    pub(super) async fn settle(&self) -> Result<(), DeployError> {
+    pub(super) async fn settle(&self) -> Result<bool, DeployError> {
+        let mut waited = false;
         while let Some((id, action)) = self.in_progress().await? {
             self.observer.says(&format!(
                 "Operation {id} ({action}) of stack set {} is in progress: following it first.",
                 self.plan.name
             ));
             self.follow(&id).await?;
+            waited = true;
         }
-        Ok(())
+        Ok(waited)
     }
 
     /// The operation that goes on now, with its action.
