@@ -44,6 +44,27 @@ pub struct StackStep {
     pub parameters: Vec<String>,
     /// Logical IDs that the stack policy protects.
     pub protected: Vec<String>,
+    /// Whether it is a stack set: then account, region and profile are the administrator's, and
+    /// the name is the stack set's.
+    pub stack_set: bool,
+}
+
+impl StackStep {
+    /// Makes a target's stack a stack set; any other stays as it is.
+    pub fn become_stack_set(&mut self, plan: &Plan) {
+        let Side::Target(index) = self.side else {
+            return;
+        };
+        let Some(target) = plan.targets.get(index) else {
+            return;
+        };
+        let set = &target.stack_set;
+        self.stack.clone_from(&set.name);
+        self.account.clone_from(&set.account);
+        self.region.clone_from(&set.region);
+        self.profile.clone_from(&set.profile);
+        self.stack_set = true;
+    }
 }
 
 /// All stacks of a plan, dev's first.
@@ -77,6 +98,13 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
                 .map(|resource| resource.id.clone())
                 .collect(),
             template: stack.name,
+            stack_set: false,
+        })
+        .map(|mut step| {
+            if matches!(step.side, Side::Target(index) if plan.targets[index].by_stack_set) {
+                step.become_stack_set(plan);
+            }
+            step
         })
         .collect()
 }

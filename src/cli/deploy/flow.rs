@@ -7,6 +7,7 @@ use s3ferry::deploy::{Condition, Side, StackStep};
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
+use super::stack_set;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome};
 
@@ -24,7 +25,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         Some(profile) => of_profile(&all, profile)?,
         None => all.iter().collect(),
     };
-    let is_selected = |step: &&StackStep| selected.iter().any(|found| found.stack == step.stack);
+    let is_selected = |step: &&StackStep| selected.iter().any(|found| found.side == step.side);
     let targets = || all.iter().filter(|step| step.side != Side::Dev);
     let mine: Vec<&StackStep> = targets().filter(is_selected).collect();
     let others: Vec<&StackStep> = targets().filter(|step| !is_selected(step)).collect();
@@ -119,7 +120,12 @@ async fn deploy_target(
     target: &StackStep,
 ) -> Result<Option<()>, Failure> {
     let key = handoff::key_id(session).await?;
-    let done = deploy(session, target, &[(KEY_ID.to_owned(), key)]).await?;
+    let parameters = [(KEY_ID.to_owned(), key)];
+    let done = if target.stack_set {
+        stack_set::deploy(session, target, &parameters).await?
+    } else {
+        deploy(session, target, &parameters).await?
+    };
     Ok((done != Done::Declined).then_some(()))
 }
 

@@ -1,6 +1,6 @@
 //! What one run of `deploy` knows: the project, the ways into the accounts, the outputs file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -70,11 +70,23 @@ impl OutputsFile {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) -> Result<(), Failure> {
+        self.put_outputs(step, stack.outputs.clone())
+    }
+
+    /// Puts what a stack, or a stack set, gives out, and writes the file when that changes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn put_outputs(
+        &mut self,
+        step: &StackStep,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
         let entry = StackOutputs {
             account: step.account.clone(),
             region: step.region.clone(),
             stack: step.stack.clone(),
-            outputs: stack.outputs.clone(),
+            outputs,
         };
         if self.known.put(entry) {
             files::write(&self.path, &self.known.to_json())?;
@@ -120,8 +132,14 @@ impl<'a> Session<'a> {
         refuse::stale_templates(&options.out, &generated)?;
         let merged = generated.iter().find(|file| !file.template);
         let merged_policy = merged.map(|file| file.source.text().to_owned());
+        let mut steps = stack_steps(&project.plan);
+        if options.stack_set {
+            for step in &mut steps {
+                step.become_stack_set(&project.plan);
+            }
+        }
         Ok(Self {
-            steps: stack_steps(&project.plan),
+            steps,
             run: RunOptions {
                 wait: options.aws.wait_timeout,
                 template_bucket: options.template_bucket.clone(),

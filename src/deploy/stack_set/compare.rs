@@ -76,7 +76,11 @@ pub fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope) -> Com
     }
     let missing = wanted.iter().filter(|one| !there.contains(one));
     // A list that names a place twice means it once.
-    found.add = missing.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    found.add = missing
+        .cloned()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
     if let Scope::Units(units) = scope
         && units.filter != AccountFilter::Intersection
     {

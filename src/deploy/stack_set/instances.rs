@@ -57,7 +57,13 @@ async fn read(
             .send()
             .await
             .map_err(|error| access.error("cloudformation:ListStackInstances", &error))?;
-        found.extend(answer.summaries.unwrap_or_default().into_iter().map(existing));
+        found.extend(
+            answer
+                .summaries
+                .unwrap_or_default()
+                .into_iter()
+                .map(existing),
+        );
         page = answer.next_token;
         if page.is_none() {
             return Ok(found);

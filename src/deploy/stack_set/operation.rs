@@ -126,8 +126,11 @@ impl Operations<'_> {
                 Err(error) if error.has_code("OperationIdAlreadyExistsException") => break,
                 Err(error) if error.has_code("OperationInProgressException") => {
                     self.settle().await?;
-                    pace.pause(&format!("another operation of stack set `{}`", self.plan.name))
-                        .await?;
+                    pace.pause(&format!(
+                        "another operation of stack set `{}`",
+                        self.plan.name
+                    ))
+                    .await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -227,7 +230,10 @@ impl Operations<'_> {
                 .map_err(|error| self.error("ListStackSetOperationResults", &error))?;
             pages += 1;
             for one in answer.summaries.unwrap_or_default() {
-                let status = one.status.as_ref().map_or("PENDING", |status| status.as_str());
+                let status = one
+                    .status
+                    .as_ref()
+                    .map_or("PENDING", |status| status.as_str());
                 counts.add(status);
                 if status == "FAILED" {
                     failed.push(failure(one));

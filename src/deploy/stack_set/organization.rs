@@ -23,9 +23,7 @@ pub async fn trusted_access(
         .set_call_as(call_as(plan))
         .send()
         .await
-        .map_err(|error| {
-            access.error("cloudformation:DescribeOrganizationsAccess", &error)
-        })?;
+        .map_err(|error| access.error("cloudformation:DescribeOrganizationsAccess", &error))?;
     if answer.status == Some(OrganizationStatus::Enabled) {
         return Ok(());
     }

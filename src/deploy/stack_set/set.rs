@@ -214,7 +214,7 @@ pub(super) fn call_as(plan: &StackSetPlan) -> Option<CallAs> {
     match &plan.permissions {
         StackSetPermissions::SelfManaged(_) => None,
         StackSetPermissions::ServiceManaged(own) => Some(match own.call_as {
-            crate::config::CallAs::ItSelf => CallAs::Self_,
+            crate::config::CallAs::ItSelf => CallAs::SelfValue,
             crate::config::CallAs::DelegatedAdmin => CallAs::DelegatedAdmin,
         }),
     }
