@@ -8,9 +8,11 @@ mod merge;
 mod pipeline;
 mod policy;
 mod roles;
+mod stack_set_roles;
 mod target;
 
 pub use merge::{MergeError, merged_bucket_policy};
+pub use stack_set_roles::stack_set_roles;
 
 use crate::cfn::Template;
 use crate::plan::Plan;
