@@ -19,6 +19,8 @@ pub(crate) struct Project {
     pub(crate) plan: Plan,
     /// Folder that paths in the configuration are relative to.
     folder: PathBuf,
+    /// The configuration, for errors about it.
+    document: Document,
 }
 
 /// One file to write.
@@ -61,13 +63,26 @@ impl Project {
                 (Source::new("built-in example", EXAMPLE), PathBuf::new())
             }
         };
-        let document = Document::read(source.clone())
+        let mut document = Document::read(source.clone())
             .map_err(|problems| Failure::document(source, problems))?;
+        for (target, path) in document.accounts_files() {
+            let listed = files::read(&folder.join(path), "accounts file")?;
+            document
+                .take_accounts(target, &listed)
+                .map_err(|problems| Failure::document(listed, problems))?;
+        }
+        document
+            .check()
+            .map_err(|problems| Failure::document(document.source.clone(), problems))?;
         let plan = Plan::new(&document.config).map_err(|complaints| {
             let problems = document.problems(&complaints);
             Failure::document(document.source.clone(), problems)
         })?;
-        Ok(Self { plan, folder })
+        Ok(Self {
+            plan,
+            folder,
+            document,
+        })
     }
 
     /// The path of a file that is named relative to the configuration file.
@@ -79,7 +94,7 @@ impl Project {
     /// The files that belong in the output folder `out`.
     ///
     /// # Errors
-    /// An existing bucket policy cannot be read or merged.
+    /// An existing bucket policy cannot be read or merged, or a policy cannot hold all targets.
     pub(crate) fn generate(
         &self,
         out: &Path,
@@ -90,7 +105,13 @@ impl Project {
             path,
             template,
         };
-        let mut found: Vec<Generated> = stacks::stacks(&self.plan)
+        let stacks = stacks::stacks(&self.plan);
+        let complaints = stacks::complaints(&self.plan, &stacks);
+        if !complaints.is_empty() {
+            let problems = self.document.problems(&complaints);
+            return Err(Failure::document(self.document.source.clone(), problems));
+        }
+        let mut found: Vec<Generated> = stacks
             .iter()
             .map(|stack| match format {
                 TemplateFormat::Yaml => generated(
@@ -137,12 +158,12 @@ pub(crate) fn stack_set_roles(
 ) -> Result<Vec<Generated>, Failure> {
     let found: Vec<Generated> = stacks::stack_set_roles(plan)
         .into_iter()
-        .map(|stack| {
+        .map(|(name, template)| {
             let (ending, text) = match format {
-                TemplateFormat::Yaml => ("yaml", stack.template.to_yaml()),
-                TemplateFormat::Json => ("json", stack.template.to_json_text()),
+                TemplateFormat::Yaml => ("yaml", template.to_yaml()),
+                TemplateFormat::Json => ("json", template.to_json_text()),
             };
-            let path = format!("{}.{ending}", stack.name);
+            let path = format!("{name}.{ending}");
             Generated {
                 source: Source::new(out.join(&path).display().to_string(), text),
                 path,

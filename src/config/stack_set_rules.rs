@@ -205,11 +205,12 @@ impl Found {
                 account_id_problem(id),
                 "write the 12 digits of the account ID in quotes",
             );
-            let own = target
+            let listed = target.listed.iter().map(|line| &line.account);
+            let given = target
                 .account
                 .iter()
                 .chain(target.accounts.iter().flatten());
-            if own.into_iter().any(|account| account == id) {
+            if given.chain(listed).any(|account| account == id) {
                 self.add(
                     &key,
                     format!("account {id} is left out, and it is an account of the target too"),

@@ -10,7 +10,7 @@ use crate::plan::{Plan, SelfManaged, StackSetPermissions, TargetPlan};
 
 use super::policy::{Statement, document};
 use super::roles::managed_policy;
-use super::{GENERATED, Stack, tags};
+use super::{GENERATED, tags};
 
 /// Accounts that one managed policy can name within its 6,144 characters.
 const ACCOUNTS_PER_POLICY: usize = 60;
@@ -44,9 +44,9 @@ struct Group<'p> {
     targets: Vec<&'p TargetPlan>,
 }
 
-/// The templates of the roles, two for each pair of them: those of the targets that are deployed
-/// as self-managed stack sets.
-pub fn stack_set_roles(plan: &Plan) -> Vec<Stack> {
+/// The templates of the roles, each with its file's path without ending: two for each pair of
+/// roles of the targets that are deployed as self-managed stack sets.
+pub fn stack_set_roles(plan: &Plan) -> Vec<(String, Template)> {
     let groups = groups(plan);
     let only = groups.len() == 1;
     groups
@@ -57,14 +57,8 @@ pub fn stack_set_roles(plan: &Plan) -> Vec<Stack> {
                 _ => format!("stack-sets/{what}"),
             };
             [
-                Stack {
-                    name: name("administration"),
-                    template: administration(plan, group),
-                },
-                Stack {
-                    name: name("execution"),
-                    template: execution(plan, group),
-                },
+                (name("administration"), administration(plan, group)),
+                (name("execution"), execution(plan, group)),
             ]
         })
         .collect()
@@ -95,15 +89,20 @@ fn groups(plan: &Plan) -> Vec<Group<'_>> {
 }
 
 /// Accounts and regions that a target is deployed to.
-fn places(target: &TargetPlan) -> Vec<(&str, &str)> {
-    vec![(&target.account, &target.region)]
+fn places(target: &TargetPlan) -> impl Iterator<Item = (&str, &str)> {
+    let instances = target.instances.iter();
+    instances.map(|one| (one.account.as_str(), one.region.as_str()))
 }
 
 /// A name in which the execution role's own account stands for `{account}`; IAM is global, so
-/// that a region can only be left open.
-fn pattern(name: &str) -> String {
+/// that several regions can only be left open.
+fn pattern(target: &TargetPlan, name: &str) -> String {
+    let region = match target.instances.first() {
+        Some(only) if !target.many_regions => only.region.as_str(),
+        _ => "*",
+    };
     name.replace("{account}", "${AWS::AccountId}")
-        .replace("{region}", "*")
+        .replace("{region}", region)
 }
 
 /// Text with pseudo parameters, or plain text.
@@ -410,10 +409,13 @@ fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
 }
 
 fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
-    let made = group.targets.iter().filter(|target| target.bucket.create);
+    let made = group.targets.iter().filter(|target| target.create_bucket);
     let buckets: Vec<String> = made
-        .flat_map(|target| std::iter::once(&target.bucket.name).chain(&target.log_bucket))
-        .map(|bucket| pattern(&plan.bucket_arn(bucket)))
+        .flat_map(|target| {
+            std::iter::once(&target.names.bucket)
+                .chain(&target.names.log_bucket)
+                .map(|bucket| pattern(target, &plan.bucket_arn(bucket)))
+        })
         .collect();
     if buckets.is_empty() {
         return None;
@@ -471,19 +473,21 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let partition = plan.partition.as_str();
     let account = "${AWS::AccountId}";
     let of = |target: &&TargetPlan| {
-        let role = &target.role;
-        pattern(&format!(
-            "arn:{partition}:iam::{account}:role{}{}",
-            role.path, role.name
-        ))
+        let role = &target.names.role;
+        pattern(
+            target,
+            &format!("arn:{partition}:iam::{account}:role/{role}"),
+        )
     };
     let policies = || {
-        let names = group.targets.iter();
-        unique(
-            names
-                .flat_map(|target| [&target.output_policy, &target.artifact_policy])
-                .map(|name| pattern(&format!("arn:{partition}:iam::{account}:policy/{name}"))),
-        )
+        unique(group.targets.iter().flat_map(|target| {
+            [&target.names.output_policy, &target.names.artifact_policy].map(|name| {
+                pattern(
+                    target,
+                    &format!("arn:{partition}:iam::{account}:policy/{name}"),
+                )
+            })
+        }))
     };
     let mut statements = vec![
         Statement::allow("ManageDeployRole", "The deploy role.")
@@ -536,9 +540,10 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
 
 /// A role with a permissions boundary is created with it only, and never loses it.
 fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec<Statement> {
-    let mut by_boundary: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+    let mut by_boundary: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
     for target in &group.targets {
-        let boundary = target.permissions_boundary.as_deref();
+        let boundary = target.names.permissions_boundary.as_deref();
+        let boundary = boundary.map(|boundary| pattern(target, boundary));
         by_boundary.entry(boundary).or_default().push(arn(target));
     }
     by_boundary
@@ -557,7 +562,7 @@ fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec
                     .actions(["iam:CreateRole", "iam:PutRolePermissionsBoundary"])
                     .when(map([(
                         "StringEquals",
-                        map([("iam:PermissionsBoundary", text(pattern(boundary)))]),
+                        map([("iam:PermissionsBoundary", text(boundary))]),
                     )])),
             }
             .on(unique(roles))

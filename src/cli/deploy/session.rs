@@ -29,6 +29,8 @@ pub(crate) struct Session<'a> {
     pub(super) outputs: OutputsFile,
     /// The merged policy of an existing artifact bucket, when there is one.
     pub(super) merged_policy: Option<String>,
+    /// The ID of the dev account's key, once it is known.
+    pub(super) key_id: Option<String>,
     accesses: HashMap<(String, String), Access>,
     /// Stacks as they were read and not used yet, by name.
     read: HashMap<String, Option<Deployed>>,
@@ -117,7 +119,12 @@ impl<'a> Session<'a> {
         options: &'a Options,
         screen: &'a Screen,
     ) -> Result<Self, Failure> {
-        let project = Project::load(global)?;
+        let mut project = Project::load(global)?;
+        if options.stack_set {
+            for target in &mut project.plan.targets {
+                target.by_stack_set = true;
+            }
+        }
         refuse::example_buckets(&project.plan)?;
         let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
         if checks::lint(global, true, &project, &generated)?
@@ -132,14 +139,8 @@ impl<'a> Session<'a> {
         refuse::stale_templates(&options.out, &generated)?;
         let merged = generated.iter().find(|file| !file.template);
         let merged_policy = merged.map(|file| file.source.text().to_owned());
-        let mut steps = stack_steps(&project.plan);
-        if options.stack_set {
-            for step in &mut steps {
-                step.become_stack_set(&project.plan);
-            }
-        }
         Ok(Self {
-            steps,
+            steps: stack_steps(&project.plan),
             run: RunOptions {
                 wait: options.aws.wait_timeout,
                 template_bucket: options.template_bucket.clone(),
@@ -154,6 +155,7 @@ impl<'a> Session<'a> {
             options,
             screen,
             project,
+            key_id: None,
             accesses: HashMap::new(),
             read: HashMap::new(),
             results: Vec::new(),

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use s3ferry::deploy::stack_set::run::{Deployment, Options, Prepared, Report};
 use s3ferry::deploy::stack_set::{Instance, Wanted, reasons};
-use s3ferry::deploy::{Access, Observer as _, ProfileState, Side, StackStep, profile_state};
+use s3ferry::deploy::{Access, Observer as _, ProfileState, StackStep, profile_state};
 use s3ferry::plan::{StackSetPermissions, TargetPlan};
+use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
 use super::one::Done;
@@ -34,7 +35,7 @@ pub(super) async fn deploy(
         session.global,
         &format!(
             "\n{}: stack set {} of account {}, {}, for {} instances",
-            step.template,
+            step.template.name,
             step.stack,
             step.account,
             step.region,
@@ -47,7 +48,7 @@ pub(super) async fn deploy(
         retain_stacks: session.options.retain_stacks,
         token: match step.side {
             Side::Target(index) => format!("{}-{index}", session.run.token),
-            Side::Dev => session.run.token.clone(),
+            _ => session.run.token.clone(),
         },
     };
     let screen = session.screen;
@@ -132,11 +133,11 @@ fn wanted(
     parameters: &[(String, String)],
 ) -> Result<Wanted, Failure> {
     let target = target(session, step)?;
-    let template: Value = serde_json::from_str(&step.text.json).unwrap_or_default();
+    let template: Value = serde_json::from_str(&step.template.text.json).unwrap_or_default();
     Ok(Wanted {
         plan: target.stack_set.clone(),
         instances: instances(target),
-        text: step.text.clone(),
+        text: step.template.text.clone(),
         description: template["Description"]
             .as_str()
             .unwrap_or_default()
@@ -149,14 +150,16 @@ fn wanted(
 fn target<'s>(session: &'s Session<'_>, step: &StackStep) -> Result<&'s TargetPlan, Failure> {
     let found = match step.side {
         Side::Target(index) => session.project.plan.targets.get(index),
-        Side::Dev => None,
+        _ => None,
     };
-    found.ok_or_else(|| Failure::new(format!("`{}` is no target", step.template), ""))
+    found.ok_or_else(|| Failure::new(format!("`{}` is no target", step.template.name), ""))
 }
 
 /// Where a target is deployed to.
 fn instances(target: &TargetPlan) -> Vec<Instance> {
-    vec![Instance::new(&target.account, &target.region)]
+    (target.instances.iter())
+        .map(|one| Instance::new(&one.account, &one.region))
+        .collect()
 }
 
 /// What the user should know whether or not something changes.
@@ -299,7 +302,8 @@ async fn explain(
 async fn reach(session: &Session<'_>, accounts: &mut HashMap<String, Access>) {
     let plan = &session.project.plan;
     let mut profiles: Vec<&str> = vec![&plan.dev.profile];
-    profiles.extend(plan.targets.iter().map(|target| target.profile.as_str()));
+    let instances = plan.targets.iter().flat_map(|target| &target.instances);
+    profiles.extend(instances.map(|instance| instance.profile.as_str()));
     profiles.sort_unstable();
     profiles.dedup();
     for profile in profiles {
