@@ -57,28 +57,26 @@ pub(crate) struct Options {
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
     let mut generated = project.generate(&options.out, options.format)?;
-    let roles = if options.stack_set_roles {
-        stack_set_roles(&project.plan, &options.out, options.format)?
-    } else {
-        Vec::new()
-    };
-    if checks::lint(global, !options.no_lint, &project, &roles)? {
-        output::note(global, "Nothing was written: mend the errors above first.");
-        return Ok(Outcome::Findings);
+    // The roles of stack sets are no part of a run, so the proof has nothing to say of them.
+    let of_a_run = generated.len();
+    if options.stack_set_roles {
+        generated.extend(stack_set_roles(
+            &project.plan,
+            &options.out,
+            options.format,
+        )?);
     }
     if checks::lint(global, !options.no_lint, &project, &generated)? {
         output::note(global, "Nothing was written: mend the errors above first.");
         return Ok(Outcome::Findings);
     }
-    if !options.no_prove && checks::prove(global, &project, &generated)? {
+    if !options.no_prove && checks::prove(global, &project, &generated[..of_a_run])? {
         output::note(
             global,
             "Nothing was written: a run of the pipeline would fail, see above.",
         );
         return Ok(Outcome::Findings);
     }
-    // They are no part of a run, so the proof has nothing to say of them.
-    generated.extend(roles);
     if options.stdout {
         print(&joined(&generated, options.format))?;
         return Ok(Outcome::Done);

@@ -34,12 +34,12 @@ pub(super) async fn deploy(
     output::note(
         session.global,
         &format!(
-            "\n{}: stack set {} of account {}, {}, for {} instances",
+            "\n{}: stack set {} of account {}, {}, for {}",
             step.template.name,
             step.stack,
             step.account,
             step.region,
-            thousands(wanted.instances.len())
+            show::number(wanted.instances.len())
         ),
     );
     let options = Options {
@@ -62,8 +62,8 @@ pub(super) async fn deploy(
         output::note(
             session.global,
             &format!(
-                "No changes: {} instances are current.",
-                thousands(prepared.comparison.current)
+                "No changes: {} current.",
+                show::number(prepared.comparison.current)
             ),
         );
         stands(
@@ -101,12 +101,13 @@ pub(super) async fn deploy(
         output::note(
             session.global,
             &format!(
-                "Stack set {} is {what}: {} instances are current.",
+                "Stack set {} is {what}: {} current.",
                 step.stack,
-                thousands(report.current)
+                show::number(report.current)
             ),
         );
         stands(session, step, what, &prepared, report.current)?;
+        say_of_dev(session, &prepared);
         return Ok(Done::Yes);
     }
     let hint = explain(session, step, &access, &wanted, &mut report).await;
@@ -211,8 +212,8 @@ async fn may_go_on(
             "with their stacks; buckets stay, as the template retains them"
         };
         let question = format!(
-            "Remove {} instances of stack set {} ({stacks})?",
-            thousands(leaving),
+            "Remove {} of stack set {} ({stacks})?",
+            show::number(leaving),
             step.stack
         );
         remove = yes || session.screen.confirm(&question).await?;
@@ -243,6 +244,29 @@ async fn may_go_on(
     };
     let go_on = yes || session.screen.confirm(&question).await?;
     Ok(go_on.then_some(remove))
+}
+
+/// Accounts that came or went are nothing to the pipeline before dev is deployed.
+fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
+    let comparison = &prepared.comparison;
+    let dev = &session.project.plan.dev.profile;
+    let alone = session
+        .options
+        .profile
+        .as_ref()
+        .is_some_and(|own| own != dev);
+    if alone
+        && prepared.set.is_some()
+        && !(comparison.add.is_empty() && comparison.remove.is_empty())
+    {
+        output::note(
+            session.global,
+            &format!(
+                "The pipeline's deploy actions are still the old ones: `s3ferry deploy --profile \
+                 {dev}` brings them up to date."
+            ),
+        );
+    }
 }
 
 /// Every instance stands: keep it for the dev stack, and for machines.
@@ -340,10 +364,10 @@ fn failed(
     }
     let number = report.failed.len() + report.behind.len();
     let mut message = format!(
-        "stack set `{}`: {} of {} instances are not as they should be",
+        "stack set `{}`: {} of {} not as wanted",
         step.stack,
         thousands(number),
-        thousands(number + report.current)
+        show::number(number + report.current)
     );
     if let Some((id, status)) = &report.stopped {
         message.push_str(&format!("; operation {id} ended in {status}"));

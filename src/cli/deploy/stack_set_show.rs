@@ -13,6 +13,14 @@ const SHOWN: usize = 20;
 /// How many instances that do not stand are shown.
 const FAILURES: usize = 100;
 
+/// A number of instances.
+pub(super) fn number(of: usize) -> String {
+    match of {
+        1 => "1 instance".to_owned(),
+        _ => format!("{} instances", thousands(of)),
+    }
+}
+
 /// Regions by account.
 pub(super) fn by_account<'i>(
     instances: impl IntoIterator<Item = &'i Instance>,
@@ -20,6 +28,9 @@ pub(super) fn by_account<'i>(
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in instances {
         found.entry(&one.account).or_default().push(&one.region);
+    }
+    for regions in found.values_mut() {
+        regions.sort_unstable();
     }
     found
 }

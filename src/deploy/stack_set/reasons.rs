@@ -39,14 +39,22 @@ pub async fn from_events(
     let Some(cause) = cause::first(&events) else {
         return Ok(None);
     };
-    failed.reason = format!(
-        "{} ({}): {}",
-        cause.logical_id, cause.resource_type, cause.reason
-    );
-    Ok((!cause.hint.is_empty()).then_some(cause.hint))
+    failed.reason = if cause.resource_type == "AWS::CloudFormation::Stack" {
+        cause.reason
+    } else {
+        format!(
+            "{} ({}): {}",
+            cause.logical_id, cause.resource_type, cause.reason
+        )
+    };
+    let hint = match hint(&failed.reason) {
+        none if none.is_empty() => cause.hint,
+        hint => hint,
+    };
+    Ok((!hint.is_empty()).then_some(hint))
 }
 
-/// What to do about the known reasons of StackSets itself; empty for an unknown one.
+/// What to do about the known reasons in a stack set; empty for an unknown one.
 pub fn hint(reason: &str) -> String {
     let lower = reason.to_lowercase();
     if lower.contains("should have") && lower.contains("role with trust relationship") {
@@ -61,8 +69,44 @@ pub fn hint(reason: &str) -> String {
                 template"
             .to_owned();
     }
+    if lower.contains("already exist") {
+        return "something of this name stands there already, such as a bucket that an earlier \
+                instance left: StackSets cannot take it over, so empty and delete it, or choose \
+                other names"
+            .to_owned();
+    }
     if lower.contains("region") && (lower.contains("not enabled") || lower.contains("opt-in")) {
         return "the region is not enabled in that account".to_owned();
     }
     cause::hint("", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_known_reasons_have_a_next_step() {
+        for (reason, part) in [
+            (
+                "Account 333333333333 should have 'AWSCloudFormationStackSetExecutionRole' role \
+                 with trust relationship to Role 'AWSCloudFormationStackSetAdministrationRole'.",
+                "--stack-set-roles",
+            ),
+            (
+                "ResourceLogicalId:OutputBucket, ResourceType:AWS::S3::Bucket, \
+                 ResourceStatusReason:out-x already exists.",
+                "StackSets cannot take it over",
+            ),
+            (
+                "User: arn:aws:sts::222222222222:assumed-role/x/y is not authorized to perform: \
+                 s3:CreateBucket on resource: arn:aws:s3:::out-x",
+                "s3:CreateBucket",
+            ),
+        ] {
+            let said = hint(reason);
+            assert!(said.contains(part), "{reason}: {said}");
+        }
+        assert_eq!(hint("Cancelled since failure tolerance has exceeded"), "");
+    }
 }

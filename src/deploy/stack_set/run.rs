@@ -176,8 +176,10 @@ impl<'a> Deployment<'a> {
         if prepared.set.is_none() {
             let body = self.body().await?;
             set::create(self.access, self.wanted, &body, &self.options.token).await?;
-            self.observer
-                .says(&format!("Stack set {} is created.", plan.name));
+            self.observer.says(&format!(
+                "Stack set {} is created; its instances come next.",
+                plan.name
+            ));
         }
         // First what goes: an instance of an account that was closed would stop every update.
         let retain = self.options.retain_stacks;
