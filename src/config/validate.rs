@@ -6,7 +6,7 @@ use super::names::{
     account_id_problem, alias_problem, arn_parts, bucket_problem, object_key_problem,
     pipeline_problem, role_problem, target_problem,
 };
-use super::{CannedAcl, Complaint, Config, PermissionModel, Target, near_region, partition_of};
+use super::{CannedAcl, Complaint, Config, Target, near_region, partition_of, stack_set_rules};
 
 /// Everything that is wrong with the values.
 pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
@@ -64,7 +64,8 @@ fn bare_name(name: &str) -> String {
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-fn unknown_region(region: &str) -> Option<(String, String)> {
+/// Why this is no region, and what to do.
+pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
     if super::is_region(region) {
         return None;
     }
@@ -288,16 +289,8 @@ impl Found {
         if let Some(arn) = &target.permissions_boundary {
             self.boundary(config, &at("permissions_boundary"), &expand(arn), account);
         }
-        if let Some(set) = &target.stack_set
-            && !set.organizational_units.is_empty()
-            && set.permission_model == PermissionModel::SelfManaged
-        {
-            self.add(
-                &at("stack_set.organizational_units"),
-                "a self-managed stack set is deployed to accounts, not to organizational units",
-                "set `permission_model: service-managed`, or remove the organizational units",
-            );
-        }
+        self.0
+            .extend(stack_set_rules::complaints(config, index, target));
     }
 
     fn account_and_region(&mut self, config: &Config, index: usize, target: &Target) {

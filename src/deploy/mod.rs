@@ -19,6 +19,7 @@ pub mod pace;
 pub mod protection;
 pub mod run;
 pub mod stack;
+pub mod stack_set;
 mod steps;
 
 pub use access::{Access, Identity, ProfileState, Settings, profile_state};
