@@ -2,6 +2,8 @@
 //!
 //! This is the only part of the program that reads files, writes them or prints.
 
+#[cfg(feature = "deploy")]
+mod accounts;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;

@@ -18,12 +18,15 @@ pub(super) async fn put(
     dev: &StackStep,
     access: &Access,
 ) -> Result<(), Failure> {
-    let plan = &session.project.plan.dev;
+    let plan = &session.accounts.project.plan.dev;
     let (Some(merged), Some(path)) = (&session.merged_policy, &plan.existing_policy) else {
         return Ok(());
     };
     let bucket = &plan.artifact_bucket.name;
-    let before = files::read(&session.project.beside(path), "existing bucket policy")?;
+    let before = files::read(
+        &session.accounts.project.beside(path),
+        "existing bucket policy",
+    )?;
     match bucket_policy::compare(access, bucket, before.text(), merged).await? {
         Standing::InForce => {
             session

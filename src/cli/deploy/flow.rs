@@ -19,7 +19,7 @@ pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
 /// Anything that stops it; what was done until then stands, and a second run goes on.
 pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     check_parameters(session)?;
-    let all = session.steps.clone();
+    let all = session.accounts.steps.clone();
     let selected: Vec<&StackStep> = match &session.options.profile {
         Some(profile) => of_profile(&all, profile)?,
         None => all.iter().collect(),
@@ -74,6 +74,7 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
             ));
         }
         if !session
+            .accounts
             .steps
             .iter()
             .any(|step| step.parameters.contains(name))
@@ -88,7 +89,7 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
-    let access = session.access(dev).await?;
+    let access = session.accounts.access(dev).await?;
     let found = session.deployment(&access, dev).settled().await?;
     let ready = condition(found.as_ref()) == Condition::Ready;
     let made = found
@@ -113,14 +114,14 @@ async fn deploy_target(
     session: &mut Session<'_>,
     target: &StackStep,
 ) -> Result<Option<()>, Failure> {
-    let key = handoff::key_id(session).await?;
+    let key = handoff::key_id(&mut session.accounts, &session.options.parameters).await?;
     let done = deploy(session, target, &[(KEY_ID.to_owned(), key)]).await?;
     Ok((done != Done::Declined).then_some(()))
 }
 
 async fn all_stand(session: &mut Session<'_>, targets: &[&StackStep]) -> bool {
     for target in targets {
-        if handoff::standing(session, target).await != Standing::Yes {
+        if handoff::standing(&mut session.accounts, target).await != Standing::Yes {
             return false;
         }
     }
@@ -129,11 +130,11 @@ async fn all_stand(session: &mut Session<'_>, targets: &[&StackStep]) -> bool {
 
 async fn next_target(session: &mut Session<'_>, targets: &[&StackStep]) -> Option<String> {
     for target in targets {
-        if handoff::standing(session, target).await != Standing::Yes {
+        if handoff::standing(&mut session.accounts, target).await != Standing::Yes {
             return Some(format!(
                 "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` \
                  again, which makes the pipeline",
-                target.profile, target.template, session.steps[0].profile
+                target.profile, target.template, session.accounts.steps[0].profile
             ));
         }
     }
@@ -144,8 +145,9 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     if let Some(next) = next_target(session, others).await {
         return Some(next);
     }
-    let dev = session.steps[0].clone();
+    let dev = session.accounts.steps[0].clone();
     let known = session
+        .accounts
         .outputs
         .known
         .of(&dev.account, &dev.region, &dev.stack);
@@ -159,7 +161,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
 }
 
 fn upload(session: &Session<'_>, dev: &StackStep) -> String {
-    let plan = &session.project.plan.dev;
+    let plan = &session.accounts.project.plan.dev;
     format!(
         "upload an artifact, which starts the pipeline: `aws s3 cp {key} s3://{bucket}/{key} \
          --profile {profile}`",

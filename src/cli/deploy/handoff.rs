@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use s3ferry::deploy::stack::{self, condition};
 use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
 
-use super::Session;
+use crate::cli::accounts::Accounts;
 use crate::cli::{Failure, output};
 
 /// The parameter that targets take the key's ID by, and the output of dev that has it.
-pub(super) const KEY_ID: &str = "DeployKeyId";
+pub(crate) const KEY_ID: &str = "DeployKeyId";
 
 /// Whether a target's stack stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// It does.
     Yes,
     /// It does not.
@@ -27,9 +27,9 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// They cannot be had: what to do.
-async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, String>, Failure> {
-    let dev = session.steps[0].clone();
-    let known = session
+async fn dev_outputs(accounts: &mut Accounts<'_>) -> Result<BTreeMap<String, String>, Failure> {
+    let dev = accounts.steps[0].clone();
+    let known = accounts
         .outputs
         .known
         .of(&dev.account, &dev.region, &dev.stack)
@@ -37,7 +37,7 @@ async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, Strin
     let state = profile_state(&dev.profile).await?;
     let mut because = format!("there is no profile `{}` here", dev.profile);
     if state == ProfileState::Known {
-        let read = match session.access(&dev).await {
+        let read = match accounts.access(&dev).await {
             Ok(access) => stack::read(&access, &dev.stack)
                 .await
                 .map_err(Failure::from),
@@ -67,7 +67,7 @@ async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, Strin
     match known {
         Some(outputs) => {
             output::note(
-                session.global,
+                accounts.global,
                 &format!(
                     "The dev stack cannot be read ({because}), so its key's ID is taken from \
                      .s3ferry/outputs.json."
@@ -90,26 +90,24 @@ async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, Strin
     }
 }
 
-/// The key's ID for the targets.
+/// The key's ID for the targets: from the parameters that the user has `given`, or from dev.
 ///
 /// # Errors
 /// It cannot be had: what to do.
-pub(super) async fn key_id(session: &mut Session<'_>) -> Result<String, Failure> {
-    let given = session
-        .options
-        .parameters
-        .iter()
-        .find(|(name, _)| name == KEY_ID);
-    if let Some((_, value)) = given {
+pub(crate) async fn key_id(
+    accounts: &mut Accounts<'_>,
+    given: &[(String, String)],
+) -> Result<String, Failure> {
+    if let Some((_, value)) = given.iter().find(|(name, _)| name == KEY_ID) {
         return Ok(value.clone());
     }
-    let outputs = dev_outputs(session).await?;
+    let outputs = dev_outputs(accounts).await?;
     outputs.get(KEY_ID).cloned().ok_or_else(|| {
         Failure::with_code(
             format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
             format!(
                 "run `s3ferry deploy --profile {}` again",
-                session.steps[0].profile
+                accounts.steps[0].profile
             ),
             1,
         )
@@ -117,9 +115,9 @@ pub(super) async fn key_id(session: &mut Session<'_>) -> Result<String, Failure>
 }
 
 /// Whether a target's stack stands, as far as it can be seen from here.
-pub(super) async fn standing(session: &mut Session<'_>, target: &StackStep) -> Standing {
+pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) -> Standing {
     if profile_state(&target.profile).await == Ok(ProfileState::Known) {
-        let read = match session.access(target).await {
+        let read = match accounts.access(target).await {
             Ok(access) => stack::read(&access, &target.stack)
                 .await
                 .map_err(Failure::from),
@@ -129,7 +127,7 @@ pub(super) async fn standing(session: &mut Session<'_>, target: &StackStep) -> S
             Ok(found) if condition(found.as_ref()) == Condition::Ready => return Standing::Yes,
             Ok(_) => return Standing::No,
             Err(failure) => output::note(
-                session.global,
+                accounts.global,
                 &format!(
                     "Stack {} cannot be read with profile {}: {}.",
                     target.stack,
@@ -139,7 +137,7 @@ pub(super) async fn standing(session: &mut Session<'_>, target: &StackStep) -> S
             ),
         }
     }
-    let known = &session.outputs.known;
+    let known = &accounts.outputs.known;
     if known
         .of(&target.account, &target.region, &target.stack)
         .is_some()

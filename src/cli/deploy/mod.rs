@@ -2,18 +2,18 @@
 
 mod existing_policy;
 mod flow;
-mod handoff;
+pub(crate) mod handoff;
 mod one;
 mod refuse;
 mod session;
-mod show;
+pub(crate) mod show;
 
 use std::path::PathBuf;
 
 use super::aws::{AwsOptions, block_on};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome};
-pub(crate) use session::Session;
+use session::Session;
 
 const EXAMPLES: &str = "\
 Examples:

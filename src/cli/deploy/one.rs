@@ -29,7 +29,7 @@ pub(super) async fn deploy(
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<Done, Failure> {
-    let access = session.access(step).await?;
+    let access = session.accounts.access(step).await?;
     output::note(
         session.global,
         &format!(
@@ -174,9 +174,9 @@ async fn may_go_on(
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
 async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
-    let targets: Vec<StackStep> = session.steps[1..].to_vec();
+    let targets: Vec<StackStep> = session.accounts.steps[1..].to_vec();
     for target in targets {
-        if handoff::standing(session, &target).await == Standing::No {
+        if handoff::standing(&mut session.accounts, &target).await == Standing::No {
             return Err(Failure::with_code(
                 format!(
                     "target `{}` does not stand yet, and CodePipeline refuses a pipeline whose \
@@ -195,7 +195,7 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 async fn wait_for_executions(session: &Session<'_>, access: &Access) -> Result<(), Failure> {
-    let pipeline = &session.project.plan.dev.pipeline;
+    let pipeline = &session.accounts.project.plan.dev.pipeline;
     let mut pace = Pace::new(session.options.aws.wait_timeout);
     let mut said = false;
     loop {
@@ -247,7 +247,7 @@ async fn finish(
     stack: &Deployed,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
-        session.outputs.put(step, stack)?;
+        session.accounts.outputs.put(step, stack)?;
     }
     session.result(step, what, json!({ "outputs": stack.outputs }));
     let rows: Vec<Vec<String>> = stack
@@ -275,6 +275,7 @@ fn name_target(session: &Session<'_>, failure: Failure) -> Failure {
         return failure;
     };
     let target = session
+        .accounts
         .project
         .plan
         .targets
