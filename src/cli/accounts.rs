@@ -9,7 +9,7 @@ use s3ferry::deploy::run::Options as RunOptions;
 use s3ferry::deploy::stack::Deployed;
 use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, stack_steps};
 
-use super::aws::AwsOptions;
+use super::aws::{AwsOptions, of_profile};
 use super::project::Project;
 use super::{Failure, Global, files};
 
@@ -59,6 +59,26 @@ impl<'a> Accounts<'a> {
             self.accesses.insert(key.clone(), access);
         }
         Ok(self.accesses[&key].in_region(&step.region))
+    }
+
+    /// Whether the outputs file knows a stack: an earlier deploy made it.
+    pub(crate) fn recorded(&self, step: &StackStep) -> bool {
+        let known = &self.outputs.known;
+        known.of(&step.account, &step.region, &step.stack).is_some()
+    }
+
+    /// The stacks of a profile, or all.
+    ///
+    /// # Errors
+    /// No stack of the configuration has this profile.
+    pub(crate) fn select(&self, profile: Option<&str>) -> Result<Vec<StackStep>, Failure> {
+        match profile {
+            Some(profile) => {
+                let found = of_profile(&self.steps, profile)?;
+                Ok(found.into_iter().cloned().collect())
+            }
+            None => Ok(self.steps.clone()),
+        }
     }
 
     /// How stacks are changed, when nothing is said about it.

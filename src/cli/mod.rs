@@ -12,6 +12,8 @@ mod complete;
 #[cfg(feature = "deploy")]
 mod deploy;
 mod diagnostics;
+#[cfg(feature = "deploy")]
+mod diff;
 mod files;
 mod init;
 mod lint;
@@ -105,6 +107,9 @@ enum Command {
     /// Deploy the stacks of a profile, or all, with change sets
     #[cfg(feature = "deploy")]
     Deploy(deploy::Options),
+    /// Show what a deploy would change: templates and CloudFormation's change set
+    #[cfg(feature = "deploy")]
+    Diff(diff::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -136,6 +141,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Prove(options) => prove::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Diff(options) => diff::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

@@ -1,17 +1,18 @@
 //! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
 //! pipeline stands, the targets first.
 
-use s3ferry::deploy::stack::condition;
+use s3ferry::deploy::stack::{Deployed, condition};
 use s3ferry::deploy::{Condition, Side, StackStep};
 
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
+use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome};
 
 /// The parameter of dev's template that makes the pipeline.
-pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
+pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 
 /// Deploys what the user named.
 ///
@@ -41,7 +42,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     let has_pipeline = has_pipeline(session, dev).await?;
     let with_pipeline = has_pipeline
         || session.options.create_pipeline
-        || mine.is_empty() && all_stand(session, &others).await;
+        || mine.is_empty() && all_stand(&mut session.accounts, &others).await;
     if !with_pipeline && deploy_dev(session, dev, false).await?.is_none() {
         return Ok(Outcome::Findings);
     }
@@ -53,7 +54,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     if session.options.dry_run && !with_pipeline {
         return session.finish(Some("the same without --dry-run"));
     }
-    if !with_pipeline && !(all_stand(session, &others).await && !mine.is_empty()) {
+    if !with_pipeline && !(all_stand(&mut session.accounts, &others).await && !mine.is_empty()) {
         let next = next_target(session, &others).await;
         return session.finish(next.as_deref());
     }
@@ -91,13 +92,15 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
 async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
     let access = session.accounts.access(dev).await?;
     let found = session.deployment(&access, dev).settled().await?;
-    let ready = condition(found.as_ref()) == Condition::Ready;
-    let made = found
-        .as_ref()
-        .and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
-    let has = ready && made.is_some_and(|made| made == "true");
+    let has = made_pipeline(found.as_ref());
     session.keep(dev, found);
     Ok(has)
+}
+
+/// Whether the dev stack was deployed with its pipeline.
+pub(crate) fn made_pipeline(dev: Option<&Deployed>) -> bool {
+    let made = dev.and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
+    condition(dev) == Condition::Ready && made.is_some_and(|made| made == "true")
 }
 
 async fn deploy_dev(
@@ -119,9 +122,10 @@ async fn deploy_target(
     Ok((done != Done::Declined).then_some(()))
 }
 
-async fn all_stand(session: &mut Session<'_>, targets: &[&StackStep]) -> bool {
+/// Whether all of these targets stand, as far as it can be seen from here.
+pub(crate) async fn all_stand(accounts: &mut Accounts<'_>, targets: &[&StackStep]) -> bool {
     for target in targets {
-        if handoff::standing(&mut session.accounts, target).await != Standing::Yes {
+        if handoff::standing(accounts, target).await != Standing::Yes {
             return false;
         }
     }

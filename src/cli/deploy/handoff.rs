@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use s3ferry::deploy::stack::{self, condition};
+use s3ferry::deploy::stack::{self, Deployed, condition};
 use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
 
 use crate::cli::accounts::Accounts;
@@ -114,34 +114,50 @@ pub(crate) async fn key_id(
     })
 }
 
+/// What can be seen of a stack from here.
+pub(crate) enum Seen {
+    /// It was read; or it was not there.
+    Read(Option<Deployed>),
+    /// It cannot be read: why.
+    Unreadable(Failure),
+    /// Its profile is not in the AWS configuration files.
+    NoProfile,
+}
+
+/// Looks at a stack of another account, when its profile is at hand.
+pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen {
+    if profile_state(&step.profile).await != Ok(ProfileState::Known) {
+        return Seen::NoProfile;
+    }
+    let read = match accounts.access(step).await {
+        Ok(access) => stack::read(&access, &step.stack)
+            .await
+            .map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    match read {
+        Ok(found) => Seen::Read(found),
+        Err(failure) => Seen::Unreadable(failure),
+    }
+}
+
 /// Whether a target's stack stands, as far as it can be seen from here.
 pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) -> Standing {
-    if profile_state(&target.profile).await == Ok(ProfileState::Known) {
-        let read = match accounts.access(target).await {
-            Ok(access) => stack::read(&access, &target.stack)
-                .await
-                .map_err(Failure::from),
-            Err(failure) => Err(failure),
-        };
-        match read {
-            Ok(found) if condition(found.as_ref()) == Condition::Ready => return Standing::Yes,
-            Ok(_) => return Standing::No,
-            Err(failure) => output::note(
-                accounts.global,
-                &format!(
-                    "Stack {} cannot be read with profile {}: {}.",
-                    target.stack,
-                    target.profile,
-                    failure.message()
-                ),
+    match look(accounts, target).await {
+        Seen::Read(found) if condition(found.as_ref()) == Condition::Ready => return Standing::Yes,
+        Seen::Read(_) => return Standing::No,
+        Seen::Unreadable(failure) => output::note(
+            accounts.global,
+            &format!(
+                "Stack {} cannot be read with profile {}: {}.",
+                target.stack,
+                target.profile,
+                failure.message()
             ),
-        }
+        ),
+        Seen::NoProfile => {}
     }
-    let known = &accounts.outputs.known;
-    if known
-        .of(&target.account, &target.region, &target.stack)
-        .is_some()
-    {
+    if accounts.recorded(target) {
         Standing::Yes
     } else {
         Standing::Unknown

@@ -1,7 +1,7 @@
 //! `s3ferry deploy`: the stacks of a profile, or all of them, in the order that they need.
 
-mod existing_policy;
-mod flow;
+pub(crate) mod existing_policy;
+pub(crate) mod flow;
 pub(crate) mod handoff;
 mod one;
 mod refuse;
@@ -79,7 +79,11 @@ pub(crate) enum Format {
     Json,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// A parameter of a template, as `NAME=VALUE`.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is NAME=VALUE".to_owned()),

@@ -43,10 +43,12 @@ pub(super) async fn deploy(
     };
     loop {
         let before = found.take();
-        let prepared = session
-            .deployment(&access, step)
-            .prepare(before, parameters)
-            .await?;
+        let deployment = session.deployment(&access, step);
+        let prepared = if session.options.dry_run {
+            deployment.compare(before, parameters).await?
+        } else {
+            deployment.prepare(before, parameters).await?
+        };
         session.screen.ended();
         match prepared {
             Prepared::UpToDate(stack) => {
