@@ -23,8 +23,11 @@ pub(crate) struct Accounts<'a> {
     /// All stacks of the configuration, dev's first.
     pub(crate) steps: Vec<StackStep>,
     pub(crate) outputs: OutputsFile,
+    /// The ID of the dev account's key, once it is known.
+    pub(crate) key_id: Option<String>,
     aws: &'a AwsOptions,
     accesses: HashMap<(String, String), Access>,
+    tokens: u32,
 }
 
 impl<'a> Accounts<'a> {
@@ -40,7 +43,9 @@ impl<'a> Accounts<'a> {
         Ok(Self {
             steps: stack_steps(&project.plan),
             outputs: OutputsFile::read(&project)?,
+            key_id: None,
             accesses: HashMap::new(),
+            tokens: 0,
             global,
             project,
             aws,
@@ -82,26 +87,28 @@ impl<'a> Accounts<'a> {
     }
 
     /// How stacks are changed, when nothing is said about it.
-    pub(crate) fn run_options(&self) -> RunOptions {
+    pub(crate) fn run_options(&mut self) -> RunOptions {
         RunOptions {
             wait: self.aws.wait_timeout,
             template_bucket: None,
             role_arn: None,
             tags: self.project.plan.tags.clone(),
             allow_replacement: false,
-            token: token(),
+            token: self.token(),
         }
     }
-}
 
-/// A name for the change sets of this run, which is their client token too.
-fn token() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    format!(
-        "s3ferry-{}-{}",
-        now.map_or(0, |now| now.as_millis()),
-        std::process::id()
-    )
+    /// A new name for a change set, which is its client token too.
+    pub(crate) fn token(&mut self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        self.tokens += 1;
+        format!(
+            "s3ferry-{}-{}-{}",
+            now.map_or(0, |now| now.as_millis()),
+            std::process::id(),
+            self.tokens
+        )
+    }
 }
 
 /// The outputs file as it was read.

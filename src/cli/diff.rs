@@ -6,13 +6,14 @@ use anstyle::{AnsiColor, Style};
 use s3ferry::deploy::bucket_policy::Standing;
 use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
 use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, Side, StackStep, Validation};
+use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validation};
+use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
 use super::deploy::existing_policy::{self, Examined};
-use super::deploy::flow::{CREATE_PIPELINE, all_stand, made_pipeline};
+use super::deploy::flow::{CREATE_PIPELINE, first_missing, made_pipeline};
 use super::deploy::handoff::{self, KEY_ID};
 use super::deploy::{Format, parameter, show};
 use super::project::{Project, TemplateFormat};
@@ -97,15 +98,10 @@ async fn compare_all(
     screen: &Screen,
     merged: Option<String>,
 ) -> Result<Outcome, Failure> {
-    let run = RunOptions {
-        template_bucket: options.template_bucket.clone(),
-        role_arn: options.role_arn.clone(),
-        ..accounts.run_options()
-    };
     let mut results = Vec::new();
     let mut differs = false;
     for step in accounts.select(options.profile.as_deref())? {
-        let mut found = match compare(&mut accounts, options, &run, screen, &step).await {
+        let mut found = match compare(&mut accounts, options, screen, &step).await {
             Ok(found) => found,
             // With all of them, a target is as good as new while dev does not stand.
             Err(failure) if options.all && failure.exit_code() == 1 => Difference {
@@ -140,15 +136,19 @@ async fn compare_all(
 async fn compare(
     accounts: &mut Accounts<'_>,
     options: &Options,
-    run: &RunOptions,
     screen: &Screen,
     step: &StackStep,
 ) -> Result<Difference, Failure> {
     let access = accounts.access(step).await?;
+    let run = RunOptions {
+        template_bucket: options.template_bucket.clone(),
+        role_arn: options.role_arn.clone(),
+        ..accounts.run_options()
+    };
     let deployment = Deployment {
         access: &access,
         step,
-        options: run,
+        options: &run,
         observer: screen,
     };
     let before = deployment.settled().await?;
@@ -159,7 +159,7 @@ async fn compare(
         found.parameters = changed(stack, &parameters);
         if stack.condition() != Condition::Reviewing {
             let deployed = stack::template(&access, &stack.id).await?;
-            found.template = Some(Comparison::of(&deployed, &step.text));
+            found.template = Some(Comparison::of(&deployed, &step.template.text));
         }
     }
     match deployment.compare(before, &parameters).await? {
@@ -191,9 +191,13 @@ async fn parameters(
         return Ok(vec![(KEY_ID.to_owned(), key)]);
     }
     let all = accounts.steps.clone();
-    let targets: Vec<&StackStep> = all.iter().filter(|step| step.side != Side::Dev).collect();
-    let pipeline =
-        options.create_pipeline || made_pipeline(before) || all_stand(accounts, &targets).await;
+    let needed: Vec<&StackStep> = all
+        .iter()
+        .filter(|step| matches!(step.side, Side::Target(_) | Side::Region(_)))
+        .collect();
+    let pipeline = options.create_pipeline
+        || made_pipeline(before)
+        || first_missing(accounts, &needed).await.is_none();
     Ok(vec![(CREATE_PIPELINE.to_owned(), pipeline.to_string())])
 }
 
@@ -223,7 +227,7 @@ impl Difference {
             out,
             "{}{}: stack {} in account {}, {}: {state}",
             if spaced { "\n" } else { "" },
-            step.template,
+            step.template.name,
             step.stack,
             step.account,
             step.region
@@ -288,7 +292,7 @@ impl Difference {
             json!({ "bucket": policy.bucket, "differs": policy.differs(), "diff": policy.diff })
         });
         json!({
-            "template": step.template,
+            "template": step.template.name,
             "stack": step.stack,
             "account": step.account,
             "region": step.region,

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -27,8 +27,9 @@ pub(crate) struct Screen {
 struct State {
     /// What is being waited for now.
     current: Option<ProgressBar>,
-    /// One line for each resource, by logical ID, and when it began.
-    resources: HashMap<String, (ProgressBar, Instant)>,
+    /// One line for each resource, by logical ID, and when AWS says that it began: seconds since
+    /// 1970.
+    resources: HashMap<String, (ProgressBar, f64)>,
     /// The stack that CloudFormation changes, and how to follow it again.
     executing: Option<String>,
     /// The command that resumes the work.
@@ -54,17 +55,16 @@ impl Screen {
     ///
     /// # Errors
     /// There is no terminal to ask on.
-    pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
-        Ok(self
-            .ask(&format!("{question} [y/N] "), "--yes")?
-            .eq_ignore_ascii_case("y"))
+    pub(crate) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        let answer = self.ask(&format!("{question} [y/N] "), "--yes").await?;
+        Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
     }
 
     /// Asks for a line of text.
     ///
     /// # Errors
     /// There is no terminal to ask on; `option` is what stands for the answer there.
-    pub(crate) fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
+    pub(crate) async fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
         self.clear();
         if !std::io::stdin().is_terminal() {
             return Err(Failure::new(
@@ -74,9 +74,13 @@ impl Screen {
         }
         let mut out = anstream::stderr();
         let _ = write!(out, "{question}").and_then(|()| out.flush());
-        let mut answer = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut answer);
-        Ok(answer.trim().to_owned())
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            let _ = std::io::stdin().lock().read_line(&mut answer);
+            answer
+        });
+        Ok(answer.await.unwrap_or_default().trim().to_owned())
     }
 
     /// Takes away what moves.
@@ -167,7 +171,7 @@ impl Observer for Screen {
             .entry(event.logical_id.clone())
             .or_insert_with(|| {
                 let bar = self.spinner("  {spinner} {msg}", String::new());
-                (bar, Instant::now())
+                (bar, event.time)
             });
         let text = format!(
             "{:<28} {:<34} {}",
@@ -198,8 +202,8 @@ impl Observer for Screen {
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(done);
         bar.finish_with_message(format!(
-            "{style}{mark}{style:#} {text} {}s{reason}",
-            began.elapsed().as_secs()
+            "{style}{mark}{style:#} {text} {:.0}s{reason}",
+            event.time - *began
         ));
     }
 

@@ -16,6 +16,7 @@ mod cli_init;
 mod cli_lint;
 mod cli_synth;
 mod existing_policy;
+mod fleet;
 mod guard_rules;
 mod matrix;
 mod mutations;

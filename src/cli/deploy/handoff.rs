@@ -101,8 +101,12 @@ pub(crate) async fn key_id(
     if let Some((_, value)) = given.iter().find(|(name, _)| name == KEY_ID) {
         return Ok(value.clone());
     }
+    if let Some(known) = &accounts.key_id {
+        return Ok(known.clone());
+    }
     let outputs = dev_outputs(accounts).await?;
-    outputs.get(KEY_ID).cloned().ok_or_else(|| {
+    accounts.key_id = outputs.get(KEY_ID).cloned();
+    accounts.key_id.clone().ok_or_else(|| {
         Failure::with_code(
             format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
             format!(

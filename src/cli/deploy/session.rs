@@ -52,7 +52,7 @@ impl<'a> Session<'a> {
         refuse::stale_templates(&options.out, &generated)?;
         let merged = generated.iter().find(|file| !file.template);
         let merged_policy = merged.map(|file| file.source.text().to_owned());
-        let accounts = Accounts::new(global, &options.aws, project)?;
+        let mut accounts = Accounts::new(global, &options.aws, project)?;
         Ok(Self {
             run: RunOptions {
                 template_bucket: options.template_bucket.clone(),
@@ -68,6 +68,11 @@ impl<'a> Session<'a> {
             read: HashMap::new(),
             results: Vec::new(),
         })
+    }
+
+    /// Takes a new name for the change sets to come: each has its own.
+    pub(super) fn renew_token(&mut self) {
+        self.run.token = self.accounts.token();
     }
 
     /// Keeps a stack as it was read, so that it need not be read again.
