@@ -7,6 +7,8 @@ mod accounts;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
+#[cfg(feature = "deploy")]
+mod chart;
 mod checks;
 mod complete;
 #[cfg(feature = "deploy")]
@@ -14,6 +16,8 @@ mod deploy;
 mod diagnostics;
 #[cfg(feature = "deploy")]
 mod diff;
+#[cfg(feature = "deploy")]
+mod events;
 mod files;
 mod init;
 mod lint;
@@ -110,6 +114,9 @@ enum Command {
     /// Show what a deploy would change: templates and CloudFormation's change set
     #[cfg(feature = "deploy")]
     Diff(diff::Options),
+    /// Explain the last operations of a profile's stacks: first cause, durations
+    #[cfg(feature = "deploy")]
+    Events(events::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -143,6 +150,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Deploy(options) => deploy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Diff(options) => diff::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Events(options) => events::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

@@ -21,6 +21,8 @@ pub mod protection;
 pub mod run;
 pub mod stack;
 mod steps;
+pub mod time;
+pub mod timeline;
 
 pub use access::{Access, Identity, ProfileState, Settings, profile_state};
 pub use body::Text;
