@@ -161,7 +161,6 @@ impl OutputsFile {
     ///
     /// # Errors
     /// The file cannot be written.
-    #[expect(dead_code, reason = "for the deletion of stacks")]
     pub(crate) fn forget(&mut self, step: &StackStep) -> Result<(), Failure> {
         if self.known.remove(&step.account, &step.region, &step.stack) {
             files::write(&self.path, &self.known.to_json())?;

@@ -13,6 +13,8 @@ mod checks;
 mod complete;
 #[cfg(feature = "deploy")]
 mod deploy;
+#[cfg(feature = "deploy")]
+mod destroy;
 mod diagnostics;
 #[cfg(feature = "deploy")]
 mod diff;
@@ -31,6 +33,8 @@ mod reports;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
+#[cfg(feature = "deploy")]
+mod status;
 mod synth;
 
 use std::path::PathBuf;
@@ -117,6 +121,12 @@ enum Command {
     /// Explain the last operations of a profile's stacks: first cause, durations
     #[cfg(feature = "deploy")]
     Events(events::Options),
+    /// Show how the stacks stand, and what is next
+    #[cfg(feature = "deploy")]
+    Status(status::Options),
+    /// Delete the stacks of a profile, or all; key and buckets stay
+    #[cfg(feature = "deploy")]
+    Destroy(destroy::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -152,6 +162,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Diff(options) => diff::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Events(options) => events::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Status(options) => status::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Destroy(options) => destroy::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),
