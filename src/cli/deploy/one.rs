@@ -30,7 +30,7 @@ pub(super) async fn deploy(
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<Done, Failure> {
-    let access = session.access(step).await?;
+    let access = session.accounts.access(step).await?;
     output::note(
         session.global,
         &format!(
@@ -45,10 +45,12 @@ pub(super) async fn deploy(
     loop {
         session.renew_token();
         let before = found.take();
-        let prepared = session
-            .deployment(&access, step)
-            .prepare(before, parameters)
-            .await?;
+        let deployment = session.deployment(&access, step);
+        let prepared = if session.options.dry_run {
+            deployment.compare(before, parameters).await?
+        } else {
+            deployment.prepare(before, parameters).await?
+        };
         session.screen.ended();
         match prepared {
             Prepared::UpToDate(stack) => {
@@ -190,9 +192,9 @@ async fn may_go_on(
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
 async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
-    let steps = session.steps.clone();
+    let steps = session.accounts.steps.clone();
     for target in steps.iter().filter(|step| step.is_target()) {
-        if handoff::standing(session, target).await == Standing::No {
+        if handoff::standing(&mut session.accounts, target).await == Standing::No {
             return Err(Failure::with_code(
                 format!(
                     "target `{}` does not stand yet, and CodePipeline refuses a pipeline whose \
@@ -211,7 +213,7 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 async fn wait_for_executions(session: &Session<'_>, access: &Access) -> Result<(), Failure> {
-    let pipeline = &session.project.plan.dev.pipeline;
+    let pipeline = &session.accounts.project.plan.dev.pipeline;
     let mut pace = Pace::new(session.options.aws.wait_timeout);
     let mut said = false;
     loop {
@@ -263,7 +265,7 @@ async fn finish(
     stack: &Deployed,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
-        session.outputs.put(step, stack)?;
+        session.accounts.outputs.put(step, stack)?;
     }
     session.result(step, what, json!({ "outputs": stack.outputs }));
     let rows: Vec<Vec<String>> = stack
@@ -290,9 +292,14 @@ fn name_target(session: &Session<'_>, failure: Failure) -> Failure {
     else {
         return failure;
     };
-    let target = session.project.plan.instances().find(|(_, instance)| {
-        message.contains("AssumeRole") && message.contains(&instance.role.arn)
-    });
+    let target = session
+        .accounts
+        .project
+        .plan
+        .instances()
+        .find(|(_, instance)| {
+            message.contains("AssumeRole") && message.contains(&instance.role.arn)
+        });
     let help = match target {
         Some((target, instance)) => format!(
             "target `{}` does not stand, or its role does not trust the service role: deploy it \
