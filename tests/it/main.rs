@@ -29,4 +29,5 @@ mod properties;
 mod prove;
 mod readme;
 mod stack_set_config;
+mod stack_set_deploy;
 mod support;
