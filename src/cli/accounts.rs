@@ -1,7 +1,7 @@
 //! What every command that works on deployed stacks shares: the project, the ways into its
 //! accounts, and the outputs file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -145,11 +145,23 @@ impl OutputsFile {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) -> Result<(), Failure> {
+        self.put_outputs(step, stack.outputs.clone())
+    }
+
+    /// Puts what a stack, or a stack set, gives out, and writes the file when that changes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn put_outputs(
+        &mut self,
+        step: &StackStep,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
         let entry = StackOutputs {
             account: step.account.clone(),
             region: step.region.clone(),
             stack: step.stack.clone(),
-            outputs: stack.outputs.clone(),
+            outputs,
         };
         if self.known.put(entry) {
             files::write(&self.path, &self.known.to_json())?;

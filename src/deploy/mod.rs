@@ -24,6 +24,7 @@ pub mod protection;
 pub mod retained;
 pub mod run;
 pub mod stack;
+pub mod stack_set;
 mod steps;
 pub mod time;
 pub mod timeline;

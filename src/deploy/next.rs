@@ -169,6 +169,7 @@ mod tests {
 
     fn step(name: &str, side: Side) -> StackStep {
         StackStep {
+            stack_set: false,
             side,
             stack: format!("pipeline-{name}"),
             account: "111111111111".to_owned(),

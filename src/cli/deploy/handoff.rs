@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use s3ferry::deploy::stack::{self, Deployed, condition};
 use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
 
+use super::stack_set;
 use crate::cli::accounts::Accounts;
 use crate::cli::{Failure, output};
 
@@ -119,17 +120,42 @@ pub(crate) async fn key_id(
 }
 
 /// What can be seen of a stack from here.
-pub(crate) enum Seen {
-    /// It was read; or it was not there.
-    Read(Option<Deployed>),
+pub(crate) enum Seen<T> {
+    /// It was read.
+    Read(T),
     /// It cannot be read: why.
     Unreadable(Failure),
     /// Its profile is not in the AWS configuration files.
     NoProfile,
 }
 
+impl<T> Seen<T> {
+    fn map<U>(self, of: impl FnOnce(T) -> U) -> Seen<U> {
+        match self {
+            Self::Read(found) => Seen::Read(of(found)),
+            Self::Unreadable(failure) => Seen::Unreadable(failure),
+            Self::NoProfile => Seen::NoProfile,
+        }
+    }
+}
+
+/// Whether all instances of a stack set stand, when its administrator's profile is at hand.
+async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<bool> {
+    if profile_state(&step.profile).await != Ok(ProfileState::Known) {
+        return Seen::NoProfile;
+    }
+    let stands = match accounts.access(step).await {
+        Ok(access) => stack_set::all_stand(&accounts.project, &access, step).await,
+        Err(failure) => Err(failure),
+    };
+    match stands {
+        Ok(stands) => Seen::Read(stands),
+        Err(failure) => Seen::Unreadable(failure),
+    }
+}
+
 /// Looks at a stack of another account, when its profile is at hand.
-pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen {
+pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<Option<Deployed>> {
     if profile_state(&step.profile).await != Ok(ProfileState::Known) {
         return Seen::NoProfile;
     }
@@ -147,9 +173,15 @@ pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen 
 
 /// Whether a target's stack stands, as far as it can be seen from here.
 pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) -> Standing {
-    match look(accounts, target).await {
-        Seen::Read(found) if condition(found.as_ref()) == Condition::Ready => return Standing::Yes,
-        Seen::Read(_) => return Standing::No,
+    let seen = if target.stack_set {
+        look_at_stack_set(accounts, target).await
+    } else {
+        let seen = look(accounts, target).await;
+        seen.map(|found| condition(found.as_ref()) == Condition::Ready)
+    };
+    match seen {
+        Seen::Read(true) => return Standing::Yes,
+        Seen::Read(false) => return Standing::No,
         Seen::Unreadable(failure) => output::note(
             accounts.global,
             &format!(

@@ -37,7 +37,12 @@ impl<'a> Session<'a> {
         options: &'a Options,
         screen: &'a Screen,
     ) -> Result<Self, Failure> {
-        let project = Project::load(global)?;
+        let mut project = Project::load(global)?;
+        if options.stack_set {
+            for target in &mut project.plan.targets {
+                target.by_stack_set = true;
+            }
+        }
         refuse::example_buckets(&project.plan)?;
         let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
         if checks::lint(global, true, &project, &generated)?
