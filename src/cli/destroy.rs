@@ -332,23 +332,28 @@ async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), F
     Ok(())
 }
 
-/// What an earlier run deleted, without being able to say so any more.
+/// What an earlier run deleted, and what that left behind as far as the outputs file knows.
 fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
-    let recorded = accounts.recorded(step);
-    output::note(
-        accounts.global,
-        &format!(
-            "Stack {} in account {}, {} does not exist{}.",
-            step.stack,
-            step.account,
-            step.region,
-            if recorded {
-                "; .s3ferry/outputs.json forgets it"
-            } else {
-                ""
-            }
-        ),
+    let mut said = format!(
+        "Stack {} in account {}, {} does not exist.",
+        step.stack, step.account, step.region
     );
+    let known = &accounts.outputs.known;
+    if let Some(outputs) = known.of(&step.account, &step.region, &step.stack) {
+        let left: Vec<&str> = outputs
+            .iter()
+            .filter(|(name, _)| *name == "DeployKeyId" || name.ends_with("BucketName"))
+            .map(|(_, value)| value.as_str())
+            .collect();
+        if !left.is_empty() {
+            let _ = write!(
+                said,
+                " What it left may still be there: {}.",
+                left.join(", ")
+            );
+        }
+    }
+    output::note(accounts.global, &said);
 }
 
 fn result(step: &StackStep, what: &str, retained: &[StackResource]) -> Value {
@@ -384,21 +389,30 @@ fn report(
         return output::print(&format!("{all:#}\n"));
     }
     let plan = &accounts.project.plan.dev;
-    let mut out = String::new();
+    let mut rows = Vec::new();
     for one in doomed {
         for resource in &one.retained {
-            let _ = writeln!(
-                out,
-                "\n{} {} stays. To remove it:",
-                resource.resource_type, resource.physical_id
-            );
             let (region, profile) = (&one.step.region, &one.step.profile);
-            for command in
-                retained::removal(resource, region, profile, plan.key_deletion_window_days)
-            {
-                let _ = writeln!(out, "  {command}");
-            }
+            let days = plan.key_deletion_window_days;
+            rows.push(vec![
+                resource.physical_id.clone(),
+                retained::removal(resource, region, profile, days).unwrap_or_default(),
+            ]);
         }
+    }
+    let mut out = String::new();
+    if !rows.is_empty() {
+        out.push_str(&output::table(
+            &["what stays", "how to remove it"],
+            &rows,
+            &[],
+        ));
+        let _ = write!(
+            out,
+            "\nA bucket must be empty first. All versions, a thousand at a time:\n  {}\n\
+             What a key encrypted can never be read again once it is deleted.\n",
+            retained::EMPTYING
+        );
     }
     let dev = doomed.iter().find(|one| one.step.side == Side::Dev);
     if let Some(dev) = dev {

@@ -14,6 +14,8 @@ mod complete;
 #[cfg(feature = "deploy")]
 mod deploy;
 #[cfg(feature = "deploy")]
+mod deployer_policy;
+#[cfg(feature = "deploy")]
 mod destroy;
 mod diagnostics;
 #[cfg(feature = "deploy")]
@@ -56,6 +58,7 @@ Examples:
   s3ferry lint                 check the templates with the embedded Guard rules
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
+  s3ferry status               how the stacks stand, and what is next
 
 Exit codes:
   0  done
@@ -127,6 +130,9 @@ enum Command {
     /// Show how the stacks stand, and what is next
     #[cfg(feature = "deploy")]
     Status(status::Options),
+    /// Print the least IAM policy that these commands need in an account
+    #[cfg(feature = "deploy")]
+    DeployerPolicy(deployer_policy::Options),
     /// Delete the stacks of a profile, or all; key and buckets stay
     #[cfg(feature = "deploy")]
     Destroy(destroy::Options),
@@ -168,6 +174,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Events(options) => events::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Status(options) => status::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Destroy(options) => destroy::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),

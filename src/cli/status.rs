@@ -1,18 +1,19 @@
 //! `s3ferry status`: how every stack stands, and what is next.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use s3ferry::deploy::next::{Found, hints};
 use s3ferry::deploy::view::{self, View};
-use s3ferry::deploy::{Access, Comparison, Condition, DeployError, StackStep, time};
+use s3ferry::deploy::{Access, Comparison, Condition, DeployError, Observer as _, StackStep, time};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
-use super::deploy::Format;
-use super::project::Project;
+use super::deploy::{Format, refuse};
+use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
 
@@ -44,6 +45,9 @@ pub(crate) struct Options {
     /// Detect drift first, and list what has drifted
     #[arg(long)]
     drift: bool,
+    /// Folder of the checked-in templates
+    #[arg(long, value_name = "DIR", default_value = "stacks")]
+    out: PathBuf,
     /// Format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -63,16 +67,19 @@ struct Seen {
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let screen = Screen::new(global, "s3ferry status");
     let project = Project::load(global)?;
+    let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
+    let stale = refuse::first_stale(&options.out, &generated);
+    let stale = stale.map(|file| file.source.name().to_owned());
     let accounts = Accounts::new(global, &options.aws, project)?;
-    block_on(&screen, show(accounts, options, &screen))
+    block_on(&screen, show(accounts, options, &screen, stale))
 }
 
 async fn show(
     mut accounts: Accounts<'_>,
     options: &Options,
     screen: &Screen,
+    stale: Option<String>,
 ) -> Result<Outcome, Failure> {
-    use s3ferry::deploy::Observer as _;
     let steps = accounts.select(options.profile.as_deref())?;
     screen.begins(if options.drift {
         "drift detection"
@@ -93,12 +100,18 @@ async fn show(
         .iter()
         .map(|one| (one.step.clone(), one.found.clone()))
         .collect();
-    let hints = hints(&all);
+    let mut hints = hints(&all);
+    if let Some(file) = &stale {
+        hints.insert(
+            0,
+            format!("`s3ferry synth`: `{file}` is not what the configuration makes"),
+        );
+    }
     match options.format {
         Format::Text => output::print(&text(&seen, &hints))?,
         Format::Json => {
             let stacks: Vec<Value> = seen.iter().map(Seen::json).collect();
-            let all = json!({ "version": 1, "stacks": stacks, "next": hints });
+            let all = json!({ "version": 1, "stacks": stacks, "staleFile": stale, "next": hints });
             output::print(&format!("{all:#}\n"))?;
         }
     }

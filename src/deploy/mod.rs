@@ -11,6 +11,7 @@ mod change;
 pub mod change_set;
 mod comparison;
 mod condition;
+pub mod deployer;
 pub mod drift;
 mod error;
 pub mod events;

@@ -65,34 +65,31 @@ pub fn retained(template: &str, resources: &[StackResource]) -> Vec<StackResourc
     kept.cloned().collect()
 }
 
-/// How a retained resource is removed: commands, one a line; empty for a type that we do not
-/// retain.
+/// The command that removes a retained resource; `None` for a type that we do not retain. A bucket
+/// must be [empty](EMPTYING) before.
 pub fn removal(
     resource: &StackResource,
     region: &str,
     profile: &str,
     deletion_window_days: u32,
-) -> Vec<String> {
+) -> Option<String> {
     let id = &resource.physical_id;
     let place = format!("--region {region} --profile {profile}");
     match resource.resource_type.as_str() {
-        "AWS::S3::Bucket" => vec![
-            format!("aws s3 rm s3://{id} --recursive {place}"),
-            format!(
-                "aws s3api delete-objects --bucket {id} {place} --delete \"$(aws s3api \
-                 list-object-versions --bucket {id} {place} --max-items 1000 --query \
-                 '{{Objects: [Versions, DeleteMarkers][].{{Key: Key, VersionId: VersionId}}}}' \
-                 --output json)\"   # all versions; repeat until none is left"
-            ),
-            format!("aws s3api delete-bucket --bucket {id} {place}"),
-        ],
-        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => vec![format!(
+        "AWS::S3::Bucket" => Some(format!("aws s3api delete-bucket --bucket {id} {place}")),
+        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => Some(format!(
             "aws kms schedule-key-deletion --key-id {id} --pending-window-in-days \
-             {deletion_window_days} {place}   # what it encrypted can never be read again"
-        )],
-        _ => Vec::new(),
+             {deletion_window_days} {place}"
+        )),
+        _ => None,
     }
 }
+
+/// The command that empties a versioned bucket, a thousand versions at a time; `BUCKET` and
+/// `PROFILE` stand for its name and the profile.
+pub const EMPTYING: &str = "aws s3api delete-objects --bucket BUCKET --profile PROFILE --delete \
+    \"$(aws s3api list-object-versions --bucket BUCKET --profile PROFILE --max-items 1000 --query \
+    '{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}' --output json)\"";
 
 #[cfg(test)]
 mod tests {
@@ -122,12 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn each_has_its_commands() {
-        let key = removal(&resource("Key", "AWS::KMS::Key"), "eu-west-1", "dev", 7).join("\n");
-        assert!(key.contains("--key-id Key-id --pending-window-in-days 7 --region eu-west-1"));
-        let bucket = removal(&resource("B", "AWS::S3::Bucket"), "eu-west-1", "dev", 7);
-        assert_eq!(bucket.len(), 3);
-        assert!(bucket[1].contains("{Objects: [Versions, DeleteMarkers][].{Key: Key"));
-        assert!(removal(&resource("R", "AWS::IAM::Role"), "eu-west-1", "dev", 7).is_empty());
+    fn each_has_its_command() {
+        let of = |kind| removal(&resource("It", kind), "eu-west-1", "dev", 7);
+        let key = of("AWS::KMS::Key").unwrap();
+        assert!(key.contains("--key-id It-id --pending-window-in-days 7 --region eu-west-1"));
+        assert!(
+            of("AWS::S3::Bucket")
+                .unwrap()
+                .contains("delete-bucket --bucket It-id")
+        );
+        assert_eq!(of("AWS::IAM::Role"), None);
     }
 }

@@ -4,7 +4,7 @@ pub(crate) mod existing_policy;
 pub(crate) mod flow;
 pub(crate) mod handoff;
 mod one;
-mod refuse;
+pub(crate) mod refuse;
 mod session;
 pub(crate) mod show;
 mod stack_set;

@@ -103,6 +103,7 @@ async fn changes(
         output::note(session.global, validations.trim_end());
     }
     say_key_change(session, pending, parameters);
+    say_new_key(session, pending);
     let with_pipeline = parameters
         .iter()
         .any(|(name, value)| name == CREATE_PIPELINE && value == "true");
@@ -253,6 +254,23 @@ fn say_key_change(session: &Session<'_>, pending: &Pending, parameters: &[(Strin
             )),
             _ => {}
         }
+    }
+}
+
+/// CloudFormation takes over what has a name; a key has none.
+fn say_new_key(session: &Session<'_>, pending: &Pending) {
+    let changes = &pending.change_set.changes;
+    let has = |action: &str, kind: &str| {
+        let mut all = changes.iter();
+        all.any(|change| change.action == action && change.resource_type == kind)
+    };
+    if has("Import", "AWS::S3::Bucket") && has("Add", "AWS::KMS::Key") {
+        session.screen.says(
+            "The buckets of an earlier stack are taken over, and its key is not, since \
+             CloudFormation imports only what has a name: a new key is made, and every target must \
+             be deployed again to get its ID. Artifacts that the old key encrypted stay readable \
+             in the dev account while that key exists.",
+        );
     }
 }
 
