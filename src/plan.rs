@@ -66,6 +66,8 @@ pub struct DevPlan {
     pub log_bucket: Option<String>,
     /// Pipeline name.
     pub pipeline: String,
+    /// `false`: the pipeline exists, and its stack never makes it.
+    pub create_pipeline: bool,
     /// The pipeline's service role.
     pub service_role: RolePlan,
     /// Managed policy for the source bucket.
@@ -528,6 +530,7 @@ fn dev_plan(config: &Config, partition: Partition) -> DevPlan {
         artifact_bucket,
         existing_policy: dev.artifacts.existing_policy.clone(),
         pipeline: pipeline.clone(),
+        create_pipeline: dev.pipeline.create,
         source_policy: format!("{pipeline}-{region}-source"),
         artifact_policy: format!("{pipeline}-{region}-artifacts"),
         assume_policy: match config.targets.as_slice() {

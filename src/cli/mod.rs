@@ -2,6 +2,8 @@
 //!
 //! This is the only part of the program that reads files, writes them or prints.
 
+#[cfg(feature = "deploy")]
+mod adopt;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
@@ -19,7 +21,11 @@ mod project;
 mod proof_json;
 mod proof_reports;
 mod prove;
+#[cfg(feature = "deploy")]
+mod push;
 mod reports;
+#[cfg(feature = "deploy")]
+mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
@@ -43,6 +49,7 @@ Examples:
   s3ferry lint                 check the templates with the embedded Guard rules
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
+  s3ferry push site/           upload a site, and follow the pipeline that deploys it
 
 Exit codes:
   0  done
@@ -103,6 +110,15 @@ enum Command {
     /// Deploy the stacks of a profile, or all, with change sets
     #[cfg(feature = "deploy")]
     Deploy(deploy::Options),
+    /// Upload a site, and follow the pipeline that deploys it
+    #[cfg(feature = "deploy")]
+    Push(push::Options),
+    /// Write a small web site to try the pipeline with
+    #[cfg(feature = "deploy")]
+    Sample(sample::Options),
+    /// Make a pipeline that exists already deploy into the targets' accounts
+    #[cfg(feature = "deploy")]
+    Adopt(adopt::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -134,6 +150,12 @@ pub(crate) fn run() -> ExitCode {
         Command::Prove(options) => prove::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Push(options) => push::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Sample(options) => sample::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Adopt(options) => adopt::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

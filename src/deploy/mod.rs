@@ -1,4 +1,5 @@
-//! The edge to AWS: stacks deployed by change sets, followed, compared and deleted.
+//! The edge to AWS: stacks deployed by change sets, followed, compared and deleted; sources
+//! uploaded, executions of the pipeline followed, its definition read and written.
 //!
 //! Here are the calls and the waiting; what to deploy comes from the plan and the stacks, and
 //! what the user sees and answers is the command line's. Nothing here prints or asks.
@@ -12,12 +13,15 @@ pub mod change_set;
 mod condition;
 mod error;
 pub mod events;
+pub mod execution;
 pub mod executions;
 mod observer;
 mod outputs;
 pub mod pace;
+pub mod pipeline;
 pub mod protection;
 pub mod run;
+pub mod source;
 pub mod stack;
 mod steps;
 

@@ -39,9 +39,14 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         return session.finish(next.as_deref());
     }
     let has_pipeline = has_pipeline(session, dev).await?;
-    let with_pipeline = has_pipeline
-        || session.options.create_pipeline
-        || mine.is_empty() && all_stand(session, &others).await;
+    let adopts = !session.project.plan.dev.create_pipeline;
+    if adopts {
+        check_adoption(session, dev, has_pipeline)?;
+    }
+    let with_pipeline = !adopts
+        && (has_pipeline
+            || session.options.create_pipeline
+            || mine.is_empty() && all_stand(session, &others).await);
     if !with_pipeline && deploy_dev(session, dev, false).await?.is_none() {
         return Ok(Outcome::Findings);
     }
@@ -52,6 +57,13 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     }
     if session.options.dry_run && !with_pipeline {
         return session.finish(Some("the same without --dry-run"));
+    }
+    if adopts {
+        let next = match next_target(session, &others).await {
+            Some(next) => next,
+            None => adoption(&session.project.plan.dev.pipeline, dev),
+        };
+        return session.finish(Some(&next));
     }
     if !with_pipeline && !(all_stand(session, &others).await && !mine.is_empty()) {
         let next = next_target(session, &others).await;
@@ -85,6 +97,42 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Refuses what would delete or make a pipeline that the configuration says exists on its own.
+fn check_adoption(
+    session: &Session<'_>,
+    dev: &StackStep,
+    has_pipeline: bool,
+) -> Result<(), Failure> {
+    if has_pipeline {
+        return Err(Failure::new(
+            format!(
+                "stack `{}` has the pipeline, and the configuration says `create: false` for it",
+                dev.stack
+            ),
+            "without it in the stack CloudFormation would delete it: remove `create: false` from \
+             `dev.pipeline`",
+        ));
+    }
+    if session.options.create_pipeline {
+        return Err(Failure::new(
+            "--create-pipeline makes a pipeline, and the configuration says that it exists",
+            format!(
+                "leave the option out; {}",
+                adoption(&session.project.plan.dev.pipeline, dev)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn adoption(pipeline: &str, dev: &StackStep) -> String {
+    format!(
+        "`s3ferry adopt --name {pipeline} --profile {}` shows what changes in the pipeline, and \
+         with --write changes it",
+        dev.profile
+    )
 }
 
 async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
@@ -130,10 +178,19 @@ async fn all_stand(session: &mut Session<'_>, targets: &[&StackStep]) -> bool {
 async fn next_target(session: &mut Session<'_>, targets: &[&StackStep]) -> Option<String> {
     for target in targets {
         if handoff::standing(session, target).await != Standing::Yes {
+            let dev = &session.steps[0];
+            let plan = &session.project.plan.dev;
+            let then = if plan.create_pipeline {
+                format!(
+                    "`s3ferry deploy --profile {}` again, which makes the pipeline",
+                    dev.profile
+                )
+            } else {
+                adoption(&plan.pipeline, dev)
+            };
             return Some(format!(
-                "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` \
-                 again, which makes the pipeline",
-                target.profile, target.template, session.steps[0].profile
+                "`s3ferry deploy --profile {}` (target {}), then {then}",
+                target.profile, target.template
             ));
         }
     }
@@ -152,6 +209,10 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     if known.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
         return None;
     }
+    let plan = &session.project.plan.dev;
+    if !plan.create_pipeline {
+        return Some(adoption(&plan.pipeline, &dev));
+    }
     Some(format!(
         "`s3ferry deploy --profile {}` makes the pipeline",
         dev.profile
@@ -161,10 +222,8 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
 fn upload(session: &Session<'_>, dev: &StackStep) -> String {
     let plan = &session.project.plan.dev;
     format!(
-        "upload an artifact, which starts the pipeline: `aws s3 cp {key} s3://{bucket}/{key} \
-         --profile {profile}`",
-        key = plan.source_object_key,
-        bucket = plan.source_bucket.name,
+        "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
+         pipeline to its end; `s3ferry sample` writes one to try it with",
         profile = dev.profile
     )
 }

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use super::aws::{AwsOptions, block_on};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome};
-pub(crate) use session::Session;
+pub(crate) use refuse::example_buckets;
+pub(crate) use session::{OutputsFile, Session, token};
 
 const EXAMPLES: &str = "\
 Examples:

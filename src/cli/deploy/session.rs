@@ -216,7 +216,7 @@ impl<'a> Session<'a> {
 }
 
 /// A name for the change sets of this run, which is their client token too.
-fn token() -> String {
+pub(crate) fn token() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     format!(
         "s3ferry-{}-{}",
