@@ -170,7 +170,7 @@ async fn write(
     live.check_same(definition).await?;
     live.check_idle(name).await?;
     let question = format!("Change pipeline {name}?");
-    if !options.yes && !screen.confirm(&question)? {
+    if !options.yes && !screen.confirm(&question).await? {
         screen.says("Nothing was changed.");
         return Ok(Outcome::Done);
     }

@@ -7,7 +7,7 @@ use s3ferry::proof::{Attack, AttackResult, Decided, Place, Proof, Remedy, Statem
 use super::output::table;
 
 /// The steps of a run, in its order.
-pub(crate) const STEPS: [&str; 13] = [
+pub(crate) const STEPS: [&str; 14] = [
     "administer",
     "check",
     "start",
@@ -20,6 +20,7 @@ pub(crate) const STEPS: [&str; 13] = [
     "decrypt",
     "deploy",
     "output-key",
+    "invoke",
     "logs",
 ];
 

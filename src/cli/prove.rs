@@ -25,7 +25,7 @@ Examples:
   s3ferry prove --format sarif > proof.sarif
 
 Steps of a run: check, start, source, store, encrypt, copy, assume, read, decrypt, deploy,
-output-key, logs; and administer, which KMS checks when it takes a key policy.";
+output-key, invoke, logs; and administer, which KMS checks when it takes a key policy.";
 
 /// Options of `prove`.
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -25,8 +25,8 @@ pub(crate) struct Row<'r> {
     pub(crate) text: String,
     /// Why it failed; may be empty.
     pub(crate) reason: &'r str,
-    /// How long it took, where that is known; otherwise the time since the first row counts.
-    pub(crate) seconds: Option<u64>,
+    /// AWS's time of it: seconds since 1970. The first row of something says when it began.
+    pub(crate) time: f64,
 }
 
 /// How a row stands.
@@ -52,8 +52,9 @@ pub(crate) struct Screen {
 struct State {
     /// What is being waited for now.
     current: Option<ProgressBar>,
-    /// One line for each resource, by logical ID, and when it began.
-    resources: HashMap<String, (ProgressBar, Instant)>,
+    /// One line for each resource or action, by its name, and when AWS says that it began:
+    /// seconds since 1970.
+    resources: HashMap<String, (ProgressBar, f64)>,
     /// What goes on at AWS without us, a sentence.
     executing: Option<String>,
     /// The command that resumes the work.
@@ -79,17 +80,16 @@ impl Screen {
     ///
     /// # Errors
     /// There is no terminal to ask on.
-    pub(crate) fn confirm(&self, question: &str) -> Result<bool, Failure> {
-        Ok(self
-            .ask(&format!("{question} [y/N] "), "--yes")?
-            .eq_ignore_ascii_case("y"))
+    pub(crate) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        let answer = self.ask(&format!("{question} [y/N] "), "--yes").await?;
+        Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
     }
 
     /// Asks for a line of text.
     ///
     /// # Errors
     /// There is no terminal to ask on; `option` is what stands for the answer there.
-    pub(crate) fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
+    pub(crate) async fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
         self.clear();
         if !std::io::stdin().is_terminal() {
             return Err(Failure::new(
@@ -99,9 +99,13 @@ impl Screen {
         }
         let mut out = anstream::stderr();
         let _ = write!(out, "{question}").and_then(|()| out.flush());
-        let mut answer = String::new();
-        let _ = std::io::stdin().lock().read_line(&mut answer);
-        Ok(answer.trim().to_owned())
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            let _ = std::io::stdin().lock().read_line(&mut answer);
+            answer
+        });
+        Ok(answer.await.unwrap_or_default().trim().to_owned())
     }
 
     /// Takes away what moves.
@@ -138,17 +142,13 @@ impl Screen {
             String::new()
         };
         if !self.live {
-            let seconds = match (row.state, row.seconds) {
-                (RowState::Moving, _) | (_, None) => String::new(),
-                (_, Some(seconds)) => format!(" {seconds}s"),
-            };
-            self.line(&format!("  {}{seconds}{reason}", row.text));
+            self.line(&format!("  {}{reason}", row.text));
             return;
         }
         let mut state = self.state.borrow_mut();
         let (bar, began) = state.resources.entry(row.id.to_owned()).or_insert_with(|| {
             let bar = self.spinner("  {spinner} {msg}", String::new());
-            (bar, Instant::now())
+            (bar, row.time)
         });
         if bar.is_finished() {
             return;
@@ -169,10 +169,10 @@ impl Screen {
         let done = ProgressStyle::with_template("  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(done);
-        let seconds = row.seconds.unwrap_or_else(|| began.elapsed().as_secs());
         bar.finish_with_message(format!(
-            "{style}{mark}{style:#} {} {seconds}s{reason}",
-            row.text
+            "{style}{mark}{style:#} {} {:.0}s{reason}",
+            row.text,
+            row.time - *began
         ));
     }
 
@@ -272,7 +272,7 @@ impl Observer for Screen {
             state,
             text,
             reason: &event.reason,
-            seconds: None,
+            time: event.time,
         });
     }
 

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use crate::config::CannedAcl;
-use crate::plan::{Plan, TargetPlan};
-use crate::syntax::{Node, Problem};
+use crate::plan::{InstancePlan, Plan, TargetPlan};
+use crate::syntax::{Node, Problem, Span};
 
 use super::edit::{Editor, New};
 use super::{Action, Definition, Store};
@@ -128,29 +128,38 @@ impl<'a> Adoption<'a> {
                 continue;
             };
             let place = format!("action {} of stage {}", action.name, action.stage);
-            let targets = &self.plan.targets;
-            let Some(target) = targets.iter().find(|target| target.bucket.name == bucket) else {
+            let mut instances = self.plan.instances();
+            let Some((target, instance)) =
+                instances.find(|(_, instance)| instance.bucket.name == bucket)
+            else {
                 self.notes.push(format!(
                     "The {place} deploys to bucket {bucket}, which is no target's, and stays as \
                      it is."
                 ));
                 continue;
             };
-            found.push(target.bucket.name.as_str());
+            found.push(instance.bucket.name.as_str());
             self.check_action(action, target);
-            self.action(action, target, &place, &mut taken);
+            self.action(action, (target, instance), &place, &mut taken);
         }
-        for target in &self.plan.targets {
-            if !found.is_empty() && !found.contains(&target.bucket.name.as_str()) {
-                self.notes.push(format!(
-                    "No action deploys to target {} (bucket {}).",
-                    target.name, target.bucket.name
-                ));
-            }
+        let missing = (self.plan.instances())
+            .filter(|(_, instance)| !found.contains(&instance.bucket.name.as_str()));
+        let missing: Vec<_> = missing.collect();
+        if !found.is_empty()
+            && let Some((target, first)) = missing.first()
+        {
+            let more = match missing.len() {
+                1 => String::new(),
+                more => format!(", nor to {} more", more - 1),
+            };
+            self.notes.push(format!(
+                "No action deploys to target {} (bucket {}){more}.",
+                target.name, first.bucket.name
+            ));
         }
         if found.is_empty() {
-            let buckets: Vec<&str> = (self.plan.targets.iter())
-                .map(|target| target.bucket.name.as_str())
+            let buckets: Vec<&str> = (self.plan.instances().take(3))
+                .map(|(_, instance)| instance.bucket.name.as_str())
                 .collect();
             let deploys = self.definition.actions.iter();
             let span = deploys
@@ -176,19 +185,19 @@ impl<'a> Adoption<'a> {
     fn action(
         &mut self,
         action: &Action,
-        target: &TargetPlan,
+        (target, instance): (&TargetPlan, &InstancePlan),
         place: &str,
         taken: &mut HashSet<String>,
     ) {
         let namespace = match &action.namespace {
             // Other actions may speak of its variables by it.
             Some(namespace) => namespace.clone(),
-            None => free_namespace(target, taken),
+            None => free_namespace(target, instance, taken),
         };
         taken.insert(namespace.clone());
         let members = [
-            ("roleArn", &action.role_arn, &target.role.arn),
-            ("region", &action.region, &target.region),
+            ("roleArn", &action.role_arn, &instance.role.arn),
+            ("region", &action.region, &instance.region),
             ("namespace", &action.namespace, &namespace),
         ];
         let set: Vec<String> = members
@@ -213,7 +222,7 @@ impl<'a> Adoption<'a> {
         };
         let members = members
             .iter()
-            .map(|(key, _, new)| (*key, New::Text((*new).clone())))
+            .map(|(key, _, new)| ((*key).to_owned(), New::Text((*new).clone())))
             .collect();
         self.editor.set(node, members);
     }
@@ -283,93 +292,165 @@ impl<'a> Adoption<'a> {
     }
 
     fn stores(&mut self) {
-        let dev = &self.plan.dev;
-        let only = self.definition.pipeline().get("artifactStore");
+        let pipeline = self.definition.pipeline();
+        let home = self.plan.dev.region.as_str();
+        let mut editor = Editor::new(self.definition.source.text());
         for store in &self.definition.stores {
-            let region = store.region.as_deref().unwrap_or(&dev.region);
-            let Some(key) = self.key_in(store, region) else {
+            let region = store.region.as_deref().unwrap_or(home);
+            let (Some(key), Some(node)) = (
+                self.key_in(store, region),
+                match &store.region {
+                    Some(region) => pipeline.at(["artifactStores", region]),
+                    None => pipeline.get("artifactStore"),
+                },
+            ) else {
                 continue;
             };
-            if region == dev.region && store.bucket != dev.artifact_bucket.name {
-                self.problems.push(
-                    Problem::new(
-                        store.span,
-                        format!(
-                            "the artifact bucket is `{}`, and the configuration says `{}`",
-                            store.bucket, dev.artifact_bucket.name
-                        ),
-                    )
-                    .help(
-                        "set `dev.artifacts.bucket` (and `create: false`) in the configuration \
-                         and deploy again: the policies name it",
-                    ),
-                );
+            let mut members = Vec::new();
+            if region == home {
+                self.check_bucket(store);
+            } else if let Some(planned) = self.planned(region)
+                && planned != store.bucket
+            {
+                self.done.push(format!(
+                    "The artifact store of {region} is bucket {planned}."
+                ));
+                members.push(("location".to_owned(), New::Text(planned.to_owned())));
             }
-            let node = match (&store.region, only) {
-                (Some(region), _) => self.definition.pipeline().at(["artifactStores", region]),
-                (None, only) => only,
-            };
-            let Some(node) = node else {
-                continue;
-            };
             let kind = node.at(["encryptionKey", "type"]).and_then(Node::as_str);
-            if store.key.as_ref() == Some(&key) && kind == Some("KMS") {
+            if store.key.as_ref() != Some(&key) || kind != Some("KMS") {
+                self.done.push(format!(
+                    "The artifact store of {region} is encrypted with {key}."
+                ));
+                let encryption = New::strings([("id", &key), ("type", "KMS")]);
+                members.push(("encryptionKey".to_owned(), encryption));
+            }
+            editor.set(node, members);
+        }
+        let missing = self.missing_stores();
+        match (
+            pipeline.entry("artifactStore"),
+            pipeline.get("artifactStores"),
+        ) {
+            (Some(entry), _) if !missing.is_empty() => {
+                let names = ("artifactStores", home);
+                self.editor.nest(pipeline, entry, names, editor, &missing);
+            }
+            (_, Some(stores)) => {
+                editor.set(stores, missing);
+                self.editor.merge(editor);
+            }
+            _ => self.editor.merge(editor),
+        }
+    }
+
+    /// The main artifact bucket must be the one that the policies name.
+    fn check_bucket(&mut self, store: &Store) {
+        let planned = &self.plan.dev.artifact_bucket.name;
+        if store.bucket == *planned {
+            return;
+        }
+        let problem = Problem::new(
+            store.span,
+            format!(
+                "the artifact bucket is `{}`, and the configuration says `{planned}`",
+                store.bucket
+            ),
+        );
+        self.problems.push(problem.help(
+            "set `dev.artifacts.bucket` (and `create: false`) in the configuration and deploy \
+             again: the policies name it",
+        ));
+    }
+
+    /// The artifact bucket that the plan has in another region.
+    fn planned(&self, region: &str) -> Option<&'a str> {
+        let mut regions = self.plan.regions.iter();
+        let found = regions.find(|plan| plan.region == region)?;
+        Some(&found.artifact_bucket.name)
+    }
+
+    /// Stores that the definition lacks: each region that is deployed to needs one (AWS
+    /// CodePipeline, *Add a cross-Region action*).
+    fn missing_stores(&mut self) -> Vec<(String, New)> {
+        let mut missing = Vec::new();
+        for plan in &self.plan.regions {
+            let stores = &self.definition.stores;
+            if stores
+                .iter()
+                .any(|store| store.region.as_ref() == Some(&plan.region))
+            {
                 continue;
             }
+            let Some(key) = replica(self.key, &plan.region) else {
+                self.problems
+                    .push(no_replica(self.member("roleArn").span, &plan.region));
+                continue;
+            };
+            let bucket = &plan.artifact_bucket.name;
             self.done.push(format!(
-                "The artifact store {} is encrypted with {key}.",
-                store.bucket
+                "An artifact store of {} is added: bucket {bucket}, encrypted with {key}.",
+                plan.region
             ));
-            let members = vec![("id", key), ("type", "KMS".to_owned())];
-            self.editor
-                .set(node, vec![("encryptionKey", New::Mapping(members))]);
+            let store = vec![
+                ("type".to_owned(), New::Text("S3".to_owned())),
+                ("location".to_owned(), New::Text(bucket.clone())),
+                (
+                    "encryptionKey".to_owned(),
+                    New::strings([("id", &key), ("type", "KMS")]),
+                ),
+            ];
+            missing.push((plan.region.clone(), New::Mapping(store)));
         }
+        missing
     }
 
     /// ARN of the key in a store's region; nothing where the store stays as it is.
     fn key_in(&mut self, store: &Store, region: &str) -> Option<String> {
-        let home = &self.plan.dev.region;
-        if region == home {
+        if region == self.plan.dev.region {
             return Some(self.key.to_owned());
         }
-        // A replica has the primary's ID.
-        let parts: Vec<&str> = self.key.splitn(6, ':').collect();
-        if let [arn, partition, service, _, account, resource] = parts.as_slice()
-            && resource.starts_with("key/mrk-")
-        {
-            return Some(
-                [arn, partition, service, &region, account, resource]
-                    .map(|part| *part)
-                    .join(":"),
-            );
-        }
-        let used = (self.plan.targets.iter()).any(|target| target.region == region);
-        if used {
-            self.problems.push(
-                Problem::new(
-                    store.span,
-                    format!(
-                        "the artifact store of {region} needs the key there, and the key of \
-                         {home} is no multi-Region key"
-                    ),
-                )
-                .help("make a multi-Region key: `dev.key.multi_region: true`"),
-            );
-        } else {
+        if self.planned(region).is_none() {
             self.notes.push(format!(
-                "The artifact store of {region} keeps its key: no target is in that region."
+                "The artifact store of {region} stays as it is: no target is in that region."
             ));
+            return None;
         }
-        None
+        let found = replica(self.key, region);
+        if found.is_none() {
+            self.problems.push(no_replica(store.span, region));
+        }
+        found
     }
+}
+
+/// ARN of a multi-Region key's replica, which has the primary's ID; nothing for another key.
+fn replica(key: &str, region: &str) -> Option<String> {
+    let parts: Vec<&str> = key.splitn(6, ':').collect();
+    match parts.as_slice() {
+        [arn, partition, service, _, account, resource] if resource.starts_with("key/mrk-") => {
+            Some([arn, partition, service, region, account, resource].join(":"))
+        }
+        _ => None,
+    }
+}
+
+fn no_replica(span: Span, region: &str) -> Problem {
+    Problem::new(
+        span,
+        format!(
+            "the artifact store of {region} needs the key there, and it is no multi-Region key"
+        ),
+    )
+    .help("make a multi-Region key: `dev.key.multi_region: true`, before the first deployment")
 }
 
 /// The target's namespace, or one made from it: each is an action's own (AWS CodePipeline,
 /// *Variables reference*).
-fn free_namespace(target: &TargetPlan, taken: &HashSet<String>) -> String {
+fn free_namespace(target: &TargetPlan, instance: &InstancePlan, taken: &HashSet<String>) -> String {
     let named = format!("DeployVariables-{}", target.name);
     let numbered = (2..).map(|number| format!("{named}-{number}"));
-    [target.namespace.clone(), named.clone()]
+    [instance.namespace.clone(), named.clone()]
         .into_iter()
         .chain(numbered)
         .find(|namespace| !taken.contains(namespace))

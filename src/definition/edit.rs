@@ -14,8 +14,16 @@ pub(super) struct Editor<'t> {
 pub(super) enum New {
     /// A string.
     Text(String),
+    /// A mapping.
+    Mapping(Vec<(String, New)>),
+}
+
+impl New {
     /// A mapping of strings.
-    Mapping(Vec<(&'static str, String)>),
+    pub(super) fn strings<const N: usize>(members: [(&str, &str); N]) -> Self {
+        let member = |(key, text): (&str, &str)| (key.to_owned(), Self::Text(text.to_owned()));
+        Self::Mapping(members.map(member).into())
+    }
 }
 
 impl<'t> Editor<'t> {
@@ -28,37 +36,28 @@ impl<'t> Editor<'t> {
 
     /// Sets members of a mapping: those that are there in their places, the others at its end, in
     /// the order given. A member that has its value already is left alone.
-    pub(super) fn set(&mut self, mapping: &Node, members: Vec<(&str, New)>) {
+    pub(super) fn set(&mut self, mapping: &Node, members: Vec<(String, New)>) {
         let mut added = String::new();
         let entries = mapping.entries().unwrap_or_default();
         let style = Style::of(self.text, mapping);
         for (key, value) in members {
-            match (mapping.entry(key), value) {
+            match (mapping.entry(&key), value) {
                 (Some(entry), New::Text(text)) => {
                     if entry.value.as_str() != Some(&text) {
                         self.replace(&entry.value, json(&text));
                     }
                 }
                 (Some(entry), New::Mapping(inner)) if entry.value.entries().is_some() => {
-                    let inner = inner
-                        .into_iter()
-                        .map(|(key, text)| (key, New::Text(text)))
-                        .collect();
                     self.set(&entry.value, inner);
                 }
-                (Some(entry), New::Mapping(inner)) => {
-                    self.replace(&entry.value, style.mapping(&inner));
-                }
+                (Some(entry), value) => self.replace(&entry.value, style.value(&value, 0)),
                 (None, value) => {
-                    let value = match value {
-                        New::Text(text) => json(&text),
-                        New::Mapping(inner) => style.mapping(&inner),
-                    };
+                    let value = style.value(&value, 0);
                     if !entries.is_empty() || !added.is_empty() {
                         added.push(',');
                     }
                     added.push_str(&style.between);
-                    added.push_str(&format!("{}:{}{value}", json(key), style.colon));
+                    added.push_str(&format!("{}:{}{value}", json(&key), style.colon));
                 }
             }
         }
@@ -87,22 +86,71 @@ impl<'t> Editor<'t> {
         self.changes.push((range, String::new()));
     }
 
+    /// Takes the changes of another editor of the same text.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+    }
+
     fn replace(&mut self, node: &Node, text: String) {
         let range = node.span.start..end(self.text, node);
         self.changes.push((range, text));
     }
 
+    /// Puts a member under another name, one level deeper: `"a": x` becomes
+    /// `"key": {"inner": x, …others}`. `x` is as `changes` leave it.
+    pub(super) fn nest(
+        &mut self,
+        mapping: &Node,
+        entry: &Entry,
+        (key, inner): (&str, &str),
+        changes: Self,
+        others: &[(String, New)],
+    ) {
+        let style = Style::of(self.text, mapping);
+        let range = entry.value.span.start..end(self.text, &entry.value);
+        let deeper = format!("\n{}", style.step);
+        let value = changes.finish_part(range.clone()).replace('\n', &deeper);
+        let nested = match style.step.as_str() {
+            "" => String::new(),
+            step => format!("{}{step}", style.between),
+        };
+        let comma = if style.step.is_empty() && !style.colon.is_empty() {
+            ", "
+        } else {
+            ","
+        };
+        let mut members = vec![format!("{}:{}{value}", json(inner), style.colon)];
+        for (name, other) in others {
+            let other = style.value(other, 1);
+            members.push(format!("{}:{}{other}", json(name), style.colon));
+        }
+        let members = members.join(&format!("{comma}{nested}"));
+        let outer = if style.step.is_empty() {
+            ""
+        } else {
+            &style.between
+        };
+        let new = format!("{}:{}{{{nested}{members}{outer}}}", json(key), style.colon);
+        self.changes.push((entry.key_span.start..range.end, new));
+    }
+
     /// The changed text.
-    pub(super) fn finish(mut self) -> String {
+    pub(super) fn finish(self) -> String {
+        let whole = 0..self.text.len();
+        self.finish_part(whole)
+    }
+
+    /// A part of the changed text, in which all changes are.
+    fn finish_part(mut self, part: Range<usize>) -> String {
         self.changes.sort_by_key(|(range, _)| range.start);
-        let mut out = String::with_capacity(self.text.len() + 1024);
-        let mut at = 0;
+        let mut out = String::with_capacity(part.len() + 1024);
+        let mut at = part.start;
         for (range, new) in self.changes {
             out.push_str(&self.text[at..range.start]);
             out.push_str(&new);
             at = range.end;
         }
-        out.push_str(&self.text[at..]);
+        out.push_str(&self.text[at..part.end]);
         out
     }
 }
@@ -166,18 +214,25 @@ impl Style {
         }
     }
 
-    /// A mapping as the value of a member.
-    fn mapping(&self, members: &[(&str, String)]) -> String {
-        let member =
-            |(key, value): &(&str, String)| format!("{}:{}{}", json(key), self.colon, json(value));
+    /// A value of a member; `depth` is how much deeper than the mapping the member stands.
+    fn value(&self, value: &New, depth: usize) -> String {
+        let members = match value {
+            New::Text(text) => return json(text),
+            New::Mapping(members) => members,
+        };
+        let member = |(key, value): &(String, New)| {
+            let value = self.value(value, depth + 1);
+            format!("{}:{}{value}", json(key), self.colon)
+        };
         let members: Vec<String> = members.iter().map(member).collect();
         if self.step.is_empty() {
             let comma = if self.colon.is_empty() { "," } else { ", " };
             return format!("{{{}}}", members.join(comma));
         }
-        let inner = format!("{}{}", self.between, self.step);
+        let outer = format!("{}{}", self.between, self.step.repeat(depth));
+        let inner = format!("{outer}{}", self.step);
         let members = members.join(&format!(",{inner}"));
-        format!("{{{inner}{members}{}}}", self.between)
+        format!("{{{inner}{members}{outer}}}")
     }
 }
 

@@ -61,8 +61,12 @@ const ANSWER: &str = r#"{
 "#;
 
 fn plan(targets: &str) -> Plan {
+    plan_with("", targets)
+}
+
+fn plan_with(dev: &str, targets: &str) -> Plan {
     let text = format!(
-        "dev:\n  account: \"111111111111\"\n  source: {{bucket: sources-111111111111, object_key: \
+        "dev:\n  account: \"111111111111\"\n{dev}  source: {{bucket: sources-111111111111, object_key: \
          site.zip, create: false}}\n  artifacts: {{bucket: artifacts-111111111111, create: \
          false}}\n  pipeline:\n    name: site\n    create: false\n    service_role: \
          arn:aws:iam::111111111111:role/service-role/pipeline-role\ntargets:\n{targets}"
@@ -221,12 +225,74 @@ fn each_region_has_its_own_store() {
         "{:?}",
         adopted.notes
     );
-    let replicated = "arn:aws:kms:us-east-1:111111111111:key/mrk-1234";
-    let adopted = adopt(&definition(&text), &plan(PROD), replicated).expect("adopted");
-    let read: serde_json::Value = serde_json::from_str(&adopted.text).expect("JSON");
-    assert_eq!(
-        read["pipeline"]["artifactStores"]["eu-west-1"]["encryptionKey"]["id"],
-        "arn:aws:kms:eu-west-1:111111111111:key/mrk-1234"
+}
+
+#[test]
+fn a_region_that_is_deployed_to_gets_a_store() {
+    let second = r#",
+                    {
+                        "name": "Europe",
+                        "actionTypeId": {"category": "Deploy", "owner": "AWS", "provider": "S3", "version": "1"},
+                        "configuration": {"BucketName": "site-eu", "Extract": "true"}
+                    }"#;
+    let at = ANSWER
+        .rfind("\n                ]")
+        .expect("the end of the actions");
+    let text = format!("{}{second}{}", &ANSWER[..at], &ANSWER[at..]);
+    let targets = format!(
+        "{PROD}  - {{name: europe, account: \"333333333333\", region: eu-west-1, bucket: site-eu, \
+         create: false}}\n"
+    );
+    let plan = plan_with("  key: {multi_region: true}\n", &targets);
+    let primary = "arn:aws:kms:us-east-1:111111111111:key/mrk-1234";
+    let replica = "arn:aws:kms:eu-west-1:111111111111:key/mrk-1234";
+    let first = adopt(&definition(&text), &plan, primary).expect("adopted");
+    let wanted = format!(
+        r#"        "artifactStores": {{
+            "us-east-1": {{
+                "type": "S3",
+                "location": "artifacts-111111111111",
+                "encryptionKey": {{
+                    "id": "{primary}",
+                    "type": "KMS"
+                }}
+            }},
+            "eu-west-1": {{
+                "type": "S3",
+                "location": "artifacts-111111111111-eu-west-1",
+                "encryptionKey": {{
+                    "id": "{replica}",
+                    "type": "KMS"
+                }}
+            }}
+        }},
+        "stages": ["#
+    );
+    assert!(first.text.contains(&wanted), "{}", first.text);
+    let again = adopt(&definition(&first.text), &plan, primary).expect("adopted");
+    assert_eq!((again.changed, &again.text), (false, &first.text));
+    // A store that is there gets the bucket and the key that the policies name.
+    let other = first
+        .text
+        .replace("artifacts-111111111111-eu-west-1", "old-bucket")
+        .replace(replica, "alias/aws/s3");
+    let mended = adopt(&definition(&other), &plan, primary).expect("adopted");
+    assert_eq!(mended.text, first.text);
+    let compact = serde_json::from_str::<serde_json::Value>(&text)
+        .expect("JSON")
+        .to_string();
+    let short = adopt(&definition(&compact), &plan, primary)
+        .expect("adopted")
+        .text;
+    assert!(
+        short.contains(r#""artifactStores":{"us-east-1":{"type":"S3","#),
+        "{short}"
+    );
+    serde_json::from_str::<serde_json::Value>(&short).expect("JSON");
+    let found = adopt(&definition(&text), &plan, KEY).expect_err("no replica");
+    assert!(
+        found[0].message.contains("no multi-Region key"),
+        "{found:?}"
     );
 }
 
@@ -332,7 +398,7 @@ fn a_configuration_made_from_a_pipeline_adopts_it() {
     let plan = Plan::new(&document.config).expect("a plan");
     assert!(!plan.dev.source_bucket.create && !plan.dev.artifact_bucket.create);
     assert!(!plan.dev.service_role.create && !plan.dev.create_pipeline);
-    assert!(!plan.targets[0].bucket.create);
+    assert!(!plan.targets[0].create_bucket);
     assert!(
         adopt(&definition(ANSWER), &plan, KEY)
             .expect("adopted")

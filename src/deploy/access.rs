@@ -14,6 +14,7 @@ use super::{DeployError, ErrorKind};
 
 /// How often a call is tried that fails in passing.
 const ATTEMPTS: u32 = 6;
+const FIRST_ATTEMPTS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the user says about connections.
@@ -170,6 +171,18 @@ impl Access {
         aws_sdk_s3::Client::from_conf(config)
     }
 
+    /// URL of a bucket in the region, as CloudFormation takes a template's.
+    pub fn bucket_url(&self, bucket: &str) -> String {
+        let region = self.config.region().map_or("", |region| region.as_ref());
+        match self.config.endpoint_url() {
+            Some(endpoint) => format!("{endpoint}/{bucket}"),
+            None if region.starts_with("cn-") => {
+                format!("https://{bucket}.s3.{region}.amazonaws.com.cn")
+            }
+            None => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+        }
+    }
+
     /// The same profile in another region.
     pub fn in_region(&self, region: &str) -> Self {
         let config = self
@@ -189,7 +202,13 @@ impl Access {
     /// # Errors
     /// No credentials, or AWS cannot be reached.
     pub async fn identity(&self) -> Result<Identity, DeployError> {
-        let answer = aws_sdk_sts::Client::new(&self.config)
+        // The first call of every command: when there is no network, it is known soon.
+        let config = self
+            .config
+            .to_builder()
+            .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
+            .build();
+        let answer = aws_sdk_sts::Client::new(&config)
             .get_caller_identity()
             .send()
             .await

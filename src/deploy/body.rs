@@ -77,7 +77,8 @@ pub async fn prepare(
         .await
         .map_err(|error| access.error("s3:PutObject", &error))?;
     Ok(Body::Uploaded(format!(
-        "https://{bucket}.s3.amazonaws.com/{key}"
+        "{}/{key}",
+        access.bucket_url(bucket)
     )))
 }
 

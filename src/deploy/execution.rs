@@ -46,12 +46,21 @@ pub struct ActionRun {
     pub action: String,
     /// AWS's status: `InProgress`, `Succeeded`, `Failed` or `Abandoned`.
     pub status: String,
-    /// Seconds from its start to its last change.
-    pub seconds: f64,
+    /// When it started: seconds since 1970.
+    pub started: f64,
+    /// When it last changed: seconds since 1970.
+    pub changed: f64,
     /// AWS's error code; may be empty.
     pub code: String,
     /// AWS's message; may be empty.
     pub message: String,
+}
+
+impl ActionRun {
+    /// How many seconds it took, or has taken.
+    pub fn seconds(&self) -> f64 {
+        (self.changed - self.started).max(0.0)
+    }
 }
 
 /// What an execution waits for.
@@ -306,10 +315,8 @@ fn action_run(detail: ActionExecutionDetail) -> ActionRun {
             .status
             .map(|status| status.as_str().to_owned())
             .unwrap_or_default(),
-        seconds: match (started, changed) {
-            (Some(started), Some(changed)) => (changed - started).max(0.0),
-            _ => 0.0,
-        },
+        started: started.unwrap_or_default(),
+        changed: changed.or(started).unwrap_or_default(),
         code: code.to_owned(),
         message: message.unwrap_or_default().trim().to_owned(),
     }

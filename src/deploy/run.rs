@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::change_set::{ChangeSet, Made, Wanted};
 use super::events::{Operation, find_cause, follow, last_operation};
+use super::pace::Pace;
 use super::stack::{Deployed, condition};
 use super::{
-    Access, Cause, Condition, DeployError, Observer, Silent, StackStep, body, change_set,
-    protection, stack,
+    Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, body,
+    change_set, protection, stack,
 };
 
 /// What the user says about a deployment.
@@ -25,7 +26,7 @@ pub struct Options {
     pub tags: Vec<(String, String)>,
     /// Whether protected resources may be replaced or deleted this once.
     pub allow_replacement: bool,
-    /// Name of the change sets: letters, digits and hyphens, another one for each run. It is the
+    /// Name of the next change set: letters, digits and hyphens, never used before. It is the
     /// client token too.
     pub token: String,
 }
@@ -69,6 +70,7 @@ impl Deployment<'_> {
     /// # Errors
     /// AWS refuses, or the wait is over.
     pub async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
+        let mut pace = Pace::new(self.options.wait);
         loop {
             let found = stack::read(self.access, &self.step.stack).await?;
             let Some(running) = found
@@ -87,6 +89,8 @@ impl Deployment<'_> {
                 token: None,
             };
             follow(self.access, &operation, self.options.wait, self.observer).await?;
+            // Events and status of a stack may disagree for a moment.
+            pace.pause(&format!("stack `{}`", running.name)).await?;
         }
     }
 
@@ -117,7 +121,7 @@ impl Deployment<'_> {
             }
         }
         let bucket = options.template_bucket.as_deref();
-        let body = body::prepare(self.access, &step.stack, &step.text, bucket).await?;
+        let body = body::prepare(self.access, &step.stack, &step.template.text, bucket).await?;
         body::validate(self.access, &step.stack, &body).await?;
         if state == Condition::Ready {
             self.guard(found.as_ref().is_some_and(|stack| stack.protected))
@@ -131,9 +135,16 @@ impl Deployment<'_> {
             tags: &options.tags,
             role_arn: options.role_arn.as_deref(),
         };
-        let token = &options.token;
+        let wait = options.wait;
         let made =
-            change_set::make(self.access, &wanted, token, options.wait, self.observer).await?;
+            change_set::make(self.access, &wanted, &options.token, wait, self.observer).await;
+        let made = match made {
+            Err(error) if found.is_none() && error.kind == ErrorKind::Failed => {
+                self.remove_empty().await?;
+                return Err(error);
+            }
+            made => made?,
+        };
         match (made, found) {
             (Made::NoChanges, Some(stack)) => Ok(Prepared::UpToDate(stack)),
             (Made::NoChanges, None) => Err(DeployError::failed(
@@ -157,7 +168,7 @@ impl Deployment<'_> {
     /// AWS refuses.
     async fn guard(&self, protected: bool) -> Result<(), DeployError> {
         let stack = &self.step.stack;
-        let policy = protection::policy(&self.step.protected);
+        let policy = protection::policy(&self.step.template.protected);
         protection::ensure(self.access, stack, &policy).await?;
         if !protected {
             stack::protect(self.access, stack, true).await?;
@@ -174,6 +185,11 @@ impl Deployment<'_> {
         if pending.before.is_some() {
             return Ok(());
         }
+        self.remove_empty().await
+    }
+
+    /// Deletes the stack without resources that a change set made.
+    async fn remove_empty(&self) -> Result<(), DeployError> {
         let Some(empty) = stack::read(self.access, &self.step.stack).await? else {
             return Ok(());
         };
@@ -227,7 +243,9 @@ impl Deployment<'_> {
         }
         end.into_result(self.access, &operation).await?;
         if !existed {
-            self.guard(false).await?;
+            let policy = protection::policy(&self.step.template.protected);
+            protection::set(self.access, &change_set.stack, &policy).await?;
+            stack::protect(self.access, &change_set.stack, true).await?;
         }
         let stack = stack::read(self.access, &change_set.stack).await?;
         stack.ok_or_else(|| {

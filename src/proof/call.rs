@@ -1,5 +1,8 @@
 //! A call: who does what to which resource, with what AWS knows about it.
 
+use std::sync::Arc;
+
+use super::input::Instance;
 use super::world::{Place, PolicyId};
 use crate::authz::Context;
 use crate::iam::Arn;
@@ -14,6 +17,8 @@ pub struct Call {
     pub id: String,
     /// The target that it is made for; `None`: for all.
     pub target: Option<String>,
+    /// Which of the target's instances it is made for, where the target has several.
+    pub instance: Option<Arc<Instance>>,
     /// The step of the run.
     pub step: &'static str,
     /// Who makes it.

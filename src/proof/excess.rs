@@ -69,7 +69,7 @@ pub(super) fn excess(world: &World<'_>, calls: &[Decided], administrators: &[Str
     let mut found = Excess::default();
     for (id, held) in world.policies.iter().enumerate() {
         // Files of the user's, and what the proof assumes, are not the templates'.
-        if !held.given || held.file >= world.resolvers.len() {
+        if !held.given || held.file >= world.templates {
             continue;
         }
         let policy = &held.document.solid;

@@ -1,5 +1,8 @@
 //! The proof as a whole.
 
+use std::rc::Rc;
+use std::sync::Arc;
+
 use super::attacks::{self, PROCEDURE_ALLOWS};
 use super::call::Call;
 use super::collect::collect;
@@ -173,22 +176,29 @@ fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
     }
 }
 
-/// The dev template's outputs are the parameters of the targets' templates, by name.
+/// The dev template's outputs are the parameters of the others, by name.
 fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
-    for (stack, node) in inputs.stacks.iter().zip(nodes) {
-        let parameters = match found.first() {
-            None => inputs.parameters.iter().cloned().collect(),
-            Some(dev) => dev.outputs(),
-        };
-        let deployment = Deployment {
-            stack: &stack.name,
-            account: &stack.account,
-            region: &stack.region,
-            partition: &inputs.partition,
-            parameters,
-        };
-        found.push(Resolver::new(node, deployment));
+    let mut parameters = Rc::new(inputs.parameters.iter().cloned().collect());
+    for (file, (stack, node)) in inputs.stacks.iter().zip(nodes).enumerate() {
+        for instance in &stack.instances {
+            let deployment = Deployment {
+                stack: &stack.name,
+                account: &instance.account,
+                region: &instance.region,
+                partition: &inputs.partition,
+                parameters: Rc::clone(&parameters),
+                file,
+                target: stack.is_target.then_some(&*stack.name),
+                instance: stack.is_generic.then(|| Arc::clone(instance)),
+            };
+            found.push(Resolver::new(node, deployment));
+        }
+        if file == 0
+            && let Some(dev) = found.first()
+        {
+            parameters = Rc::new(dev.outputs());
+        }
     }
     found
 }

@@ -9,7 +9,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
+use super::input::Instance;
 use crate::syntax::{Entry, Node, Span, Value};
 
 /// The tag of a value that cannot be known; its text is the reason.
@@ -27,7 +30,13 @@ pub(super) struct Deployment<'a> {
     pub(super) region: &'a str,
     pub(super) partition: &'a str,
     /// Values of parameters.
-    pub(super) parameters: HashMap<String, String>,
+    pub(super) parameters: Rc<HashMap<String, String>>,
+    /// The file that it is in, by its number.
+    pub(super) file: usize,
+    /// The target whose template it is; `None`: the dev account's side.
+    pub(super) target: Option<&'a str>,
+    /// Which of its instances it is, where there are several.
+    pub(super) instance: Option<Arc<Instance>>,
 }
 
 /// A template with all that is needed to resolve its values.

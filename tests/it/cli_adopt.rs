@@ -49,9 +49,17 @@ fn init_from_a_pipeline_makes_a_configuration_that_adopt_takes() {
         "\"namespace\": \"DeployVariables\"",
         &format!("\"id\": \"{KEY}\""),
     ] {
-        assert!(added.iter().any(|line| line.contains(wanted)), "{wanted}\n{}", run.stdout);
+        assert!(
+            added.iter().any(|line| line.contains(wanted)),
+            "{wanted}\n{}",
+            run.stdout
+        );
     }
-    assert!(removed.iter().any(|line| line.contains("\"metadata\"")), "{}", run.stdout);
+    assert!(
+        removed.iter().any(|line| line.contains("\"metadata\"")),
+        "{}",
+        run.stdout
+    );
     // Nothing but what was said: three lines of the action, the key, the commas before them.
     assert!(added.len() <= 10 && removed.len() <= 10, "{}", run.stdout);
 }
@@ -59,21 +67,37 @@ fn init_from_a_pipeline_makes_a_configuration_that_adopt_takes() {
 #[test]
 fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
     let project = project();
-    let run = project.expect(&format!("adopt site.json --key-arn {KEY} --out adopted.json"), 0);
-    assert!(run.stderr.contains("update-pipeline --cli-input-json"), "{}", run.stderr);
+    let run = project.expect(
+        &format!("adopt site.json --key-arn {KEY} --out adopted.json"),
+        0,
+    );
+    assert!(
+        run.stderr.contains("update-pipeline --cli-input-json"),
+        "{}",
+        run.stderr
+    );
     let adopted = project.read("adopted.json");
     let mut value: Value = serde_json::from_str(&adopted).expect("JSON");
     let mut before: Value = serde_json::from_str(DEFINITION).expect("JSON");
     // With what was set taken out again it is what it was.
     let action = &mut value["pipeline"]["stages"][2]["actions"][0];
     for key in ["roleArn", "namespace"] {
-        assert!(action.as_object_mut().and_then(|action| action.remove(key)).is_some(), "{key}");
+        assert!(
+            action
+                .as_object_mut()
+                .and_then(|action| action.remove(key))
+                .is_some(),
+            "{key}"
+        );
     }
     let old_store = before["pipeline"]["artifactStore"].take();
     let store = value["pipeline"]["artifactStore"].take();
     assert_eq!(store["encryptionKey"], json!({"id": KEY, "type": "KMS"}));
     assert_eq!(store["location"], old_store["location"]);
-    before.as_object_mut().expect("an object").remove("metadata");
+    before
+        .as_object_mut()
+        .expect("an object")
+        .remove("metadata");
     assert_eq!(value, before);
     let run = project.expect(&format!("adopt adopted.json --key-arn {KEY} --out -"), 0);
     assert_eq!(run.stdout, adopted);
@@ -84,10 +108,26 @@ fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
 fn bad_definitions_are_refused_where_they_are_wrong() {
     let project = project();
     let cases = [
-        (DEFINITION.replace("\"stages\"", "\"stagges\""), "`stages` is missing", "site.json:3:"),
-        (DEFINITION.replacen("website-production", "another", 1), "no S3 deploy action", "site.json:"),
-        (DEFINITION.replacen("\"name\": \"website\"", "\"name\": \"web\"", 1), "the pipeline is `web`", "site.json:3:17"),
-        ("{\n  \"pipeline\": {,}\n}".to_owned(), "this is not JSON", "site.json:2:16"),
+        (
+            DEFINITION.replace("\"stages\"", "\"stagges\""),
+            "`stages` is missing",
+            "site.json:3:",
+        ),
+        (
+            DEFINITION.replacen("website-production", "another", 1),
+            "no S3 deploy action",
+            "site.json:",
+        ),
+        (
+            DEFINITION.replacen("\"name\": \"website\"", "\"name\": \"web\"", 1),
+            "the pipeline is `web`",
+            "site.json:3:17",
+        ),
+        (
+            "{\n  \"pipeline\": {,}\n}".to_owned(),
+            "this is not JSON",
+            "site.json:2:16",
+        ),
     ];
     for (text, message, place) in cases {
         project.write("site.json", text);
@@ -99,9 +139,17 @@ fn bad_definitions_are_refused_where_they_are_wrong() {
     }
     project.write("site.json", DEFINITION);
     let run = project.expect("adopt site.json --key-arn alias/s3deploykey", 2);
-    assert!(run.stderr.contains("is not the ARN of a key"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("is not the ARN of a key"),
+        "{}",
+        run.stderr
+    );
     let run = project.expect("adopt site.json", 1);
-    assert!(run.stderr.contains("the dev stack is not deployed"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("the dev stack is not deployed"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -109,14 +157,37 @@ fn init_from_asks_for_what_the_pipeline_does_not_say() {
     let project = Project::empty();
     project.write("site.json", DEFINITION);
     let run = project.expect("init --from site.json", 2);
-    assert!(run.stderr.contains("--prod-account is missing"), "{}", run.stderr);
-    let run = project.expect("init --from site.json --bucket-account other=222222222222", 2);
-    assert!(run.stderr.contains("deploys to no bucket `other`"), "{}", run.stderr);
-    project.expect("init --from site.json --bucket-account website-production=222222222222", 0);
+    assert!(
+        run.stderr.contains("--prod-account is missing"),
+        "{}",
+        run.stderr
+    );
+    let run = project.expect(
+        "init --from site.json --bucket-account other=222222222222",
+        2,
+    );
+    assert!(
+        run.stderr.contains("deploys to no bucket `other`"),
+        "{}",
+        run.stderr
+    );
+    project.expect(
+        "init --from site.json --bucket-account website-production=222222222222",
+        0,
+    );
     let build = DEFINITION.replace("\"provider\": \"S3\"", "\"provider\": \"CodeCommit\"");
     project.write("site.json", build);
-    let run = project.expect("init --from site.json --force --prod-account 222222222222", 2);
-    assert!(run.problems()[0].message.contains("not an object in S3 (CodeCommit)"), "{}", run.stderr);
+    let run = project.expect(
+        "init --from site.json --force --prod-account 222222222222",
+        2,
+    );
+    assert!(
+        run.problems()[0]
+            .message
+            .contains("not an object in S3 (CodeCommit)"),
+        "{}",
+        run.stderr
+    );
 }
 
 /// A project of fresh accounts, whose pipeline is played.
@@ -125,16 +196,25 @@ fn live() -> (Project, PlayedPipeline, String, Value) {
     let text = DEFINITION.replace("111111111111", &accounts.dev);
     let mut project = Project::empty();
     project.write("site.json", &text);
-    project.expect(&format!("init --from site.json --prod-account {}", accounts.prod), 0);
+    project.expect(
+        &format!("init --from site.json --prod-account {}", accounts.prod),
+        0,
+    );
     let played = PlayedPipeline::before(Emulator::shared().address());
     accounts.log_in(&mut project, &played.endpoint());
     let answer: Value = serde_json::from_str(&text).expect("JSON");
     played.plays([
         ("GetPipeline", vec![answer.clone()]),
-        ("ListPipelineExecutions", vec![json!({"pipelineExecutionSummaries": []})]),
-        ("UpdatePipeline", vec![json!({"pipeline": {
-            "name": "website", "roleArn": "r", "version": 8, "stages": [],
-        }})]),
+        (
+            "ListPipelineExecutions",
+            vec![json!({"pipelineExecutionSummaries": []})],
+        ),
+        (
+            "UpdatePipeline",
+            vec![json!({"pipeline": {
+                "name": "website", "roleArn": "r", "version": 8, "stages": [],
+            }})],
+        ),
     ]);
     let key = KEY.replace("111111111111", &accounts.dev);
     (project, played, key, answer)
@@ -144,17 +224,41 @@ fn live() -> (Project, PlayedPipeline, String, Value) {
 fn the_live_pipeline_is_changed_as_it_was_shown() {
     let (project, played, key, answer) = live();
     let shown = project.expect(&format!("adopt --name website --key-arn {key}"), 0);
-    assert!(shown.stdout.contains("+              \"roleArn\""), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("+              \"roleArn\""),
+        "{}",
+        shown.stdout
+    );
     assert_eq!(played.count("UpdatePipeline"), 0);
-    let run = project.expect(&format!("adopt --name website --key-arn {key} --write --yes"), 0);
-    assert!(run.stderr.contains("is adopted: version 8"), "{}", run.stderr);
+    let run = project.expect(
+        &format!("adopt --name website --key-arn {key} --write --yes"),
+        0,
+    );
+    assert!(
+        run.stderr.contains("is adopted: version 8"),
+        "{}",
+        run.stderr
+    );
     let sent = played.bodies("UpdatePipeline");
     assert_eq!(sent.len(), 1);
-    assert_eq!(sent[0].as_object().expect("an object").len(), 1, "no metadata");
+    assert_eq!(
+        sent[0].as_object().expect("an object").len(),
+        1,
+        "no metadata"
+    );
     // Members that no SDK of today knows go back as they came.
-    assert_eq!(sent[0]["pipeline"]["futureMember"], answer["pipeline"]["futureMember"]);
-    assert!(played.texts("UpdatePipeline")[0].contains("0.10"), "numbers as they are written");
-    assert_eq!(sent[0]["pipeline"]["artifactStore"]["encryptionKey"]["id"], key);
+    assert_eq!(
+        sent[0]["pipeline"]["futureMember"],
+        answer["pipeline"]["futureMember"]
+    );
+    assert!(
+        played.texts("UpdatePipeline")[0].contains("0.10"),
+        "numbers as they are written"
+    );
+    assert_eq!(
+        sent[0]["pipeline"]["artifactStore"]["encryptionKey"]["id"],
+        key
+    );
 }
 
 #[test]
@@ -165,15 +269,22 @@ fn a_pipeline_that_changed_or_runs_is_left_alone() {
     newer["pipeline"]["version"] = json!(8);
     played.plays([("GetPipeline", vec![newer.clone()])]);
     let run = project.expect(&write, 1);
-    assert!(run.stderr.contains("version 8 there, version 7 here"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("version 8 there, version 7 here"),
+        "{}",
+        run.stderr
+    );
     // Changed while the question stood.
     played.plays([("GetPipeline", vec![answer.clone(), newer])]);
     project.expect(&write, 1);
     played.plays([
         ("GetPipeline", vec![answer]),
-        ("ListPipelineExecutions", vec![json!({"pipelineExecutionSummaries": [
-            {"pipelineExecutionId": "e-1", "status": "InProgress"},
-        ]})]),
+        (
+            "ListPipelineExecutions",
+            vec![json!({"pipelineExecutionSummaries": [
+                {"pipelineExecutionId": "e-1", "status": "InProgress"},
+            ]})],
+        ),
     ]);
     let run = project.expect(&write, 1);
     assert!(run.stderr.contains("execution e-1"), "{}", run.stderr);
@@ -196,6 +307,13 @@ fn a_role_that_does_not_trust_yet_is_said() {
         "InvalidStructureException",
         "arn:aws:iam::1:role/a is not authorized to perform AssumeRole on role arn:aws:iam::2:role/b",
     );
-    let run = project.expect(&format!("adopt --name website --key-arn {key} --write --yes"), 1);
-    assert!(run.stderr.contains("deploy the targets first"), "{}", run.stderr);
+    let run = project.expect(
+        &format!("adopt --name website --key-arn {key} --write --yes"),
+        1,
+    );
+    assert!(
+        run.stderr.contains("deploy the targets first"),
+        "{}",
+        run.stderr
+    );
 }

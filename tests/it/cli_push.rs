@@ -44,7 +44,10 @@ impl Stage {
             pipeline,
             accounts,
         };
-        stage.aws(&format!("s3api create-bucket --bucket source-{}", stage.accounts.dev));
+        stage.aws(&format!(
+            "s3api create-bucket --bucket source-{}",
+            stage.accounts.dev
+        ));
         stage
     }
 
@@ -178,8 +181,16 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
     assert_eq!(found["execution"]["status"], "Succeeded");
     assert_eq!(found["execution"]["actions"][0]["action"], "Source");
     assert_eq!(found["execution"]["actions"][1]["seconds"], 12.0);
-    assert!(run.stderr.contains(&format!("Version {}", versions[0])), "{}", run.stderr);
-    assert!(run.stderr.contains(".git"), "what is left out is said: {}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("Version {}", versions[0])),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains(".git"),
+        "what is left out is said: {}",
+        run.stderr
+    );
     assert_eq!(
         stage.uploaded_files(),
         json!([
@@ -189,7 +200,11 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
     );
     let run = stage.project.expect("push site --format json", 0);
     assert_eq!(result(&run)["source"]["uploaded"], false);
-    assert!(run.stderr.contains("has the same content"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("has the same content"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(stage.versions(), versions);
     assert_eq!(stage.pipeline.count("StartPipelineExecution"), 0);
     stage.project.expect("push site --start", 0);
@@ -213,7 +228,11 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
         ],
     );
     let run = stage.project.expect("push site --format json", 1);
-    assert!(run.stderr.contains("perform: kms:Decrypt"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("perform: kms:Decrypt"),
+        "{}",
+        run.stderr
+    );
     let explained = &result(&run)["explanation"];
     assert_eq!(explained["exact"], true);
     let calls = explained["calls"].as_array().expect("calls");
@@ -224,12 +243,24 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
         assert_eq!(call["caller"], "prods3role");
     }
     // The statements that decide, with their lines.
-    assert!(run.stderr.contains("DecryptArtifacts stacks/prod.yaml:"), "{}", run.stderr);
-    assert!(run.stderr.contains("s3ferry prove --call decrypt"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("DecryptArtifacts stacks/prod.yaml:"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("s3ferry prove --call decrypt"),
+        "{}",
+        run.stderr
+    );
     // Once more: not uploaded, and the same failure.
     let run = stage.project.expect("push site", 1);
     assert!(run.stderr.contains("Not uploaded"), "{}", run.stderr);
-    assert!(run.stderr.contains("perform: kms:Decrypt"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("perform: kms:Decrypt"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -244,7 +275,10 @@ fn a_failure_that_is_no_refusal_is_not_explained_by_policies() {
 
 #[test]
 fn superseded_and_stopped_executions_are_told() {
-    for (status, said) in [("Superseded", "a newer execution"), ("Stopped", "somebody stopped it")] {
+    for (status, said) in [
+        ("Superseded", "a newer execution"),
+        ("Stopped", "somebody stopped it"),
+    ] {
         let stage = Stage::new();
         stage.plays(status, &[action("Source", "Source", "Succeeded", "")]);
         let run = stage.project.expect("push site", 1);
@@ -284,7 +318,11 @@ fn no_execution_is_an_error_that_names_the_version() {
     )]);
     let run = stage.project.expect("push site --wait-timeout 1s", 1);
     assert!(run.stderr.contains(&stage.versions()[0]), "{}", run.stderr);
-    assert!(run.stderr.contains("aws events describe-rule"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("aws events describe-rule"),
+        "{}",
+        run.stderr
+    );
     assert!(run.stderr.contains("--start"), "{}", run.stderr);
 }
 
@@ -294,7 +332,9 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
     // Noise, which deflate cannot shorten.
     let mut state = 1u64;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 56) as u8
     })
     .take(20 << 20)
@@ -332,7 +372,10 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
         "s3api list-multipart-uploads --bucket source-{}",
         stage.accounts.dev
     ));
-    assert!(left["Uploads"].as_array().is_none_or(Vec::is_empty), "{left}");
+    assert!(
+        left["Uploads"].as_array().is_none_or(Vec::is_empty),
+        "{left}"
+    );
     assert_eq!(stage.versions().len(), 1);
 }
 
@@ -348,7 +391,12 @@ fn an_interrupted_upload_is_aborted() {
     let script = "import sys, zipfile\n\
                   with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
     let zip = stage.project.path("site.zip").display().to_string();
-    run_python(&["-c", script, &zip, &stage.project.path("site/noise.bin").display().to_string()]);
+    run_python(&[
+        "-c",
+        script,
+        &zip,
+        &stage.project.path("site/noise.bin").display().to_string(),
+    ]);
     stage.pipeline.holds("UploadPart");
     let child = stage.project.spawn("push site.zip --no-watch");
     let until = Instant::now() + Duration::from_secs(60);
@@ -371,8 +419,15 @@ fn an_interrupted_upload_is_aborted() {
 fn a_bucket_without_versions_is_refused_before_anything_is_uploaded() {
     let stage = Stage::without_versions();
     let run = stage.project.expect("push site", 2);
-    assert!(run.stderr.contains("does not keep versions"), "{}", run.stderr);
-    let fix = format!("put-bucket-versioning --bucket source-{}", stage.accounts.dev);
+    assert!(
+        run.stderr.contains("does not keep versions"),
+        "{}",
+        run.stderr
+    );
+    let fix = format!(
+        "put-bucket-versioning --bucket source-{}",
+        stage.accounts.dev
+    );
     assert!(run.stderr.contains(&fix), "{}", run.stderr);
     assert_eq!(stage.pipeline.count("PutObject"), 0);
 }
@@ -381,7 +436,11 @@ fn a_bucket_without_versions_is_refused_before_anything_is_uploaded() {
 fn the_wrong_account_uploads_nothing() {
     let stage = Stage::new();
     let run = stage.project.expect("push site --profile prod", 2);
-    assert!(run.stderr.contains("and the configuration says"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("and the configuration says"),
+        "{}",
+        run.stderr
+    );
     assert_eq!(stage.versions().len(), 0);
 }
 
@@ -393,23 +452,31 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
         let path = project.path("z.zip").display().to_string();
         run_python(&["-c", &script, &path]);
     };
-    let entry = |name: &str| {
-        format!("with zipfile.ZipFile(p, 'w') as z: z.writestr({name:?}, 'text')")
-    };
+    let entry =
+        |name: &str| format!("with zipfile.ZipFile(p, 'w') as z: z.writestr({name:?}, 'text')");
     let damaged = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
                    b = bytearray(open(p, 'rb').read()); b[60] ^= 1; open(p, 'wb').write(b)";
     let truncated = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
                      b = open(p, 'rb').read()[:-30]; open(p, 'wb').write(b)";
     let bzip2 = "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')";
     let cases = [
-        (entry("/etc/passwd"), "`/etc/passwd` is a path that leads out"),
+        (
+            entry("/etc/passwd"),
+            "`/etc/passwd` is a path that leads out",
+        ),
         (entry("a/../../b"), "`a/../../b` is a path that leads out"),
         (entry("C:/a"), "`C:/a` is a path that leads out"),
-        ("with zipfile.ZipFile(p, 'w'): pass".to_owned(), "there is no file in `z.zip`"),
+        (
+            "with zipfile.ZipFile(p, 'w'): pass".to_owned(),
+            "there is no file in `z.zip`",
+        ),
         (entry("folder/"), "there is no file in `z.zip`"),
         (damaged.to_owned(), "`a` is damaged"),
         (truncated.to_owned(), "not a zip file that can be read"),
-        ("open(p, 'w').write('<html>')".to_owned(), "not a zip file that can be read"),
+        (
+            "open(p, 'w').write('<html>')".to_owned(),
+            "not a zip file that can be read",
+        ),
         (bzip2.to_owned(), "compressed with"),
     ];
     for (body, message) in cases {
@@ -423,7 +490,12 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
     );
     // Without a profile it comes no further, but the warning is said by then.
     let run = project.run("push z.zip");
-    assert!(run.stderr.contains("Everything in `z.zip` is below `dist/`"), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("Everything in `z.zip` is below `dist/`"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -440,8 +512,16 @@ fn what_a_folder_cannot_hold_is_refused() {
     let link = |project: &Project, to: &str| {
         std::os::unix::fs::symlink(to, project.path("site/link")).expect("a link");
     };
-    case("outside", &|p| link(p, "/etc/hostname"), "`link` is a symbolic link that leads out of");
-    case("nowhere", &|p| link(p, "gone"), "`link` is a symbolic link that leads nowhere");
+    case(
+        "outside",
+        &|p| link(p, "/etc/hostname"),
+        "`link` is a symbolic link that leads out of",
+    );
+    case(
+        "nowhere",
+        &|p| link(p, "gone"),
+        "`link` is a symbolic link that leads nowhere",
+    );
     case(
         "folder",
         &|p| {
@@ -452,16 +532,29 @@ fn what_a_folder_cannot_hold_is_refused() {
     );
     case(
         "long",
-        &|p| p.write(&format!("site/{}", ["d".repeat(200).as_str(); 6].join("/")), "x"),
+        &|p| {
+            p.write(
+                &format!("site/{}", ["d".repeat(200).as_str(); 6].join("/")),
+                "x",
+            )
+        },
         "as an object's key it has 1205 bytes, and S3 allows 1024",
     );
     let empty = Project::with(&accounts.config());
     empty.write("site/.hidden", "x");
     let run = empty.expect("push site", 2);
-    assert!(run.stderr.contains("there is no file to deploy"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("there is no file to deploy"),
+        "{}",
+        run.stderr
+    );
     assert!(run.stderr.contains("--hidden"), "{}", run.stderr);
     let run = empty.expect("push nothing-here", 2);
-    assert!(run.stderr.contains("cannot read `nothing-here`"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("cannot read `nothing-here`"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -469,7 +562,11 @@ fn the_example_is_pushed_nowhere() {
     let project = Project::empty();
     project.write("site/index.html", "x");
     let run = project.expect("push site", 2);
-    assert!(run.stderr.contains("the name of the example's bucket"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("the name of the example's bucket"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

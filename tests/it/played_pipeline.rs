@@ -51,7 +51,10 @@ impl PlayedPipeline {
             let (refused, held) = {
                 let mut state = of_server.lock().expect("no test panics in here");
                 state.calls.push(call);
-                (state.refused.contains(&action), state.held.contains(&action))
+                (
+                    state.refused.contains(&action),
+                    state.held.contains(&action),
+                )
             };
             if held {
                 thread::sleep(HELD);
@@ -105,7 +108,11 @@ impl PlayedPipeline {
     /// How often an operation was called.
     pub(crate) fn count(&self, action: &str) -> usize {
         let state = self.state();
-        state.calls.iter().filter(|call| call.action == action).count()
+        state
+            .calls
+            .iter()
+            .filter(|call| call.action == action)
+            .count()
     }
 
     /// What was sent with an operation's calls.
@@ -153,7 +160,10 @@ fn next(state: &mut State, action: &str) -> Answer {
 
 fn note_version(state: &Mutex<State>, action: &str, response: &Message) {
     let uploads = ["PutObject", "CompleteMultipartUpload"];
-    if let (true, Some(version)) = (uploads.contains(&action), response.header("x-amz-version-id")) {
+    if let (true, Some(version)) = (
+        uploads.contains(&action),
+        response.header("x-amz-version-id"),
+    ) {
         version.clone_into(&mut state.lock().expect("no test panics in here").version);
     }
 }

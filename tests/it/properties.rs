@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use s3ferry::config::Document;
-use s3ferry::lint::{quotas, read_template};
+use s3ferry::lint::{Severity, quotas, read_template};
 use s3ferry::plan::Plan;
 use s3ferry::stacks::{self, stacks};
 use s3ferry::syntax::{self, Source};
@@ -322,12 +322,10 @@ fn follow(text: &str) -> bool {
         let json = Source::new("template", stack.template.to_json_text());
         let again = syntax::read(&json).expect("our own JSON").to_json();
         assert_eq!(again, stack.template.to_json());
-        // Many targets may go beyond a quota; a few may not.
-        let beyond = quotas::findings(&source, &node, &plan.quotas);
-        assert!(
-            plan.targets.len() > 5 || beyond.is_empty(),
-            "{beyond:#?}\n{text}"
-        );
+        // A large template is deployed from a bucket; beyond any other quota nothing may go.
+        let mut beyond = quotas::findings(&source, &node, &plan.quotas);
+        beyond.retain(|finding| finding.severity == Severity::Error);
+        assert!(beyond.is_empty(), "{beyond:#?}\n{text}");
     }
     for requirement in stacks::requirements(&plan) {
         assert!(!requirement.is_empty());

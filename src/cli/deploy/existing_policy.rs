@@ -65,7 +65,7 @@ pub(super) async fn put(
         return Ok(());
     }
     let question = format!("Put the merged policy on bucket {bucket}?");
-    if !session.options.yes && !session.screen.confirm(&question)? {
+    if !session.options.yes && !session.screen.confirm(&question).await? {
         return Err(Failure::with_code(
             format!("the policy of bucket `{bucket}` was not put"),
             "without it the targets cannot read the artifacts: run it again",
@@ -85,7 +85,7 @@ fn diff(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
         let parsed = serde_json::from_str::<Value>(text);
         parsed.map_or_else(|_| text.to_owned(), |value| format!("{value:#}\n"))
     };
-    TextDiff::from_lines(&pretty(old), &pretty(new))
+    TextDiff::from_lines(pretty(old), pretty(new))
         .unified_diff()
         .header(old_name, new_name)
         .to_string()

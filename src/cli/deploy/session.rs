@@ -29,10 +29,13 @@ pub(crate) struct Session<'a> {
     pub(super) outputs: OutputsFile,
     /// The merged policy of an existing artifact bucket, when there is one.
     pub(super) merged_policy: Option<String>,
+    /// The ID of the dev account's key, once it is known.
+    pub(super) key_id: Option<String>,
     accesses: HashMap<(String, String), Access>,
     /// Stacks as they were read and not used yet, by name.
     read: HashMap<String, Option<Deployed>>,
     results: Vec<Value>,
+    change_sets: u32,
 }
 
 /// The outputs file as it was read.
@@ -127,7 +130,7 @@ impl<'a> Session<'a> {
                 role_arn: options.role_arn.clone(),
                 tags: project.plan.tags.clone(),
                 allow_replacement: options.allow_replacement,
-                token: token(),
+                token: token(0),
             },
             outputs: OutputsFile::read(&project)?,
             merged_policy,
@@ -135,9 +138,11 @@ impl<'a> Session<'a> {
             options,
             screen,
             project,
+            key_id: None,
             accesses: HashMap::new(),
             read: HashMap::new(),
             results: Vec::new(),
+            change_sets: 0,
         })
     }
 
@@ -154,6 +159,12 @@ impl<'a> Session<'a> {
             self.accesses.insert(key.clone(), access);
         }
         Ok(self.accesses[&key].in_region(&step.region))
+    }
+
+    /// Takes a new name for the change sets to come: each has its own.
+    pub(super) fn renew_token(&mut self) {
+        self.change_sets += 1;
+        self.run.token = token(self.change_sets);
     }
 
     /// Keeps a stack as it was read, so that it need not be read again.
@@ -215,11 +226,11 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A name for the change sets of this run, which is their client token too.
-pub(crate) fn token() -> String {
+/// A name for a change set, which is its client token too.
+pub(crate) fn token(number: u32) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     format!(
-        "s3ferry-{}-{}",
+        "s3ferry-{}-{}-{number}",
         now.map_or(0, |now| now.as_millis()),
         std::process::id()
     )

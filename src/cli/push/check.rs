@@ -89,7 +89,9 @@ impl Found {
         let raw = archive
             .by_index_raw(index)
             .map_err(|error| format!("entry {} cannot be read: {error}", index + 1))?;
-        let name = raw.name().to_owned();
+        let Ok(name) = raw.name().map(|name| name.into_owned()) else {
+            return Err(format!("the name of entry {} is no text", index + 1));
+        };
         let method = raw.compression();
         if raw.encrypted() {
             return Err(format!(
@@ -167,7 +169,7 @@ impl Found {
             warnings.push(format!(
                 "Everything in `{shown}` is below `{top}/`, so the site lands in \
                  s3://{}/{folder}{top}/. To have it above, push the folder `{top}` itself.",
-                target.bucket.name
+                target.names.bucket
             ));
         }
         let mut several = |names: &[String], what: &str| {

@@ -19,6 +19,9 @@ use crate::cli::{Failure, Global, Outcome};
 /// polling some minutes.
 const START_LIMIT: Duration = Duration::from_secs(5 * 60);
 
+/// How many buckets are named at the end.
+const NAMED: usize = 5;
+
 struct Push<'a> {
     global: &'a Global,
     options: &'a Options,
@@ -184,7 +187,7 @@ impl Push<'_> {
     }
 
     async fn start(&mut self) -> Result<Outcome, Failure> {
-        let id = execution::start(&self.access, self.pipeline(), &token()).await?;
+        let id = execution::start(&self.access, self.pipeline(), &token(0)).await?;
         self.screen.says(&format!("Started execution {id}."));
         if self.options.no_watch {
             self.result["execution"] = json!({ "id": id, "status": "InProgress" });
@@ -252,14 +255,18 @@ impl Push<'_> {
 
     fn ended(&mut self, end: &State) -> Result<Outcome, Failure> {
         let execution = &end.execution;
-        let targets = &self.project.plan.targets;
+        let plan = &self.project.plan;
         if execution.status == "Succeeded" {
-            let buckets: Vec<String> = targets
-                .iter()
-                .map(|target| format!("s3://{}", target.bucket.name))
+            self.screen.says(&self.deployed());
+            let further: Vec<&str> = (plan.pipelines.iter().skip(1))
+                .map(|pipeline| pipeline.name.as_str())
                 .collect();
-            self.screen
-                .says(&format!("Deployed to {}.", buckets.join(", ")));
+            if !further.is_empty() {
+                self.screen.says(&format!(
+                    "It started the next pipeline, of: {}. Those go on by themselves.",
+                    further.join(", ")
+                ));
+            }
             return self.finish("");
         }
         let failed = end.actions.iter().find(|action| action.status == "Failed");
@@ -294,6 +301,32 @@ impl Push<'_> {
         }
         self.print("")?;
         Err(Failure::with_code(message, help, 1))
+    }
+
+    /// Where the files are now.
+    fn deployed(&self) -> String {
+        let plan = &self.project.plan;
+        let first = plan.pipelines.first().into_iter();
+        let placed: Vec<String> = first
+            .flat_map(|pipeline| &pipeline.stages)
+            .flat_map(|stage| {
+                let target = &plan.targets[stage.target];
+                let place = |index: &usize| {
+                    let bucket = &target.instances[*index].bucket.name;
+                    match (&target.object_key, target.path.as_str()) {
+                        (Some(key), _) => format!("s3://{bucket}/{key}"),
+                        (None, path) => format!("s3://{bucket}/{path}"),
+                    }
+                };
+                stage.instances.iter().map(place).collect::<Vec<_>>()
+            })
+            .collect();
+        let shown: Vec<&str> = placed.iter().take(NAMED).map(String::as_str).collect();
+        let shown = shown.join(", ");
+        match placed.len().saturating_sub(NAMED) {
+            0 => format!("Deployed to {shown}"),
+            more => format!("Deployed to {shown} and {more} more buckets"),
+        }
     }
 
     fn finish(&mut self, next: &str) -> Result<Outcome, Failure> {

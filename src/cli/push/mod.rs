@@ -157,6 +157,7 @@ fn digest(file: &mut File) -> std::io::Result<(u64, String)> {
         hasher.update(&buffer[..count]);
         size += count as u64;
     }
-    let digits = hasher.finalize().iter().map(|byte| format!("{byte:02x}"));
+    let digest = hasher.finalize();
+    let digits = digest.iter().map(|byte| format!("{byte:02x}"));
     Ok((size, digits.collect()))
 }

@@ -66,13 +66,28 @@ impl<'s> Watcher<'s> {
             "{:<16} {:<20} {:<10}",
             action.stage, action.action, action.status
         );
-        self.screen.row(&Row {
-            id: &id,
-            state: row,
-            text: text.trim_end().to_owned(),
-            reason: &action.message,
-            seconds: Some(whole_seconds(action.seconds)),
-        });
+        let is_live = self.screen.is_live();
+        let text = if is_live || row == RowState::Moving {
+            text.trim_end().to_owned()
+        } else {
+            format!("{text} {:.0}s", action.seconds())
+        };
+        let show = |state: RowState, time: f64| {
+            self.screen.row(&Row {
+                id: &id,
+                state,
+                text: text.clone(),
+                reason: &action.message,
+                time,
+            });
+        };
+        if is_live || row == RowState::Moving {
+            // What was over before it was seen has begun, too.
+            show(RowState::Moving, action.started);
+        }
+        if row != RowState::Moving {
+            show(row, action.changed);
+        }
         shown.insert(id, action.status.clone());
     }
 
@@ -120,7 +135,7 @@ pub(super) fn json(state: &State, page: &str) -> Value {
                 "stage": action.stage,
                 "action": action.action,
                 "status": action.status,
-                "seconds": action.seconds,
+                "seconds": action.seconds(),
                 "code": action.code,
                 "message": action.message,
             })
@@ -133,13 +148,4 @@ pub(super) fn json(state: &State, page: &str) -> Value {
         "url": page,
         "actions": actions,
     })
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a duration that fits, and is never negative"
-)]
-fn whole_seconds(seconds: f64) -> u64 {
-    seconds.round() as u64
 }

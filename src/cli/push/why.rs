@@ -126,10 +126,10 @@ impl Steps {
 }
 
 fn steps(plan: &Plan, action: &ActionRun) -> Steps {
-    let target = plan
-        .targets
-        .iter()
-        .find(|target| target.stage == action.stage);
+    let found = plan
+        .instances()
+        .find(|(_, instance)| instance.stage == action.stage && instance.action == action.action);
+    let target = found.map(|(target, _)| target);
     let names: &[&str] = if target.is_none() && action.stage.eq_ignore_ascii_case("source") {
         &["source", "store", "encrypt"]
     } else {

@@ -1,0 +1,54 @@
+"""Runs the emulator of AWS that the tests deploy to: ministack, and on top of it what our templates
+and our tests need and it lacks.
+
+usage: python tests/emulator PORT
+
+It listens on 127.0.0.1 and ends when its standard input does, so that it never outlives the tests.
+"""
+
+import os
+import sys
+import threading
+
+os.environ.update(
+    BIND_HOST="127.0.0.1",
+    GATEWAY_PORT=sys.argv[1],
+    MINISTACK_REGION="us-east-1",
+    LOG_LEVEL="WARNING",
+)
+sys.argv = sys.argv[:1]
+
+from ministack import app  # noqa: E402
+
+import cloudformation  # noqa: E402
+import codepipeline  # noqa: E402
+import control  # noqa: E402
+import policies  # noqa: E402
+import replicakey  # noqa: E402
+import resources  # noqa: E402
+
+
+def end_with_parent():
+    while os.read(0, 1):
+        pass
+    os._exit(0)
+
+
+def with_our_services(inner):
+    """The ASGI application of ministack, preceded by ours."""
+
+    async def outer(scope, receive, send):
+        if scope["type"] == "http":
+            for service in (control, codepipeline):
+                if service.is_asked(scope):
+                    return await service.answer(scope, receive, send)
+        return await inner(scope, receive, send)
+
+    return outer
+
+
+for module in (codepipeline, replicakey, resources, policies, cloudformation):
+    module.install()
+app.app = with_our_services(app.app)
+threading.Thread(target=end_with_parent, daemon=True).start()
+app.main()

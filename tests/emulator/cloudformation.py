@@ -1,0 +1,190 @@
+"""Where ministack's CloudFormation is more lenient than AWS's, made as strict: states of a stack,
+repeated requests, conditions and parameters in change sets, capabilities, imports.
+
+The answers are AWS's, as its API reference describes them and as its users report them.
+"""
+
+import contextvars
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam
+from ministack.services.cloudformation import _change_sets, _stack_events, _stacks
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+from ministack.services.cloudformation.helpers import _error, _extract_members, _p
+
+# States in which AWS accepts an update.
+_UPDATABLE = {
+    "CREATE_COMPLETE",
+    "UPDATE_COMPLETE",
+    "UPDATE_ROLLBACK_COMPLETE",
+    "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+}
+
+# Properties whose change replaces a resource, by the resource types' own documents. What is not
+# named is updated in place; for the key's, the update fails.
+_REPLACING = {
+    "AWS::CodePipeline::Pipeline": ("Name",),
+    "AWS::Events::Rule": ("Name", "EventBusName"),
+    "AWS::KMS::Alias": ("AliasName",),
+    "AWS::KMS::Key": (),
+    "AWS::S3::Bucket": ("BucketName",),
+    "AWS::S3::BucketPolicy": ("Bucket",),
+}
+
+_imported_buckets = contextvars.ContextVar("imported_buckets", default=frozenset())
+_answers = {}
+
+
+def install():
+    provisioners._REPLACING_PROPERTIES.update(_REPLACING)
+    handlers._capabilities_enforced = lambda: True
+    changesets._resolve_props_for_diff = _existing_only(changesets._resolve_props_for_diff)
+    stacks._validation_errors = _but_imports(stacks._validation_errors)
+    deploy = _with_imports(stacks._deploy_stack_async)
+    changesets._deploy_stack_async = handlers._deploy_stack_async = deploy
+    actions = handlers._ACTION_HANDLERS
+    actions["CreateChangeSet"] = _once(
+        "ClientToken", _known_parameters(_in_state(_keeping_stack_id(actions["CreateChangeSet"])))
+    )
+    for action in ("ExecuteChangeSet", "DeleteStack", "ContinueUpdateRollback"):
+        actions[action] = _once("ClientRequestToken", actions[action])
+    for action in ("CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
+        actions[action] = _existing_role(actions[action])
+
+
+def _once(parameter, action):
+    """A request that is repeated with its token gets its first answer again."""
+
+    def asked(params):
+        token = _p(params, parameter)
+        key = (action, get_account_id(), get_region(), token)
+        if token and key in _answers:
+            return _answers[key]
+        answer = action(params)
+        if token and answer[0] < 300:
+            _answers[key] = answer
+        return answer
+
+    return asked
+
+
+def _in_state(create_change_set):
+    """A change set is refused when the stack's state does not allow it."""
+
+    def asked(params):
+        stack = handlers._resolve_stack(_p(params, "StackName"))
+        state = stack["StackStatus"] if stack else "DELETE_COMPLETE"
+        kind = _p(params, "ChangeSetType", "UPDATE")
+        if kind == "CREATE" and state not in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS"):
+            return _error(
+                "ValidationError",
+                f"Stack [{stack['StackName']}] already exists and cannot be created again with "
+                f"the changeSet [{_p(params, 'ChangeSetName')}].",
+            )
+        if kind == "UPDATE" and state not in _UPDATABLE | {"DELETE_COMPLETE"}:
+            return _error(
+                "ValidationError",
+                f"Stack:{stack['StackId']} is in {state} state and can not be updated.",
+            )
+        return create_change_set(params)
+
+    return asked
+
+
+def _keeping_stack_id(create_change_set):
+    """Another change set for a stack in review is for that same stack."""
+
+    def asked(params):
+        name = _p(params, "StackName")
+        before = _stacks.get(name)
+        if not before or before["StackStatus"] != "REVIEW_IN_PROGRESS":
+            return create_change_set(params)
+        old = before["StackId"]
+        answer = create_change_set(params)
+        after = _stacks.get(name)
+        if after is None:
+            _stacks[name] = before
+            return answer
+        new = after["StackId"]
+        after.update(StackId=old, CreationTime=before["CreationTime"])
+        _stack_events.pop(new, None)
+        for change_set in _change_sets.values():
+            if change_set["StackId"] == new:
+                change_set["StackId"] = old
+        status, headers, body = answer
+        return status, headers, body.replace(new.encode(), old.encode())
+
+    return asked
+
+
+def _known_parameters(create_change_set):
+    def asked(params):
+        try:
+            known = engine._parse_template(_p(params, "TemplateBody")).get("Parameters", {})
+        except Exception:  # what is wrong with the template is not for this check to say
+            return create_change_set(params)
+        given = [one["Key"] for one in _extract_members(params, "Parameters")]
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            return _error(
+                "ValidationError",
+                f"Parameters: [{', '.join(unknown)}] do not exist in the template",
+            )
+        missing = [
+            name
+            for name, parameter in known.items()
+            if "Default" not in parameter and name not in given
+        ]
+        if missing:
+            return _error("ValidationError", f"Parameters: [{', '.join(missing)}] must have values")
+        return create_change_set(params)
+
+    return asked
+
+
+def _existing_role(action):
+    def asked(params):
+        arn = _p(params, "RoleARN")
+        if arn and arn not in {role["Arn"] for role in iam._roles.values()}:
+            return _error("ValidationError", f"Role {arn} is invalid or cannot be assumed")
+        return action(params)
+
+    return asked
+
+
+def _existing_only(resolve):
+    """A change set leaves out resources whose condition is false."""
+
+    def resolved(template, params, *rest):
+        result = resolve(template, params, *rest)
+        if not template:
+            return result
+        conditions = engine._evaluate_conditions(template, params)
+        result["Resources"] = {
+            name: resource
+            for name, resource in result["Resources"].items()
+            if conditions.get(resource.get("Condition"), True)
+        }
+        return result
+
+    return resolved
+
+
+def _with_imports(deploy):
+    async def deployed(*arguments, imports=None, **named):
+        names = {found.get("BucketName") for found in (imports or {}).values()}
+        _imported_buckets.set(frozenset(names))
+        return await deploy(*arguments, imports=imports, **named)
+
+    return deployed
+
+
+def _but_imports(validation_errors):
+    """A bucket that the stack imports is no conflict with itself."""
+
+    def found(*arguments, **named):
+        *arguments, owned = arguments
+        return validation_errors(*arguments, owned | _imported_buckets.get(), **named)
+
+    return found

@@ -1,0 +1,184 @@
+"""CodePipeline, as far as deploying a pipeline touches it: the resource type with AWS's check of
+the action roles, and the calls that look at pipelines and their executions. Nothing is ever run.
+"""
+
+import time
+import uuid
+
+from ministack.core.responses import (
+    AccountRegionScopedDict,
+    get_account_id,
+    get_region,
+    request_scope,
+    set_request_account_id,
+)
+from ministack.core.router import extract_access_key_id, extract_region
+from ministack.services import s3
+from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
+
+import asgi
+import policies
+
+_TARGET = "CodePipeline_20150709."
+_pipelines = AccountRegionScopedDict()
+
+
+def install():
+    _RESOURCE_HANDLERS["AWS::CodePipeline::Pipeline"] = {
+        "create": _create,
+        "update": _update,
+        "delete": _delete,
+    }
+
+
+def add_execution(account, region, pipeline, status):
+    with request_scope(account, region):
+        _pipelines[pipeline]["executions"].insert(0, _execution(status))
+
+
+def _execution(status):
+    now = time.time()
+    return {
+        "pipelineExecutionId": str(uuid.uuid4()),
+        "status": status,
+        "startTime": now,
+        "lastUpdateTime": now,
+        "trigger": {"triggerType": "CloudWatchEvent"},
+        "executionMode": "SUPERSEDED",
+    }
+
+
+def _create(logical_id, props, stack_name):
+    name = props.get("Name") or f"{stack_name}-{logical_id}"
+    if name in _pipelines:
+        raise ValueError(_refused(f"A pipeline with the name '{name}' already exists in account "
+                                  f"'{get_account_id()}'", "PipelineNameInUseException"))
+    _check(props)
+    _pipelines[name] = {"definition": props, "version": 1, "created": time.time(), "executions": []}
+    return name, {"Version": "1"}
+
+
+def _update(name, old, new, stack_name):
+    _check(new)
+    pipeline = _pipelines[name]
+    pipeline["definition"] = new
+    pipeline["version"] += 1
+    return name, {"Version": str(pipeline["version"])}
+
+
+def _delete(name, props):
+    _pipelines.pop(name, None)
+
+
+def _check(props):
+    """What CodePipeline checks whenever a pipeline is saved."""
+    service_role = props["RoleArn"]
+    stores = [entry["ArtifactStore"] for entry in props.get("ArtifactStores", [])]
+    for store in stores or [props["ArtifactStore"]]:
+        owner = s3._bucket_owner_account(store["Location"])
+        if owner != get_account_id():
+            raise ValueError(_refused(f"Artifact store bucket {store['Location']} does not exist"))
+    for stage in props["Stages"]:
+        for action in stage["Actions"]:
+            role = action.get("RoleArn")
+            if role and not policies.may_assume(service_role, role):
+                raise ValueError(
+                    _refused(f"{service_role} is not authorized to perform AssumeRole on role {role}")
+                )
+
+
+def _refused(text, code="InvalidStructureException"):
+    return (
+        f"{text} (Service: AWSCodePipeline; Status Code: 400; Error Code: {code}; "
+        f"Request ID: {uuid.uuid4()}; Proxy: null)"
+    )
+
+
+def is_asked(scope):
+    return asgi.headers_of(scope).get("x-amz-target", "").startswith(_TARGET)
+
+
+async def answer(scope, receive, send):
+    headers = asgi.headers_of(scope)
+    set_request_account_id(extract_access_key_id(headers))
+    with request_scope(get_account_id(), extract_region(headers)):
+        asked = await asgi.read_json(receive)
+        action = headers["x-amz-target"].removeprefix(_TARGET)
+        name = asked.get("pipelineName") or asked.get("name")
+        if action not in _CALLS:
+            status, value = 400, {"__type": "UnknownOperationException"}
+        elif name not in _pipelines:
+            status, value = 400, {
+                "__type": "PipelineNotFoundException",
+                "message": f"Account '{get_account_id()}' does not have a pipeline with name '{name}'",
+            }
+        else:
+            status, value = 200, _CALLS[action](name, _pipelines[name])
+    await asgi.send_json(send, status, value, b"application/x-amz-json-1.1")
+
+
+def _get(name, pipeline):
+    return {
+        "pipeline": {**_lowered(pipeline["definition"]), "version": pipeline["version"]},
+        "metadata": {
+            "pipelineArn": f"arn:aws:codepipeline:{get_region()}:{get_account_id()}:{name}",
+            "created": pipeline["created"],
+            "updated": pipeline["created"],
+        },
+    }
+
+
+def _state(name, pipeline):
+    latest = pipeline["executions"][:1]
+    return {
+        "pipelineName": name,
+        "pipelineVersion": pipeline["version"],
+        "stageStates": [
+            {
+                "stageName": stage["Name"],
+                "actionStates": [{"actionName": action["Name"]} for action in stage["Actions"]],
+                **(
+                    {
+                        "latestExecution": {
+                            "pipelineExecutionId": latest[0]["pipelineExecutionId"],
+                            "status": latest[0]["status"],
+                        }
+                    }
+                    if latest
+                    else {}
+                ),
+            }
+            for stage in pipeline["definition"]["Stages"]
+        ],
+        "created": pipeline["created"],
+        "updated": pipeline["created"],
+    }
+
+
+def _executions(name, pipeline):
+    return {"pipelineExecutionSummaries": pipeline["executions"]}
+
+
+def _start(name, pipeline):
+    pipeline["executions"].insert(0, _execution("InProgress"))
+    return {"pipelineExecutionId": pipeline["executions"][0]["pipelineExecutionId"]}
+
+
+_CALLS = {
+    "GetPipeline": _get,
+    "GetPipelineState": _state,
+    "ListPipelineExecutions": _executions,
+    "StartPipelineExecution": _start,
+}
+
+
+def _lowered(value, free=False):
+    """CloudFormation's property names as the API writes them; keys of a Configuration are data."""
+    if isinstance(value, dict):
+        return {
+            key if free else key[0].lower() + key[1:]: _lowered(item, key == "Configuration")
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_lowered(item) for item in value]
+    return value

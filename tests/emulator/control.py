@@ -1,0 +1,61 @@
+"""What a test may ask of the emulator, beside AWS's own calls: failures and slowness of resources,
+and executions of a pipeline.
+
+POST /_test/failures    {"account", "type", "name", "operation", "reason"} and, if not
+                        the first time and once, {"after", "times"}
+POST /_test/pace        {"account", "seconds"}          each resource takes so long
+POST /_test/executions  {"account", "region", "pipeline", "status"}
+"""
+
+import threading
+
+import asgi
+
+_lock = threading.Lock()
+_failures = []
+_pace = {}
+
+
+def is_asked(scope):
+    return scope["path"].startswith("/_test/")
+
+
+async def answer(scope, receive, send):
+    asked = await asgi.read_json(receive)
+    what = scope["path"].removeprefix("/_test/")
+    if what == "failures":
+        with _lock:
+            _failures.append(asked)
+    elif what == "pace":
+        _pace[asked["account"]] = asked["seconds"]
+    elif what == "executions":
+        import codepipeline
+
+        codepipeline.add_execution(asked["account"], asked["region"], asked["pipeline"], asked["status"])
+    else:
+        return await asgi.send_json(send, 404, {"unknown": what})
+    await asgi.send_json(send, 200, {})
+
+
+def pace(account):
+    """Seconds that every resource of the account takes."""
+    return _pace.get(account, 0)
+
+
+def failure(account, resource_type, name, operation):
+    """The reason with which this operation is to fail, or None; counted down."""
+    with _lock:
+        for wanted in _failures:
+            if (
+                wanted["account"] == account
+                and wanted["type"] == resource_type
+                and wanted["operation"] == operation
+                and wanted.get("name", "") in name
+                and wanted.get("times", 1) > 0
+            ):
+                if wanted.get("after", 0) > 0:
+                    wanted["after"] -= 1
+                    continue
+                wanted["times"] = wanted.get("times", 1) - 1
+                return wanted["reason"]
+    return None
