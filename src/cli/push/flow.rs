@@ -257,15 +257,16 @@ impl Push<'_> {
         let execution = &end.execution;
         let plan = &self.project.plan;
         if execution.status == "Succeeded" {
-            self.screen.says(&self.deployed());
+            output::note(self.global, &self.deployed());
             let further: Vec<&str> = (plan.pipelines.iter().skip(1))
                 .map(|pipeline| pipeline.name.as_str())
                 .collect();
             if !further.is_empty() {
-                self.screen.says(&format!(
+                let note = format!(
                     "It started the next pipeline, of: {}. Those go on by themselves.",
                     further.join(", ")
-                ));
+                );
+                output::note(self.global, &note);
             }
             return self.finish("");
         }
