@@ -196,8 +196,8 @@ pub struct InstancePlan {
     pub stage: String,
     /// Deploy action in the stage.
     pub action: String,
-    /// Namespace of the deploy action's variables.
-    pub namespace: String,
+    /// Namespace of the deploy action's variables; an action that is one of many has none.
+    pub namespace: Option<String>,
 }
 
 /// A pipeline.

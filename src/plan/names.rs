@@ -215,6 +215,6 @@ fn instance(
         pipeline: 0,
         stage: String::new(),
         action: String::new(),
-        namespace: String::new(),
+        namespace: None,
     }
 }

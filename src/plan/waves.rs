@@ -132,24 +132,25 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
     found
 }
 
-fn action_names(target: &TargetPlan, instance: usize, only: bool) -> (String, String) {
+/// The name of a deploy action, and the namespace of its variables. Nothing could tell the
+/// variables of one account from those of another, so actions that are one of many set none.
+fn action_names(target: &TargetPlan, instance: usize, only: bool) -> (String, Option<String>) {
     if only {
-        return ("Deploy".to_owned(), "DeployVariables".to_owned());
+        return ("Deploy".to_owned(), Some("DeployVariables".to_owned()));
     }
     let name = &target.name;
     let InstancePlan {
         account, region, ..
     } = &target.instances[instance];
     let place = match (target.many_accounts, target.many_regions) {
-        (false, false) => return ("Deploy".to_owned(), format!("DeployVariables-{name}")),
+        (false, false) => {
+            return ("Deploy".to_owned(), Some(format!("DeployVariables-{name}")));
+        }
         (true, false) => account.clone(),
         (false, true) => region.clone(),
         (true, true) => format!("{account}-{region}"),
     };
-    (
-        format!("Deploy-{place}"),
-        format!("DeployVariables-{name}-{place}"),
-    )
+    (format!("Deploy-{place}"), None)
 }
 
 fn stages(part: &Part, targets: &[TargetPlan], limits: Limits) -> Vec<StagePlan> {

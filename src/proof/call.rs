@@ -39,6 +39,34 @@ pub struct Call {
     pub(super) made_up: bool,
 }
 
+impl Call {
+    /// How its caller is shown: with the account, where roles of several accounts have one name.
+    pub fn caller_shown(&self) -> String {
+        let shown = self.caller.shown();
+        match (&self.caller, self.caller.account()) {
+            (Caller::Role(_), Some(account)) if self.instance.is_some() => {
+                format!("{shown} of {account}")
+            }
+            _ => shown,
+        }
+    }
+
+    /// What tells it from the other calls of its instance: its name as far as it says neither
+    /// account, region nor bucket.
+    pub(super) fn kind(&self) -> &str {
+        let mut parts = self.id.split('/');
+        if self.step == "attack" {
+            return parts.next().unwrap_or_default();
+        }
+        self.step
+    }
+
+    /// Whether it is an attack on a bucket, which its name then says.
+    pub(super) fn is_on_bucket(&self) -> bool {
+        self.step == "attack" && self.id.contains('/')
+    }
+}
+
 /// Who makes a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {

@@ -33,6 +33,8 @@ pub struct Inputs {
     pub policies: Vec<NamedFile>,
     /// What else roles have as identity-based policies, by role.
     pub identities: Vec<NamedFile>,
+    /// Whether every instance of a target is told, though another stands for it.
+    pub expand: bool,
 }
 
 /// A template, and where it is deployed.
@@ -134,6 +136,7 @@ impl Inputs {
             boundaries: Vec::new(),
             policies: Vec::new(),
             identities: Vec::new(),
+            expand: false,
         })
     }
 }

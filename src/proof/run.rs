@@ -30,7 +30,7 @@ pub(super) fn artifact_key(pipeline: &str) -> String {
     format!("{folder}/SourceArti/aB3dE5f")
 }
 
-/// The calls of a run.
+/// Gives the calls of a run, one after the other.
 ///
 /// The published procedure grants nothing for the output bucket's settings, and its runs succeed,
 /// so with its permissions the deploy action is not held to the list that documents them.
@@ -38,19 +38,19 @@ pub(super) fn calls(
     world: &World<'_>,
     pipelines: &[Pipeline],
     permissions: Permissions,
-) -> Vec<Call> {
+    each: &mut dyn FnMut(Call),
+) {
     let mut run = Run {
         world,
         permissions,
         first: pipelines.first().map_or("", |first| &first.name),
-        calls: Vec::new(),
+        give: each,
     };
     run.administration();
     for pipeline in pipelines {
         run.pipeline(pipeline);
     }
     run.log_delivery();
-    run.calls
 }
 
 struct Run<'r, 'w> {
@@ -58,7 +58,7 @@ struct Run<'r, 'w> {
     permissions: Permissions,
     /// Name of the first pipeline.
     first: &'r str,
-    calls: Vec<Call>,
+    give: &'r mut dyn FnMut(Call),
 }
 
 /// What the calls of one step have in common.
@@ -172,7 +172,7 @@ impl Run<'_, '_> {
             }
             _ => context,
         };
-        self.calls.push(Call {
+        (self.give)(Call {
             id,
             instance: step.instance.cloned(),
             target: step.target.map(str::to_owned),

@@ -228,7 +228,7 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
     action(&instance.action, "Deploy", "S3", run_order)
         .with("RoleArn", instance.role.arn.as_str())
         .with("Region", instance.region.as_str())
-        .with("Namespace", instance.namespace.as_str())
+        .with_some("Namespace", instance.namespace.as_ref())
         .with("Configuration", configuration)
         .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]))
 }

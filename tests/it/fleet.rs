@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use s3ferry::plan::Plan;
+use s3ferry::proof::{Verdict, findings, prove};
 use s3ferry::stacks::{Side, stacks};
+use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
-use crate::prove::plan_of;
+use crate::prove::{inputs_of, plan_of};
+use crate::support::Project;
 
 /// The smallest `dev` with a multi-Region key, and these targets.
 fn multi(targets: &str) -> String {
@@ -310,4 +313,365 @@ fn waves_run_in_order_over_pipelines_and_each_instance_once() {
     assert_eq!(seen.len(), 1_002);
     assert_eq!(waves, ["codepipeline", "out", "last"]);
     assert_eq!(approvals, 1);
+}
+
+/// What kinds of fleets there are, each with its number of instances.
+fn fleets() -> Vec<(String, usize)> {
+    let regions = "    regions: [us-east-1, eu-west-1]\n";
+    let organization = "organization: o-exampleorg1\n";
+    vec![
+        (multi(&fleet(4, "")), 4),
+        (multi(&fleet(4, regions)), 8),
+        (
+            multi(&fleet(
+                4,
+                &format!("{regions}    role: \"d-{{account}}-{{region}}\"\n"),
+            )),
+            8,
+        ),
+        (format!("{}{organization}", multi(&fleet(4, regions))), 8),
+        (
+            format!(
+                "{}{organization}",
+                multi(&fleet(
+                    4,
+                    &format!("{regions}    role: \"d-{{account}}-{{region}}\"\n")
+                ))
+            ),
+            8,
+        ),
+        (
+            format!("{}permissions: article\n", multi(&fleet(4, regions))),
+            8,
+        ),
+        (
+            format!(
+                "{}quotas: {{actions_per_pipeline: 5, actions_per_stage: 2}}\n",
+                multi(&format!("{PROD}{EUROPE}{}", fleet(9, regions)))
+            ),
+            20,
+        ),
+    ]
+}
+
+#[test]
+fn every_instance_of_every_fleet_is_proven() {
+    for (config, count) in fleets() {
+        let plan = plan_of(&config);
+        assert_eq!(plan.instances().count(), count);
+        let mut inputs = inputs_of(&plan, false);
+        inputs.expand = true;
+        let proof = prove(&inputs).expect("a proof");
+        let article = config.contains("article");
+        let found: Vec<String> = findings(&proof)
+            .into_iter()
+            .map(|(_, finding)| finding.message)
+            .collect();
+        assert!(
+            !proof.has_errors() && !proof.has_unproven(),
+            "{found:?}\n{config}"
+        );
+        assert!(article || found.is_empty(), "{found:?}\n{config}");
+        // Each of them is deployed to once, reads once and writes once.
+        let puts = proof.calls.iter().filter(|(decided, _)| {
+            decided.call.step == "deploy" && decided.call.action == "s3:PutObject"
+        });
+        let resources: BTreeSet<&str> = puts
+            .map(|(decided, _)| decided.call.resource.as_str())
+            .collect();
+        assert_eq!(resources.len(), count, "{config}");
+        // Told in fewer rows, it is the same proof.
+        inputs.expand = false;
+        let grouped = prove(&inputs).expect("a proof");
+        assert!(grouped.calls.len() < proof.calls.len());
+        let all: usize = grouped
+            .calls
+            .iter()
+            .map(|(decided, _)| decided.instances)
+            .sum();
+        assert_eq!(all, proof.calls.len(), "{config}");
+        let all: usize = grouped.attacks.iter().map(|attack| attack.instances).sum();
+        assert_eq!(all, proof.attacks.len(), "{config}");
+        let ids: BTreeSet<&str> = proof
+            .calls
+            .iter()
+            .map(|(decided, _)| decided.call.id.as_str())
+            .collect();
+        assert_eq!(ids.len(), proof.calls.len(), "names of calls are unique");
+    }
+}
+
+/// Every string in a value that holds a text, as JSON pointers.
+fn strings_with(value: &Json, text: &str, at: &str, found: &mut Vec<String>) {
+    match value {
+        Json::String(string) if string.contains(text) => found.push(at.to_owned()),
+        Json::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                strings_with(item, text, &format!("{at}/{number}"), found);
+            }
+        }
+        Json::Object(fields) => {
+            for (key, item) in fields {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                strings_with(item, text, &format!("{at}/{key}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Wherever a policy of the dev account's side names one account, another is put in its place.
+#[test]
+fn a_policy_that_misses_one_account_is_found_and_the_account_named() {
+    let config = multi(&fleet(4, "    regions: [us-east-1, eu-west-1]\n"));
+    let plan = plan_of(&config);
+    let whole = inputs_of(&plan, true);
+    let victim = &plan.targets[0].instances[2].account;
+    let mut tried = 0;
+    for (number, stack) in whole.stacks.iter().enumerate() {
+        if stack.is_target {
+            continue;
+        }
+        let template: Json = serde_json::from_str(stack.source.text()).expect("JSON");
+        let mut places = Vec::new();
+        strings_with(&template, victim, "", &mut places);
+        for place in places.iter().filter(|place| place.contains("/Statement/")) {
+            let mut changed = template.clone();
+            let string = changed.pointer_mut(place).expect("a place");
+            *string = json!(
+                string
+                    .as_str()
+                    .expect("text")
+                    .replace(victim, "999999999990")
+            );
+            let mut inputs = whole.clone();
+            inputs.stacks[number].source = Source::new(stack.source.name(), changed.to_string());
+            let proof = prove(&inputs).expect("a proof");
+            let denied: Vec<&str> = proof
+                .denied()
+                .map(|(decided, _)| {
+                    let instance = decided.call.instance.as_ref().expect("an instance");
+                    assert_eq!(&instance.account, victim, "{place}");
+                    assert_eq!(decided.verdict, Verdict::Denied);
+                    assert_eq!(decided.instances, 1, "it stands for nobody else");
+                    decided.call.id.as_str()
+                })
+                .collect();
+            assert!(!denied.is_empty(), "{} {place}", stack.name);
+            assert!(denied.iter().all(|id| id.contains(victim.as_str())));
+            let named = findings(&proof).iter().any(|(file, finding)| {
+                *file == number && finding.message.contains(victim.as_str())
+            });
+            assert!(named, "{place}");
+            tried += 1;
+        }
+    }
+    // Key and bucket policies of two regions, and the roles to assume.
+    assert_eq!(tried, 2 + 2 + 2);
+}
+
+#[test]
+fn a_fault_of_the_shared_template_is_found_in_every_instance() {
+    let plan = plan_of(&multi(&fleet(3, "")));
+    let mut inputs = inputs_of(&plan, true);
+    let at = inputs
+        .stacks
+        .iter()
+        .position(|stack| stack.is_target)
+        .expect("a target");
+    let text = inputs.stacks[at]
+        .source
+        .text()
+        .replace("s3:GetObject\"", "s3:GetObjectAcl\"");
+    inputs.stacks[at].source = Source::new("fleet.json", text);
+    let proof = prove(&inputs).expect("a proof");
+    let denied: BTreeSet<String> = proof
+        .denied()
+        .filter_map(|(decided, _)| Some(decided.call.instance.as_ref()?.account.clone()))
+        .collect();
+    assert_eq!(denied.len(), 3);
+}
+
+#[test]
+fn the_calls_between_pipelines_are_proven_and_no_other_pipeline_can_be_started() {
+    let config = format!(
+        "{}quotas: {{actions_per_pipeline: 5, actions_per_stage: 2}}\n",
+        multi(&fleet(9, ""))
+    );
+    let plan = plan_of(&config);
+    let inputs = inputs_of(&plan, true);
+    let proof = prove(&inputs).expect("a proof");
+    let started: Vec<&str> = proof
+        .calls
+        .iter()
+        .filter(|(decided, _)| decided.call.step == "invoke")
+        .map(|(decided, _)| decided.call.resource.rsplit(':').next().expect("a name"))
+        .collect();
+    let names: Vec<&str> = plan
+        .pipelines
+        .iter()
+        .skip(1)
+        .map(|pipeline| pipeline.name.as_str())
+        .collect();
+    assert!(names.len() > 1);
+    assert_eq!(started, names);
+    // Without its policy, the run would end with the first pipeline.
+    let mut broken = inputs.clone();
+    let text = broken.stacks[0]
+        .source
+        .text()
+        .replace(":crossaccountdeploy-2\"", ":crossaccountdeploy-x\"");
+    broken.stacks[0].source = Source::new("dev.json", text);
+    let proof = prove(&broken).expect("a proof");
+    assert!(
+        proof
+            .denied()
+            .any(|(decided, _)| decided.call.step == "invoke")
+    );
+    // With a wildcard, it could start any.
+    let mut broken = inputs;
+    let text = broken.stacks[0]
+        .source
+        .text()
+        .replace(":crossaccountdeploy-2\"", ":*\"");
+    broken.stacks[0].source = Source::new("dev.json", text);
+    let proof = prove(&broken).expect("a proof");
+    let allowed = proof
+        .attacks
+        .iter()
+        .filter(|attack| attack.decided.is_some());
+    let mut ids = allowed.map(|attack| attack.call.id.as_str());
+    assert!(ids.any(|id| id.starts_with("service-role-starts-another-pipeline")));
+}
+
+#[test]
+fn targets_are_listed_filtered_and_written_for_machines() {
+    let config = multi(&format!(
+        "{PROD}{}",
+        fleet(
+            2,
+            "    regions: [us-east-1, eu-west-1]\n    role: \"a,{region}\"\n"
+        )
+    ));
+    let project = Project::with(&config);
+    let text = project.expect("targets", 0).stdout;
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines.len(), 6, "{text}");
+    assert_eq!(
+        lines[0],
+        [
+            "target", "wave", "account", "region", "bucket", "role", "pipeline", "stage", "action"
+        ]
+    );
+    assert_eq!(
+        lines[1],
+        [
+            "prod",
+            "1",
+            "222222222222",
+            "us-east-1",
+            "codepipeline-output-bucket",
+            "prods3role",
+            "crossaccountdeploy",
+            "prod",
+            "Deploy"
+        ]
+    );
+    let json = project
+        .expect("targets --target fleet --region eu-west-1 --format json", 0)
+        .stdout;
+    let json: Json = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(
+        json[1],
+        json!({"target": "fleet", "wave": 2, "account": "200000007919", "region": "eu-west-1",
+            "bucket": "out-200000007919-eu-west-1", "role": "a,eu-west-1",
+            "pipeline": "crossaccountdeploy", "stage": "fleet",
+            "action": "Deploy-200000007919-eu-west-1"})
+    );
+    assert_eq!(json.as_array().map(Vec::len), Some(2));
+    let csv = project
+        .expect("targets --account 200000000000 --format csv", 0)
+        .stdout;
+    assert_eq!(
+        csv.lines().nth(1),
+        Some(
+            "fleet,2,200000000000,us-east-1,out-200000000000-us-east-1,\"a,us-east-1\",crossaccountdeploy,fleet,Deploy-200000000000-us-east-1"
+        )
+    );
+    assert_eq!(csv.lines().count(), 3);
+    for (filter, message, help) in [
+        (
+            "--target flet",
+            "has no target `flet`",
+            "did you mean `fleet`?",
+        ),
+        (
+            "--account 999999999999",
+            "has no account `999999999999`",
+            "targets",
+        ),
+        (
+            "--region eu-west-2",
+            "has no region `eu-west-2`",
+            "did you mean `eu-west-1`?",
+        ),
+    ] {
+        let run = project.expect(&format!("targets {filter}"), 2);
+        assert!(
+            run.stderr.contains(message) && run.stderr.contains(help),
+            "{}",
+            run.stderr
+        );
+    }
+    let run = project.expect("targets --target prod --region eu-west-1", 0);
+    assert_eq!(run.stdout, "");
+    assert!(run.stderr.contains("Nothing is all of that"));
+}
+
+#[test]
+fn prove_shows_alike_instances_once_and_one_account_on_demand() {
+    let project = Project::with(&multi(&fleet(3, "    regions: [us-east-1, eu-west-1]\n")));
+    let grouped = project.expect("prove", 0).stdout;
+    assert!(grouped.contains("fleets3role-us-east-1 × 3"), "{grouped}");
+    assert!(
+        grouped.contains("Target fleet: instances that are decided alike"),
+        "{grouped}"
+    );
+    let expanded = project.expect("prove --expand", 0).stdout;
+    assert!(
+        expanded.contains("fleets3role-us-east-1 of 200000007919"),
+        "{expanded}"
+    );
+    assert!(expanded.lines().count() > 2 * grouped.lines().count());
+    // The last line is the same.
+    assert_eq!(grouped.lines().last(), expanded.lines().last());
+    let one = project.expect("prove --account 200000007919", 0).stdout;
+    assert!(
+        one.contains("out-200000007919-eu-west-1") && !one.contains("200000000000"),
+        "{one}"
+    );
+    let run = project.expect("prove --account 999999999999", 2);
+    assert!(
+        run.stderr.contains("no target is in account"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// The Guard rules hold a template with as many actions as a pipeline has.
+#[test]
+fn a_full_pipeline_is_linted() {
+    let config = multi(&fleet(499, "")).replace("  key: {multi_region: true}\n", "");
+    let config = format!("{config}organization: o-exampleorg1\n");
+    let project = Project::with(&config);
+    let run = project.expect("synth --no-prove", 0);
+    assert!(
+        run.stderr.contains("QUOTA_TEMPLATE_INLINE_SIZE"),
+        "{}",
+        run.stderr
+    );
+    assert!(project.exists("stacks/fleet.yaml"));
 }

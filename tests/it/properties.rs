@@ -245,6 +245,36 @@ fn target(index: usize) -> impl Strategy<Value = Json> {
     ])
 }
 
+/// A target with lists of accounts and regions, which may be long.
+fn fleet() -> impl Strategy<Value = Json> {
+    let count = select(vec![0_usize, 1, 3, 60, 300, 700]);
+    let role = value(
+        vec![json!("r-{account}-{region}"), json!("r-{region}")],
+        vec![json!("r")],
+    );
+    let regions = select(vec![
+        json!(null),
+        json!(["us-east-1"]),
+        json!(["us-east-1", "eu-west-1", "sa-east-1"]),
+    ]);
+    (count, role, regions, any::<bool>()).prop_map(|(count, role, regions, approval)| {
+        let accounts: Vec<String> = (0..count).map(|n| format!("5{n:011}")).collect();
+        let mut target = json!({
+            "name": "fleet",
+            "accounts": accounts,
+            "bucket": "fleet-{account}-{region}",
+            "approval": approval,
+        });
+        if !regions.is_null() {
+            target["regions"] = regions;
+        }
+        if let Some(role) = role {
+            target["role"] = role;
+        }
+        target
+    })
+}
+
 fn configuration() -> impl Strategy<Value = Json> {
     let targets = prop_oneof![
         20 => (1_usize..5).boxed(),
@@ -263,7 +293,11 @@ fn configuration() -> impl Strategy<Value = Json> {
         (
             "quotas",
             value(
-                vec![json!({"trust_policy_characters": 4096})],
+                vec![
+                    json!({"trust_policy_characters": 4096}),
+                    json!({"actions_per_pipeline": 20, "actions_per_stage": 3}),
+                    json!({"actions_per_pipeline": 0, "actions_per_stage": 0}),
+                ],
                 vec![json!({"x": 1})],
             ),
         ),
@@ -278,7 +312,9 @@ fn configuration() -> impl Strategy<Value = Json> {
             ),
         ),
     ]);
-    (dev(), targets, top).prop_map(|(dev, targets, top)| {
+    let fleet = prop_oneof![2 => Just(None), 1 => fleet().prop_map(Some)];
+    (dev(), targets, fleet, top).prop_map(|(dev, mut targets, fleet, top)| {
+        targets.extend(fleet);
         let mut whole = top;
         whole["dev"] = dev;
         whole["targets"] = json!(targets);
@@ -307,7 +343,14 @@ fn follow(text: &str) -> bool {
             return false;
         }
     };
-    for stack in stacks(&plan) {
+    let stacks = stacks(&plan);
+    let refused = stacks::complaints(&plan, &stacks);
+    if !refused.is_empty() {
+        assert!(plan.instances().count() > 100, "{refused:#?}");
+        assert_eq!(document.problems(&refused).len(), refused.len());
+        return false;
+    }
+    for stack in stacks {
         let yaml = stack.template.to_yaml();
         assert_eq!(yaml, stack.template.to_yaml());
         let source = Source::new("template", yaml);

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use super::super::facts::Pipeline;
-use super::{Caller, Plots};
+use super::{Caller, Plot, Plots};
 
 impl Plots<'_, '_> {
     /// Nobody goes without TLS, and nobody else's logs come in.
-    pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline]) {
+    pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline], each: &mut dyn FnMut(Plot)) {
         let world = self.world;
         self.which.clear();
         let stores: HashSet<&str> = pipelines
@@ -69,6 +69,7 @@ impl Plots<'_, '_> {
             if let Some((log_bucket, prefix)) = &bucket.log_bucket {
                 self.on_logs(name, log_bucket, prefix, account, third);
             }
+            self.found.drain(..).for_each(&mut *each);
         }
     }
 

@@ -43,8 +43,8 @@ pub(super) const PROCEDURE_ALLOWS: [&str; 15] = [
     "upload-with-another-key",
 ];
 
-/// All attacks on the pipelines and what belongs to them.
-pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Plot> {
+/// Gives all attacks on the pipelines and what belongs to them, one after the other.
+pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn FnMut(Plot)) {
     let mut plots = Plots {
         world,
         found: Vec::new(),
@@ -60,12 +60,13 @@ pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Plot> {
     };
     for (number, pipeline) in pipelines.iter().enumerate() {
         plots.on_pipeline(pipeline, number == 0);
+        plots.found.drain(..).for_each(&mut *each);
         for deploy in &pipeline.deploys {
             plots.on_target(pipeline, deploy);
+            plots.found.drain(..).for_each(&mut *each);
         }
     }
-    plots.on_buckets(pipelines);
-    plots.found
+    plots.on_buckets(pipelines, each);
 }
 
 fn third_account(world: &World<'_>) -> &'static str {
