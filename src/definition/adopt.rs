@@ -450,8 +450,8 @@ fn no_replica(span: Span, region: &str) -> Problem {
 fn free_namespace(target: &TargetPlan, instance: &InstancePlan, taken: &HashSet<String>) -> String {
     let named = format!("DeployVariables-{}", target.name);
     let numbered = (2..).map(|number| format!("{named}-{number}"));
-    [instance.namespace.clone(), named.clone()]
-        .into_iter()
+    (instance.namespace.iter().cloned())
+        .chain([named.clone()])
         .chain(numbered)
         .find(|namespace| !taken.contains(namespace))
         .unwrap_or_default()

@@ -337,7 +337,7 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
             .wrapping_add(1);
         (state >> 56) as u8
     })
-    .take(20 << 20)
+    .take(17 << 20)
     .collect();
     stage.project.write("site/noise.bin", &noise);
     stage.project.expect("push site --no-watch", 0);
@@ -383,7 +383,7 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
 #[cfg(unix)]
 fn an_interrupted_upload_is_aborted() {
     let stage = Stage::new();
-    let noise: Vec<u8> = (0..20u64 << 20)
+    let noise: Vec<u8> = (0..17u64 << 20)
         .map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8)
         .collect();
     stage.project.write("site/noise.bin", &noise);

@@ -36,6 +36,7 @@ struct State {
 #[derive(Debug, Clone)]
 enum Played {
     Value(Value),
+    Text(String),
     Error(String, String),
 }
 
@@ -64,8 +65,12 @@ impl PlayedPipeline {
                 return Reply::Message(answer.response(&action, protocol));
             }
             if is_pipeline {
-                let answer = next(&mut of_server.lock().expect("no test panics"), &action);
-                return Reply::Message(answer.response(&action, protocol));
+                let (answer, text) = next(&mut of_server.lock().expect("no panic"), &action);
+                let mut response = answer.response(&action, protocol);
+                if let Some(text) = text {
+                    response.body = text.into_bytes();
+                }
+                return Reply::Message(response);
             }
             let Ok(response) = request.send(emulator) else {
                 return Reply::Dropped;
@@ -87,6 +92,12 @@ impl PlayedPipeline {
             let answers = answers.into_iter().map(Played::Value).collect();
             self.state().answers.insert(action.to_owned(), answers);
         }
+    }
+
+    /// Plays an answer as it is written, which a parser would change.
+    pub(crate) fn plays_text(&self, action: &str, text: &str) {
+        let text = Played::Text(text.to_owned());
+        self.state().answers.insert(action.to_owned(), vec![text]);
     }
 
     /// Answers an operation with an error.
@@ -139,10 +150,12 @@ impl PlayedPipeline {
     }
 }
 
-fn next(state: &mut State, action: &str) -> Answer {
+/// The next answer, and its text where it is to be as it is written.
+fn next(state: &mut State, action: &str) -> (Answer, Option<String>) {
     let version = state.version.clone();
     let Some(answers) = state.answers.get_mut(action) else {
-        return Answer::error(400, "UnscriptedCall", format!("{action} is not played"));
+        let message = format!("{action} is not played");
+        return (Answer::error(400, "UnscriptedCall", message), None);
     };
     let played = if answers.len() > 1 {
         answers.remove(0)
@@ -150,10 +163,11 @@ fn next(state: &mut State, action: &str) -> Answer {
         answers[0].clone()
     };
     match played {
-        Played::Error(code, message) => Answer::error(400, code, message),
+        Played::Error(code, message) => (Answer::error(400, code, message), None),
+        Played::Text(text) => (Answer::json(Value::Null), Some(text)),
         Played::Value(value) => {
             let text = value.to_string().replace("VERSION", &version);
-            Answer::json(serde_json::from_str(&text).expect("JSON"))
+            (Answer::json(Value::Null), Some(text))
         }
     }
 }
