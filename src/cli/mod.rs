@@ -4,6 +4,8 @@
 
 #[cfg(feature = "deploy")]
 mod accounts;
+#[cfg(feature = "deploy")]
+mod adopt;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
@@ -31,7 +33,11 @@ mod project;
 mod proof_json;
 mod proof_reports;
 mod prove;
+#[cfg(feature = "deploy")]
+mod push;
 mod reports;
+#[cfg(feature = "deploy")]
+mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
@@ -59,6 +65,7 @@ Examples:
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
   s3ferry status               how the stacks stand, and what is next
+  s3ferry push site/           upload a site, and follow the pipeline that deploys it
 
 Exit codes:
   0  done
@@ -136,6 +143,15 @@ enum Command {
     /// Delete the stacks of a profile, or all; key and buckets stay
     #[cfg(feature = "deploy")]
     Destroy(destroy::Options),
+    /// Upload a site, and follow the pipeline that deploys it
+    #[cfg(feature = "deploy")]
+    Push(push::Options),
+    /// Write a small web site to try the pipeline with
+    #[cfg(feature = "deploy")]
+    Sample(sample::Options),
+    /// Make a pipeline that exists already deploy into the targets' accounts
+    #[cfg(feature = "deploy")]
+    Adopt(adopt::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -178,6 +194,11 @@ pub(crate) fn run() -> ExitCode {
         Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Destroy(options) => destroy::run(&cli.global, options),
+        Command::Push(options) => push::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Sample(options) => sample::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Adopt(options) => adopt::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),
