@@ -334,7 +334,7 @@ fn execution_policy(
 ) -> Resource {
     managed_policy(
         id,
-        &format!("{}-{suffix}", group.own.execution_role),
+        format!("{}-{suffix}", group.own.execution_role),
         comment,
         comment.trim_end_matches('.'),
         Value::reference("ExecutionRole"),
