@@ -33,4 +33,5 @@ mod prove;
 mod readme;
 mod stack_set_config;
 mod stack_set_deploy;
+mod stack_set_roles;
 mod support;

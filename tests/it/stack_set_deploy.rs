@@ -1,6 +1,7 @@
 //! `s3ferry deploy` of stack sets, against recorded answers in AWS's documented shapes: for what
 //! emulators do not reach.
 
+use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -789,6 +790,14 @@ fn a_thousand_instances_stay_readable_and_the_calls_few() {
         std::thread::sleep(Duration::from_millis(50));
     };
     assert_eq!(ended.code(), Some(0));
+    let mut said = String::new();
+    let mut out = child.stderr.take().expect("piped");
+    out.read_to_string(&mut said).expect("UTF-8");
+    let lines = said
+        .lines()
+        .filter(|line| line.contains("of 1,000 instances done"));
+    assert!((3..=13).contains(&lines.count()), "{said}");
+    assert!(said.lines().count() < 60, "{said}");
     let state = state.lock().expect("no panic");
     let count = |action: &str| state.calls.iter().filter(|call| *call == action).count();
     assert_eq!(count("CreateStackInstances"), 1);
