@@ -6,14 +6,15 @@ use std::fmt::Write as _;
 use s3ferry::deploy::retained::{self, StackResource};
 use s3ferry::deploy::run::{Deployment, Options as RunOptions};
 use s3ferry::deploy::stack::{self, Deployed};
+use s3ferry::deploy::stack_set::{self as set, reasons};
 use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
-use super::deploy::Format;
 use super::deploy::handoff::{self, Seen};
+use super::deploy::{Format, stack_set, stack_set_show};
 use super::project::Project;
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
@@ -58,8 +59,10 @@ pub(crate) struct Options {
 struct Doomed {
     step: StackStep,
     access: Access,
-    stack: Deployed,
-    resources: usize,
+    /// `None` for a stack set.
+    stack: Option<Deployed>,
+    /// Resources of a stack, or instances of a stack set.
+    parts: usize,
     retained: Vec<StackResource>,
 }
 
@@ -93,7 +96,12 @@ async fn destroy(
     let mut doomed = Vec::new();
     for step in steps {
         let access = accounts.access(&step).await?;
-        match find(&step, access, &run, screen).await? {
+        let found = if step.stack_set {
+            find_stack_set(&accounts.project, &step, access).await?
+        } else {
+            find(&step, access, &run, screen).await?
+        };
+        match found {
             Some(found) => doomed.push(found),
             None => {
                 say_gone(&accounts, &step);
@@ -110,11 +118,22 @@ async fn destroy(
         }
     }
     for one in &doomed {
-        delete(one, &run, screen).await?;
+        if one.stack.is_some() {
+            delete(one, &run, screen).await?;
+        } else {
+            delete_stack_set(&accounts, one, &run, screen).await?;
+        }
         accounts.outputs.forget(&one.step)?;
         screen.says(&format!(
-            "Stack {} in account {}, {} is deleted.",
-            one.step.stack, one.step.account, one.step.region
+            "{} {} in account {}, {} is deleted.",
+            if one.stack.is_some() {
+                "Stack"
+            } else {
+                "Stack set"
+            },
+            one.step.stack,
+            one.step.account,
+            one.step.region
         ));
         results.push(result(&one.step, "deleted", &one.retained));
     }
@@ -154,6 +173,17 @@ async fn refuse_while_targets_stand(
         .collect();
     for target in others {
         let profile = &target.profile;
+        if target.stack_set {
+            // Whether it is there, not whether it is complete.
+            if let Ok(access) = accounts.access(&target).await
+                && find_stack_set(&accounts.project, &target, access)
+                    .await?
+                    .is_none()
+            {
+                continue;
+            }
+            return Err(still_stands(&target));
+        }
         let stands = match handoff::look(accounts, &target).await {
             Seen::Read(None) => false,
             Seen::Read(Some(_)) => true,
@@ -183,21 +213,26 @@ async fn refuse_while_targets_stand(
             }
         };
         if stands {
-            return Err(Failure::with_code(
-                format!(
-                    "target `{}` still stands (stack `{}` in account {}), and it cannot work \
-                     without the dev account's stack",
-                    target.template.name, target.stack, target.account
-                ),
-                format!(
-                    "delete it first: `s3ferry destroy --profile {profile}`, or everything in \
-                     order: `s3ferry destroy --all`; --force deletes dev all the same"
-                ),
-                1,
-            ));
+            return Err(still_stands(&target));
         }
     }
     Ok(())
+}
+
+fn still_stands(target: &StackStep) -> Failure {
+    let (name, stack, account) = (&target.template.name, &target.stack, &target.account);
+    let profile = &target.profile;
+    Failure::with_code(
+        format!(
+            "target `{name}` still stands (stack `{stack}` in account {account}), and it cannot \
+             work without the dev account's stack"
+        ),
+        format!(
+            "delete it first: `s3ferry destroy --profile {profile}`, or everything in order: \
+             `s3ferry destroy --all`; --force deletes dev all the same"
+        ),
+        1,
+    )
 }
 
 /// The stack with what would stay of it; `None` when there is none. An operation in progress, such
@@ -229,9 +264,28 @@ async fn find(
     Ok(Some(Doomed {
         step: step.clone(),
         access,
-        stack,
-        resources: count,
+        stack: Some(stack),
+        parts: count,
         retained,
+    }))
+}
+
+async fn find_stack_set(
+    project: &Project,
+    step: &StackStep,
+    access: Access,
+) -> Result<Option<Doomed>, Failure> {
+    let wanted = stack_set::wanted(project, step, &[])?;
+    if set::set::describe(&access, &wanted.plan).await?.is_none() {
+        return Ok(None);
+    }
+    let parts = set::instances::list(&access, &wanted.plan).await?.len();
+    Ok(Some(Doomed {
+        step: step.clone(),
+        access,
+        stack: None,
+        parts,
+        retained: Vec::new(),
     }))
 }
 
@@ -244,9 +298,17 @@ fn plan(doomed: &[Doomed]) -> String {
                 one.step.stack.clone(),
                 one.step.account.clone(),
                 one.step.region.clone(),
-                one.stack.status.clone(),
-                (one.resources - one.retained.len()).to_string(),
-                one.retained.len().to_string(),
+                one.stack
+                    .as_ref()
+                    .map_or_else(|| "stack set".to_owned(), |stack| stack.status.clone()),
+                match one.stack {
+                    Some(_) => (one.parts - one.retained.len()).to_string(),
+                    None => format!("{} instances", one.parts),
+                },
+                match one.stack {
+                    Some(_) => one.retained.len().to_string(),
+                    None => "buckets".to_owned(),
+                },
             ]
         })
         .collect();
@@ -316,8 +378,11 @@ async fn is_confirmed(
 
 async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), Failure> {
     let name = &one.step.stack;
-    if one.stack.protected {
-        stack::protect(&one.access, &one.stack.id, false).await?;
+    let Some(stack) = &one.stack else {
+        return Ok(());
+    };
+    if stack.protected {
+        stack::protect(&one.access, &stack.id, false).await?;
     }
     let deployment = Deployment {
         access: &one.access,
@@ -327,9 +392,49 @@ async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), F
     };
     screen.begins(&format!("deletion of stack {name}"));
     screen.executing(name);
-    deployment.delete(&one.stack).await?;
+    deployment.delete(stack).await?;
     screen.ended();
     Ok(())
+}
+
+/// Removes every instance with its stack, then the stack set.
+async fn delete_stack_set(
+    accounts: &Accounts<'_>,
+    one: &Doomed,
+    run: &RunOptions,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let wanted = stack_set::wanted(&accounts.project, &one.step, &[])?;
+    let options = set::run::Options {
+        wait: run.wait,
+        template_bucket: None,
+        retain_stacks: false,
+        token: run.token.clone(),
+    };
+    let name = &one.step.stack;
+    screen.begins(&format!("deletion of stack set {name}"));
+    screen.executing(name);
+    let report = set::run::Deployment::new(&one.access, &wanted, &options, screen)
+        .destroy()
+        .await;
+    screen.ended();
+    let report = report?;
+    if report.is_complete() {
+        return Ok(());
+    }
+    output::note(
+        accounts.global,
+        stack_set_show::failures(&report).trim_end(),
+    );
+    let first = report.failed.first().map(|one| one.reason.as_str());
+    Err(Failure::with_code(
+        format!("stack set `{name}` was not deleted: instances failed, as shown above"),
+        match first.map(reasons::hint).filter(|hint| !hint.is_empty()) {
+            Some(hint) => format!("{hint}; then run it again"),
+            None => "mend the cause, then run it again: it goes on from there".to_owned(),
+        },
+        1,
+    ))
 }
 
 /// What an earlier run deleted, and what that left behind as far as the outputs file knows.

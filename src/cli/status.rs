@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use s3ferry::deploy::next::{Found, hints};
+use s3ferry::deploy::stack_set::run::stands;
+use s3ferry::deploy::stack_set::{Wanted, set};
 use s3ferry::deploy::view::{self, View};
 use s3ferry::deploy::{Access, Comparison, Condition, DeployError, Observer as _, StackStep, time};
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
-use super::deploy::{Format, refuse};
+use super::deploy::{Format, refuse, stack_set};
 use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
@@ -127,7 +129,7 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
     let drift = options.drift.then_some(options.aws.wait_timeout);
     let mut seen = Vec::new();
     for some in steps.chunks(TOGETHER) {
-        let mut work: JoinSet<(usize, Result<Option<View>, DeployError>)> = JoinSet::new();
+        let mut work: JoinSet<(usize, Result<Found, DeployError>)> = JoinSet::new();
         let begin = seen.len();
         for (index, step) in some.iter().enumerate() {
             let access = accounts.access(step).await;
@@ -137,9 +139,27 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
                 failure: None,
             });
             match access {
+                Ok(access) if step.stack_set => {
+                    let wanted = stack_set::wanted(&accounts.project, step, &[]);
+                    match wanted {
+                        Ok(wanted) => {
+                            work.spawn(async move {
+                                (begin + index, look_at_stack_set(&access, &wanted).await)
+                            });
+                        }
+                        Err(failure) => seen[begin + index].failure = Some(failure),
+                    }
+                }
                 Ok(access) => {
                     let step = step.clone();
-                    work.spawn(async move { (begin + index, read(&access, &step, drift).await) });
+                    work.spawn(async move {
+                        let found = view::look(&access, &step, drift).await;
+                        let found = found.map(|found| match found {
+                            Some(view) => Found::There(Box::new(view)),
+                            None => Found::Missing,
+                        });
+                        (begin + index, found)
+                    });
                 }
                 Err(failure) => seen[begin + index].failure = Some(failure),
             }
@@ -149,8 +169,7 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
                 continue;
             };
             match result {
-                Ok(None) => seen[index].found = Found::Missing,
-                Ok(Some(view)) => seen[index].found = Found::There(Box::new(view)),
+                Ok(found) => seen[index].found = found,
                 Err(error) => seen[index].failure = Some(error.into()),
             }
         }
@@ -158,12 +177,14 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
     seen
 }
 
-async fn read(
-    access: &Access,
-    step: &StackStep,
-    drift: Option<std::time::Duration>,
-) -> Result<Option<View>, DeployError> {
-    view::look(access, step, drift).await
+async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<Found, DeployError> {
+    let Some(set) = set::describe(access, &wanted.plan).await? else {
+        return Ok(Found::Missing);
+    };
+    Ok(Found::StackSet {
+        complete: stands(access, wanted).await?,
+        comparison: Comparison::of(&set.template, &wanted.text),
+    })
 }
 
 impl Seen {
@@ -176,6 +197,9 @@ impl Seen {
 
     /// Whether its last operation failed, or it has drifted.
     fn is_bad(&self) -> bool {
+        if let Found::StackSet { complete, .. } = self.found {
+            return !complete;
+        }
         let Some(view) = self.view() else {
             return false;
         };
@@ -195,6 +219,19 @@ impl Seen {
             step.account.clone(),
             step.region.clone(),
         ];
+        if let Found::StackSet {
+            complete,
+            comparison,
+        } = &self.found
+        {
+            let state = if *complete {
+                "stack set, current"
+            } else {
+                "stack set, INCOMPLETE"
+            };
+            row.extend([state, "-", word(Some(comparison))].map(str::to_owned));
+            return row;
+        }
         let Some(view) = self.view() else {
             let state = if self.failure.is_some() {
                 "cannot be read"
@@ -223,6 +260,15 @@ impl Seen {
             "account": step.account,
             "region": step.region,
             "profile": step.profile,
+            "stackSet": step.stack_set,
+            "complete": match &self.found {
+                Found::StackSet { complete, .. } => Some(*complete),
+                _ => None,
+            },
+            "templateComparison": match &self.found {
+                Found::StackSet { comparison, .. } => Some(word(Some(comparison))),
+                _ => None,
+            },
             "state": match (&self.found, &self.failure) {
                 (_, Some(_)) => "unreadable",
                 (Found::Missing, _) => "missing",
@@ -268,7 +314,11 @@ impl Seen {
 }
 
 fn comparison(view: &View) -> &'static str {
-    match &view.comparison {
+    word(view.comparison.as_ref())
+}
+
+fn word(comparison: Option<&Comparison>) -> &'static str {
+    match comparison {
         None => "-",
         Some(Comparison::Same | Comparison::SameMeaning(_)) => "same",
         Some(Comparison::Different(_)) => "differs",

@@ -1,7 +1,7 @@
 //! What to do next, from how all stacks stand. Pure.
 
 use super::view::View;
-use super::{Condition, StackStep};
+use super::{Comparison, Condition, StackStep};
 use crate::stacks::Side;
 
 /// No more hints than a reader takes in.
@@ -14,6 +14,13 @@ pub enum Found {
     Missing,
     /// It stands so.
     There(Box<View>),
+    /// A stack set that is there.
+    StackSet {
+        /// Whether every instance stands and is current.
+        complete: bool,
+        /// Its template and ours.
+        comparison: Comparison,
+    },
     /// It could not be read.
     Unreadable,
 }
@@ -23,6 +30,8 @@ impl Found {
         match self {
             Self::Missing => Some(Condition::Absent),
             Self::There(view) => Some(view.stack.condition()),
+            Self::StackSet { complete: true, .. } => Some(Condition::Ready),
+            Self::StackSet { .. } => None,
             Self::Unreadable => None,
         }
     }
@@ -100,6 +109,18 @@ pub fn hints(stacks: &[(StackStep, Found)]) -> Vec<String> {
 
 fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
     let (profile, name) = (&step.profile, &step.stack);
+    if let Found::StackSet {
+        complete,
+        comparison,
+    } = state
+    {
+        return (!complete || !comparison.is_same()).then(|| {
+            format!(
+                "`s3ferry diff --profile {profile}` shows what a deploy of stack set {name} would \
+                 change"
+            )
+        });
+    }
     Some(match state.condition()? {
         Condition::InProgress => format!(
             "`s3ferry events --profile {profile}` shows how far stack {name} is; a deploy follows \
@@ -165,7 +186,7 @@ mod tests {
 
     use super::*;
     use crate::deploy::stack::Deployed;
-    use crate::deploy::{Comparison, StackTemplate, Text};
+    use crate::deploy::{StackTemplate, Text};
 
     fn step(name: &str, side: Side) -> StackStep {
         StackStep {
