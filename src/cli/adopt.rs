@@ -12,8 +12,8 @@ use s3ferry::syntax::Source;
 use serde_json::Value;
 use similar::TextDiff;
 
+use super::accounts::OutputsFile;
 use super::aws::{AwsOptions, block_on};
-use super::deploy::OutputsFile;
 use super::output::{self, print};
 use super::project::Project;
 use super::screen::Screen;

@@ -3,15 +3,27 @@
 //! This is the only part of the program that reads files, writes them or prints.
 
 #[cfg(feature = "deploy")]
+mod accounts;
+#[cfg(feature = "deploy")]
 mod adopt;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
+#[cfg(feature = "deploy")]
+mod chart;
 mod checks;
 mod complete;
 #[cfg(feature = "deploy")]
 mod deploy;
+#[cfg(feature = "deploy")]
+mod deployer_policy;
+#[cfg(feature = "deploy")]
+mod destroy;
 mod diagnostics;
+#[cfg(feature = "deploy")]
+mod diff;
+#[cfg(feature = "deploy")]
+mod events;
 mod files;
 mod init;
 mod lint;
@@ -29,6 +41,8 @@ mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
+#[cfg(feature = "deploy")]
+mod status;
 mod synth;
 mod targets;
 
@@ -51,6 +65,7 @@ Examples:
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
   s3ferry push site/           upload a site, and follow the pipeline that deploys it
+  s3ferry status               how the stacks stand, and what is next
 
 Exit codes:
   0  done
@@ -113,6 +128,21 @@ enum Command {
     /// Deploy the stacks of a profile, or all, with change sets
     #[cfg(feature = "deploy")]
     Deploy(deploy::Options),
+    /// Show what a deploy would change: templates and CloudFormation's change set
+    #[cfg(feature = "deploy")]
+    Diff(diff::Options),
+    /// Explain the last operations of a profile's stacks: first cause, durations
+    #[cfg(feature = "deploy")]
+    Events(events::Options),
+    /// Show how the stacks stand, and what is next
+    #[cfg(feature = "deploy")]
+    Status(status::Options),
+    /// Print the least IAM policy that these commands need in an account
+    #[cfg(feature = "deploy")]
+    DeployerPolicy(deployer_policy::Options),
+    /// Delete the stacks of a profile, or all; key and buckets stay
+    #[cfg(feature = "deploy")]
+    Destroy(destroy::Options),
     /// Upload a site, and follow the pipeline that deploys it
     #[cfg(feature = "deploy")]
     Push(push::Options),
@@ -154,6 +184,16 @@ pub(crate) fn run() -> ExitCode {
         Command::Targets(options) => targets::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Diff(options) => diff::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Events(options) => events::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Status(options) => status::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Destroy(options) => destroy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Push(options) => push::run(&cli.global, options),
         #[cfg(feature = "deploy")]

@@ -31,4 +31,6 @@ mod procedure;
 mod properties;
 mod prove;
 mod readme;
+mod stack_set_config;
+mod stack_set_deploy;
 mod support;

@@ -1,12 +1,14 @@
 //! `s3ferry deploy`: the stacks of a profile, or all of them, in the order that they need.
 
-mod existing_policy;
-mod flow;
-mod handoff;
+pub(crate) mod existing_policy;
+pub(crate) mod flow;
+pub(crate) mod handoff;
 mod one;
-mod refuse;
+pub(crate) mod refuse;
 mod session;
-mod show;
+pub(crate) mod show;
+mod stack_set;
+mod stack_set_show;
 
 use std::path::PathBuf;
 
@@ -14,7 +16,7 @@ use super::aws::{AwsOptions, block_on};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome};
 pub(crate) use refuse::example_buckets;
-pub(crate) use session::{OutputsFile, Session, token};
+use session::Session;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,6 +57,12 @@ pub(crate) struct Options {
     /// Change the pipeline though an execution of it runs, which then ends unfinished
     #[arg(long)]
     pub(crate) interrupt_execution: bool,
+    /// Deploy the targets as stack sets, also where the configuration has no `stack_set:`
+    #[arg(long)]
+    pub(crate) stack_set: bool,
+    /// Keep the stacks of accounts and regions that leave a stack set
+    #[arg(long)]
+    pub(crate) retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
     #[arg(long, value_name = "ARN")]
     pub(crate) role_arn: Option<String>,
@@ -80,7 +88,11 @@ pub(crate) enum Format {
     Json,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// A parameter of a template, as `NAME=VALUE`.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is NAME=VALUE".to_owned()),

@@ -9,7 +9,8 @@ use s3ferry::deploy::{Access, Observer as _};
 use serde_json::{Value, json};
 
 use super::{Artifact, Options, watch, why};
-use crate::cli::deploy::{Format, token};
+use crate::cli::accounts::token;
+use crate::cli::deploy::Format;
 use crate::cli::output::{self, thousands};
 use crate::cli::project::Project;
 use crate::cli::screen::Screen;
@@ -187,7 +188,7 @@ impl Push<'_> {
     }
 
     async fn start(&mut self) -> Result<Outcome, Failure> {
-        let id = execution::start(&self.access, self.pipeline(), &token(0)).await?;
+        let id = execution::start(&self.access, self.pipeline(), &token(1)).await?;
         self.screen.says(&format!("Started execution {id}."));
         if self.options.no_watch {
             self.result["execution"] = json!({ "id": id, "status": "InProgress" });
