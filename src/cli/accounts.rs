@@ -105,13 +105,13 @@ impl<'a> Accounts<'a> {
     }
 }
 
-/// A name that was never used before: of a change set, and as a client token.
+/// A name that nothing else has, by the number that it has in this process.
 pub(crate) fn token(number: u32) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     format!(
         "s3ferry-{}-{}-{number}",
         now.map_or(0, |now| now.as_millis()),
-        std::process::id(),
+        std::process::id()
     )
 }
 

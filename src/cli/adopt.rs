@@ -97,13 +97,16 @@ async fn work(
     show(global, options, &definition, &adopted)?;
     if !options.write {
         if adopted.changed {
-            output::note(
-                global,
-                &format!(
-                    "\nNext: `s3ferry adopt --name {} --write` changes the pipeline",
-                    definition.name
-                ),
-            );
+            let mut again = format!("s3ferry adopt --name {} --write", definition.name);
+            for (option, value) in [
+                ("--key-arn", &options.key_arn),
+                ("--profile", &options.profile),
+            ] {
+                if let Some(value) = value {
+                    again.push_str(&format!(" {option} {value}"));
+                }
+            }
+            output::note(global, &format!("\nNext: `{again}` changes the pipeline"));
         }
         return Ok(Outcome::Done);
     }

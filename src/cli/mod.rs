@@ -64,8 +64,8 @@ Examples:
   s3ferry lint                 check the templates with the embedded Guard rules
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
-  s3ferry status               how the stacks stand, and what is next
   s3ferry push site/           upload a site, and follow the pipeline that deploys it
+  s3ferry status               how the stacks stand, and what is next
 
 Exit codes:
   0  done
@@ -194,6 +194,7 @@ pub(crate) fn run() -> ExitCode {
         Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Destroy(options) => destroy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
         Command::Push(options) => push::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Sample(options) => sample::run(&cli.global, options),

@@ -216,6 +216,49 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
 }
 
 #[test]
+fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    stage.project.expect("push site", 0);
+    stage.project.expect("push site --start", 0);
+    let noise = vec![b'x'; 17 << 20];
+    stage.project.write("noise.bin", noise);
+    let script = "import sys, zipfile\n\
+                  with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
+    let path = |name: &str| stage.project.path(name).display().to_string();
+    run_python(&["-c", script, &path("site.zip"), &path("noise.bin")]);
+    stage.pipeline.refuses("CompleteMultipartUpload");
+    stage.project.expect("push site.zip", 3);
+    let mut called: Vec<String> = (stage.pipeline.iam_names().into_iter())
+        .filter(|name| name != "sts:GetCallerIdentity")
+        // The permissions of calls that have none of their own (*Service Authorization Reference*).
+        .map(|name| match name.as_str() {
+            "s3:HeadObject" => "s3:GetObject".to_owned(),
+            "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => {
+                "s3:PutObject".to_owned()
+            }
+            _ => name,
+        })
+        .collect();
+    // Without it an object that is not there yet looks like one that is forbidden.
+    called.push("s3:ListBucket".to_owned());
+    called.sort();
+    called.dedup();
+    let run = stage
+        .project
+        .expect("deployer-policy --profile dev --push", 0);
+    let mut allowed: Vec<String> = result(&run)["Statement"]
+        .as_array()
+        .expect("statements")
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().expect("a list").clone())
+        .map(|action| action.as_str().expect("text").to_owned())
+        .collect();
+    allowed.sort();
+    assert_eq!(called, allowed);
+}
+
+#[test]
 fn a_refused_action_is_explained_by_the_call_that_was_refused() {
     let stage = Stage::new();
     let said = "User: arn:aws:sts::222222222222:assumed-role/prods3role/1 is not authorized to \

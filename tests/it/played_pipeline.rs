@@ -126,6 +126,11 @@ impl PlayedPipeline {
             .count()
     }
 
+    /// All operations that were called, as IAM writes them.
+    pub(crate) fn iam_names(&self) -> Vec<String> {
+        self.state().calls.iter().map(Call::iam_name).collect()
+    }
+
     /// What was sent with an operation's calls.
     pub(crate) fn bodies(&self, action: &str) -> Vec<Value> {
         self.texts(action)

@@ -188,7 +188,7 @@ impl Push<'_> {
     }
 
     async fn start(&mut self) -> Result<Outcome, Failure> {
-        let id = execution::start(&self.access, self.pipeline(), &token(0)).await?;
+        let id = execution::start(&self.access, self.pipeline(), &token(1)).await?;
         self.screen.says(&format!("Started execution {id}."));
         if self.options.no_watch {
             self.result["execution"] = json!({ "id": id, "status": "InProgress" });

@@ -28,6 +28,8 @@ pub enum Holder<'a> {
     DeployerWithRole(&'a str),
     /// The service role that CloudFormation acts with.
     ServiceRole,
+    /// Whoever uploads sources and follows the pipeline, and deploys nothing.
+    Pusher,
 }
 
 /// What is allowed.
@@ -51,6 +53,9 @@ pub fn statements(
     holder: Holder<'_>,
     template_bucket: Option<&str>,
 ) -> Vec<Statement> {
+    if holder == Holder::Pusher {
+        return calls::of_a_push(plan);
+    }
     let mut found = Vec::new();
     if holder != Holder::ServiceRole {
         found.extend(calls::statements(plan, stacks, template_bucket));
@@ -61,7 +66,7 @@ pub fn statements(
             &[role.to_owned()],
             "cloudformation.amazonaws.com",
         )),
-        Holder::Deployer | Holder::ServiceRole => {
+        Holder::Deployer | Holder::ServiceRole | Holder::Pusher => {
             found.extend(resources::statements(plan, stacks));
         }
     }
