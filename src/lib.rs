@@ -6,6 +6,8 @@
 //! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone.
 //! Nothing of these does I/O, reads a clock or the environment.
 //!
+//! The [`doctor`] compares what stands in the accounts with the templates, and proves it likewise.
+//!
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.
 
@@ -14,6 +16,7 @@ pub mod cfn;
 pub mod config;
 #[cfg(feature = "deploy")]
 pub mod deploy;
+pub mod doctor;
 pub mod iam;
 pub mod lint;
 pub mod plan;

@@ -157,7 +157,7 @@ fn with_remedies(world: &World<'_>, calls: Vec<Decided>) -> Vec<(Decided, Vec<Re
         .collect()
 }
 
-fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
+pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
     let mut nodes = Vec::new();
     let mut errors = Vec::new();
     for stack in &inputs.stacks {
@@ -174,7 +174,7 @@ fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
 }
 
 /// The dev template's outputs are the parameters of the targets' templates, by name.
-fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
+pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
     for (stack, node) in inputs.stacks.iter().zip(nodes) {
         let parameters = match found.first() {
