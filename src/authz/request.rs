@@ -145,6 +145,11 @@ impl Context {
 }
 
 impl Request {
+    /// The context, with the keys that follow from the rest.
+    pub fn into_context(self) -> Context {
+        self.context
+    }
+
     /// A request.
     ///
     /// Where the context lacks them, the keys that follow from the rest are added:

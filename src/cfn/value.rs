@@ -83,6 +83,39 @@ impl Value {
         Self::GetAtt(id.to_owned(), attribute.to_owned())
     }
 
+    /// The value of a mapping under `key`.
+    pub fn field(&self, key: &str) -> Option<&Self> {
+        match self {
+            Self::Map(fields) => {
+                let mut fields = fields.iter();
+                fields
+                    .find(|field| field.key == key)
+                    .map(|field| &field.value)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same text with another before it; of what is no text nothing changes.
+    #[must_use]
+    pub fn prefixed(&self, text: &str) -> Self {
+        match self {
+            Self::String(own) => Self::String(format!("{text}{own}")),
+            Self::Sub(own) => Self::Sub(format!("{text}{own}")),
+            other => other.clone(),
+        }
+    }
+
+    /// The same text with another behind it; of what is no text nothing changes.
+    #[must_use]
+    pub fn suffixed(&self, text: &str) -> Self {
+        match self {
+            Self::String(own) => Self::String(format!("{own}{text}")),
+            Self::Sub(own) => Self::Sub(format!("{own}{text}")),
+            other => other.clone(),
+        }
+    }
+
     /// Adds a field to a mapping; other values stay as they are.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {

@@ -24,6 +24,7 @@ mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
 mod synth;
+mod targets;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,6 +101,8 @@ enum Command {
     Lint(lint::Options),
     /// Prove that a run of the pipeline will be allowed, and nothing more
     Prove(prove::Options),
+    /// List what the configuration expands to: accounts, regions, buckets, roles, actions
+    Targets(targets::Options),
     /// Deploy the stacks of a profile, or all, with change sets
     #[cfg(feature = "deploy")]
     Deploy(deploy::Options),
@@ -132,6 +135,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Synth(options) => synth::run(&cli.global, options),
         Command::Lint(options) => lint::run(&cli.global, options),
         Command::Prove(options) => prove::run(&cli.global, options),
+        Command::Targets(options) => targets::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),

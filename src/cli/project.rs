@@ -19,6 +19,8 @@ pub(crate) struct Project {
     pub(crate) plan: Plan,
     /// Folder that paths in the configuration are relative to.
     folder: PathBuf,
+    /// The configuration, for errors about it.
+    document: Document,
 }
 
 /// One file to write.
@@ -61,13 +63,26 @@ impl Project {
                 (Source::new("built-in example", EXAMPLE), PathBuf::new())
             }
         };
-        let document = Document::read(source.clone())
+        let mut document = Document::read(source.clone())
             .map_err(|problems| Failure::document(source, problems))?;
+        for (target, path) in document.accounts_files() {
+            let listed = files::read(&folder.join(path), "accounts file")?;
+            document
+                .take_accounts(target, &listed)
+                .map_err(|problems| Failure::document(listed, problems))?;
+        }
+        document
+            .check()
+            .map_err(|problems| Failure::document(document.source.clone(), problems))?;
         let plan = Plan::new(&document.config).map_err(|complaints| {
             let problems = document.problems(&complaints);
             Failure::document(document.source.clone(), problems)
         })?;
-        Ok(Self { plan, folder })
+        Ok(Self {
+            plan,
+            folder,
+            document,
+        })
     }
 
     /// The path of a file that is named relative to the configuration file.
@@ -79,7 +94,7 @@ impl Project {
     /// The files that belong in the output folder `out`.
     ///
     /// # Errors
-    /// An existing bucket policy cannot be read or merged.
+    /// An existing bucket policy cannot be read or merged, or a policy cannot hold all targets.
     pub(crate) fn generate(
         &self,
         out: &Path,
@@ -90,7 +105,13 @@ impl Project {
             path,
             template,
         };
-        let mut found: Vec<Generated> = stacks::stacks(&self.plan)
+        let stacks = stacks::stacks(&self.plan);
+        let complaints = stacks::complaints(&self.plan, &stacks);
+        if !complaints.is_empty() {
+            let problems = self.document.problems(&complaints);
+            return Err(Failure::document(self.document.source.clone(), problems));
+        }
+        let mut found: Vec<Generated> = stacks
             .iter()
             .map(|stack| match format {
                 TemplateFormat::Yaml => generated(

@@ -50,8 +50,10 @@ fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
     json!({
         "id": call.id,
         "target": call.target,
+        "instance": call.instance,
+        "instances": decided.instances,
         "step": call.step,
-        "caller": call.caller.shown(),
+        "caller": call.caller_shown(),
         "action": call.action,
         "resource": call.resource,
         "resourceAccount": call.account,
@@ -79,6 +81,8 @@ pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
             json!({
                 "id": attack.call.id,
                 "target": attack.call.target,
+                "instance": attack.call.instance,
+                "instances": attack.instances,
                 "what": attack.what,
                 "caller": attack.call.caller.shown(),
                 "action": attack.call.action,

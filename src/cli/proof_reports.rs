@@ -4,10 +4,10 @@ use s3ferry::authz::Layer;
 use s3ferry::iam::Effect;
 use s3ferry::proof::{Attack, AttackResult, Decided, Place, Proof, Remedy, StatementUse, Verdict};
 
-use super::output::table;
+use super::output::{table, thousands};
 
 /// The steps of a run, in its order.
-pub(crate) const STEPS: [&str; 13] = [
+pub(crate) const STEPS: [&str; 14] = [
     "administer",
     "check",
     "start",
@@ -20,6 +20,7 @@ pub(crate) const STEPS: [&str; 13] = [
     "decrypt",
     "deploy",
     "output-key",
+    "invoke",
     "logs",
 ];
 
@@ -100,7 +101,7 @@ pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
             continue;
         }
         let title = match &target {
-            Some(target) => format!("Target {target}"),
+            Some(target) => heading(target, &calls),
             None => format!("Pipeline {}", proof.pipelines.join(", "))
                 .trim_end()
                 .to_owned(),
@@ -132,6 +133,24 @@ pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
     out
 }
 
+/// The heading of a target's table: where one of its instances stands for others, how many.
+fn heading(target: &str, calls: &[&Decided]) -> String {
+    let most = calls.iter().map(|decided| decided.instances).max();
+    match (
+        most,
+        calls
+            .iter()
+            .find_map(|decided| decided.call.instance.as_ref()),
+    ) {
+        (Some(2..), Some(first)) => format!(
+            "Target {target}: instances that are decided alike share a row; shown is the first, such \
+             as {}, {}",
+            first.account, first.region
+        ),
+        _ => format!("Target {target}"),
+    }
+}
+
 fn groups(proof: &Proof) -> Vec<Option<String>> {
     let mut found: Vec<Option<String>> = vec![None];
     for (decided, _) in &proof.calls {
@@ -155,10 +174,14 @@ fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
             [_, _, _, _, account, rest] => format!("{account}:{rest}"),
             _ => decided.call.resource.clone(),
         };
+        let who = match decided.instances {
+            1 => decided.call.caller_shown(),
+            several => format!("{} × {}", decided.call.caller.shown(), thousands(several)),
+        };
         let same = [
             decided.call.step.to_owned(),
             verdict_name(decided.verdict).to_owned(),
-            decided.call.caller.shown(),
+            who,
             resource,
         ];
         let sides = [Layer::IdentityPolicies, Layer::ResourcePolicy]
@@ -208,7 +231,7 @@ fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String 
     let mut out = format!(
         "{}: {}: {} on {}\n  needed by {}\n  {}\n",
         verdict_name(decided.verdict),
-        call.caller.shown(),
+        call.caller_shown(),
         call.action,
         call.resource,
         at(proof, call.place),
@@ -283,9 +306,15 @@ fn attacks(proof: &Proof, verbose: bool) -> String {
         .iter()
         .filter(shown)
         .map(|attack| {
+            let target = attack.call.target.clone().unwrap_or_default();
+            let target = match &attack.call.instance {
+                _ if attack.instances > 1 => format!("{target} × {}", thousands(attack.instances)),
+                Some(instance) => format!("{target} {} {}", instance.account, instance.region),
+                None => target,
+            };
             vec![
                 result_name(attack.result).to_owned(),
-                attack.call.target.clone().unwrap_or_default(),
+                target,
                 attack.call.id.clone(),
                 attack.what.clone(),
             ]
@@ -304,12 +333,18 @@ fn attacks(proof: &Proof, verbose: bool) -> String {
             out.push_str(&explanation(proof, decided, &[]));
         }
     }
-    let denied = proof.attacks_that(AttackResult::Denied).count();
-    let over = proof.attacks_that(AttackResult::OverGranted).count();
-    let unproven = proof.attacks_that(AttackResult::Unproven).count();
+    let count = |result| -> usize {
+        let attacks = proof.attacks_that(result);
+        attacks.map(|attack| attack.instances).sum()
+    };
+    let denied = count(AttackResult::Denied);
+    let over = count(AttackResult::OverGranted);
+    let unproven = count(AttackResult::Unproven);
+    let all: usize = proof.attacks.iter().map(|attack| attack.instances).sum();
     out.push_str(&format!(
-        "Attacks denied: {denied} of {}",
-        proof.attacks.len()
+        "Attacks denied: {} of {}",
+        thousands(denied),
+        thousands(all)
     ));
     if over > 0 {
         out.push_str(&format!("; {over} are the procedure's own over-grants"));
@@ -412,7 +447,8 @@ fn summary(proof: &Proof) -> String {
         let calls = proof.calls.iter();
         calls
             .filter(|(decided, _)| decided.verdict == verdict)
-            .count()
+            .map(|(decided, _)| decided.instances)
+            .sum::<usize>()
     };
     let (allowed, denied, unproven) = (
         count(Verdict::Allowed),
@@ -427,7 +463,10 @@ fn summary(proof: &Proof) -> String {
         "Proven"
     };
     format!(
-        "{word}: {} calls, {allowed} allowed, {denied} denied, {unproven} unproven.\n",
-        proof.calls.len()
+        "{word}: {} calls, {} allowed, {} denied, {} unproven.\n",
+        thousands(allowed + denied + unproven),
+        thousands(allowed),
+        thousands(denied),
+        thousands(unproven)
     )
 }

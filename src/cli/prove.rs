@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Inputs, NamedFile, Proof};
+use s3ferry::proof::{self, Call, Inputs, NamedFile, Proof};
 use s3ferry::syntax::Source;
 
 use super::output::print;
@@ -16,6 +16,7 @@ Examples:
   s3ferry prove -v                      with every attack and what each statement serves
   s3ferry prove --call read             one step of the run, explained layer by layer
   s3ferry prove --step dev              as it stands after the dev stack's first deployment
+  s3ferry prove --account 222222222222  one account of a target with many
   s3ferry prove --strict                fail also on what depends on a policy that is not given
   s3ferry prove --policy my-bucket=policy.json --policy other-bucket=none
                                         policies of buckets, keys (by ARN) and roles that exist
@@ -25,7 +26,7 @@ Examples:
   s3ferry prove --format sarif > proof.sarif
 
 Steps of a run: check, start, source, store, encrypt, copy, assume, read, decrypt, deploy,
-output-key, logs; and administer, which KMS checks when it takes a key policy.";
+output-key, invoke, logs; and administer, which KMS checks when it takes a key policy.";
 
 /// Options of `prove`.
 #[derive(Debug, clap::Args)]
@@ -61,6 +62,12 @@ pub(crate) struct Options {
     /// Show one step of the run only, and explain it
     #[arg(long, value_name = "STEP", help_heading = "Checks")]
     call: Option<String>,
+    /// Show every account and region, not one for all that are alike
+    #[arg(long, help_heading = "Output")]
+    expand: bool,
+    /// Show one account only, and all of it
+    #[arg(long, value_name = "ID", help_heading = "Output")]
+    account: Option<String>,
     /// What is unproven is an error
     #[arg(long, help_heading = "Checks")]
     strict: bool,
@@ -100,20 +107,44 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         ));
     }
     let project = Project::load(global)?;
-    let inputs = inputs(&project, options)?;
-    let proof = proof::prove(&inputs).map_err(failure)?;
+    let mut inputs = inputs(&project, options)?;
+    inputs.expand = options.expand || options.account.is_some();
+    let mut proof = proof::prove(&inputs).map_err(failure)?;
+    let failed = proof.has_errors() || (options.strict && proof.has_unproven());
+    if let Some(account) = &options.account {
+        let mut instances = project.plan.instances();
+        if instances.all(|(_, instance)| instance.account != *account) {
+            return Err(Failure::new(
+                format!("no target is in account `{account}`"),
+                "see `s3ferry targets`",
+            ));
+        }
+        only(&mut proof, &project.plan, account);
+    }
     let call = options.call.as_deref();
     print(&match options.format {
         Format::Text => proof_reports::text(&proof, call, global.verbose),
         Format::Json => proof_json::json(&proof, call),
         Format::Sarif => proof_json::sarif(&proof)?,
     })?;
-    let failed = proof.has_errors() || (options.strict && proof.has_unproven());
     Ok(if failed {
         Outcome::Findings
     } else {
         Outcome::Done
     })
+}
+
+/// Leaves what is about one account.
+fn only(proof: &mut Proof, plan: &Plan, account: &str) {
+    let is_here = |call: &Call| match (&call.instance, &call.target) {
+        (Some(instance), _) => instance.account == account,
+        (None, Some(target)) => plan
+            .instances()
+            .any(|(plan, instance)| plan.name == *target && instance.account == account),
+        (None, None) => false,
+    };
+    proof.calls.retain(|(decided, _)| is_here(&decided.call));
+    proof.attacks.retain(|attack| is_here(&attack.call));
 }
 
 /// Proves templates that were just generated.

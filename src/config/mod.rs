@@ -2,6 +2,7 @@
 //!
 //! Names that follow from others are decided in [`crate::plan`], not here.
 
+mod accounts;
 mod model;
 mod names;
 mod regions;
@@ -75,11 +76,20 @@ impl Document {
             config,
             node,
         };
-        let complaints = validate::complaints(&document.config);
+        document.check()?;
+        Ok(document)
+    }
+
+    /// Checks the values: once more when accounts files are read.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, in the order of the file.
+    pub fn check(&self) -> Result<(), Vec<Problem>> {
+        let complaints = validate::complaints(&self.config);
         if complaints.is_empty() {
-            Ok(document)
+            Ok(())
         } else {
-            Err(document.problems(&complaints))
+            Err(self.problems(&complaints))
         }
     }
 

@@ -114,7 +114,9 @@ pub enum DetectChanges {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Artifacts {
-    /// Bucket name; by default `codepipeline-REGION-0123456789`.
+    /// Bucket name; by default `codepipeline-{region}-0123456789`. `{region}` stands for the
+    /// store's region: with targets in other regions each has a bucket of its own, named so, or
+    /// with the region added at the end.
     #[schemars(example = &"codepipeline-us-east-1-0123456789")]
     pub bucket: Option<String>,
     /// `false`: the bucket exists.
@@ -148,27 +150,42 @@ pub struct Target {
     #[serde(default)]
     #[schemars(example = &"222222222222")]
     pub account: Option<String>,
-    /// Several account IDs, instead of `account`.
+    /// Several account IDs, instead of `account`: one template serves them all.
     #[serde(default)]
+    #[schemars(length(min = 1))]
     pub accounts: Option<Vec<String>>,
+    /// A CSV file with the accounts, instead of `account` or `accounts`: its first line names the
+    /// columns, `account` and if wanted `region` and `name` (a note). The path is relative to the
+    /// configuration file.
+    #[serde(default)]
+    #[schemars(example = &"accounts.csv")]
+    pub accounts_file: Option<String>,
+    /// What the accounts file says, once it is read.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub listed: Vec<Listed>,
     /// Region of the output bucket; by default the dev region.
     #[serde(default)]
     #[schemars(example = &"us-east-1")]
     pub region: Option<String>,
-    /// Several regions, instead of `region`.
+    /// Several regions, instead of `region`: each account has a bucket and a role in each.
     #[serde(default)]
+    #[schemars(length(min = 1))]
     pub regions: Option<Vec<String>>,
-    /// Named profile of the AWS configuration that deploys the stack; by default the name.
+    /// Named profile of the AWS configuration that deploys the stack; by default the name. With
+    /// several accounts `{account}` and `{region}` stand for the instance's.
     #[serde(default)]
     pub profile: Option<String>,
-    /// Output bucket; `{account}` and `{region}` stand for the target's.
+    /// Output bucket; `{account}` and `{region}` stand for the target's, and must be used where it
+    /// has several.
     #[serde(default = "default_output_bucket")]
     #[schemars(example = &"codepipeline-output-bucket")]
     pub bucket: String,
     /// `false`: the bucket exists.
     #[serde(default = "yes")]
     pub create: bool,
-    /// Name of the deploy role; by default the target's name and `s3role`.
+    /// Name of the deploy role; by default the target's name and `s3role`, and with `regions` the
+    /// region. `{account}` and `{region}` may be used.
     #[serde(default)]
     #[schemars(example = &"prods3role")]
     pub role: Option<String>,
@@ -206,6 +223,52 @@ pub struct Target {
     /// Deployment by StackSets.
     #[serde(default)]
     pub stack_set: Option<StackSet>,
+}
+
+/// A line of an accounts file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Account ID.
+    pub account: String,
+    /// Region, where the file has a column for it.
+    pub region: Option<String>,
+}
+
+impl Target {
+    /// Whether its template serves several accounts.
+    pub fn has_many_accounts(&self) -> bool {
+        self.accounts.is_some() || self.accounts_file.is_some()
+    }
+
+    /// Whether its template serves several regions.
+    pub fn has_many_regions(&self) -> bool {
+        self.regions.is_some() || self.listed.iter().any(|line| line.region.is_some())
+    }
+
+    /// Every account and region that it is deployed to, in the configuration's order.
+    pub fn places(&self, dev_region: &str) -> Vec<(String, String)> {
+        let regions = match (&self.regions, &self.region) {
+            (Some(regions), _) => regions.clone(),
+            (None, Some(region)) => vec![region.clone()],
+            (None, None) => vec![dev_region.to_owned()],
+        };
+        let mut found = Vec::new();
+        let mut add = |account: &str, own: Option<&String>| match own {
+            Some(region) => found.push((account.to_owned(), region.clone())),
+            None => found.extend(
+                regions
+                    .iter()
+                    .map(|region| (account.to_owned(), region.clone())),
+            ),
+        };
+        for account in self.account.iter().chain(self.accounts.iter().flatten()) {
+            add(account, None);
+        }
+        for line in &self.listed {
+            add(&line.account, line.region.as_ref());
+        }
+        found
+    }
 }
 
 /// A canned ACL, as the S3 deploy action takes them.

@@ -1,6 +1,6 @@
 //! What the values of a configuration must satisfy, each on its own or together with others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::names::{
     account_id_problem, alias_problem, arn_parts, bucket_problem, object_key_problem,
@@ -48,6 +48,57 @@ fn bare_name(name: &str) -> String {
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
+fn unknown_region(region: &str) -> Option<(String, String)> {
+    if super::is_region(region) {
+        return None;
+    }
+    let partition = partition_of(region).as_str();
+    let help = match near_region(region) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "write a region's code, such as `us-east-1`".to_owned(),
+    };
+    Some((
+        format!("partition `{partition}` has no region `{region}`"),
+        help,
+    ))
+}
+
+/// Why a target cannot be in a region, and what to do.
+pub(super) fn region_problem(
+    config: &Config,
+    target: &str,
+    region: &str,
+) -> Option<(String, String)> {
+    let dev = &config.dev;
+    if let Some(problem) = unknown_region(region) {
+        return Some(problem);
+    }
+    let (theirs, ours) = (partition_of(region), partition_of(&dev.region));
+    if theirs != ours {
+        return Some((
+            format!(
+                "`{region}` is in partition `{}`, and the dev region in `{}`: accounts of one \
+                 cannot be reached from the other",
+                theirs.as_str(),
+                ours.as_str()
+            ),
+            "choose regions of one partition".to_owned(),
+        ));
+    }
+    (region != dev.region && !dev.key.multi_region).then(|| {
+        (
+            format!(
+                "target `{target}` is in `{region}` and the pipeline in `{}`: that needs a \
+                 multi-Region key",
+                dev.region
+            ),
+            "set `multi_region: true` under `dev.key` before the first deploy (a later change \
+             replaces the key)"
+                .to_owned(),
+        )
+    })
+}
+
 struct Found(Vec<Complaint>);
 
 impl Found {
@@ -70,19 +121,9 @@ impl Found {
     }
 
     fn region(&mut self, path: &str, region: &str) {
-        if super::is_region(region) {
-            return;
+        if let Some((message, help)) = unknown_region(region) {
+            self.add(path, message, help);
         }
-        let partition = partition_of(region).as_str();
-        let help = match near_region(region) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => "write a region's code, such as `us-east-1`".to_owned(),
-        };
-        self.add(
-            path,
-            format!("partition `{partition}` has no region `{region}`"),
-            help,
-        );
     }
 
     fn dev(&mut self, config: &Config) {
@@ -110,7 +151,8 @@ impl Found {
             "such as `sample-website.zip`",
         );
         if let Some(bucket) = &dev.artifacts.bucket {
-            self.name("dev.artifacts.bucket", bucket_problem(bucket), bucket_help);
+            let bucket = bucket.replace("{region}", &dev.region);
+            self.name("dev.artifacts.bucket", bucket_problem(&bucket), bucket_help);
         }
         if dev.artifacts.existing_policy.is_some() && dev.artifacts.create {
             self.add(
@@ -142,8 +184,15 @@ impl Found {
         let at = |key: &str| format!("targets.{index}.{key}");
         self.name(&at("name"), target_problem(&target.name), "such as `prod`");
         self.account_and_region(config, index, target);
-        let account = target.account.as_deref().unwrap_or_default();
-        let region = target.region.as_deref().unwrap_or(&config.dev.region);
+        // One place stands for all: names differ by accounts, which are all of one length, and
+        // by regions.
+        let places = target.places(&config.dev.region);
+        let (account, region) = places
+            .iter()
+            .max_by_key(|(_, region)| region.len())
+            .map_or(("000000000000", config.dev.region.as_str()), |place| {
+                (place.0.as_str(), place.1.as_str())
+            });
         let expand = |text: &str| {
             text.replace("{account}", account)
                 .replace("{region}", region)
@@ -160,6 +209,7 @@ impl Found {
                 "such as `prods3role`",
             );
         }
+        self.patterns(config, index, target);
         if !target.path.is_empty() {
             self.name(
                 &at("path"),
@@ -209,10 +259,18 @@ impl Found {
             );
         }
         if let Some(arn) = &target.encryption_key {
-            self.encryption_key(config, index, arn, account, region);
+            if target.has_many_accounts() || target.has_many_regions() {
+                self.add(
+                    &at("encryption_key"),
+                    "a key is of one account and region, and this target has several",
+                    "write a target for each account and region that has a key of its own",
+                );
+            } else {
+                self.encryption_key(config, index, arn, account, region);
+            }
         }
         if let Some(arn) = &target.permissions_boundary {
-            self.boundary(config, &at("permissions_boundary"), arn, account);
+            self.boundary(config, &at("permissions_boundary"), &expand(arn), account);
         }
         if let Some(set) = &target.stack_set
             && !set.organizational_units.is_empty()
@@ -228,66 +286,123 @@ impl Found {
 
     fn account_and_region(&mut self, config: &Config, index: usize, target: &Target) {
         let at = |key: &str| format!("targets.{index}.{key}");
-        match (&target.account, &target.accounts) {
-            (Some(id), None) => self.account(&at("account"), id),
-            (None, None) => self.add(
+        match (&target.account, &target.accounts, &target.accounts_file) {
+            (Some(id), None, None) => self.account(&at("account"), id),
+            (None, Some(ids), None) => self.accounts(&at("accounts"), ids),
+            (None, None, Some(_)) => {}
+            (None, None, None) => self.add(
                 &at("account"),
                 format!("target `{}` has no account", target.name),
-                "add `account:` with the 12 digits in quotes",
+                "add `account:` with the 12 digits in quotes, or a list of them as `accounts:`",
             ),
+            _ => self.add(
+                &at(if target.accounts.is_some() {
+                    "accounts"
+                } else {
+                    "accounts_file"
+                }),
+                "of `account`, `accounts` and `accounts_file` one says where a target is",
+                "keep one of them",
+            ),
+        }
+        match (&target.region, &target.regions) {
+            (Some(region), None) => self.target_region(config, target, &at("region"), region),
+            (None, Some(regions)) => {
+                let mut seen = HashSet::new();
+                for (number, region) in regions.iter().enumerate() {
+                    let path = at(&format!("regions.{number}"));
+                    self.target_region(config, target, &path, region);
+                    if !seen.insert(region) {
+                        self.add(&path, format!("`{region}` is listed twice"), "remove one");
+                    }
+                }
+                if regions.is_empty() {
+                    self.add(&at("regions"), "there is no region", "list one at least");
+                }
+            }
             (Some(_), Some(_)) => self.add(
-                &at("accounts"),
-                "`account` and `accounts` are both given",
-                "keep `account`",
-            ),
-            (None, Some(_)) => self.add(
-                &at("accounts"),
-                "a target with a list of accounts is not supported yet",
-                "write one target for each account, each with `account:`",
-            ),
-        }
-        if target.regions.is_some() {
-            self.add(
                 &at("regions"),
-                "a target with a list of regions is not supported yet",
-                "write one `region:`, the dev account's",
+                "`region` and `regions` are both given",
+                "keep one of them",
+            ),
+            (None, None) => {}
+        }
+    }
+
+    fn accounts(&mut self, path: &str, ids: &[String]) {
+        let mut seen = HashSet::new();
+        for (number, id) in ids.iter().enumerate() {
+            let path = format!("{path}.{number}");
+            self.account(&path, id);
+            if !seen.insert(id) {
+                self.add(&path, format!("`{id}` is listed twice"), "remove one");
+            }
+        }
+        if ids.is_empty() {
+            self.add(path, "there is no account", "list one at least");
+        }
+    }
+
+    /// Several accounts or regions need names that differ.
+    fn patterns(&mut self, config: &Config, index: usize, target: &Target) {
+        // What an accounts file adds is not known before it is read.
+        if target.accounts_file.is_some() && target.listed.is_empty() {
+            return;
+        }
+        let at = |key: &str| format!("targets.{index}.{key}");
+        let has = |text: &str, part: &str| text.contains(part);
+        let mut wanted = Vec::new();
+        if target.has_many_accounts() && !has(&target.bucket, "{account}") {
+            wanted.push("{account}");
+        }
+        if target.has_many_regions() && !has(&target.bucket, "{region}") {
+            wanted.push("{region}");
+        }
+        if !wanted.is_empty() {
+            self.add(
+                &at("bucket"),
+                format!(
+                    "every account and region of target `{}` needs an output bucket of its own, \
+                     and `{}` is one name",
+                    target.name, target.bucket
+                ),
+                format!(
+                    "add `{}`: such as `{}-{}`",
+                    wanted.join("` and `"),
+                    target.bucket,
+                    wanted.join("-")
+                ),
             );
         }
-        let Some(region) = &target.region else {
-            return;
-        };
-        self.region(&at("region"), region);
-        if !super::is_region(region) || *region == config.dev.region {
-            return;
+        if let Some(bucket) = &config.dev.artifacts.bucket
+            && target.has_many_regions()
+            && !has(bucket, "{region}")
+        {
+            self.add(
+                "dev.artifacts.bucket",
+                format!(
+                    "target `{}` has one template for several regions, and `{bucket}` does not \
+                     say what the artifact bucket is called in each",
+                    target.name
+                ),
+                "write it with `{region}`, or write a target for each region",
+            );
         }
-        if partition_of(region) != partition_of(&config.dev.region) {
+        if let Some(role) = &target.role
+            && target.has_many_regions()
+            && !has(role, "{region}")
+        {
             self.add(
-                &at("region"),
-                format!(
-                    "`{region}` is in partition `{}`, and the dev region in `{}`: accounts of one \
-                     cannot be reached from the other",
-                    partition_of(region).as_str(),
-                    partition_of(&config.dev.region).as_str()
-                ),
-                "choose regions of one partition",
+                &at("role"),
+                format!("roles are global, so each region needs one of its own, and `{role}` is one name"),
+                format!("add `{{region}}`: such as `{role}-{{region}}`"),
             );
-        } else if !config.dev.key.multi_region {
-            self.add(
-                &at("region"),
-                format!(
-                    "target `{}` is in `{region}` and the pipeline in `{}`: that needs a \
-                     multi-Region key",
-                    target.name, config.dev.region
-                ),
-                "set `multi_region: true` under `dev.key` before the first deploy (a later \
-                 change replaces the key)",
-            );
-        } else {
-            self.add(
-                &at("region"),
-                "a target in another region than the pipeline's is not supported yet",
-                format!("write `region: {}`", config.dev.region),
-            );
+        }
+    }
+
+    fn target_region(&mut self, config: &Config, target: &Target, path: &str, region: &str) {
+        if let Some((message, help)) = region_problem(config, &target.name, region) {
+            self.add(path, message, help);
         }
     }
 

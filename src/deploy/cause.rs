@@ -103,6 +103,11 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
                 stack that makes it deployed, and were the role and the stack not deleted since?"
             .to_owned();
     }
+    if has("attempting to import") {
+        return "these exist already, outside this stack, and belong to something else: choose \
+                other names in the configuration, or delete them first"
+            .to_owned();
+    }
     if resource_type == "AWS::S3::Bucket" && (has("already exists") || has("already owned")) {
         return "bucket names are taken worldwide: choose another in the configuration, or, if \
                 the bucket is yours, set `create: false` for it"

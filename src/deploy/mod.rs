@@ -29,4 +29,4 @@ pub use condition::{Condition, succeeded};
 pub use error::{DeployError, ErrorKind};
 pub use observer::{Observer, Silent};
 pub use outputs::{Outputs, StackOutputs};
-pub use steps::{Side, StackStep, stack_steps};
+pub use steps::{StackStep, StackTemplate, stack_steps};

@@ -65,6 +65,11 @@ impl Outputs {
         text
     }
 
+    /// All entries.
+    pub fn stacks(&self) -> &[StackOutputs] {
+        &self.stacks
+    }
+
     /// The outputs of a stack.
     pub fn of(
         &self,

@@ -9,8 +9,8 @@ use super::events::{Operation, find_cause, follow, last_operation};
 use super::pace::Pace;
 use super::stack::{Deployed, condition};
 use super::{
-    Access, Cause, Condition, DeployError, Observer, Silent, StackStep, body, change_set,
-    protection, stack,
+    Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, body,
+    change_set, protection, stack,
 };
 
 /// What the user says about a deployment.
@@ -121,7 +121,7 @@ impl Deployment<'_> {
             }
         }
         let bucket = options.template_bucket.as_deref();
-        let body = body::prepare(self.access, &step.stack, &step.text, bucket).await?;
+        let body = body::prepare(self.access, &step.stack, &step.template.text, bucket).await?;
         body::validate(self.access, &step.stack, &body).await?;
         if state == Condition::Ready {
             self.guard(found.as_ref().is_some_and(|stack| stack.protected))
@@ -135,9 +135,16 @@ impl Deployment<'_> {
             tags: &options.tags,
             role_arn: options.role_arn.as_deref(),
         };
-        let token = &options.token;
+        let wait = options.wait;
         let made =
-            change_set::make(self.access, &wanted, token, options.wait, self.observer).await?;
+            change_set::make(self.access, &wanted, &options.token, wait, self.observer).await;
+        let made = match made {
+            Err(error) if found.is_none() && error.kind == ErrorKind::Failed => {
+                self.remove_empty().await?;
+                return Err(error);
+            }
+            made => made?,
+        };
         match (made, found) {
             (Made::NoChanges, Some(stack)) => Ok(Prepared::UpToDate(stack)),
             (Made::NoChanges, None) => Err(DeployError::failed(
@@ -161,7 +168,7 @@ impl Deployment<'_> {
     /// AWS refuses.
     async fn guard(&self, protected: bool) -> Result<(), DeployError> {
         let stack = &self.step.stack;
-        let policy = protection::policy(&self.step.protected);
+        let policy = protection::policy(&self.step.template.protected);
         protection::ensure(self.access, stack, &policy).await?;
         if !protected {
             stack::protect(self.access, stack, true).await?;
@@ -178,6 +185,11 @@ impl Deployment<'_> {
         if pending.before.is_some() {
             return Ok(());
         }
+        self.remove_empty().await
+    }
+
+    /// Deletes the stack without resources that a change set made.
+    async fn remove_empty(&self) -> Result<(), DeployError> {
         let Some(empty) = stack::read(self.access, &self.step.stack).await? else {
             return Ok(());
         };
@@ -231,7 +243,7 @@ impl Deployment<'_> {
         }
         end.into_result(self.access, &operation).await?;
         if !existed {
-            let policy = protection::policy(&self.step.protected);
+            let policy = protection::policy(&self.step.template.protected);
             protection::set(self.access, &change_set.stack, &policy).await?;
             stack::protect(self.access, &change_set.stack, true).await?;
         }

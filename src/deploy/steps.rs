@@ -1,8 +1,10 @@
 //! What there is to deploy: each stack with its account, its profile and its template, from the
 //! plan. Pure.
 
+use std::sync::Arc;
+
 use crate::plan::Plan;
-use crate::stacks::{Stack, stacks};
+use crate::stacks::{Side, Stack, stacks};
 
 use super::body::Text;
 
@@ -14,22 +16,11 @@ const PROTECTED_TYPES: [&str; 4] = [
     "AWS::IAM::Role",
 ];
 
-/// Whose side a stack is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The dev account's stack: key, buckets, service role, pipeline.
-    Dev,
-    /// A target's stack, by its place in the plan.
-    Target(usize),
-}
-
-/// A stack to deploy.
+/// A stack to deploy: a template in one account and region.
 #[derive(Debug, Clone)]
 pub struct StackStep {
-    /// Whose it is.
+    /// Where its template belongs.
     pub side: Side,
-    /// Name of the template, and of its file without ending.
-    pub template: String,
     /// Stack name.
     pub stack: String,
     /// Account ID.
@@ -38,52 +29,81 @@ pub struct StackStep {
     pub region: String,
     /// Profile that deploys it.
     pub profile: String,
-    /// The template's text.
+    /// The template, which the instances of a target share.
+    pub template: Arc<StackTemplate>,
+}
+
+/// A stack's template, and what a deployment needs to know of it.
+#[derive(Debug)]
+pub struct StackTemplate {
+    /// Name of its file, without ending.
+    pub name: String,
+    /// Its text.
     pub text: Text,
-    /// Names of the template's parameters.
+    /// Names of its parameters.
     pub parameters: Vec<String>,
     /// Logical IDs that the stack policy protects.
     pub protected: Vec<String>,
 }
 
-/// All stacks of a plan, dev's first.
-pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
-    let dev = &plan.dev;
-    let sides = std::iter::once((Side::Dev, &dev.account, &dev.region, &dev.profile)).chain(
-        plan.targets.iter().enumerate().map(|(index, target)| {
-            (
-                Side::Target(index),
-                &target.account,
-                &target.region,
-                &target.profile,
-            )
-        }),
-    );
-    stacks(plan)
-        .into_iter()
-        .zip(sides)
-        .map(|(stack, (side, account, region, profile))| StackStep {
-            side,
-            stack: plan.stack_name(&stack.name),
-            account: account.clone(),
-            region: region.clone(),
-            profile: profile.clone(),
-            text: text(&stack),
-            parameters: (stack.template.parameters.iter())
-                .map(|parameter| parameter.id.clone())
-                .collect(),
-            protected: (stack.template.resources.iter())
-                .filter(|resource| PROTECTED_TYPES.contains(&resource.kind.as_str()))
-                .map(|resource| resource.id.clone())
-                .collect(),
-            template: stack.name,
-        })
-        .collect()
+impl StackStep {
+    /// Whether it is a target's.
+    pub fn is_target(&self) -> bool {
+        matches!(self.side, Side::Target(_))
+    }
+
+    /// Whether both are the same stack of the same account and region.
+    pub fn is(&self, other: &Self) -> bool {
+        self.stack == other.stack && self.account == other.account && self.region == other.region
+    }
 }
 
-fn text(stack: &Stack) -> Text {
-    Text {
-        yaml: stack.template.to_yaml(),
-        json: stack.template.to_json().to_string(),
+/// All stacks of a plan, in the order of a first deployment: dev's first, then other regions',
+/// each target's instances, and further pipelines.
+pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
+    let dev = &plan.dev;
+    let mut found = Vec::new();
+    for stack in stacks(plan) {
+        let name = plan.stack_name(&stack.name);
+        let side = stack.side.clone();
+        let template = Arc::new(template(stack));
+        let mut add = |account: &str, region: &str, profile: &str| {
+            found.push(StackStep {
+                side: side.clone(),
+                stack: name.clone(),
+                account: account.to_owned(),
+                region: region.to_owned(),
+                profile: profile.to_owned(),
+                template: Arc::clone(&template),
+            });
+        };
+        match &side {
+            Side::Dev | Side::Pipeline(_) => add(&dev.account, &dev.region, &dev.profile),
+            Side::Region(region) => add(&dev.account, region, &dev.profile),
+            Side::Target(number) => {
+                for instance in &plan.targets[*number].instances {
+                    add(&instance.account, &instance.region, &instance.profile);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn template(stack: Stack) -> StackTemplate {
+    let template = stack.template;
+    StackTemplate {
+        text: Text {
+            yaml: template.to_yaml(),
+            json: template.to_json().to_string(),
+        },
+        parameters: (template.parameters.iter())
+            .map(|parameter| parameter.id.clone())
+            .collect(),
+        protected: (template.resources.iter())
+            .filter(|resource| PROTECTED_TYPES.contains(&resource.kind.as_str()))
+            .map(|resource| resource.id.clone())
+            .collect(),
+        name: stack.name,
     }
 }

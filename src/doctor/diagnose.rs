@@ -318,7 +318,7 @@ impl Explained {
         let key = format!(
             "step {}: {} cannot call {{}} on {}",
             call.step,
-            call.caller.shown(),
+            call.caller_shown(),
             shown(&call.resource)
         );
         let known = self
@@ -418,7 +418,7 @@ fn unexplained(
     let text = format!(
         "step {}: {} cannot call {} on {}",
         call.step,
-        call.caller.shown(),
+        call.caller_shown(),
         call.action,
         shown(&call.resource)
     );
@@ -531,8 +531,14 @@ fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
             });
         }
     };
-    for ((template, account), stack) in &live.stacks {
-        add(account, format!("stack of {template}"), stack.refusal());
+    for (number, stack) in &live.stacks {
+        if let Some(place) = expected.places.get(*number) {
+            add(
+                &place.account,
+                format!("stack {}", place.stack),
+                stack.refusal(),
+            );
+        }
     }
     for (arn, key) in &live.keys {
         let account = Arn::parse(arn).map_or_else(

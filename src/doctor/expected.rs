@@ -27,7 +27,7 @@ pub struct Place {
 /// Everything that should stand.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// The stacks: by their number in the proof's inputs.
+    /// The stacks: every instance of the proof's inputs, in order.
     pub places: Vec<Place>,
     /// Every resource of the templates.
     pub resources: Vec<Resolved>,

@@ -53,8 +53,8 @@ impl<T> Reading<T> {
 pub struct Live {
     /// The accounts, with who looks into them.
     pub accounts: BTreeMap<String, View>,
-    /// Stacks, by template and account.
-    pub stacks: BTreeMap<(String, String), Reading<Stack>>,
+    /// Stacks, by their numbers in [`super::Expected::places`].
+    pub stacks: BTreeMap<usize, Reading<Stack>>,
     /// Keys, by how they were asked for: ARN.
     pub keys: BTreeMap<String, Reading<Key>>,
     /// Buckets, by name.

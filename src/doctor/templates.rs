@@ -1,12 +1,14 @@
 //! The live state as templates, so that the same proof runs over it. What could not be read is
 //! left out, so that the proof depends on it instead of assuming anything.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::expected::{Expected, ExpectedBucket, ExpectedRole, actions, encryption, is_deploy};
 use super::live::{Bucket, Live, Policy, Reading, Role};
 use crate::iam::{Policy as Document, PolicyKind};
-use crate::proof::{Inputs, NamedFile};
+use crate::proof::{Inputs, NamedFile, Stack};
 use crate::syntax::{Source, read};
 
 /// The inputs of a proof of the live state: `base` with other templates. The logical ID of every
@@ -14,6 +16,16 @@ use crate::syntax::{Source, read};
 pub(super) fn inputs(expected: &Expected, live: &Live, base: &Inputs) -> Inputs {
     let mut inputs = base.clone();
     inputs.policies.clear();
+    inputs.expand = true;
+    // Each instance of a template stands for itself now.
+    inputs.stacks = (base.stacks.iter())
+        .flat_map(|stack| {
+            stack.instances.iter().map(|instance| Stack {
+                instances: vec![Arc::clone(instance)],
+                ..stack.clone()
+            })
+        })
+        .collect();
     let mut resources: Vec<Map<String, Json>> = vec![Map::new(); inputs.stacks.len()];
     let mut add = |stack: usize, id: String, kind: &str, properties: Json| {
         if let Some(found) = resources.get_mut(stack) {

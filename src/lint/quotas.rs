@@ -124,8 +124,8 @@ pub fn bucket_policy_usage(text: &str) -> Usage {
     }
 }
 
-const BUCKET_POLICY_WAY_OUT: &str =
-    "name fewer targets in it, or give the targets a pipeline and artifact bucket of their own";
+const BUCKET_POLICY_WAY_OUT: &str = "name an organization instead of accounts, or give some targets a pipeline and artifact \
+     bucket of their own";
 
 fn resources(template: &Node) -> &[Entry] {
     template
@@ -198,18 +198,19 @@ impl Meter<'_> {
                     "QUOTA_MANAGED_POLICY_SIZE",
                     ("managed policy", "characters"),
                     6_144,
-                    "name fewer targets in it, or shorten their names",
+                    "name fewer targets in it, or an organization, or shorten their names",
                 );
                 self.name(resource, "ManagedPolicyName", "managed policy name", 128);
             }
             Some("AWS::IAM::Role") => self.role(resource, properties),
-            Some("AWS::KMS::Key") => self.policy(
+            Some("AWS::KMS::Key" | "AWS::KMS::ReplicaKey") => self.policy(
                 resource,
                 "KeyPolicy",
                 "QUOTA_KEY_POLICY_SIZE",
                 ("key policy", "bytes"),
                 32_768,
-                "name fewer targets in it, or give the targets a pipeline and key of their own",
+                "name an organization instead of accounts, or give some targets a pipeline and key of \
+                 their own",
             ),
             Some("AWS::S3::BucketPolicy") => self.policy(
                 resource,
@@ -388,7 +389,7 @@ fn attaches_to(resource: &Entry, role: &str) -> bool {
 }
 
 /// The length of a policy document as AWS counts it, without whitespace.
-fn policy_length(document: &Json) -> usize {
+pub(crate) fn policy_length(document: &Json) -> usize {
     serde_json::to_string(&resolved(document)).map_or(0, |text| text.chars().count())
 }
 

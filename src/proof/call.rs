@@ -1,5 +1,8 @@
 //! A call: who does what to which resource, with what AWS knows about it.
 
+use std::sync::Arc;
+
+use super::input::Instance;
 use super::world::{Place, PolicyId};
 use crate::authz::Context;
 use crate::iam::Arn;
@@ -14,6 +17,8 @@ pub struct Call {
     pub id: String,
     /// The target that it is made for; `None`: for all.
     pub target: Option<String>,
+    /// Which of the target's instances it is made for, where the target has several.
+    pub instance: Option<Arc<Instance>>,
     /// The step of the run.
     pub step: &'static str,
     /// Who makes it.
@@ -32,6 +37,34 @@ pub struct Call {
     pub(super) resource_policy: Option<PolicyId>,
     /// Whether the resource is nobody's: it is made up for an attack and has no policy.
     pub(super) made_up: bool,
+}
+
+impl Call {
+    /// How its caller is shown: with the account, where roles of several accounts have one name.
+    pub fn caller_shown(&self) -> String {
+        let shown = self.caller.shown();
+        match (&self.caller, self.caller.account()) {
+            (Caller::Role(_), Some(account)) if self.instance.is_some() => {
+                format!("{shown} of {account}")
+            }
+            _ => shown,
+        }
+    }
+
+    /// What tells it from the other calls of its instance: its name as far as it says neither
+    /// account, region nor bucket.
+    pub(super) fn kind(&self) -> &str {
+        let mut parts = self.id.split('/');
+        if self.step == "attack" {
+            return parts.next().unwrap_or_default();
+        }
+        self.step
+    }
+
+    /// Whether it is an attack on a bucket, which its name then says.
+    pub(super) fn is_on_bucket(&self) -> bool {
+        self.step == "attack" && self.id.contains('/')
+    }
 }
 
 /// Who makes a call.

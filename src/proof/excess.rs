@@ -1,7 +1,7 @@
 //! What is granted and no call of the run needs: for every statement the calls that it serves,
 //! and the actions beyond them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::judge::{Decided, Verdict};
 use super::reference;
@@ -55,53 +55,97 @@ impl Excess {
     }
 }
 
-/// Compares what is granted with what the calls need.
-pub(super) fn excess(world: &World<'_>, calls: &[Decided], administrators: &[String]) -> Excess {
-    let mut served: BTreeMap<(PolicyId, usize), Vec<&Decided>> = BTreeMap::new();
-    for decided in calls {
+/// What the statements serve: filled call by call.
+#[derive(Debug, Default)]
+pub(super) struct Served(BTreeMap<(PolicyId, usize), Uses>);
+
+/// The uses of a statement.
+#[derive(Debug, Default)]
+struct Uses {
+    /// The calls, of alike ones the first.
+    calls: Vec<String>,
+    /// Their actions, in lower case.
+    actions: BTreeSet<String>,
+}
+
+impl Served {
+    /// Notes what a call was decided by. One that is like another needs no name of its own.
+    pub(super) fn add(&mut self, decided: &Decided, is_alike: bool) {
         if decided.verdict == Verdict::Denied {
+            return;
+        }
+        let action = &decided.call.action;
+        for decisive in &decided.decisive {
+            let uses = self.0.entry(decisive.statement).or_default();
+            if !uses
+                .actions
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(action))
+            {
+                uses.actions.insert(action.to_ascii_lowercase());
+            }
+            if !is_alike {
+                uses.calls.push(decided.call.id.clone());
+            }
+        }
+    }
+}
+
+/// Compares what is granted with what the calls need.
+///
+/// The policies of a template that serves several instances are told once: what one of its
+/// instances needs is no excess.
+pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[String]) -> Excess {
+    // By place, in the order of the first policy that stands there.
+    let mut order: Vec<(PolicyId, usize, Uses)> = Vec::new();
+    let mut by_place: HashMap<(usize, usize, usize), usize> = HashMap::new();
+    for (id, held) in world.policies.iter().enumerate() {
+        // Files of the user's, and what the proof assumes, are not the templates'.
+        if !held.given || held.file >= world.templates {
             continue;
         }
-        for decisive in &decided.decisive {
-            served.entry(decisive.statement).or_default().push(decided);
+        for number in 0..held.document.solid.statements.len() {
+            let uses = served.0.get(&(id, number));
+            let place = (held.file, held.span.start, number);
+            let at = *by_place.entry(place).or_insert_with(|| {
+                order.push((id, number, Uses::default()));
+                order.len() - 1
+            });
+            if let Some(uses) = uses {
+                let all = &mut order[at].2;
+                all.calls.extend_from_slice(&uses.calls);
+                all.actions.extend(uses.actions.iter().cloned());
+            }
         }
     }
     let mut found = Excess::default();
-    for (id, held) in world.policies.iter().enumerate() {
-        // Files of the user's, and what the proof assumes, are not the templates'.
-        if !held.given || held.file >= world.resolvers.len() {
+    for (id, number, uses) in order {
+        let held = &world.policies[id];
+        let policy = &held.document.solid;
+        let statement = &policy.statements[number];
+        for pattern in &statement.actions.patterns {
+            if reference::expand(pattern.text.to_ascii_lowercase().as_str())
+                .is_some_and(|actions| actions.is_empty())
+            {
+                found
+                    .unknown
+                    .push(unknown(held.file, &held.resource, pattern));
+            }
+        }
+        if statement.effect == Effect::Deny {
             continue;
         }
-        let policy = &held.document.solid;
-        for (number, statement) in policy.statements.iter().enumerate() {
-            for pattern in &statement.actions.patterns {
-                if reference::expand(pattern.text.to_ascii_lowercase().as_str())
-                    .is_some_and(|actions| actions.is_empty())
-                {
-                    found
-                        .unknown
-                        .push(unknown(held.file, &held.resource, pattern));
-                }
-            }
-            if statement.effect == Effect::Deny {
-                continue;
-            }
-            let calls = served.get(&(id, number)).map_or(&[][..], Vec::as_slice);
-            found.statements.push(StatementUse {
-                place: Place {
-                    file: held.file,
-                    span: statement.span,
-                },
-                resource: held.resource.clone(),
-                sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
-                serves: calls
-                    .iter()
-                    .map(|decided| decided.call.id.clone())
-                    .collect(),
-                excess: beyond(statement, calls),
-                documented: documented(policy.kind, statement, administrators),
-            });
-        }
+        found.statements.push(StatementUse {
+            place: Place {
+                file: held.file,
+                span: statement.span,
+            },
+            resource: held.resource.clone(),
+            sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
+            excess: beyond(statement, &uses.actions),
+            serves: uses.calls,
+            documented: documented(policy.kind, statement, administrators),
+        });
     }
     found
 }
@@ -119,11 +163,7 @@ fn unknown(file: usize, resource: &str, pattern: &ActionPattern) -> UnknownActio
 }
 
 /// The actions that a statement grants and none of its calls needs.
-fn beyond(statement: &Statement, calls: &[&Decided]) -> Vec<&'static str> {
-    let needed: BTreeSet<String> = calls
-        .iter()
-        .map(|decided| decided.call.action.to_ascii_lowercase())
-        .collect();
+fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<&'static str> {
     let mut listed: BTreeMap<&'static str, &'static reference::Action> = BTreeMap::new();
     for pattern in &statement.actions.patterns {
         let actions = reference::expand(&pattern.text.to_ascii_lowercase()).unwrap_or_default();

@@ -4,6 +4,9 @@
 //! Follows the AWS documents *CodePipeline pipeline structure reference*, *Amazon S3 source
 //! action reference* and *Amazon S3 deploy action reference*.
 
+use std::sync::Arc;
+
+use super::input::Instance;
 use super::resolve::{Resolver, known_text, unknown_in};
 use super::world::{Doubt, Found, Place, World};
 use crate::syntax::Node;
@@ -20,6 +23,8 @@ pub(super) struct Pipeline {
     pub(super) sources: Vec<SourceAction>,
     pub(super) deploys: Vec<Deploy>,
     pub(super) rules: Vec<Rule>,
+    /// The pipelines that it starts.
+    pub(super) invokes: Vec<(String, Place)>,
     /// Roles of actions that are neither S3 sources nor S3 deployments.
     pub(super) other_roles: Vec<(String, Place)>,
     pub(super) place: Place,
@@ -48,6 +53,7 @@ pub(super) struct SourceAction {
 #[derive(Debug, Clone)]
 pub(super) struct Deploy {
     pub(super) target: String,
+    pub(super) instance: Option<Arc<Instance>>,
     pub(super) role: String,
     pub(super) region: String,
     pub(super) bucket: String,
@@ -97,7 +103,7 @@ pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
         }
         let mut reader = Reader {
             world,
-            resolver: &world.resolvers[resource.stack],
+            resolver: &world.resolvers[resource.resolver],
             resource,
             doubts: &mut doubts,
         };
@@ -119,7 +125,7 @@ struct Reader<'r, 'w> {
 impl Reader<'_, '_> {
     fn place(&self, node: &Node) -> Place {
         Place {
-            file: self.resource.stack,
+            file: self.resolver.deployment().file,
             span: node.span,
         }
     }
@@ -172,6 +178,7 @@ impl Reader<'_, '_> {
             sources: Vec::new(),
             deploys: Vec::new(),
             rules: Vec::new(),
+            invokes: Vec::new(),
             other_roles: Vec::new(),
             place: self.place(node),
         };
@@ -270,6 +277,7 @@ impl Reader<'_, '_> {
                 };
                 let deploy = Deploy {
                     target: String::new(),
+                    instance: None,
                     region: String::new(),
                     bucket,
                     extract: optional("Extract").is_none_or(|text| text == "true"),
@@ -280,11 +288,19 @@ impl Reader<'_, '_> {
                     place: self.place(action),
                 };
                 let region = action.get("Region").and_then(known_text);
+                let (target, instance) = self.target(&deploy, stage);
                 pipeline.deploys.push(Deploy {
-                    target: self.target(&deploy, stage),
+                    target,
+                    instance,
                     region: region.unwrap_or(&pipeline.region).to_owned(),
                     ..deploy
                 });
+            }
+            (Some("Invoke"), Some("CodePipeline")) => {
+                let name = configuration("PipelineName");
+                if let Some(name) = self.text(name, "the pipeline to start", action) {
+                    pipeline.invokes.push((name, self.place(action)));
+                }
             }
             (Some("Approval"), _) => {}
             (category, provider) => {
@@ -300,15 +316,17 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The stack that makes the role or the bucket, or else the stage.
-    fn target(&self, deploy: &Deploy, stage: &str) -> String {
-        let by_role = self
-            .world
-            .role(&deploy.role)
-            .and_then(|role| role.stack.clone());
-        by_role
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| stage.to_owned())
+    /// The target whose template makes the role, or else the stage.
+    fn target(&self, deploy: &Deploy, stage: &str) -> (String, Option<Arc<Instance>>) {
+        let role = self.world.role(&deploy.role);
+        match role.and_then(|role| role.resolver) {
+            Some(number) => {
+                let deployment = self.world.resolvers[number].deployment();
+                let target = deployment.target.unwrap_or(deployment.stack);
+                (target.to_owned(), deployment.instance.clone())
+            }
+            None => (stage.to_owned(), None),
+        }
     }
 }
 
@@ -318,7 +336,7 @@ fn rules(world: &World<'_>, pipeline: &str) -> Vec<Rule> {
         if resource.node.get("Type").and_then(Node::as_str) != Some("AWS::Events::Rule") {
             continue;
         }
-        let resolver = &world.resolvers[resource.stack];
+        let resolver = &world.resolvers[resource.resolver];
         let arn = super::symbols::attribute(resolver, resource.id, resource.node, "Arn");
         let targets = resolver.property(resource.node, "Targets");
         for target in targets.as_ref().and_then(Node::items).unwrap_or_default() {
@@ -330,7 +348,7 @@ fn rules(world: &World<'_>, pipeline: &str) -> Vec<Rule> {
                     arn: arn.clone(),
                     role: role.to_owned(),
                     place: Place {
-                        file: resource.stack,
+                        file: resolver.deployment().file,
                         span: target.span,
                     },
                 });

@@ -99,7 +99,7 @@ fn finding(
 }
 
 fn shown(decided: &Decided) -> String {
-    decided.call.caller.shown()
+    decided.call.caller_shown()
 }
 
 fn what(decided: &Decided) -> String {

@@ -1,14 +1,17 @@
 //! What a proof is made from: templates with their accounts and regions, and the policies that
 //! stand outside of them.
 
+use std::sync::Arc;
+
 use crate::config::Permissions;
 use crate::plan::Plan;
+use crate::stacks::Side;
 use crate::syntax::{Problem, Source};
 
 /// Everything that a proof reads.
 #[derive(Debug, Clone)]
 pub struct Inputs {
-    /// The templates: the dev account's first, then the targets'.
+    /// The templates: the dev stack's first, which the others depend on.
     pub stacks: Vec<Stack>,
     /// `aws`, `aws-cn`, `aws-us-gov`…
     pub partition: String,
@@ -30,19 +33,32 @@ pub struct Inputs {
     pub policies: Vec<NamedFile>,
     /// What else roles have as identity-based policies, by role.
     pub identities: Vec<NamedFile>,
+    /// Whether every instance of a target is told, though another stands for it.
+    pub expand: bool,
 }
 
 /// A template, and where it is deployed.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    /// `dev`, or the target's name.
+    /// Name of the file, without its extension.
     pub name: String,
+    /// Whether it is a target's; otherwise it is of the dev account's side.
+    pub is_target: bool,
+    /// Whether it serves several instances.
+    pub is_generic: bool,
+    /// The accounts and regions that it is deployed to.
+    pub instances: Vec<Arc<Instance>>,
+    /// The template.
+    pub source: Source,
+}
+
+/// An account and region that a template is deployed to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Instance {
     /// Account ID.
     pub account: String,
     /// Region.
     pub region: String,
-    /// The template.
-    pub source: Source,
 }
 
 /// A file with the policies of something that has a name.
@@ -66,7 +82,7 @@ pub struct InputError {
 
 impl Inputs {
     /// What a plan says about its templates: accounts and regions. `template` gives the file of
-    /// a stack by its name.
+    /// a stack by its name (see [`crate::stacks::names`]).
     ///
     /// The dev stack is proven as it stands after the last step, or with `dev_step` after the
     /// first, without the pipeline.
@@ -75,24 +91,37 @@ impl Inputs {
         dev_step: bool,
         mut template: impl FnMut(&str) -> Result<Source, E>,
     ) -> Result<Self, E> {
-        let mut stacks = vec![Stack {
-            name: "dev".to_owned(),
-            account: plan.dev.account.clone(),
-            region: plan.dev.region.clone(),
-            source: template("dev")?,
-        }];
-        // After the first step no target stands yet.
-        let targets = if dev_step {
-            &[]
-        } else {
-            plan.targets.as_slice()
-        };
-        for target in targets {
+        let mut stacks = Vec::new();
+        for (name, side) in crate::stacks::names(plan) {
+            let (instances, is_generic) = match &side {
+                Side::Target(number) => {
+                    let target = &plan.targets[*number];
+                    let instances = target.instances.iter();
+                    let instances =
+                        instances.map(|instance| (&*instance.account, &*instance.region));
+                    (instances.collect(), target.is_generic())
+                }
+                Side::Region(region) => (vec![(&*plan.dev.account, &**region)], false),
+                Side::Dev | Side::Pipeline(_) => {
+                    (vec![(&*plan.dev.account, &*plan.dev.region)], false)
+                }
+            };
+            // After the first step no target stands yet, and nothing that needs one.
+            if dev_step && matches!(side, Side::Target(_) | Side::Pipeline(_)) {
+                continue;
+            }
+            let instances = instances.into_iter().map(|(account, region)| {
+                Arc::new(Instance {
+                    account: account.to_owned(),
+                    region: region.to_owned(),
+                })
+            });
             stacks.push(Stack {
-                name: target.name.clone(),
-                account: target.account.clone(),
-                region: target.region.clone(),
-                source: template(&target.name)?,
+                is_target: matches!(side, Side::Target(_)),
+                is_generic,
+                instances: instances.collect(),
+                source: template(&name)?,
+                name,
             });
         }
         Ok(Self {
@@ -107,6 +136,7 @@ impl Inputs {
             boundaries: Vec::new(),
             policies: Vec::new(),
             identities: Vec::new(),
+            expand: false,
         })
     }
 }

@@ -48,6 +48,8 @@ pub struct Decided {
     pub reason: Reason,
     /// The statements that decide.
     pub decisive: Vec<Decisive>,
+    /// The instances of its target that it stands for: those where all is alike.
+    pub instances: usize,
     /// The policies that are not given.
     pub missing: Vec<Missing>,
     /// The statements that cannot be resolved and might be about it.
@@ -98,8 +100,8 @@ enum Reading {
 }
 
 /// Decides a call of a run.
-pub(super) fn judge_call(world: &World<'_>, call: &Call) -> Option<Decided> {
-    let judge = Judge::new(world, call)?;
+pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Option<Decided> {
+    let judge = Judge::new(world, &mut call)?;
     let reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
     let verdict = match reason.decision {
         Decision::ExplicitlyDenied => Verdict::Denied,
@@ -113,7 +115,12 @@ pub(super) fn judge_call(world: &World<'_>, call: &Call) -> Option<Decided> {
 }
 
 /// Decides the call of an attack; only what is not denied is explained.
-pub(super) fn judge_attack(world: &World<'_>, call: &Call) -> Option<(Verdict, Option<Decided>)> {
+///
+/// The call's context is taken for the request; of a call that is denied it does not come back.
+pub(super) fn judge_attack(
+    world: &World<'_>,
+    call: &mut Call,
+) -> Option<(Verdict, Option<Decided>)> {
     let judge = Judge::new(world, call)?;
     let verdict = match authz::evaluate(&judge.request, &judge.policies(Reading::Known, false)) {
         Decision::ExplicitlyDenied => Verdict::Denied,
@@ -126,7 +133,7 @@ pub(super) fn judge_attack(world: &World<'_>, call: &Call) -> Option<(Verdict, O
         return Some((verdict, None));
     }
     let reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
-    Some((verdict, Some(judge.decided(call, verdict, reason))))
+    Some((verdict, Some(judge.decided(call.clone(), verdict, reason))))
 }
 
 struct Judge<'j, 'w> {
@@ -136,13 +143,13 @@ struct Judge<'j, 'w> {
 }
 
 impl<'j, 'w> Judge<'j, 'w> {
-    fn new(world: &'j World<'w>, call: &Call) -> Option<Self> {
+    fn new(world: &'j World<'w>, call: &mut Call) -> Option<Self> {
         let request = Request::new(
             &call.caller.principal(&world.partition),
             &call.action,
             &call.resource,
             Some(&call.account),
-            call.context.clone(),
+            std::mem::take(&mut call.context),
         )
         .ok()?;
         let sets = sets(world, call, &request);
@@ -213,7 +220,7 @@ impl<'j, 'w> Judge<'j, 'w> {
                 || self.allows(Reading::AtLeast, false))
     }
 
-    fn decided(self, call: &Call, verdict: Verdict, reason: Reason) -> Decided {
+    fn decided(self, mut call: Call, verdict: Verdict, reason: Reason) -> Decided {
         let mut decisive = Vec::new();
         for layer in &reason.layers {
             for statement in &layer.statements {
@@ -245,11 +252,13 @@ impl<'j, 'w> Judge<'j, 'w> {
             }
         }
         let doubts = (self.sets.all()).flat_map(|id| self.world.policies[id].doubts());
+        call.context = self.request.into_context();
         Decided {
-            call: call.clone(),
+            call,
             verdict,
             reason,
             decisive,
+            instances: 1,
             missing: self.sets.missing(),
             doubts: doubts.collect(),
             resource_policy: self.sets.resource.and_then(|id| {

@@ -29,7 +29,7 @@ mod world;
 pub use call::{Call, Caller};
 pub use excess::{Excess, StatementUse, UnknownAction};
 pub use findings::{RULES, findings};
-pub use input::{InputError, Inputs, NamedFile, Stack};
+pub use input::{InputError, Inputs, Instance, NamedFile, Stack};
 pub use judge::{Decided, Decisive, Verdict};
 pub use prove::{Attack, AttackResult, Proof, prove};
 pub use remedy::Remedy;

@@ -90,8 +90,12 @@ fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Optio
 
 /// How a template names a key whose ID only AWS knows: by its resource or its parameter.
 fn expression(world: &World<'_>, file: usize, arn: &str, json: bool) -> Option<String> {
-    let resolver = world.resolvers.get(file)?;
-    let here = world.resources.iter().filter(|found| found.stack == file);
+    let mut resolvers = world.resolvers.iter().enumerate();
+    let (number, resolver) = resolvers.find(|(_, resolver)| resolver.deployment().file == file)?;
+    let here = world
+        .resources
+        .iter()
+        .filter(|found| found.resolver == number);
     for found in here {
         let kind = found.node.get("Type").and_then(Node::as_str);
         let is_key = matches!(kind, Some("AWS::KMS::Key" | "AWS::KMS::ReplicaKey"));

@@ -7,9 +7,11 @@
 //! Follows the AWS document *CloudFormation template reference guide*, sections *Intrinsic
 //! function reference* and *Pseudo parameters reference*.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::input::Instance;
 use crate::syntax::{Entry, Node, Span, Value};
 
 /// The tag of a value that cannot be known; its text is the reason.
@@ -27,16 +29,22 @@ pub(super) struct Deployment<'a> {
     pub(super) region: &'a str,
     pub(super) partition: &'a str,
     /// Values of parameters.
-    pub(super) parameters: HashMap<String, String>,
+    pub(super) parameters: Arc<HashMap<String, String>>,
+    /// The file that it is in, by its number.
+    pub(super) file: usize,
+    /// The target whose template it is; `None`: the dev account's side.
+    pub(super) target: Option<&'a str>,
+    /// Which of its instances it is, where there are several.
+    pub(super) instance: Option<Arc<Instance>>,
 }
 
 /// A template with all that is needed to resolve its values.
 pub(super) struct Resolver<'a> {
     root: &'a Node,
     deployment: Deployment<'a>,
-    depth: Cell<usize>,
-    known: RefCell<HashMap<String, Node>>,
-    conditions: RefCell<HashMap<String, Option<bool>>>,
+    depth: AtomicUsize,
+    known: Mutex<HashMap<String, Node>>,
+    conditions: Mutex<HashMap<String, Option<bool>>>,
 }
 
 /// Whether a value, or a part of it, is unknown: the first such part.
@@ -59,6 +67,10 @@ pub(super) fn known_text(node: &Node) -> Option<&str> {
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn unknown(reason: impl Into<String>, span: Span) -> Node {
     Node {
         value: Value::String(reason.into()),
@@ -76,9 +88,9 @@ impl<'a> Resolver<'a> {
         Self {
             root,
             deployment,
-            depth: Cell::new(0),
-            known: RefCell::default(),
-            conditions: RefCell::default(),
+            depth: AtomicUsize::new(0),
+            known: Mutex::default(),
+            conditions: Mutex::default(),
         }
     }
 
@@ -135,15 +147,15 @@ impl<'a> Resolver<'a> {
 
     /// Resolves a value; `None` is `AWS::NoValue`.
     pub(super) fn resolve(&self, node: &Node) -> Option<Node> {
-        if self.depth.get() > DEPTH_LIMIT {
+        if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
             return Some(unknown("its functions refer to each other", node.span));
         }
-        self.depth.set(self.depth.get() + 1);
+        self.depth.fetch_add(1, Ordering::Relaxed);
         let resolved = match &node.tag {
             Some(tag) => self.call(tag, node, node.span),
             None => self.untagged(node),
         };
-        self.depth.set(self.depth.get() - 1);
+        self.depth.fetch_sub(1, Ordering::Relaxed);
         resolved
     }
 
@@ -267,7 +279,7 @@ impl<'a> Resolver<'a> {
     /// An attribute of a resource; the empty one is what `Ref` gives.
     fn attribute(&self, id: &str, name: &str, span: Span) -> Node {
         let key = format!("{id}.{name}");
-        if let Some(known) = self.known.borrow().get(&key) {
+        if let Some(known) = locked(&self.known).get(&key) {
             return Node {
                 span,
                 ..known.clone()
@@ -276,18 +288,18 @@ impl<'a> Resolver<'a> {
         let Some(resource) = self.resource(id) else {
             return unknown(format!("there is no `{id}` in the template"), span);
         };
-        if self.depth.get() > DEPTH_LIMIT {
+        if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
             return unknown("its functions refer to each other", span);
         }
-        self.depth.set(self.depth.get() + 1);
+        self.depth.fetch_add(1, Ordering::Relaxed);
         let found = super::symbols::attribute(self, id, resource, name);
-        self.depth.set(self.depth.get() - 1);
+        self.depth.fetch_sub(1, Ordering::Relaxed);
         let node = match found {
             Some(text) => text_node(text, span),
             None if name.is_empty() => unknown(format!("AWS decides what `{id}` is called"), span),
             None => unknown(format!("AWS decides the `{name}` of `{id}`"), span),
         };
-        self.known.borrow_mut().insert(key, node.clone());
+        locked(&self.known).insert(key, node.clone());
         node
     }
 
@@ -438,14 +450,14 @@ impl<'a> Resolver<'a> {
 
     /// A condition of the template by name; `None` where nobody can tell.
     fn condition(&self, name: &str) -> Option<bool> {
-        if let Some(known) = self.conditions.borrow().get(name) {
+        if let Some(known) = locked(&self.conditions).get(name) {
             return *known;
         }
         // Until it is known, a condition that asks for itself is none.
-        self.conditions.borrow_mut().insert(name.to_owned(), None);
+        locked(&self.conditions).insert(name.to_owned(), None);
         let test = self.root.get("Conditions").and_then(|all| all.get(name));
         let value = test.and_then(|test| self.test(test));
-        self.conditions.borrow_mut().insert(name.to_owned(), value);
+        locked(&self.conditions).insert(name.to_owned(), value);
         value
     }
 

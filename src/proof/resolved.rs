@@ -14,7 +14,7 @@ use crate::syntax::Node;
 /// made up, since AWS decides it: it is the [`name`](Self::name) of the key.
 #[derive(Debug, Clone)]
 pub struct Resolved {
-    /// Number of its stack in [`Inputs::stacks`].
+    /// Number of its stack: the instances of [`Inputs::stacks`] in order.
     pub stack: usize,
     /// Account ID.
     pub account: String,

@@ -5,8 +5,13 @@
 //! *Add a cross-Region action*, *Enabling Amazon S3 server access logging* and *Default key
 //! policy*. AWS publishes lists of permissions, not traces of calls: these are the lists.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::call::{Call, Caller};
 use super::facts::{Deploy, Pipeline, Store};
+use super::input::Instance;
+use super::resolve::Resolver;
 use super::world::{Place, World};
 use crate::authz::Context;
 use crate::config::Permissions;
@@ -25,7 +30,7 @@ pub(super) fn artifact_key(pipeline: &str) -> String {
     format!("{folder}/SourceArti/aB3dE5f")
 }
 
-/// The calls of a run.
+/// Gives the calls of a run, one after the other.
 ///
 /// The published procedure grants nothing for the output bucket's settings, and its runs succeed,
 /// so with its permissions the deploy action is not held to the list that documents them.
@@ -33,30 +38,37 @@ pub(super) fn calls(
     world: &World<'_>,
     pipelines: &[Pipeline],
     permissions: Permissions,
-) -> Vec<Call> {
+    each: &mut dyn FnMut(Call),
+) {
     let mut run = Run {
         world,
         permissions,
-        calls: Vec::new(),
+        first: pipelines.first().map_or("", |first| &first.name),
+        give: each,
     };
     run.administration();
     for pipeline in pipelines {
         run.pipeline(pipeline);
     }
     run.log_delivery();
-    run.calls
 }
 
 struct Run<'r, 'w> {
     world: &'r World<'w>,
     permissions: Permissions,
-    calls: Vec<Call>,
+    /// Name of the first pipeline.
+    first: &'r str,
+    give: &'r mut dyn FnMut(Call),
 }
 
 /// What the calls of one step have in common.
+#[derive(Clone, Copy)]
 struct Step<'s> {
     name: &'static str,
     target: Option<&'s str>,
+    instance: Option<&'s Arc<Instance>>,
+    /// What tells it from the same step elsewhere: a region, or a further pipeline.
+    which: &'s str,
     caller: &'s Caller,
     account: &'s str,
     region: &'s str,
@@ -74,7 +86,7 @@ pub(super) fn context(world: &World<'_>, caller: &Caller, region: &str) -> Conte
     if let Some(account) = caller.account() {
         context = context.with("aws:PrincipalAccount", account);
         if let Some(organization) = &world.organization
-            && world.accounts.iter().any(|known| known == account)
+            && world.accounts.contains(account)
         {
             context = context.with("aws:PrincipalOrgID", organization);
         }
@@ -141,11 +153,28 @@ pub(super) fn encrypted_with(context: Context, store: &Store) -> Context {
 
 impl Run<'_, '_> {
     fn add(&mut self, step: &Step<'_>, action: &str, resource: &str, context: Context) {
-        let target = step
-            .target
-            .map_or(String::new(), |target| format!("{target}/"));
-        self.calls.push(Call {
-            id: format!("{target}{}/{action}", step.name),
+        let mut id = String::new();
+        if let Some(target) = step.target {
+            id.push_str(target);
+            id.push('/');
+        }
+        if let Some(instance) = step.instance {
+            let Instance { account, region } = &**instance;
+            id.push_str(&format!("{account}/{region}/"));
+        }
+        id.push_str(&format!("{}/{action}", step.name));
+        if !step.which.is_empty() {
+            id.push_str(&format!("/{}", step.which));
+        }
+        let context = match &self.world.organization {
+            Some(organization) if self.world.accounts.contains(step.account) => {
+                context.with("aws:ResourceOrgID", organization)
+            }
+            _ => context,
+        };
+        (self.give)(Call {
+            id,
+            instance: step.instance.cloned(),
             target: step.target.map(str::to_owned),
             step: step.name,
             caller: step.caller.clone(),
@@ -168,12 +197,16 @@ impl Run<'_, '_> {
 
     /// KMS refuses a key policy that locks everybody out.
     fn administration(&mut self) {
+        let dev = self.world.resolvers.first();
+        let world_region = dev.map_or("", |dev| dev.deployment().region);
         for key in &self.world.keys {
             let held = &self.world.policies[key.policy];
             let region = Arn::parse(&key.arn).map_or("", |arn| arn.region);
             let step = Step {
                 name: "administer",
                 target: None,
+                instance: None,
+                which: if world_region == region { "" } else { region },
                 caller: &Caller::Root(key.account.clone()),
                 account: &key.account,
                 region,
@@ -188,9 +221,16 @@ impl Run<'_, '_> {
 
     fn pipeline(&mut self, pipeline: &Pipeline) {
         let service_role = Caller::Role(pipeline.service_role.clone());
+        // The first pipeline's calls keep their short names.
+        let which = match self.is_first(pipeline) {
+            true => "",
+            false => &pipeline.name,
+        };
         let common = |name, place| Step {
             name,
             target: None,
+            instance: None,
+            which,
             caller: &service_role,
             account: &pipeline.account,
             region: &pipeline.region,
@@ -243,8 +283,44 @@ impl Run<'_, '_> {
         if let Some(store) = pipeline.store(&pipeline.region) {
             self.store(pipeline, store, common("store", store.place));
         }
+        self.copies(pipeline, common("copy", pipeline.place));
         for deploy in &pipeline.deploys {
             self.deploy(pipeline, deploy);
+        }
+        for (next, place) in &pipeline.invokes {
+            let arn = pipeline.arn.strip_suffix(pipeline.name.as_str());
+            let arn = format!("{}{next}", arn.unwrap_or_default());
+            let step = common("invoke", *place);
+            self.each(&step, &["codepipeline:StartPipelineExecution"], &arn);
+        }
+    }
+
+    fn is_first(&self, pipeline: &Pipeline) -> bool {
+        self.first == pipeline.name
+    }
+
+    /// CodePipeline copies the artifacts to the store of every other region that has an action.
+    fn copies(&mut self, pipeline: &Pipeline, step: Step<'_>) {
+        let used: BTreeSet<&str> = pipeline
+            .deploys
+            .iter()
+            .map(|deploy| deploy.region.as_str())
+            .collect();
+        let stores = pipeline.stores.iter();
+        for store in stores.filter(|store| store.region != pipeline.region) {
+            if used.contains(store.region.as_str()) {
+                let which = match step.which {
+                    "" => store.region.clone(),
+                    name => format!("{}/{name}", store.region),
+                };
+                let step = Step {
+                    which: &which,
+                    region: &store.region,
+                    place: store.place,
+                    ..step
+                };
+                self.store(pipeline, store, step);
+            }
         }
     }
 
@@ -253,23 +329,25 @@ impl Run<'_, '_> {
     fn role_checks(&mut self, pipeline: &Pipeline, service_role: &Caller) {
         let sources = pipeline.sources.iter();
         let roles = sources
-            .filter_map(|source| Some((source.role.as_ref()?, None, source.place)))
+            .filter_map(|source| Some((source.role.as_ref()?, None, None, source.place)))
             .chain(
                 pipeline
                     .other_roles
                     .iter()
-                    .map(|(role, place)| (role, None, *place)),
+                    .map(|(role, place)| (role, None, None, *place)),
             )
-            .chain(
-                pipeline
-                    .deploys
-                    .iter()
-                    .map(|deploy| (&deploy.role, Some(deploy.target.as_str()), deploy.place)),
-            );
-        for (role, target, place) in roles.filter(|(role, ..)| **role != pipeline.service_role) {
+            .chain(pipeline.deploys.iter().map(|deploy| {
+                let target = Some(deploy.target.as_str());
+                (&deploy.role, target, deploy.instance.as_ref(), deploy.place)
+            }));
+        for (role, target, instance, place) in
+            roles.filter(|(role, ..)| **role != pipeline.service_role)
+        {
             let step = Step {
                 name: "check",
                 target,
+                instance,
+                which: "",
                 caller: service_role,
                 account: account_of(role),
                 region: &pipeline.region,
@@ -324,6 +402,8 @@ impl Run<'_, '_> {
         let common = |name, account| Step {
             name,
             target: Some(&deploy.target),
+            instance: deploy.instance.as_ref(),
+            which: "",
             caller: &role,
             account,
             region: &deploy.region,
@@ -332,13 +412,6 @@ impl Run<'_, '_> {
         let Some(store) = pipeline.store(&deploy.region) else {
             return;
         };
-        if store.region != pipeline.region {
-            let copy = Step {
-                caller: &service_role,
-                ..common("copy", &pipeline.account)
-            };
-            self.store(pipeline, store, copy);
-        }
         if deploy.role != pipeline.service_role {
             let assume = Step {
                 caller: &service_role,
@@ -408,20 +481,24 @@ impl Run<'_, '_> {
     /// S3 delivers access logs as a service.
     fn log_delivery(&mut self) {
         let caller = Caller::Service("logging.s3.amazonaws.com".to_owned());
+        let dev = self.world.resolvers.first();
+        let dev_region = dev.map_or("", |dev| dev.deployment().region);
         for (name, bucket) in &self.world.buckets {
             let (Some((log_bucket, prefix)), Some(place)) = (&bucket.log_bucket, bucket.place)
             else {
                 continue;
             };
-            // The dev stack's come first; every other template is a target's.
-            let resolver = self
-                .world
-                .resolvers
-                .get(place.file)
-                .filter(|_| place.file > 0);
+            let resolver = bucket.resolver.map(|number| &self.world.resolvers[number]);
+            let deployment = resolver.map(Resolver::deployment);
+            let which = match deployment {
+                Some(here) if here.target.is_none() && here.region != dev_region => here.region,
+                _ => "",
+            };
             let step = Step {
                 name: "logs",
-                target: resolver.map(|resolver| resolver.deployment().stack),
+                target: deployment.and_then(|deployment| deployment.target),
+                instance: deployment.and_then(|deployment| deployment.instance.as_ref()),
+                which,
                 caller: &caller,
                 account: &bucket.account,
                 region: &bucket.region,

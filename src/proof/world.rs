@@ -1,7 +1,7 @@
 //! Who has which policies once the templates are deployed: roles, buckets, keys, and where each
 //! policy stands. Filling it from templates and files is [`super::collect`]'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Document;
 use super::resolve::Resolver;
@@ -59,8 +59,10 @@ pub(super) type PolicyId = usize;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Role {
     pub(super) arn: String,
-    /// The stack that makes it, if one does.
-    pub(super) stack: Option<String>,
+    /// The template that makes it, if one does: the number of its resolver.
+    pub(super) resolver: Option<usize>,
+    /// Whether a file says what else it has, so that nothing is expected of it.
+    pub(super) is_given: bool,
     pub(super) identity: Vec<PolicyId>,
     pub(super) trust: Option<PolicyId>,
     pub(super) boundary: Option<PolicyId>,
@@ -78,7 +80,9 @@ pub(super) struct Bucket {
     pub(super) bucket_key: bool,
     /// The bucket that its server access logs go to.
     pub(super) log_bucket: Option<(String, String)>,
-    /// Where the template makes it.
+    /// The template that makes it, if one does: the number of its resolver.
+    pub(super) resolver: Option<usize>,
+    /// Where the template makes it, or a file says all about it.
     pub(super) place: Option<Place>,
 }
 
@@ -92,7 +96,8 @@ pub(super) struct Key {
 
 /// A resource of a template that is there.
 pub(super) struct Found<'a> {
-    pub(super) stack: usize,
+    /// The number of its resolver.
+    pub(super) resolver: usize,
     pub(super) id: &'a str,
     pub(super) node: &'a Node,
 }
@@ -100,6 +105,8 @@ pub(super) struct Found<'a> {
 /// All of it.
 pub(super) struct World<'a> {
     pub(super) files: Vec<Source>,
+    /// How many of the files are templates: the first.
+    pub(super) templates: usize,
     pub(super) resolvers: &'a [Resolver<'a>],
     pub(super) resources: Vec<Found<'a>>,
     pub(super) policies: Vec<Held>,
@@ -124,7 +131,7 @@ pub(super) struct World<'a> {
     pub(super) organization: Option<String>,
     pub(super) partition: String,
     /// The accounts of the stacks.
-    pub(super) accounts: Vec<String>,
+    pub(super) accounts: BTreeSet<String>,
 }
 
 impl World<'_> {

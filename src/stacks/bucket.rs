@@ -11,15 +11,15 @@ pub(super) struct BucketOptions<'a> {
     /// Logical ID.
     pub(super) id: &'a str,
     /// Bucket name.
-    pub(super) name: &'a str,
+    pub(super) name: Value,
     /// What it is for.
     pub(super) comment: &'a str,
     /// Default encryption: a key's ARN for `aws:kms`, nothing for `AES256`.
     pub(super) key: Option<Value>,
     /// Whether it sends its events to EventBridge.
     pub(super) events: bool,
-    /// The log bucket in the same stack, if its accesses are logged.
-    pub(super) log_bucket: Option<&'a str>,
+    /// Whether its accesses are logged, to the log bucket in the same stack.
+    pub(super) log_bucket: bool,
 }
 
 /// A bucket: versioned, encrypted, closed to the public, owned wholly by its owner.
@@ -33,7 +33,7 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
     if with_kms {
         rule = rule.with("BucketKeyEnabled", true);
     }
-    let mut properties = map([("BucketName", options.name)])
+    let mut properties = map([("BucketName", options.name.clone())])
         .with(
             "BucketEncryption",
             map([("ServerSideEncryptionConfiguration", list([rule]))]),
@@ -62,15 +62,15 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
             map([("EventBridgeConfiguration", events)]),
         );
     }
-    if options.log_bucket.is_some() {
+    if options.log_bucket {
         let logging = map([("DestinationBucketName", Value::reference("LogBucket"))])
-            .with("LogFilePrefix", format!("{}/", options.name));
+            .with("LogFilePrefix", options.name.suffixed("/"));
         properties = properties.with("LoggingConfiguration", logging);
     }
     let properties = properties.with_some("Tags", tags(plan));
     let mut resource =
         Resource::new(options.id, "AWS::S3::Bucket", options.comment, properties).retained();
-    if options.log_bucket.is_some() {
+    if options.log_bucket {
         // S3 checks the permission to deliver logs when it is asked to.
         resource.depends_on = vec!["LogBucketPolicy".to_owned()];
     } else {
@@ -93,10 +93,9 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
         )
 }
 
-/// The policy of a bucket that stands in the same stack.
-pub(super) fn bucket_policy(id: &str, bucket_id: &str, statements: &[Statement]) -> Resource {
-    let properties =
-        map([("Bucket", Value::reference(bucket_id))]).with("PolicyDocument", document(statements));
+/// The policy of a bucket, which is named or referred to.
+pub(super) fn bucket_policy(id: &str, bucket: Value, statements: &[Statement]) -> Resource {
+    let properties = map([("Bucket", bucket)]).with("PolicyDocument", document(statements));
     Resource::new(id, "AWS::S3::BucketPolicy", "", properties)
 }
 
@@ -104,10 +103,11 @@ pub(super) fn bucket_policy(id: &str, bucket_id: &str, statements: &[Statement])
 /// logging*): S3's logging service writes, for these buckets of this account only.
 pub(super) fn log_bucket(
     plan: &Plan,
-    account: &str,
-    name: &str,
-    sources: &[&str],
+    account: Value,
+    name: Value,
+    sources: &[Value],
 ) -> [Resource; 2] {
+    let arn = bucket_arn(plan, &name);
     let options = BucketOptions {
         id: "LogBucket",
         name,
@@ -115,13 +115,9 @@ pub(super) fn log_bucket(
                   a KMS key.",
         key: None,
         events: false,
-        log_bucket: None,
+        log_bucket: false,
     };
-    let arn = plan.bucket_arn(name);
-    let arns: Vec<String> = sources
-        .iter()
-        .map(|source| plan.bucket_arn(source))
-        .collect();
+    let arns = sources.iter().map(|source| bucket_arn(plan, source));
     let condition = map([
         ("ArnLike", map([("aws:SourceArn", list(arns))])),
         ("StringEquals", map([("aws:SourceAccount", account)])),
@@ -129,10 +125,19 @@ pub(super) fn log_bucket(
     let delivery = Statement::allow("DeliverLogs", "S3 delivers the logs of these buckets.")
         .service("logging.s3.amazonaws.com")
         .actions(["s3:PutObject"])
-        .on(format!("{arn}/*"))
+        .on(arn.suffixed("/*"))
         .when(condition);
     [
         bucket(plan, options),
-        bucket_policy("LogBucketPolicy", "LogBucket", &[tls_only(&arn), delivery]),
+        bucket_policy(
+            "LogBucketPolicy",
+            Value::reference("LogBucket"),
+            &[tls_only(&arn), delivery],
+        ),
     ]
+}
+
+/// ARN of a bucket by its name, which may be a `!Sub`.
+pub(super) fn bucket_arn(plan: &Plan, name: &Value) -> Value {
+    name.prefixed(&plan.bucket_arn(""))
 }

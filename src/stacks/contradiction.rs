@@ -46,9 +46,10 @@ pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Problem> {
 
 fn calls(plan: &Plan) -> Vec<(String, Request)> {
     let bucket = plan.bucket_arn(&plan.dev.artifact_bucket.name);
-    let object = plan
-        .artifact_objects_arn()
-        .replace('*', "SourceArti/example");
+    let objects = plan.artifact_objects_arns(&plan.dev.artifact_bucket.name);
+    let object = objects
+        .first()
+        .map_or(String::new(), |arn| arn.replace('*', "SourceArti/example"));
     let key = format!(
         "arn:{}:kms:{}:{}:key/{ANY_KEY_ID}",
         plan.partition.as_str(),
@@ -102,9 +103,10 @@ fn calls(plan: &Plan) -> Vec<(String, Request)> {
     ] {
         add("the service role", service_role, action, &object);
     }
-    for target in &plan.targets {
+    let readers = plan.instances();
+    for (target, instance) in readers.filter(|(_, instance)| instance.region == plan.dev.region) {
         let who = format!("the deploy role of target `{}`", target.name);
-        let role = (target.role.arn.as_str(), target.account.as_str());
+        let role = (instance.role.arn.as_str(), instance.account.as_str());
         add(&who, role, "s3:ListBucket", &bucket);
         for action in ["s3:GetObject", "s3:GetObjectVersion"] {
             add(&who, role, action, &object);

@@ -1,20 +1,25 @@
 //! The dev account's stack: key, buckets, service role, and the pipeline once its targets stand.
 
 use crate::cfn::{Condition, Output, Parameter, Resource, Template, Value};
-use crate::config::{DetectChanges, Permissions};
+use crate::config::DetectChanges;
 use crate::plan::Plan;
 
 use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
-use super::merge::artifact_bucket_statements;
 use super::policy::tls_only;
-use super::{GENERATED, key, pipeline, roles};
+use super::{GENERATED, key, pipeline, roles, store};
 
 /// The template of the dev account.
 pub(super) fn template(plan: &Plan) -> Template {
     let mut resources: Vec<Resource> = key::key(plan).into();
     resources.extend(buckets(plan));
-    resources.extend(roles::service_role(plan));
-    resources.extend(pipeline::pipeline(plan));
+    let roles = roles::service_role(plan);
+    let policies = roles
+        .iter()
+        .filter(|resource| resource.kind == "AWS::IAM::ManagedPolicy")
+        .map(|resource| resource.id.clone())
+        .collect();
+    resources.extend(roles);
+    resources.extend(pipeline::first(plan, policies));
     Template {
         header: format!(
             "{GENERATED}\n\nAccount {}, region {}. Deployed twice: first without the pipeline, \
@@ -50,23 +55,27 @@ pub(super) fn template(plan: &Plan) -> Template {
 fn buckets(plan: &Plan) -> Vec<Resource> {
     let dev = &plan.dev;
     let mut resources = Vec::new();
-    let log_bucket_name = dev.log_bucket.as_deref();
-    if let Some(name) = log_bucket_name {
-        let logged: Vec<&str> = [&dev.source_bucket, &dev.artifact_bucket]
+    if let Some(name) = &dev.log_bucket {
+        let logged: Vec<Value> = [&dev.source_bucket, &dev.artifact_bucket]
             .into_iter()
             .filter(|bucket| bucket.create)
-            .map(|bucket| bucket.name.as_str())
+            .map(|bucket| Value::from(&bucket.name))
             .collect();
-        resources.extend(log_bucket(plan, &dev.account, name, &logged));
+        resources.extend(log_bucket(
+            plan,
+            (&dev.account).into(),
+            name.into(),
+            &logged,
+        ));
     }
     if dev.source_bucket.create {
         let options = BucketOptions {
             id: "SourceBucket",
-            name: &dev.source_bucket.name,
+            name: (&dev.source_bucket.name).into(),
             comment: "Source of the pipeline: a new version of the object starts it.",
             key: None,
             events: dev.detect_changes == DetectChanges::Events,
-            log_bucket: log_bucket_name,
+            log_bucket: dev.log_bucket.is_some(),
         };
         let mut source = bucket(plan, options);
         if dev.detect_changes == DetectChanges::Polling {
@@ -76,55 +85,11 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
             );
         }
         resources.push(source);
-        let tls = tls_only(&plan.bucket_arn(&dev.source_bucket.name));
-        resources.push(bucket_policy("SourceBucketPolicy", "SourceBucket", &[tls]));
+        let tls = tls_only(&plan.bucket_arn(&dev.source_bucket.name).into());
+        let bucket = Value::reference("SourceBucket");
+        resources.push(bucket_policy("SourceBucketPolicy", bucket, &[tls]));
     }
-    let article = plan.permissions == Permissions::Article;
-    let suppress = |resource: Resource| {
-        let reason = "permissions is article: these are the procedure's own statements.";
-        if article {
-            resource
-                .suppress("S3_BUCKET_POLICY_CROSS_ACCOUNT_CONFINED", reason)
-                .suppress("S3_BUCKET_TLS_ONLY", reason)
-                .suppress("S3_BUCKET_SSL_REQUESTS_ONLY", reason)
-        } else {
-            resource
-        }
-    };
-    if dev.artifact_bucket.create {
-        let options = BucketOptions {
-            id: "ArtifactBucket",
-            name: &dev.artifact_bucket.name,
-            comment: "Artifact store of the pipeline.",
-            key: Some(Value::attribute("DeployKey", "Arn")),
-            events: false,
-            log_bucket: log_bucket_name,
-        };
-        let bucket = bucket(plan, options);
-        resources.push(if article {
-            bucket.suppress("S3_BUCKET_TLS_ONLY", "permissions is article.")
-        } else {
-            bucket
-        });
-        let statements = artifact_bucket_statements(plan);
-        resources.push(suppress(bucket_policy(
-            "ArtifactBucketPolicy",
-            "ArtifactBucket",
-            &statements,
-        )));
-    } else if dev.existing_policy.is_none() {
-        let statements = artifact_bucket_statements(plan);
-        let mut policy = bucket_policy("ArtifactBucketPolicy", "", &statements);
-        policy.comment = "The artifact bucket exists already and has no policy; this becomes its \
-                          only one, and stays when the stack goes."
-            .to_owned();
-        if let Value::Map(fields) = &mut policy.properties
-            && let Some(field) = fields.first_mut()
-        {
-            field.value = Value::from(dev.artifact_bucket.name.as_str());
-        }
-        resources.push(suppress(policy.retained()));
-    }
+    resources.extend(store::store(plan, plan.store(&dev.region)));
     resources
 }
 
@@ -148,7 +113,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
     let mut pipeline_arn = output(
         "PipelineArn",
         "ARN of the pipeline",
-        plan.pipeline_arn().into(),
+        plan.pipeline_arn(&plan.dev.pipeline).into(),
     );
     pipeline_arn.condition = Some(pipeline::CONDITION.to_owned());
     vec![

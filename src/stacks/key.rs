@@ -1,20 +1,20 @@
 //! The key that encrypts the artifacts, its policy and its alias.
 
+use std::collections::BTreeSet;
+
 use crate::cfn::{Resource, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::Plan;
 
-use super::policy::{Statement, document, only_role};
+use super::policy::{Statement, document};
+use super::readers::readers;
 use super::roles::service_role_arn;
 use super::tags;
 
 /// The key and its alias.
 pub(super) fn key(plan: &Plan) -> [Resource; 2] {
     let dev = &plan.dev;
-    let statements = match plan.permissions {
-        Permissions::Least => least_statements(plan),
-        Permissions::Article => article_statements(plan),
-    };
+    let statements = statements(plan, &dev.region, &service_role_arn(plan));
     let mut properties = map([(
         "Description",
         format!("Encrypts the artifacts of pipeline {}", dev.pipeline),
@@ -32,19 +32,62 @@ pub(super) fn key(plan: &Plan) -> [Resource; 2] {
         .with_some("Tags", tags(plan));
     let comment = "Encrypts the artifacts. Neither the default key of S3 nor an AWS managed key \
                    can do it: the targets' accounts could not decrypt.";
-    let mut key = Resource::new("DeployKey", "AWS::KMS::Key", comment, properties).retained();
+    let key = Resource::new("DeployKey", "AWS::KMS::Key", comment, properties).retained();
+    [suppressed(plan, key), alias(plan)]
+}
+
+/// The key's replica in another region, and its alias there (AWS KMS, *Multi-Region keys*): a
+/// key with the same ID, and with a policy of its own.
+pub(super) fn replica(plan: &Plan, region: &str) -> [Resource; 2] {
+    let dev = &plan.dev;
+    let service_role = Value::from(dev.service_role.arn.as_str());
+    let statements = statements(plan, region, &service_role);
+    let primary = format!(
+        "arn:{}:kms:{}:{}:key/${{DeployKeyId}}",
+        plan.partition.as_str(),
+        dev.region,
+        dev.account
+    );
+    let properties = map([("PrimaryKeyArn", Value::Sub(primary))])
+        .with(
+            "Description",
+            format!(
+                "Encrypts the artifacts of pipeline {} in {region}",
+                dev.pipeline
+            ),
+        )
+        .with("PendingWindowInDays", dev.key_deletion_window_days)
+        .with("KeyPolicy", document(&statements))
+        .with_some("Tags", tags(plan));
+    let comment = "The dev stack's key in this region: the same ID, the same key material, a \
+                   policy of its own.";
+    let key = Resource::new("DeployKey", "AWS::KMS::ReplicaKey", comment, properties).retained();
+    [suppressed(plan, key), alias(plan)]
+}
+
+fn suppressed(plan: &Plan, key: Resource) -> Resource {
     if plan.permissions == Permissions::Article {
         let reason = "permissions is article: the procedure admits the whole account.";
-        key = key.suppress("KMS_KEY_CROSS_ACCOUNT_CONFINED", reason);
+        key.suppress("KMS_KEY_CROSS_ACCOUNT_CONFINED", reason)
+    } else {
+        key
     }
-    let alias = map([("AliasName", Value::from(dev.key_alias.as_str()))])
+}
+
+fn alias(plan: &Plan) -> Resource {
+    let alias = map([("AliasName", Value::from(plan.dev.key_alias.as_str()))])
         .with("TargetKeyId", Value::reference("DeployKey"));
     let comment = "A name for people. The pipeline uses the key's ARN: another account cannot \
                    resolve an alias.";
-    [
-        key,
-        Resource::new("DeployKeyAlias", "AWS::KMS::Alias", comment, alias),
-    ]
+    Resource::new("DeployKeyAlias", "AWS::KMS::Alias", comment, alias)
+}
+
+/// The key policy in a region: it admits the targets that are deployed to there.
+fn statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement> {
+    match plan.permissions {
+        Permissions::Least => least_statements(plan, region, service_role),
+        Permissions::Article => article_statements(plan, region, service_role),
+    }
 }
 
 fn root_statement(plan: &Plan, sid: &str) -> Statement {
@@ -105,7 +148,7 @@ fn administrator_statement(plan: &Plan, sid: &str) -> Option<Statement> {
     Some(statement.on("*"))
 }
 
-fn least_statements(plan: &Plan) -> Vec<Statement> {
+fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement> {
     let mut statements = vec![root_statement(plan, "AccountAdministration")];
     statements.extend(administrator_statement(plan, "KeyAdministrators"));
     statements.push(
@@ -114,36 +157,41 @@ fn least_statements(plan: &Plan) -> Vec<Statement> {
             "The pipeline's service role encrypts the artifacts; Decrypt is what a multipart \
              upload needs.",
         )
-        .aws(service_role_arn(plan))
+        .aws(service_role.clone())
         .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
         .on("*"),
     );
-    for target in &plan.targets {
+    for readers in readers(plan, region) {
+        let who = if readers.is_one {
+            "DeployRoleDecryptsArtifacts"
+        } else {
+            "DeployRolesDecryptArtifacts"
+        };
         statements.push(
             Statement::allow(
-                &format!("DeployRoleDecryptsArtifacts{}", alphanumeric(&target.name)),
-                &format!(
-                    "Target {}: its deploy role, and nobody else of its account.",
-                    target.name
-                ),
+                &format!("{who}{}", readers.name),
+                &format!("{}.", readers.comment),
             )
-            .aws(plan.account_arn(&target.account))
+            .aws(readers.principal)
             .actions(["kms:Decrypt", "kms:DescribeKey"])
             .on("*")
-            .when(only_role(plan, &target.role.arn)),
+            .when(readers.condition),
         );
     }
     statements
 }
 
 /// What the KMS console writes for the procedure's choices (AWS KMS, *Default key policy*).
-fn article_statements(plan: &Plan) -> Vec<Statement> {
+fn article_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement> {
     let users = || {
-        let roots = plan
-            .targets
-            .iter()
-            .map(|target| plan.account_arn(&target.account));
-        list(std::iter::once(service_role_arn(plan)).chain(roots.map(Value::from)))
+        let accounts: BTreeSet<&str> = (plan.instances())
+            .filter(|(_, instance)| instance.region == region)
+            .map(|(_, instance)| instance.account.as_str())
+            .collect();
+        let roots = accounts
+            .into_iter()
+            .map(|account| plan.account_arn(account));
+        list(std::iter::once(service_role.clone()).chain(roots.map(Value::from)))
     };
     let mut statements = vec![root_statement(plan, "Enable IAM User Permissions")];
     statements.extend(administrator_statement(

@@ -4,38 +4,98 @@ mod bucket;
 mod contradiction;
 mod dev;
 mod key;
+mod limits;
 mod merge;
 mod pipeline;
 mod policy;
+mod readers;
+mod region;
 mod roles;
+mod store;
 mod target;
 
+pub use limits::complaints;
 pub use merge::{MergeError, merged_bucket_policy};
 
-use crate::cfn::Template;
+use crate::cfn::{Parameter, Template};
 use crate::plan::Plan;
 
 /// A template, and the file that it belongs in.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    /// Name: `dev`, or the target's.
+    /// Name of the file: `dev`, `dev-REGION`, `dev-pipeline-NUMBER`, or the target's.
     pub name: String,
+    /// Where it is deployed.
+    pub side: Side,
     /// The template.
     pub template: Template,
 }
 
-/// The stacks of a plan: the dev account's first, then each target's.
+/// Where a stack is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Side {
+    /// In the dev account and the pipeline's region: key, buckets, roles, and in a second step the
+    /// first pipeline.
+    Dev,
+    /// In the dev account and another region: what the pipeline needs there.
+    Region(String),
+    /// In each of a target's instances; the target's number in [`Plan::targets`].
+    Target(usize),
+    /// In the dev account and the pipeline's region: a further pipeline, by its number in
+    /// [`Plan::pipelines`].
+    Pipeline(usize),
+}
+
+/// The names and places of the stacks of a plan, in the order of a first deployment: the dev
+/// account's, those of other regions, the targets', further pipelines from the last to the second.
+/// After them the dev account's stack is deployed again, with its pipeline.
+pub fn names(plan: &Plan) -> Vec<(String, Side)> {
+    let mut found = vec![("dev".to_owned(), Side::Dev)];
+    found.extend(plan.regions.iter().map(|region| {
+        let name = format!("dev-{}", region.region);
+        (name, Side::Region(region.region.clone()))
+    }));
+    let targets = plan.targets.iter().enumerate();
+    found.extend(targets.map(|(number, target)| (target.name.clone(), Side::Target(number))));
+    found.extend((1..plan.pipelines.len()).rev().map(|number| {
+        let name = format!("dev-pipeline-{}", number + 1);
+        (name, Side::Pipeline(number))
+    }));
+    found
+}
+
+/// The stacks of a plan, in the order of [`names`].
 pub fn stacks(plan: &Plan) -> Vec<Stack> {
-    let dev = Stack {
-        name: "dev".to_owned(),
-        template: dev::template(plan),
-    };
-    std::iter::once(dev)
-        .chain(plan.targets.iter().map(|target| Stack {
-            name: target.name.clone(),
-            template: target::template(plan, target),
-        }))
+    names(plan)
+        .into_iter()
+        .map(|(name, side)| Stack {
+            name,
+            template: match &side {
+                Side::Dev => dev::template(plan),
+                Side::Region(region) => region::template(plan, plan.store(region)),
+                Side::Target(number) => target::template(plan, &plan.targets[*number]),
+                Side::Pipeline(number) => pipeline::further(plan, *number),
+            },
+            side,
+        })
         .collect()
+}
+
+/// The parameter of every stack but the dev account's: from it and the known account and region
+/// the key's ARN follows.
+fn key_parameter() -> Parameter {
+    Parameter {
+        id: "DeployKeyId".to_owned(),
+        description: "ID of the dev account's key, from the output DeployKeyId of the dev stack"
+            .to_owned(),
+        label: "ID of the dev account's key".to_owned(),
+        default: None,
+        allowed_values: Vec::new(),
+        allowed_pattern: Some((
+            "^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$".to_owned(),
+            "is a key ID, neither an ARN nor an alias".to_owned(),
+        )),
+    }
 }
 
 /// What else must be true of things that exist already, and that no stack sets.
@@ -59,11 +119,11 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
         }
     }
     for target in &plan.targets {
-        if let Some(key) = &target.encryption_key {
+        if let (Some(key), Some(instance)) = (&target.encryption_key, target.instances.first()) {
             found.push(format!(
                 "the policy of key `{key}` must let account {}'s IAM policies decide, or allow \
                  `{}` kms:GenerateDataKey and kms:Decrypt",
-                target.account, target.role.arn
+                instance.account, instance.role.arn
             ));
         }
     }

@@ -1,20 +1,55 @@
-//! The pipeline, and the rule that starts it. They stand under a condition: CodePipeline
-//! refuses a pipeline whose deploy roles cannot be assumed yet.
+//! The pipelines, and the rule that starts the first. Those in the dev stack stand under a
+//! condition: CodePipeline refuses a pipeline whose deploy roles cannot be assumed yet.
 
-use crate::cfn::{Resource, Value, list, map};
+use std::collections::BTreeSet;
+
+use crate::cfn::{Output, Resource, Template, Value, list, map};
 use crate::config::{CannedAcl, DetectChanges};
-use crate::plan::{Plan, TargetPlan};
+use crate::plan::{InstancePlan, PipelinePlan, Plan, StagePlan, Store, TargetPlan};
 
 use super::policy::{Statement, document};
-use super::roles::{SERVICE_ROLE_POLICIES, managed_policy, service_role_arn};
-use super::tags;
+use super::roles::{key_arn, key_arn_text, managed_policy, service_role_arn};
+use super::{GENERATED, key_parameter, tags};
 
 /// Condition under which the pipeline exists.
 pub(super) const CONDITION: &str = "PipelineCreated";
 
-/// The pipeline, and with change detection by events its rule and the rule's role.
-pub(super) fn pipeline(plan: &Plan) -> Vec<Resource> {
-    let mut resources = vec![pipeline_resource(plan)];
+/// Logical IDs that the pipeline depends on, as far as they stand in its stack.
+pub(super) struct Surroundings {
+    /// Resources that must exist before it.
+    pub(super) depends_on: Vec<String>,
+    /// ARN of the service role.
+    pub(super) service_role: Value,
+    /// Its own region's artifact bucket.
+    pub(super) bucket: Value,
+    /// ARN of the key of each region.
+    pub(super) key: fn(&Plan, Store<'_>) -> Value,
+}
+
+/// The first pipeline, and with change detection by events its rule and the rule's role;
+/// `policies` are those of the service role.
+pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
+    let dev = &plan.dev;
+    let mut depends_on = policies;
+    for (create, id) in [
+        (dev.source_bucket.create, "SourceBucket"),
+        (dev.artifact_bucket.create, "ArtifactBucketPolicy"),
+    ] {
+        if create {
+            depends_on.push(id.to_owned());
+        }
+    }
+    let surroundings = Surroundings {
+        depends_on,
+        service_role: service_role_arn(plan),
+        bucket: if dev.artifact_bucket.create {
+            Value::reference("ArtifactBucket")
+        } else {
+            Value::from(dev.artifact_bucket.name.as_str())
+        },
+        key: key_arn,
+    };
+    let mut resources = vec![pipeline(plan, 0, surroundings)];
     if plan.dev.detect_changes == DetectChanges::Events {
         resources.extend(change_rule(plan));
     }
@@ -24,58 +59,107 @@ pub(super) fn pipeline(plan: &Plan) -> Vec<Resource> {
     resources
 }
 
-fn pipeline_resource(plan: &Plan) -> Resource {
+/// A pipeline.
+fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource {
     let dev = &plan.dev;
-    let key = map([("Id", Value::attribute("DeployKey", "Arn"))]).with("Type", "KMS");
-    let bucket = if dev.artifact_bucket.create {
-        Value::reference("ArtifactBucket")
-    } else {
-        Value::from(dev.artifact_bucket.name.as_str())
-    };
-    let store = map([("Type", Value::from("S3"))])
-        .with("Location", bucket)
-        .with("EncryptionKey", key);
-    let stages = std::iter::once(source_stage(plan)).chain(plan.targets.iter().map(deploy_stage));
-    let properties = map([("Name", dev.pipeline.as_str()), ("PipelineType", "V2")])
-        .with("RoleArn", service_role_arn(plan))
-        .with("ArtifactStore", store)
+    let pipeline = &plan.pipelines[number];
+    let properties = map([("Name", pipeline.name.as_str()), ("PipelineType", "V2")])
+        .with("RoleArn", surroundings.service_role.clone());
+    let properties = stores(plan, pipeline, properties, &surroundings);
+    let next = plan.pipelines.get(number + 1);
+    let stages = std::iter::once(source_stage(plan, number))
+        .chain(
+            pipeline
+                .stages
+                .iter()
+                .map(|stage| deploy_stage(plan, stage)),
+        )
+        .chain(next.map(next_stage));
+    let properties = properties
         .with("Stages", list(stages))
         .with_some("Tags", tags(plan));
-    let comment = "The pipeline. It comes last, after the targets: CodePipeline checks on every \
-                   change that the service role can assume the role of each action.";
+    let comment = if number == 0 {
+        "The pipeline. It comes last, after the targets: CodePipeline checks on every change that \
+         the service role can assume the role of each action."
+    } else {
+        "A further pipeline: the one before it starts it, with the same version of the source."
+    };
     let mut resource = Resource::new(
         "Pipeline",
         "AWS::CodePipeline::Pipeline",
         comment,
         properties,
     );
-    resource.depends_on = SERVICE_ROLE_POLICIES.map(str::to_owned).to_vec();
-    for (create, id) in [
-        (dev.source_bucket.create, "SourceBucket"),
-        (dev.artifact_bucket.create, "ArtifactBucketPolicy"),
-    ] {
-        if create {
-            resource.depends_on.push(id.to_owned());
-        }
-    }
-    if dev.detect_changes == DetectChanges::Polling {
+    resource.depends_on = surroundings.depends_on;
+    if number == 0 && dev.detect_changes == DetectChanges::Polling {
         resource = resource.suppress(
             "CODEPIPELINE_SOURCE_NO_POLLING",
             "detect_changes is polling in the configuration.",
         );
     }
-    let acl_of_own = |target: &TargetPlan| {
-        target
+    if number > 0 {
+        resource = resource.suppress(
+            "JOB_SOURCE_CHANGES_DETECTED",
+            "The pipeline before it starts it.",
+        );
+    }
+    let acl_of_own = |stage: &StagePlan| {
+        plan.targets[stage.target]
             .canned_acl
             .is_some_and(|acl| acl != CannedAcl::BucketOwnerFullControl)
     };
-    if plan.targets.iter().any(acl_of_own) {
+    if pipeline.stages.iter().any(acl_of_own) {
         resource = resource.suppress(
             "CODEPIPELINE_DEPLOY_ACL",
             "canned_acl is set in the configuration, for a bucket that exists already.",
         );
     }
     resource
+}
+
+/// One artifact store, or with actions in other regions one for each region (AWS CodePipeline,
+/// *Add a cross-Region action*).
+fn stores(
+    plan: &Plan,
+    pipeline: &PipelinePlan,
+    properties: Value,
+    surroundings: &Surroundings,
+) -> Value {
+    let used: BTreeSet<&str> = pipeline
+        .stages
+        .iter()
+        .flat_map(|stage| {
+            let target = &plan.targets[stage.target];
+            let instances = stage.instances.iter();
+            instances.map(|instance| target.instances[*instance].region.as_str())
+        })
+        .collect();
+    let store = |store: Store<'_>| {
+        let bucket = if store.is_main {
+            surroundings.bucket.clone()
+        } else {
+            Value::from(store.bucket.name.as_str())
+        };
+        let key = map([("Id", (surroundings.key)(plan, store))]).with("Type", "KMS");
+        map([("Type", Value::from("S3"))])
+            .with("Location", bucket)
+            .with("EncryptionKey", key)
+    };
+    let mut needed = plan
+        .stores()
+        .filter(|store| store.is_main || used.contains(store.region))
+        .peekable();
+    let main = needed.next();
+    match (main, needed.peek()) {
+        (Some(main), None) => properties.with("ArtifactStore", store(main)),
+        (main, _) => {
+            let all = main.into_iter().chain(needed);
+            let all = all.map(|each| {
+                map([("Region", Value::from(each.region))]).with("ArtifactStore", store(each))
+            });
+            properties.with("ArtifactStores", list(all))
+        }
+    }
 }
 
 fn action(name: &str, category: &str, provider: &str, run_order: u32) -> Value {
@@ -90,9 +174,9 @@ fn action(name: &str, category: &str, provider: &str, run_order: u32) -> Value {
         .with("RunOrder", run_order)
 }
 
-fn source_stage(plan: &Plan) -> Value {
+fn source_stage(plan: &Plan, number: usize) -> Value {
     let dev = &plan.dev;
-    let polls = dev.detect_changes == DetectChanges::Polling;
+    let polls = number == 0 && dev.detect_changes == DetectChanges::Polling;
     let configuration = map([
         ("S3Bucket", dev.source_bucket.name.as_str()),
         ("S3ObjectKey", dev.source_object_key.as_str()),
@@ -106,9 +190,24 @@ fn source_stage(plan: &Plan) -> Value {
     map([("Name", Value::from("Source"))]).with("Actions", list([source]))
 }
 
-fn deploy_stage(target: &TargetPlan) -> Value {
+fn deploy_stage(plan: &Plan, stage: &StagePlan) -> Value {
+    let target = &plan.targets[stage.target];
+    let mut actions = Vec::new();
+    if stage.approval {
+        actions.push(action("Approve", "Approval", "Manual", 1));
+    }
+    actions.extend(
+        stage
+            .instances
+            .iter()
+            .map(|instance| deploy_action(target, &target.instances[*instance], stage.approval)),
+    );
+    map([("Name", Value::from(stage.name.as_str()))]).with("Actions", list(actions))
+}
+
+fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -> Value {
     let mut configuration = map([
-        ("BucketName", target.bucket.name.as_str()),
+        ("BucketName", instance.bucket.name.as_str()),
         (
             "Extract",
             if target.object_key.is_some() {
@@ -125,19 +224,64 @@ fn deploy_stage(target: &TargetPlan) -> Value {
         .with_some("CannedACL", target.canned_acl.map(CannedAcl::as_str))
         .with_some("CacheControl", target.cache_control.as_ref())
         .with_some("KMSEncryptionKeyARN", target.encryption_key.as_ref());
-    let run_order = if target.approval { 2 } else { 1 };
-    let deploy = action("Deploy", "Deploy", "S3", run_order)
-        .with("RoleArn", target.role.arn.as_str())
-        .with("Region", target.region.as_str())
-        .with("Namespace", target.namespace.as_str())
+    let run_order = if approval { 2 } else { 1 };
+    action(&instance.action, "Deploy", "S3", run_order)
+        .with("RoleArn", instance.role.arn.as_str())
+        .with("Region", instance.region.as_str())
+        .with_some("Namespace", instance.namespace.as_ref())
         .with("Configuration", configuration)
-        .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]));
-    let mut actions = Vec::new();
-    if target.approval {
-        actions.push(action("Approve", "Approval", "Manual", 1));
+        .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]))
+}
+
+/// Starts the next pipeline with the version of the source that this one has (AWS CodePipeline,
+/// *AWS CodePipeline invoke action reference*).
+fn next_stage(next: &PipelinePlan) -> Value {
+    let revision = "[{\"actionName\":\"Source\",\"revisionType\":\"S3_OBJECT_VERSION_ID\",\
+                    \"revisionValue\":\"#{SourceVariables.VersionId}\"}]";
+    let configuration = map([
+        ("PipelineName", next.name.as_str()),
+        ("SourceRevisions", revision),
+    ]);
+    let invoke =
+        action("StartNext", "Invoke", "CodePipeline", 1).with("Configuration", configuration);
+    map([("Name", Value::from("Next"))]).with("Actions", list([invoke]))
+}
+
+/// A further pipeline's stack.
+pub(super) fn further(plan: &Plan, number: usize) -> Template {
+    let dev = &plan.dev;
+    let surroundings = Surroundings {
+        depends_on: Vec::new(),
+        service_role: dev.service_role.arn.as_str().into(),
+        bucket: dev.artifact_bucket.name.as_str().into(),
+        key: |plan, store| Value::Sub(key_arn_text(plan, store.region, "DeployKeyId")),
+    };
+    let name = &plan.pipelines[number].name;
+    Template {
+        header: format!(
+            "{GENERATED}\n\nAccount {}, region {}. Deployed after the targets, and before the \
+             pipeline that starts it.",
+            dev.account, dev.region
+        ),
+        description: format!("Pipeline {name}, which goes on where the pipeline before it ends"),
+        parameters: vec![key_parameter()],
+        conditions: Vec::new(),
+        resources: vec![pipeline(plan, number, surroundings)],
+        outputs: vec![
+            Output {
+                id: "PipelineName".to_owned(),
+                description: "The pipeline".to_owned(),
+                value: Value::reference("Pipeline"),
+                condition: None,
+            },
+            Output {
+                id: "PipelineArn".to_owned(),
+                description: "ARN of the pipeline".to_owned(),
+                value: plan.pipeline_arn(name).into(),
+                condition: None,
+            },
+        ],
     }
-    actions.push(deploy);
-    map([("Name", Value::from(target.stage.as_str()))]).with("Actions", list(actions))
 }
 
 fn change_rule(plan: &Plan) -> [Resource; 3] {
@@ -164,7 +308,7 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
         .with_some("Tags", tags(plan));
     let statement = Statement::allow("StartThePipeline", "It starts this pipeline and no other.")
         .actions(["codepipeline:StartPipelineExecution"])
-        .on(plan.pipeline_arn());
+        .on(plan.pipeline_arn(&dev.pipeline));
     let detail = map([
         (
             "bucket",
@@ -181,7 +325,7 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
     ])
     .with("detail", detail);
     let target = map([("Id", Value::from("Pipeline"))])
-        .with("Arn", plan.pipeline_arn())
+        .with("Arn", plan.pipeline_arn(&dev.pipeline))
         .with("RoleArn", Value::attribute("ChangeRuleRole", "Arn"));
     let rule = map([("Name", dev.change_rule.as_str())])
         .with(

@@ -1,7 +1,6 @@
 //! Policy documents as template values: statements with their comments.
 
 use crate::cfn::{Field, Item, Value, list, map};
-use crate::plan::Plan;
 
 /// One statement of a policy.
 #[derive(Debug, Clone)]
@@ -110,22 +109,14 @@ pub(super) fn single_statement_document(statement: &Statement) -> Value {
     ])
 }
 
-/// The condition that only one role meets, and only from within the organization, if one is
-/// configured. The role itself need not exist yet, as it must where a principal names it.
-pub(super) fn only_role(plan: &Plan, role_arn: &str) -> Value {
-    let condition = map([("ArnEquals", map([("aws:PrincipalArn", role_arn)]))]);
-    let organization = (plan.organization.as_ref()).map(|id| map([("aws:PrincipalOrgID", id)]));
-    condition.with_some("StringEquals", organization)
-}
-
 /// `Deny` of every request without TLS, on a bucket and its objects.
-pub(super) fn tls_only(bucket_arn: &str) -> Statement {
+pub(super) fn tls_only(bucket_arn: &Value) -> Statement {
     Statement::deny(
         "DenyInsecureConnections",
         "Nobody reaches the bucket without TLS.",
     )
     .everybody()
     .actions(["s3:*"])
-    .on(list([bucket_arn.to_owned(), format!("{bucket_arn}/*")]))
+    .on(list([bucket_arn.clone(), bucket_arn.suffixed("/*")]))
     .when(map([("Bool", map([("aws:SecureTransport", false)]))]))
 }

@@ -1,16 +1,20 @@
 //! The dev account's roles and the managed policies on them. Managed policies of their own
 //! break the circle between a role, the key policy that names it, and the key that it may use.
 
+use std::collections::BTreeSet;
+
 use crate::cfn::{Resource, Value, list, map};
 use crate::config::Permissions;
-use crate::plan::Plan;
+use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
 
+use super::key::alphanumeric;
 use super::policy::{Statement, document, single_statement_document};
+use super::store::one_or_list;
 use super::tags;
 
-/// Logical IDs of the policies that the pipeline needs before it can be created.
-pub(super) const SERVICE_ROLE_POLICIES: [&str; 3] =
-    ["SourcePolicy", "ArtifactPolicy", "AssumeDeployRolesPolicy"];
+/// The longest managed policy, without whitespace (AWS IAM, *IAM and AWS STS quotas*); what stands
+/// in it beside the roles' ARNs is left room for.
+const ASSUMED_ROLES_LENGTH: usize = 6_144 - 300;
 
 /// The service role's ARN: of the role in the stack, so that what names it waits for it, or of
 /// the existing one.
@@ -64,20 +68,22 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     }
     resources.push(source_policy(plan));
     resources.push(artifact_policy(plan));
-    resources.push(assume_policy(plan));
+    resources.extend(assume_policies(plan));
+    resources.extend(invoke_policy(plan));
     resources
 }
 
 /// A managed policy on one role.
 pub(super) fn managed_policy(
     id: &str,
-    name: &str,
+    name: impl Into<Value>,
     comment: &str,
     description: &str,
     role: Value,
     document: Value,
 ) -> Resource {
-    let properties = map([("ManagedPolicyName", name), ("Description", description)])
+    let properties = map([("ManagedPolicyName", name.into())])
+        .with("Description", description)
         .with("Roles", list([role]))
         .with("PolicyDocument", document);
     Resource::new(id, "AWS::IAM::ManagedPolicy", comment, properties)
@@ -120,13 +126,25 @@ fn source_policy(plan: &Plan) -> Resource {
 }
 
 fn artifact_policy(plan: &Plan) -> Resource {
+    let stores: Vec<Store<'_>> = plan.stores().collect();
+    let buckets = stores
+        .iter()
+        .map(|store| plan.bucket_arn(&store.bucket.name));
+    let objects = stores
+        .iter()
+        .flat_map(|store| plan.artifact_objects_arns(&store.bucket.name));
+    let keys: Value = if plan.regions.is_empty() {
+        Value::attribute("DeployKey", "Arn")
+    } else {
+        list(stores.iter().map(|store| key_arn(plan, *store)))
+    };
     let statements = [
         Statement::allow(
             "ReadArtifactBucket",
             "CodePipeline looks at the store's settings.",
         )
         .actions(BUCKET_READS)
-        .on(plan.bucket_arn(&plan.dev.artifact_bucket.name)),
+        .on(one_or_list(buckets.collect())),
         Statement::allow(
             "StoreArtifacts",
             "It stores artifacts and reads them back, in this pipeline's folder only. \
@@ -138,10 +156,10 @@ fn artifact_policy(plan: &Plan) -> Resource {
             "s3:PutObject",
             "s3:PutObjectAcl",
         ])
-        .on(plan.artifact_objects_arn()),
+        .on(one_or_list(objects.collect())),
         Statement::allow("EncryptArtifacts", "It encrypts them with this key.")
             .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
-            .on(Value::attribute("DeployKey", "Arn")),
+            .on(keys),
     ];
     managed_policy(
         "ArtifactPolicy",
@@ -153,22 +171,146 @@ fn artifact_policy(plan: &Plan) -> Resource {
     )
 }
 
-fn assume_policy(plan: &Plan) -> Resource {
-    let roles = list(plan.targets.iter().map(|target| &target.role.arn));
-    let comment = "It assumes exactly these roles. Each of them trusts exactly the service role.";
-    let statement = Statement::allow("AssumeDeployRoles", comment)
-        .actions(["sts:AssumeRole"])
-        .on(roles);
-    let document = match plan.permissions {
-        Permissions::Least => document(&[statement]),
-        Permissions::Article => single_statement_document(&statement.without_sid()),
-    };
-    managed_policy(
-        "AssumeDeployRolesPolicy",
-        &plan.dev.assume_policy,
-        "Deploy stage: the service role becomes the target's deploy role.",
-        "Assumes the deploy roles of the pipeline's targets",
-        service_role_name(plan),
-        document,
+/// ARN of a store's key, in the stack that makes the key: a replica has the same ID.
+pub(super) fn key_arn(plan: &Plan, store: Store<'_>) -> Value {
+    if store.is_main {
+        return Value::attribute("DeployKey", "Arn");
+    }
+    Value::Sub(key_arn_text(plan, store.region, "DeployKey"))
+}
+
+/// ARN of the key of a region, its ID by the reference `id`, as the text of a `!Sub`.
+pub(super) fn key_arn_text(plan: &Plan, region: &str, id: &str) -> String {
+    format!(
+        "arn:{}:kms:{region}:{}:key/${{{id}}}",
+        plan.partition.as_str(),
+        plan.dev.account
     )
+}
+
+/// The policies with which the service role becomes the deploy roles: as many as it takes to name
+/// them all.
+fn assume_policies(plan: &Plan) -> Vec<Resource> {
+    let comment = "It assumes exactly these roles. Each of them trusts exactly the service role.";
+    let (mut statements, named) = match &plan.organization {
+        Some(organization) => by_organization(plan, organization),
+        None => (Vec::new(), plan.instances().collect()),
+    };
+    let patterns = !statements.is_empty();
+    let mut chunks: Vec<Vec<&str>> = Vec::new();
+    let mut length = 0;
+    for (_, instance) in named {
+        let arn = instance.role.arn.as_str();
+        length += arn.len() + 3;
+        match chunks.last_mut().filter(|_| length <= ASSUMED_ROLES_LENGTH) {
+            Some(chunk) => chunk.push(arn),
+            None => {
+                length = arn.len() + 3;
+                chunks.push(vec![arn]);
+            }
+        }
+    }
+    let mut documents: Vec<Vec<Statement>> = chunks
+        .into_iter()
+        .map(|roles| {
+            let statement = Statement::allow("AssumeDeployRoles", comment);
+            vec![statement.actions(["sts:AssumeRole"]).on(list(roles))]
+        })
+        .collect();
+    match documents.as_mut_slice() {
+        // What is short stands beside what is.
+        [only] if patterns => only.append(&mut statements),
+        _ if patterns => documents.push(statements),
+        _ => {}
+    }
+    let documents = documents.into_iter().enumerate();
+    documents
+        .map(|(number, statements)| {
+            let number = match number {
+                0 => String::new(),
+                _ => (number + 1).to_string(),
+            };
+            let document = match (plan.permissions, statements.as_slice()) {
+                (Permissions::Article, [only]) => {
+                    single_statement_document(&only.clone().without_sid())
+                }
+                _ => document(&statements),
+            };
+            let name = match number.as_str() {
+                "" => plan.dev.assume_policy.clone(),
+                number => format!("{}-{number}", plan.dev.assume_policy),
+            };
+            let policy = managed_policy(
+                &format!("AssumeDeployRolesPolicy{number}"),
+                &name,
+                "Deploy stage: the service role becomes the target's deploy role.",
+                "Assumes the deploy roles of the pipeline's targets",
+                service_role_name(plan),
+                document,
+            );
+            if patterns {
+                policy.suppress(
+                    "IAM_ASSUME_ROLE_EXACT",
+                    "organization is set in the configuration: the role's name is exact, and its \
+                     account must be one of the organization's.",
+                )
+            } else {
+                policy
+            }
+        })
+        .collect()
+}
+
+type Named<'p> = Vec<(&'p TargetPlan, &'p InstancePlan)>;
+
+/// With an organization, the roles of targets with many accounts by name; and the others.
+fn by_organization<'p>(plan: &'p Plan, organization: &str) -> (Vec<Statement>, Named<'p>) {
+    let mut statements = Vec::new();
+    for target in plan.targets.iter().filter(|target| target.many_accounts) {
+        let name = target.names.role.replace("{account}", "*");
+        let regions = target.instances.iter().map(|instance| &instance.region);
+        let roles: BTreeSet<String> = regions
+            .map(|region| plan.role_arn("*", &name.replace("{region}", region)))
+            .collect();
+        let condition = map([("StringEquals", map([("aws:ResourceOrgID", organization)]))]);
+        statements.push(
+            Statement::allow(
+                &format!("AssumeDeployRoles{}", alphanumeric(&target.name)),
+                &format!(
+                    "Target {}: the roles of this name in the organization's accounts.",
+                    target.name
+                ),
+            )
+            .actions(["sts:AssumeRole"])
+            .on(one_or_list(roles.into_iter().collect()))
+            .when(condition),
+        );
+    }
+    let named = plan.instances().filter(|(target, _)| !target.many_accounts);
+    (statements, named.collect())
+}
+
+/// With several pipelines, each starts the next (AWS CodePipeline, *AWS CodePipeline invoke action
+/// reference*).
+fn invoke_policy(plan: &Plan) -> Option<Resource> {
+    let next: Vec<String> = plan
+        .pipelines
+        .iter()
+        .skip(1)
+        .map(|pipeline| plan.pipeline_arn(&pipeline.name))
+        .collect();
+    if next.is_empty() {
+        return None;
+    }
+    let statement = Statement::allow("StartNextPipeline", "One pipeline starts the next.")
+        .actions(["codepipeline:StartPipelineExecution"])
+        .on(one_or_list(next));
+    Some(managed_policy(
+        "NextPipelinePolicy",
+        &plan.dev.invoke_policy,
+        "Last stage: the service role starts the pipeline that goes on.",
+        "Starts the pipelines that follow the first",
+        service_role_name(plan),
+        document(&[statement]),
+    ))
 }

@@ -1,47 +1,49 @@
 //! A target's stack: output bucket, deploy role and its policies.
 
-use crate::cfn::{Output, Parameter, Resource, Template, Value, list, map};
+use std::collections::BTreeSet;
+
+use crate::cfn::{Output, Resource, Template, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::{Plan, TargetPlan};
 
-use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
+use super::bucket::{BucketOptions, bucket, bucket_arn, bucket_policy, log_bucket};
 use super::policy::{Statement, document, tls_only};
-use super::roles::managed_policy;
-use super::{GENERATED, tags};
+use super::roles::{key_arn_text, managed_policy};
+use super::{GENERATED, key_parameter, tags};
 
 /// The template of a target.
 pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
+    let names = Names { plan, target };
     let mut resources = Vec::new();
-    if target.bucket.create {
-        if let Some(name) = &target.log_bucket {
-            resources.extend(log_bucket(
-                plan,
-                &target.account,
-                name,
-                &[&target.bucket.name],
-            ));
+    let bucket_name = names.text(&target.names.bucket);
+    if target.create_bucket {
+        if let Some(name) = &target.names.log_bucket {
+            let (account, name) = (names.text("{account}"), names.text(name));
+            let sources = std::slice::from_ref(&bucket_name);
+            resources.extend(log_bucket(plan, account, name, sources));
         }
         let options = BucketOptions {
             id: "OutputBucket",
-            name: &target.bucket.name,
+            name: bucket_name.clone(),
             comment: "Output bucket: the pipeline deploys into it. Objects belong to this account, \
                       whoever writes them.",
             key: target.encryption_key.as_ref().map(Value::from),
             events: false,
-            log_bucket: target.log_bucket.as_deref(),
+            log_bucket: target.names.log_bucket.is_some(),
         };
         resources.push(bucket(plan, options));
-        let tls = tls_only(&plan.bucket_arn(&target.bucket.name));
-        resources.push(bucket_policy("OutputBucketPolicy", "OutputBucket", &[tls]));
+        let tls = tls_only(&bucket_arn(plan, &bucket_name));
+        let bucket = Value::reference("OutputBucket");
+        resources.push(bucket_policy("OutputBucketPolicy", bucket, &[tls]));
     }
-    resources.push(role(plan, target));
-    resources.push(output_policy(plan, target));
-    resources.push(artifact_policy(plan, target));
+    resources.push(role(&names));
+    resources.push(output_policy(&names));
+    resources.push(artifact_policy(&names));
     Template {
         header: format!(
-            "{GENERATED}\n\nAccount {}, region {}. Deployed after the dev stack's first step, \
+            "{GENERATED}\n\n{}. Deployed after the dev stack's first step, \
              whose output DeployKeyId is the parameter here.",
-            target.account, target.region
+            where_to(target)
         ),
         description: format!(
             "Target {} of pipeline {}: output bucket and deploy role",
@@ -50,26 +52,78 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
         parameters: vec![key_parameter()],
         conditions: Vec::new(),
         resources,
-        outputs: outputs(target),
+        outputs: outputs(&names),
     }
 }
 
-fn key_parameter() -> Parameter {
-    Parameter {
-        id: "DeployKeyId".to_owned(),
-        description: "ID of the dev account's key, from the output DeployKeyId of the dev stack"
-            .to_owned(),
-        label: "ID of the dev account's key".to_owned(),
-        default: None,
-        allowed_values: Vec::new(),
-        allowed_pattern: Some((
-            "^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$".to_owned(),
-            "is a key ID, neither an ARN nor an alias".to_owned(),
-        )),
+/// Where the template is deployed to, for its head.
+fn where_to(target: &TargetPlan) -> String {
+    let regions: BTreeSet<&str> = (target.instances.iter())
+        .map(|instance| instance.region.as_str())
+        .collect();
+    let regions = Vec::from_iter(regions).join(", ");
+    let first = target.instances.first();
+    let account = first.map_or("", |instance| instance.account.as_str());
+    match (target.many_accounts, target.many_regions) {
+        (false, false) => format!("Account {account}, region {regions}"),
+        (false, true) => format!("Account {account}, regions {regions}"),
+        // How many they are is no reason to change the template.
+        (true, false) => format!("Every account of the target, region {regions}"),
+        (true, true) => format!("Every account of the target, regions {regions}"),
     }
 }
 
-fn role(plan: &Plan, target: &TargetPlan) -> Resource {
+/// The target's names as its template writes them.
+struct Names<'p> {
+    plan: &'p Plan,
+    target: &'p TargetPlan,
+}
+
+impl Names<'_> {
+    /// A pattern with what is known in it, and pseudo parameters for what differs between the
+    /// instances.
+    fn text(&self, pattern: &str) -> Value {
+        let target = self.target;
+        let Some(first) = target.instances.first() else {
+            return pattern.into();
+        };
+        let account = if target.many_accounts {
+            "${AWS::AccountId}"
+        } else {
+            &first.account
+        };
+        let region = if target.many_regions {
+            "${AWS::Region}"
+        } else {
+            &first.region
+        };
+        let text = pattern
+            .replace("{account}", account)
+            .replace("{region}", region);
+        let differs = (target.many_accounts && pattern.contains("{account}"))
+            || (target.many_regions && pattern.contains("{region}"));
+        if differs {
+            Value::Sub(text)
+        } else {
+            text.into()
+        }
+    }
+
+    /// The artifact bucket of the region.
+    fn artifact_bucket(&self) -> Value {
+        let first = self.target.instances.first();
+        let region = first.map_or(self.plan.dev.region.as_str(), |instance| &instance.region);
+        let name = &self.plan.store(region).bucket.name;
+        if self.target.many_regions {
+            self.text(&self.plan.dev.artifact_bucket_pattern)
+        } else {
+            name.as_str().into()
+        }
+    }
+}
+
+fn role(names: &Names<'_>) -> Resource {
+    let Names { plan, target } = names;
     // The service role stands before this stack is deployed, so the trust can name it.
     let mut trust = Statement::allow("ServiceRoleAssumesTheRole", "")
         .aws(list([&plan.dev.service_role.arn]))
@@ -77,13 +131,15 @@ fn role(plan: &Plan, target: &TargetPlan) -> Resource {
     if plan.permissions == Permissions::Article {
         trust = trust.without_sid().when(Value::Map(Vec::new()));
     }
-    let properties = map([("RoleName", target.role.name.as_str())])
+    let boundary = target.names.permissions_boundary.as_deref();
+    let boundary = boundary.map(|pattern| names.text(pattern));
+    let properties = map([("RoleName", names.text(&target.names.role))])
         .with(
             "Description",
             format!("Deploys for pipeline {}", plan.dev.pipeline),
         )
         .with("AssumeRolePolicyDocument", document(&[trust]))
-        .with_some("PermissionsBoundary", target.permissions_boundary.as_ref())
+        .with_some("PermissionsBoundary", boundary)
         .with_some("Tags", tags(plan));
     let comment = "The role in which the pipeline deploys. It trusts exactly the pipeline's \
                    service role. If that role is ever deleted and made again, this trust is dead: \
@@ -94,20 +150,21 @@ fn role(plan: &Plan, target: &TargetPlan) -> Resource {
     )
 }
 
-fn output_policy(plan: &Plan, target: &TargetPlan) -> Resource {
-    let bucket = plan.bucket_arn(&target.bucket.name);
+fn output_policy(names: &Names<'_>) -> Resource {
+    let Names { plan, target } = names;
+    let bucket = bucket_arn(plan, &names.text(&target.names.bucket));
     let statements = match plan.permissions {
         Permissions::Article => vec![
             Statement::allow("", "Writes the deployed files.")
                 .without_sid()
                 .action_list(["s3:Put*"])
-                .on(list([format!("{bucket}/*")])),
+                .on(list([bucket.suffixed("/*")])),
             Statement::allow("", "Looks at the bucket.")
                 .without_sid()
                 .action_list(["s3:ListBucket"])
                 .on(list([bucket])),
         ],
-        Permissions::Least => least_output_statements(plan, target, bucket),
+        Permissions::Least => least_output_statements(target, bucket),
     };
     let mut statements = statements;
     if let Some(key) = &target.encryption_key {
@@ -124,7 +181,7 @@ fn output_policy(plan: &Plan, target: &TargetPlan) -> Resource {
         plan,
         managed_policy(
             "OutputBucketDeployAccess",
-            &target.output_policy,
+            names.text(&target.names.output_policy),
             "Deploying: the role writes into the output bucket.",
             "Deploys into the output bucket",
             Value::reference("DeployRole"),
@@ -133,8 +190,8 @@ fn output_policy(plan: &Plan, target: &TargetPlan) -> Resource {
     )
 }
 
-fn least_output_statements(plan: &Plan, target: &TargetPlan, bucket: String) -> Vec<Statement> {
-    let objects = plan.output_objects_arn(target);
+fn least_output_statements(target: &TargetPlan, bucket: Value) -> Vec<Statement> {
+    let objects = bucket.suffixed(&format!("/{}", target.written_keys()));
     let write = Statement::allow("WriteDeployedFiles", "Writes the deployed files.");
     let write = if target.canned_acl.is_some() {
         write.actions(["s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"])
@@ -157,14 +214,25 @@ fn least_output_statements(plan: &Plan, target: &TargetPlan, bucket: String) -> 
     ]
 }
 
-fn artifact_policy(plan: &Plan, target: &TargetPlan) -> Resource {
-    let key = Value::Sub(format!(
-        "arn:{}:kms:{}:{}:key/${{DeployKeyId}}",
-        plan.partition.as_str(),
-        plan.dev.region,
-        plan.dev.account
-    ));
-    let bucket = plan.bucket_arn(&plan.dev.artifact_bucket.name);
+fn artifact_policy(names: &Names<'_>) -> Resource {
+    let Names { plan, target } = names;
+    let region = match target.instances.first() {
+        Some(first) if !target.many_regions => &first.region,
+        _ => "${AWS::Region}",
+    };
+    let key = Value::Sub(key_arn_text(plan, region, "DeployKeyId"));
+    let name = names.artifact_bucket();
+    let bucket = bucket_arn(plan, &name);
+    let prefix = plan.bucket_arn("");
+    let objects = plan.artifact_objects_arns("").into_iter().map(|arn| {
+        let keys = arn.strip_prefix(&prefix).unwrap_or_default();
+        bucket.suffixed(keys)
+    });
+    let mut objects: Vec<Value> = objects.collect();
+    let objects = match (objects.len(), objects.pop()) {
+        (1, Some(only)) => only,
+        (_, last) => list(objects.into_iter().chain(last)),
+    };
     let statements = match plan.permissions {
         Permissions::Least => [
             Statement::allow("DecryptArtifacts", "Decrypts what the pipeline encrypted.")
@@ -172,7 +240,7 @@ fn artifact_policy(plan: &Plan, target: &TargetPlan) -> Resource {
                 .on(key),
             Statement::allow("ReadArtifacts", "Reads this pipeline's artifacts.")
                 .actions(["s3:GetObject", "s3:GetObjectVersion"])
-                .on(plan.artifact_objects_arn()),
+                .on(objects),
             Statement::allow("ListArtifactBucket", "Looks for them.")
                 .actions(["s3:ListBucket"])
                 .on(bucket),
@@ -191,7 +259,7 @@ fn artifact_policy(plan: &Plan, target: &TargetPlan) -> Resource {
             Statement::allow("", "Reads the pipeline's artifacts.")
                 .without_sid()
                 .action_list(["s3:Get*"])
-                .on(list([format!("{bucket}/*")])),
+                .on(list([bucket.suffixed("/*")])),
             Statement::allow("", "Looks for them.")
                 .without_sid()
                 .action_list(["s3:ListBucket"])
@@ -202,7 +270,7 @@ fn artifact_policy(plan: &Plan, target: &TargetPlan) -> Resource {
         plan,
         managed_policy(
             "DevKmsS3Access",
-            &target.artifact_policy,
+            names.text(&target.names.artifact_policy),
             "Reading: the role fetches the artifact from the dev account. The dev account's key \
              policy and bucket policy must allow it too.",
             "Reads the pipeline's artifacts in the dev account",
@@ -223,11 +291,12 @@ fn suppress_wildcards(plan: &Plan, resource: Resource) -> Resource {
     }
 }
 
-fn outputs(target: &TargetPlan) -> Vec<Output> {
-    let bucket = if target.bucket.create {
+fn outputs(names: &Names<'_>) -> Vec<Output> {
+    let target = names.target;
+    let bucket = if target.create_bucket {
         Value::reference("OutputBucket")
     } else {
-        Value::from(target.bucket.name.as_str())
+        names.text(&target.names.bucket)
     };
     let output = |id: &str, description: &str, value: Value| Output {
         id: id.to_owned(),

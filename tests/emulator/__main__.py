@@ -24,6 +24,7 @@ import cloudformation  # noqa: E402
 import codepipeline  # noqa: E402
 import control  # noqa: E402
 import policies  # noqa: E402
+import replicakey  # noqa: E402
 import resources  # noqa: E402
 
 
@@ -46,7 +47,7 @@ def with_our_services(inner):
     return outer
 
 
-for module in (codepipeline, resources, policies, cloudformation):
+for module in (codepipeline, replicakey, resources, policies, cloudformation):
     module.install()
 app.app = with_our_services(app.app)
 threading.Thread(target=end_with_parent, daemon=True).start()

@@ -358,16 +358,6 @@ fn a_target_elsewhere() {
         "set `multi_region: true` under `dev.key`",
     );
     one(
-        &dev("  key: {multi_region: true}").replace(
-            "    account: \"222222222222\"",
-            "    account: \"222222222222\"\n    region: eu-west-1",
-        ),
-        "7:13",
-        "eu-west-1",
-        "not supported yet",
-        "us-east-1",
-    );
-    one(
         &target("    region: cn-north-1"),
         "6:13",
         "cn-north-1",
@@ -375,19 +365,131 @@ fn a_target_elsewhere() {
         "one partition",
     );
     one(
-        &target("    regions: [us-east-1, eu-west-1]"),
-        "6:14",
-        "[us-east-1, eu-west-1",
-        "list of regions is not supported yet",
-        "region",
+        &target("    regions: [us-east-1, eu-west-1]\n    bucket: out-{region}"),
+        "6:26",
+        "eu-west-1",
+        "needs a multi-Region key",
+        "set `multi_region: true` under `dev.key`",
     );
     one(
-        &SMALL.replace("account: \"222222222222\"", "accounts: [\"222222222222\"]"),
+        &target("    regions: [us-east-1]\n    bucket: one-output"),
+        "7:13",
+        "one-output",
+        "needs an output bucket of its own",
+        "`{region}`: such as `one-output-{region}`",
+    );
+    one(
+        &target("    regions: [us-east-1]\n    bucket: out-{region}\n    role: same"),
+        "8:11",
+        "same",
+        "roles are global, so each region needs one of its own",
+        "such as `same-{region}`",
+    );
+    one(
+        &target("    regions: [us-east-1, us-east-1]\n    bucket: out-{region}"),
+        "6:26",
+        "us-east-1",
+        "`us-east-1` is listed twice",
+        "remove one",
+    );
+    one(
+        &target("    regions: [us-east-1]\n    bucket: out-{region}\n    region: us-east-1"),
+        "6:14",
+        "[us-east-1",
+        "`region` and `regions` are both given",
+        "keep one",
+    );
+    one(
+        &format!(
+            "{}\n",
+            target("    regions: [us-east-1]\n    bucket: out-{region}")
+                .replace("dev:", "dev:\n  artifacts: {bucket: store}")
+        ),
+        "2:23",
+        "store",
+        "does not say what the artifact bucket is called in each",
+        "write it with `{region}`",
+    );
+}
+
+#[test]
+fn many_accounts() {
+    let accounts = |list: &str, more: &str| {
+        SMALL.replace(
+            "account: \"222222222222\"",
+            &format!("accounts: [{list}]\n    {more}"),
+        )
+    };
+    one(
+        &accounts("\"222222222222\"", "bucket: one-output"),
+        "6:13",
+        "one-output",
+        "needs an output bucket of its own",
+        "`{account}`: such as `one-output-{account}`",
+    );
+    one(
+        &accounts("\"222222222222\", \"22222222222\"", "bucket: out-{account}"),
+        "5:32",
+        "\"22222222222\"",
+        "it has 11 digits, not 12",
+        "12 digits",
+    );
+    one(
+        &accounts(
+            "\"222222222222\", \"222222222222\"",
+            "bucket: out-{account}",
+        ),
+        "5:32",
+        "\"222222222222\"",
+        "`222222222222` is listed twice",
+        "remove one",
+    );
+    one(
+        &accounts("", "bucket: out-{account}"),
+        "5:15",
+        "[]",
+        "there is no account",
+        "list one at least",
+    );
+    one(
+        &accounts(
+            "\"222222222222\"",
+            "bucket: out-{account}\n    account: \"333333333333\"",
+        ),
         "5:15",
         "[\"222222222222\"",
-        "list of accounts is not supported yet",
-        "one target for each account",
+        "one says where a target is",
+        "keep one of them",
     );
+    one(
+        &accounts(
+            "\"222222222222\"",
+            "bucket: out-{account}\n    encryption_key: \"arn:aws:kms:us-east-1:222222222222:key/1\"",
+        ),
+        "7:21",
+        "\"arn:aws:kms:us-east-1:222222222222:key/1\"",
+        "a key is of one account and region",
+        "write a target for each",
+    );
+    // Two accounts may share names; two targets in one account may not.
+    let two = format!(
+        "{}  - name: other\n    account: \"333333333333\"\n    bucket: other-output\n    role: prods3role\n",
+        accounts(
+            "\"222222222222\", \"333333333333\"",
+            "bucket: out-{account}"
+        )
+    );
+    one(
+        &two,
+        "10:11",
+        "prods3role",
+        "are both named `prods3role`",
+        "another name",
+    );
+}
+
+#[test]
+fn a_target_without_account() {
     one(
         &SMALL.replace("    account: \"222222222222\"\n", ""),
         "4:5",

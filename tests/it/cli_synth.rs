@@ -304,29 +304,182 @@ fn a_configuration_elsewhere() {
 /// A quota is no Guard rule: it is checked even without them.
 #[test]
 fn beyond_a_quota_nothing_is_written() {
-    let targets: String = (0..60)
-        .map(|n| {
-            format!(
-                "  - name: target-{n:03}\n    account: \"222222222{n:03}\"\n    bucket: out-{n:03}\n"
-            )
-        })
-        .collect();
-    let config = format!("dev:\n  account: \"111111111111\"\ntargets:\n{targets}");
-    let project = Project::with(&config);
+    let trust = "trust_policy_characters: 200";
+    let project = Project::with(&format!("{SMALL}quotas: {{{trust}}}\n"));
     let run = project.expect("synth --no-lint", 1);
     assert!(
-        run.stderr.contains("QUOTA_PIPELINE_STAGES"),
+        run.stderr.contains("QUOTA_TRUST_POLICY_SIZE"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("stacks/prod.yaml:"), "{}", run.stderr);
+    assert!(run.stderr.contains("Nothing was written"), "{}", run.stderr);
+    assert!(!project.exists("stacks"));
+}
+
+/// More accounts than the policies can name: said at the target, with what to do.
+#[test]
+fn accounts_that_no_policy_can_name_are_refused() {
+    let config = |count: usize| {
+        let accounts: Vec<String> = (0..count)
+            .map(|number| format!("\"2222222{number:05}\""))
+            .collect();
+        format!(
+            "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    accounts: [{}]\n    \
+             bucket: out-{{account}}\n",
+            accounts.join(", ")
+        )
+    };
+    // As many as fit are taken.
+    let project = Project::with(&config(500));
+    project.expect("synth --no-lint --no-prove", 0);
+    let project = Project::with(&config(1_200));
+    let run = project.expect("synth --no-lint --no-prove", 2);
+    let problems = run.problems();
+    for (problem, part) in problems.iter().zip([
+        "the key policy DeployKey of `dev` has",
+        "the bucket policy ArtifactBucketPolicy of `dev` has",
+        "the service role needs 13 managed policies, and IAM allows 10",
+    ]) {
+        assert!(problem.message.contains(part), "{problem:?}");
+        assert!(problem.message.contains("1200 instances"), "{problem:?}");
+        assert_eq!(problem.place, "s3ferry.yaml:4:11");
+        assert!(problem.help.contains("set `organization:`"), "{problem:?}");
+    }
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems[1].message.ends_with("and S3 allows 20480"));
+    assert!(!project.exists("stacks"));
+    // With an organization the policies name it instead.
+    let project = Project::with(&format!("{}organization: o-exampleorg1\n", config(1_200)));
+    project.expect("synth --no-lint --no-prove", 0);
+    assert!(project.exists("stacks/dev-pipeline-3.yaml"));
+}
+
+#[test]
+fn an_accounts_file() {
+    let config = "dev:\n  account: \"111111111111\"\n  key: {multi_region: true}\ntargets:\n  - name: prod\n    accounts_file: lists/accounts.csv\n    bucket: out-{account}-{region}\n";
+    let project = Project::with(config);
+    let run = project.expect("synth --no-lint", 2);
+    assert!(run.stderr.contains("lists/accounts.csv"), "{}", run.stderr);
+    // As a spreadsheet writes it.
+    project.write(
+        "lists/accounts.csv",
+        "\u{feff}name,account,region\r\n\"Shop, blue\",\"222222222222\",us-east-1\r\n\r\n, 012345678901 ,eu-west-1\r\n",
+    );
+    project.expect("synth --no-lint", 0);
+    let dev = project.read("stacks/dev.yaml");
+    assert!(
+        dev.contains("BucketName: out-012345678901-eu-west-1"),
+        "{dev}"
+    );
+    assert!(
+        dev.contains("BucketName: out-222222222222-us-east-1"),
+        "{dev}"
+    );
+    assert!(!dev.contains("out-222222222222-eu-west-1"), "{dev}");
+    for (text, place, underlined, message, help) in [
+        (
+            "",
+            "1:1",
+            "",
+            "does not name the column `account`",
+            "account,region",
+        ),
+        (
+            "name\n",
+            "1:1",
+            "name",
+            "does not name the column `account`",
+            "account,region",
+        ),
+        (
+            "acount\n",
+            "1:1",
+            "acount",
+            "there is no column `acount`",
+            "did you mean `account`?",
+        ),
+        (
+            "account,account\n",
+            "1:9",
+            "account",
+            "is there twice",
+            "remove one",
+        ),
+        (
+            "account\n",
+            "1:1",
+            "account",
+            "the file lists no account",
+            "a line for each",
+        ),
+        (
+            "account,region\n222222222222,us-east-1\n12345678901,us-east-1\n",
+            "3:1",
+            "12345678901",
+            "it has 11 digits, not 12",
+            "drop the zeros",
+        ),
+        (
+            "account,region\n222222222222, us-est-1\n",
+            "2:15",
+            "us-est-1",
+            "has no region `us-est-1`",
+            "did you mean `us-east-1`?",
+        ),
+        (
+            "account\n222222222222\n\n222222222222\n",
+            "4:1",
+            "222222222222",
+            "`222222222222` stands in line 2 too",
+            "remove one",
+        ),
+        (
+            "account,name\n222222222222\n",
+            "2:1",
+            "222222222222",
+            "has 1 fields, and the first line names 2 columns",
+            "one field for each column",
+        ),
+        (
+            "account,name\n222222222222,\"open\n",
+            "2:14",
+            "\"open",
+            "this quote is not closed",
+            "add a quote",
+        ),
+    ] {
+        project.write("lists/accounts.csv", text);
+        let run = project.expect("synth --no-lint", 2);
+        let problems = run.problems();
+        assert_eq!(problems.len(), 1, "{text:?}: {problems:?}");
+        let shown = &problems[0];
+        assert_eq!(
+            shown.place,
+            format!("lists/accounts.csv:{place}"),
+            "{shown:?}"
+        );
+        assert_eq!(shown.underlined, underlined, "{shown:?}");
+        assert!(shown.message.contains(message), "{shown:?}");
+        assert!(shown.help.contains(help), "{shown:?}");
+    }
+    // The file says the regions, or the target does.
+    project.write(
+        "lists/accounts.csv",
+        "account,region\n222222222222,us-east-1\n",
+    );
+    project.write("s3ferry.yaml", format!("{config}    region: us-east-1\n"));
+    let run = project.expect("synth --no-lint", 2);
+    assert!(
+        run.stderr.contains("says its regions already"),
         "{}",
         run.stderr
     );
     assert!(
-        run.stderr.contains("61 stages, and AWS allows 50"),
+        run.stderr.contains("lists/accounts.csv:1:9"),
         "{}",
         run.stderr
     );
-    assert!(run.stderr.contains("stacks/dev.yaml:"), "{}", run.stderr);
-    assert!(run.stderr.contains("Nothing was written"), "{}", run.stderr);
-    assert!(!project.exists("stacks"));
 }
 
 #[test]

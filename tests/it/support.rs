@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{self, Child, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
@@ -19,6 +20,7 @@ targets:
 /// A folder that the binary runs in.
 pub(crate) struct Project {
     folder: TempDir,
+    environment: Vec<(String, String)>,
 }
 
 /// How a run of the binary ended.
@@ -44,6 +46,7 @@ impl Project {
     pub(crate) fn empty() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
+            environment: Vec::new(),
         }
     }
 
@@ -72,9 +75,31 @@ impl Project {
         self.path(name).exists()
     }
 
+    /// Sets an environment variable for every run.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(found, _)| found != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The binary in this folder, without arguments yet.
     pub(crate) fn command(&self) -> assert_cmd::Command {
-        command_in(self.folder.path())
+        let mut command = command_in(self.folder.path());
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// Starts the binary and leaves it running; `arguments` are split at spaces.
+    pub(crate) fn spawn(&self, arguments: &str) -> Child {
+        process::Command::new(env!("CARGO_BIN_EXE_s3ferry"))
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs")
     }
 
     /// Runs the binary; `arguments` are split at spaces.
@@ -164,7 +189,7 @@ pub(crate) fn python(program: &str) -> PathBuf {
     static READY: OnceLock<()> = OnceLock::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     READY.get_or_init(|| {
-        let made = std::process::Command::new("sh")
+        let made = process::Command::new("sh")
             .arg(root.join("tests/python/venv.sh"))
             .output()
             .expect("sh runs");

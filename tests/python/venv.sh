@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the virtual environment of the tests (.venv, cfn-lint and PyYAML in pinned versions) when
+# Makes the virtual environment of the tests (.venv: cfn-lint, the AWS CLI, ministack, pinned) when
 # it is missing or was made from other requirements. Prints nothing unless something goes wrong.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -7,7 +7,7 @@ requirements=tests/python/requirements.txt
 ready=.venv/requirements.txt
 
 is_ready() {
-    cmp -s "$requirements" "$ready" && .venv/bin/python -c 'import cfnlint, yaml' 2>/dev/null
+    cmp -s "$requirements" "$ready" && .venv/bin/python -c 'import cfnlint, ministack, yaml' 2>/dev/null
 }
 
 is_ready && exit 0

@@ -2,13 +2,14 @@
 //! pipeline stands, the targets first.
 
 use s3ferry::deploy::stack::condition;
-use s3ferry::deploy::{Condition, Side, StackStep};
+use s3ferry::deploy::{Condition, StackStep};
+use s3ferry::stacks::Side;
 
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
 use crate::cli::aws::of_profile;
-use crate::cli::{Failure, Outcome};
+use crate::cli::{Failure, Outcome, output};
 
 /// The parameter of dev's template that makes the pipeline.
 pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
@@ -24,28 +25,33 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         Some(profile) => of_profile(&all, profile)?,
         None => all.iter().collect(),
     };
-    let is_selected = |step: &&StackStep| selected.iter().any(|found| found.stack == step.stack);
-    let targets = || all.iter().filter(|step| step.side != Side::Dev);
-    let mine: Vec<&StackStep> = targets().filter(is_selected).collect();
-    let others: Vec<&StackStep> = targets().filter(|step| !is_selected(step)).collect();
-    let dev = &all[0];
-    if !is_selected(&dev) {
-        for target in mine {
-            if deploy_target(session, target).await?.is_none() {
-                return Ok(Outcome::Findings);
-            }
+    let is_selected = |step: &&StackStep| selected.iter().any(|found| found.is(step));
+    let targets = all.iter().filter(|step| step.is_target());
+    let others: Vec<&StackStep> = targets.filter(|step| !is_selected(step)).collect();
+    let Some(dev) = selected.iter().find(|step| step.side == Side::Dev) else {
+        if !deploy_all(session, &selected).await? {
+            return Ok(Outcome::Findings);
         }
         let next = next_after_targets(session, &others).await;
         return session.finish(next.as_deref());
-    }
+    };
+    let (further, before): (Vec<&StackStep>, Vec<&StackStep>) = selected
+        .iter()
+        .filter(|step| step.side != Side::Dev)
+        .partition(|step| matches!(step.side, Side::Pipeline(_)));
     let told = has_pipeline(session, dev).await? || session.options.create_pipeline;
     let missing = if told {
         None
     } else {
         first_missing(session, &others).await
     };
-    let with_pipeline = told || mine.is_empty() && missing.is_none();
-    if !with_pipeline && deploy_dev(session, dev, false).await?.is_none() {
+    let no_targets_here = !before.iter().any(|step| step.is_target());
+    let others_stand = missing.is_none();
+    let with_pipeline = told
+        || no_targets_here
+            && others_stand
+            && all.iter().all(|step| !matches!(step.side, Side::Region(_)));
+    if !with_pipeline && !deploy_dev(session, dev, false).await? {
         return Ok(Outcome::Findings);
     }
     if session.options.dry_run && !with_pipeline {
@@ -53,18 +59,18 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
             "the same without --dry-run: what follows needs what the dev stack gives out",
         ));
     }
-    for target in &mine {
-        if deploy_target(session, target).await?.is_none() {
-            return Ok(Outcome::Findings);
-        }
+    if !deploy_all(session, &before).await? {
+        return Ok(Outcome::Findings);
     }
     if let Some(missing) = missing {
         let next = next_target(session, missing);
         return session.finish(Some(&next));
     }
-    if deploy_dev(session, dev, true).await?.is_none() {
+    // A later pipeline stands before the one that starts it.
+    if !deploy_all(session, &further).await? || !deploy_dev(session, dev, true).await? {
         return Ok(Outcome::Findings);
     }
+    say_what_is_left(session);
     let next = upload(session, dev);
     session.finish(Some(&next))
 }
@@ -81,7 +87,7 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
         if !session
             .steps
             .iter()
-            .any(|step| step.parameters.contains(name))
+            .any(|step| step.template.parameters.contains(name))
         {
             return Err(Failure::new(
                 format!("no template has a parameter `{name}`"),
@@ -104,23 +110,54 @@ async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool
     Ok(has)
 }
 
+/// Deploys dev's stack; `false`: the user said no.
 async fn deploy_dev(
     session: &mut Session<'_>,
     dev: &StackStep,
     pipeline: bool,
-) -> Result<Option<()>, Failure> {
+) -> Result<bool, Failure> {
     let parameters = [(CREATE_PIPELINE.to_owned(), pipeline.to_string())];
-    let done = deploy(session, dev, &parameters).await?;
-    Ok((done != Done::Declined).then_some(()))
+    session.key_id = None;
+    Ok(deploy(session, dev, &parameters).await? != Done::Declined)
 }
 
-async fn deploy_target(
-    session: &mut Session<'_>,
-    target: &StackStep,
-) -> Result<Option<()>, Failure> {
-    let key = handoff::key_id(session).await?;
-    let done = deploy(session, target, &[(KEY_ID.to_owned(), key)]).await?;
-    Ok((done != Done::Declined).then_some(()))
+/// Deploys stacks that take the key's ID; `false`: the user said no.
+async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<bool, Failure> {
+    for step in steps {
+        let key = handoff::key_id(session).await?;
+        if deploy(session, step, &[(KEY_ID.to_owned(), key)]).await? == Done::Declined {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Stacks of the dev account that belonged to a region or pipeline which the configuration does
+/// not have any more.
+fn say_what_is_left(session: &Session<'_>) {
+    let plan = &session.project.plan;
+    let ours = format!("{}-", plan.stack_name("dev"));
+    for left in session.outputs.known.stacks() {
+        let known = session
+            .steps
+            .iter()
+            .any(|step| step.stack == left.stack && step.region == left.region);
+        if left.account == plan.dev.account && left.stack.starts_with(&ours) && !known {
+            output::note(
+                session.global,
+                &format!(
+                    "Stack {stack} in {region} belongs to nothing in the configuration now. To \
+                     remove it: `aws cloudformation update-termination-protection \
+                     --no-enable-termination-protection --stack-name {stack} --region {region} \
+                     --profile {profile}`, then `aws cloudformation delete-stack --stack-name \
+                     {stack} --region {region} --profile {profile}`. Its key and buckets stay.",
+                    stack = left.stack,
+                    region = left.region,
+                    profile = plan.dev.profile,
+                ),
+            );
+        }
+    }
 }
 
 /// The first target that does not stand, or of which nothing is known.
@@ -140,7 +177,7 @@ fn next_target(session: &Session<'_>, target: &StackStep) -> String {
     format!(
         "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` again, \
          which makes the pipeline",
-        target.profile, target.template, session.steps[0].profile
+        target.profile, target.template.name, session.steps[0].profile
     )
 }
 

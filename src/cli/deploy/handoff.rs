@@ -103,8 +103,12 @@ pub(super) async fn key_id(session: &mut Session<'_>) -> Result<String, Failure>
     if let Some((_, value)) = given {
         return Ok(value.clone());
     }
+    if let Some(known) = &session.key_id {
+        return Ok(known.clone());
+    }
     let outputs = dev_outputs(session).await?;
-    outputs.get(KEY_ID).cloned().ok_or_else(|| {
+    session.key_id = outputs.get(KEY_ID).cloned();
+    session.key_id.clone().ok_or_else(|| {
         Failure::with_code(
             format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
             format!(

@@ -2,8 +2,9 @@
 
 use s3ferry::deploy::pace::Pace;
 use s3ferry::deploy::run::{Pending, Prepared};
-use s3ferry::deploy::stack::Deployed;
-use s3ferry::deploy::{Access, Observer as _, Side, StackStep, executions};
+use s3ferry::deploy::stack::{Deployed, condition};
+use s3ferry::deploy::{Access, Condition, Observer as _, StackStep, executions};
+use s3ferry::stacks::Side;
 use serde_json::json;
 
 use super::flow::CREATE_PIPELINE;
@@ -34,7 +35,7 @@ pub(super) async fn deploy(
         session.global,
         &format!(
             "\n{}: stack {} in account {}, {}",
-            step.template, step.stack, step.account, step.region
+            step.template.name, step.stack, step.account, step.region
         ),
     );
     let mut found = match session.kept(step) {
@@ -121,7 +122,7 @@ async fn changes(
             return Err(failure);
         }
     }
-    let what = if pending.before.is_some() {
+    let what = if condition(pending.before.as_ref()) == Condition::Ready {
         "updated"
     } else {
         "created"
@@ -149,14 +150,28 @@ async fn may_go_on(
         .filter(|change| change.is_dangerous())
         .map(|change| change.logical_id.as_str())
         .collect();
+    let becomes_multi_region = changes.iter().any(|change| {
+        change.is_dangerous()
+            && change
+                .causes
+                .iter()
+                .any(|cause| cause.contains("MultiRegion"))
+    });
     if !dangerous.is_empty() && !session.options.allow_replacement && !session.options.dry_run {
         return Err(Failure::with_code(
             format!(
                 "this would replace or delete {}, and nothing was changed",
                 dangerous.join(", ")
             ),
-            "a key that is replaced makes old artifacts unreadable, a bucket its objects \
-             unreachable; if that is meant, give --allow-replacement",
+            if becomes_multi_region {
+                "a key cannot become a multi-Region key: --allow-replacement makes a new key \
+                 beside the old one, which is retained with its policy so that old artifacts stay \
+                 readable in the dev account, and switches the artifact store to it; deploy the \
+                 targets again right after"
+            } else {
+                "a key that is replaced makes old artifacts unreadable, a bucket its objects \
+                 unreachable; if that is meant, give --allow-replacement"
+            },
             1,
         ));
     }
@@ -178,14 +193,14 @@ async fn may_go_on(
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
 async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
-    let targets: Vec<StackStep> = session.steps[1..].to_vec();
-    for target in targets {
-        if handoff::standing(session, &target).await == Standing::No {
+    let steps = session.steps.clone();
+    for target in steps.iter().filter(|step| step.is_target()) {
+        if handoff::standing(session, target).await == Standing::No {
             return Err(Failure::with_code(
                 format!(
                     "target `{}` does not stand yet, and CodePipeline refuses a pipeline whose \
                      deploy role does not exist",
-                    target.template
+                    target.template.name
                 ),
                 format!(
                     "deploy it first: `s3ferry deploy --profile {}`",
@@ -278,17 +293,14 @@ fn name_target(session: &Session<'_>, failure: Failure) -> Failure {
     else {
         return failure;
     };
-    let target = session
-        .project
-        .plan
-        .targets
-        .iter()
-        .find(|target| message.contains("AssumeRole") && message.contains(&target.role.arn));
+    let target = session.project.plan.instances().find(|(_, instance)| {
+        message.contains("AssumeRole") && message.contains(&instance.role.arn)
+    });
     let help = match target {
-        Some(target) => format!(
+        Some((target, instance)) => format!(
             "target `{}` does not stand, or its role does not trust the service role: deploy it \
              first (`s3ferry deploy --profile {}`), then dev again",
-            target.name, target.profile
+            target.name, instance.profile
         ),
         None => help,
     };

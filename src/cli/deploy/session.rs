@@ -29,6 +29,8 @@ pub(crate) struct Session<'a> {
     pub(super) outputs: OutputsFile,
     /// The merged policy of an existing artifact bucket, when there is one.
     pub(super) merged_policy: Option<String>,
+    /// The ID of the dev account's key, once it is known.
+    pub(super) key_id: Option<String>,
     accesses: HashMap<(String, String), Access>,
     /// Stacks as they were read and not used yet, by name.
     read: HashMap<String, Option<Deployed>>,
@@ -136,6 +138,7 @@ impl<'a> Session<'a> {
             options,
             screen,
             project,
+            key_id: None,
             accesses: HashMap::new(),
             read: HashMap::new(),
             results: Vec::new(),

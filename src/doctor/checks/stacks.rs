@@ -8,9 +8,8 @@ use crate::lint::Severity;
 impl Checks<'_> {
     pub(super) fn stacks(&mut self) {
         for (number, place) in self.expected.places.iter().enumerate() {
-            let key = (place.template.clone(), place.account.clone());
             let resource = format!("stack {}", place.stack);
-            match self.live.stacks.get(&key) {
+            match self.live.stacks.get(&number) {
                 Some(Reading::Missing) if !self.has_anything(number) => {
                     self.absent.push(number);
                     let fix = self.deploy(&place.account);

@@ -1,21 +1,27 @@
 //! Attacks on every bucket that the templates make.
 
+use std::collections::HashSet;
+
 use super::super::facts::Pipeline;
-use super::{Caller, Plots};
+use super::{Caller, Plot, Plots};
 
 impl Plots<'_, '_> {
     /// Nobody goes without TLS, and nobody else's logs come in.
-    pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline]) {
+    pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline], each: &mut dyn FnMut(Plot)) {
         let world = self.world;
+        self.which.clear();
+        let stores: HashSet<&str> = pipelines
+            .iter()
+            .flat_map(|pipeline| &pipeline.stores)
+            .map(|store| store.bucket.as_str())
+            .collect();
         for (name, bucket) in &world.buckets {
-            let Some(place) = bucket
-                .place
-                .filter(|place| place.file < world.resolvers.len())
-            else {
+            let (Some(place), Some(number)) = (bucket.place, bucket.resolver) else {
                 continue;
             };
-            let stack = world.resolvers[place.file].deployment().stack;
-            self.target = (place.file > 0).then(|| stack.to_owned());
+            let deployment = world.resolvers[number].deployment();
+            self.target = deployment.target.map(str::to_owned);
+            self.instance.clone_from(&deployment.instance);
             self.place = place;
             self.region.clone_from(&bucket.region);
             let account = bucket.account.as_str();
@@ -34,11 +40,11 @@ impl Plots<'_, '_> {
             ] {
                 let what =
                     format!("an administrator of {account} calls {action} on {name} without TLS");
-                let is_store = pipelines
-                    .iter()
-                    .flat_map(|pipeline| &pipeline.stores)
-                    .any(|store| store.bucket == *name);
-                let whose = if is_store { "artifact-" } else { "" };
+                let whose = if stores.contains(name.as_str()) {
+                    "artifact-"
+                } else {
+                    ""
+                };
                 let id = format!("{whose}{id}/{name}");
                 self.plot_in(
                     &id,
@@ -63,6 +69,7 @@ impl Plots<'_, '_> {
             if let Some((log_bucket, prefix)) = &bucket.log_bucket {
                 self.on_logs(name, log_bucket, prefix, account, third);
             }
+            self.found.drain(..).for_each(&mut *each);
         }
     }
 

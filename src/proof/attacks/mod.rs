@@ -8,8 +8,11 @@ mod buckets;
 mod pipeline;
 mod target;
 
+use std::sync::Arc;
+
 use super::call::{Call, Caller};
 use super::facts::Pipeline;
+use super::input::Instance;
 use super::run::context;
 use super::world::{Place, World};
 use crate::authz::Context;
@@ -40,32 +43,54 @@ pub(super) const PROCEDURE_ALLOWS: [&str; 15] = [
     "upload-with-another-key",
 ];
 
-/// All attacks on the pipelines and what belongs to them.
-pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Plot> {
+/// Gives all attacks on the pipelines and what belongs to them, one after the other.
+pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn FnMut(Plot)) {
     let mut plots = Plots {
         world,
         found: Vec::new(),
         target: None,
+        instance: None,
+        which: String::new(),
+        third: third_account(world),
         place: Place {
             file: 0,
             span: crate::syntax::Span::default(),
         },
         region: String::new(),
     };
-    for pipeline in pipelines {
-        plots.on_pipeline(pipeline);
+    for (number, pipeline) in pipelines.iter().enumerate() {
+        plots.on_pipeline(pipeline, number == 0);
+        plots.found.drain(..).for_each(&mut *each);
         for deploy in &pipeline.deploys {
             plots.on_target(pipeline, deploy);
+            plots.found.drain(..).for_each(&mut *each);
         }
     }
-    plots.on_buckets(pipelines);
-    plots.found
+    plots.on_buckets(pipelines, each);
+}
+
+fn third_account(world: &World<'_>) -> &'static str {
+    let accounts = [
+        "999999999999",
+        "888888888888",
+        "777777777777",
+        "666666666666",
+    ];
+    let free = accounts
+        .into_iter()
+        .find(|account| !world.accounts.contains(*account));
+    free.unwrap_or("999999999999")
 }
 
 struct Plots<'r, 'w> {
     world: &'r World<'w>,
     found: Vec<Plot>,
     target: Option<String>,
+    instance: Option<Arc<Instance>>,
+    /// Added to the names: what tells a region's store, or a further pipeline, from the first.
+    which: String,
+    /// An account that has nothing to do with the pipeline.
+    third: &'static str,
     place: Place,
     region: String,
 }
@@ -78,18 +103,8 @@ impl Plots<'_, '_> {
         )
     }
 
-    /// An account that has nothing to do with the pipeline.
     fn third_account(&self) -> &'static str {
-        let accounts = [
-            "999999999999",
-            "888888888888",
-            "777777777777",
-            "666666666666",
-        ];
-        let free = accounts
-            .into_iter()
-            .find(|account| self.world.accounts.iter().all(|known| known != account));
-        free.unwrap_or("999999999999")
+        self.third
     }
 
     fn context(&self, caller: &Caller) -> Context {
@@ -111,11 +126,22 @@ impl Plots<'_, '_> {
         on: (&str, &str),
         context: Context,
     ) {
+        let context = match &self.world.organization {
+            Some(organization) if self.world.accounts.contains(on.1) => {
+                context.with("aws:ResourceOrgID", organization)
+            }
+            _ => context,
+        };
         self.found.push(Plot {
             what,
             call: Call {
-                id: id.to_owned(),
+                id: if self.which.is_empty() {
+                    id.to_owned()
+                } else {
+                    format!("{id}/{}", self.which)
+                },
                 target: self.target.clone(),
+                instance: self.instance.clone(),
                 step: "attack",
                 caller: caller.clone(),
                 action: action.to_owned(),

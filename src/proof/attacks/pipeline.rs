@@ -5,8 +5,11 @@ use super::super::run::{artifact_key, encrypted_with, key_arn};
 use super::{Caller, Plots};
 
 impl Plots<'_, '_> {
-    pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline) {
+    pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline, is_first: bool) {
         self.target = None;
+        self.instance = None;
+        let which = if is_first { "" } else { &pipeline.name };
+        which.clone_into(&mut self.which);
         self.place = pipeline.place;
         self.region.clone_from(&pipeline.region);
         let service_role = Caller::Role(pipeline.service_role.clone());
@@ -53,8 +56,24 @@ impl Plots<'_, '_> {
             );
         }
         for store in &pipeline.stores {
+            let parts = [
+                (store.region != pipeline.region).then_some(store.region.as_str()),
+                (!is_first).then_some(pipeline.name.as_str()),
+            ];
+            self.which = Vec::from_iter(parts.into_iter().flatten()).join("/");
+            self.region.clone_from(&store.region);
             self.on_store(pipeline, store, &service_role);
         }
+        which.clone_into(&mut self.which);
+        self.region.clone_from(&pipeline.region);
+        let what = "the service role starts another pipeline".to_owned();
+        self.plot(
+            "service-role-starts-another-pipeline",
+            what,
+            &service_role,
+            "codepipeline:StartPipelineExecution",
+            (&format!("{}-other", pipeline.arn), dev),
+        );
         let other = format!("{}-other", pipeline.arn);
         for rule in &pipeline.rules {
             self.on_rule(pipeline, rule, &other);
@@ -208,7 +227,7 @@ impl Plots<'_, '_> {
             .buckets
             .get(&store.bucket)
             .and_then(|bucket| bucket.policy)
-            .is_none_or(|id| self.world.policies[id].file < self.world.resolvers.len());
+            .is_none_or(|id| self.world.policies[id].file < self.world.templates);
         if by_template {
             let other = encrypted
                 .clone()

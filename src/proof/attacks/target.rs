@@ -7,6 +7,8 @@ use super::{Caller, Plots};
 impl Plots<'_, '_> {
     pub(super) fn on_target(&mut self, pipeline: &Pipeline, deploy: &Deploy) {
         self.target = Some(deploy.target.clone());
+        self.instance.clone_from(&deploy.instance);
+        self.which.clear();
         self.place = deploy.place;
         self.region.clone_from(&deploy.region);
         let Some(store) = pipeline.store(&deploy.region) else {
@@ -49,6 +51,7 @@ impl Plots<'_, '_> {
         let role = Caller::Role(deploy.role.clone());
         self.by_deploy_role(pipeline, deploy, &role, &theirs);
         self.on_dev(pipeline, store, &role, key.as_deref());
+        self.on_other_region(pipeline, store, &role);
         self.by_service_role(pipeline, deploy, &theirs);
     }
 
@@ -311,6 +314,36 @@ impl Plots<'_, '_> {
         }
     }
 
+    /// The store of another region is for the roles that deploy there.
+    fn on_other_region(&mut self, pipeline: &Pipeline, own: &Store, role: &Caller) {
+        let mut stores = pipeline.stores.iter();
+        let Some(other) = stores.find(|store| store.region != own.region) else {
+            return;
+        };
+        let dev = pipeline.account.as_str();
+        let bucket = self.world.bucket_arn(&other.bucket);
+        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
+        self.plot(
+            "deploy-role-reads-other-region",
+            format!("the deploy role reads the artifacts in {}", other.region),
+            role,
+            "s3:GetObject",
+            (&object, dev),
+        );
+        if let Some(key) = &other.key {
+            let key = key_arn(self.world, key, dev, &other.region);
+            let context = via_s3(self.world, self.context(role), &other.region, &object);
+            self.plot_in(
+                "deploy-role-decrypts-in-other-region",
+                format!("the deploy role decrypts the artifacts in {}", other.region),
+                role,
+                "kms:Decrypt",
+                (&key, dev),
+                context,
+            );
+        }
+    }
+
     fn by_service_role(&mut self, pipeline: &Pipeline, deploy: &Deploy, theirs: &str) {
         let service_role = Caller::Role(pipeline.service_role.clone());
         let written = format!(
@@ -336,6 +369,20 @@ impl Plots<'_, '_> {
             &service_role,
             "sts:AssumeRole",
             (&open, theirs),
+        );
+        if let Some(last) = self.found.last_mut() {
+            last.call.resource_policy = Some(self.world.open_trust);
+        }
+        let third = self.third_account();
+        let name = deploy.role.rsplit('/').next().unwrap_or_default();
+        let namesake = self.role(third, name);
+        self.plot(
+            "service-role-assumes-namesake",
+            "the service role assumes a role of the deploy role's name in another account"
+                .to_owned(),
+            &service_role,
+            "sts:AssumeRole",
+            (&namesake, third),
         );
         if let Some(last) = self.found.last_mut() {
             last.call.resource_policy = Some(self.world.open_trust);

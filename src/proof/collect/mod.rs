@@ -45,7 +45,9 @@ struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     fn new(inputs: &Inputs, resolvers: &'a [Resolver<'a>]) -> Result<Self, Vec<InputError>> {
-        let dev = inputs.stacks.first().map_or("", |stack| &stack.account);
+        let dev = (inputs.stacks.first())
+            .and_then(|stack| stack.instances.first())
+            .map_or("", |instance| &instance.account);
         let open = format!(
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"sts:AssumeRole"}}}}"#,
             inputs.partition
@@ -96,6 +98,7 @@ impl<'a> Collector<'a> {
         Ok(Self {
             world: World {
                 files,
+                templates: inputs.stacks.len(),
                 resolvers,
                 resources: Vec::new(),
                 policies: assumed,
@@ -116,7 +119,8 @@ impl<'a> Collector<'a> {
                 accounts: inputs
                     .stacks
                     .iter()
-                    .map(|stack| stack.account.clone())
+                    .flat_map(|stack| &stack.instances)
+                    .map(|instance| instance.account.clone())
                     .collect(),
             },
             problems: BTreeMap::new(),
@@ -127,7 +131,7 @@ impl<'a> Collector<'a> {
     }
 
     fn resources(&mut self) {
-        for (stack, resolver) in self.world.resolvers.iter().enumerate() {
+        for (number, resolver) in self.world.resolvers.iter().enumerate() {
             for entry in resolver.resources() {
                 let there = resolver.is_there(&entry.value);
                 if there == Some(false) {
@@ -137,7 +141,7 @@ impl<'a> Collector<'a> {
                     .is_none()
                     .then_some("its resource's condition cannot be known");
                 let found = Found {
-                    stack,
+                    resolver: number,
                     id: &entry.key,
                     node: &entry.value,
                 };
@@ -203,20 +207,32 @@ impl<'a> Collector<'a> {
         let Some(document) = document else {
             let problem = Problem::new(found.node.span, format!("`{}` has no policy", found.id))
                 .help("give it one, or take the resource away");
-            self.problems.entry(found.stack).or_default().push(problem);
+            self.problem(found, vec![problem]);
             return None;
         };
         match Document::read(&document, kind, uncertain) {
             Ok(read) => {
                 let span = document.span;
-                Some(self.keep(read, found.id.to_owned(), found.stack, span))
+                let file = self.file_of(found);
+                Some(self.keep(read, found.id.to_owned(), file, span))
             }
             Err(problems) => {
-                self.problems
-                    .entry(found.stack)
-                    .or_default()
-                    .extend(problems);
+                self.problem(found, problems);
                 None
+            }
+        }
+    }
+
+    fn file_of(&self, found: &Found<'a>) -> usize {
+        self.world.resolvers[found.resolver].deployment().file
+    }
+
+    /// Problems of a resource; those of a template are the same in each of its instances.
+    fn problem(&mut self, found: &Found<'a>, problems: Vec<Problem>) {
+        let known = self.problems.entry(self.file_of(found)).or_default();
+        for problem in problems {
+            if !known.contains(&problem) {
+                known.push(problem);
             }
         }
     }
@@ -254,7 +270,7 @@ impl<'a> Collector<'a> {
         }
         let role = self.world.roles.entry(key.clone()).or_default();
         role.arn = arn;
-        role.stack = Some(resolver.deployment().stack.to_owned());
+        role.resolver = Some(found.resolver);
         role.trust = trust;
         role.identity.extend(identity);
         let managed = resolver.property(found.node, "ManagedPolicyArns");
@@ -331,8 +347,9 @@ impl<'a> Collector<'a> {
         here.region.clone_into(&mut bucket.region);
         bucket.bucket_key = rule.and_then(Node::scalar_text) == Some("true");
         bucket.log_bucket = log_bucket;
+        bucket.resolver = Some(found.resolver);
         bucket.place = Some(Place {
-            file: found.stack,
+            file: here.file,
             span: found.node.span,
         });
     }
@@ -388,7 +405,7 @@ impl<'a> Collector<'a> {
                 if role.arn.is_empty() {
                     role.arn = format!("arn:{}:iam::{account}:role/{name}", self.world.partition);
                 }
-                if role.stack.is_none() {
+                if role.resolver.is_none() && !role.is_given {
                     role.missing_identity = Some(Missing {
                         what: format!("the other policies of the existing role `{name}`"),
                         option: format!("--identity {name}=FILE"),

@@ -26,8 +26,7 @@ impl Collector<'_> {
                 let role = self.role_entry(&key, &file.name);
                 role.identity.extend(&policies);
                 role.missing_identity = None;
-                // From here on, nothing else is expected of it.
-                role.stack.get_or_insert_with(String::new);
+                role.is_given = true;
             }
         }
         for file in &inputs.boundaries {

@@ -1,0 +1,227 @@
+//! Accounts files: the accounts of a target as a table of comma-separated values, such as a
+//! spreadsheet or a list of an organization's accounts gives.
+
+use std::collections::HashMap;
+
+use super::validate::region_problem;
+use super::{Document, Listed, account_id_problem, near};
+use crate::syntax::{Problem, Source, Span};
+
+const COLUMNS: [&str; 3] = ["account", "region", "name"];
+
+/// A field: its text without quotes, and its place.
+struct Field {
+    text: String,
+    span: Span,
+}
+
+impl Document {
+    /// The accounts files that are still to be read: the number of the target, and the path as it
+    /// is written.
+    pub fn accounts_files(&self) -> Vec<(usize, String)> {
+        let targets = self.config.targets.iter().enumerate();
+        targets
+            .filter_map(|(number, target)| Some((number, target.accounts_file.clone()?)))
+            .collect()
+    }
+
+    /// Takes in what an accounts file says.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in its order; places are in `file`.
+    pub fn take_accounts(&mut self, target: usize, file: &Source) -> Result<(), Vec<Problem>> {
+        let mut lines = lines(file.text())
+            .map_err(|problem| vec![problem])?
+            .into_iter();
+        let header = lines.next().unwrap_or_default();
+        let columns = columns(&header)?;
+        let Some(settings) = self.config.targets.get(target) else {
+            return Ok(());
+        };
+        let given = settings.region.is_some() || settings.regions.is_some();
+        if let Some(at) = columns.region.filter(|_| given) {
+            let problem = Problem::new(
+                header[at].span,
+                format!("target `{}` says its regions already", settings.name),
+            );
+            return Err(vec![problem.help(
+                "remove this column, or `region` and `regions` of the target",
+            )]);
+        }
+        let mut problems = Vec::new();
+        let mut listed = Vec::new();
+        let mut seen: HashMap<(String, Option<String>), usize> = HashMap::new();
+        for line in lines {
+            match self.line(&settings.name, &line, &columns, header.len()) {
+                Ok(found) => {
+                    let span = line[columns.account].span;
+                    let key = (found.account.clone(), found.region.clone());
+                    let here = file.position(span.start).line;
+                    if let Some(first) = seen.insert(key, here) {
+                        let place = found.region.as_deref().unwrap_or_default();
+                        let message = format!("`{} {place}", found.account);
+                        problems.push(
+                            Problem::new(
+                                span,
+                                format!("{}` stands in line {first} too", message.trim_end()),
+                            )
+                            .help("remove one of the lines"),
+                        );
+                    }
+                    listed.push(found);
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if listed.is_empty() && problems.is_empty() {
+            let span = header.first().map_or(Span::default(), |field| field.span);
+            problems.push(
+                Problem::new(span, "the file lists no account")
+                    .help("write a line for each account below the first"),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        self.config.targets[target].listed = listed;
+        Ok(())
+    }
+
+    fn line(
+        &self,
+        target: &str,
+        line: &[Field],
+        columns: &Columns,
+        count: usize,
+    ) -> Result<Listed, Vec<Problem>> {
+        if line.len() != count {
+            let span = line.last().map_or(Span::default(), |field| field.span);
+            let message = format!(
+                "this line has {} fields, and the first line names {count} columns",
+                line.len()
+            );
+            return Err(vec![
+                Problem::new(span, message).help("write one field for each column"),
+            ]);
+        }
+        let mut problems = Vec::new();
+        let account = &line[columns.account];
+        if let Some(message) = account_id_problem(&account.text) {
+            let help = if account.text.len() < 12 {
+                "write all 12 digits: spreadsheets like to drop the zeros at the beginning"
+            } else {
+                "write the 12 digits of the account ID"
+            };
+            problems.push(Problem::new(account.span, message).help(help));
+        }
+        let region = columns.region.map(|at| &line[at]);
+        if let Some(region) = region
+            && let Some((message, help)) = region_problem(&self.config, target, &region.text)
+        {
+            problems.push(Problem::new(region.span, message).help(help));
+        }
+        if problems.is_empty() {
+            Ok(Listed {
+                account: account.text.clone(),
+                region: region.map(|region| region.text.clone()),
+            })
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+/// Which columns a file has.
+struct Columns {
+    account: usize,
+    region: Option<usize>,
+}
+
+fn columns(header: &[Field]) -> Result<Columns, Vec<Problem>> {
+    let at = |name: &str| header.iter().position(|field| field.text == name);
+    let mut problems = Vec::new();
+    for (number, field) in header.iter().enumerate() {
+        let wanted = "the columns are `account`, `region` and `name`";
+        if !COLUMNS.contains(&field.text.as_str()) {
+            let help = match near(&field.text, COLUMNS) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => wanted.to_owned(),
+            };
+            let message = format!("there is no column `{}`", field.text);
+            problems.push(Problem::new(field.span, message).help(help));
+        } else if at(&field.text) != Some(number) {
+            let message = format!("the column `{}` is there twice", field.text);
+            problems.push(Problem::new(field.span, message).help("remove one"));
+        }
+    }
+    match at("account") {
+        Some(account) if problems.is_empty() => Ok(Columns {
+            account,
+            region: at("region"),
+        }),
+        None if problems.is_empty() => {
+            let span = header.first().map_or(Span::default(), |field| field.span);
+            Err(vec![
+                Problem::new(span, "the first line does not name the column `account`")
+                    .help("begin the file with a line such as `account` or `account,region`"),
+            ])
+        }
+        _ => Err(problems),
+    }
+}
+
+/// The lines that are not empty, as fields (RFC 4180, without line breaks within quotes).
+fn lines(text: &str) -> Result<Vec<Vec<Field>>, Problem> {
+    let mut found = Vec::new();
+    // Spreadsheets begin a file with a byte order mark.
+    let mut start = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    for line in text[start..].split_inclusive('\n') {
+        let content = line.trim_end_matches(['\n', '\r']);
+        if !content.trim().is_empty() {
+            found.push(fields(content, start)?);
+        }
+        start += line.len();
+    }
+    Ok(found)
+}
+
+fn fields(line: &str, start: usize) -> Result<Vec<Field>, Problem> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    loop {
+        let rest = &line[at..];
+        let blank = rest.len() - rest.trim_start().len();
+        let (text, length) = match rest[blank..].strip_prefix('"') {
+            Some(quoted) => {
+                let Some(end) = quoted.find('"') else {
+                    let span = Span {
+                        start: start + at + blank,
+                        end: start + line.len(),
+                    };
+                    return Err(Problem::new(span, "this quote is not closed")
+                        .help("add a quote at the field's end, or remove this one"));
+                };
+                let behind = quoted[end + 1..]
+                    .find(',')
+                    .unwrap_or(quoted.len() - end - 1);
+                (&quoted[..end], blank + 1 + end + 1 + behind)
+            }
+            None => {
+                let length = rest.find(',').unwrap_or(rest.len());
+                (rest[..length].trim(), length)
+            }
+        };
+        let shown = rest[..length].trim();
+        found.push(Field {
+            text: text.to_owned(),
+            span: Span {
+                start: start + at + blank.min(length),
+                end: start + at + blank.min(length) + shown.len(),
+            },
+        });
+        at += length + 1;
+        if at > line.len() {
+            return Ok(found);
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What is refused because of the names that follow from a configuration: those that are too
+//! long once derived, and those that two things would share.
+
+use std::collections::HashMap;
+
+use super::{InstancePlan, Plan};
+use crate::config::{Complaint, Config, DetectChanges};
+
+/// The longest bucket name (Amazon S3, *General purpose bucket naming rules*).
+const BUCKET_NAME_LIMIT: usize = 63;
+/// The longest role name (AWS IAM, *IAM and AWS STS quotas*).
+const ROLE_NAME_LIMIT: usize = 64;
+/// The longest managed policy name (the same document).
+const POLICY_NAME_LIMIT: usize = 128;
+/// The longest pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+const PIPELINE_NAME_LIMIT: usize = 100;
+
+/// Everything that is wrong with the names.
+pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
+    let mut found = Vec::new();
+    plan.lengths(config, &mut found);
+    plan.collisions(config, &mut found);
+    for (index, target) in plan.targets.iter().enumerate() {
+        if target.instances.is_empty() {
+            found.push(Complaint::new(
+                &format!("targets.{index}.accounts_file"),
+                format!("the accounts of target `{}` are not known", target.name),
+                "read its accounts file first",
+            ));
+        }
+    }
+    found
+}
+
+impl Plan {
+    fn lengths(&self, config: &Config, found: &mut Vec<Complaint>) {
+        let dev = &self.dev;
+        let mut check = |path: &str, what: &str, name: &str, limit: usize, help: String| {
+            if name.len() > limit {
+                found.push(Complaint::new(
+                    path,
+                    format!(
+                        "the {what} `{name}` has {} characters, and {limit} are allowed",
+                        name.len()
+                    ),
+                    help,
+                ));
+            }
+        };
+        let shorter = |name: &str, limit: usize, path: &str| {
+            format!(
+                "make `{path}` {} characters shorter",
+                name.len().saturating_sub(limit)
+            )
+        };
+        let path = "dev.pipeline.name";
+        if dev.service_role.create {
+            let name = &dev.service_role.name;
+            let help = format!(
+                "{}, or name an existing role as `dev.pipeline.service_role`",
+                shorter(name, ROLE_NAME_LIMIT, path)
+            );
+            check(path, "service role", name, ROLE_NAME_LIMIT, help);
+        }
+        if dev.detect_changes == DetectChanges::Events {
+            let name = &dev.change_rule;
+            check(
+                path,
+                "change rule's role",
+                name,
+                ROLE_NAME_LIMIT,
+                shorter(name, ROLE_NAME_LIMIT, path),
+            );
+        }
+        for name in [&dev.source_policy, &dev.artifact_policy, &dev.assume_policy] {
+            check(
+                path,
+                "managed policy",
+                name,
+                POLICY_NAME_LIMIT,
+                shorter(name, POLICY_NAME_LIMIT, path),
+            );
+        }
+        if let Some(name) = &dev.log_bucket {
+            let path = if dev.source_bucket.create {
+                "dev.source.bucket"
+            } else {
+                "dev.artifacts.bucket"
+            };
+            let help = format!(
+                "{}, or set `access_logs: false`",
+                shorter(name, BUCKET_NAME_LIMIT, path)
+            );
+            check(path, "log bucket", name, BUCKET_NAME_LIMIT, help);
+        }
+        if let Some(pipeline) = self.pipelines.last() {
+            let name = &pipeline.name;
+            let help = shorter(name, PIPELINE_NAME_LIMIT, path);
+            check(path, "pipeline name", name, PIPELINE_NAME_LIMIT, help);
+        }
+        for region in &self.regions {
+            let path = "dev.artifacts.bucket";
+            let names = std::iter::once(&region.artifact_bucket.name).chain(&region.log_bucket);
+            if let Some(name) = names.max_by_key(|name| name.len()) {
+                let what = format!(
+                    "artifact bucket's or log bucket's name in `{}`",
+                    region.region
+                );
+                let help = shorter(name, BUCKET_NAME_LIMIT, path);
+                check(path, &what, name, BUCKET_NAME_LIMIT, help);
+            }
+        }
+        for (index, target) in self.targets.iter().enumerate() {
+            let at = |key: &str| format!("targets.{index}.{key}");
+            let role_path = at(if config.targets[index].role.is_some() {
+                "role"
+            } else {
+                "name"
+            });
+            let longest = |of: fn(&InstancePlan) -> &str| {
+                let names = target.instances.iter().map(of);
+                names.max_by_key(|name| name.len()).unwrap_or_default()
+            };
+            let name = longest(|instance| &instance.role.name);
+            check(
+                &role_path,
+                "deploy role",
+                name,
+                ROLE_NAME_LIMIT,
+                shorter(name, ROLE_NAME_LIMIT, &role_path),
+            );
+            let name = longest(|instance| instance.log_bucket.as_deref().unwrap_or_default());
+            let path = at("bucket");
+            let help = format!(
+                "{}, or set `access_logs: false`",
+                shorter(name, BUCKET_NAME_LIMIT, &path)
+            );
+            check(&path, "log bucket", name, BUCKET_NAME_LIMIT, help);
+        }
+    }
+
+    fn collisions(&self, config: &Config, found: &mut Vec<Complaint>) {
+        let dev = &self.dev;
+        let mut buckets = Names::default();
+        buckets.claim(
+            "",
+            &dev.source_bucket.name,
+            "the source bucket",
+            "dev.source.bucket",
+            found,
+        );
+        buckets.claim(
+            "",
+            &dev.artifact_bucket.name,
+            "the artifact bucket",
+            "dev.artifacts.bucket",
+            found,
+        );
+        if let Some(name) = &dev.log_bucket {
+            buckets.claim(
+                "",
+                name,
+                "the dev account's log bucket",
+                "dev.source.bucket",
+                found,
+            );
+        }
+        let mut roles = Names::default();
+        let account = dev.account.as_str();
+        roles.claim(
+            account,
+            &dev.service_role.name,
+            "the service role",
+            "dev.pipeline.service_role",
+            found,
+        );
+        if dev.detect_changes == DetectChanges::Events {
+            roles.claim(
+                account,
+                &dev.change_rule,
+                "the change rule's role",
+                "dev.pipeline.name",
+                found,
+            );
+        }
+        for region in &self.regions {
+            let of = |what: &str| format!("the {what} in `{}`", region.region);
+            let path = "dev.artifacts.bucket";
+            let name = &region.artifact_bucket.name;
+            buckets.claim("", name, &of("artifact bucket"), path, found);
+            if let Some(name) = &region.log_bucket {
+                buckets.claim("", name, &of("log bucket"), path, found);
+            }
+        }
+        let mut policies = Names::default();
+        for name in [
+            &dev.source_policy,
+            &dev.artifact_policy,
+            &dev.assume_policy,
+            &dev.invoke_policy,
+            &dev.change_rule,
+        ] {
+            policies.claim(
+                account,
+                name,
+                "a policy of the pipeline",
+                "dev.pipeline.name",
+                found,
+            );
+        }
+        for (index, target) in self.targets.iter().enumerate() {
+            let at = |key: &str| format!("targets.{index}.{key}");
+            let role_path = at(if config.targets[index].role.is_some() {
+                "role"
+            } else {
+                "name"
+            });
+            let before = found.len();
+            for instance in &target.instances {
+                let of = |what: &str| {
+                    if target.is_generic() {
+                        let (account, region) = (&instance.account, &instance.region);
+                        format!(
+                            "the {what} of target `{}` in {account}, {region}",
+                            target.name
+                        )
+                    } else {
+                        format!("the {what} of target `{}`", target.name)
+                    }
+                };
+                buckets.claim(
+                    "",
+                    &instance.bucket.name,
+                    &of("output bucket"),
+                    &at("bucket"),
+                    found,
+                );
+                if let Some(name) = &instance.log_bucket {
+                    buckets.claim("", name, &of("log bucket"), &at("bucket"), found);
+                }
+                roles.claim(
+                    &instance.account,
+                    &instance.role.name,
+                    &of("deploy role"),
+                    &role_path,
+                    found,
+                );
+                for name in [&instance.output_policy, &instance.artifact_policy] {
+                    let what = of("policy");
+                    policies.claim(&instance.account, name, &what, &at("name"), found);
+                }
+                // What is wrong with one instance is wrong with many: saying it once is enough.
+                if target.is_generic() && found.len() > before {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Names that are taken, each within a scope (an account; buckets share one).
+#[derive(Default)]
+struct Names(HashMap<(String, String), String>);
+
+impl Names {
+    fn claim(
+        &mut self,
+        scope: &str,
+        name: &str,
+        owner: &str,
+        path: &str,
+        found: &mut Vec<Complaint>,
+    ) {
+        // IAM tells names apart by their letters, not by upper and lower case.
+        let key = (scope.to_owned(), name.to_lowercase());
+        if let Some(other) = self.0.get(&key) {
+            found.push(Complaint::new(
+                path,
+                format!("{other} and {owner} are both named `{name}`"),
+                "give one of them another name",
+            ));
+        } else {
+            self.0.insert(key, owner.to_owned());
+        }
+    }
+}

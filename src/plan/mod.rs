@@ -1,0 +1,404 @@
+//! Every name, account and region, decided once from the configuration. The stacks write what
+//! stands here; nothing else derives a name.
+//!
+//! Here live the names ([`names`]), the distribution of the targets' instances over stages and
+//! pipelines ([`waves`]) and what is refused because of them ([`checks`]).
+
+mod checks;
+mod names;
+mod waves;
+
+use crate::config::{
+    CannedAcl, Complaint, Config, DetectChanges, Partition, Permissions, Quotas, partition_of,
+};
+
+/// CodePipeline cuts the pipeline's name to this many characters in the keys of its artifacts.
+const ARTIFACT_FOLDER_LENGTH: usize = 20;
+
+/// What will be made, where, and under which names.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The partition of all accounts.
+    pub partition: Partition,
+    /// The dev account's side.
+    pub dev: DevPlan,
+    /// The other regions that are deployed to: a support stack of the dev account in each.
+    pub regions: Vec<RegionPlan>,
+    /// The targets, in the order of the waves.
+    pub targets: Vec<TargetPlan>,
+    /// The pipelines: the first, which a source change starts, and those that the one before them
+    /// starts.
+    pub pipelines: Vec<PipelinePlan>,
+    /// The organization that cross-account statements require, if any.
+    pub organization: Option<String>,
+    /// What the policies grant.
+    pub permissions: Permissions,
+    /// Raised quotas.
+    pub quotas: Quotas,
+    /// Tags of every resource, by key.
+    pub tags: Vec<(String, String)>,
+}
+
+/// The dev account's side.
+#[derive(Debug, Clone)]
+pub struct DevPlan {
+    /// Account ID.
+    pub account: String,
+    /// Region of the pipeline.
+    pub region: String,
+    /// Named profile of the AWS configuration that deploys the stack.
+    pub profile: String,
+    /// Alias of the key, with `alias/`.
+    pub key_alias: String,
+    /// ARNs of the key's administrators.
+    pub key_administrators: Vec<String>,
+    /// Days until a scheduled deletion of the key.
+    pub key_deletion_window_days: u32,
+    /// Whether the key is a multi-Region primary key.
+    pub multi_region: bool,
+    /// The source bucket.
+    pub source_bucket: BucketPlan,
+    /// Key of the source object.
+    pub source_object_key: String,
+    /// How a source change starts the pipeline.
+    pub detect_changes: DetectChanges,
+    /// The artifact bucket.
+    pub artifact_bucket: BucketPlan,
+    /// The name of the artifact bucket of any region, with `{region}` for it.
+    pub artifact_bucket_pattern: String,
+    /// File with the artifact bucket's current policy, beside the configuration.
+    pub existing_policy: Option<String>,
+    /// Log bucket, when one is made.
+    pub log_bucket: Option<String>,
+    /// Name of the first pipeline.
+    pub pipeline: String,
+    /// The pipeline's service role.
+    pub service_role: RolePlan,
+    /// Managed policy for the source bucket.
+    pub source_policy: String,
+    /// Managed policy for artifact bucket and key.
+    pub artifact_policy: String,
+    /// Managed policy for the deploy roles; with many of them there are more, numbered from 2.
+    pub assume_policy: String,
+    /// Managed policy with which a pipeline starts the next, where there are several.
+    pub invoke_policy: String,
+    /// Name of the change rule, of its role and of that role's policy.
+    pub change_rule: String,
+    /// Permissions boundary of the roles that are made.
+    pub permissions_boundary: Option<String>,
+}
+
+/// A bucket, and whether it is made.
+#[derive(Debug, Clone)]
+pub struct BucketPlan {
+    /// Bucket name.
+    pub name: String,
+    /// `false`: it exists.
+    pub create: bool,
+}
+
+/// A role, and whether it is made.
+#[derive(Debug, Clone)]
+pub struct RolePlan {
+    /// Name without path.
+    pub name: String,
+    /// Path, with a slash on both ends.
+    pub path: String,
+    /// ARN.
+    pub arn: String,
+    /// `false`: it exists.
+    pub create: bool,
+}
+
+/// The dev account's side in another region: what the pipeline needs there.
+#[derive(Debug, Clone)]
+pub struct RegionPlan {
+    /// Region.
+    pub region: String,
+    /// Artifact bucket; it is always made.
+    pub artifact_bucket: BucketPlan,
+    /// Log bucket, when one is made.
+    pub log_bucket: Option<String>,
+}
+
+/// A target's side: one template, deployed to each of its instances.
+#[derive(Debug, Clone)]
+pub struct TargetPlan {
+    /// Name, also of the file.
+    pub name: String,
+    /// Whether the template serves several accounts: then it names none.
+    pub many_accounts: bool,
+    /// Whether the template serves several regions: then it names none.
+    pub many_regions: bool,
+    /// Names as patterns, in which `{account}` and `{region}` stand for the instance's.
+    pub names: TargetNames,
+    /// Whether the output bucket is made.
+    pub create_bucket: bool,
+    /// Deployment path without slashes at its ends; empty for the bucket's root.
+    pub path: String,
+    /// Key of the one object, when the artifact is not extracted.
+    pub object_key: Option<String>,
+    /// Canned ACL of the objects.
+    pub canned_acl: Option<CannedAcl>,
+    /// `Cache-Control` of the objects.
+    pub cache_control: Option<String>,
+    /// ARN of the key that encrypts the output bucket.
+    pub encryption_key: Option<String>,
+    /// Whether an approval stands before the first deploy action.
+    pub approval: bool,
+    /// Where it is deployed to, in the configuration's order.
+    pub instances: Vec<InstancePlan>,
+}
+
+/// Names that the instances of a target have in common, as patterns.
+#[derive(Debug, Clone)]
+pub struct TargetNames {
+    /// Output bucket.
+    pub bucket: String,
+    /// Log bucket, when one is made.
+    pub log_bucket: Option<String>,
+    /// Deploy role.
+    pub role: String,
+    /// Managed policy for the output bucket.
+    pub output_policy: String,
+    /// Managed policy for the dev account's key and artifact bucket.
+    pub artifact_policy: String,
+    /// ARN of the deploy role's permissions boundary.
+    pub permissions_boundary: Option<String>,
+}
+
+/// A target in one account and region: one deploy action.
+#[derive(Debug, Clone)]
+pub struct InstancePlan {
+    /// Account ID.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Named profile of the AWS configuration that deploys the stack.
+    pub profile: String,
+    /// Output bucket.
+    pub bucket: BucketPlan,
+    /// Log bucket, when one is made.
+    pub log_bucket: Option<String>,
+    /// Deploy role.
+    pub role: RolePlan,
+    /// Managed policy for the output bucket.
+    pub output_policy: String,
+    /// Managed policy for the dev account's key and artifact bucket.
+    pub artifact_policy: String,
+    /// Permissions boundary of the deploy role.
+    pub permissions_boundary: Option<String>,
+    /// Number of its pipeline in [`Plan::pipelines`].
+    pub pipeline: usize,
+    /// Stage in the pipeline.
+    pub stage: String,
+    /// Deploy action in the stage.
+    pub action: String,
+    /// Namespace of the deploy action's variables; an action that is one of many has none.
+    pub namespace: Option<String>,
+}
+
+/// A pipeline.
+#[derive(Debug, Clone)]
+pub struct PipelinePlan {
+    /// Name.
+    pub name: String,
+    /// The stages that deploy, in order.
+    pub stages: Vec<StagePlan>,
+}
+
+/// A stage: deploy actions of one target, at the same time.
+#[derive(Debug, Clone)]
+pub struct StagePlan {
+    /// Name.
+    pub name: String,
+    /// Number of the target in [`Plan::targets`].
+    pub target: usize,
+    /// Whether somebody approves before it.
+    pub approval: bool,
+    /// Numbers of its instances in [`TargetPlan::instances`].
+    pub instances: Vec<usize>,
+}
+
+/// An artifact store: of the pipeline's own region, or of another.
+#[derive(Debug, Clone, Copy)]
+pub struct Store<'p> {
+    /// Region.
+    pub region: &'p str,
+    /// Artifact bucket.
+    pub bucket: &'p BucketPlan,
+    /// Log bucket, when one is made.
+    pub log_bucket: Option<&'p str>,
+    /// Whether it is the pipeline's own.
+    pub is_main: bool,
+}
+
+impl Plan {
+    /// Decides every name.
+    ///
+    /// # Errors
+    /// Names that are too long once derived, and names that two things would share.
+    pub fn new(config: &Config) -> Result<Self, Vec<Complaint>> {
+        let partition = partition_of(&config.dev.region);
+        let mut targets = names::targets(config, partition);
+        let pipelines = waves::pipelines(config, &mut targets);
+        let plan = Self {
+            partition,
+            dev: names::dev(config, partition),
+            regions: names::regions(config, &targets),
+            targets,
+            pipelines,
+            organization: config.organization.clone(),
+            permissions: config.permissions,
+            quotas: config.quotas.clone(),
+            tags: config
+                .tags
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        };
+        let complaints = checks::complaints(&plan, config);
+        if complaints.is_empty() {
+            Ok(plan)
+        } else {
+            Err(complaints)
+        }
+    }
+
+    /// Every target with each of its instances, in the order of the waves.
+    pub fn instances(&self) -> impl Iterator<Item = (&TargetPlan, &InstancePlan)> {
+        let targets = self.targets.iter();
+        targets.flat_map(|target| {
+            target
+                .instances
+                .iter()
+                .map(move |instance| (target, instance))
+        })
+    }
+
+    /// The artifact stores: the pipeline's own first.
+    pub fn stores(&self) -> impl Iterator<Item = Store<'_>> {
+        let main = Store {
+            region: &self.dev.region,
+            bucket: &self.dev.artifact_bucket,
+            log_bucket: self.dev.log_bucket.as_deref(),
+            is_main: true,
+        };
+        std::iter::once(main).chain(self.regions.iter().map(|region| Store {
+            region: &region.region,
+            bucket: &region.artifact_bucket,
+            log_bucket: region.log_bucket.as_deref(),
+            is_main: false,
+        }))
+    }
+
+    /// The artifact store of a region; of one that has none, the pipeline's own.
+    pub fn store(&self, region: &str) -> Store<'_> {
+        let mut stores = self.stores();
+        let main = stores.next();
+        let other = stores.find(|store| store.region == region);
+        other.or(main).unwrap_or(Store {
+            region: &self.dev.region,
+            bucket: &self.dev.artifact_bucket,
+            log_bucket: None,
+            is_main: true,
+        })
+    }
+
+    /// Name of the CloudFormation stack that is made from a template, by the template's name.
+    ///
+    /// A stack's name has letters, digits and hyphens only; a pipeline's may have more.
+    pub fn stack_name(&self, template: &str) -> String {
+        format!("{}-{template}", self.dev.pipeline)
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect()
+    }
+
+    /// ARN of a bucket.
+    pub fn bucket_arn(&self, bucket: &str) -> String {
+        format!("arn:{}:s3:::{bucket}", self.partition.as_str())
+    }
+
+    /// ARN patterns of the objects that the pipelines keep in an artifact bucket.
+    ///
+    /// CodePipeline cuts a long pipeline name in their keys; a name that is cut is followed by
+    /// the wildcard directly, so that the pattern holds whether it is cut or not. Several
+    /// pipelines are told apart by a hyphen and a number behind the name.
+    pub fn artifact_objects_arns(&self, bucket: &str) -> Vec<String> {
+        let bucket = self.bucket_arn(bucket);
+        let name = &self.dev.pipeline;
+        let length = name.chars().count();
+        if length > ARTIFACT_FOLDER_LENGTH {
+            let folder: String = name.chars().take(ARTIFACT_FOLDER_LENGTH).collect();
+            return vec![format!("{bucket}/{folder}*")];
+        }
+        let mut found = vec![format!("{bucket}/{name}/*")];
+        if self.pipelines.len() > 1 && length < ARTIFACT_FOLDER_LENGTH {
+            found.push(format!("{bucket}/{name}-*"));
+        }
+        found
+    }
+
+    /// ARN of the source object.
+    pub fn source_object_arn(&self) -> String {
+        let bucket = self.bucket_arn(&self.dev.source_bucket.name);
+        format!("{bucket}/{}", self.dev.source_object_key)
+    }
+
+    /// ARN of a pipeline, by its name.
+    pub fn pipeline_arn(&self, name: &str) -> String {
+        format!(
+            "arn:{}:codepipeline:{}:{}:{name}",
+            self.partition.as_str(),
+            self.dev.region,
+            self.dev.account,
+        )
+    }
+
+    /// ARN of the rule that starts the first pipeline.
+    pub fn change_rule_arn(&self) -> String {
+        format!(
+            "arn:{}:events:{}:{}:rule/{}",
+            self.partition.as_str(),
+            self.dev.region,
+            self.dev.account,
+            self.dev.change_rule
+        )
+    }
+
+    /// ARN of an account's root, which stands for the whole account.
+    pub fn account_arn(&self, account: &str) -> String {
+        format!("arn:{}:iam::{account}:root", self.partition.as_str())
+    }
+
+    /// ARN of the role of a name, without a path, in an account or with `*` in any.
+    pub fn role_arn(&self, account: &str, name: &str) -> String {
+        format!("arn:{}:iam::{account}:role/{name}", self.partition.as_str())
+    }
+}
+
+impl TargetPlan {
+    /// The instances in a region.
+    pub fn instances_in<'p>(
+        &'p self,
+        region: &'p str,
+    ) -> impl Iterator<Item = &'p InstancePlan> + 'p {
+        let instances = self.instances.iter();
+        instances.filter(move |instance| instance.region == region)
+    }
+
+    /// Whether its template serves several instances, so that it names no account or region.
+    pub fn is_generic(&self) -> bool {
+        self.many_accounts || self.many_regions
+    }
+
+    /// Keys of the objects that its deploy actions write, as a pattern of a policy.
+    pub fn written_keys(&self) -> String {
+        match (&self.object_key, self.path.as_str()) {
+            (Some(key), _) => key.clone(),
+            (None, "") => "*".to_owned(),
+            (None, path) => format!("{path}/*"),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Names that follow from the configuration: of the dev account's side, of other regions' and of
+//! the targets'.
+
+use std::collections::HashSet;
+
+use super::{BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, TargetNames, TargetPlan};
+use crate::config::{Config, Partition, Target};
+
+const ACCOUNT: &str = "{account}";
+const REGION: &str = "{region}";
+
+fn role_plan(partition: Partition, account: &str, path: &str, name: String) -> RolePlan {
+    RolePlan {
+        arn: format!("arn:{}:iam::{account}:role{path}{name}", partition.as_str()),
+        path: path.to_owned(),
+        name,
+        create: true,
+    }
+}
+
+/// A pattern with an account and a region in it.
+pub(super) fn expand(pattern: &str, account: &str, region: &str) -> String {
+    pattern.replace(ACCOUNT, account).replace(REGION, region)
+}
+
+fn artifact_bucket_pattern(config: &Config) -> &str {
+    let given = config.dev.artifacts.bucket.as_deref();
+    given.unwrap_or("codepipeline-{region}-0123456789")
+}
+
+/// The name of the artifact bucket in a region.
+fn artifact_bucket(config: &Config, region: &str) -> String {
+    let dev = &config.dev;
+    let pattern = artifact_bucket_pattern(config);
+    if pattern.contains(REGION) || region == dev.region {
+        pattern.replace(REGION, region)
+    } else {
+        format!("{pattern}-{region}")
+    }
+}
+
+/// The regions other than the pipeline's that are deployed to.
+pub(super) fn regions(config: &Config, targets: &[TargetPlan]) -> Vec<RegionPlan> {
+    let mut seen = HashSet::from([config.dev.region.as_str()]);
+    let instances = targets.iter().flat_map(|target| &target.instances);
+    instances
+        .filter(|instance| seen.insert(&instance.region))
+        .map(|instance| {
+            let bucket = artifact_bucket(config, &instance.region);
+            RegionPlan {
+                region: instance.region.clone(),
+                log_bucket: config.dev.access_logs.then(|| format!("{bucket}-logs")),
+                artifact_bucket: BucketPlan {
+                    name: bucket,
+                    create: true,
+                },
+            }
+        })
+        .collect()
+}
+
+/// The dev account's side.
+pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
+    let dev = &config.dev;
+    let (account, region, pipeline) = (&dev.account, &dev.region, &dev.pipeline.name);
+    let service_role = match &dev.pipeline.service_role {
+        None => role_plan(
+            partition,
+            account,
+            "/service-role/",
+            format!("AWSCodePipelineServiceRole-{region}-{pipeline}"),
+        ),
+        Some(arn) => {
+            let resource = arn
+                .split_once(":role")
+                .map_or("/", |(_, resource)| resource);
+            let (path, name) = resource.rsplit_once('/').unwrap_or(("", resource));
+            RolePlan {
+                name: name.to_owned(),
+                path: format!("{path}/"),
+                arn: arn.clone(),
+                create: false,
+            }
+        }
+    };
+    let source_bucket = BucketPlan {
+        name: dev.source.bucket.clone(),
+        create: dev.source.create,
+    };
+    let artifact_bucket = BucketPlan {
+        name: artifact_bucket(config, region),
+        create: dev.artifacts.create,
+    };
+    // An artifact bucket is often shared by pipelines, a source bucket seldom.
+    let logged = [&source_bucket, &artifact_bucket]
+        .into_iter()
+        .find(|bucket| bucket.create && dev.access_logs);
+    DevPlan {
+        account: account.clone(),
+        region: region.clone(),
+        profile: dev.profile.clone(),
+        key_alias: format!("alias/{}", dev.key.alias),
+        key_administrators: dev.key.administrators.clone(),
+        key_deletion_window_days: dev.key.deletion_window_days,
+        multi_region: dev.key.multi_region,
+        log_bucket: logged.map(|bucket| format!("{}-logs", bucket.name)),
+        source_bucket,
+        source_object_key: dev.source.object_key.clone(),
+        detect_changes: dev.source.detect_changes,
+        artifact_bucket,
+        artifact_bucket_pattern: artifact_bucket_pattern(config).to_owned(),
+        existing_policy: dev.artifacts.existing_policy.clone(),
+        pipeline: pipeline.clone(),
+        source_policy: format!("{pipeline}-{region}-source"),
+        artifact_policy: format!("{pipeline}-{region}-artifacts"),
+        assume_policy: match config.targets.as_slice() {
+            [only] if !only.has_many_accounts() && !only.has_many_regions() => {
+                let place = only.places(region).into_iter().next().unwrap_or_default();
+                format!("assume{}", expand(&role_pattern(only), &place.0, &place.1))
+            }
+            _ => format!("{pipeline}-{region}-assume"),
+        },
+        invoke_policy: format!("{pipeline}-{region}-next"),
+        change_rule: format!("{pipeline}-{region}-start"),
+        service_role,
+        permissions_boundary: dev.permissions_boundary.clone(),
+    }
+}
+
+fn role_pattern(target: &Target) -> String {
+    match &target.role {
+        Some(role) => role.clone(),
+        // Roles are global, so each region's needs a name of its own.
+        None if target.has_many_regions() => format!("{}s3role-{REGION}", target.name),
+        None => format!("{}s3role", target.name),
+    }
+}
+
+/// The targets with their instances, which have no place in a pipeline yet.
+pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> {
+    // The procedure's names of policies go to the first target in an account; the other targets
+    // add their own.
+    let mut taken: HashSet<String> = HashSet::new();
+    let targets = config.targets.iter();
+    targets
+        .map(|target| {
+            let places = target.places(&config.dev.region);
+            let (many_accounts, many_regions) =
+                (target.has_many_accounts(), target.has_many_regions());
+            let is_first = match places.as_slice() {
+                [(account, _)] if !many_accounts && !many_regions => taken.insert(account.clone()),
+                _ => false,
+            };
+            let policy = |name: &str| {
+                let region = if many_regions { "-{region}" } else { "" };
+                if is_first {
+                    name.to_owned()
+                } else {
+                    format!("{name}-{}{region}", target.name)
+                }
+            };
+            let names = TargetNames {
+                log_bucket: (target.create && config.dev.access_logs)
+                    .then(|| format!("{}-logs", target.bucket)),
+                bucket: target.bucket.clone(),
+                role: role_pattern(target),
+                output_policy: policy("outputbucketdeployaccess"),
+                artifact_policy: policy("devkmss3access"),
+                permissions_boundary: target.permissions_boundary.clone(),
+            };
+            let instances = places
+                .iter()
+                .map(|(account, region)| instance(partition, target, &names, account, region))
+                .collect();
+            TargetPlan {
+                name: target.name.clone(),
+                many_accounts,
+                many_regions,
+                names,
+                create_bucket: target.create,
+                path: target.path.clone(),
+                object_key: target.object_key.clone(),
+                canned_acl: target.canned_acl,
+                cache_control: target.cache_control.clone(),
+                encryption_key: target.encryption_key.clone(),
+                approval: target.approval,
+                instances,
+            }
+        })
+        .collect()
+}
+
+fn instance(
+    partition: Partition,
+    target: &Target,
+    names: &TargetNames,
+    account: &str,
+    region: &str,
+) -> InstancePlan {
+    let named = |pattern: &str| expand(pattern, account, region);
+    InstancePlan {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        profile: named(target.profile.as_deref().unwrap_or(&target.name)),
+        bucket: BucketPlan {
+            name: named(&names.bucket),
+            create: target.create,
+        },
+        log_bucket: names.log_bucket.as_deref().map(named),
+        role: role_plan(partition, account, "/", named(&names.role)),
+        output_policy: named(&names.output_policy),
+        artifact_policy: named(&names.artifact_policy),
+        permissions_boundary: names.permissions_boundary.as_deref().map(named),
+        pipeline: 0,
+        stage: String::new(),
+        action: String::new(),
+        namespace: None,
+    }
+}

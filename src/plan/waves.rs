@@ -1,0 +1,268 @@
+//! How the targets' instances are spread over stages and pipelines.
+//!
+//! Each target is a wave: a stage, or several where a stage would have too many actions. Waves
+//! run in order. What is more than one pipeline may have goes on in further pipelines.
+//!
+//! Where one wave needs several pipelines of its own, an account's place depends on its ID and on
+//! how many pipelines there are, and on nothing else: an account that is added changes one
+//! pipeline, wherever in the list it stands.
+
+use std::ops::Range;
+
+use super::{InstancePlan, PipelinePlan, StagePlan, TargetPlan};
+use crate::config::Config;
+
+/// Stages of a pipeline (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+const STAGES: usize = 50;
+/// A template has at most 1 MB, and an action takes some 800 bytes of it.
+const ACTIONS_OF_A_TEMPLATE: usize = 1_000;
+
+/// How much fits.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Actions of a stage.
+    stage: usize,
+    /// Stages of a pipeline that deploy.
+    stages: usize,
+    /// Their actions.
+    actions: usize,
+}
+
+impl Limits {
+    fn of(config: &Config) -> Self {
+        let quota = |raised: Option<u64>, default: u64| {
+            usize::try_from(raised.unwrap_or(default)).unwrap_or(usize::MAX)
+        };
+        let stage = quota(config.quotas.actions_per_stage, 50).max(2);
+        let pipeline = quota(config.quotas.actions_per_pipeline, 500);
+        Self {
+            stage: stage.min(ACTIONS_OF_A_TEMPLATE),
+            // One stage, with one action, is the source's.
+            stages: STAGES - 1,
+            actions: pipeline.min(ACTIONS_OF_A_TEMPLATE).saturating_sub(1).max(3),
+        }
+    }
+
+    /// What is left beside the stage that starts the next pipeline.
+    fn with_a_next(self) -> Self {
+        Self {
+            stages: self.stages - 1,
+            actions: self.actions - 1,
+            ..self
+        }
+    }
+}
+
+/// A part of a wave: what one pipeline has of it.
+struct Part {
+    target: usize,
+    instances: Vec<usize>,
+    approval: bool,
+}
+
+impl Part {
+    fn actions(&self) -> usize {
+        self.instances.len() + usize::from(self.approval)
+    }
+
+    fn stages(&self, limits: Limits) -> usize {
+        self.actions().div_ceil(limits.stage)
+    }
+
+    /// The parts of its instances that a stage has, as ranges.
+    fn ranges(&self, limits: Limits) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut start = 0;
+        while start < self.instances.len() {
+            // The approval is an action of the first stage.
+            let room = limits.stage - usize::from(self.approval && start == 0);
+            let end = (start + room).min(self.instances.len());
+            found.push(start..end);
+            start = end;
+        }
+        found
+    }
+}
+
+/// Spreads the instances, and tells each its place.
+pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<PipelinePlan> {
+    let limits = Limits::of(config);
+    let parts: Vec<Part> = targets
+        .iter()
+        .enumerate()
+        .map(|(number, target)| Part {
+            target: number,
+            instances: (0..target.instances.len()).collect(),
+            approval: target.approval,
+        })
+        .collect();
+    let name = &config.dev.pipeline.name;
+    let found: Vec<PipelinePlan> = pack(parts, targets, limits)
+        .into_iter()
+        .enumerate()
+        .map(|(number, parts)| PipelinePlan {
+            name: if number == 0 {
+                name.clone()
+            } else {
+                format!("{name}-{}", number + 1)
+            },
+            stages: parts
+                .iter()
+                .flat_map(|part| stages(part, targets, limits))
+                .collect(),
+        })
+        .collect();
+    let only = match targets {
+        [target] => !target.is_generic(),
+        _ => false,
+    };
+    for (number, pipeline) in found.iter().enumerate() {
+        for stage in &pipeline.stages {
+            let target = &mut targets[stage.target];
+            for instance in &stage.instances {
+                let (action, namespace) = action_names(target, *instance, only);
+                let instance = &mut target.instances[*instance];
+                instance.pipeline = number;
+                instance.stage.clone_from(&stage.name);
+                instance.action = action;
+                instance.namespace = namespace;
+            }
+        }
+    }
+    found
+}
+
+/// The name of a deploy action, and the namespace of its variables. Nothing could tell the
+/// variables of one account from those of another, so actions that are one of many set none.
+fn action_names(target: &TargetPlan, instance: usize, only: bool) -> (String, Option<String>) {
+    if only {
+        return ("Deploy".to_owned(), Some("DeployVariables".to_owned()));
+    }
+    let name = &target.name;
+    let InstancePlan {
+        account, region, ..
+    } = &target.instances[instance];
+    let place = match (target.many_accounts, target.many_regions) {
+        (false, false) => {
+            return ("Deploy".to_owned(), Some(format!("DeployVariables-{name}")));
+        }
+        (true, false) => account.clone(),
+        (false, true) => region.clone(),
+        (true, true) => format!("{account}-{region}"),
+    };
+    (format!("Deploy-{place}"), None)
+}
+
+fn stages(part: &Part, targets: &[TargetPlan], limits: Limits) -> Vec<StagePlan> {
+    let target = &targets[part.target];
+    let ranges = part.ranges(limits);
+    let several = ranges.len() > 1 || part.instances.len() < target.instances.len();
+    let only = targets.len() == 1 && !target.is_generic();
+    ranges
+        .into_iter()
+        .enumerate()
+        .map(|(number, range)| StagePlan {
+            name: if only {
+                "Deploy".to_owned()
+            } else if several {
+                format!("{}-{}", target.name, number + 1)
+            } else {
+                target.name.clone()
+            },
+            target: part.target,
+            approval: part.approval && number == 0,
+            instances: part.instances[range].to_vec(),
+        })
+        .collect()
+}
+
+/// The parts that each pipeline has.
+fn pack(parts: Vec<Part>, targets: &[TargetPlan], limits: Limits) -> Vec<Vec<Part>> {
+    let fits = |parts: &[Part], limits: Limits| {
+        parts.iter().map(Part::actions).sum::<usize>() <= limits.actions
+            && parts.iter().map(|part| part.stages(limits)).sum::<usize>() <= limits.stages
+    };
+    if fits(&parts, limits) {
+        return vec![parts];
+    }
+    let limits = limits.with_a_next();
+    let mut found: Vec<Vec<Part>> = Vec::new();
+    let mut open = false;
+    for part in parts {
+        if !fits(std::slice::from_ref(&part), limits) {
+            found.extend(split(&part, &targets[part.target], limits).map(|part| vec![part]));
+            open = false;
+            continue;
+        }
+        match found.last_mut().filter(|_| open) {
+            Some(last) => {
+                last.push(part);
+                if !fits(last, limits)
+                    && let Some(part) = last.pop()
+                {
+                    found.push(vec![part]);
+                }
+            }
+            None => found.push(vec![part]),
+        }
+        open = true;
+    }
+    found
+}
+
+/// A wave over as few pipelines as hold it.
+fn split(part: &Part, target: &TargetPlan, limits: Limits) -> impl Iterator<Item = Part> {
+    let room = limits
+        .actions
+        .min(limits.stages * limits.stage)
+        .saturating_sub(usize::from(part.approval))
+        .max(1);
+    let hashes: Vec<u64> = target
+        .instances
+        .iter()
+        .map(|instance| hash(&instance.account, &instance.region))
+        .collect();
+    let mut count = part.instances.len().div_ceil(room);
+    let shares = loop {
+        let mut shares: Vec<Vec<usize>> = vec![Vec::new(); count];
+        for instance in &part.instances {
+            shares[bucket(hashes[*instance], count)].push(*instance);
+        }
+        if shares.iter().all(|share| share.len() <= room) {
+            break shares;
+        }
+        count += 1;
+    };
+    let (target, approval) = (part.target, part.approval);
+    // The approval holds the whole wave: it stands before its first action.
+    let shares = shares.into_iter().filter(|share| !share.is_empty());
+    shares.enumerate().map(move |(number, instances)| Part {
+        target,
+        instances,
+        approval: approval && number == 0,
+    })
+}
+
+/// FNV-1a over both, mixed at the end: the same on every machine and in every version.
+fn hash(account: &str, region: &str) -> u64 {
+    let bytes = account.bytes().chain([b'/']).chain(region.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash ^ (hash >> 33)
+}
+
+/// Jump consistent hashing (Lamping and Veach, 2014): with one bucket more, only what goes there
+/// moves.
+fn bucket(mut key: u64, count: usize) -> usize {
+    let (mut last, mut next) = (0_usize, 0_u64);
+    while next < count as u64 {
+        last = usize::try_from(next).unwrap_or(usize::MAX);
+        key = key.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(1);
+        // In whole numbers, so that no rounding differs between machines.
+        let scaled = (u128::from(next) + 1) << 31;
+        next = u64::try_from(scaled / u128::from((key >> 33) + 1)).unwrap_or(u64::MAX);
+    }
+    last
+}

@@ -1,0 +1,132 @@
+//! Which of the targets' roles read an artifact store, and how its policies name them.
+//!
+//! The role of a target need not exist yet, as it must where a principal names it: so it is its
+//! account that is admitted, or with several accounts and an organization everybody, on the
+//! condition that the caller is the role.
+
+use std::collections::BTreeSet;
+
+use crate::cfn::{Value, list, map};
+use crate::plan::{Plan, TargetPlan};
+
+use super::key::alphanumeric;
+
+/// With more targets of one account each than this, one statement names them all: a statement
+/// each would fill the bucket's policy.
+const STATEMENTS_OF_THEIR_OWN: usize = 20;
+
+/// Some of the roles that read a store, as a statement names them.
+pub(super) struct Readers {
+    /// End of the statement's `Sid`.
+    pub(super) name: String,
+    /// Who they are.
+    pub(super) comment: String,
+    /// The statement's principal.
+    pub(super) principal: Value,
+    /// The statement's condition.
+    pub(super) condition: Value,
+    /// Whether it is one role.
+    pub(super) is_one: bool,
+}
+
+/// The roles that read the store of a region.
+pub(super) fn readers(plan: &Plan, region: &str) -> Vec<Readers> {
+    let here = |target: &&TargetPlan| target.instances_in(region).next().is_some();
+    let (generic, single): (Vec<_>, Vec<_>) =
+        (plan.targets.iter().filter(here)).partition(|target| target.is_generic());
+    let mut found = Vec::new();
+    if single.len() > STATEMENTS_OF_THEIR_OWN {
+        found.push(together(plan, region, &single));
+    } else {
+        found.extend(single.iter().map(|target| one(plan, region, target)));
+    }
+    found.extend(generic.iter().map(|target| many(plan, region, target)));
+    found
+}
+
+fn one(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
+    let instance = target.instances_in(region).next();
+    let (account, role) = instance.map_or(("", ""), |instance| {
+        (instance.account.as_str(), instance.role.arn.as_str())
+    });
+    Readers {
+        name: alphanumeric(&target.name),
+        comment: format!(
+            "Target {}: its deploy role, and nobody else of its account",
+            target.name
+        ),
+        principal: plan.account_arn(account).into(),
+        condition: condition(plan, role),
+        is_one: true,
+    }
+}
+
+/// The condition that only these roles meet, and only from within the organization, if one is
+/// configured.
+fn condition(plan: &Plan, roles: impl Into<Value>) -> Value {
+    let condition = map([("ArnEquals", map([("aws:PrincipalArn", roles)]))]);
+    let organization = (plan.organization.as_ref()).map(|id| map([("aws:PrincipalOrgID", id)]));
+    condition.with_some("StringEquals", organization)
+}
+
+fn roots(plan: &Plan, accounts: BTreeSet<&str>) -> Value {
+    list(accounts.iter().map(|account| plan.account_arn(account)))
+}
+
+fn together(plan: &Plan, region: &str, targets: &[&TargetPlan]) -> Readers {
+    let instances = || {
+        targets
+            .iter()
+            .flat_map(|target| target.instances_in(region))
+    };
+    let roles: BTreeSet<&str> = instances()
+        .map(|instance| instance.role.arn.as_str())
+        .collect();
+    Readers {
+        name: String::new(),
+        comment: "The targets' deploy roles, and nobody else of their accounts".to_owned(),
+        principal: roots(
+            plan,
+            instances()
+                .map(|instance| instance.account.as_str())
+                .collect(),
+        ),
+        condition: condition(plan, list(roles)),
+        is_one: false,
+    }
+}
+
+/// The roles of a target with one template for several accounts or regions.
+fn many(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
+    let accounts = target
+        .instances_in(region)
+        .map(|instance| instance.account.as_str());
+    let roles: Value = if target.names.role.contains("{account}") && plan.organization.is_none() {
+        list(
+            target
+                .instances_in(region)
+                .map(|instance| instance.role.arn.as_str()),
+        )
+    } else {
+        let name = target
+            .names
+            .role
+            .replace("{account}", "*")
+            .replace("{region}", region);
+        plan.role_arn("*", &name).into()
+    };
+    let (principal, whose) = match plan.organization {
+        Some(_) => ("*".into(), "of the organization's accounts"),
+        None => (roots(plan, accounts.collect()), "of these accounts"),
+    };
+    Readers {
+        name: alphanumeric(&target.name),
+        comment: format!(
+            "Target {}: its deploy role {whose}, and nobody else",
+            target.name
+        ),
+        principal,
+        condition: condition(plan, roles),
+        is_one: false,
+    }
+}

@@ -1,0 +1,55 @@
+//! The dev account's stack in another region: the key's replica and an artifact store.
+
+use crate::cfn::{Output, Template, Value};
+use crate::plan::{Plan, Store};
+
+use super::bucket::log_bucket;
+use super::{GENERATED, key, key_parameter, store};
+
+/// The template of a region.
+pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
+    let dev = &plan.dev;
+    let mut resources = Vec::from(key::replica(plan, here.region));
+    if let Some(name) = here.log_bucket {
+        let sources = [Value::from(&here.bucket.name)];
+        resources.extend(log_bucket(
+            plan,
+            (&dev.account).into(),
+            name.into(),
+            &sources,
+        ));
+    }
+    resources.extend(store::store(plan, here));
+    let output = |id: &str, description: &str, value: Value| Output {
+        id: id.to_owned(),
+        description: description.to_owned(),
+        value,
+        condition: None,
+    };
+    Template {
+        header: format!(
+            "{GENERATED}\n\nAccount {}, region {}. Deployed after the dev stack's first step, whose \
+             output DeployKeyId is the parameter here, and before the targets.",
+            dev.account, here.region
+        ),
+        description: format!(
+            "Dev side of pipeline {} in {}: the key's replica and an artifact store",
+            dev.pipeline, here.region
+        ),
+        parameters: vec![key_parameter()],
+        conditions: Vec::new(),
+        resources,
+        outputs: vec![
+            output(
+                "DeployKeyArn",
+                "ARN of the key's replica",
+                Value::attribute("DeployKey", "Arn"),
+            ),
+            output(
+                "ArtifactBucketName",
+                "Artifact bucket",
+                Value::reference("ArtifactBucket"),
+            ),
+        ],
+    }
+}

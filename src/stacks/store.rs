@@ -1,0 +1,225 @@
+//! An artifact store: the bucket, and the statements that its policy needs.
+
+use std::collections::BTreeSet;
+
+use crate::cfn::{Item, Resource, Value, list, map};
+use crate::config::Permissions;
+use crate::plan::{Plan, Store, TargetPlan};
+
+use super::bucket::{BucketOptions, bucket, bucket_policy};
+use super::policy::{Statement, tls_only};
+use super::readers::{Readers, readers};
+
+/// The artifact bucket with its policy, as far as they are made; the key stands in the same stack.
+pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
+    let key = Value::attribute("DeployKey", "Arn");
+    let article = plan.permissions == Permissions::Article;
+    let suppress = |resource: Resource| {
+        let reason = "permissions is article: these are the procedure's own statements.";
+        if article {
+            resource
+                .suppress("S3_BUCKET_POLICY_CROSS_ACCOUNT_CONFINED", reason)
+                .suppress("S3_BUCKET_TLS_ONLY", reason)
+                .suppress("S3_BUCKET_SSL_REQUESTS_ONLY", reason)
+        } else {
+            resource
+        }
+    };
+    let mut resources = Vec::new();
+    if store.bucket.create {
+        let options = BucketOptions {
+            id: "ArtifactBucket",
+            name: (&store.bucket.name).into(),
+            comment: if store.is_main {
+                "Artifact store of the pipeline."
+            } else {
+                "Artifact store of the pipeline in this region: CodePipeline copies the artifacts \
+                 here."
+            },
+            key: Some(key.clone()),
+            events: false,
+            log_bucket: store.log_bucket.is_some(),
+        };
+        let bucket = bucket(plan, options);
+        resources.push(if article {
+            bucket.suppress("S3_BUCKET_TLS_ONLY", "permissions is article.")
+        } else {
+            bucket
+        });
+        let statements = statements(plan, store, Some(&key));
+        resources.push(suppress(bucket_policy(
+            "ArtifactBucketPolicy",
+            Value::reference("ArtifactBucket"),
+            &statements,
+        )));
+    } else if plan.dev.existing_policy.is_none() {
+        let statements = statements(plan, store, Some(&key));
+        let name = Value::from(store.bucket.name.as_str());
+        let mut policy = bucket_policy("ArtifactBucketPolicy", name, &statements);
+        policy.comment = "The artifact bucket exists already and has no policy; this becomes its \
+                          only one, and stays when the stack goes."
+            .to_owned();
+        resources.push(suppress(policy.retained()));
+    }
+    resources
+}
+
+/// The statements that the artifact bucket's policy needs.
+///
+/// A bucket of somebody else's may serve other pipelines, with other keys: there, the rules for
+/// uploads hold for this pipeline's folder only.
+///
+/// `key` is the ARN of the store's key; without it no other key can be told apart.
+pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> Vec<Statement> {
+    let bucket = plan.bucket_arn(&store.bucket.name);
+    let own = store.bucket.create;
+    let objects = || one_or_list(plan.artifact_objects_arns(&store.bucket.name));
+    let mut statements = Vec::new();
+    if plan.permissions == Permissions::Article {
+        // The procedure's policy begins with them; a bucket that CodePipeline made has them.
+        statements.extend(article_denials(&bucket));
+        let targets = plan.targets.iter();
+        statements.extend(targets.flat_map(|target| article_access(plan, store, target)));
+        return statements;
+    }
+    statements.push(tls_only(&bucket.as_str().into()));
+    let uploads = if own {
+        Value::from(format!("{bucket}/*"))
+    } else {
+        objects()
+    };
+    statements.push(unencrypted_uploads(uploads.clone()));
+    if let Some(key) = key {
+        let other_key = map([
+            ("StringNotEquals", map([(KEY_HEADER, key.clone())])),
+            ("Null", map([(KEY_HEADER, false)])),
+        ]);
+        statements.push(
+            Statement::deny(
+                "DenyUploadsWithAnotherKey",
+                "Nor with another key, where an upload names one.",
+            )
+            .everybody()
+            .actions(["s3:PutObject"])
+            .on(uploads)
+            .when(other_key),
+        );
+    }
+    for readers in readers(plan, store.region) {
+        statements.extend(least_access(readers, &bucket, objects()));
+    }
+    statements
+}
+
+/// One value as itself, several as a list.
+pub(super) fn one_or_list(mut values: Vec<String>) -> Value {
+    match (values.pop(), values.is_empty()) {
+        (Some(only), true) => only.into(),
+        (last, _) => list(values.into_iter().chain(last)),
+    }
+}
+
+const KEY_HEADER: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+
+fn unencrypted_uploads(objects: impl Into<Value>) -> Statement {
+    let encrypted = map([("s3:x-amz-server-side-encryption", "aws:kms")]);
+    Statement::deny(
+        "DenyUnEncryptedObjectUploads",
+        "Nothing is stored without KMS encryption.",
+    )
+    .everybody()
+    .actions(["s3:PutObject"])
+    .on(objects)
+    .when(map([("StringNotEquals", encrypted)]))
+}
+
+fn least_access(readers: Readers, bucket: &str, objects: Value) -> Vec<Statement> {
+    let Readers {
+        name,
+        comment,
+        principal,
+        condition,
+        is_one,
+    } = readers;
+    if is_one {
+        return vec![
+            Statement::allow(
+                &format!("DeployRoleReadsArtifacts{name}"),
+                &format!("{comment}, reads."),
+            )
+            .aws(principal.clone())
+            .actions(["s3:GetObject", "s3:GetObjectVersion"])
+            .on(objects)
+            .when(condition.clone()),
+            Statement::allow(&format!("DeployRoleListsArtifacts{name}"), "")
+                .aws(principal)
+                .actions(["s3:ListBucket"])
+                .on(bucket)
+                .when(condition),
+        ];
+    }
+    // One statement is half as long as two, and an action on buckets means nothing on objects.
+    let mut resources = vec![Item {
+        comment: String::new(),
+        value: bucket.into(),
+    }];
+    match objects {
+        Value::List(items) => resources.extend(items),
+        value => resources.push(Item {
+            comment: String::new(),
+            value,
+        }),
+    }
+    vec![
+        Statement::allow(
+            &format!("DeployRolesReadArtifacts{name}"),
+            &format!("{comment}, reads."),
+        )
+        .aws(principal)
+        .actions(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"])
+        .on(Value::List(resources))
+        .when(condition),
+    ]
+}
+
+fn article_denials(bucket: &str) -> [Statement; 2] {
+    let objects = format!("{bucket}/*");
+    [
+        unencrypted_uploads(&objects),
+        Statement::deny(
+            "DenyInsecureConnections",
+            "Nobody reaches the objects without TLS.",
+        )
+        .everybody()
+        .actions(["s3:*"])
+        .on(objects)
+        .when(map([("Bool", map([("aws:SecureTransport", false)]))])),
+    ]
+}
+
+fn article_access(plan: &Plan, store: Store<'_>, target: &TargetPlan) -> Vec<Statement> {
+    let bucket = plan.bucket_arn(&store.bucket.name);
+    let accounts: BTreeSet<&str> = (target.instances_in(store.region))
+        .map(|instance| instance.account.as_str())
+        .collect();
+    let roots: Vec<String> = accounts
+        .iter()
+        .map(|account| plan.account_arn(account))
+        .collect();
+    let comment = match roots.len() {
+        0 => return Vec::new(),
+        1 => format!("Target {}: its whole account.", target.name),
+        _ => format!("Target {}: its whole accounts.", target.name),
+    };
+    let roots = one_or_list(roots);
+    vec![
+        Statement::allow("", &comment)
+            .aws(roots.clone())
+            .actions(["s3:Get*", "s3:Put*"])
+            .on(format!("{bucket}/*")),
+        Statement::allow("", "")
+            .aws(roots)
+            .actions(["s3:ListBucket"])
+            .on(bucket),
+    ]
+}

@@ -1,0 +1,133 @@
+//! Answers in AWS's documented shapes: the XML of Query services and of S3, the JSON of the
+//! others.
+
+use serde_json::{Value, json};
+
+use super::call::Protocol;
+use super::http::Message;
+
+/// What is answered instead of asking an emulator.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// The inner XML of a Query operation's result.
+    Query(String),
+    /// A JSON document.
+    Json(Value),
+    /// An error, in the shape of the call's protocol.
+    Error {
+        status: u16,
+        code: String,
+        message: String,
+    },
+}
+
+impl Answer {
+    /// The result of a Query operation: the elements inside `<ActionResult>`.
+    pub(crate) fn query(result: impl Into<String>) -> Self {
+        Self::Query(result.into())
+    }
+
+    /// The result of a JSON operation.
+    pub(crate) fn json(value: Value) -> Self {
+        Self::Json(value)
+    }
+
+    /// A refusal.
+    pub(crate) fn error(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Error {
+            status,
+            code: code.into(),
+            message: message.into(),
+        }
+    }
+
+    /// AWS's answer to too many requests, which an SDK retries.
+    pub(crate) fn throttled(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Query => Self::error(400, "Throttling", "Rate exceeded"),
+            Protocol::Json => Self::error(400, "ThrottlingException", "Rate exceeded"),
+            Protocol::S3 => Self::error(503, "SlowDown", "Please reduce your request rate."),
+        }
+    }
+
+    /// AWS's answer when it fails itself, which an SDK retries.
+    pub(crate) fn failed(protocol: Protocol) -> Self {
+        let code = if protocol == Protocol::S3 {
+            "InternalError"
+        } else {
+            "InternalFailure"
+        };
+        Self::error(
+            500,
+            code,
+            "We encountered an internal error. Please try again.",
+        )
+    }
+
+    /// Wraps the answer up for a call.
+    pub(crate) fn response(&self, action: &str, protocol: Protocol) -> Message {
+        let (status, kind, body) = match self {
+            Self::Query(result) => (
+                200,
+                "text/xml",
+                format!(
+                    "<{action}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
+                     <{action}Result>{result}</{action}Result>\
+                     <ResponseMetadata><RequestId>{REQUEST_ID}</RequestId></ResponseMetadata>\
+                     </{action}Response>"
+                ),
+            ),
+            Self::Json(value) => (200, "application/x-amz-json-1.1", value.to_string()),
+            Self::Error {
+                status,
+                code,
+                message,
+            } => {
+                let (kind, body) = refusal(code, message, protocol);
+                (*status, kind, body)
+            }
+        };
+        Message {
+            start: format!("HTTP/1.1 {status} Answer"),
+            headers: vec![
+                ("content-type".to_owned(), kind.to_owned()),
+                ("x-amzn-requestid".to_owned(), REQUEST_ID.to_owned()),
+            ],
+            body: body.into_bytes(),
+        }
+    }
+}
+
+const REQUEST_ID: &str = "00000000-0000-4000-8000-00000000fa17";
+
+fn refusal(code: &str, message: &str, protocol: Protocol) -> (&'static str, String) {
+    let (code, message) = (escaped(code), escaped(message));
+    match protocol {
+        Protocol::Query => (
+            "text/xml",
+            format!(
+                "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">\
+                 <Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+                 <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
+            ),
+        ),
+        Protocol::Json => (
+            "application/x-amz-json-1.1",
+            json!({"__type": code, "message": message}).to_string(),
+        ),
+        Protocol::S3 => (
+            "application/xml",
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
+                 <Message>{message}</Message><RequestId>{REQUEST_ID}</RequestId></Error>"
+            ),
+        ),
+    }
+}
+
+/// Text as XML holds it.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

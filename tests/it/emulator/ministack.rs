@@ -1,0 +1,219 @@
+//! The emulator that stacks are deployed to: `tests/emulator`, which is ministack made as strict
+//! as AWS. One process serves all tests: what stands in one account is not seen in another, and
+//! each test takes accounts of its own.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::http::{self, Message};
+use crate::support::python;
+
+/// A running emulator. It ends with this value, and at the latest with the test process.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    process: Child,
+    address: SocketAddr,
+}
+
+/// A failure that the emulator is ordered to have.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure<'a> {
+    /// Resource type.
+    pub(crate) resource_type: &'a str,
+    /// A part of the resource's logical ID (on creation) or physical ID.
+    pub(crate) name: &'a str,
+    /// `create`, `update` or `delete`.
+    pub(crate) operation: &'a str,
+    /// What the stack's event says.
+    pub(crate) reason: &'a str,
+    /// How many such operations succeed before.
+    pub(crate) after: u32,
+}
+
+impl Emulator {
+    /// The emulator that all tests share.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Emulator> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// An emulator of one's own, for a test that stops it.
+    pub(crate) fn start() -> Self {
+        let interpreter = python("python");
+        let mut log = String::new();
+        // The free port may be taken by somebody else meanwhile.
+        for _ in 0..3 {
+            match Self::start_once(&interpreter) {
+                Ok(emulator) => return emulator,
+                Err(its_log) => log = its_log,
+            }
+        }
+        panic!("the emulator does not start:\n{log}");
+    }
+
+    fn start_once(interpreter: &Path) -> Result<Self, String> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let log_path = folder.join(format!("emulator-{port}.log"));
+        let log = File::create(&log_path).expect("a log file");
+        let mut process = Command::new(interpreter)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/emulator"))
+            .arg(port.to_string())
+            .env_clear()
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("TMPDIR", &folder)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("a log file"))
+            .stderr(log)
+            .spawn()
+            .expect("Python runs");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let until = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < until && process.try_wait().is_ok_and(|ended| ended.is_none()) {
+            if is_healthy(address) {
+                return Ok(Self { process, address });
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let _ = process.kill();
+        let _ = process.wait();
+        let mut text = String::new();
+        let _ = File::open(log_path).and_then(|mut log| log.read_to_string(&mut text));
+        Err(text)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Each resource that an account creates, changes or deletes takes so long from now on.
+    pub(crate) fn slow(&self, account: &str, each: Duration) {
+        let asked = json!({"account": account, "seconds": each.as_secs_f64()});
+        http::post(self.address, "/_test/pace", &asked);
+    }
+
+    /// One resource of an account is going to fail, once.
+    pub(crate) fn fail(&self, account: &str, failure: &Failure<'_>) {
+        let asked = json!({
+            "account": account,
+            "type": failure.resource_type,
+            "name": failure.name,
+            "operation": failure.operation,
+            "reason": failure.reason,
+            "after": failure.after,
+        });
+        http::post(self.address, "/_test/failures", &asked);
+    }
+
+    /// The pipeline has an execution in this status.
+    pub(crate) fn execution(&self, account: &str, pipeline: &str, status: &str) {
+        let asked = json!({
+            "account": account,
+            "region": "us-east-1",
+            "pipeline": pipeline,
+            "status": status,
+        });
+        http::post(self.address, "/_test/executions", &asked);
+    }
+
+    /// Calls a Query operation without any SDK, which takes no time; gives the answer's XML.
+    pub(crate) fn query(&self, account: &str, service: &str, fields: &[(&str, &str)]) -> String {
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/{service}/aws4_request, \
+             SignedHeaders=host, Signature=00"
+        );
+        let form: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", http::encoded(value)))
+            .collect();
+        let request = Message {
+            start: "POST / HTTP/1.1".to_owned(),
+            headers: vec![
+                ("host".to_owned(), self.address.to_string()),
+                ("authorization".to_owned(), scope),
+                (
+                    "content-type".to_owned(),
+                    "application/x-www-form-urlencoded".to_owned(),
+                ),
+            ],
+            body: form.join("&").into_bytes(),
+        };
+        let response = request.send(self.address).expect("an answer");
+        assert_eq!(response.status(), 200, "{fields:?}: {}", response.text());
+        response.text()
+    }
+
+    /// Asks the emulator with the AWS CLI, as an account; `arguments` are split at spaces.
+    pub(crate) fn aws(&self, account: &str, arguments: &str) -> Value {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        self.aws_with(account, &arguments)
+            .unwrap_or_else(|error| panic!("aws {arguments:?}: {error}"))
+    }
+
+    /// The same with arguments as they are; what the AWS CLI printed when it failed.
+    pub(crate) fn aws_with(&self, account: &str, arguments: &[&str]) -> Result<Value, String> {
+        aws(&self.endpoint(), (account, "any"), arguments)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs the AWS CLI with an access key against an endpoint.
+pub(crate) fn aws(
+    endpoint: &str,
+    (access_key_id, secret): (&str, &str),
+    arguments: &[&str],
+) -> Result<Value, String> {
+    let output = Command::new(python("aws"))
+        .args(arguments)
+        .args(["--output", "json"])
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("AWS_ACCESS_KEY_ID", access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", secret)
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .expect("the AWS CLI runs");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    if text.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    Ok(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")))
+}
+
+fn is_healthy(address: SocketAddr) -> bool {
+    let request = Message {
+        start: "GET /_ministack/health HTTP/1.1".to_owned(),
+        headers: vec![("host".to_owned(), address.to_string())],
+        body: Vec::new(),
+    };
+    request
+        .send(address)
+        .is_ok_and(|response| response.status() == 200)
+}

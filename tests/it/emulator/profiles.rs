@@ -1,0 +1,91 @@
+//! Accounts of a test, and a project whose AWS profiles lead to them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::support::Project;
+
+/// Secret key of every profile, which must never be seen anywhere.
+pub(crate) const SECRET: &str = "SecretOfTheTests/0123456789abcdefghijklm";
+/// Session token of every profile, which must never be seen either.
+pub(crate) const TOKEN: &str = "TokenOfTheTests//////////0123456789==";
+
+/// A dev account and a prod account that no other test has.
+#[derive(Debug, Clone)]
+pub(crate) struct Accounts {
+    pub(crate) dev: String,
+    pub(crate) prod: String,
+}
+
+impl Accounts {
+    /// The next two.
+    pub(crate) fn fresh() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            dev: format!("11111111{number:04}"),
+            prod: format!("22222222{number:04}"),
+        }
+    }
+
+    /// A configuration with both, and bucket names of their own.
+    pub(crate) fn config(&self) -> String {
+        let (dev, prod) = (&self.dev, &self.prod);
+        format!(
+            "\
+dev:
+  account: \"{dev}\"
+  source:
+    bucket: source-{dev}
+  artifacts:
+    bucket: artifacts-{dev}
+targets:
+  - name: prod
+    account: \"{prod}\"
+    bucket: output-{prod}
+"
+        )
+    }
+
+    /// A project with that configuration, its templates, and profiles `dev` and `prod`.
+    pub(crate) fn project(&self, endpoint: &str) -> Project {
+        let mut project = Project::with(&self.config());
+        project.expect("synth --no-lint", 0);
+        self.log_in(&mut project, endpoint);
+        project
+    }
+
+    /// Gives a project the profiles `dev` and `prod`, at an endpoint.
+    pub(crate) fn log_in(&self, project: &mut Project, endpoint: &str) {
+        log_in(
+            project,
+            endpoint,
+            &[("dev", &self.dev), ("prod", &self.prod)],
+        );
+    }
+}
+
+/// Gives a project AWS profiles: each a name and its access key ID.
+pub(crate) fn log_in(project: &mut Project, endpoint: &str, profiles: &[(&str, &str)]) {
+    let (mut config, mut credentials) = (String::new(), String::new());
+    for (name, access_key_id) in profiles {
+        config += &format!("[profile {name}]\nregion = eu-north-1\n");
+        credentials += &format!(
+            "[{name}]\naws_access_key_id = {access_key_id}\naws_secret_access_key = {SECRET}\n\
+             aws_session_token = {TOKEN}\n"
+        );
+    }
+    for (file, text, variable) in [
+        ("aws/config", config, "AWS_CONFIG_FILE"),
+        (
+            "aws/credentials",
+            credentials,
+            "AWS_SHARED_CREDENTIALS_FILE",
+        ),
+    ] {
+        project.write(file, text);
+        let path = project.path(file).display().to_string();
+        project.set(variable, &path);
+    }
+    project.set("AWS_EC2_METADATA_DISABLED", "true");
+    project.set("AWS_ENDPOINT_URL", endpoint);
+}

@@ -1,0 +1,83 @@
+//! A server without anything behind it: each operation's answers from a list, the last of them
+//! again and again. For states of stacks and operations that no emulator reaches.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::answer::Answer;
+use super::call::Call;
+use super::server::{Reply, Server};
+
+/// The scripted server.
+#[derive(Debug)]
+pub(crate) struct Script {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    answers: HashMap<String, Vec<Answer>>,
+    calls: Vec<Call>,
+    unscripted: Vec<String>,
+}
+
+impl Script {
+    /// Answers each operation with its answers, in their order.
+    pub(crate) fn start<const N: usize>(answers: [(&str, Vec<Answer>); N]) -> Self {
+        let answers = answers.map(|(action, answers)| {
+            assert!(!answers.is_empty(), "{action} has no answer");
+            (action.to_owned(), answers)
+        });
+        let state = Arc::new(Mutex::new(State {
+            answers: answers.into(),
+            ..State::default()
+        }));
+        let of_server = Arc::clone(&state);
+        let server = Server::start(move |request| {
+            let (call, protocol) = Call::of(request);
+            let mut state = of_server.lock().expect("no test panics in here");
+            let action = call.action.clone();
+            state.calls.push(call);
+            let answer = match state.answers.get_mut(&action) {
+                Some(answers) if answers.len() > 1 => answers.remove(0),
+                Some(answers) => answers[0].clone(),
+                None => {
+                    state.unscripted.push(action.clone());
+                    Answer::error(
+                        400,
+                        "UnscriptedCall",
+                        format!("{action} is not in the script"),
+                    )
+                }
+            };
+            Reply::Message(answer.response(&action, protocol))
+        });
+        Self { server, state }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// The operations that were called, in their order.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        let state = self.state.lock().expect("no test panics in here");
+        state.calls.iter().map(|call| call.action.clone()).collect()
+    }
+
+    /// The calls with all that they said.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.state
+            .lock()
+            .expect("no test panics in here")
+            .calls
+            .clone()
+    }
+
+    /// Operations that were called and have no answer in the script.
+    pub(crate) fn unscripted(&self) -> Vec<String> {
+        let state = self.state.lock().expect("no test panics in here");
+        state.unscripted.clone()
+    }
+}

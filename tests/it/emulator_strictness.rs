@@ -1,0 +1,183 @@
+//! The emulator is as strict as AWS where our templates and commands depend on it. Without this,
+//! a test that passes against it would say little.
+
+use crate::emulator::{Accounts, Emulator, Failure};
+use crate::support::Project;
+
+const STACK: &str = "a";
+
+/// A stack that is put by plain API calls.
+struct Stack {
+    account: String,
+    template: String,
+    parameter: Option<(&'static str, &'static str)>,
+}
+
+impl Stack {
+    /// Dev's or a target's stack of a project.
+    fn of(project: &Project, template: &str, account: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            template: project.read(template),
+            parameter: None,
+        }
+    }
+
+    fn call(&self, action: &str, fields: &[(&str, &str)]) -> String {
+        let mut all = vec![
+            ("Action", action),
+            ("Version", "2010-05-15"),
+            ("StackName", STACK),
+        ];
+        all.extend(fields);
+        Emulator::shared().query(&self.account, "cloudformation", &all)
+    }
+
+    /// Creates or updates it; gives the state that it comes to rest in.
+    fn put(&self, action: &str) -> String {
+        let mut fields = vec![
+            ("TemplateBody", self.template.as_str()),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+        ];
+        if let Some((name, value)) = self.parameter {
+            fields.push(("Parameters.member.1.ParameterKey", name));
+            fields.push(("Parameters.member.1.ParameterValue", value));
+        }
+        self.call(action, &fields);
+        loop {
+            let stack = self.call("DescribeStacks", &[]);
+            let status = element(&stack, "StackStatus");
+            if !status.ends_with("_IN_PROGRESS") {
+                return status.to_owned();
+            }
+        }
+    }
+
+    fn delete(&self) {
+        self.call("DeleteStack", &[]);
+    }
+
+    /// Why the last resource failed: events come latest first.
+    fn last_failure(&self) -> String {
+        let events = self.call("DescribeStackEvents", &[]);
+        let failed = events
+            .split("<member>")
+            .find(|event| {
+                element(event, "ResourceStatus").ends_with("_FAILED")
+                    && element(event, "ResourceType") != "AWS::CloudFormation::Stack"
+            })
+            .expect("a failed resource");
+        element(failed, "ResourceStatusReason").to_owned()
+    }
+}
+
+/// The text of the first element of a name.
+fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    xml.split_once(&format!("<{name}>"))
+        .and_then(|(_, rest)| rest.split_once("</"))
+        .map_or("", |(text, _)| text)
+}
+
+#[test]
+fn the_order_of_the_stacks_matters_as_in_aws() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    let mut dev = Stack::of(&project, "stacks/dev.yaml", &accounts.dev);
+    let mut prod = Stack::of(&project, "stacks/prod.yaml", &accounts.prod);
+    prod.parameter = Some(("DeployKeyId", "00000000-0000-4000-8000-000000000000"));
+
+    // Prod's trust policy names the service role, which does not exist yet.
+    assert_eq!(prod.put("CreateStack"), "ROLLBACK_COMPLETE");
+    let reason = prod.last_failure();
+    assert!(reason.contains("Invalid principal in policy"), "{reason}");
+    prod.delete();
+
+    // The pipeline names prod's role, which does not exist yet.
+    assert_eq!(dev.put("CreateStack"), "CREATE_COMPLETE");
+    dev.parameter = Some(("CreatePipeline", "true"));
+    assert_eq!(dev.put("UpdateStack"), "UPDATE_ROLLBACK_COMPLETE");
+    let reason = dev.last_failure();
+    let role = format!("arn:aws:iam::{}:role/prods3role", accounts.prod);
+    assert!(
+        reason.contains(&format!(
+            "is not authorized to perform AssumeRole on role {role}"
+        )),
+        "{reason}"
+    );
+
+    assert_eq!(prod.put("CreateStack"), "CREATE_COMPLETE");
+    assert_eq!(dev.put("UpdateStack"), "UPDATE_COMPLETE");
+    let get = "codepipeline get-pipeline --name crossaccountdeploy";
+    let pipeline = emulator.aws(&accounts.dev, get);
+    assert_eq!(
+        pipeline["pipeline"]["stages"][1]["actions"][0]["roleArn"],
+        role
+    );
+
+    // A service role that is made again is another one to prod's trust policy.
+    let trusted = || {
+        let call = [
+            ("Action", "GetRole"),
+            ("Version", "2010-05-08"),
+            ("RoleName", "prods3role"),
+        ];
+        let role = emulator.query(&accounts.prod, "iam", &call);
+        element(&role, "AssumeRolePolicyDocument").to_owned()
+    };
+    assert!(trusted().contains("service-role"), "{}", trusted());
+    dev.delete();
+    for _ in 0..1000 {
+        if trusted().contains("AROA") {
+            break;
+        }
+    }
+    assert!(!trusted().contains("service-role"), "{}", trusted());
+
+    // The retained buckets' names are taken, and only DescribeEvents says so.
+    dev.parameter = None;
+    assert_eq!(dev.put("CreateStack"), "ROLLBACK_COMPLETE");
+    let events = dev.call("DescribeEvents", &[]);
+    assert!(events.contains("NAME_CONFLICT_VALIDATION"), "{events}");
+}
+
+#[test]
+fn failures_can_be_ordered_down_to_a_failed_rollback() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    let mut dev = Stack::of(&project, "stacks/dev.yaml", &accounts.dev);
+    let creation = Failure {
+        resource_type: "AWS::KMS::Key",
+        name: "DeployKey",
+        operation: "create",
+        reason: "no more keys",
+        after: 0,
+    };
+    emulator.fail(&accounts.dev, &creation);
+    assert_eq!(dev.put("CreateStack"), "ROLLBACK_COMPLETE");
+    assert_eq!(dev.last_failure(), "no more keys");
+    dev.delete();
+
+    assert_eq!(dev.put("CreateStack"), "CREATE_COMPLETE");
+    let policy = Failure {
+        resource_type: "AWS::IAM::ManagedPolicy",
+        name: "source",
+        operation: "update",
+        ..creation
+    };
+    // The key is changed, and cannot be changed back when the policy fails.
+    let key = Failure {
+        resource_type: "AWS::KMS::Key",
+        name: "",
+        after: 1,
+        ..policy.clone()
+    };
+    emulator.fail(&accounts.dev, &policy);
+    emulator.fail(&accounts.dev, &key);
+    dev.template = dev
+        .template
+        .replace("EnableKeyRotation: true", "EnableKeyRotation: false")
+        .replacen("              - s3:GetObjectTagging\n", "", 1);
+    assert_eq!(dev.put("UpdateStack"), "UPDATE_ROLLBACK_FAILED");
+}
