@@ -13,6 +13,7 @@ mod condition;
 mod error;
 pub mod events;
 pub mod executions;
+pub mod live;
 mod observer;
 mod outputs;
 pub mod pace;
@@ -20,6 +21,7 @@ pub mod protection;
 pub mod run;
 pub mod stack;
 mod steps;
+pub mod trust;
 
 pub use access::{Access, Identity, ProfileState, Settings, profile_state};
 pub use body::Text;
