@@ -10,6 +10,8 @@ mod complete;
 #[cfg(feature = "deploy")]
 mod deploy;
 mod diagnostics;
+#[cfg(feature = "deploy")]
+mod doctor;
 mod files;
 mod init;
 mod lint;
@@ -44,6 +46,7 @@ Examples:
   s3ferry lint                 check the templates with the embedded Guard rules
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
+  s3ferry doctor               find out why a deployed pipeline does not run
 
 Exit codes:
   0  done
@@ -106,6 +109,9 @@ enum Command {
     /// Deploy the stacks of a profile, or all, with change sets
     #[cfg(feature = "deploy")]
     Deploy(deploy::Options),
+    /// Find out why the pipeline does not run: the live state, compared and proven
+    #[cfg(feature = "deploy")]
+    Doctor(doctor::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -138,6 +144,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Targets(options) => targets::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Doctor(options) => doctor::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

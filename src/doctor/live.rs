@@ -46,6 +46,24 @@ impl<T> Reading<T> {
             Self::Read(_) | Self::Missing => None,
         }
     }
+
+    /// The same of a part of it.
+    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Read(value) => Reading::Read(part(value)),
+            Self::Missing => Reading::Missing,
+            Self::Refused(refusal) => Reading::Refused(refusal),
+        }
+    }
+
+    /// The same of a part of it that may be missing or unreadable itself.
+    pub fn then<U>(self, part: impl FnOnce(T) -> Reading<U>) -> Reading<U> {
+        match self {
+            Self::Read(value) => part(value),
+            Self::Missing => Reading::Missing,
+            Self::Refused(refusal) => Reading::Refused(refusal),
+        }
+    }
 }
 
 /// The live state of everything that a deployment consists of.

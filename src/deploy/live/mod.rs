@@ -246,26 +246,6 @@ where
     }
 }
 
-impl<T> Reading<T> {
-    /// The same of a part of it.
-    pub(super) fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
-        match self {
-            Self::Read(value) => Reading::Read(part(value)),
-            Self::Missing => Reading::Missing,
-            Self::Refused(refusal) => Reading::Refused(refusal),
-        }
-    }
-
-    /// The same of a part of it that may be missing or unreadable itself.
-    pub(super) fn then<U>(self, part: impl FnOnce(T) -> Reading<U>) -> Reading<U> {
-        match self {
-            Self::Read(value) => part(value),
-            Self::Missing => Reading::Missing,
-            Self::Refused(refusal) => Reading::Refused(refusal),
-        }
-    }
-}
-
 /// A policy document; IAM's come percent-encoded, as RFC 3986 says.
 pub(super) fn document(action: &str, text: &str) -> Reading<Json> {
     let decoded = if text.trim_start().starts_with('{') {
