@@ -147,6 +147,40 @@ impl Project {
     }
 }
 
+/// The templates of the roles that self-managed stack sets need.
+///
+/// # Errors
+/// No target is such a stack set.
+pub(crate) fn stack_set_roles(
+    plan: &Plan,
+    out: &Path,
+    format: TemplateFormat,
+) -> Result<Vec<Generated>, Failure> {
+    let found: Vec<Generated> = stacks::stack_set_roles(plan)
+        .into_iter()
+        .map(|(name, template)| {
+            let (ending, text) = match format {
+                TemplateFormat::Yaml => ("yaml", template.to_yaml()),
+                TemplateFormat::Json => ("json", template.to_json_text()),
+            };
+            let path = format!("{name}.{ending}");
+            Generated {
+                source: Source::new(out.join(&path).display().to_string(), text),
+                path,
+                template: true,
+            }
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::new(
+            "no target is a stack set with self-managed permissions, so no roles are needed",
+            "add `stack_set: {}` to a target; with service-managed permissions AWS makes the \
+             roles itself",
+        ));
+    }
+    Ok(found)
+}
+
 fn folder_of(path: &Path) -> PathBuf {
     path.parent().map(Path::to_path_buf).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use s3ferry::deploy::Observer;
 use s3ferry::deploy::events::Event;
+use s3ferry::deploy::stack_set::Progress;
 
 use super::{Failure, Global};
 
@@ -34,6 +35,8 @@ struct State {
     executing: Option<String>,
     /// The command that resumes the work.
     resume: String,
+    /// The progress of a stack set's operation as it was last written in a plain line.
+    written: Option<Progress>,
 }
 
 impl Screen {
@@ -207,6 +210,25 @@ impl Observer for Screen {
         ));
     }
 
+    fn progress(&self, progress: &Progress) {
+        if self.quiet || progress.counts.total() == 0 {
+            return;
+        }
+        let text = progress_line(progress);
+        let mut state = self.state.borrow_mut();
+        if self.live {
+            if let Some(bar) = &state.current {
+                bar.set_message(text);
+            }
+            return;
+        }
+        if is_news(state.written.as_ref(), progress) {
+            state.written = Some(progress.clone());
+            drop(state);
+            self.line(&format!("  {text}"));
+        }
+    }
+
     fn executing(&self, stack: &str) {
         self.state.borrow_mut().executing = Some(stack.to_owned());
     }
@@ -215,4 +237,41 @@ impl Observer for Screen {
         self.clear();
         self.state.borrow_mut().executing = None;
     }
+}
+
+/// One line for a whole operation, however many instances it has.
+fn progress_line(progress: &Progress) -> String {
+    let counts = &progress.counts;
+    let number = super::output::thousands;
+    let mut parts = vec![format!(
+        "{} of {} instances done",
+        number(counts.succeeded),
+        number(counts.total())
+    )];
+    for (count, what) in [
+        (counts.running, "under way"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {what}", number(count)));
+        }
+    }
+    let stack_set = &progress.stack_set;
+    match progress.status.as_str() {
+        "RUNNING" => format!("Stack set {stack_set}: {}", parts.join(", ")),
+        status => format!("Stack set {stack_set}: {}, {status}", parts.join(", ")),
+    }
+}
+
+/// Whether a plain line is worth it: a tenth of the instances more, a failure, or another status.
+fn is_news(before: Option<&Progress>, now: &Progress) -> bool {
+    let Some(before) = before.filter(|before| before.stack_set == now.stack_set) else {
+        return true;
+    };
+    let step = now.counts.total().div_ceil(10);
+    before.status != now.status
+        || now.counts.ended() < before.counts.ended()
+        || now.counts.ended() >= before.counts.ended() + step
+        || now.counts.failed > before.counts.failed && before.counts.failed == 0
 }

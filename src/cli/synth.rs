@@ -7,7 +7,7 @@ use s3ferry::stacks;
 use similar::TextDiff;
 
 use super::output::{print, table, thousands};
-use super::project::{Generated, Project, TemplateFormat};
+use super::project::{Generated, Project, TemplateFormat, stack_set_roles};
 use super::{Failure, Global, Outcome, checks, files, output};
 
 /// The first line of every YAML template of ours.
@@ -18,7 +18,8 @@ Examples:
   s3ferry synth                       write stacks/dev.yaml and stacks/prod.yaml
   s3ferry synth --check               fail when a file is stale, missing or not wanted any more
   s3ferry synth --stdout | less       look without writing
-  s3ferry synth --format json --out build";
+  s3ferry synth --format json --out build
+  s3ferry synth --stack-set-roles     the roles of self-managed stack sets as well";
 
 /// Options of `synth`.
 #[derive(Debug, clap::Args)]
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// Print the templates instead of writing them
     #[arg(long, conflicts_with = "check", help_heading = "Output")]
     stdout: bool,
+    /// Write the roles that self-managed stack sets need too, to stack-sets/ below the folder
+    #[arg(long, help_heading = "Output")]
+    stack_set_roles: bool,
     /// Write nothing; exit with 1 and a diff when a file is not what it should be
     #[arg(long, help_heading = "Checks")]
     check: bool,
@@ -52,12 +56,21 @@ pub(crate) struct Options {
 /// Writes or compares the templates.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
-    let generated = project.generate(&options.out, options.format)?;
+    let mut generated = project.generate(&options.out, options.format)?;
+    // The roles of stack sets are no part of a run, so the proof has nothing to say of them.
+    let of_a_run = generated.len();
+    if options.stack_set_roles {
+        generated.extend(stack_set_roles(
+            &project.plan,
+            &options.out,
+            options.format,
+        )?);
+    }
     if checks::lint(global, !options.no_lint, &project, &generated)? {
         output::note(global, "Nothing was written: mend the errors above first.");
         return Ok(Outcome::Findings);
     }
-    if !options.no_prove && checks::prove(global, &project, &generated)? {
+    if !options.no_prove && checks::prove(global, &project, &generated[..of_a_run])? {
         output::note(
             global,
             "Nothing was written: a run of the pipeline would fail, see above.",

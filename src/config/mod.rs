@@ -7,12 +7,15 @@ mod model;
 mod names;
 mod regions;
 mod schema;
+mod stack_set;
+mod stack_set_rules;
 mod validate;
 
 pub use model::*;
 pub use names::account_id_problem;
 pub use regions::{Partition, is_region, near_region, partition_of};
 pub use schema::{json_schema, near};
+pub use stack_set::*;
 
 use crate::syntax::{self, Node, Problem, Source, Span};
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::stack_set::StackSet;
+
 /// Configuration of s3ferry: one pipeline in a dev account, and the targets that it deploys to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -220,7 +222,7 @@ pub struct Target {
     /// ARN of a managed policy that is set as permissions boundary on the deploy role.
     #[serde(default)]
     pub permissions_boundary: Option<String>,
-    /// Deployment by StackSets.
+    /// Deployment by CloudFormation StackSets.
     #[serde(default)]
     pub stack_set: Option<StackSet>,
 }
@@ -298,48 +300,6 @@ impl CannedAcl {
             Self::BucketOwnerFullControl => "bucket-owner-full-control",
         }
     }
-}
-
-/// Deployment of a target's template by CloudFormation StackSets.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StackSet {
-    /// Name of the stack set.
-    pub name: String,
-    /// Who creates the roles that StackSets needs.
-    #[serde(default)]
-    pub permission_model: PermissionModel,
-    /// Organizational units that are deployed to; service-managed only.
-    #[serde(default)]
-    pub organizational_units: Vec<String>,
-    /// How an operation proceeds over accounts and regions.
-    #[serde(default)]
-    pub operation_preferences: OperationPreferences,
-}
-
-/// A stack set's permission model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PermissionModel {
-    /// Administration and execution roles that you create.
-    #[default]
-    SelfManaged,
-    /// Roles that AWS Organizations creates.
-    ServiceManaged,
-}
-
-/// Operation preferences of a stack set.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct OperationPreferences {
-    /// Accounts per region in which the operation may fail before it stops.
-    pub failure_tolerance_count: Option<u32>,
-    /// Accounts that are deployed to at the same time.
-    pub max_concurrent_count: Option<u32>,
-    /// Order of the regions.
-    pub region_order: Vec<String>,
-    /// Whether regions are deployed to at the same time.
-    pub parallel_regions: bool,
 }
 
 /// What the policies grant.

@@ -98,6 +98,43 @@ pub(super) fn role_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` cannot be a role name: {fault}"))
 }
 
+/// Why this is not the name of a stack set (AWS CloudFormation, *CreateStackSet*).
+pub(super) fn stack_set_problem(name: &str) -> Option<String> {
+    let fault = if name.is_empty() || name.len() > 128 {
+        format!(
+            "it has {} characters, and StackSets allows 1 to 128",
+            name.len()
+        )
+    } else if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        "it must begin with a letter".to_owned()
+    } else if let Some(bad) = name
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || *c == '-'))
+    {
+        format!("`{bad}` is none of the letters, digits and hyphens that are allowed")
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a stack set's name: {fault}"))
+}
+
+/// Why this is neither an organizational unit's ID nor a root's (AWS Organizations,
+/// *OrganizationalUnit*, *Root*).
+pub(super) fn organizational_unit_problem(id: &str) -> Option<String> {
+    let part = |text: &str, from: usize| {
+        (from..=32).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let unit = id
+        .strip_prefix("ou-")
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(root, unit)| part(root, 4) && part(unit, 8));
+    let root = id.strip_prefix("r-").is_some_and(|rest| part(rest, 4));
+    (!unit && !root).then(|| format!("`{id}` is not the ID of an organizational unit or a root"))
+}
+
 /// Why this is not an object key that a policy can name exactly (Amazon S3, *Naming objects*;
 /// IAM, *Policy elements: Variables and tags*).
 pub(super) fn object_key_problem(key: &str) -> Option<String> {

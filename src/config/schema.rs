@@ -81,7 +81,7 @@ impl<'s> Checker<'s> {
             (Some("string"), Value::Number(text)) => {
                 let problem = Problem::new(node.span, format!("`{name}` is not in quotes"))
                     .label("read as a number")
-                    .help(if name == "account" || name == "accounts" {
+                    .help(if name.ends_with("account") || name.ends_with("accounts") {
                         format!(
                             "write \"{text}\": without quotes YAML reads an account ID as a \
                              number, and one that starts with 0 as another one"

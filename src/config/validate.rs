@@ -6,7 +6,7 @@ use super::names::{
     account_id_problem, alias_problem, arn_parts, bucket_problem, object_key_problem,
     pipeline_problem, role_problem, target_problem,
 };
-use super::{CannedAcl, Complaint, Config, PermissionModel, Target, near_region, partition_of};
+use super::{CannedAcl, Complaint, Config, Target, near_region, partition_of, stack_set_rules};
 
 /// Everything that is wrong with the values.
 pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
@@ -21,6 +21,22 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
             "there is no target",
             "add a target with `name` and `account`",
         );
+    }
+    for (name, value, least) in [
+        ("actions_per_stage", config.quotas.actions_per_stage, 2),
+        (
+            "actions_per_pipeline",
+            config.quotas.actions_per_pipeline,
+            4,
+        ),
+    ] {
+        if let Some(value) = value.filter(|value| *value < least) {
+            found.add(
+                &format!("quotas.{name}"),
+                format!("{value} actions are too few for any deployment"),
+                format!("write the quota that AWS set for the account, or at least {least}"),
+            );
+        }
     }
     found.repeated(config);
     found.tags(config);
@@ -48,7 +64,8 @@ fn bare_name(name: &str) -> String {
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-fn unknown_region(region: &str) -> Option<(String, String)> {
+/// Why this is no region, and what to do.
+pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
     if super::is_region(region) {
         return None;
     }
@@ -272,16 +289,8 @@ impl Found {
         if let Some(arn) = &target.permissions_boundary {
             self.boundary(config, &at("permissions_boundary"), &expand(arn), account);
         }
-        if let Some(set) = &target.stack_set
-            && !set.organizational_units.is_empty()
-            && set.permission_model == PermissionModel::SelfManaged
-        {
-            self.add(
-                &at("stack_set.organizational_units"),
-                "a self-managed stack set is deployed to accounts, not to organizational units",
-                "set `permission_model: service-managed`, or remove the organizational units",
-            );
-        }
+        self.0
+            .extend(stack_set_rules::complaints(config, index, target));
     }
 
     fn account_and_region(&mut self, config: &Config, index: usize, target: &Target) {

@@ -20,6 +20,7 @@ pub mod pace;
 pub mod protection;
 pub mod run;
 pub mod stack;
+pub mod stack_set;
 mod steps;
 pub mod trust;
 

@@ -1,6 +1,7 @@
 //! Who is told how far things are. The command line shows it; nothing here prints.
 
 use super::events::Event;
+use super::stack_set::Progress;
 
 /// Is told of progress.
 pub trait Observer {
@@ -10,6 +11,8 @@ pub trait Observer {
     fn says(&self, what: &str);
     /// A resource of the stack went on.
     fn event(&self, event: &Event);
+    /// An operation of a stack set went on.
+    fn progress(&self, progress: &Progress);
     /// CloudFormation has begun to change something that goes on without us.
     fn executing(&self, stack: &str);
     /// The work that was going on has ended.
@@ -24,6 +27,7 @@ impl Observer for Silent {
     fn begins(&self, _: &str) {}
     fn says(&self, _: &str) {}
     fn event(&self, _: &Event) {}
+    fn progress(&self, _: &Progress) {}
     fn executing(&self, _: &str) {}
     fn ended(&self) {}
 }

@@ -31,6 +31,9 @@ pub struct StackStep {
     pub profile: String,
     /// The template, which the instances of a target share.
     pub template: Arc<StackTemplate>,
+    /// Whether it is a stack set: then account, region and profile are the administrator's, and
+    /// the name is the stack set's.
+    pub stack_set: bool,
 }
 
 /// A stack's template, and what a deployment needs to know of it.
@@ -52,14 +55,17 @@ impl StackStep {
         matches!(self.side, Side::Target(_))
     }
 
-    /// Whether both are the same stack of the same account and region.
+    /// Whether both are the same stack, or stack set, of the same account and region.
     pub fn is(&self, other: &Self) -> bool {
-        self.stack == other.stack && self.account == other.account && self.region == other.region
+        self.stack == other.stack
+            && self.account == other.account
+            && self.region == other.region
+            && self.stack_set == other.stack_set
     }
 }
 
 /// All stacks of a plan, in the order of a first deployment: dev's first, then other regions',
-/// each target's instances, and further pipelines.
+/// each target's instances or its stack set, and further pipelines.
 pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
     let dev = &plan.dev;
     let mut found = Vec::new();
@@ -67,16 +73,27 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
         let name = plan.stack_name(&stack.name);
         let side = stack.side.clone();
         let template = Arc::new(template(stack));
+        let set = match &side {
+            Side::Target(number) => Some(&plan.targets[*number]),
+            _ => None,
+        };
+        let set = set.filter(|target| target.by_stack_set);
+        let set = set.map(|target| &target.stack_set);
         let mut add = |account: &str, region: &str, profile: &str| {
             found.push(StackStep {
                 side: side.clone(),
-                stack: name.clone(),
+                stack: set.map_or_else(|| name.clone(), |set| set.name.clone()),
                 account: account.to_owned(),
                 region: region.to_owned(),
                 profile: profile.to_owned(),
                 template: Arc::clone(&template),
+                stack_set: set.is_some(),
             });
         };
+        if let Some(set) = set {
+            add(&set.account, &set.region, &set.profile);
+            continue;
+        }
         match &side {
             Side::Dev | Side::Pipeline(_) => add(&dev.account, &dev.region, &dev.profile),
             Side::Region(region) => add(&dev.account, region, &dev.profile),

@@ -20,6 +20,7 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
     let mut found = Vec::new();
     plan.lengths(config, &mut found);
     plan.collisions(config, &mut found);
+    found.extend(super::stack_set::complaints(config));
     for (index, target) in plan.targets.iter().enumerate() {
         if target.instances.is_empty() {
             found.push(Complaint::new(

@@ -2,15 +2,19 @@
 //! stands here; nothing else derives a name.
 //!
 //! Here live the names ([`names`]), the distribution of the targets' instances over stages and
-//! pipelines ([`waves`]) and what is refused because of them ([`checks`]).
+//! pipelines ([`waves`]), their stack sets ([`stack_set`]) and what is refused because of the names
+//! ([`checks`]).
 
 mod checks;
 mod names;
+mod stack_set;
 mod waves;
 
 use crate::config::{
     CannedAcl, Complaint, Config, DetectChanges, Partition, Permissions, Quotas, partition_of,
 };
+
+pub use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
 /// CodePipeline cuts the pipeline's name to this many characters in the keys of its artifacts.
 const ARTIFACT_FOLDER_LENGTH: usize = 20;
@@ -148,6 +152,10 @@ pub struct TargetPlan {
     pub approval: bool,
     /// Where it is deployed to, in the configuration's order.
     pub instances: Vec<InstancePlan>,
+    /// Its stack set, as the configuration says, or as it would be by default.
+    pub stack_set: StackSetPlan,
+    /// Whether the configuration wants it deployed as a stack set.
+    pub by_stack_set: bool,
 }
 
 /// Names that the instances of a target have in common, as patterns.

@@ -3,7 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::{BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, TargetNames, TargetPlan};
+use super::{
+    BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, StackSetPlan, TargetNames, TargetPlan,
+};
 use crate::config::{Config, Partition, Target};
 
 const ACCOUNT: &str = "{account}";
@@ -185,6 +187,8 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                 encryption_key: target.encryption_key.clone(),
                 approval: target.approval,
                 instances,
+                stack_set: StackSetPlan::new(config, target),
+                by_stack_set: target.stack_set.is_some(),
             }
         })
         .collect()

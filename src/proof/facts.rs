@@ -4,6 +4,7 @@
 //! Follows the AWS documents *CodePipeline pipeline structure reference*, *Amazon S3 source
 //! action reference* and *Amazon S3 deploy action reference*.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::input::Instance;
@@ -112,7 +113,27 @@ pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
     for pipeline in &mut found {
         pipeline.rules = rules(world, &pipeline.arn);
     }
-    (found, doubts)
+    (in_order(found), doubts)
+}
+
+/// The pipelines in the order in which they run: one that another starts comes behind it.
+fn in_order(mut pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
+    let started: HashSet<String> = pipelines
+        .iter()
+        .flat_map(|pipeline| pipeline.invokes.iter().map(|(name, _)| name.clone()))
+        .collect();
+    // Those that nothing starts first; the others wait for the one that does.
+    pipelines.sort_by_key(|pipeline| started.contains(&pipeline.name));
+    let mut found: Vec<Pipeline> = Vec::with_capacity(pipelines.len());
+    while !pipelines.is_empty() {
+        let next = found.last().and_then(|last| last.invokes.first());
+        let at = next.and_then(|(name, _)| {
+            let mut waiting = pipelines.iter();
+            waiting.position(|pipeline| pipeline.name == *name)
+        });
+        found.push(pipelines.remove(at.unwrap_or(0)));
+    }
+    found
 }
 
 struct Reader<'r, 'w> {

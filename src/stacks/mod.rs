@@ -11,11 +11,13 @@ mod policy;
 mod readers;
 mod region;
 mod roles;
+mod stack_set_roles;
 mod store;
 mod target;
 
 pub use limits::complaints;
 pub use merge::{MergeError, merged_bucket_policy};
+pub use stack_set_roles::stack_set_roles;
 
 use crate::cfn::{Parameter, Template};
 use crate::plan::Plan;

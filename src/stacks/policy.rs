@@ -49,6 +49,11 @@ impl Statement {
         self.with("Principal", map([("Service", service)]))
     }
 
+    /// Several services as principals.
+    pub(super) fn services(self, services: &[String]) -> Self {
+        self.with("Principal", map([("Service", list(services))]))
+    }
+
     /// Everybody, for a Deny.
     pub(super) fn everybody(self) -> Self {
         self.with("Principal", "*".into())

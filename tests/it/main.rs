@@ -28,4 +28,5 @@ mod procedure;
 mod properties;
 mod prove;
 mod readme;
+mod stack_set_config;
 mod support;

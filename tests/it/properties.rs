@@ -296,9 +296,12 @@ fn configuration() -> impl Strategy<Value = Json> {
                 vec![
                     json!({"trust_policy_characters": 4096}),
                     json!({"actions_per_pipeline": 20, "actions_per_stage": 3}),
-                    json!({"actions_per_pipeline": 0, "actions_per_stage": 0}),
                 ],
-                vec![json!({"x": 1})],
+                vec![
+                    json!({"x": 1}),
+                    json!({"actions_per_pipeline": 0}),
+                    json!({"actions_per_stage": 1}),
+                ],
             ),
         ),
         (

@@ -8,6 +8,7 @@ use s3ferry::stacks::Side;
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
+use super::stack_set;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome, output};
 
@@ -125,7 +126,13 @@ async fn deploy_dev(
 async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<bool, Failure> {
     for step in steps {
         let key = handoff::key_id(session).await?;
-        if deploy(session, step, &[(KEY_ID.to_owned(), key)]).await? == Done::Declined {
+        let parameters = [(KEY_ID.to_owned(), key)];
+        let done = if step.stack_set {
+            stack_set::deploy(session, step, &parameters).await?
+        } else {
+            deploy(session, step, &parameters).await?
+        };
+        if done == Done::Declined {
             return Ok(false);
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use s3ferry::deploy::stack::{self, condition};
 use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
 
-use super::Session;
+use super::{Session, stack_set};
 use crate::cli::{Failure, output};
 
 /// The parameter that targets take the key's ID by, and the output of dev that has it.
@@ -124,14 +124,16 @@ pub(super) async fn key_id(session: &mut Session<'_>) -> Result<String, Failure>
 pub(super) async fn standing(session: &mut Session<'_>, target: &StackStep) -> Standing {
     if profile_state(&target.profile).await == Ok(ProfileState::Known) {
         let read = match session.access(target).await {
+            Ok(access) if target.stack_set => stack_set::all_stand(session, &access, target).await,
             Ok(access) => stack::read(&access, &target.stack)
                 .await
+                .map(|found| condition(found.as_ref()) == Condition::Ready)
                 .map_err(Failure::from),
             Err(failure) => Err(failure),
         };
         match read {
-            Ok(found) if condition(found.as_ref()) == Condition::Ready => return Standing::Yes,
-            Ok(_) => return Standing::No,
+            Ok(true) => return Standing::Yes,
+            Ok(false) => return Standing::No,
             Err(failure) => output::note(
                 session.global,
                 &format!(

@@ -7,6 +7,8 @@ mod one;
 mod refuse;
 mod session;
 mod show;
+mod stack_set;
+mod stack_set_show;
 
 use std::path::PathBuf;
 
@@ -54,6 +56,12 @@ pub(crate) struct Options {
     /// Change the pipeline though an execution of it runs, which then ends unfinished
     #[arg(long)]
     pub(crate) interrupt_execution: bool,
+    /// Deploy the targets as stack sets, also where the configuration has no `stack_set:`
+    #[arg(long)]
+    pub(crate) stack_set: bool,
+    /// Keep the stacks of accounts and regions that leave a stack set
+    #[arg(long)]
+    pub(crate) retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
     #[arg(long, value_name = "ARN")]
     pub(crate) role_arn: Option<String>,

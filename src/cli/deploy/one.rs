@@ -150,24 +150,21 @@ async fn may_go_on(
         .filter(|change| change.is_dangerous())
         .map(|change| change.logical_id.as_str())
         .collect();
-    let becomes_multi_region = changes.iter().any(|change| {
-        change.is_dangerous()
-            && change
-                .causes
-                .iter()
-                .any(|cause| cause.contains("MultiRegion"))
-    });
+    let other_key = dangerous.iter().any(|id| id.ends_with("DeployKey"))
+        && changes
+            .iter()
+            .any(|change| change.action == "Add" && change.resource_type == "AWS::KMS::Key");
     if !dangerous.is_empty() && !session.options.allow_replacement && !session.options.dry_run {
         return Err(Failure::with_code(
             format!(
                 "this would replace or delete {}, and nothing was changed",
                 dangerous.join(", ")
             ),
-            if becomes_multi_region {
-                "a key cannot become a multi-Region key: --allow-replacement makes a new key \
-                 beside the old one, which is retained with its policy so that old artifacts stay \
-                 readable in the dev account, and switches the artifact store to it; deploy the \
-                 targets again right after"
+            if other_key {
+                "a key cannot become a multi-Region key, nor stop being one: --allow-replacement \
+                 makes a new key beside the old one and switches the artifact store to it; the old \
+                 one is retained with its policy, so that old artifacts stay readable to whoever \
+                 may use it; deploy the targets again right after"
             } else {
                 "a key that is replaced makes old artifacts unreadable, a bucket its objects \
                  unreachable; if that is meant, give --allow-replacement"

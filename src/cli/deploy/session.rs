@@ -1,6 +1,6 @@
 //! What one run of `deploy` knows: the project, the ways into the accounts, the outputs file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -72,11 +72,23 @@ impl OutputsFile {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) -> Result<(), Failure> {
+        self.put_outputs(step, stack.outputs.clone())
+    }
+
+    /// Puts what a stack, or a stack set, gives out, and writes the file when that changes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn put_outputs(
+        &mut self,
+        step: &StackStep,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
         let entry = StackOutputs {
             account: step.account.clone(),
             region: step.region.clone(),
             stack: step.stack.clone(),
-            outputs: stack.outputs.clone(),
+            outputs,
         };
         if self.known.put(entry) {
             files::write(&self.path, &self.known.to_json())?;
@@ -107,7 +119,12 @@ impl<'a> Session<'a> {
         options: &'a Options,
         screen: &'a Screen,
     ) -> Result<Self, Failure> {
-        let project = Project::load(global)?;
+        let mut project = Project::load(global)?;
+        if options.stack_set {
+            for target in &mut project.plan.targets {
+                target.by_stack_set = true;
+            }
+        }
         refuse::example_buckets(&project.plan)?;
         let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
         if checks::lint(global, true, &project, &generated)?

@@ -1,0 +1,382 @@
+//! A target's stack set, as the user sees it: what would change, the questions, the way to its
+//! end, and which instances failed and why.
+
+use std::collections::{BTreeMap, HashMap};
+
+use s3ferry::deploy::stack_set::run::{Deployment, Options, Prepared, Report};
+use s3ferry::deploy::stack_set::{Instance, Wanted, reasons};
+use s3ferry::deploy::{Access, Observer as _, ProfileState, StackStep, profile_state};
+use s3ferry::plan::{StackSetPermissions, TargetPlan};
+use s3ferry::stacks::Side;
+use serde_json::{Value, json};
+
+use super::one::Done;
+use super::{Format, Session, stack_set_show as show};
+use crate::cli::Failure;
+use crate::cli::output::{self, thousands};
+
+/// How many accounts a sentence names.
+const NAMED: usize = 20;
+/// How many failed instances are explained from their own stacks' events.
+const EXPLAINED: usize = 20;
+
+/// Deploys the stack set of a target.
+///
+/// # Errors
+/// An instance failed or is missing, AWS refuses, or there is nobody to ask.
+pub(super) async fn deploy(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    parameters: &[(String, String)],
+) -> Result<Done, Failure> {
+    let access = session.access(step).await?;
+    let wanted = wanted(session, step, parameters)?;
+    output::note(
+        session.global,
+        &format!(
+            "\n{}: stack set {} of account {}, {}, for {}",
+            step.template.name,
+            step.stack,
+            step.account,
+            step.region,
+            show::number(wanted.instances.len())
+        ),
+    );
+    let options = Options {
+        wait: session.run.wait,
+        template_bucket: session.run.template_bucket.clone(),
+        retain_stacks: session.options.retain_stacks,
+        token: match step.side {
+            Side::Target(index) => format!("{}-{index}", session.run.token),
+            _ => session.run.token.clone(),
+        },
+    };
+    let screen = session.screen;
+    let deployment = Deployment::new(&access, &wanted, &options, screen);
+    screen.begins(&format!("stack set {}", step.stack));
+    let prepared = deployment.prepare().await;
+    screen.ended();
+    let prepared = prepared?;
+    say_beside(session, &wanted, &prepared);
+    if prepared.is_up_to_date() {
+        output::note(
+            session.global,
+            &format!(
+                "No changes: {} current.",
+                show::number(prepared.comparison.current)
+            ),
+        );
+        stands(
+            session,
+            step,
+            "unchanged",
+            &prepared,
+            prepared.comparison.current,
+        )?;
+        return Ok(Done::Yes);
+    }
+    let shown = show::changes(&prepared);
+    output::note(session.global, shown.trim_end());
+    if session.options.dry_run {
+        session.result(
+            step,
+            "planned",
+            json!({ "changes": show::changes_json(&prepared) }),
+        );
+        output::note(session.global, "Dry run: nothing was changed.");
+        return Ok(Done::Yes);
+    }
+    let Some(remove) = may_go_on(session, step, &prepared).await? else {
+        output::note(session.global, "Nothing was changed.");
+        return Ok(Done::Declined);
+    };
+    let mut report = deployment.apply(&prepared, remove).await?;
+    screen.ended();
+    if report.is_complete() {
+        let what = if prepared.set.is_some() {
+            "updated"
+        } else {
+            "created"
+        };
+        output::note(
+            session.global,
+            &format!(
+                "Stack set {} is {what}: {} current.",
+                step.stack,
+                show::number(report.current)
+            ),
+        );
+        stands(session, step, what, &prepared, report.current)?;
+        say_of_dev(session, &prepared);
+        return Ok(Done::Yes);
+    }
+    let hint = explain(session, step, &access, &wanted, &mut report).await;
+    Err(failed(session, step, &report, &hint)?)
+}
+
+/// Whether the stack set of a target has every instance, and all are current.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub(super) async fn all_stand(
+    session: &Session<'_>,
+    access: &Access,
+    step: &StackStep,
+) -> Result<bool, Failure> {
+    let wanted = wanted(session, step, &[])?;
+    Ok(s3ferry::deploy::stack_set::run::stands(access, &wanted).await?)
+}
+
+/// What the configuration wants of a stack set.
+fn wanted(
+    session: &Session<'_>,
+    step: &StackStep,
+    parameters: &[(String, String)],
+) -> Result<Wanted, Failure> {
+    let target = target(session, step)?;
+    let template: Value = serde_json::from_str(&step.template.text.json).unwrap_or_default();
+    Ok(Wanted {
+        plan: target.stack_set.clone(),
+        instances: instances(target),
+        text: step.template.text.clone(),
+        description: template["Description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        parameters: parameters.to_vec(),
+        tags: session.run.tags.clone(),
+    })
+}
+
+fn target<'s>(session: &'s Session<'_>, step: &StackStep) -> Result<&'s TargetPlan, Failure> {
+    let found = match step.side {
+        Side::Target(index) => session.project.plan.targets.get(index),
+        _ => None,
+    };
+    found.ok_or_else(|| Failure::new(format!("`{}` is no target", step.template.name), ""))
+}
+
+/// Where a target is deployed to.
+fn instances(target: &TargetPlan) -> Vec<Instance> {
+    (target.instances.iter())
+        .map(|one| Instance::new(&one.account, &one.region))
+        .collect()
+}
+
+/// What the user should know whether or not something changes.
+fn say_beside(session: &Session<'_>, wanted: &Wanted, prepared: &Prepared) {
+    if let StackSetPermissions::ServiceManaged(own) = &wanted.plan.permissions
+        && own.auto_deployment.enabled
+    {
+        output::note(
+            session.global,
+            "Automatic deployment is on: an account that joins the organizational units gets a \
+             stack by itself, and has no deploy action until the configuration names it.",
+        );
+    }
+    let unnamed = show::by_account(prepared.comparison.unnamed.iter().map(|one| &one.instance));
+    if !unnamed.is_empty() {
+        let names: Vec<&str> = unnamed.keys().take(NAMED).copied().collect();
+        let more = unnamed.len() - names.len();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        output::note(
+            session.global,
+            &format!(
+                "These accounts have a stack and no deploy action, since the configuration does \
+                 not name them: {}{more}.\nNext: add them to target `{}`, and deploy dev.",
+                names.join(", "),
+                wanted.plan.name
+            ),
+        );
+    }
+}
+
+/// Asks. Nothing: the user says no. Otherwise whether instances may be removed.
+async fn may_go_on(
+    session: &Session<'_>,
+    step: &StackStep,
+    prepared: &Prepared,
+) -> Result<Option<bool>, Failure> {
+    let comparison = &prepared.comparison;
+    let yes = session.options.yes;
+    let leaving = comparison.remove.len();
+    let mut remove = false;
+    if leaving > 0 {
+        let stacks = if session.options.retain_stacks {
+            "their stacks stay, without a stack set"
+        } else {
+            "with their stacks; buckets stay, as the template retains them"
+        };
+        let question = format!(
+            "Remove {} of stack set {} ({stacks})?",
+            show::number(leaving),
+            step.stack
+        );
+        remove = yes || session.screen.confirm(&question).await?;
+    }
+    for one in &comparison.recreate {
+        session.screen.says(&format!(
+            "The instance in {}, {} is inoperable: StackSets gives it up and creates another. \
+             Delete its stack by hand first, if it still stands: {}",
+            one.instance.account,
+            one.instance.region,
+            one.stack_id.as_deref().unwrap_or("it has none")
+        ));
+    }
+    let others = prepared.set.is_none()
+        || !prepared.differences.is_empty()
+        || !comparison.add.is_empty()
+        || !comparison.add_units.is_empty()
+        || !comparison.update.is_empty()
+        || !comparison.recreate.is_empty();
+    if !others {
+        return Ok(remove.then_some(true));
+    }
+    let question = format!("Make the other changes to stack set {}?", step.stack);
+    let question = if leaving > 0 {
+        question
+    } else {
+        question.replace("the other", "these")
+    };
+    let go_on = yes || session.screen.confirm(&question).await?;
+    Ok(go_on.then_some(remove))
+}
+
+/// Accounts that came or went are nothing to the pipeline before dev is deployed.
+fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
+    let comparison = &prepared.comparison;
+    let dev = &session.project.plan.dev.profile;
+    let alone = session
+        .options
+        .profile
+        .as_ref()
+        .is_some_and(|own| own != dev);
+    if alone
+        && prepared.set.is_some()
+        && !(comparison.add.is_empty() && comparison.remove.is_empty())
+    {
+        output::note(
+            session.global,
+            &format!(
+                "The pipeline's deploy actions are still the old ones: `s3ferry deploy --profile \
+                 {dev}` brings them up to date."
+            ),
+        );
+    }
+}
+
+/// Every instance stands: keep it for the dev stack, and for machines.
+fn stands(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    what: &str,
+    prepared: &Prepared,
+    current: usize,
+) -> Result<(), Failure> {
+    if !session.options.dry_run {
+        let name = BTreeMap::from([("StackSetName".to_owned(), step.stack.clone())]);
+        session.outputs.put_outputs(step, name)?;
+    }
+    let mut more = json!({ "instances": { "current": current } });
+    if what != "unchanged" {
+        more["changes"] = show::changes_json(prepared);
+    }
+    session.result(step, what, more);
+    Ok(())
+}
+
+/// Looks for the first causes in the failed instances' own stacks, where a profile reaches them,
+/// and gives what to do about the first of them.
+async fn explain(
+    session: &Session<'_>,
+    step: &StackStep,
+    access: &Access,
+    wanted: &Wanted,
+    report: &mut Report,
+) -> String {
+    let mut accounts = HashMap::from([(step.account.clone(), access.clone())]);
+    if report
+        .failed
+        .iter()
+        .any(|one| one.instance.account != step.account)
+    {
+        reach(session, &mut accounts).await;
+    }
+    let mut hint = String::new();
+    for one in report.failed.iter_mut().take(EXPLAINED) {
+        let mut own = None;
+        if let Some(account) = accounts.get(&one.instance.account) {
+            // What cannot be read is no error: StackSets' own reason stands.
+            let _ = reasons::find_stack(access, &wanted.plan, one).await;
+            let there = account.in_region(&one.instance.region);
+            own = reasons::from_events(&there, one).await.ok().flatten();
+        }
+        if hint.is_empty() {
+            hint = own.unwrap_or_else(|| reasons::hint(&one.reason));
+        }
+    }
+    hint
+}
+
+/// The accounts that the configuration's profiles are in, as far as they are at hand.
+async fn reach(session: &Session<'_>, accounts: &mut HashMap<String, Access>) {
+    let plan = &session.project.plan;
+    let mut profiles: Vec<&str> = vec![&plan.dev.profile];
+    let instances = plan.targets.iter().flat_map(|target| &target.instances);
+    profiles.extend(instances.map(|instance| instance.profile.as_str()));
+    profiles.sort_unstable();
+    profiles.dedup();
+    for profile in profiles {
+        if profile_state(profile).await != Ok(ProfileState::Known) {
+            continue;
+        }
+        let settings = session.options.aws.settings();
+        let Ok(access) = Access::open(profile, &plan.dev.region, &settings).await else {
+            continue;
+        };
+        if let Ok(identity) = access.identity().await {
+            accounts.entry(identity.account).or_insert(access);
+        }
+    }
+}
+
+/// The table of what failed, the result for machines, and the error that ends the run.
+fn failed(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    report: &Report,
+    hint: &str,
+) -> Result<Failure, Failure> {
+    if session.options.format == Format::Text {
+        output::print(&show::failures(report))?;
+    }
+    session.result(
+        step,
+        "failed",
+        json!({ "instances": show::report_json(report) }),
+    );
+    if session.options.format == Format::Json {
+        session.finish(None)?;
+    }
+    let number = report.failed.len() + report.behind.len();
+    let mut message = format!(
+        "stack set `{}`: {} of {} not as wanted",
+        step.stack,
+        thousands(number),
+        show::number(number + report.current)
+    );
+    if let Some((id, status)) = &report.stopped {
+        message.push_str(&format!("; operation {id} ended in {status}"));
+    }
+    let help = if hint.is_empty() {
+        "mend the cause, then run the same command again: it tries only what does not stand"
+            .to_owned()
+    } else {
+        format!("{hint}; then run the same command again")
+    };
+    Ok(Failure::with_code(message, help, 1))
+}

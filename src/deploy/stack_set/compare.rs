@@ -1,0 +1,444 @@
+//! Wanted stack instances against those that exist, and the operations that make them alike.
+//! Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::config::AccountFilter;
+
+use super::model::{Existing, Health, Instance, Scope, Targets, Units};
+
+/// What is to be done about the instances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Instances to create.
+    pub add: Vec<Instance>,
+    /// Organizational units that the stack set was not deployed to before.
+    pub add_units: Vec<String>,
+    /// Instances whose stacks are not as the stack set says.
+    pub update: Vec<Existing>,
+    /// Inoperable ones: given up, their stacks left, and created again.
+    pub recreate: Vec<Existing>,
+    /// Instances that nobody wants any more.
+    pub remove: Vec<Existing>,
+    /// Instances that automatic deployment or a whole organizational unit brings along, and that
+    /// the configuration does not name: they have no deploy action.
+    pub unnamed: Vec<Existing>,
+    /// How many are as they should be.
+    pub current: usize,
+    /// The wanted regions.
+    pub regions: Vec<String>,
+}
+
+impl Comparison {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty()
+            && self.add_units.is_empty()
+            && self.update.is_empty()
+            && self.recreate.is_empty()
+            && self.remove.is_empty()
+    }
+}
+
+/// Compares the wanted instances with those that exist.
+pub fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope) -> Comparison {
+    let regions: BTreeSet<&str> = wanted.iter().map(|one| one.region.as_str()).collect();
+    let mut found = Comparison {
+        regions: regions.iter().map(|&region| region.to_owned()).collect(),
+        ..Comparison::default()
+    };
+    let names: HashSet<&Instance> = wanted.iter().collect();
+    let accounts: HashSet<&str> = wanted.iter().map(|one| one.account.as_str()).collect();
+    let mut there: HashSet<&Instance> = HashSet::new();
+    for one in existing {
+        let named = names.contains(&one.instance);
+        let stays = match scope {
+            Scope::Accounts => named,
+            Scope::Units(units) => {
+                let region = regions.contains(one.instance.region.as_str());
+                units.hold(one)
+                    && (named || region && units.takes(&one.instance.account, &accounts))
+            }
+        };
+        if !stays {
+            found.remove.push(one.clone());
+            continue;
+        }
+        there.insert(&one.instance);
+        if !named {
+            found.unnamed.push(one.clone());
+        }
+        match one.health {
+            Health::Current => found.current += 1,
+            Health::Outdated => found.update.push(one.clone()),
+            Health::Inoperable => found.recreate.push(one.clone()),
+        }
+    }
+    let missing = wanted.iter().filter(|one| !there.contains(one));
+    // A list that names a place twice means it once.
+    found.add = missing
+        .cloned()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    if let Scope::Units(units) = scope
+        && units.filter != AccountFilter::Intersection
+    {
+        let new = units.units.iter().filter(|id| !units.known.contains(id));
+        found.add_units = new.cloned().collect();
+    }
+    found
+}
+
+impl Units {
+    /// Whether an instance was made for one of the wanted organizational units.
+    fn hold(&self, one: &Existing) -> bool {
+        match &one.organizational_unit {
+            Some(unit) => self.units.contains(unit),
+            // AWS leaves it out in passing; it says nothing against the instance.
+            None => true,
+        }
+    }
+
+    /// Whether an account that the configuration does not name at this place keeps its instance.
+    fn takes(&self, account: &str, named: &HashSet<&str>) -> bool {
+        match self.filter {
+            AccountFilter::Intersection => self.auto && !named.contains(account),
+            AccountFilter::Difference => !self.excluded.iter().any(|one| one == account),
+            AccountFilter::None | AccountFilter::Union => true,
+        }
+    }
+}
+
+/// The operations that create instances: as few as possible, since an operation takes every
+/// account in every region.
+pub fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> Vec<Targets> {
+    let missing: Vec<&Instance> = (found.add.iter())
+        .chain(found.recreate.iter().map(|one| &one.instance))
+        .collect();
+    let Scope::Units(units) = scope else {
+        return groups(missing, order)
+            .into_iter()
+            .map(|(accounts, regions)| Targets::Accounts { accounts, regions })
+            .collect();
+    };
+    if units.filter == AccountFilter::Intersection {
+        return groups(missing, order)
+            .into_iter()
+            .map(|(accounts, regions)| Targets::Units {
+                units: units.units.clone(),
+                filter: AccountFilter::Intersection,
+                accounts,
+                regions,
+            })
+            .collect();
+    }
+    // Whole organizational units: what is missing in a region is created by the units.
+    let missing: BTreeSet<&str> = missing.iter().map(|one| one.region.as_str()).collect();
+    let regions: Vec<String> = (found.regions.iter())
+        .filter(|region| !found.add_units.is_empty() || missing.contains(region.as_str()))
+        .cloned()
+        .collect();
+    if regions.is_empty() {
+        return Vec::new();
+    }
+    vec![Targets::Units {
+        units: units.units.clone(),
+        filter: units.filter,
+        accounts: units.excluded.clone(),
+        regions: ordered(regions, order),
+    }]
+}
+
+/// The operations that are aimed at instances which exist: to update or to delete them.
+pub fn operations(instances: &[Existing], scope: &Scope, order: &[String]) -> Vec<Targets> {
+    if *scope == Scope::Accounts {
+        return groups(instances.iter().map(|one| &one.instance), order)
+            .into_iter()
+            .map(|(accounts, regions)| Targets::Accounts { accounts, regions })
+            .collect();
+    }
+    let mut by_unit: BTreeMap<Option<&str>, Vec<&Instance>> = BTreeMap::new();
+    for one in instances {
+        let unit = one.organizational_unit.as_deref();
+        by_unit.entry(unit).or_default().push(&one.instance);
+    }
+    let all = match scope {
+        Scope::Units(units) => units.units.as_slice(),
+        Scope::Accounts => &[],
+    };
+    let mut found = Vec::new();
+    for (unit, instances) in by_unit {
+        let units = unit.map_or_else(|| all.to_vec(), |unit| vec![unit.to_owned()]);
+        for (accounts, regions) in groups(instances, order) {
+            found.push(Targets::Units {
+                units: units.clone(),
+                filter: AccountFilter::Intersection,
+                accounts,
+                regions,
+            });
+        }
+    }
+    found
+}
+
+/// Accounts with the same list of regions, together.
+fn groups<'i>(
+    instances: impl IntoIterator<Item = &'i Instance>,
+    order: &[String],
+) -> Vec<(Vec<String>, Vec<String>)> {
+    let mut by_account: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for one in instances {
+        by_account
+            .entry(&one.account)
+            .or_default()
+            .insert(&one.region);
+    }
+    let mut by_regions: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
+    for (account, regions) in by_account {
+        by_regions
+            .entry(regions)
+            .or_default()
+            .push(account.to_owned());
+    }
+    by_regions
+        .into_iter()
+        .map(|(regions, accounts)| {
+            let regions = regions.into_iter().map(str::to_owned).collect();
+            (accounts, ordered(regions, order))
+        })
+        .collect()
+}
+
+/// Regions in the preferred order, those without a preference last.
+pub fn ordered(mut regions: Vec<String>, order: &[String]) -> Vec<String> {
+    let places: HashMap<&str, usize> = order
+        .iter()
+        .enumerate()
+        .map(|(place, region)| (region.as_str(), place))
+        .collect();
+    regions.sort_by_key(|region| places.get(region.as_str()).copied().unwrap_or(usize::MAX));
+    regions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn existing(account: &str, region: &str, health: Health, unit: Option<&str>) -> Existing {
+        Existing {
+            instance: Instance::new(account, region),
+            health,
+            reason: String::new(),
+            stack_id: None,
+            organizational_unit: unit.map(str::to_owned),
+        }
+    }
+
+    fn current(account: &str, region: &str) -> Existing {
+        existing(account, region, Health::Current, None)
+    }
+
+    fn product(accounts: &[&str], regions: &[&str]) -> Vec<Instance> {
+        let of = |account: &&str| {
+            let account = (*account).to_owned();
+            regions
+                .iter()
+                .map(move |region| Instance::new(&account, region))
+                .collect::<Vec<_>>()
+        };
+        accounts.iter().flat_map(of).collect()
+    }
+
+    fn places(of: &[Existing]) -> Vec<(&str, &str)> {
+        of.iter()
+            .map(|one| (one.instance.account.as_str(), one.instance.region.as_str()))
+            .collect()
+    }
+
+    fn accounts(accounts: &[&str], regions: &[&str]) -> Targets {
+        let own = |list: &[&str]| list.iter().map(|&one| one.to_owned()).collect();
+        Targets::Accounts {
+            accounts: own(accounts),
+            regions: own(regions),
+        }
+    }
+
+    fn units(filter: AccountFilter) -> Units {
+        Units {
+            units: vec!["ou-a".to_owned(), "ou-b".to_owned()],
+            known: vec!["ou-a".to_owned(), "ou-b".to_owned()],
+            filter,
+            excluded: vec!["9".to_owned()],
+            auto: false,
+        }
+    }
+
+    #[test]
+    fn a_whole_product_is_one_operation() {
+        let wanted = product(&["1", "2", "3"], &["b", "a"]);
+        let found = compare(&wanted, &[], &Scope::Accounts);
+        assert_eq!(found.add.len(), 6);
+        let order = ["b".to_owned(), "a".to_owned()];
+        assert_eq!(
+            creations(&found, &Scope::Accounts, &order),
+            [accounts(&["1", "2", "3"], &["b", "a"])]
+        );
+    }
+
+    #[test]
+    fn accounts_with_other_regions_are_operations_of_their_own() {
+        let mut wanted = product(&["1", "2"], &["a", "b"]);
+        wanted.extend(product(&["3", "4"], &["a"]));
+        wanted.extend(product(&["5"], &["c"]));
+        let found = compare(&wanted, &[], &Scope::Accounts);
+        let mut operations = creations(&found, &Scope::Accounts, &[]);
+        operations.sort_by_key(|one| format!("{one:?}"));
+        assert_eq!(
+            operations,
+            [
+                accounts(&["1", "2"], &["a", "b"]),
+                accounts(&["3", "4"], &["a"]),
+                accounts(&["5"], &["c"]),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_operations_hit_every_missing_instance_once_and_nothing_else() {
+        // Every subset of three accounts in three regions.
+        let all = product(&["1", "2", "3"], &["a", "b", "c"]);
+        for bits in 0..1_usize << all.len() {
+            let wanted: Vec<Instance> = (0..all.len())
+                .filter(|at| bits >> at & 1 == 1)
+                .map(|at| all[at].clone())
+                .collect();
+            let found = compare(&wanted, &[], &Scope::Accounts);
+            let mut hit = Vec::new();
+            for one in creations(&found, &Scope::Accounts, &[]) {
+                let Targets::Accounts { accounts, regions } = one else {
+                    panic!("accounts");
+                };
+                for account in &accounts {
+                    hit.extend(regions.iter().map(|region| Instance::new(account, region)));
+                }
+            }
+            hit.sort();
+            assert_eq!(hit, wanted);
+        }
+    }
+
+    #[test]
+    fn an_account_added_and_one_removed() {
+        let there: Vec<Existing> = product(&["1", "2", "3"], &["a", "b"])
+            .iter()
+            .map(|one| current(&one.account, &one.region))
+            .collect();
+        let wanted = product(&["1", "2", "4"], &["a", "b"]);
+        let found = compare(&wanted, &there, &Scope::Accounts);
+        assert_eq!(found.add, product(&["4"], &["a", "b"]));
+        assert_eq!(places(&found.remove), [("3", "a"), ("3", "b")]);
+        assert_eq!(found.current, 4);
+        assert_eq!(
+            operations(&found.remove, &Scope::Accounts, &[]),
+            [accounts(&["3"], &["a", "b"])]
+        );
+        assert_eq!(compare(&wanted[..4], &there[..4], &Scope::Accounts).add, []);
+    }
+
+    #[test]
+    fn outdated_ones_are_updated_and_inoperable_ones_created_again() {
+        let there = [
+            existing("1", "a", Health::Outdated, None),
+            existing("2", "a", Health::Inoperable, None),
+            current("3", "a"),
+            existing("4", "a", Health::Inoperable, None),
+        ];
+        let wanted = product(&["1", "2", "3"], &["a"]);
+        let found = compare(&wanted, &there, &Scope::Accounts);
+        assert_eq!(places(&found.update), [("1", "a")]);
+        assert_eq!(places(&found.recreate), [("2", "a")]);
+        assert_eq!(places(&found.remove), [("4", "a")]);
+        assert_eq!(
+            creations(&found, &Scope::Accounts, &[]),
+            [accounts(&["2"], &["a"])]
+        );
+        let nothing = compare(&wanted[2..], &there[2..3], &Scope::Accounts);
+        assert!(nothing.is_empty());
+        assert_eq!(nothing.current, 1);
+    }
+
+    #[test]
+    fn an_intersection_deploys_to_the_configured_accounts_only() {
+        let scope = Scope::Units(units(AccountFilter::Intersection));
+        let there = [
+            existing("1", "a", Health::Current, Some("ou-a")),
+            existing("7", "a", Health::Current, Some("ou-b")),
+        ];
+        let found = compare(&product(&["1", "2"], &["a"]), &there, &scope);
+        assert_eq!(found.add, product(&["2"], &["a"]));
+        assert_eq!(places(&found.remove), [("7", "a")]);
+        assert_eq!(
+            operations(&found.remove, &scope, &[]),
+            [Targets::Units {
+                units: vec!["ou-b".to_owned()],
+                filter: AccountFilter::Intersection,
+                accounts: vec!["7".to_owned()],
+                regions: vec!["a".to_owned()],
+            }]
+        );
+    }
+
+    #[test]
+    fn what_automatic_deployment_adds_stays_and_is_told() {
+        let mut own = units(AccountFilter::Intersection);
+        own.auto = true;
+        let scope = Scope::Units(own);
+        let there = [
+            existing("1", "a", Health::Current, Some("ou-a")),
+            existing("7", "a", Health::Current, Some("ou-b")),
+            existing("1", "z", Health::Current, Some("ou-a")),
+        ];
+        let found = compare(&product(&["1"], &["a"]), &there, &scope);
+        assert_eq!(places(&found.unnamed), [("7", "a")]);
+        assert_eq!(places(&found.remove), [("1", "z")]);
+    }
+
+    #[test]
+    fn whole_units_leave_out_the_excluded_accounts_and_lose_other_units() {
+        let scope = Scope::Units(units(AccountFilter::Difference));
+        let there = [
+            existing("1", "a", Health::Current, Some("ou-a")),
+            existing("7", "a", Health::Current, Some("ou-b")),
+            existing("9", "a", Health::Current, Some("ou-b")),
+            existing("8", "a", Health::Current, Some("ou-old")),
+        ];
+        let found = compare(&product(&["1", "2"], &["a", "b"]), &there, &scope);
+        assert_eq!(places(&found.remove), [("9", "a"), ("8", "a")]);
+        assert_eq!(places(&found.unnamed), [("7", "a")]);
+        assert_eq!(
+            creations(&found, &scope, &[]),
+            [Targets::Units {
+                units: vec!["ou-a".to_owned(), "ou-b".to_owned()],
+                filter: AccountFilter::Difference,
+                accounts: vec!["9".to_owned()],
+                regions: vec!["a".to_owned(), "b".to_owned()],
+            }]
+        );
+    }
+
+    #[test]
+    fn a_new_unit_is_deployed_to_although_no_named_account_is_missing() {
+        let mut own = units(AccountFilter::None);
+        own.known.truncate(1);
+        let there = [existing("1", "a", Health::Current, Some("ou-a"))];
+        let scope = Scope::Units(own);
+        let found = compare(&product(&["1"], &["a"]), &there, &scope);
+        assert_eq!(found.add_units, ["ou-b"]);
+        assert!(!found.is_empty());
+        let Targets::Units { regions, .. } = &creations(&found, &scope, &[])[0] else {
+            panic!("organizational units");
+        };
+        assert_eq!(regions, &["a"]);
+    }
+}

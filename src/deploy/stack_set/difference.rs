@@ -1,0 +1,161 @@
+//! A stack set against what it is wanted to be. An update starts an operation over all of its
+//! instances, so there is one only when something differs. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use crate::plan::StackSetPermissions;
+use crate::syntax::{self, Source};
+
+use super::model::{Described, Wanted};
+
+/// One thing in which a stack set differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What differs, such as `template` or `parameter DeployKeyId`.
+    pub what: String,
+    /// As it is; empty for a template, which is too long to show.
+    pub before: String,
+    /// As it is wanted.
+    pub after: String,
+}
+
+/// Everything in which a stack set differs from what is wanted.
+pub fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
+    let mut found = Found(Vec::new());
+    if !same_template(&wanted.text.json, &set.template) {
+        found.add("template", "", "");
+    }
+    let parameters: BTreeMap<String, String> = wanted.parameters.iter().cloned().collect();
+    // Pseudo parameters are nobody's to set.
+    let known = set.parameters.iter();
+    let known = known.filter(|(name, _)| !name.starts_with("AWS::"));
+    let known: BTreeMap<String, String> = known
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    found.maps("parameter", &known, &parameters);
+    let tags: BTreeMap<String, String> = wanted.tags.iter().cloned().collect();
+    found.maps("tag", &set.tags, &tags);
+    found.text("description", &set.description, &wanted.description);
+    if let StackSetPermissions::SelfManaged(own) = &wanted.plan.permissions {
+        found.text(
+            "administration role",
+            &set.administration_role_arn,
+            &own.administration_role_arn,
+        );
+        found.text("execution role", &set.execution_role, &own.execution_role);
+    }
+    if let Some(own) = wanted.auto_deployment() {
+        let (enabled, retain) = set.auto_deployment.unwrap_or_default();
+        found.flag("automatic deployment", enabled, own.enabled);
+        if own.enabled {
+            found.flag(
+                "retention of the stacks of accounts that leave",
+                retain,
+                own.retain_stacks_on_account_removal,
+            );
+        }
+    }
+    found.flag(
+        "managed execution",
+        set.managed_execution,
+        wanted.plan.managed_execution,
+    );
+    found.0
+}
+
+/// Whether the permission model is the wanted one. It cannot be changed while there are
+/// instances.
+pub fn same_permission_model(wanted: &Wanted, set: &Described) -> bool {
+    let service_managed = matches!(
+        wanted.plan.permissions,
+        StackSetPermissions::ServiceManaged(_)
+    );
+    service_managed == set.service_managed
+}
+
+/// Whether two templates say the same, however they are written.
+pub fn same_template(wanted: &str, deployed: &str) -> bool {
+    match (meaning(wanted), meaning(deployed)) {
+        (Some(wanted), Some(deployed)) => wanted == deployed,
+        _ => wanted == deployed,
+    }
+}
+
+/// A template with long-form intrinsic functions, scalars as CloudFormation reads them: as text.
+fn meaning(template: &str) -> Option<Json> {
+    let node = syntax::read(&Source::new("template", template)).ok()?;
+    Some(plain(node.to_json()))
+}
+
+fn plain(value: Json) -> Json {
+    match value {
+        Json::Array(items) => items.into_iter().map(plain).collect(),
+        Json::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, plain(value)))
+            .collect(),
+        Json::Bool(value) => Json::from(value.to_string()),
+        Json::Number(number) => Json::from(number.to_string()),
+        other => other,
+    }
+}
+
+struct Found(Vec<Difference>);
+
+impl Found {
+    fn add(&mut self, what: &str, before: &str, after: &str) {
+        self.0.push(Difference {
+            what: what.to_owned(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+        });
+    }
+
+    fn text(&mut self, what: &str, before: &str, after: &str) {
+        if before != after {
+            self.add(what, before, after);
+        }
+    }
+
+    fn flag(&mut self, what: &str, before: bool, after: bool) {
+        let name = |on: bool| if on { "on" } else { "off" };
+        self.text(what, name(before), name(after));
+    }
+
+    fn maps(
+        &mut self,
+        what: &str,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+    ) {
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for name in names {
+            let value = |map: &BTreeMap<String, String>| map.get(name).cloned();
+            if value(before) != value(after) {
+                self.text(
+                    &format!("{what} {name}"),
+                    &value(before).unwrap_or_default(),
+                    &value(after).unwrap_or_default(),
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_compared_by_their_meaning() {
+        let yaml = "# a comment\nResources:\n  A:\n    Type: X\n    Properties:\n      Name: !Sub \
+                    \"${AWS::Region}\"\n      On: true\n      Days: 30\n      Arn: !GetAtt B.Arn\n";
+        let json = r#"{"Resources":{"A":{"Properties":{"Days":"30","On":"true",
+            "Name":{"Fn::Sub":"${AWS::Region}"},"Arn":{"Fn::GetAtt":["B","Arn"]}},"Type":"X"}}}"#;
+        assert!(same_template(json, yaml));
+        assert!(!same_template(&json.replace("30", "31"), yaml));
+        assert!(!same_template(json, ""));
+    }
+}

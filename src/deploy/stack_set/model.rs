@@ -1,0 +1,236 @@
+//! What a stack set is and what it is wanted to be, as plain data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{AccountFilter, AutoDeployment};
+use crate::deploy::Text;
+use crate::plan::{StackSetPermissions, StackSetPlan};
+
+/// A stack instance's place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instance {
+    /// Account ID.
+    pub account: String,
+    /// Region.
+    pub region: String,
+}
+
+impl Instance {
+    /// A place.
+    pub fn new(account: &str, region: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        }
+    }
+}
+
+/// How a stack instance stands to its stack set (AWS CloudFormation, *StackInstanceSummary*).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Its stack is as the stack set says.
+    Current,
+    /// Its stack was not created, or not updated; another operation tries again.
+    Outdated,
+    /// A deletion failed; no update reaches it any more.
+    Inoperable,
+}
+
+/// A stack instance that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Existing {
+    /// Its place.
+    pub instance: Instance,
+    /// How it stands.
+    pub health: Health,
+    /// AWS's reason for it; may be empty.
+    pub reason: String,
+    /// Its stack's ID, once there is one.
+    pub stack_id: Option<String>,
+    /// The organizational unit that it was made for, with service-managed permissions.
+    pub organizational_unit: Option<String>,
+}
+
+/// What a stack set is wanted to be.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Name, place, permissions and preferences.
+    pub plan: StackSetPlan,
+    /// Where the template is wanted.
+    pub instances: Vec<Instance>,
+    /// The template.
+    pub text: Text,
+    /// What the template is.
+    pub description: String,
+    /// Parameters, by name.
+    pub parameters: Vec<(String, String)>,
+    /// Tags of the stack set, which CloudFormation puts on all that it makes.
+    pub tags: Vec<(String, String)>,
+}
+
+/// A stack set that exists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Described {
+    /// Stack set ID.
+    pub id: String,
+    /// The template's text.
+    pub template: String,
+    /// Description.
+    pub description: String,
+    /// Parameters, by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Tags, by key.
+    pub tags: BTreeMap<String, String>,
+    /// Whether its permissions are service-managed.
+    pub service_managed: bool,
+    /// ARN of the administration role.
+    pub administration_role_arn: String,
+    /// Name of the execution role.
+    pub execution_role: String,
+    /// Whether it deploys by itself, and what becomes of the stacks of accounts that leave.
+    pub auto_deployment: Option<(bool, bool)>,
+    /// Whether managed execution is on.
+    pub managed_execution: bool,
+    /// Organizational units that it was deployed to.
+    pub organizational_units: Vec<String>,
+}
+
+impl Wanted {
+    /// The regions that are wanted, each once.
+    pub fn regions(&self) -> Vec<String> {
+        let regions: BTreeSet<&String> = self.instances.iter().map(|one| &one.region).collect();
+        regions.into_iter().cloned().collect()
+    }
+
+    /// What its operations are aimed at.
+    pub fn scope(&self, set: Option<&Described>) -> Scope {
+        match &self.plan.permissions {
+            StackSetPermissions::SelfManaged(_) => Scope::Accounts,
+            StackSetPermissions::ServiceManaged(own) => Scope::Units(Units {
+                units: own.organizational_units.clone(),
+                known: set.map_or_else(Vec::new, |set| set.organizational_units.clone()),
+                filter: own.filter,
+                excluded: own.excluded_accounts.clone(),
+                auto: own.auto_deployment.enabled,
+            }),
+        }
+    }
+
+    /// What automatic deployment it wants; nothing with self-managed permissions.
+    pub fn auto_deployment(&self) -> Option<AutoDeployment> {
+        match &self.plan.permissions {
+            StackSetPermissions::SelfManaged(_) => None,
+            StackSetPermissions::ServiceManaged(own) => Some(own.auto_deployment),
+        }
+    }
+}
+
+/// What the operations of a stack set are aimed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Accounts.
+    Accounts,
+    /// Organizational units.
+    Units(Units),
+}
+
+/// Organizational units, and how accounts narrow them down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Units {
+    /// The organizational units that are wanted.
+    pub units: Vec<String>,
+    /// Those that the stack set was deployed to before.
+    pub known: Vec<String>,
+    /// How accounts narrow them down.
+    pub filter: AccountFilter,
+    /// Accounts that are left out, with `Difference`.
+    pub excluded: Vec<String>,
+    /// Whether accounts that join are deployed to by themselves.
+    pub auto: bool,
+}
+
+/// What one operation is aimed at: every account in every region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Targets {
+    /// Accounts.
+    Accounts {
+        /// Account IDs.
+        accounts: Vec<String>,
+        /// Regions.
+        regions: Vec<String>,
+    },
+    /// Organizational units.
+    Units {
+        /// Organizational units.
+        units: Vec<String>,
+        /// How `accounts` narrow them down.
+        filter: AccountFilter,
+        /// Account IDs for the filter.
+        accounts: Vec<String>,
+        /// Regions.
+        regions: Vec<String>,
+    },
+}
+
+/// How many instances of an operation are how far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Not begun.
+    pub pending: usize,
+    /// Under way.
+    pub running: usize,
+    /// Done.
+    pub succeeded: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Not tried, because too many others failed.
+    pub cancelled: usize,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.pending + self.running + self.ended()
+    }
+
+    /// Those that are over, one way or the other.
+    pub fn ended(&self) -> usize {
+        self.succeeded + self.failed + self.cancelled
+    }
+
+    /// Counts one more, by AWS's status code.
+    pub fn add(&mut self, status: &str) {
+        let count = match status {
+            "RUNNING" => &mut self.running,
+            "SUCCEEDED" => &mut self.succeeded,
+            "FAILED" => &mut self.failed,
+            "CANCELLED" => &mut self.cancelled,
+            _ => &mut self.pending,
+        };
+        *count += 1;
+    }
+}
+
+/// How far an operation of a stack set is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The stack set.
+    pub stack_set: String,
+    /// AWS's status code of the operation.
+    pub status: String,
+    /// Its instances.
+    pub counts: Counts,
+}
+
+/// An instance whose stack is not as the stack set says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Its place.
+    pub instance: Instance,
+    /// AWS's status code, such as `FAILED` or `OUTDATED`.
+    pub status: String,
+    /// AWS's reason, on one line; may be empty.
+    pub reason: String,
+    /// Its stack's ID, when it is known.
+    pub stack_id: Option<String>,
+}

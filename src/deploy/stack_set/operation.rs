@@ -1,0 +1,272 @@
+//! Operations of a stack set: one at a time, begun, followed to their end, and their results.
+
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::StackSetOperationResultSummary;
+
+use crate::deploy::pace::Pace;
+use crate::deploy::{Access, DeployError, Observer};
+use crate::plan::StackSetPlan;
+
+use super::instances::{PAGE, one_line};
+use super::model::{Counts, Failed, Instance, Progress};
+use super::set::call_as;
+
+/// However many instances there are, their results are read again after this many questions.
+const MOST_QUESTIONS: usize = 15;
+
+/// The operations of one stack set.
+pub(super) struct Operations<'a> {
+    /// The way into the administrator account.
+    pub(super) access: &'a Access,
+    /// The stack set.
+    pub(super) plan: &'a StackSetPlan,
+    /// How long one operation may take.
+    pub(super) wait: Duration,
+    /// Who is told.
+    pub(super) observer: &'a dyn Observer,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its ID.
+    pub id: String,
+    /// AWS's status code: `SUCCEEDED`, `FAILED` or `STOPPED`.
+    pub status: String,
+    /// AWS's reason; may be empty.
+    pub reason: String,
+    /// Its instances.
+    pub counts: Counts,
+    /// Those that failed.
+    pub failed: Vec<Failed>,
+}
+
+impl Ended {
+    /// Whether it did what it was to do, as far as its failure tolerance lets it say so.
+    pub fn succeeded(&self) -> bool {
+        self.status == "SUCCEEDED"
+    }
+}
+
+/// An operation as AWS describes it.
+struct Status {
+    status: String,
+    reason: String,
+}
+
+impl Status {
+    fn is_over(&self) -> bool {
+        matches!(self.status.as_str(), "SUCCEEDED" | "FAILED" | "STOPPED")
+    }
+}
+
+impl Operations<'_> {
+    /// Waits for an operation that somebody else, or an earlier run, has begun; tells whether
+    /// there was one.
+    ///
+    /// # Errors
+    /// AWS refuses, or the wait is over.
+    pub(super) async fn settle(&self) -> Result<bool, DeployError> {
+        let mut waited = false;
+        while let Some((id, action)) = self.in_progress().await? {
+            self.observer.says(&format!(
+                "Operation {id} ({action}) of stack set {} is in progress: following it first.",
+                self.plan.name
+            ));
+            self.follow(&id).await?;
+            waited = true;
+        }
+        Ok(waited)
+    }
+
+    /// The operation that goes on now, with its action.
+    async fn in_progress(&self) -> Result<Option<(String, String)>, DeployError> {
+        let answer = self
+            .access
+            .cloudformation()
+            .list_stack_set_operations()
+            .stack_set_name(&self.plan.name)
+            .set_call_as(call_as(self.plan))
+            .send()
+            .await
+            .map_err(|error| self.error("ListStackSetOperations", &error))?;
+        // The newest come first; what goes on is on the first page.
+        let all = answer.summaries.unwrap_or_default().into_iter();
+        let mut going = all.filter(|one| {
+            let status = one.status.as_ref().map(|status| status.as_str());
+            matches!(status, Some("RUNNING" | "QUEUED" | "STOPPING"))
+        });
+        Ok(going.next().map(|one| {
+            let action = one.action.map(|action| action.as_str().to_owned());
+            (
+                one.operation_id.unwrap_or_default(),
+                action.unwrap_or_default(),
+            )
+        }))
+    }
+
+    /// Begins an operation with an ID of ours, and follows it. While another one goes on it
+    /// waits; a repeated ID is the answer to an attempt that was lost.
+    ///
+    /// # Errors
+    /// AWS refuses, or the wait is over.
+    pub(super) async fn run<F, C>(&self, id: &str, begin: C) -> Result<Ended, DeployError>
+    where
+        C: Fn() -> F,
+        F: Future<Output = Result<(), DeployError>>,
+    {
+        let mut pace = Pace::new(self.wait);
+        self.observer
+            .begins(&format!("operation of stack set {}", self.plan.name));
+        loop {
+            match begin().await {
+                Ok(()) => break,
+                Err(error) if error.has_code("OperationIdAlreadyExistsException") => break,
+                Err(error) if error.has_code("OperationInProgressException") => {
+                    self.settle().await?;
+                    pace.pause(&format!(
+                        "another operation of stack set `{}`",
+                        self.plan.name
+                    ))
+                    .await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.observer.executing(&self.plan.name);
+        let ended = self.follow(id).await;
+        self.observer.ended();
+        ended
+    }
+
+    /// Follows an operation to its end. Its results are read ever more seldom than its status
+    /// the more instances it has, so that the calls do not grow with them.
+    async fn follow(&self, id: &str) -> Result<Ended, DeployError> {
+        let mut pace = Pace::new(self.wait);
+        let what = format!("operation {id} of stack set `{}`", self.plan.name);
+        let mut counts = Counts::default();
+        let (mut questions, mut pages) = (0, 0);
+        loop {
+            match self.status(id).await {
+                Ok(now) if now.is_over() => {
+                    let (counts, _, failed) = self.results(id).await?;
+                    self.tell(&now.status, counts);
+                    return Ok(Ended {
+                        id: id.to_owned(),
+                        status: now.status,
+                        reason: now.reason,
+                        counts,
+                        failed,
+                    });
+                }
+                Ok(now) => {
+                    if questions >= pages {
+                        let (found, read, _) = self.results(id).await?;
+                        if found.ended() > counts.ended() {
+                            pace.hasten();
+                        }
+                        (counts, pages, questions) = (found, read.min(MOST_QUESTIONS), 0);
+                    }
+                    questions += 1;
+                    self.tell(&now.status, counts);
+                }
+                Err(error) if error.is_passing() => {}
+                Err(error) => return Err(error),
+            }
+            pace.pause(&what).await?;
+        }
+    }
+
+    fn tell(&self, status: &str, counts: Counts) {
+        self.observer.progress(&Progress {
+            stack_set: self.plan.name.clone(),
+            status: status.to_owned(),
+            counts,
+        });
+    }
+
+    async fn status(&self, id: &str) -> Result<Status, DeployError> {
+        let answer = self
+            .access
+            .cloudformation()
+            .describe_stack_set_operation()
+            .stack_set_name(&self.plan.name)
+            .operation_id(id)
+            .set_call_as(call_as(self.plan))
+            .send()
+            .await
+            .map_err(|error| self.error("DescribeStackSetOperation", &error))?;
+        let operation = answer.stack_set_operation;
+        let status = operation.as_ref().and_then(|one| one.status.as_ref());
+        Ok(Status {
+            status: status.map_or_else(String::new, |status| status.as_str().to_owned()),
+            reason: one_line(
+                &operation
+                    .and_then(|one| one.status_reason)
+                    .unwrap_or_default(),
+            ),
+        })
+    }
+
+    /// Counts an operation's results, page by page, and keeps those that failed; tells how many
+    /// pages there were.
+    async fn results(&self, id: &str) -> Result<(Counts, usize, Vec<Failed>), DeployError> {
+        let mut counts = Counts::default();
+        let (mut pages, mut failed, mut page) = (0, Vec::new(), None);
+        loop {
+            let answer = self
+                .access
+                .cloudformation()
+                .list_stack_set_operation_results()
+                .stack_set_name(&self.plan.name)
+                .operation_id(id)
+                .set_call_as(call_as(self.plan))
+                .max_results(PAGE)
+                .set_next_token(page)
+                .send()
+                .await
+                .map_err(|error| self.error("ListStackSetOperationResults", &error))?;
+            pages += 1;
+            for one in answer.summaries.unwrap_or_default() {
+                let status = one
+                    .status
+                    .as_ref()
+                    .map_or("PENDING", |status| status.as_str());
+                counts.add(status);
+                if status == "FAILED" {
+                    failed.push(failure(one));
+                }
+            }
+            page = answer.next_token;
+            if page.is_none() {
+                return Ok((counts, pages, failed));
+            }
+        }
+    }
+
+    fn error<E, R>(
+        &self,
+        call: &str,
+        error: &aws_smithy_runtime_api::client::result::SdkError<E, R>,
+    ) -> DeployError
+    where
+        E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        self.access.error(&format!("cloudformation:{call}"), error)
+    }
+}
+
+fn failure(one: StackSetOperationResultSummary) -> Failed {
+    Failed {
+        instance: Instance {
+            account: one.account.unwrap_or_default(),
+            region: one.region.unwrap_or_default(),
+        },
+        status: "FAILED".to_owned(),
+        reason: one_line(&one.status_reason.unwrap_or_default()),
+        stack_id: None,
+    }
+}

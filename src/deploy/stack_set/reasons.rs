@@ -1,0 +1,112 @@
+//! Why an instance failed, from its own stack: StackSets hands on one sentence, and the stack's
+//! events have the first cause.
+
+use crate::deploy::{Access, DeployError, cause, events};
+use crate::plan::StackSetPlan;
+
+use super::instances;
+use super::model::Failed;
+
+/// Finds the stack of a failed instance, where it has one.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn find_stack(
+    access: &Access,
+    plan: &StackSetPlan,
+    failed: &mut Failed,
+) -> Result<(), DeployError> {
+    if failed.stack_id.is_none() {
+        let found = instances::one(access, plan, &failed.instance).await?;
+        failed.stack_id = found.and_then(|one| one.stack_id);
+    }
+    Ok(())
+}
+
+/// Replaces the reason of a failed instance by the first cause in its stack's events, and gives
+/// what to do about it. `access` is the way into the instance's own account and region.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn from_events(
+    access: &Access,
+    failed: &mut Failed,
+) -> Result<Option<String>, DeployError> {
+    let Some(stack) = &failed.stack_id else {
+        return Ok(None);
+    };
+    let events = events::last_operation(access, stack).await?;
+    let Some(cause) = cause::first(&events) else {
+        return Ok(None);
+    };
+    failed.reason = if cause.resource_type == "AWS::CloudFormation::Stack" {
+        cause.reason
+    } else {
+        format!(
+            "{} ({}): {}",
+            cause.logical_id, cause.resource_type, cause.reason
+        )
+    };
+    let hint = match hint(&failed.reason) {
+        none if none.is_empty() => cause.hint,
+        hint => hint,
+    };
+    Ok((!hint.is_empty()).then_some(hint))
+}
+
+/// What to do about the known reasons in a stack set; empty for an unknown one.
+pub fn hint(reason: &str) -> String {
+    let lower = reason.to_lowercase();
+    if lower.contains("should have") && lower.contains("role with trust relationship") {
+        return "the execution role is missing in that account, or does not trust the \
+                administration role: `s3ferry synth --stack-set-roles` writes the templates of \
+                both"
+            .to_owned();
+    }
+    if lower.contains("administrationrole") && lower.contains("assume") {
+        return "the administration role is missing, or does not trust \
+                cloudformation.amazonaws.com: `s3ferry synth --stack-set-roles` writes its \
+                template"
+            .to_owned();
+    }
+    if lower.contains("already exist") {
+        return "something of this name stands there already, such as a bucket that an earlier \
+                instance left: StackSets cannot take it over, so empty and delete it, or choose \
+                other names"
+            .to_owned();
+    }
+    if lower.contains("region") && (lower.contains("not enabled") || lower.contains("opt-in")) {
+        return "the region is not enabled in that account".to_owned();
+    }
+    cause::hint("", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_known_reasons_have_a_next_step() {
+        for (reason, part) in [
+            (
+                "Account 333333333333 should have 'AWSCloudFormationStackSetExecutionRole' role \
+                 with trust relationship to Role 'AWSCloudFormationStackSetAdministrationRole'.",
+                "--stack-set-roles",
+            ),
+            (
+                "ResourceLogicalId:OutputBucket, ResourceType:AWS::S3::Bucket, \
+                 ResourceStatusReason:out-x already exists.",
+                "StackSets cannot take it over",
+            ),
+            (
+                "User: arn:aws:sts::222222222222:assumed-role/x/y is not authorized to perform: \
+                 s3:CreateBucket on resource: arn:aws:s3:::out-x",
+                "s3:CreateBucket",
+            ),
+        ] {
+            let said = hint(reason);
+            assert!(said.contains(part), "{reason}: {said}");
+        }
+        assert_eq!(hint("Cancelled since failure tolerance has exceeded"), "");
+    }
+}

@@ -1,0 +1,390 @@
+//! The deployment of a stack set: read, compared, then made alike by operations, one at a time.
+//!
+//! Nothing is remembered between runs: a run that was killed at any point is completed by the
+//! next one, which compares anew.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::deploy::{Access, DeployError, Observer, body};
+use crate::plan::StackSetPermissions;
+
+use super::compare::{self, Comparison, compare};
+use super::difference::{Difference, differences, same_permission_model};
+use super::model::{Described, Existing, Failed, Health, Instance, Scope, Wanted};
+use super::operation::{Ended, Operations};
+use super::{instances, organization, set};
+
+/// What the user says about the deployment.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long one operation may take.
+    pub wait: Duration,
+    /// The bucket that a long template goes by.
+    pub template_bucket: Option<String>,
+    /// Whether the stacks of instances that are removed stay.
+    pub retain_stacks: bool,
+    /// What the IDs of this run's operations begin with: letters, digits and hyphens, another
+    /// one for each run.
+    pub token: String,
+}
+
+/// The deployment of one stack set.
+pub struct Deployment<'a> {
+    access: &'a Access,
+    wanted: &'a Wanted,
+    options: &'a Options,
+    observer: &'a dyn Observer,
+    begun: Cell<usize>,
+}
+
+/// What a deployment would do.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The stack set as it is.
+    pub set: Option<Described>,
+    /// In what it differs.
+    pub differences: Vec<Difference>,
+    /// What is to be done about its instances.
+    pub comparison: Comparison,
+}
+
+impl Prepared {
+    /// Whether there is nothing to do.
+    pub fn is_up_to_date(&self) -> bool {
+        self.set.is_some() && self.differences.is_empty() && self.comparison.is_empty()
+    }
+}
+
+/// How a deployment ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Instances that failed, with AWS's reason.
+    pub failed: Vec<Failed>,
+    /// Instances that are not as they should be although nothing was tried there, or whose
+    /// operation was cancelled.
+    pub behind: Vec<Failed>,
+    /// Instances that are as they should be.
+    pub current: usize,
+    /// The operation that stopped the deployment, with its status.
+    pub stopped: Option<(String, String)>,
+}
+
+impl Report {
+    /// Whether every instance stands.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.behind.is_empty() && self.stopped.is_none()
+    }
+}
+
+impl<'a> Deployment<'a> {
+    /// A deployment of what is wanted.
+    pub fn new(
+        access: &'a Access,
+        wanted: &'a Wanted,
+        options: &'a Options,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        Self {
+            access,
+            wanted,
+            options,
+            observer,
+            begun: Cell::new(0),
+        }
+    }
+
+    /// Reads the stack set, waits for an operation that goes on, and compares.
+    ///
+    /// # Errors
+    /// Trusted access is off, the stack set has another permission model, AWS refuses, or the
+    /// wait is over.
+    pub async fn prepare(&self) -> Result<Prepared, DeployError> {
+        let plan = &self.wanted.plan;
+        if let StackSetPermissions::ServiceManaged(own) = &plan.permissions {
+            organization::trusted_access(self.access, plan, own).await?;
+        }
+        let Some(set) = self.settled().await? else {
+            return Ok(Prepared {
+                set: None,
+                differences: Vec::new(),
+                comparison: compare(&self.wanted.instances, &[], &self.wanted.scope(None)),
+            });
+        };
+        if !same_permission_model(self.wanted, &set) {
+            let is = if set.service_managed {
+                "service-managed"
+            } else {
+                "self-managed"
+            };
+            return Err(DeployError::input(
+                format!(
+                    "stack set `{}` is {is}, and the configuration says otherwise: StackSets does \
+                     not change that while there are instances",
+                    plan.name
+                ),
+                format!(
+                    "write `permission_model: {is}`, or give the new stack set another `name:` \
+                     and remove the old one"
+                ),
+            ));
+        }
+        let existing = instances::list(self.access, plan).await?;
+        let scope = self.wanted.scope(Some(&set));
+        Ok(Prepared {
+            differences: differences(self.wanted, &set),
+            comparison: compare(&self.wanted.instances, &existing, &scope),
+            set: Some(set),
+        })
+    }
+
+    /// The stack set once nothing goes on with it.
+    async fn settled(&self) -> Result<Option<Described>, DeployError> {
+        let plan = &self.wanted.plan;
+        let Some(found) = set::describe(self.access, plan).await? else {
+            return Ok(None);
+        };
+        if self.operations().settle().await? {
+            return set::describe(self.access, plan).await;
+        }
+        Ok(Some(found))
+    }
+
+    /// Makes the stack set what it is wanted to be. Instances that nobody wants any more are
+    /// removed only with `remove`.
+    ///
+    /// # Errors
+    /// AWS refuses, or the wait is over. Instances that fail are in the report.
+    pub async fn apply(&self, prepared: &Prepared, remove: bool) -> Result<Report, DeployError> {
+        let mut ended = Vec::new();
+        let stopped = self.steps(prepared, remove, &mut ended).await?;
+        self.report(prepared, &ended, stopped).await
+    }
+
+    /// The operations in their order, until one fails: that one's ID and status.
+    async fn steps(
+        &self,
+        prepared: &Prepared,
+        remove: bool,
+        done: &mut Vec<Ended>,
+    ) -> Result<Option<(String, String)>, DeployError> {
+        let plan = &self.wanted.plan;
+        let comparison = &prepared.comparison;
+        let scope = self.wanted.scope(prepared.set.as_ref());
+        let order = &plan.preferences.region_order;
+        if prepared.set.is_none() {
+            let body = self.body().await?;
+            set::create(self.access, self.wanted, &body, &self.options.token).await?;
+            self.observer.says(&format!(
+                "Stack set {} is created; its instances come next.",
+                plan.name
+            ));
+        }
+        // First what goes: an instance of an account that was closed would stop every update.
+        let retain = self.options.retain_stacks;
+        let gone: &[Existing] = if remove { &comparison.remove } else { &[] };
+        for (instances, retain) in [(gone, retain), (comparison.recreate.as_slice(), true)] {
+            for targets in compare::operations(instances, &scope, order) {
+                let ended = self
+                    .operation(|id| {
+                        let targets = &targets;
+                        async move {
+                            instances::delete(self.access, plan, targets, retain, &id).await
+                        }
+                    })
+                    .await?;
+                if let Some(stopped) = keep(ended, done) {
+                    return Ok(Some(stopped));
+                }
+            }
+        }
+        if prepared.differences.is_empty() {
+            for targets in compare::operations(&comparison.update, &scope, order) {
+                let ended = self
+                    .operation(|id| {
+                        let targets = &targets;
+                        async move { instances::update(self.access, plan, targets, &id).await }
+                    })
+                    .await?;
+                if let Some(stopped) = keep(ended, done) {
+                    return Ok(Some(stopped));
+                }
+            }
+        } else {
+            let body = self.body().await?;
+            let ended = self
+                .operation(|id| {
+                    let body = &body;
+                    async move { set::update(self.access, self.wanted, body, &id).await }
+                })
+                .await?;
+            if let Some(stopped) = keep(ended, done) {
+                return Ok(Some(stopped));
+            }
+        }
+        for targets in compare::creations(comparison, &scope, order) {
+            let ended = self
+                .operation(|id| {
+                    let targets = &targets;
+                    async move { instances::create(self.access, plan, targets, &id).await }
+                })
+                .await?;
+            if let Some(stopped) = keep(ended, done) {
+                return Ok(Some(stopped));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes every instance, and the stack set itself.
+    ///
+    /// # Errors
+    /// AWS refuses, or the wait is over. Instances that fail are in the report, and then the
+    /// stack set stays.
+    pub async fn destroy(&self) -> Result<Report, DeployError> {
+        let plan = &self.wanted.plan;
+        let Some(set) = self.settled().await? else {
+            return Ok(Report::default());
+        };
+        let existing = instances::list(self.access, plan).await?;
+        let scope = self.wanted.scope(Some(&set));
+        let order = &plan.preferences.region_order;
+        let mut report = Report::default();
+        for targets in compare::operations(&existing, &scope, order) {
+            let retain = self.options.retain_stacks;
+            let ended = self
+                .operation(|id| {
+                    let targets = &targets;
+                    async move { instances::delete(self.access, plan, targets, retain, &id).await }
+                })
+                .await?;
+            let stopped = (!ended.succeeded()).then(|| (ended.id.clone(), ended.status.clone()));
+            report.failed.extend(ended.failed);
+            if stopped.is_some() || !report.failed.is_empty() {
+                report.stopped = stopped;
+                return Ok(report);
+            }
+        }
+        set::delete(self.access, plan).await?;
+        Ok(report)
+    }
+
+    async fn body(&self) -> Result<body::Body, DeployError> {
+        let (name, text) = (&self.wanted.plan.name, &self.wanted.text);
+        let bucket = self.options.template_bucket.as_deref();
+        let body = body::prepare(self.access, name, text, bucket).await?;
+        body::validate(self.access, name, &body).await?;
+        Ok(body)
+    }
+
+    fn operations(&self) -> Operations<'_> {
+        Operations {
+            access: self.access,
+            plan: &self.wanted.plan,
+            wait: self.options.wait,
+            observer: self.observer,
+        }
+    }
+
+    /// Runs one operation. Its ID is its idempotency token.
+    async fn operation<F, C>(&self, begin: C) -> Result<Ended, DeployError>
+    where
+        C: Fn(String) -> F,
+        F: Future<Output = Result<(), DeployError>>,
+    {
+        let number = self.begun.get() + 1;
+        self.begun.set(number);
+        let id = format!("{}-{number}", self.options.token);
+        self.operations().run(&id, || begin(id.clone())).await
+    }
+
+    /// What stands now, and what does not.
+    async fn report(
+        &self,
+        prepared: &Prepared,
+        ended: &[Ended],
+        stopped: Option<(String, String)>,
+    ) -> Result<Report, DeployError> {
+        let existing = instances::list(self.access, &self.wanted.plan).await?;
+        let by_place: BTreeMap<&Instance, &Existing> =
+            existing.iter().map(|one| (&one.instance, one)).collect();
+        let mut failed: BTreeMap<&Instance, Failed> = BTreeMap::new();
+        for one in ended.iter().flat_map(|ended| &ended.failed) {
+            let stack_id = by_place
+                .get(&one.instance)
+                .and_then(|found| found.stack_id.clone());
+            let one_failed = Failed {
+                stack_id,
+                ..one.clone()
+            };
+            failed.insert(&one.instance, one_failed);
+        }
+        let unnamed = prepared.comparison.unnamed.iter().map(|one| &one.instance);
+        let all: BTreeSet<&Instance> = self.wanted.instances.iter().chain(unnamed).collect();
+        let mut report = Report {
+            stopped,
+            ..Report::default()
+        };
+        for instance in all {
+            match by_place.get(instance) {
+                Some(found) if found.health == Health::Current => report.current += 1,
+                _ if failed.contains_key(instance) => {}
+                Some(found) => report.behind.push(Failed {
+                    instance: instance.clone(),
+                    status: status(found.health).to_owned(),
+                    reason: found.reason.clone(),
+                    stack_id: found.stack_id.clone(),
+                }),
+                None => report.behind.push(self.missing(instance)),
+            }
+        }
+        report.failed = failed.into_values().collect();
+        Ok(report)
+    }
+
+    fn missing(&self, instance: &Instance) -> Failed {
+        let reason = match self.wanted.scope(None) {
+            Scope::Units(_) => "there is no instance: is the account in the organizational units?",
+            Scope::Accounts => "there is no instance yet",
+        };
+        Failed {
+            instance: instance.clone(),
+            status: "MISSING".to_owned(),
+            reason: reason.to_owned(),
+            stack_id: None,
+        }
+    }
+}
+
+fn status(health: Health) -> &'static str {
+    match health {
+        Health::Current => "CURRENT",
+        Health::Outdated => "OUTDATED",
+        Health::Inoperable => "INOPERABLE",
+    }
+}
+
+/// Keeps how an operation ended; its ID and status when it stops what would come next.
+fn keep(ended: Ended, done: &mut Vec<Ended>) -> Option<(String, String)> {
+    let stopped = (!ended.succeeded()).then(|| (ended.id.clone(), ended.status.clone()));
+    done.push(ended);
+    stopped
+}
+
+/// Whether every wanted instance stands, as far as the stack set says.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn stands(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
+    if set::describe(access, &wanted.plan).await?.is_none() {
+        return Ok(false);
+    }
+    let existing = instances::list(access, &wanted.plan).await?;
+    let current: BTreeSet<&Instance> = existing
+        .iter()
+        .filter(|one| one.health == Health::Current)
+        .map(|one| &one.instance)
+        .collect();
+    Ok(wanted.instances.iter().all(|one| current.contains(one)))
+}

@@ -1,0 +1,221 @@
+//! The stack set itself: read, created, updated, deleted.
+
+use aws_sdk_cloudformation::types::{
+    AutoDeployment, CallAs, Capability, ManagedExecution, PermissionModels, StackSet,
+    StackSetStatus,
+};
+
+use crate::deploy::body::Body;
+use crate::deploy::change_set::{parameters, tags};
+use crate::deploy::{Access, DeployError};
+use crate::plan::{StackSetPermissions, StackSetPlan};
+
+use super::instances::preferences;
+use super::model::{Described, Wanted};
+
+/// Reads a stack set; `None` when there is none of this name.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn describe(
+    access: &Access,
+    plan: &StackSetPlan,
+) -> Result<Option<Described>, DeployError> {
+    let answer = access
+        .cloudformation()
+        .describe_stack_set()
+        .stack_set_name(&plan.name)
+        .set_call_as(call_as(plan))
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => Ok(answer
+            .stack_set
+            .filter(|set| set.status != Some(StackSetStatus::Deleted))
+            .map(described)),
+        Err(error) => {
+            let error = access.error("cloudformation:DescribeStackSet", &error);
+            if error.has_code("StackSetNotFoundException") {
+                Ok(None)
+            } else {
+                Err(error)
+            }
+        }
+    }
+}
+
+fn described(set: StackSet) -> Described {
+    Described {
+        id: set.stack_set_id.unwrap_or_default(),
+        template: set.template_body.unwrap_or_default(),
+        description: set.description.unwrap_or_default(),
+        parameters: (set.parameters.unwrap_or_default().into_iter())
+            .filter_map(|one| Some((one.parameter_key?, one.parameter_value?)))
+            .collect(),
+        tags: (set.tags.unwrap_or_default().into_iter())
+            .filter_map(|tag| Some((tag.key?, tag.value?)))
+            .collect(),
+        service_managed: set.permission_model == Some(PermissionModels::ServiceManaged),
+        administration_role_arn: set.administration_role_arn.unwrap_or_default(),
+        execution_role: set.execution_role_name.unwrap_or_default(),
+        auto_deployment: set.auto_deployment.map(|auto| {
+            (
+                auto.enabled.unwrap_or_default(),
+                auto.retain_stacks_on_account_removal.unwrap_or_default(),
+            )
+        }),
+        managed_execution: set
+            .managed_execution
+            .and_then(|managed| managed.active)
+            .unwrap_or_default(),
+        organizational_units: set.organizational_unit_ids.unwrap_or_default(),
+    }
+}
+
+/// Creates the stack set, without instances yet.
+///
+/// # Errors
+/// AWS refuses.
+pub async fn create(
+    access: &Access,
+    wanted: &Wanted,
+    body: &Body,
+    token: &str,
+) -> Result<(), DeployError> {
+    let plan = &wanted.plan;
+    let (administration_role, execution_role) = roles(plan);
+    let request = access
+        .cloudformation()
+        .create_stack_set()
+        .stack_set_name(&plan.name)
+        .description(&wanted.description)
+        .set_parameters(Some(parameters(&wanted.parameters)))
+        .set_tags(Some(tags(&wanted.tags)))
+        .capabilities(Capability::CapabilityNamedIam)
+        .permission_model(permission_model(plan))
+        .set_administration_role_arn(administration_role)
+        .set_execution_role_name(execution_role)
+        .set_auto_deployment(auto_deployment(wanted))
+        .set_call_as(call_as(plan))
+        .managed_execution(managed_execution(plan))
+        .client_request_token(token);
+    let request = match body {
+        Body::Inline(text) => request.template_body(text),
+        Body::Uploaded(url) => request.template_url(url),
+    };
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let error = access.error("cloudformation:CreateStackSet", &error);
+            // The answer to an earlier attempt of this very call was lost.
+            if error.has_code("NameAlreadyExistsException") {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Begins an update of the stack set and of all its instances.
+///
+/// # Errors
+/// AWS refuses.
+pub(super) async fn update(
+    access: &Access,
+    wanted: &Wanted,
+    body: &Body,
+    operation: &str,
+) -> Result<(), DeployError> {
+    let plan = &wanted.plan;
+    let (administration_role, execution_role) = roles(plan);
+    let request = access
+        .cloudformation()
+        .update_stack_set()
+        .stack_set_name(&plan.name)
+        .description(&wanted.description)
+        .set_parameters(Some(parameters(&wanted.parameters)))
+        .set_tags(Some(tags(&wanted.tags)))
+        .capabilities(Capability::CapabilityNamedIam)
+        .permission_model(permission_model(plan))
+        .set_administration_role_arn(administration_role)
+        .set_execution_role_name(execution_role)
+        .set_auto_deployment(auto_deployment(wanted))
+        .set_call_as(call_as(plan))
+        .managed_execution(managed_execution(plan))
+        .set_operation_preferences(preferences(&plan.preferences, &wanted.regions()))
+        .operation_id(operation);
+    let request = match body {
+        Body::Inline(text) => request.template_body(text),
+        Body::Uploaded(url) => request.template_url(url),
+    };
+    request
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:UpdateStackSet", &error))?;
+    Ok(())
+}
+
+/// Deletes a stack set that has no instances.
+///
+/// # Errors
+/// It has some, or AWS refuses.
+pub async fn delete(access: &Access, plan: &StackSetPlan) -> Result<(), DeployError> {
+    access
+        .cloudformation()
+        .delete_stack_set()
+        .stack_set_name(&plan.name)
+        .set_call_as(call_as(plan))
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:DeleteStackSet", &error))?;
+    Ok(())
+}
+
+fn permission_model(plan: &StackSetPlan) -> PermissionModels {
+    match plan.permissions {
+        StackSetPermissions::SelfManaged(_) => PermissionModels::SelfManaged,
+        StackSetPermissions::ServiceManaged(_) => PermissionModels::ServiceManaged,
+    }
+}
+
+/// A customized administration role must be given at every update, even when it stays.
+fn roles(plan: &StackSetPlan) -> (Option<String>, Option<String>) {
+    match &plan.permissions {
+        StackSetPermissions::SelfManaged(own) => (
+            Some(own.administration_role_arn.clone()),
+            Some(own.execution_role.clone()),
+        ),
+        StackSetPermissions::ServiceManaged(_) => (None, None),
+    }
+}
+
+fn auto_deployment(wanted: &Wanted) -> Option<AutoDeployment> {
+    let own = wanted.auto_deployment()?;
+    let builder = AutoDeployment::builder().enabled(own.enabled);
+    // AWS takes the other setting only where this one is on.
+    Some(if own.enabled {
+        builder
+            .retain_stacks_on_account_removal(own.retain_stacks_on_account_removal)
+            .build()
+    } else {
+        builder.build()
+    })
+}
+
+fn managed_execution(plan: &StackSetPlan) -> ManagedExecution {
+    ManagedExecution::builder()
+        .active(plan.managed_execution)
+        .build()
+}
+
+/// As whom StackSets is called; it is said for service-managed permissions only.
+pub(super) fn call_as(plan: &StackSetPlan) -> Option<CallAs> {
+    match &plan.permissions {
+        StackSetPermissions::SelfManaged(_) => None,
+        StackSetPermissions::ServiceManaged(own) => Some(match own.call_as {
+            crate::config::CallAs::ItSelf => CallAs::SelfValue,
+            crate::config::CallAs::DelegatedAdmin => CallAs::DelegatedAdmin,
+        }),
+    }
+}

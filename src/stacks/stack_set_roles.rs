@@ -1,0 +1,571 @@
+//! The roles that a self-managed stack set needs: the administration role in the administrator
+//! account, and the execution role in every target account (AWS CloudFormation, *Grant
+//! self-managed permissions*). AWS's own templates give the execution role administrator access;
+//! these give what the target's template needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cfn::{Output, Resource, Template, Value, list, map};
+use crate::plan::{Plan, SelfManaged, StackSetPermissions, TargetPlan};
+
+use super::policy::{Statement, document};
+use super::roles::managed_policy;
+use super::{GENERATED, tags};
+
+/// Accounts that one managed policy can name within its 6,144 characters.
+const ACCOUNTS_PER_POLICY: usize = 60;
+/// Regions of AWS's standard partition that need not be enabled. All others have a service
+/// principal of their own (AWS CloudFormation, *Enable AWS Regions that are disabled by
+/// default*).
+const ENABLED_BY_DEFAULT: [&str; 17] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ap-south-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+];
+
+/// The targets that share a pair of roles.
+struct Group<'p> {
+    account: &'p str,
+    own: &'p SelfManaged,
+    targets: Vec<&'p TargetPlan>,
+}
+
+/// The templates of the roles, each with its file's path without ending: two for each pair of
+/// roles of the targets that are deployed as self-managed stack sets.
+pub fn stack_set_roles(plan: &Plan) -> Vec<(String, Template)> {
+    let groups = groups(plan);
+    let only = groups.len() == 1;
+    groups
+        .iter()
+        .flat_map(|group| {
+            let name = |what: &str| match group.targets.first() {
+                Some(first) if !only => format!("stack-sets/{what}-{}", first.name),
+                _ => format!("stack-sets/{what}"),
+            };
+            [
+                (name("administration"), administration(plan, group)),
+                (name("execution"), execution(plan, group)),
+            ]
+        })
+        .collect()
+}
+
+fn groups(plan: &Plan) -> Vec<Group<'_>> {
+    let mut found: Vec<Group<'_>> = Vec::new();
+    for target in plan.targets.iter().filter(|target| target.by_stack_set) {
+        let StackSetPermissions::SelfManaged(own) = &target.stack_set.permissions else {
+            continue;
+        };
+        let account = target.stack_set.account.as_str();
+        let same = found.iter_mut().find(|group| {
+            group.account == account
+                && group.own.administration_role == own.administration_role
+                && group.own.execution_role == own.execution_role
+        });
+        match same {
+            Some(group) => group.targets.push(target),
+            None => found.push(Group {
+                account,
+                own,
+                targets: vec![target],
+            }),
+        }
+    }
+    found
+}
+
+/// Accounts and regions that a target is deployed to.
+fn places(target: &TargetPlan) -> impl Iterator<Item = (&str, &str)> {
+    let instances = target.instances.iter();
+    instances.map(|one| (one.account.as_str(), one.region.as_str()))
+}
+
+/// A name in which the execution role's own account stands for `{account}`; IAM is global, so
+/// that several regions can only be left open.
+fn pattern(target: &TargetPlan, name: &str) -> String {
+    let region = match target.instances.first() {
+        Some(only) if !target.many_regions => only.region.as_str(),
+        _ => "*",
+    };
+    name.replace("{account}", "${AWS::AccountId}")
+        .replace("{region}", region)
+}
+
+/// Text with pseudo parameters, or plain text.
+fn text(of: String) -> Value {
+    if of.contains("${") {
+        Value::Sub(of)
+    } else {
+        Value::from(of)
+    }
+}
+
+/// Sorted, each once.
+fn unique(of: impl IntoIterator<Item = String>) -> Value {
+    let all: BTreeSet<String> = of.into_iter().collect();
+    list(all.into_iter().map(text))
+}
+
+fn warning(own: &SelfManaged) -> &'static str {
+    if own.default_names {
+        "\n\nThe role has the name that StackSets uses where none is given. Other stack sets of \
+         the account would use it too, and lack permissions: where there are any, choose names of \
+         your own (`administration_role` and `execution_role`)."
+    } else {
+        ""
+    }
+}
+
+fn administration(plan: &Plan, group: &Group<'_>) -> Template {
+    let mut resources = vec![administration_role(plan, group)];
+    resources.extend(administration_policies(plan, group));
+    Template {
+        header: format!(
+            "{GENERATED}\n\nAdministrator account {}, any region. Deployed before the execution \
+             role, whose trust names this role.{}",
+            group.account,
+            warning(group.own)
+        ),
+        description: format!(
+            "Administration role of the stack sets of pipeline {}",
+            plan.dev.pipeline
+        ),
+        parameters: Vec::new(),
+        conditions: Vec::new(),
+        resources,
+        outputs: vec![output("AdministrationRoleArn", "AdministrationRole")],
+    }
+}
+
+fn administration_role(plan: &Plan, group: &Group<'_>) -> Resource {
+    let partition = plan.partition.as_str();
+    let account = group.account;
+    let regions: BTreeSet<&str> = group
+        .targets
+        .iter()
+        .flat_map(|target| places(target))
+        .map(|(_, region)| region)
+        .filter(|region| partition == "aws" && !ENABLED_BY_DEFAULT.contains(region))
+        .collect();
+    let mut services = vec!["cloudformation.amazonaws.com".to_owned()];
+    services.extend(
+        regions
+            .iter()
+            .map(|region| format!("cloudformation.{region}.amazonaws.com")),
+    );
+    let sets = group.targets.iter().map(|target| {
+        let set = &target.stack_set;
+        format!(
+            "arn:{partition}:cloudformation:{}:{account}:stackset/{}:*",
+            set.region, set.name
+        )
+    });
+    let condition = map([(
+        "StringEquals",
+        map([("aws:SourceAccount", Value::from(account))]),
+    )])
+    .with("ArnLike", map([("aws:SourceArn", unique(sets))]));
+    let trust = Statement::allow(
+        "StackSetsAssumesTheRole",
+        "StackSets says for which stack set it acts; both conditions are AWS's own advice.",
+    );
+    let trust = match services.as_slice() {
+        [only] => trust.service(only),
+        several => trust.services(several),
+    };
+    let trust = trust.actions(["sts:AssumeRole"]).when(condition);
+    let boundary = (plan.dev.account == account)
+        .then_some(plan.dev.permissions_boundary.as_ref())
+        .flatten();
+    let properties = map([("RoleName", group.own.administration_role.as_str())])
+        .with("Description", "Assumes the execution roles of stack sets")
+        .with("AssumeRolePolicyDocument", document(&[trust]))
+        .with_some("PermissionsBoundary", boundary)
+        .with_some("Tags", tags(plan));
+    let comment = "The role in which StackSets acts in this account. It may become the execution \
+                   role of the target accounts, and nothing else.";
+    Resource::new("AdministrationRole", "AWS::IAM::Role", comment, properties).suppress(
+        "CFN_NO_EXPLICIT_RESOURCE_NAMES",
+        "The stack set and the execution roles name it.",
+    )
+}
+
+fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
+    let partition = plan.partition.as_str();
+    let role = &group.own.execution_role;
+    let policy = |id: &str, name: &str, statement: Statement| {
+        managed_policy(
+            id,
+            name,
+            "StackSets becomes the execution role in each of these accounts.",
+            "Assumes the execution roles of the stack sets' accounts",
+            Value::reference("AdministrationRole"),
+            document(&[statement]),
+        )
+    };
+    let name = format!("{}-assume", group.own.administration_role);
+    if let Some(organization) = &plan.organization {
+        let statement = Statement::allow(
+            "AssumeExecutionRoles",
+            "The execution role of any account of the organization.",
+        )
+        .actions(["sts:AssumeRole"])
+        .on(format!("arn:{partition}:iam::*:role/{role}"))
+        .when(map([(
+            "StringEquals",
+            map([("aws:ResourceOrgID", organization.as_str())]),
+        )]));
+        return vec![
+            policy("AssumeExecutionRolesPolicy", &name, statement).suppress(
+                "IAM_ASSUME_ROLE_EXACT",
+                "The role's name is exact, and the condition keeps to the organization.",
+            ),
+        ];
+    }
+    let accounts: BTreeSet<&str> = group
+        .targets
+        .iter()
+        .flat_map(|target| places(target))
+        .map(|(account, _)| account)
+        .collect();
+    let accounts: Vec<&str> = accounts.into_iter().collect();
+    accounts
+        .chunks(ACCOUNTS_PER_POLICY)
+        .enumerate()
+        .map(|(index, accounts)| {
+            let statement = Statement::allow("AssumeExecutionRoles", "")
+                .actions(["sts:AssumeRole"])
+                .on(list(accounts.iter().map(|account| {
+                    format!("arn:{partition}:iam::{account}:role/{role}")
+                })));
+            if index == 0 {
+                policy("AssumeExecutionRolesPolicy", &name, statement)
+            } else {
+                let number = index + 1;
+                policy(
+                    &format!("AssumeExecutionRolesPolicy{number}"),
+                    &format!("{name}-{number}"),
+                    statement,
+                )
+            }
+        })
+        .collect()
+}
+
+fn execution(plan: &Plan, group: &Group<'_>) -> Template {
+    Template {
+        header: format!(
+            "{GENERATED}\n\nEvery target account, one region of it: IAM is global. Deployed after \
+             the administration role of account {}.{}",
+            group.account,
+            warning(group.own)
+        ),
+        description: format!(
+            "Execution role of the stack sets of pipeline {}",
+            plan.dev.pipeline
+        ),
+        parameters: Vec::new(),
+        conditions: Vec::new(),
+        resources: vec![
+            execution_role(plan, group),
+            stack_policy(plan, group),
+            bucket_policy(plan, group),
+            role_policy(plan, group),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        outputs: vec![output("ExecutionRoleArn", "ExecutionRole")],
+    }
+}
+
+fn output(id: &str, role: &str) -> Output {
+    Output {
+        id: id.to_owned(),
+        description: "ARN of the role".to_owned(),
+        value: Value::attribute(role, "Arn"),
+        condition: None,
+    }
+}
+
+fn execution_role(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let trust = Statement::allow("AdministrationRoleAssumesTheRole", "")
+        .aws(list([&group.own.administration_role_arn]))
+        .actions(["sts:AssumeRole"]);
+    let properties = map([("RoleName", group.own.execution_role.as_str())])
+        .with(
+            "Description",
+            format!("Deploys the stack sets of pipeline {}", plan.dev.pipeline),
+        )
+        .with("AssumeRolePolicyDocument", document(&[trust]))
+        .with_some("Tags", tags(plan));
+    let comment = "The role in which StackSets deploys here. It trusts exactly the administration \
+                   role. If that role is ever deleted and made again, this trust is dead: IAM \
+                   remembers the role, not its name.";
+    Some(
+        Resource::new("ExecutionRole", "AWS::IAM::Role", comment, properties).suppress(
+            "CFN_NO_EXPLICIT_RESOURCE_NAMES",
+            "The stack set and the administration role name it.",
+        ),
+    )
+}
+
+/// A managed policy of the execution role.
+fn execution_policy(
+    group: &Group<'_>,
+    id: &str,
+    suffix: &str,
+    comment: &str,
+    statements: &[Statement],
+) -> Resource {
+    managed_policy(
+        id,
+        format!("{}-{suffix}", group.own.execution_role),
+        comment,
+        comment.trim_end_matches('.'),
+        Value::reference("ExecutionRole"),
+        document(statements),
+    )
+}
+
+fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let partition = plan.partition.as_str();
+    let stacks = group.targets.iter().map(|target| {
+        format!(
+            "arn:{partition}:cloudformation:*:${{AWS::AccountId}}:stack/StackSet-{}-*",
+            target.stack_set.name
+        )
+    });
+    let statements = [
+        Statement::allow(
+            "ManageStacks",
+            "Stacks of these stack sets; the same actions as in AWS's own managed policy for a \
+             tool that deploys so (AWSQuickSetupDeploymentRolePolicy), and reading.",
+        )
+        .actions([
+            "cloudformation:CancelUpdateStack",
+            "cloudformation:ContinueUpdateRollback",
+            "cloudformation:CreateChangeSet",
+            "cloudformation:CreateStack",
+            "cloudformation:DeleteChangeSet",
+            "cloudformation:DeleteStack",
+            "cloudformation:DescribeChangeSet",
+            "cloudformation:DescribeStackEvents",
+            "cloudformation:DescribeStackResource",
+            "cloudformation:DescribeStackResourceDrifts",
+            "cloudformation:DescribeStackResources",
+            "cloudformation:DetectStackDrift",
+            "cloudformation:DetectStackResourceDrift",
+            "cloudformation:ExecuteChangeSet",
+            "cloudformation:GetStackPolicy",
+            "cloudformation:GetTemplate",
+            "cloudformation:GetTemplateSummary",
+            "cloudformation:ListStackResources",
+            "cloudformation:SetStackPolicy",
+            "cloudformation:TagResource",
+            "cloudformation:UntagResource",
+            "cloudformation:UpdateStack",
+            "cloudformation:UpdateTerminationProtection",
+        ])
+        .on(unique(stacks)),
+        Statement::allow(
+            "FindStacks",
+            "Reading only; AWS has the first two without a stack's name.",
+        )
+        .actions([
+            "cloudformation:DescribeStackDriftDetectionStatus",
+            "cloudformation:DescribeStacks",
+            "cloudformation:ListStacks",
+        ])
+        .on("*"),
+    ];
+    Some(
+        execution_policy(
+            group,
+            "StackPolicy",
+            "stacks",
+            "StackSets manages the stacks of these stack sets.",
+            &statements,
+        )
+        .suppress(
+            "IAM_NO_STAR_RESOURCES",
+            "The three actions read stacks, and are called without a stack's name.",
+        ),
+    )
+}
+
+fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let made = group.targets.iter().filter(|target| target.create_bucket);
+    let buckets: Vec<String> = made
+        .flat_map(|target| {
+            std::iter::once(&target.names.bucket)
+                .chain(&target.names.log_bucket)
+                .map(|bucket| pattern(target, &plan.bucket_arn(bucket)))
+        })
+        .collect();
+    if buckets.is_empty() {
+        return None;
+    }
+    // Deleting is for a first creation that is rolled back: a bucket that stands is retained, and
+    // one that holds objects cannot be deleted anyway.
+    let statement = Statement::allow(
+        "ManageBuckets",
+        "Buckets of the template, with their settings; none of their objects.",
+    )
+    .actions([
+        "s3:CreateBucket",
+        "s3:DeleteBucket",
+        "s3:DeleteBucketPolicy",
+        "s3:GetAccelerateConfiguration",
+        "s3:GetAnalyticsConfiguration",
+        "s3:GetBucketAcl",
+        "s3:GetBucketCORS",
+        "s3:GetBucketLocation",
+        "s3:GetBucketLogging",
+        "s3:GetBucketNotification",
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetBucketOwnershipControls",
+        "s3:GetBucketPolicy",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketTagging",
+        "s3:GetBucketVersioning",
+        "s3:GetBucketWebsite",
+        "s3:GetEncryptionConfiguration",
+        "s3:GetIntelligentTieringConfiguration",
+        "s3:GetInventoryConfiguration",
+        "s3:GetLifecycleConfiguration",
+        "s3:GetMetricsConfiguration",
+        "s3:GetReplicationConfiguration",
+        "s3:ListBucket",
+        "s3:PutBucketLogging",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+    ])
+    .on(unique(buckets));
+    Some(execution_policy(
+        group,
+        "BucketPolicy",
+        "buckets",
+        "CloudFormation makes the buckets of the template.",
+        &[statement],
+    ))
+}
+
+fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let partition = plan.partition.as_str();
+    let account = "${AWS::AccountId}";
+    let of = |target: &&TargetPlan| {
+        let role = &target.names.role;
+        pattern(
+            target,
+            &format!("arn:{partition}:iam::{account}:role/{role}"),
+        )
+    };
+    let policies = || {
+        unique(group.targets.iter().flat_map(|target| {
+            [&target.names.output_policy, &target.names.artifact_policy].map(|name| {
+                pattern(
+                    target,
+                    &format!("arn:{partition}:iam::{account}:policy/{name}"),
+                )
+            })
+        }))
+    };
+    let mut statements = vec![
+        Statement::allow("ManageDeployRole", "The deploy role.")
+            .actions([
+                "iam:DeleteRole",
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+                "iam:ListRoleTags",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+                "iam:UpdateRoleDescription",
+            ])
+            .on(unique(group.targets.iter().map(of))),
+        Statement::allow(
+            "AttachPolicies",
+            "It gets these policies and no others, least of all one of AWS's own.",
+        )
+        .actions(["iam:AttachRolePolicy", "iam:DetachRolePolicy"])
+        .on(unique(group.targets.iter().map(of)))
+        .when(map([("ArnLike", map([("iam:PolicyARN", policies())]))])),
+        Statement::allow("ManagePolicies", "The policies themselves.")
+            .actions([
+                "iam:CreatePolicy",
+                "iam:CreatePolicyVersion",
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:GetPolicy",
+                "iam:GetPolicyVersion",
+                "iam:ListEntitiesForPolicy",
+                "iam:ListPolicyTags",
+                "iam:ListPolicyVersions",
+                "iam:TagPolicy",
+                "iam:UntagPolicy",
+            ])
+            .on(policies()),
+    ];
+    statements.extend(role_creation(group, of));
+    Some(execution_policy(
+        group,
+        "RolePolicy",
+        "roles",
+        "CloudFormation makes the deploy role and its policies.",
+        &statements,
+    ))
+}
+
+/// A role with a permissions boundary is created with it only, and never loses it.
+fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec<Statement> {
+    let mut by_boundary: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
+    for target in &group.targets {
+        let boundary = target.names.permissions_boundary.as_deref();
+        let boundary = boundary.map(|boundary| pattern(target, boundary));
+        by_boundary.entry(boundary).or_default().push(arn(target));
+    }
+    by_boundary
+        .into_iter()
+        .enumerate()
+        .map(|(index, (boundary, roles))| {
+            let number = if index == 0 {
+                String::new()
+            } else {
+                (index + 1).to_string()
+            };
+            let sid = format!("CreateDeployRole{number}");
+            match boundary {
+                None => Statement::allow(&sid, "").actions(["iam:CreateRole"]),
+                Some(boundary) => Statement::allow(&sid, "Only with its permissions boundary.")
+                    .actions(["iam:CreateRole", "iam:PutRolePermissionsBoundary"])
+                    .when(map([(
+                        "StringEquals",
+                        map([("iam:PermissionsBoundary", text(boundary))]),
+                    )])),
+            }
+            .on(unique(roles))
+        })
+        .collect()
+}
