@@ -14,7 +14,7 @@ use crate::authz::{Decision, Layer};
 use crate::iam::{Arn, Effect};
 use crate::lint::Severity;
 use crate::proof::{
-    AttackResult, Caller, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove,
+    ARTIFACT, AttackResult, Caller, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove,
 };
 
 /// What is wrong with a deployment.
@@ -190,10 +190,7 @@ impl Diagnosis {
             if !denied.contains(attack.call.id.as_str()) || !wanted(&attack.call.target) {
                 continue;
             }
-            let text = format!(
-                "{}: {} on {} is allowed, and must not be",
-                attack.what, attack.call.action, attack.call.resource
-            );
+            let text = format!("it is allowed that {}, which must be denied", attack.what);
             let about = |one: &&mut Explained| {
                 one.cause.blocks.iter().any(|block| match block {
                     Block::ResourcePolicy(thing) => is_on(&attack.call.resource, thing),
@@ -238,6 +235,7 @@ impl Cause {
         self.blocks.iter().any(|block| match block {
             Block::Caller(arn) => is_caller(arn),
             Block::Resource(thing) => is_on(&call.resource, thing),
+            Block::Use(arn) => call.resource == *arn && is_use(&call.action),
             Block::ResourcePolicy(thing) => {
                 is_denied
                     && is_on(&call.resource, thing)
@@ -251,6 +249,11 @@ impl Cause {
             }
         })
     }
+}
+
+/// Whether an action needs the key itself; a disabled key can still be described and administered.
+fn is_use(action: &str) -> bool {
+    !matches!(action, "kms:DescribeKey" | "kms:PutKeyPolicy")
 }
 
 /// Whether a layer is a reason why a call is denied.
@@ -490,6 +493,9 @@ pub(super) fn shown(arn: &str) -> String {
     };
     let last = parsed.resource.rsplit('/').next().unwrap_or_default();
     match (parsed.service, parsed.resource.split('/').next()) {
+        ("s3", _) if parsed.resource.ends_with(ARTIFACT) => {
+            format!("artifacts {}*", parsed.resource.trim_end_matches(ARTIFACT))
+        }
         ("kms", _) => format!("key {last}"),
         ("iam", Some("role")) => format!("role {last}"),
         ("s3", Some(bucket)) if bucket == parsed.resource => format!("bucket {bucket}"),

@@ -181,7 +181,7 @@ impl Expected {
     }
 
     /// The stack of an account, or else the first.
-    fn stack_of(&self, account: &str) -> usize {
+    pub(super) fn stack_of(&self, account: &str) -> usize {
         let places = &mut self.places.iter();
         places
             .position(|place| place.account == account)

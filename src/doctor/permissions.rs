@@ -2,7 +2,7 @@
 
 /// The actions that reading the live state takes, in every account that is looked at. All of them
 /// only read.
-pub const PERMISSIONS: [&str; 31] = [
+pub const PERMISSIONS: [&str; 26] = [
     "cloudformation:DescribeStacks",
     "codepipeline:GetPipeline",
     "codepipeline:GetPipelineState",
@@ -28,12 +28,7 @@ pub const PERMISSIONS: [&str; 31] = [
     "s3:GetBucketPublicAccessBlock",
     "s3:GetBucketVersioning",
     "s3:GetEncryptionConfiguration",
-    "s3:ListBucket",
     "sts:GetCallerIdentity",
-    "kms:ListKeys",
-    "codepipeline:ListActionExecutions",
-    "codepipeline:ListPipelines",
-    "events:ListRules",
 ];
 
 /// The one action that writes, for `--repair-trust`: on the roles whose trust policy is dead.

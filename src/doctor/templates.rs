@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::expected::{Expected, ExpectedBucket, ExpectedRole, actions, encryption, is_deploy};
-use super::live::{Bucket, Live, Policy, Reading, Role};
-use crate::iam::{Policy as Document, PolicyKind};
+use super::live::{Bucket, Key, Live, Policy, Reading, Role};
+use crate::iam::{Arn, Policy as Document, PolicyKind};
 use crate::proof::{Inputs, NamedFile, Stack};
 use crate::syntax::{Source, read};
 
@@ -52,10 +52,14 @@ pub(super) fn inputs(expected: &Expected, live: &Live, base: &Inputs) -> Inputs 
             inputs.boundaries.push(file(&role.arn, document));
         }
     }
-    for key in &expected.keys {
-        let Some(found) = live.keys.get(&key.arn).and_then(Reading::read) else {
-            continue;
-        };
+    let mut keys: Vec<&Key> = live.keys.values().filter_map(Reading::read).collect();
+    // One key may be asked for by several names.
+    keys.sort_by(|a, b| a.arn.cmp(&b.arn));
+    keys.dedup_by(|a, b| a.arn == b.arn);
+    for found in keys {
+        let known = expected.keys.iter().find(|key| key.arn == found.arn);
+        let account = Arn::parse(&found.arn).map_or("", |arn| arn.account);
+        let stack = known.map_or_else(|| expected.stack_of(account), |key| key.stack);
         let Reading::Read(policy) = &found.policy else {
             continue;
         };
@@ -64,15 +68,10 @@ pub(super) fn inputs(expected: &Expected, live: &Live, base: &Inputs) -> Inputs 
         }
         // Only of a replica can a template say which ID it has.
         let properties = json!({ "PrimaryKeyArn": found.arn, "KeyPolicy": policy });
-        add(
-            key.stack,
-            found.arn.clone(),
-            "AWS::KMS::ReplicaKey",
-            properties,
-        );
+        add(stack, found.arn.clone(), "AWS::KMS::ReplicaKey", properties);
         for alias in found.aliases.read().into_iter().flatten() {
             let properties = json!({ "AliasName": alias, "TargetKeyId": found.arn });
-            add(key.stack, alias.clone(), "AWS::KMS::Alias", properties);
+            add(stack, alias.clone(), "AWS::KMS::Alias", properties);
         }
     }
     for bucket in &expected.buckets {

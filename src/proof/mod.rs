@@ -34,4 +34,5 @@ pub use judge::{Decided, Decisive, Verdict};
 pub use prove::{Attack, AttackResult, Proof, prove};
 pub use remedy::Remedy;
 pub use resolved::{Resolved, resolved};
+pub use run::ARTIFACT;
 pub use world::{Doubt, Missing, Place};

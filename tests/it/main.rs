@@ -13,6 +13,7 @@ mod authz_properties;
 mod cli;
 mod cli_config;
 mod cli_deploy;
+mod cli_doctor;
 mod cli_init;
 mod cli_lint;
 mod cli_synth;

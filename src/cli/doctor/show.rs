@@ -123,6 +123,7 @@ fn shown(finding: &Finding, verbose: bool) -> String {
         out.push_str(&format!("    so {consequence}\n"));
     }
     let mut hidden = false;
+    let mut policy = "";
     for fix in &finding.fixes {
         match fix {
             Fix::Advice(text) => out.push_str(&format!("  fix: {text}\n")),
@@ -131,7 +132,10 @@ fn shown(finding: &Finding, verbose: bool) -> String {
             }
             Fix::Command(command) => out.push_str(&format!("    $ {command}\n")),
             Fix::Add { to, statement } => {
-                out.push_str(&format!("  in {to}:\n"));
+                if to != policy {
+                    out.push_str(&format!("  in {to}:\n"));
+                    policy = to;
+                }
                 for line in format!("{statement:#}").lines() {
                     out.push_str(&format!("    {line}\n"));
                 }

@@ -318,6 +318,21 @@ impl Checks<'_> {
         if expected.algorithm == live.algorithm && !other_key {
             return;
         }
+        let rule = serde_json::json!({ "Rules": [{
+            "ApplyServerSideEncryptionByDefault": {
+                "SSEAlgorithm": expected.algorithm,
+                "KMSMasterKeyID": expected.key,
+            },
+            "BucketKeyEnabled": expected.bucket_key,
+        }] });
+        let fix = self.on(
+            bucket,
+            &format!(
+                "put-bucket-encryption --bucket {} --server-side-encryption-configuration {}",
+                bucket.name,
+                quoted(&without_nulls(rule))
+            ),
+        );
         let shown = |algorithm: &str, key: &Option<String>| match last(key) {
             Some(key) => format!("{algorithm} with key {key}"),
             None => algorithm.to_owned(),
@@ -333,8 +348,7 @@ impl Checks<'_> {
                 shown(&expected.algorithm, &expected.key)
             ),
         )
-        .blocking(Block::ResourcePolicy(live.key.clone().unwrap_or_default()))
-        .advise("put the template's encryption back with `aws s3api put-bucket-encryption`");
+        .fix(fix);
     }
 
     /// Accounts and ACLs of the actions that write into a bucket.
@@ -359,4 +373,23 @@ impl Checks<'_> {
         }
         found
     }
+}
+
+/// The same without members that say nothing.
+fn without_nulls(mut value: serde_json::Value) -> serde_json::Value {
+    match &mut value {
+        serde_json::Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            for member in members.values_mut() {
+                *member = without_nulls(member.take());
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for item in items {
+                *item = without_nulls(item.take());
+            }
+        }
+        _ => {}
+    }
+    value
 }

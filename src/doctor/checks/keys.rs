@@ -95,7 +95,7 @@ impl Checks<'_> {
             message,
         );
         cause
-            .blocking(Block::Resource(key.arn.clone()))
+            .blocking(Block::Use(key.arn.clone()))
             .named(id)
             .named("kms:")
             .named("KMS.");

@@ -36,6 +36,8 @@ pub(super) enum Block {
     Caller(String),
     /// Every call on a thing: a role or key by its ARN, a bucket by its ARN with its objects.
     Resource(String),
+    /// Every call that encrypts or decrypts with a key, by its ARN: the key is not to be used.
+    Use(String),
     /// The denied calls that this thing's own policy is one reason for: trust, key, bucket policy.
     ResourcePolicy(String),
     /// The denied calls that a role's own policies are one reason for.
@@ -51,6 +53,7 @@ pub(super) fn causes(expected: &Expected, live: &Live) -> Vec<Cause> {
         live,
         causes: Vec::new(),
         absent: Vec::new(),
+        unfinished: Vec::new(),
     };
     checks.stacks();
     checks.roles();
@@ -67,6 +70,8 @@ struct Checks<'a> {
     causes: Vec<Cause>,
     /// Numbers of the stacks that were never deployed: nothing of them is reported by itself.
     absent: Vec<usize>,
+    /// Numbers of the stacks that stand without their pipeline.
+    unfinished: Vec<usize>,
 }
 
 impl Checks<'_> {

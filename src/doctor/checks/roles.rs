@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::super::diagnose::Repair;
-use super::super::expected::ExpectedRole;
+use super::super::expected::{ExpectedRole, list};
 use super::super::finding::{BOUNDARY, Fix, ROLE_MISSING, ROLE_POLICY, TRUST_POLICY};
 use super::super::live::{Policy, Reading, Role};
 use super::policies::Subject;
@@ -14,9 +14,9 @@ impl Checks<'_> {
     pub(super) fn roles(&mut self) {
         for role in &self.expected.roles {
             match self.live.roles.get(&role.arn) {
-                Some(Reading::Missing) if !self.absent.contains(&role.stack) => {
-                    self.missing_role(role);
-                }
+                Some(Reading::Missing) if self.absent.contains(&role.stack) => {}
+                Some(Reading::Missing) if self.comes_with_pipeline(role) => {}
+                Some(Reading::Missing) => self.missing_role(role),
                 Some(Reading::Read(found)) => {
                     self.trust(role, found);
                     self.attached(role, found);
@@ -25,6 +25,16 @@ impl Checks<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the last step of the deployment makes a role, and is not done.
+    fn comes_with_pipeline(&self, role: &ExpectedRole) -> bool {
+        self.unfinished.contains(&role.stack)
+            && self.expected.rules().any(|rule| {
+                list(&rule.properties["Targets"])
+                    .iter()
+                    .any(|target| target["RoleArn"] == role.arn.as_str())
+            })
     }
 
     fn missing_role(&mut self, role: &ExpectedRole) {

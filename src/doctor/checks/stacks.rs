@@ -71,6 +71,7 @@ impl Checks<'_> {
             .get("CreatePipeline")
             .is_some_and(|made| made == "false")
         {
+            self.unfinished.push(number);
             let fix = self.deploy(&place.account);
             self.add(
                 PIPELINE_MISSING,
