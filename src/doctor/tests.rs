@@ -377,7 +377,7 @@ fn ownership_leaves_objects_with_dev_only_when_dev_writes() {
         .iter()
         .map(|finding| finding.rule)
         .collect();
-    assert_eq!(rules[0], "DOCTOR_DEPLOY_ACTION");
+    assert_eq!(rules, ["DOCTOR_DEPLOY_ACTION", "DOCTOR_OWNERSHIP"]);
 }
 
 #[test]
@@ -468,12 +468,8 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
     assert_eq!(finding.rule, "DOCTOR_TRANSITION");
     assert!(finding.message.contains("frozen for the holidays"));
     let mut patient = Patient::new();
-    patient.live.keys.insert(KEY_ARN.to_owned(), {
-        let mut key = patient.key().clone();
-        key.state = "PendingDeletion".to_owned();
-        key.deletion = Some("2026-12-24T00:00:00Z".to_owned());
-        Reading::Read(key)
-    });
+    patient.key().state = "PendingDeletion".to_owned();
+    patient.key().deletion = Some("2026-12-24T00:00:00Z".to_owned());
     patient.pipeline().failure = Reading::Read(Some(Failure {
         execution: "1".to_owned(),
         stage: "Deploy".to_owned(),
