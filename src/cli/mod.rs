@@ -2,16 +2,28 @@
 //!
 //! This is the only part of the program that reads files, writes them or prints.
 
+#[cfg(feature = "deploy")]
+mod accounts;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
+#[cfg(feature = "deploy")]
+mod chart;
 mod checks;
 mod complete;
 #[cfg(feature = "deploy")]
 mod deploy;
+#[cfg(feature = "deploy")]
+mod deployer_policy;
+#[cfg(feature = "deploy")]
+mod destroy;
 mod diagnostics;
 #[cfg(feature = "deploy")]
+mod diff;
+#[cfg(feature = "deploy")]
 mod doctor;
+#[cfg(feature = "deploy")]
+mod events;
 mod files;
 mod init;
 mod lint;
@@ -25,6 +37,8 @@ mod reports;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
+#[cfg(feature = "deploy")]
+mod status;
 mod synth;
 mod targets;
 
@@ -46,6 +60,7 @@ Examples:
   s3ferry lint                 check the templates with the embedded Guard rules
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
+  s3ferry status               how the stacks stand, and what is next
   s3ferry doctor               find out why a deployed pipeline does not run
 
 Exit codes:
@@ -109,6 +124,21 @@ enum Command {
     /// Deploy the stacks of a profile, or all, with change sets
     #[cfg(feature = "deploy")]
     Deploy(deploy::Options),
+    /// Show what a deploy would change: templates and CloudFormation's change set
+    #[cfg(feature = "deploy")]
+    Diff(diff::Options),
+    /// Explain the last operations of a profile's stacks: first cause, durations
+    #[cfg(feature = "deploy")]
+    Events(events::Options),
+    /// Show how the stacks stand, and what is next
+    #[cfg(feature = "deploy")]
+    Status(status::Options),
+    /// Print the least IAM policy that these commands need in an account
+    #[cfg(feature = "deploy")]
+    DeployerPolicy(deployer_policy::Options),
+    /// Delete the stacks of a profile, or all; key and buckets stay
+    #[cfg(feature = "deploy")]
+    Destroy(destroy::Options),
     /// Find out why the pipeline does not run: the live state, compared and proven
     #[cfg(feature = "deploy")]
     Doctor(doctor::Options),
@@ -145,7 +175,17 @@ pub(crate) fn run() -> ExitCode {
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
+        Command::Diff(options) => diff::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
         Command::Doctor(options) => doctor::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Events(options) => events::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Status(options) => status::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Destroy(options) => destroy::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

@@ -99,7 +99,8 @@ fn a_region_has_a_replica_a_store_and_only_its_own_targets() {
     );
     let policy = key["Properties"]["KeyPolicy"].to_string();
     assert!(policy.contains("role/europes3role") && !policy.contains("prods3role"));
-    let main = resources(&templates["dev"])["DeployKey"]["Properties"]["KeyPolicy"].to_string();
+    let main =
+        resources(&templates["dev"])["MultiRegionDeployKey"]["Properties"]["KeyPolicy"].to_string();
     assert!(main.contains("role/prods3role") && !main.contains("europes3role"));
     let pipeline = &resources(&templates["dev"])["Pipeline"]["Properties"];
     assert!(pipeline.get("ArtifactStore").is_none());

@@ -30,4 +30,5 @@ mod properties;
 mod prove;
 mod readme;
 mod stack_set_config;
+mod stack_set_deploy;
 mod support;

@@ -1,7 +1,7 @@
 //! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
 //! pipeline stands, the targets first.
 
-use s3ferry::deploy::stack::condition;
+use s3ferry::deploy::stack::{Deployed, condition};
 use s3ferry::deploy::{Condition, StackStep};
 use s3ferry::stacks::Side;
 
@@ -9,11 +9,12 @@ use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
 use super::stack_set;
+use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome, output};
 
 /// The parameter of dev's template that makes the pipeline.
-pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
+pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 
 /// Deploys what the user named.
 ///
@@ -21,7 +22,7 @@ pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
 /// Anything that stops it; what was done until then stands, and a second run goes on.
 pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     check_parameters(session)?;
-    let all = session.steps.clone();
+    let all = session.accounts.steps.clone();
     let selected: Vec<&StackStep> = match &session.options.profile {
         Some(profile) => of_profile(&all, profile)?,
         None => all.iter().collect(),
@@ -44,7 +45,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     let missing = if told {
         None
     } else {
-        first_missing(session, &others).await
+        first_missing(&mut session.accounts, &others).await
     };
     let no_targets_here = !before.iter().any(|step| step.is_target());
     let others_stand = missing.is_none();
@@ -86,6 +87,7 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
             ));
         }
         if !session
+            .accounts
             .steps
             .iter()
             .any(|step| step.template.parameters.contains(name))
@@ -100,15 +102,17 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
 }
 
 async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
-    let access = session.access(dev).await?;
+    let access = session.accounts.access(dev).await?;
     let found = session.deployment(&access, dev).settled().await?;
-    let ready = condition(found.as_ref()) == Condition::Ready;
-    let made = found
-        .as_ref()
-        .and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
-    let has = ready && made.is_some_and(|made| made == "true");
+    let has = made_pipeline(found.as_ref());
     session.keep(dev, found);
     Ok(has)
+}
+
+/// Whether the dev stack was deployed with its pipeline.
+pub(crate) fn made_pipeline(dev: Option<&Deployed>) -> bool {
+    let made = dev.and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
+    condition(dev) == Condition::Ready && made.is_some_and(|made| made == "true")
 }
 
 /// Deploys dev's stack; `false`: the user said no.
@@ -118,14 +122,14 @@ async fn deploy_dev(
     pipeline: bool,
 ) -> Result<bool, Failure> {
     let parameters = [(CREATE_PIPELINE.to_owned(), pipeline.to_string())];
-    session.key_id = None;
+    session.accounts.key_id = None;
     Ok(deploy(session, dev, &parameters).await? != Done::Declined)
 }
 
 /// Deploys stacks that take the key's ID; `false`: the user said no.
 async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<bool, Failure> {
     for step in steps {
-        let key = handoff::key_id(session).await?;
+        let key = handoff::key_id(&mut session.accounts, &session.options.parameters).await?;
         let parameters = [(KEY_ID.to_owned(), key)];
         let done = if step.stack_set {
             stack_set::deploy(session, step, &parameters).await?
@@ -142,10 +146,11 @@ async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<b
 /// Stacks of the dev account that belonged to a region or pipeline which the configuration does
 /// not have any more.
 fn say_what_is_left(session: &Session<'_>) {
-    let plan = &session.project.plan;
+    let plan = &session.accounts.project.plan;
     let ours = format!("{}-", plan.stack_name("dev"));
-    for left in session.outputs.known.stacks() {
+    for left in session.accounts.outputs.known.stacks() {
         let known = session
+            .accounts
             .steps
             .iter()
             .any(|step| step.stack == left.stack && step.region == left.region);
@@ -168,12 +173,12 @@ fn say_what_is_left(session: &Session<'_>) {
 }
 
 /// The first target that does not stand, or of which nothing is known.
-async fn first_missing<'t>(
-    session: &mut Session<'_>,
+pub(crate) async fn first_missing<'t>(
+    accounts: &mut Accounts<'_>,
     targets: &[&'t StackStep],
 ) -> Option<&'t StackStep> {
     for target in targets {
-        if handoff::standing(session, target).await != Standing::Yes {
+        if handoff::standing(accounts, target).await != Standing::Yes {
             return Some(target);
         }
     }
@@ -184,16 +189,17 @@ fn next_target(session: &Session<'_>, target: &StackStep) -> String {
     format!(
         "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` again, \
          which makes the pipeline",
-        target.profile, target.template.name, session.steps[0].profile
+        target.profile, target.template.name, session.accounts.steps[0].profile
     )
 }
 
 async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) -> Option<String> {
-    if let Some(missing) = first_missing(session, others).await {
+    if let Some(missing) = first_missing(&mut session.accounts, others).await {
         return Some(next_target(session, missing));
     }
-    let dev = session.steps[0].clone();
+    let dev = session.accounts.steps[0].clone();
     let known = session
+        .accounts
         .outputs
         .known
         .of(&dev.account, &dev.region, &dev.stack);
@@ -207,7 +213,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
 }
 
 fn upload(session: &Session<'_>, dev: &StackStep) -> String {
-    let plan = &session.project.plan.dev;
+    let plan = &session.accounts.project.plan.dev;
     format!(
         "upload an artifact, which starts the pipeline: `aws s3 cp {key} s3://{bucket}/{key} \
          --profile {profile}`",

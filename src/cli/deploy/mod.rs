@@ -1,12 +1,12 @@
 //! `s3ferry deploy`: the stacks of a profile, or all of them, in the order that they need.
 
-mod existing_policy;
-mod flow;
-mod handoff;
+pub(crate) mod existing_policy;
+pub(crate) mod flow;
+pub(crate) mod handoff;
 mod one;
-mod refuse;
+pub(crate) mod refuse;
 mod session;
-mod show;
+pub(crate) mod show;
 mod stack_set;
 mod stack_set_show;
 
@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use super::aws::{AwsOptions, block_on};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome};
-pub(crate) use session::Session;
+use session::Session;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,7 +87,11 @@ pub(crate) enum Format {
     Json,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// A parameter of a template, as `NAME=VALUE`.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is NAME=VALUE".to_owned()),

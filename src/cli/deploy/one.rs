@@ -30,7 +30,7 @@ pub(super) async fn deploy(
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<Done, Failure> {
-    let access = session.access(step).await?;
+    let access = session.accounts.access(step).await?;
     output::note(
         session.global,
         &format!(
@@ -45,10 +45,12 @@ pub(super) async fn deploy(
     loop {
         session.renew_token();
         let before = found.take();
-        let prepared = session
-            .deployment(&access, step)
-            .prepare(before, parameters)
-            .await?;
+        let deployment = session.deployment(&access, step);
+        let prepared = if session.options.dry_run {
+            deployment.compare(before, parameters).await?
+        } else {
+            deployment.prepare(before, parameters).await?
+        };
         session.screen.ended();
         match prepared {
             Prepared::UpToDate(stack) => {
@@ -101,6 +103,7 @@ async fn changes(
         output::note(session.global, validations.trim_end());
     }
     say_key_change(session, pending, parameters);
+    say_new_key(session, pending);
     let with_pipeline = parameters
         .iter()
         .any(|(name, value)| name == CREATE_PIPELINE && value == "true");
@@ -190,9 +193,9 @@ async fn may_go_on(
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
 async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
-    let steps = session.steps.clone();
+    let steps = session.accounts.steps.clone();
     for target in steps.iter().filter(|step| step.is_target()) {
-        if handoff::standing(session, target).await == Standing::No {
+        if handoff::standing(&mut session.accounts, target).await == Standing::No {
             return Err(Failure::with_code(
                 format!(
                     "target `{}` does not stand yet, and CodePipeline refuses a pipeline whose \
@@ -211,7 +214,7 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 async fn wait_for_executions(session: &Session<'_>, access: &Access) -> Result<(), Failure> {
-    let pipeline = &session.project.plan.dev.pipeline;
+    let pipeline = &session.accounts.project.plan.dev.pipeline;
     let mut pace = Pace::new(session.options.aws.wait_timeout);
     let mut said = false;
     loop {
@@ -254,6 +257,23 @@ fn say_key_change(session: &Session<'_>, pending: &Pending, parameters: &[(Strin
     }
 }
 
+/// CloudFormation takes over what has a name; a key has none.
+fn say_new_key(session: &Session<'_>, pending: &Pending) {
+    let changes = &pending.change_set.changes;
+    let has = |action: &str, kind: &str| {
+        let mut all = changes.iter();
+        all.any(|change| change.action == action && change.resource_type == kind)
+    };
+    if has("Import", "AWS::S3::Bucket") && has("Add", "AWS::KMS::Key") {
+        session.screen.says(
+            "The buckets of an earlier stack are taken over, and its key is not, since \
+             CloudFormation imports only what has a name: a new key is made, and every target must \
+             be deployed again to get its ID. Artifacts that the old key encrypted stay readable \
+             in the dev account while that key exists.",
+        );
+    }
+}
+
 /// A stack stands: keep its outputs, show them, and see to an existing bucket's policy.
 async fn finish(
     session: &mut Session<'_>,
@@ -263,7 +283,7 @@ async fn finish(
     stack: &Deployed,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
-        session.outputs.put(step, stack)?;
+        session.accounts.outputs.put(step, stack)?;
     }
     session.result(step, what, json!({ "outputs": stack.outputs }));
     let rows: Vec<Vec<String>> = stack
@@ -290,9 +310,14 @@ fn name_target(session: &Session<'_>, failure: Failure) -> Failure {
     else {
         return failure;
     };
-    let target = session.project.plan.instances().find(|(_, instance)| {
-        message.contains("AssumeRole") && message.contains(&instance.role.arn)
-    });
+    let target = session
+        .accounts
+        .project
+        .plan
+        .instances()
+        .find(|(_, instance)| {
+            message.contains("AssumeRole") && message.contains(&instance.role.arn)
+        });
     let help = match target {
         Some((target, instance)) => format!(
             "target `{}` does not stand, or its role does not trust the service role: deploy it \
