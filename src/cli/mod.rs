@@ -23,6 +23,8 @@ mod diagnostics;
 #[cfg(feature = "deploy")]
 mod diff;
 #[cfg(feature = "deploy")]
+mod doctor;
+#[cfg(feature = "deploy")]
 mod events;
 mod files;
 mod init;
@@ -66,6 +68,7 @@ Examples:
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
   s3ferry push site/           upload a site, and follow the pipeline that deploys it
   s3ferry status               how the stacks stand, and what is next
+  s3ferry doctor               find out why a deployed pipeline does not run
 
 Exit codes:
   0  done
@@ -152,6 +155,9 @@ enum Command {
     /// Make a pipeline that exists already deploy into the targets' accounts
     #[cfg(feature = "deploy")]
     Adopt(adopt::Options),
+    /// Find out why the pipeline does not run: the live state, compared and proven
+    #[cfg(feature = "deploy")]
+    Doctor(doctor::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -186,6 +192,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Deploy(options) => deploy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Diff(options) => diff::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Doctor(options) => doctor::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Events(options) => events::run(&cli.global, options),
         #[cfg(feature = "deploy")]

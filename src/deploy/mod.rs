@@ -18,6 +18,7 @@ mod error;
 pub mod events;
 pub mod execution;
 pub mod executions;
+pub mod live;
 pub mod next;
 mod observer;
 mod outputs;
@@ -32,6 +33,7 @@ pub mod stack_set;
 mod steps;
 pub mod time;
 pub mod timeline;
+pub mod trust;
 pub mod view;
 
 pub use access::{Access, Identity, ProfileState, Settings, profile_state};

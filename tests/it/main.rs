@@ -14,6 +14,7 @@ mod cli;
 mod cli_adopt;
 mod cli_config;
 mod cli_deploy;
+mod cli_doctor;
 mod cli_init;
 mod cli_lint;
 mod cli_push;
