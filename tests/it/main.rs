@@ -16,6 +16,7 @@ mod cli_deploy;
 mod cli_init;
 mod cli_lint;
 mod cli_synth;
+mod commands;
 mod emulator;
 mod emulator_strictness;
 mod existing_policy;
