@@ -16,6 +16,7 @@ use super::deploy::Format;
 use super::deploy::handoff::{self, Seen};
 use super::project::Project;
 use super::screen::Screen;
+use super::stack_sets::StackSet;
 use super::{Failure, Global, Outcome, output};
 
 const EXAMPLES: &str = "\
@@ -44,6 +45,9 @@ pub(crate) struct Options {
     /// Delete the dev account's stacks though a target stands, or cannot be seen from here
     #[arg(long)]
     force: bool,
+    /// Keep the stacks of a stack set's instances, without a stack set
+    #[arg(long)]
+    retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
@@ -90,8 +94,22 @@ async fn destroy(
     };
     refuse_while_targets_stand(&mut accounts, options, &steps).await?;
     let mut results = Vec::new();
-    let mut doomed = Vec::new();
+    let (mut doomed, mut doomed_sets) = (Vec::new(), Vec::new());
     for step in steps {
+        if step.stack_set {
+            let retain = options.retain_stacks;
+            let set = StackSet::open(&mut accounts, &step, &[], retain).await?;
+            let standing = set.look().await?;
+            if standing.exists() {
+                doomed_sets.push((set, standing.existing()));
+            } else {
+                let said = format!("Stack set {} does not exist.", step.stack);
+                output::note(accounts.global, &said);
+                accounts.outputs.forget(&step)?;
+                results.push(result(&step, "absent", &[]));
+            }
+            continue;
+        }
         let access = accounts.access(&step).await?;
         match find(&step, access, &run, screen).await? {
             Some(found) => doomed.push(found),
@@ -102,12 +120,26 @@ async fn destroy(
             }
         }
     }
-    if !doomed.is_empty() {
-        output::note(accounts.global, plan(&doomed).trim_end());
-        if !is_confirmed(&doomed, options, screen).await? {
+    if !doomed.is_empty() || !doomed_sets.is_empty() {
+        if !doomed_sets.is_empty() {
+            let shown = plan_of_sets(&doomed_sets, options.retain_stacks);
+            output::note(accounts.global, &shown);
+        }
+        if !doomed.is_empty() {
+            output::note(accounts.global, plan(&doomed).trim_end());
+        }
+        let confirmed = are_sets_confirmed(&doomed_sets, options, screen).await?;
+        if !confirmed || !is_confirmed(&doomed, options, screen).await? {
             output::note(accounts.global, "Nothing was deleted.");
             return Ok(Outcome::Findings);
         }
+    }
+    // Stack sets are targets, and targets go before dev.
+    for (set, _) in &doomed_sets {
+        set.destroy(screen).await?;
+        accounts.outputs.forget(&set.step)?;
+        screen.says(&format!("Stack set {} is deleted.", set.step.stack));
+        results.push(result(&set.step, "deleted", &[]));
     }
     for one in &doomed {
         delete(one, &run, screen).await?;
@@ -154,9 +186,14 @@ async fn refuse_while_targets_stand(
         .collect();
     for target in others {
         let profile = &target.profile;
-        let stands = match handoff::look(accounts, &target).await {
-            Seen::Read(None) => false,
-            Seen::Read(Some(_)) => true,
+        let seen = if target.stack_set {
+            handoff::look_at_stack_set(accounts, &target).await
+        } else {
+            let seen = handoff::look(accounts, &target).await;
+            seen.map(|found| found.is_some())
+        };
+        let stands = match seen {
+            Seen::Read(stands) => stands,
             _ if accounts.recorded(&target) => true,
             Seen::Unreadable(failure) => {
                 return Err(Failure::with_code(
@@ -280,6 +317,45 @@ fn plan(doomed: &[Doomed]) -> String {
         ));
     }
     out
+}
+
+/// What becomes of stack sets; nothing without any.
+fn plan_of_sets(sets: &[(StackSet, usize)], retain: bool) -> String {
+    let what = if retain {
+        "their stacks stay, without a stack set"
+    } else {
+        "with their stacks; buckets stay, as the template retains them"
+    };
+    sets.iter()
+        .map(|(set, instances)| {
+            let (step, number) = (&set.step, output::thousands(*instances));
+            format!(
+                "To delete: stack set {} of account {}, {}, and its {number} instances, {what}.",
+                step.stack, step.account, step.region
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Whether every stack set's name was given.
+async fn are_sets_confirmed(
+    sets: &[(StackSet, usize)],
+    options: &Options,
+    screen: &Screen,
+) -> Result<bool, Failure> {
+    for (set, _) in sets {
+        let name = &set.step.stack;
+        if options.confirm.contains(name) {
+            continue;
+        }
+        let question = format!("Type the stack set's name, {name}, to delete it: ");
+        let answer = screen.ask(&question, &format!("--confirm {name}")).await?;
+        if answer != *name {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether every stack's name was given, once for all accounts that have a stack of that name.

@@ -18,6 +18,7 @@ use super::deploy::handoff::{self, KEY_ID};
 use super::deploy::{Format, parameter, show};
 use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
+use super::stack_sets::StackSet;
 use super::{Failure, Global, Outcome, output};
 
 const EXAMPLES: &str = "\
@@ -101,6 +102,16 @@ async fn compare_all(
     let mut results = Vec::new();
     let mut differs = false;
     for step in accounts.select(options.profile.as_deref())? {
+        if step.stack_set {
+            let (text, json) = compare_stack_set(&mut accounts, options, &step).await?;
+            differs |= json["differs"] == true;
+            if options.format == Format::Text {
+                let space = if results.is_empty() { "" } else { "\n" };
+                output::print(&format!("{space}{text}"))?;
+            }
+            results.push(json);
+            continue;
+        }
         let mut found = match compare(&mut accounts, options, screen, &step).await {
             Ok(found) => found,
             // With all of them, a target is as good as new while dev does not stand.
@@ -131,6 +142,21 @@ async fn compare_all(
     } else {
         Outcome::Done
     })
+}
+
+/// What a deploy would do to a stack set, for reading and for machines.
+async fn compare_stack_set(
+    accounts: &mut Accounts<'_>,
+    options: &Options,
+    step: &StackStep,
+) -> Result<(String, Value), Failure> {
+    let key = handoff::key_id(accounts, &options.parameters).await?;
+    let parameters = [(KEY_ID.to_owned(), key)];
+    let set = StackSet::open(accounts, step, &parameters, false).await?;
+    let standing = set.look().await?;
+    let mut json = standing.json(step);
+    json["differs"] = json!(standing.differs());
+    Ok((standing.diff(step), json))
 }
 
 async fn compare(

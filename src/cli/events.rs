@@ -13,6 +13,7 @@ use super::aws::{AwsOptions, block_on};
 use super::deploy::Format;
 use super::project::Project;
 use super::screen::Screen;
+use super::stack_sets::{self, StackSet};
 use super::{Failure, Global, Outcome, chart, output};
 
 const EXAMPLES: &str = "\
@@ -68,6 +69,25 @@ async fn explain_all(mut accounts: Accounts<'_>, options: &Options) -> Result<Ou
     let mut results = Vec::new();
     let mut failed = false;
     for step in accounts.select(Some(&options.profile))? {
+        if step.stack_set {
+            let set = StackSet::open(&mut accounts, &step, &[], false).await?;
+            let most = usize::from(options.operations);
+            let past = if set.look().await?.exists() {
+                set.history(most).await?
+            } else {
+                Vec::new()
+            };
+            failed |= past
+                .first()
+                .is_none_or(|last| !last.failed.is_empty() || last.status == "FAILED");
+            if options.format == Format::Text {
+                let space = if results.is_empty() { "" } else { "\n" };
+                let shown = stack_sets::history_text(&step, &past);
+                output::print(&format!("{space}{shown}"))?;
+            }
+            results.push(stack_sets::history_json(&step, &past));
+            continue;
+        }
         let access = accounts.access(&step).await?;
         let found = explain(&access, &step, options).await?;
         failed |= found

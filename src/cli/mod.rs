@@ -36,6 +36,9 @@ mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
 #[cfg(feature = "deploy")]
+#[cfg(feature = "deploy")]
+mod stack_sets;
+#[cfg(feature = "deploy")]
 mod status;
 mod synth;
 mod targets;

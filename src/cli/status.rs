@@ -15,6 +15,7 @@ use super::aws::{AwsOptions, block_on};
 use super::deploy::{Format, refuse};
 use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
+use super::stack_sets::{self, StackSet, Standing};
 use super::{Failure, Global, Outcome, output};
 
 const EXAMPLES: &str = "\
@@ -81,17 +82,23 @@ async fn show(
     stale: Option<String>,
 ) -> Result<Outcome, Failure> {
     let steps = accounts.select(options.profile.as_deref())?;
+    let (sets, steps): (Vec<StackStep>, Vec<StackStep>) =
+        steps.into_iter().partition(|step| step.stack_set);
     screen.begins(if options.drift {
         "drift detection"
     } else {
         "stacks' state"
     });
     let mut seen = look(&mut accounts, options, steps).await;
+    let mut sets = look_at_sets(&mut accounts, sets).await;
     screen.ended();
-    let unreadable = seen.iter().filter(|one| one.failure.is_some()).count();
-    if options.profile.is_some() || unreadable == seen.len() {
+    let unreadable = seen.iter().filter(|one| one.failure.is_some()).count()
+        + sets.iter().filter(|(_, found)| found.is_err()).count();
+    if options.profile.is_some() || unreadable == seen.len() + sets.len() {
         // Whoever asks for one account wants to know why it cannot be read.
         let failure = seen.iter_mut().find_map(|one| one.failure.take());
+        let of_set = sets.iter().position(|(_, found)| found.is_err());
+        let failure = failure.or_else(|| of_set.and_then(|index| sets.swap_remove(index).1.err()));
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -101,6 +108,10 @@ async fn show(
         .map(|one| (one.step.clone(), one.found.clone()))
         .collect();
     let mut hints = hints(&all);
+    hints.extend(
+        sets.iter()
+            .filter_map(|(step, found)| stack_sets::hint(step, found)),
+    );
     if let Some(file) = &stale {
         hints.insert(
             0,
@@ -108,18 +119,59 @@ async fn show(
         );
     }
     match options.format {
-        Format::Text => output::print(&text(&seen, &hints))?,
+        Format::Text => output::print(&text(&seen, &sets, &hints))?,
         Format::Json => {
             let stacks: Vec<Value> = seen.iter().map(Seen::json).collect();
-            let all = json!({ "version": 1, "stacks": stacks, "staleFile": stale, "next": hints });
+            let sets: Vec<Value> = sets.iter().map(set_json).collect();
+            let all = json!({
+                "version": 1,
+                "stacks": stacks,
+                "stackSets": sets,
+                "staleFile": stale,
+                "next": hints,
+            });
             output::print(&format!("{all:#}\n"))?;
         }
     }
-    Ok(if seen.iter().any(Seen::is_bad) {
+    let broken = sets.iter().any(|(_, found)| {
+        found
+            .as_ref()
+            .is_ok_and(|standing| standing.exists() && !standing.is_complete())
+    });
+    Ok(if broken || seen.iter().any(Seen::is_bad) {
         Outcome::Findings
     } else {
         Outcome::Done
     })
+}
+
+async fn look_at_sets(
+    accounts: &mut Accounts<'_>,
+    steps: Vec<StackStep>,
+) -> Vec<(StackStep, Result<Standing, Failure>)> {
+    let mut found = Vec::new();
+    for step in steps {
+        let standing = match StackSet::open(accounts, &step, &[], false).await {
+            Ok(set) => set.look().await,
+            Err(failure) => Err(failure),
+        };
+        found.push((step, standing));
+    }
+    found
+}
+
+fn set_json((step, found): &(StackStep, Result<Standing, Failure>)) -> Value {
+    match found {
+        Ok(standing) => standing.json(step),
+        Err(failure) => json!({
+            "template": step.template.name,
+            "stackSet": step.stack,
+            "account": step.account,
+            "region": step.region,
+            "profile": step.profile,
+            "problem": failure.message(),
+        }),
+    }
 }
 
 /// Looks at all stacks, several at a time, and gives them in their order.
@@ -288,7 +340,11 @@ fn drift(view: &View) -> String {
     }
 }
 
-fn text(seen: &[Seen], hints: &[String]) -> String {
+fn text(
+    seen: &[Seen],
+    sets: &[(StackStep, Result<Standing, Failure>)],
+    hints: &[String],
+) -> String {
     const HEADER: [&str; 9] = [
         "template",
         "stack",
@@ -301,7 +357,16 @@ fn text(seen: &[Seen], hints: &[String]) -> String {
         "changed (UTC)",
     ];
     let rows: Vec<Vec<String>> = seen.iter().map(Seen::row).collect();
-    let mut out = output::table(&HEADER, &rows, &[]);
+    let mut out = String::new();
+    if !seen.is_empty() {
+        out.push_str(&output::table(&HEADER, &rows, &[]));
+    }
+    if !sets.is_empty() {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&stack_sets::status_table(sets));
+    }
     for one in seen {
         let place = format!(
             "{} in {}, {}",

@@ -7,8 +7,8 @@ mod one;
 pub(crate) mod refuse;
 mod session;
 pub(crate) mod show;
-mod stack_set;
-mod stack_set_show;
+pub(crate) mod stack_set;
+pub(crate) mod stack_set_show;
 
 use std::path::PathBuf;
 

@@ -129,7 +129,10 @@ pub(super) async fn all_stand(
 }
 
 /// What the configuration wants of a stack set.
-fn wanted(
+///
+/// # Errors
+/// The step is no target's.
+pub(crate) fn wanted(
     project: &Project,
     step: &StackStep,
     parameters: &[(String, String)],

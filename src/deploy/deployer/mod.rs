@@ -9,6 +9,7 @@
 mod calls;
 mod names;
 mod resources;
+mod stack_sets;
 
 use serde_json::{Value, json};
 
@@ -51,7 +52,16 @@ pub fn statements(
     holder: Holder<'_>,
     template_bucket: Option<&str>,
 ) -> Vec<Statement> {
+    let (sets, stacks): (Vec<&StackStep>, Vec<&StackStep>) =
+        stacks.iter().partition(|step| step.stack_set);
+    let stacks = stacks.as_slice();
     let mut found = Vec::new();
+    if holder != Holder::ServiceRole && !sets.is_empty() {
+        found.extend(stack_sets::statements(plan, &sets, template_bucket));
+    }
+    if stacks.is_empty() {
+        return found;
+    }
     if holder != Holder::ServiceRole {
         found.extend(calls::statements(plan, stacks, template_bucket));
     }

@@ -13,7 +13,7 @@ use crate::plan::StackSetPermissions;
 use super::compare::{self, Comparison, compare};
 use super::difference::{Difference, differences, same_permission_model};
 use super::model::{Described, Existing, Failed, Health, Instance, Scope, Wanted};
-use super::operation::{Ended, Operations};
+use super::operation::{Ended, Operations, Past};
 use super::{instances, organization, set};
 
 /// What the user says about the deployment.
@@ -106,11 +106,7 @@ impl<'a> Deployment<'a> {
             organization::trusted_access(self.access, plan, own).await?;
         }
         let Some(set) = self.settled().await? else {
-            return Ok(Prepared {
-                set: None,
-                differences: Vec::new(),
-                comparison: compare(&self.wanted.instances, &[], &self.wanted.scope(None)),
-            });
+            return Ok(self.compare(None, &[]));
         };
         if !same_permission_model(self.wanted, &set) {
             let is = if set.service_managed {
@@ -131,12 +127,43 @@ impl<'a> Deployment<'a> {
             ));
         }
         let existing = instances::list(self.access, plan).await?;
-        let scope = self.wanted.scope(Some(&set));
-        Ok(Prepared {
-            differences: differences(self.wanted, &set),
-            comparison: compare(&self.wanted.instances, &existing, &scope),
-            set: Some(set),
-        })
+        Ok(self.compare(Some(set), &existing))
+    }
+
+    /// Reads the stack set as it stands, and which operation goes on with it; nothing is waited
+    /// for.
+    ///
+    /// # Errors
+    /// AWS cannot be reached, or refuses.
+    pub async fn look(&self) -> Result<(Prepared, Option<String>), DeployError> {
+        let plan = &self.wanted.plan;
+        let Some(set) = set::describe(self.access, plan).await? else {
+            return Ok((self.compare(None, &[]), None));
+        };
+        let going = self.operations().in_progress().await?;
+        let existing = instances::list(self.access, plan).await?;
+        let going = going.map(|(id, action)| format!("{action} ({id})"));
+        Ok((self.compare(Some(set), &existing), going))
+    }
+
+    fn compare(&self, set: Option<Described>, existing: &[Existing]) -> Prepared {
+        let scope = self.wanted.scope(set.as_ref());
+        Prepared {
+            differences: set
+                .as_ref()
+                .map_or_else(Vec::new, |set| differences(self.wanted, set)),
+            comparison: compare(&self.wanted.instances, existing, &scope),
+            set,
+        }
+    }
+
+    /// The last operations, the latest first, at most `most`; those that failed with their
+    /// results.
+    ///
+    /// # Errors
+    /// AWS cannot be reached, or refuses.
+    pub async fn history(&self, most: usize) -> Result<Vec<Past>, DeployError> {
+        self.operations().history(most).await
     }
 
     /// The stack set once nothing goes on with it.
