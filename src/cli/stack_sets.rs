@@ -138,6 +138,11 @@ impl Standing {
             && comparison.recreate.is_empty()
     }
 
+    /// Whether an instance that exists does not stand.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken().next().is_some()
+    }
+
     /// How many instances there are.
     pub(crate) fn existing(&self) -> usize {
         let comparison = &self.prepared.comparison;

@@ -133,11 +133,9 @@ async fn show(
             output::print(&format!("{all:#}\n"))?;
         }
     }
-    let broken = sets.iter().any(|(_, found)| {
-        found
-            .as_ref()
-            .is_ok_and(|standing| standing.exists() && !standing.is_complete())
-    });
+    let broken = sets
+        .iter()
+        .any(|(_, found)| found.as_ref().is_ok_and(Standing::is_broken));
     Ok(if broken || seen.iter().any(Seen::is_bad) {
         Outcome::Findings
     } else {
