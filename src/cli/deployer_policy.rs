@@ -21,6 +21,9 @@ Examples:
   s3ferry deployer-policy --profile prod --service-role
                                what that role needs
 
+  s3ferry deployer-policy --profile dev --push
+                               what `s3ferry push` needs, and no more: for a build server
+
 It covers deploy, diff, status, events and destroy. Without a service role CloudFormation acts
 with the caller's permissions, so they are in the policy: on the planned names alone.";
 
@@ -41,6 +44,9 @@ pub(crate) struct Options {
     /// The policy of the service role that CloudFormation acts with
     #[arg(long, conflicts_with = "role_arn")]
     service_role: bool,
+    /// The policy of whoever pushes sources, and deploys nothing
+    #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"])]
+    push: bool,
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]
     template_bucket: Option<String>,
@@ -66,6 +72,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let holder = match &options.role_arn {
         Some(role) => Holder::DeployerWithRole(role),
         None if options.service_role => Holder::ServiceRole,
+        None if options.push => Holder::Pusher,
         None => Holder::Deployer,
     };
     let bucket = options.template_bucket.as_deref();
@@ -73,6 +80,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let name = |index: usize| {
         let whose = match holder {
             Holder::ServiceRole => "cloudformation",
+            Holder::Pusher => "pusher",
             _ => "deployer",
         };
         format!("s3ferry-{whose}-{}-{}", options.profile, index + 1)

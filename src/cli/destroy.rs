@@ -6,17 +6,17 @@ use std::fmt::Write as _;
 use s3ferry::deploy::retained::{self, StackResource};
 use s3ferry::deploy::run::{Deployment, Options as RunOptions};
 use s3ferry::deploy::stack::{self, Deployed};
+use s3ferry::deploy::stack_set::{self as set, reasons};
 use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
-use super::deploy::Format;
 use super::deploy::handoff::{self, Seen};
+use super::deploy::{Format, stack_set, stack_set_show};
 use super::project::Project;
 use super::screen::Screen;
-use super::stack_sets::StackSet;
 use super::{Failure, Global, Outcome, output};
 
 const EXAMPLES: &str = "\
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Delete the dev account's stacks though a target stands, or cannot be seen from here
     #[arg(long)]
     force: bool,
-    /// Keep the stacks of a stack set's instances, without a stack set
+    /// Keep the stacks of a stack set's instances, as stacks without a stack set
     #[arg(long)]
     retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
@@ -62,8 +62,10 @@ pub(crate) struct Options {
 struct Doomed {
     step: StackStep,
     access: Access,
-    stack: Deployed,
-    resources: usize,
+    /// `None` for a stack set.
+    stack: Option<Deployed>,
+    /// Resources of a stack, or instances of a stack set.
+    parts: usize,
     retained: Vec<StackResource>,
 }
 
@@ -94,24 +96,15 @@ async fn destroy(
     };
     refuse_while_targets_stand(&mut accounts, options, &steps).await?;
     let mut results = Vec::new();
-    let (mut doomed, mut doomed_sets) = (Vec::new(), Vec::new());
+    let mut doomed = Vec::new();
     for step in steps {
-        if step.stack_set {
-            let retain = options.retain_stacks;
-            let set = StackSet::open(&mut accounts, &step, &[], retain).await?;
-            let standing = set.look().await?;
-            if standing.exists() {
-                doomed_sets.push((set, standing.existing()));
-            } else {
-                let said = format!("Stack set {} does not exist.", step.stack);
-                output::note(accounts.global, &said);
-                accounts.outputs.forget(&step)?;
-                results.push(result(&step, "absent", &[]));
-            }
-            continue;
-        }
         let access = accounts.access(&step).await?;
-        match find(&step, access, &run, screen).await? {
+        let found = if step.stack_set {
+            find_stack_set(&accounts.project, &step, access).await?
+        } else {
+            find(&step, access, &run, screen).await?
+        };
+        match found {
             Some(found) => doomed.push(found),
             None => {
                 say_gone(&accounts, &step);
@@ -120,33 +113,31 @@ async fn destroy(
             }
         }
     }
-    if !doomed.is_empty() || !doomed_sets.is_empty() {
-        if !doomed_sets.is_empty() {
-            let shown = plan_of_sets(&doomed_sets, options.retain_stacks);
-            output::note(accounts.global, &shown);
-        }
-        if !doomed.is_empty() {
-            output::note(accounts.global, plan(&doomed).trim_end());
-        }
-        let confirmed = are_sets_confirmed(&doomed_sets, options, screen).await?;
-        if !confirmed || !is_confirmed(&doomed, options, screen).await? {
+    if !doomed.is_empty() {
+        output::note(accounts.global, plan(&doomed).trim_end());
+        if !is_confirmed(&doomed, options, screen).await? {
             output::note(accounts.global, "Nothing was deleted.");
             return Ok(Outcome::Findings);
         }
     }
-    // Stack sets are targets, and targets go before dev.
-    for (set, _) in &doomed_sets {
-        set.destroy(screen).await?;
-        accounts.outputs.forget(&set.step)?;
-        screen.says(&format!("Stack set {} is deleted.", set.step.stack));
-        results.push(result(&set.step, "deleted", &[]));
-    }
     for one in &doomed {
-        delete(one, &run, screen).await?;
+        if one.stack.is_some() {
+            delete(one, &run, screen).await?;
+        } else {
+            let retain = options.retain_stacks;
+            delete_stack_set(&accounts, one, retain, &run, screen).await?;
+        }
         accounts.outputs.forget(&one.step)?;
         screen.says(&format!(
-            "Stack {} in account {}, {} is deleted.",
-            one.step.stack, one.step.account, one.step.region
+            "{} {} in account {}, {} is deleted.",
+            if one.stack.is_some() {
+                "Stack"
+            } else {
+                "Stack set"
+            },
+            one.step.stack,
+            one.step.account,
+            one.step.region
         ));
         results.push(result(&one.step, "deleted", &one.retained));
     }
@@ -186,14 +177,20 @@ async fn refuse_while_targets_stand(
         .collect();
     for target in others {
         let profile = &target.profile;
-        let seen = if target.stack_set {
-            handoff::look_at_stack_set(accounts, &target).await
-        } else {
-            let seen = handoff::look(accounts, &target).await;
-            seen.map(|found| found.is_some())
-        };
-        let stands = match seen {
-            Seen::Read(stands) => stands,
+        if target.stack_set {
+            // Whether it is there, not whether it is complete.
+            if let Ok(access) = accounts.access(&target).await
+                && find_stack_set(&accounts.project, &target, access)
+                    .await?
+                    .is_none()
+            {
+                continue;
+            }
+            return Err(still_stands(&target));
+        }
+        let stands = match handoff::look(accounts, &target).await {
+            Seen::Read(None) => false,
+            Seen::Read(Some(_)) => true,
             _ if accounts.recorded(&target) => true,
             Seen::Unreadable(failure) => {
                 return Err(Failure::with_code(
@@ -220,21 +217,26 @@ async fn refuse_while_targets_stand(
             }
         };
         if stands {
-            return Err(Failure::with_code(
-                format!(
-                    "target `{}` still stands (stack `{}` in account {}), and it cannot work \
-                     without the dev account's stack",
-                    target.template.name, target.stack, target.account
-                ),
-                format!(
-                    "delete it first: `s3ferry destroy --profile {profile}`, or everything in \
-                     order: `s3ferry destroy --all`; --force deletes dev all the same"
-                ),
-                1,
-            ));
+            return Err(still_stands(&target));
         }
     }
     Ok(())
+}
+
+fn still_stands(target: &StackStep) -> Failure {
+    let (name, stack, account) = (&target.template.name, &target.stack, &target.account);
+    let profile = &target.profile;
+    Failure::with_code(
+        format!(
+            "target `{name}` still stands (stack `{stack}` in account {account}), and it cannot \
+             work without the dev account's stack"
+        ),
+        format!(
+            "delete it first: `s3ferry destroy --profile {profile}`, or everything in order: \
+             `s3ferry destroy --all`; --force deletes dev all the same"
+        ),
+        1,
+    )
 }
 
 /// The stack with what would stay of it; `None` when there is none. An operation in progress, such
@@ -266,9 +268,28 @@ async fn find(
     Ok(Some(Doomed {
         step: step.clone(),
         access,
-        stack,
-        resources: count,
+        stack: Some(stack),
+        parts: count,
         retained,
+    }))
+}
+
+async fn find_stack_set(
+    project: &Project,
+    step: &StackStep,
+    access: Access,
+) -> Result<Option<Doomed>, Failure> {
+    let wanted = stack_set::wanted(project, step, &[])?;
+    if set::set::describe(&access, &wanted.plan).await?.is_none() {
+        return Ok(None);
+    }
+    let parts = set::instances::list(&access, &wanted.plan).await?.len();
+    Ok(Some(Doomed {
+        step: step.clone(),
+        access,
+        stack: None,
+        parts,
+        retained: Vec::new(),
     }))
 }
 
@@ -281,9 +302,17 @@ fn plan(doomed: &[Doomed]) -> String {
                 one.step.stack.clone(),
                 one.step.account.clone(),
                 one.step.region.clone(),
-                one.stack.status.clone(),
-                (one.resources - one.retained.len()).to_string(),
-                one.retained.len().to_string(),
+                one.stack
+                    .as_ref()
+                    .map_or_else(|| "stack set".to_owned(), |stack| stack.status.clone()),
+                match one.stack {
+                    Some(_) => (one.parts - one.retained.len()).to_string(),
+                    None => format!("{} instances", one.parts),
+                },
+                match one.stack {
+                    Some(_) => one.retained.len().to_string(),
+                    None => "buckets".to_owned(),
+                },
             ]
         })
         .collect();
@@ -317,45 +346,6 @@ fn plan(doomed: &[Doomed]) -> String {
         ));
     }
     out
-}
-
-/// What becomes of stack sets; nothing without any.
-fn plan_of_sets(sets: &[(StackSet, usize)], retain: bool) -> String {
-    let what = if retain {
-        "their stacks stay, without a stack set"
-    } else {
-        "with their stacks; buckets stay, as the template retains them"
-    };
-    sets.iter()
-        .map(|(set, instances)| {
-            let (step, number) = (&set.step, output::thousands(*instances));
-            format!(
-                "To delete: stack set {} of account {}, {}, and its {number} instances, {what}.",
-                step.stack, step.account, step.region
-            )
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// Whether every stack set's name was given.
-async fn are_sets_confirmed(
-    sets: &[(StackSet, usize)],
-    options: &Options,
-    screen: &Screen,
-) -> Result<bool, Failure> {
-    for (set, _) in sets {
-        let name = &set.step.stack;
-        if options.confirm.contains(name) {
-            continue;
-        }
-        let question = format!("Type the stack set's name, {name}, to delete it: ");
-        let answer = screen.ask(&question, &format!("--confirm {name}")).await?;
-        if answer != *name {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Whether every stack's name was given, once for all accounts that have a stack of that name.
@@ -392,8 +382,11 @@ async fn is_confirmed(
 
 async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), Failure> {
     let name = &one.step.stack;
-    if one.stack.protected {
-        stack::protect(&one.access, &one.stack.id, false).await?;
+    let Some(stack) = &one.stack else {
+        return Ok(());
+    };
+    if stack.protected {
+        stack::protect(&one.access, &stack.id, false).await?;
     }
     let deployment = Deployment {
         access: &one.access,
@@ -403,9 +396,52 @@ async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), F
     };
     screen.begins(&format!("deletion of stack {name}"));
     screen.executing(name);
-    deployment.delete(&one.stack).await?;
+    deployment.delete(stack).await?;
     screen.ended();
     Ok(())
+}
+
+/// Removes every instance, with its stack or without, then the stack set.
+async fn delete_stack_set(
+    accounts: &Accounts<'_>,
+    one: &Doomed,
+    retain_stacks: bool,
+    run: &RunOptions,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let wanted = stack_set::wanted(&accounts.project, &one.step, &[])?;
+    let options = set::run::Options {
+        wait: run.wait,
+        template_bucket: None,
+        retain_stacks,
+        token: run.token.clone(),
+    };
+    let name = &one.step.stack;
+    screen.begins(&format!("deletion of stack set {name}"));
+    screen.executing(name);
+    let report = set::run::Deployment::new(&one.access, &wanted, &options, screen)
+        .destroy()
+        .await;
+    screen.ended();
+    let report = report?;
+    if report.is_complete() {
+        return Ok(());
+    }
+    output::note(
+        accounts.global,
+        stack_set_show::failures(&report).trim_end(),
+    );
+    let first = report.failed.first().map(|one| one.reason.as_str());
+    Err(Failure::with_code(
+        format!("stack set `{name}` was not deleted: instances failed, as shown above"),
+        match first.map(reasons::hint).filter(|hint| !hint.is_empty()) {
+            Some(hint) => format!("{hint}; then run it again"),
+            None => "mend the cause, then run it again: it goes on from there; --retain-stacks \
+                     gives the instances up and leaves their stacks"
+                .to_owned(),
+        },
+        1,
+    ))
 }
 
 /// What an earlier run deleted, and what that left behind as far as the outputs file knows.

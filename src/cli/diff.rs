@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use s3ferry::deploy::bucket_policy::Standing;
 use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
 use s3ferry::deploy::stack::{self, Deployed};
+use s3ferry::deploy::stack_set as set;
 use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validation};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
@@ -15,10 +16,9 @@ use super::aws::{AwsOptions, block_on};
 use super::deploy::existing_policy::{self, Examined};
 use super::deploy::flow::{CREATE_PIPELINE, first_missing, made_pipeline};
 use super::deploy::handoff::{self, KEY_ID};
-use super::deploy::{Format, parameter, show};
+use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
 use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
-use super::stack_sets::StackSet;
 use super::{Failure, Global, Outcome, output};
 
 const EXAMPLES: &str = "\
@@ -103,13 +103,12 @@ async fn compare_all(
     let mut differs = false;
     for step in accounts.select(options.profile.as_deref())? {
         if step.stack_set {
-            let (text, json) = compare_stack_set(&mut accounts, options, &step).await?;
-            differs |= json["differs"] == true;
+            let found = compare_stack_set(&mut accounts, options, screen, &step).await?;
+            differs |= !found.is_up_to_date();
             if options.format == Format::Text {
-                let space = if results.is_empty() { "" } else { "\n" };
-                output::print(&format!("{space}{text}"))?;
+                output::print(&stack_set_text(&step, &found, !results.is_empty()))?;
             }
-            results.push(json);
+            results.push(stack_set_json(&step, &found));
             continue;
         }
         let mut found = match compare(&mut accounts, options, screen, &step).await {
@@ -142,21 +141,6 @@ async fn compare_all(
     } else {
         Outcome::Done
     })
-}
-
-/// What a deploy would do to a stack set, for reading and for machines.
-async fn compare_stack_set(
-    accounts: &mut Accounts<'_>,
-    options: &Options,
-    step: &StackStep,
-) -> Result<(String, Value), Failure> {
-    let key = handoff::key_id(accounts, &options.parameters).await?;
-    let parameters = [(KEY_ID.to_owned(), key)];
-    let set = StackSet::open(accounts, step, &parameters, false).await?;
-    let standing = set.look().await?;
-    let mut json = standing.json(step);
-    json["differs"] = json!(standing.differs());
-    Ok((standing.diff(step), json))
 }
 
 async fn compare(
@@ -203,6 +187,63 @@ async fn compare(
         }
     }
     Ok(found)
+}
+
+async fn compare_stack_set(
+    accounts: &mut Accounts<'_>,
+    options: &Options,
+    screen: &Screen,
+    step: &StackStep,
+) -> Result<set::run::Prepared, Failure> {
+    let access = accounts.access(step).await?;
+    let key = handoff::key_id(accounts, &options.parameters).await?;
+    let wanted = stack_set::wanted(&accounts.project, step, &[(KEY_ID.to_owned(), key)])?;
+    let run = accounts.run_options();
+    let settings = set::run::Options {
+        wait: run.wait,
+        template_bucket: None,
+        retain_stacks: false,
+        token: run.token,
+    };
+    screen.begins(&format!("stack set {}", step.stack));
+    let prepared = set::run::Deployment::new(&access, &wanted, &settings, screen)
+        .prepare()
+        .await;
+    screen.ended();
+    Ok(prepared?)
+}
+
+fn stack_set_text(step: &StackStep, found: &set::run::Prepared, spaced: bool) -> String {
+    format!(
+        "{}{}: stack set {} of account {}, {}: {}\n{}",
+        if spaced { "\n" } else { "" },
+        step.template.name,
+        step.stack,
+        step.account,
+        step.region,
+        if found.set.is_some() {
+            "deployed"
+        } else {
+            "not deployed"
+        },
+        if found.is_up_to_date() {
+            "Nothing would change.\n".to_owned()
+        } else {
+            stack_set_show::changes(found)
+        }
+    )
+}
+
+fn stack_set_json(step: &StackStep, found: &set::run::Prepared) -> Value {
+    json!({
+        "template": step.template.name,
+        "stackSet": step.stack,
+        "account": step.account,
+        "region": step.region,
+        "profile": step.profile,
+        "differs": !found.is_up_to_date(),
+        "changes": stack_set_show::changes_json(found),
+    })
 }
 
 /// The parameters that a deploy would give the stack.

@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Effects, Style};
 use s3ferry::deploy::events::{find_cause, operations};
+use s3ferry::deploy::stack_set::{Existing, Health, instances};
 use s3ferry::deploy::timeline::{Row, Timeline};
 use s3ferry::deploy::{Access, Cause, StackStep, cause, stack, time};
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
-use super::deploy::Format;
+use super::deploy::{Format, stack_set};
 use super::project::Project;
 use super::screen::Screen;
-use super::stack_sets::{self, StackSet};
 use super::{Failure, Global, Outcome, chart, output};
 
 const EXAMPLES: &str = "\
@@ -69,26 +69,18 @@ async fn explain_all(mut accounts: Accounts<'_>, options: &Options) -> Result<Ou
     let mut results = Vec::new();
     let mut failed = false;
     for step in accounts.select(Some(&options.profile))? {
+        let access = accounts.access(&step).await?;
         if step.stack_set {
-            let set = StackSet::open(&mut accounts, &step, &[], false).await?;
-            let most = usize::from(options.operations);
-            let past = if set.look().await?.exists() {
-                set.history(most).await?
-            } else {
-                Vec::new()
-            };
-            failed |= past
-                .first()
-                .is_none_or(|last| !last.failed.is_empty() || last.status == "FAILED");
+            let wanted = stack_set::wanted(&accounts.project, &step, &[])?;
+            let all = instances::list(&access, &wanted.plan).await?;
+            failed |= all.is_empty() || all.iter().any(|one| one.health != Health::Current);
             if options.format == Format::Text {
                 let space = if results.is_empty() { "" } else { "\n" };
-                let shown = stack_sets::history_text(&step, &past);
-                output::print(&format!("{space}{shown}"))?;
+                output::print(&format!("{space}{}", stack_set_text(&step, &all)))?;
             }
-            results.push(stack_sets::history_json(&step, &past));
+            results.push(stack_set_json(&step, &all));
             continue;
         }
-        let access = accounts.access(&step).await?;
         let found = explain(&access, &step, options).await?;
         failed |= found
             .as_ref()
@@ -223,6 +215,71 @@ fn operation(explained: &Explained, width: usize) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The instances of a stack set that do not stand, with AWS's reasons. Their events are in the
+/// accounts that they are in.
+fn stack_set_text(step: &StackStep, all: &[Existing]) -> String {
+    let behind: Vec<&Existing> = all
+        .iter()
+        .filter(|one| one.health != Health::Current)
+        .collect();
+    let mut out = format!(
+        "{}: stack set {} of account {}, {}: {} of {} instances are current\n",
+        step.template.name,
+        step.stack,
+        step.account,
+        step.region,
+        all.len() - behind.len(),
+        all.len()
+    );
+    if !behind.is_empty() {
+        let rows: Vec<Vec<String>> = behind
+            .iter()
+            .map(|one| {
+                vec![
+                    one.instance.account.clone(),
+                    one.instance.region.clone(),
+                    health(one.health).to_owned(),
+                    one.reason.clone(),
+                ]
+            })
+            .collect();
+        let header = ["account", "region", "instance is", "reason"];
+        out.push_str(&output::table(&header, &rows, &[]));
+    }
+    out
+}
+
+fn health(health: Health) -> &'static str {
+    match health {
+        Health::Current => "current",
+        Health::Outdated => "outdated",
+        Health::Inoperable => "inoperable",
+    }
+}
+
+fn stack_set_json(step: &StackStep, all: &[Existing]) -> Value {
+    let instances: Vec<Value> = all
+        .iter()
+        .map(|one| {
+            json!({
+                "account": one.instance.account,
+                "region": one.instance.region,
+                "health": health(one.health),
+                "reason": one.reason,
+                "stackId": one.stack_id,
+            })
+        })
+        .collect();
+    json!({
+        "template": step.template.name,
+        "stackSet": step.stack,
+        "account": step.account,
+        "region": step.region,
+        "profile": step.profile,
+        "instances": instances,
+    })
 }
 
 fn json_of(step: &StackStep, found: Option<&[Explained]>) -> Value {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use s3ferry::deploy::next::{Found, hints};
+use s3ferry::deploy::stack_set::run::stands;
+use s3ferry::deploy::stack_set::{Wanted, set};
 use s3ferry::deploy::view::{self, View};
 use s3ferry::deploy::{Access, Comparison, Condition, DeployError, Observer as _, StackStep, time};
 use serde_json::{Value, json};
@@ -12,10 +14,9 @@ use tokio::task::JoinSet;
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
-use super::deploy::{Format, refuse};
+use super::deploy::{Format, refuse, stack_set};
 use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
-use super::stack_sets::{self, StackSet, Standing};
 use super::{Failure, Global, Outcome, output};
 
 const EXAMPLES: &str = "\
@@ -82,23 +83,17 @@ async fn show(
     stale: Option<String>,
 ) -> Result<Outcome, Failure> {
     let steps = accounts.select(options.profile.as_deref())?;
-    let (sets, steps): (Vec<StackStep>, Vec<StackStep>) =
-        steps.into_iter().partition(|step| step.stack_set);
     screen.begins(if options.drift {
         "drift detection"
     } else {
         "stacks' state"
     });
     let mut seen = look(&mut accounts, options, steps).await;
-    let mut sets = look_at_sets(&mut accounts, sets).await;
     screen.ended();
-    let unreadable = seen.iter().filter(|one| one.failure.is_some()).count()
-        + sets.iter().filter(|(_, found)| found.is_err()).count();
-    if options.profile.is_some() || unreadable == seen.len() + sets.len() {
+    let unreadable = seen.iter().filter(|one| one.failure.is_some()).count();
+    if options.profile.is_some() || unreadable == seen.len() {
         // Whoever asks for one account wants to know why it cannot be read.
         let failure = seen.iter_mut().find_map(|one| one.failure.take());
-        let of_set = sets.iter().position(|(_, found)| found.is_err());
-        let failure = failure.or_else(|| of_set.and_then(|index| sets.swap_remove(index).1.err()));
         if let Some(failure) = failure {
             return Err(failure);
         }
@@ -107,11 +102,7 @@ async fn show(
         .iter()
         .map(|one| (one.step.clone(), one.found.clone()))
         .collect();
-    let mut hints = hints(&all);
-    hints.extend(
-        sets.iter()
-            .filter_map(|(step, found)| stack_sets::hint(step, found)),
-    );
+    let mut hints = hints(&all, accounts.project.plan.dev.create_pipeline);
     if let Some(file) = &stale {
         hints.insert(
             0,
@@ -119,57 +110,18 @@ async fn show(
         );
     }
     match options.format {
-        Format::Text => output::print(&text(&seen, &sets, &hints))?,
+        Format::Text => output::print(&text(&seen, &hints))?,
         Format::Json => {
             let stacks: Vec<Value> = seen.iter().map(Seen::json).collect();
-            let sets: Vec<Value> = sets.iter().map(set_json).collect();
-            let all = json!({
-                "version": 1,
-                "stacks": stacks,
-                "stackSets": sets,
-                "staleFile": stale,
-                "next": hints,
-            });
+            let all = json!({ "version": 1, "stacks": stacks, "staleFile": stale, "next": hints });
             output::print(&format!("{all:#}\n"))?;
         }
     }
-    let broken = sets
-        .iter()
-        .any(|(_, found)| found.as_ref().is_ok_and(Standing::is_broken));
-    Ok(if broken || seen.iter().any(Seen::is_bad) {
+    Ok(if seen.iter().any(Seen::is_bad) {
         Outcome::Findings
     } else {
         Outcome::Done
     })
-}
-
-async fn look_at_sets(
-    accounts: &mut Accounts<'_>,
-    steps: Vec<StackStep>,
-) -> Vec<(StackStep, Result<Standing, Failure>)> {
-    let mut found = Vec::new();
-    for step in steps {
-        let standing = match StackSet::open(accounts, &step, &[], false).await {
-            Ok(set) => set.look().await,
-            Err(failure) => Err(failure),
-        };
-        found.push((step, standing));
-    }
-    found
-}
-
-fn set_json((step, found): &(StackStep, Result<Standing, Failure>)) -> Value {
-    match found {
-        Ok(standing) => standing.json(step),
-        Err(failure) => json!({
-            "template": step.template.name,
-            "stackSet": step.stack,
-            "account": step.account,
-            "region": step.region,
-            "profile": step.profile,
-            "problem": failure.message(),
-        }),
-    }
 }
 
 /// Looks at all stacks, several at a time, and gives them in their order.
@@ -177,7 +129,7 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
     let drift = options.drift.then_some(options.aws.wait_timeout);
     let mut seen = Vec::new();
     for some in steps.chunks(TOGETHER) {
-        let mut work: JoinSet<(usize, Result<Option<View>, DeployError>)> = JoinSet::new();
+        let mut work: JoinSet<(usize, Result<Found, DeployError>)> = JoinSet::new();
         let begin = seen.len();
         for (index, step) in some.iter().enumerate() {
             let access = accounts.access(step).await;
@@ -187,9 +139,27 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
                 failure: None,
             });
             match access {
+                Ok(access) if step.stack_set => {
+                    let wanted = stack_set::wanted(&accounts.project, step, &[]);
+                    match wanted {
+                        Ok(wanted) => {
+                            work.spawn(async move {
+                                (begin + index, look_at_stack_set(&access, &wanted).await)
+                            });
+                        }
+                        Err(failure) => seen[begin + index].failure = Some(failure),
+                    }
+                }
                 Ok(access) => {
                     let step = step.clone();
-                    work.spawn(async move { (begin + index, read(&access, &step, drift).await) });
+                    work.spawn(async move {
+                        let found = view::look(&access, &step, drift).await;
+                        let found = found.map(|found| match found {
+                            Some(view) => Found::There(Box::new(view)),
+                            None => Found::Missing,
+                        });
+                        (begin + index, found)
+                    });
                 }
                 Err(failure) => seen[begin + index].failure = Some(failure),
             }
@@ -199,8 +169,7 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
                 continue;
             };
             match result {
-                Ok(None) => seen[index].found = Found::Missing,
-                Ok(Some(view)) => seen[index].found = Found::There(Box::new(view)),
+                Ok(found) => seen[index].found = found,
                 Err(error) => seen[index].failure = Some(error.into()),
             }
         }
@@ -208,12 +177,14 @@ async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackSt
     seen
 }
 
-async fn read(
-    access: &Access,
-    step: &StackStep,
-    drift: Option<std::time::Duration>,
-) -> Result<Option<View>, DeployError> {
-    view::look(access, step, drift).await
+async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<Found, DeployError> {
+    let Some(set) = set::describe(access, &wanted.plan).await? else {
+        return Ok(Found::Missing);
+    };
+    Ok(Found::StackSet {
+        complete: stands(access, wanted).await?,
+        comparison: Comparison::of(&set.template, &wanted.text),
+    })
 }
 
 impl Seen {
@@ -226,6 +197,9 @@ impl Seen {
 
     /// Whether its last operation failed, or it has drifted.
     fn is_bad(&self) -> bool {
+        if let Found::StackSet { complete, .. } = self.found {
+            return !complete;
+        }
         let Some(view) = self.view() else {
             return false;
         };
@@ -245,6 +219,19 @@ impl Seen {
             step.account.clone(),
             step.region.clone(),
         ];
+        if let Found::StackSet {
+            complete,
+            comparison,
+        } = &self.found
+        {
+            let state = if *complete {
+                "stack set, current"
+            } else {
+                "stack set, INCOMPLETE"
+            };
+            row.extend([state, "-", word(Some(comparison))].map(str::to_owned));
+            return row;
+        }
         let Some(view) = self.view() else {
             let state = if self.failure.is_some() {
                 "cannot be read"
@@ -273,6 +260,15 @@ impl Seen {
             "account": step.account,
             "region": step.region,
             "profile": step.profile,
+            "stackSet": step.stack_set,
+            "complete": match &self.found {
+                Found::StackSet { complete, .. } => Some(*complete),
+                _ => None,
+            },
+            "templateComparison": match &self.found {
+                Found::StackSet { comparison, .. } => Some(word(Some(comparison))),
+                _ => None,
+            },
             "state": match (&self.found, &self.failure) {
                 (_, Some(_)) => "unreadable",
                 (Found::Missing, _) => "missing",
@@ -318,7 +314,11 @@ impl Seen {
 }
 
 fn comparison(view: &View) -> &'static str {
-    match &view.comparison {
+    word(view.comparison.as_ref())
+}
+
+fn word(comparison: Option<&Comparison>) -> &'static str {
+    match comparison {
         None => "-",
         Some(Comparison::Same | Comparison::SameMeaning(_)) => "same",
         Some(Comparison::Different(_)) => "differs",
@@ -338,11 +338,7 @@ fn drift(view: &View) -> String {
     }
 }
 
-fn text(
-    seen: &[Seen],
-    sets: &[(StackStep, Result<Standing, Failure>)],
-    hints: &[String],
-) -> String {
+fn text(seen: &[Seen], hints: &[String]) -> String {
     const HEADER: [&str; 9] = [
         "template",
         "stack",
@@ -355,16 +351,7 @@ fn text(
         "changed (UTC)",
     ];
     let rows: Vec<Vec<String>> = seen.iter().map(Seen::row).collect();
-    let mut out = String::new();
-    if !seen.is_empty() {
-        out.push_str(&output::table(&HEADER, &rows, &[]));
-    }
-    if !sets.is_empty() {
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        out.push_str(&stack_sets::status_table(sets));
-    }
+    let mut out = output::table(&HEADER, &rows, &[]);
     for one in seen {
         let place = format!(
             "{} in {}, {}",

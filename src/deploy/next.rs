@@ -1,7 +1,7 @@
 //! What to do next, from how all stacks stand. Pure.
 
 use super::view::View;
-use super::{Condition, StackStep};
+use super::{Comparison, Condition, StackStep};
 use crate::stacks::Side;
 
 /// No more hints than a reader takes in.
@@ -14,6 +14,13 @@ pub enum Found {
     Missing,
     /// It stands so.
     There(Box<View>),
+    /// A stack set that is there.
+    StackSet {
+        /// Whether every instance stands and is current.
+        complete: bool,
+        /// Its template and ours.
+        comparison: Comparison,
+    },
     /// It could not be read.
     Unreadable,
 }
@@ -23,6 +30,8 @@ impl Found {
         match self {
             Self::Missing => Some(Condition::Absent),
             Self::There(view) => Some(view.stack.condition()),
+            Self::StackSet { complete: true, .. } => Some(Condition::Ready),
+            Self::StackSet { .. } => None,
             Self::Unreadable => None,
         }
     }
@@ -36,7 +45,8 @@ impl Found {
 }
 
 /// What to do next, the most urgent first; empty when everything stands as it should.
-pub fn hints(stacks: &[(StackStep, Found)]) -> Vec<String> {
+/// `has_pipeline`: whether the dev stack is to have the pipeline.
+pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut say = |hint: String| {
         if !found.contains(&hint) {
@@ -48,7 +58,7 @@ pub fn hints(stacks: &[(StackStep, Found)]) -> Vec<String> {
             say(hint);
         }
     }
-    if let Some(hint) = of_order(stacks) {
+    if let Some(hint) = of_order(stacks, has_pipeline) {
         say(hint);
     }
     let dev_key = key(stacks, Side::Dev, |view| {
@@ -100,6 +110,18 @@ pub fn hints(stacks: &[(StackStep, Found)]) -> Vec<String> {
 
 fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
     let (profile, name) = (&step.profile, &step.stack);
+    if let Found::StackSet {
+        complete,
+        comparison,
+    } = state
+    {
+        return (!complete || !comparison.is_same()).then(|| {
+            format!(
+                "`s3ferry diff --profile {profile}` shows what a deploy of stack set {name} would \
+                 change"
+            )
+        });
+    }
     Some(match state.condition()? {
         Condition::InProgress => format!(
             "`s3ferry events --profile {profile}` shows how far stack {name} is; a deploy follows \
@@ -123,7 +145,7 @@ fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
 }
 
 /// The next step of a first deployment.
-fn of_order(stacks: &[(StackStep, Found)]) -> Option<String> {
+fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String> {
     let missing = |state: &Found| {
         matches!(
             state.condition(),
@@ -141,7 +163,7 @@ fn of_order(stacks: &[(StackStep, Found)]) -> Option<String> {
     let all_stand = stacks
         .iter()
         .all(|(_, state)| state.condition() == Some(Condition::Ready));
-    (pipeline == "false" && all_stand).then(|| {
+    (has_pipeline && pipeline == "false" && all_stand).then(|| {
         format!(
             "`s3ferry deploy --profile {}` makes the pipeline",
             dev.profile
@@ -165,7 +187,7 @@ mod tests {
 
     use super::*;
     use crate::deploy::stack::Deployed;
-    use crate::deploy::{Comparison, StackTemplate, Text};
+    use crate::deploy::{StackTemplate, Text};
 
     fn step(name: &str, side: Side) -> StackStep {
         StackStep {
@@ -213,10 +235,13 @@ mod tests {
     }
 
     fn hints_of(dev: Found, prod: Found) -> String {
-        hints(&[
-            (step("dev", Side::Dev), dev),
-            (step("prod", Side::Target(0)), prod),
-        ])
+        hints(
+            &[
+                (step("dev", Side::Dev), dev),
+                (step("prod", Side::Target(0)), prod),
+            ],
+            true,
+        )
         .join("\n")
     }
 
@@ -250,6 +275,21 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("diff --profile prod"), "{said}");
+    }
+
+    #[test]
+    fn a_pipeline_that_exists_on_its_own_is_not_made() {
+        let stacks = [
+            (
+                step("dev", Side::Dev),
+                there("CREATE_COMPLETE", "CreatePipeline", "false"),
+            ),
+            (
+                step("prod", Side::Target(0)),
+                there("CREATE_COMPLETE", "x", "y"),
+            ),
+        ];
+        assert_eq!(hints(&stacks, false), Vec::<String>::new());
     }
 
     #[test]

@@ -695,18 +695,13 @@ fn another_permission_model_is_refused() {
 fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
     let mut project = project(&[ONE, TWO], "");
     let template = project.read("stacks/prod.yaml");
-    let failed = Answer::query(
-        "<Summaries><member><OperationId>mine</OperationId><Action>CREATE</Action>\
-         <Status>FAILED</Status><CreationTimestamp>2026-11-24T04:00:00Z</CreationTimestamp>\
-         </member></Summaries>",
-    );
     let script = Script::start([
         ("GetCallerIdentity", vec![identity(ADMIN)]),
         (
             "DescribeStackSet",
             vec![stack_set(&template, KEY, SELF_MANAGED)],
         ),
-        ("ListStackSetOperations", vec![failed]),
+        ("ListStackSetOperations", vec![operations(&[])]),
         (
             "ListStackSetOperationResults",
             vec![results(&[(TWO, "FAILED", "no such role")])],
@@ -723,21 +718,11 @@ fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
     logged_in(&mut project, &script.endpoint());
     let run = project.expect("status --profile admin --format json", 1);
     let status: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
-    let set = &status["stackSets"][0];
-    assert_eq!(set["stackSet"], "crossaccountdeploy-prod");
-    assert_eq!(set["exists"], true);
+    let set = &status["stacks"][0];
+    assert_eq!(set["stack"], "crossaccountdeploy-prod");
+    assert_eq!(set["stackSet"], true);
     assert_eq!(set["complete"], false);
-    assert_eq!(set["instances"], 2);
     assert_eq!(set["templateComparison"], "same");
-    assert_eq!(set["changes"]["update"][0]["account"], TWO);
-    assert_eq!(set["changes"]["remove"][0]["account"], "444444444444");
-    let run = project.expect("status --profile admin", 1);
-    assert!(run.stdout.contains("incomplete"), "{}", run.stdout);
-    assert!(
-        run.stdout.contains("`s3ferry deploy --profile admin`"),
-        "{}",
-        run.stdout
-    );
     let diff = format!("diff --profile admin --parameter DeployKeyId={KEY}");
     let run = project.expect(&diff, 1);
     assert!(
@@ -752,12 +737,11 @@ fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
     );
     let run = project.expect("events --profile admin", 1);
     assert!(
-        run.stdout
-            .contains("CREATE of 2026-11-24 04:00:00 UTC, FAILED"),
+        run.stdout.contains("2 of 3 instances are current"),
         "{}",
         run.stdout
     );
-    assert!(run.stdout.contains("no such role"), "{}", run.stdout);
+    assert!(run.stdout.contains("outdated"), "{}", run.stdout);
     nothing_unscripted(&script);
 }
 

@@ -8,7 +8,6 @@ use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
 
 use super::stack_set;
 use crate::cli::accounts::Accounts;
-use crate::cli::stack_sets::StackSet;
 use crate::cli::{Failure, output};
 
 /// The parameter that targets take the key's ID by, and the output of dev that has it.
@@ -131,8 +130,7 @@ pub(crate) enum Seen<T> {
 }
 
 impl<T> Seen<T> {
-    /// The same with another value.
-    pub(crate) fn map<U>(self, of: impl FnOnce(T) -> U) -> Seen<U> {
+    fn map<U>(self, of: impl FnOnce(T) -> U) -> Seen<U> {
         match self {
             Self::Read(found) => Seen::Read(of(found)),
             Self::Unreadable(failure) => Seen::Unreadable(failure),
@@ -142,7 +140,7 @@ impl<T> Seen<T> {
 }
 
 /// Whether all instances of a stack set stand, when its administrator's profile is at hand.
-async fn instances_of_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<bool> {
+async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<bool> {
     if profile_state(&step.profile).await != Ok(ProfileState::Known) {
         return Seen::NoProfile;
     }
@@ -152,21 +150,6 @@ async fn instances_of_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -
     };
     match stands {
         Ok(stands) => Seen::Read(stands),
-        Err(failure) => Seen::Unreadable(failure),
-    }
-}
-
-/// Whether there is such a stack set, with or without instances.
-pub(crate) async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<bool> {
-    if profile_state(&step.profile).await != Ok(ProfileState::Known) {
-        return Seen::NoProfile;
-    }
-    let exists = match StackSet::open(accounts, step, &[], false).await {
-        Ok(set) => set.look().await.map(|standing| standing.exists()),
-        Err(failure) => Err(failure),
-    };
-    match exists {
-        Ok(exists) => Seen::Read(exists),
         Err(failure) => Seen::Unreadable(failure),
     }
 }
@@ -191,7 +174,7 @@ pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<
 /// Whether a target's stack stands, as far as it can be seen from here.
 pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) -> Standing {
     let seen = if target.stack_set {
-        instances_of_stack_set(accounts, target).await
+        look_at_stack_set(accounts, target).await
     } else {
         let seen = look(accounts, target).await;
         seen.map(|found| condition(found.as_ref()) == Condition::Ready)

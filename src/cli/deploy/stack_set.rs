@@ -131,7 +131,7 @@ pub(super) async fn all_stand(
 /// What the configuration wants of a stack set.
 ///
 /// # Errors
-/// The step is no target's.
+/// It is no target's.
 pub(crate) fn wanted(
     project: &Project,
     step: &StackStep,

@@ -158,24 +158,22 @@ pub(crate) fn failures(report: &Report) -> String {
 
 /// What stands and what does not, for machines.
 pub(crate) fn report_json(report: &Report) -> Value {
+    let of = |list: &[Failed]| -> Value {
+        list.iter()
+            .map(|one| {
+                json!({
+                    "account": one.instance.account,
+                    "region": one.instance.region,
+                    "status": one.status,
+                    "reason": one.reason,
+                    "stackId": one.stack_id,
+                })
+            })
+            .collect()
+    };
     json!({
         "current": report.current,
-        "failed": failed_json(&report.failed),
-        "behind": failed_json(&report.behind),
+        "failed": of(&report.failed),
+        "behind": of(&report.behind),
     })
-}
-
-/// Instances that do not stand, for machines.
-pub(crate) fn failed_json(list: &[Failed]) -> Value {
-    list.iter()
-        .map(|one| {
-            json!({
-                "account": one.instance.account,
-                "region": one.instance.region,
-                "status": one.status,
-                "reason": one.reason,
-                "stackId": one.stack_id,
-            })
-        })
-        .collect()
 }

@@ -144,7 +144,8 @@ struct Arns {
 
 pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     let mut arns = Arns::default();
-    for step in stacks {
+    // The instances of a stack set are made by its execution role, in their own accounts.
+    for step in stacks.iter().filter(|step| !step.stack_set) {
         arns.add(plan, &Place::new(plan.partition.as_str(), step));
     }
     let mut found = Vec::new();

@@ -50,27 +50,6 @@ impl Ended {
     }
 }
 
-/// An operation of the past, or one that goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
-    /// Its ID.
-    pub id: String,
-    /// `CREATE`, `UPDATE`, `DELETE` or `DETECT_DRIFT`.
-    pub action: String,
-    /// AWS's status code.
-    pub status: String,
-    /// AWS's reason; may be empty.
-    pub reason: String,
-    /// When it began: seconds since 1970.
-    pub began: Option<i64>,
-    /// When it ended: seconds since 1970.
-    pub ended: Option<i64>,
-    /// Its instances.
-    pub counts: Counts,
-    /// Those that failed.
-    pub failed: Vec<Failed>,
-}
-
 /// An operation as AWS describes it.
 struct Status {
     status: String,
@@ -102,41 +81,8 @@ impl Operations<'_> {
         Ok(waited)
     }
 
-    /// The last operations, the latest first; those with failures with their results.
-    ///
-    /// # Errors
-    /// AWS cannot be reached, or refuses.
-    pub(super) async fn history(&self, most: usize) -> Result<Vec<Past>, DeployError> {
-        let answer = self
-            .access
-            .cloudformation()
-            .list_stack_set_operations()
-            .stack_set_name(&self.plan.name)
-            .set_call_as(call_as(self.plan))
-            .send()
-            .await
-            .map_err(|error| self.error("ListStackSetOperations", &error))?;
-        let mut found = Vec::new();
-        for one in answer.summaries.unwrap_or_default().into_iter().take(most) {
-            let id = one.operation_id.unwrap_or_default();
-            let (counts, _, failed) = self.results(&id).await?;
-            let text = |text: Option<String>| one_line(&text.unwrap_or_default());
-            found.push(Past {
-                id,
-                action: text(one.action.map(|action| action.as_str().to_owned())),
-                status: text(one.status.map(|status| status.as_str().to_owned())),
-                reason: text(one.status_reason),
-                began: one.creation_timestamp.map(|time| time.secs()),
-                ended: one.end_timestamp.map(|time| time.secs()),
-                counts,
-                failed,
-            });
-        }
-        Ok(found)
-    }
-
     /// The operation that goes on now, with its action.
-    pub(super) async fn in_progress(&self) -> Result<Option<(String, String)>, DeployError> {
+    async fn in_progress(&self) -> Result<Option<(String, String)>, DeployError> {
         let answer = self
             .access
             .cloudformation()

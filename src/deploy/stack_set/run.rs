@@ -13,7 +13,7 @@ use crate::plan::StackSetPermissions;
 use super::compare::{self, Comparison, compare};
 use super::difference::{Difference, differences, same_permission_model};
 use super::model::{Described, Existing, Failed, Health, Instance, Scope, Wanted};
-use super::operation::{Ended, Operations, Past};
+use super::operation::{Ended, Operations};
 use super::{instances, organization, set};
 
 /// What the user says about the deployment.
@@ -130,22 +130,6 @@ impl<'a> Deployment<'a> {
         Ok(self.compare(Some(set), &existing))
     }
 
-    /// Reads the stack set as it stands, and which operation goes on with it; nothing is waited
-    /// for.
-    ///
-    /// # Errors
-    /// AWS cannot be reached, or refuses.
-    pub async fn look(&self) -> Result<(Prepared, Option<String>), DeployError> {
-        let plan = &self.wanted.plan;
-        let Some(set) = set::describe(self.access, plan).await? else {
-            return Ok((self.compare(None, &[]), None));
-        };
-        let going = self.operations().in_progress().await?;
-        let existing = instances::list(self.access, plan).await?;
-        let going = going.map(|(id, action)| format!("{action} ({id})"));
-        Ok((self.compare(Some(set), &existing), going))
-    }
-
     fn compare(&self, set: Option<Described>, existing: &[Existing]) -> Prepared {
         let scope = self.wanted.scope(set.as_ref());
         Prepared {
@@ -155,15 +139,6 @@ impl<'a> Deployment<'a> {
             comparison: compare(&self.wanted.instances, existing, &scope),
             set,
         }
-    }
-
-    /// The last operations, the latest first, at most `most`; those that failed with their
-    /// results.
-    ///
-    /// # Errors
-    /// AWS cannot be reached, or refuses.
-    pub async fn history(&self, most: usize) -> Result<Vec<Past>, DeployError> {
-        self.operations().history(most).await
     }
 
     /// The stack set once nothing goes on with it.
