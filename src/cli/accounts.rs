@@ -100,15 +100,19 @@ impl<'a> Accounts<'a> {
 
     /// A new name for a change set, which is its client token too.
     pub(crate) fn token(&mut self) -> String {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         self.tokens += 1;
-        format!(
-            "s3ferry-{}-{}-{}",
-            now.map_or(0, |now| now.as_millis()),
-            std::process::id(),
-            self.tokens
-        )
+        token(self.tokens)
     }
+}
+
+/// A name that nothing else has, by the number that it has in this process.
+pub(crate) fn token(number: u32) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    format!(
+        "s3ferry-{}-{}-{number}",
+        now.map_or(0, |now| now.as_millis()),
+        std::process::id()
+    )
 }
 
 /// The outputs file as it was read.
@@ -123,7 +127,7 @@ impl OutputsFile {
     ///
     /// # Errors
     /// It is no outputs file.
-    fn read(project: &Project) -> Result<Self, Failure> {
+    pub(crate) fn read(project: &Project) -> Result<Self, Failure> {
         let path = project.beside(OUTPUTS);
         let known = if path.exists() {
             let source = files::read(&path, "outputs file")?;

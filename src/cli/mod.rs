@@ -4,6 +4,8 @@
 
 #[cfg(feature = "deploy")]
 mod accounts;
+#[cfg(feature = "deploy")]
+mod adopt;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
@@ -21,6 +23,8 @@ mod diagnostics;
 #[cfg(feature = "deploy")]
 mod diff;
 #[cfg(feature = "deploy")]
+mod doctor;
+#[cfg(feature = "deploy")]
 mod events;
 mod files;
 mod init;
@@ -31,7 +35,11 @@ mod project;
 mod proof_json;
 mod proof_reports;
 mod prove;
+#[cfg(feature = "deploy")]
+mod push;
 mod reports;
+#[cfg(feature = "deploy")]
+mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
@@ -58,7 +66,9 @@ Examples:
   s3ferry lint                 check the templates with the embedded Guard rules
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
+  s3ferry push site/           upload a site, and follow the pipeline that deploys it
   s3ferry status               how the stacks stand, and what is next
+  s3ferry doctor               find out why a deployed pipeline does not run
 
 Exit codes:
   0  done
@@ -136,6 +146,18 @@ enum Command {
     /// Delete the stacks of a profile, or all; key and buckets stay
     #[cfg(feature = "deploy")]
     Destroy(destroy::Options),
+    /// Upload a site, and follow the pipeline that deploys it
+    #[cfg(feature = "deploy")]
+    Push(push::Options),
+    /// Write a small web site to try the pipeline with
+    #[cfg(feature = "deploy")]
+    Sample(sample::Options),
+    /// Make a pipeline that exists already deploy into the targets' accounts
+    #[cfg(feature = "deploy")]
+    Adopt(adopt::Options),
+    /// Find out why the pipeline does not run: the live state, compared and proven
+    #[cfg(feature = "deploy")]
+    Doctor(doctor::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -171,6 +193,8 @@ pub(crate) fn run() -> ExitCode {
         #[cfg(feature = "deploy")]
         Command::Diff(options) => diff::run(&cli.global, options),
         #[cfg(feature = "deploy")]
+        Command::Doctor(options) => doctor::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
         Command::Events(options) => events::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Status(options) => status::run(&cli.global, options),
@@ -178,6 +202,12 @@ pub(crate) fn run() -> ExitCode {
         Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Destroy(options) => destroy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Push(options) => push::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Sample(options) => sample::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Adopt(options) => adopt::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

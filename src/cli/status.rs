@@ -102,7 +102,7 @@ async fn show(
         .iter()
         .map(|one| (one.step.clone(), one.found.clone()))
         .collect();
-    let mut hints = hints(&all);
+    let mut hints = hints(&all, accounts.project.plan.dev.create_pipeline);
     if let Some(file) = &stale {
         hints.insert(
             0,

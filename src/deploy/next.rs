@@ -45,7 +45,8 @@ impl Found {
 }
 
 /// What to do next, the most urgent first; empty when everything stands as it should.
-pub fn hints(stacks: &[(StackStep, Found)]) -> Vec<String> {
+/// `has_pipeline`: whether the dev stack is to have the pipeline.
+pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut say = |hint: String| {
         if !found.contains(&hint) {
@@ -57,7 +58,7 @@ pub fn hints(stacks: &[(StackStep, Found)]) -> Vec<String> {
             say(hint);
         }
     }
-    if let Some(hint) = of_order(stacks) {
+    if let Some(hint) = of_order(stacks, has_pipeline) {
         say(hint);
     }
     let dev_key = key(stacks, Side::Dev, |view| {
@@ -144,7 +145,7 @@ fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
 }
 
 /// The next step of a first deployment.
-fn of_order(stacks: &[(StackStep, Found)]) -> Option<String> {
+fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String> {
     let missing = |state: &Found| {
         matches!(
             state.condition(),
@@ -162,7 +163,7 @@ fn of_order(stacks: &[(StackStep, Found)]) -> Option<String> {
     let all_stand = stacks
         .iter()
         .all(|(_, state)| state.condition() == Some(Condition::Ready));
-    (pipeline == "false" && all_stand).then(|| {
+    (has_pipeline && pipeline == "false" && all_stand).then(|| {
         format!(
             "`s3ferry deploy --profile {}` makes the pipeline",
             dev.profile
@@ -234,10 +235,13 @@ mod tests {
     }
 
     fn hints_of(dev: Found, prod: Found) -> String {
-        hints(&[
-            (step("dev", Side::Dev), dev),
-            (step("prod", Side::Target(0)), prod),
-        ])
+        hints(
+            &[
+                (step("dev", Side::Dev), dev),
+                (step("prod", Side::Target(0)), prod),
+            ],
+            true,
+        )
         .join("\n")
     }
 
@@ -271,6 +275,21 @@ mod tests {
             "{said}"
         );
         assert!(said.contains("diff --profile prod"), "{said}");
+    }
+
+    #[test]
+    fn a_pipeline_that_exists_on_its_own_is_not_made() {
+        let stacks = [
+            (
+                step("dev", Side::Dev),
+                there("CREATE_COMPLETE", "CreatePipeline", "false"),
+            ),
+            (
+                step("prod", Side::Target(0)),
+                there("CREATE_COMPLETE", "x", "y"),
+            ),
+        ];
+        assert_eq!(hints(&stacks, false), Vec::<String>::new());
     }
 
     #[test]

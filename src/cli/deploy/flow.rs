@@ -41,7 +41,12 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         .iter()
         .filter(|step| step.side != Side::Dev)
         .partition(|step| matches!(step.side, Side::Pipeline(_)));
-    let told = has_pipeline(session, dev).await? || session.options.create_pipeline;
+    let has_pipeline = has_pipeline(session, dev).await?;
+    let adopts = !session.accounts.project.plan.dev.create_pipeline;
+    if adopts {
+        check_adoption(session, dev, has_pipeline)?;
+    }
+    let told = has_pipeline || session.options.create_pipeline;
     let missing = if told {
         None
     } else {
@@ -50,7 +55,8 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     let no_targets_here = !before.iter().any(|step| step.is_target());
     let others_stand = missing.is_none();
     let with_pipeline = told
-        || no_targets_here
+        || !adopts
+            && no_targets_here
             && others_stand
             && all.iter().all(|step| !matches!(step.side, Side::Region(_)));
     if !with_pipeline && !deploy_dev(session, dev, false).await? {
@@ -68,12 +74,16 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         let next = next_target(session, missing);
         return session.finish(Some(&next));
     }
+    if adopts {
+        let next = adoption(&session.accounts.project.plan.dev.pipeline, dev);
+        return session.finish(Some(&next));
+    }
     // A later pipeline stands before the one that starts it.
     if !deploy_all(session, &further).await? || !deploy_dev(session, dev, true).await? {
         return Ok(Outcome::Findings);
     }
     say_what_is_left(session);
-    let next = upload(session, dev);
+    let next = push(dev);
     session.finish(Some(&next))
 }
 
@@ -99,6 +109,42 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Refuses what would delete or make a pipeline that the configuration says exists on its own.
+fn check_adoption(
+    session: &Session<'_>,
+    dev: &StackStep,
+    has_pipeline: bool,
+) -> Result<(), Failure> {
+    if has_pipeline {
+        return Err(Failure::new(
+            format!(
+                "stack `{}` has the pipeline, and the configuration says `create: false` for it",
+                dev.stack
+            ),
+            "without it in the stack CloudFormation would delete it: remove `create: false` from \
+             `dev.pipeline`",
+        ));
+    }
+    if session.options.create_pipeline {
+        return Err(Failure::new(
+            "--create-pipeline makes a pipeline, and the configuration says that it exists",
+            format!(
+                "leave the option out; {}",
+                adoption(&session.accounts.project.plan.dev.pipeline, dev)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn adoption(pipeline: &str, dev: &StackStep) -> String {
+    format!(
+        "`s3ferry adopt --name {pipeline} --profile {}` shows what changes in the pipeline, and \
+         with --write changes it",
+        dev.profile
+    )
 }
 
 async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
@@ -186,10 +232,19 @@ pub(crate) async fn first_missing<'t>(
 }
 
 fn next_target(session: &Session<'_>, target: &StackStep) -> String {
+    let dev = &session.accounts.steps[0];
+    let plan = &session.accounts.project.plan.dev;
+    let then = if plan.create_pipeline {
+        format!(
+            "`s3ferry deploy --profile {}` again, which makes the pipeline",
+            dev.profile
+        )
+    } else {
+        adoption(&plan.pipeline, dev)
+    };
     format!(
-        "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` again, \
-         which makes the pipeline",
-        target.profile, target.template.name, session.accounts.steps[0].profile
+        "`s3ferry deploy --profile {}` (target {}), then {then}",
+        target.profile, target.template.name
     )
 }
 
@@ -206,19 +261,20 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     if known.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
         return None;
     }
+    let plan = &session.accounts.project.plan.dev;
+    if !plan.create_pipeline {
+        return Some(adoption(&plan.pipeline, &dev));
+    }
     Some(format!(
         "`s3ferry deploy --profile {}` makes the pipeline",
         dev.profile
     ))
 }
 
-fn upload(session: &Session<'_>, dev: &StackStep) -> String {
-    let plan = &session.accounts.project.plan.dev;
+fn push(dev: &StackStep) -> String {
     format!(
-        "upload an artifact, which starts the pipeline: `aws s3 cp {key} s3://{bucket}/{key} \
-         --profile {profile}`",
-        key = plan.source_object_key,
-        bucket = plan.source_bucket.name,
+        "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
+         pipeline to its end; `s3ferry sample` writes one to try it with",
         profile = dev.profile
     )
 }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use super::aws::{AwsOptions, block_on};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome};
+pub(crate) use refuse::example_buckets;
 use session::Session;
 
 const EXAMPLES: &str = "\

@@ -18,7 +18,7 @@ const EXAMPLE_BUCKETS: [&str; 3] = [
 ///
 /// # Errors
 /// One of them is in the plan.
-pub(super) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
     let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
     let targets = plan.instances().map(|(_, instance)| &instance.bucket);
     let found = dev

@@ -51,6 +51,38 @@ const OF_STACK_SETS: [&str; 13] = [
     "cloudformation:UpdateStackSet",
 ];
 
+/// Calls on the pipeline that a push starts and follows.
+const OF_A_PIPELINE: [&str; 5] = [
+    "codepipeline:GetPipelineExecution",
+    "codepipeline:GetPipelineState",
+    "codepipeline:ListActionExecutions",
+    "codepipeline:ListPipelineExecutions",
+    "codepipeline:StartPipelineExecution",
+];
+
+/// What a push needs, and no more.
+pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
+    let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
+    vec![
+        // Without the list S3 says of an object that is not there that it may not be seen.
+        Statement::new(
+            "SourceBucket",
+            ["s3:GetBucketVersioning", "s3:ListBucket"],
+            &[bucket],
+        ),
+        Statement::new(
+            "SourceObject",
+            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            &[plan.source_object_arn()],
+        ),
+        Statement::new(
+            "Pipeline",
+            OF_A_PIPELINE,
+            &[plan.pipeline_arn(&plan.dev.pipeline)],
+        ),
+    ]
+}
+
 pub(super) fn statements(
     plan: &Plan,
     stacks: &[&StackStep],

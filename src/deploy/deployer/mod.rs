@@ -7,6 +7,7 @@
 //! delete the [resources](resources) of the templates.
 
 mod calls;
+mod doctor;
 mod names;
 mod resources;
 
@@ -28,6 +29,10 @@ pub enum Holder<'a> {
     DeployerWithRole(&'a str),
     /// The service role that CloudFormation acts with.
     ServiceRole,
+    /// Whoever uploads sources and follows the pipeline, and deploys nothing.
+    Pusher,
+    /// Whoever runs `doctor`, which only reads.
+    Doctor,
 }
 
 /// What is allowed.
@@ -51,6 +56,12 @@ pub fn statements(
     holder: Holder<'_>,
     template_bucket: Option<&str>,
 ) -> Vec<Statement> {
+    if holder == Holder::Pusher {
+        return calls::of_a_push(plan);
+    }
+    if holder == Holder::Doctor {
+        return doctor::statements(plan, stacks);
+    }
     let mut found = Vec::new();
     if holder != Holder::ServiceRole {
         found.extend(calls::statements(plan, stacks, template_bucket));
@@ -61,7 +72,7 @@ pub fn statements(
             &[role.to_owned()],
             "cloudformation.amazonaws.com",
         )),
-        Holder::Deployer | Holder::ServiceRole => {
+        Holder::Deployer | Holder::ServiceRole | Holder::Pusher | Holder::Doctor => {
             found.extend(resources::statements(plan, stacks));
         }
     }
