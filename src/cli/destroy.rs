@@ -128,17 +128,20 @@ async fn destroy(
             delete_stack_set(&accounts, one, retain, &run, screen).await?;
         }
         accounts.outputs.forget(&one.step)?;
-        screen.says(&format!(
-            "{} {} in account {}, {} is deleted.",
-            if one.stack.is_some() {
-                "Stack"
-            } else {
-                "Stack set"
-            },
-            one.step.stack,
-            one.step.account,
-            one.step.region
-        ));
+        output::note(
+            accounts.global,
+            &format!(
+                "{} {} in account {}, {} is deleted.",
+                if one.stack.is_some() {
+                    "Stack"
+                } else {
+                    "Stack set"
+                },
+                one.step.stack,
+                one.step.account,
+                one.step.region
+            ),
+        );
         results.push(result(&one.step, "deleted", &one.retained));
     }
     report(&accounts, options, &doomed, &results)?;

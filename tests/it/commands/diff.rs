@@ -53,6 +53,10 @@ fn a_change_is_shown_in_the_template_and_by_cloudformation_and_nothing_is_done()
     let project = accounts.project(&proxy.endpoint());
     project.expect("deploy --all --yes", 0);
     configure(&project, SOURCE, OTHER_SOURCE);
+    // A deploy would turn it on again.
+    let unprotect = "cloudformation update-termination-protection --stack-name \
+                     crossaccountdeploy-dev --no-enable-termination-protection";
+    emulator.aws(&accounts.dev, unprotect);
     proxy.reset();
     let run = project.expect("diff --profile dev", 1);
     let (old, new) = ("sample-website.zip\n", "site.zip\n");

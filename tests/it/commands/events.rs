@@ -30,9 +30,9 @@ fn the_first_cause_comes_before_the_cascade() {
     assert!(lines[3].contains("iam:CreatePolicy"), "{}", lines[3]);
     assert!(!run.stdout.contains('\u{1b}'), "colours off a terminal");
     assert!(
-        lines
-            .iter()
-            .all(|line| line.chars().count() <= 100 || line.contains("ause"))
+        lines[4..].iter().all(|line| line.chars().count() <= 100),
+        "{}",
+        run.stdout
     );
     let key = lines
         .iter()
