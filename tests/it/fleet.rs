@@ -109,7 +109,7 @@ fn a_region_has_a_replica_a_store_and_only_its_own_targets() {
     assert_eq!(stores[1]["Region"], "eu-west-1");
     assert_eq!(
         stores[1]["ArtifactStore"]["EncryptionKey"]["Id"],
-        json!({"Fn::Sub": "arn:aws:kms:eu-west-1:111111111111:key/${DeployKey}"})
+        json!({"Fn::Sub": "arn:aws:kms:eu-west-1:111111111111:key/${MultiRegionDeployKey}"})
     );
     let reads = resources(&templates["europe"])["DevKmsS3Access"].to_string();
     assert!(reads.contains("arn:aws:kms:eu-west-1:111111111111:key/${DeployKeyId}"));
