@@ -23,6 +23,8 @@ Examples:
 
   s3ferry deployer-policy --profile dev --push
                                what `s3ferry push` needs, and no more: for a build server
+  s3ferry deployer-policy --profile prod --doctor
+                               what `doctor` reads, and nothing else
 
 It covers deploy, diff, status, events and destroy. Without a service role CloudFormation acts
 with the caller's permissions, so they are in the policy: on the planned names alone.";
@@ -47,6 +49,9 @@ pub(crate) struct Options {
     /// The policy of whoever pushes sources, and deploys nothing
     #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"])]
     push: bool,
+    /// The policy of whoever runs `doctor`, which only reads
+    #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"])]
+    doctor: bool,
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]
     template_bucket: Option<String>,
@@ -71,6 +76,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let stacks: Vec<&StackStep> = of_profile(&all, &options.profile)?;
     let holder = match &options.role_arn {
         Some(role) => Holder::DeployerWithRole(role),
+        None if options.doctor => Holder::Doctor,
         None if options.service_role => Holder::ServiceRole,
         None if options.push => Holder::Pusher,
         None => Holder::Deployer,
@@ -81,6 +87,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         let whose = match holder {
             Holder::ServiceRole => "cloudformation",
             Holder::Pusher => "pusher",
+            Holder::Doctor => "doctor",
             _ => "deployer",
         };
         format!("s3ferry-{whose}-{}-{}", options.profile, index + 1)

@@ -9,7 +9,7 @@ use super::checks::{Block, Cause, causes};
 use super::expected::Expected;
 use super::finding::{DENIED, EXECUTION, EXPOSED, Finding, Fix, Unread};
 use super::live::{Live, Policy, Reading, Refusal, View};
-use super::templates;
+use super::templates::{self, Definitions};
 use crate::authz::{Decision, Layer};
 use crate::iam::{Arn, Effect};
 use crate::lint::Severity;
@@ -94,12 +94,15 @@ pub fn diagnose(
         unread: unread(expected, live),
         ..Diagnosis::default()
     };
-    match prove(&templates::inputs(expected, live, base)) {
-        Ok(proof) => {
+    let proof = |definitions| prove(&templates::inputs(expected, live, base, definitions));
+    let proofs =
+        proof(Definitions::Live).and_then(|calls| Ok((calls, proof(Definitions::Intended)?)));
+    match proofs {
+        Ok((calls, attacks)) => {
             let wanted =
                 |of: &Option<String>| target.is_none() || of.is_none() || of.as_deref() == target;
-            diagnosis.calls(live, &proof, &mut explained, wanted);
-            diagnosis.attacks(&intended, &proof, &mut explained, wanted);
+            diagnosis.calls(live, &calls, &mut explained, wanted);
+            diagnosis.attacks(&intended, &attacks, &mut explained, wanted);
         }
         Err(errors) => diagnosis
             .unread

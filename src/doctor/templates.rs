@@ -11,9 +11,24 @@ use crate::iam::{Arn, Policy as Document, PolicyKind};
 use crate::proof::{Inputs, NamedFile, Stack};
 use crate::syntax::{Source, read};
 
+/// Whose pipeline the live policies are proven with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Definitions {
+    /// The live one: are its calls allowed?
+    Live,
+    /// The template's: is nobody else allowed anything? Who is meant to do what stands there; a
+    /// pipeline with the wrong role would make that role an attacker.
+    Intended,
+}
+
 /// The inputs of a proof of the live state: `base` with other templates. The logical ID of every
 /// role, bucket and key is its name or ARN.
-pub(super) fn inputs(expected: &Expected, live: &Live, base: &Inputs) -> Inputs {
+pub(super) fn inputs(
+    expected: &Expected,
+    live: &Live,
+    base: &Inputs,
+    definitions: Definitions,
+) -> Inputs {
     let mut inputs = base.clone();
     inputs.policies.clear();
     inputs.expand = true;
@@ -98,7 +113,10 @@ pub(super) fn inputs(expected: &Expected, live: &Live, base: &Inputs) -> Inputs 
     }
     for pipeline in expected.pipelines() {
         let name = pipeline.name.clone().unwrap_or_default();
-        let read = live.pipelines.get(&name).and_then(Reading::read);
+        let read = match definitions {
+            Definitions::Live => live.pipelines.get(&name).and_then(Reading::read),
+            Definitions::Intended => None,
+        };
         let definition = read.map_or_else(
             || pipeline.properties.clone(),
             |read| read.definition.clone(),

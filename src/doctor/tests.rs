@@ -378,6 +378,13 @@ fn ownership_leaves_objects_with_dev_only_when_dev_writes() {
         .map(|finding| finding.rule)
         .collect();
     assert_eq!(rules, ["DOCTOR_DEPLOY_ACTION", "DOCTOR_OWNERSHIP"]);
+    let steps = &diagnosis.findings[0].consequences;
+    assert!(
+        steps
+            .iter()
+            .any(|line| line.contains("step deploy: AWSCodePipeline")),
+        "{steps:?}"
+    );
 }
 
 #[test]

@@ -559,3 +559,30 @@ fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
         run.stderr
     );
 }
+
+#[test]
+fn the_policy_for_the_doctor_only_reads_and_names_what_is_there() {
+    let project = Project::with(&Accounts::fresh().config());
+    for profile in ["dev", "prod"] {
+        let run = project.expect(&format!("deployer-policy --profile {profile} --doctor"), 0);
+        let policy: Value = serde_json::from_str(&run.stdout).expect("JSON");
+        for statement in policy["Statement"].as_array().expect("statements") {
+            let actions = match &statement["Action"] {
+                Value::Array(actions) => actions.iter().map(text).collect(),
+                action => vec![text(action)],
+            };
+            for action in actions {
+                let name = action.split(':').nth(1).expect("an action");
+                let reads = ["Get", "List", "Describe"];
+                assert!(reads.iter().any(|read| name.starts_with(read)), "{action}");
+            }
+        }
+        let text = policy.to_string();
+        assert_eq!(
+            text.contains("codepipeline:GetPipeline"),
+            profile == "dev",
+            "{text}"
+        );
+        assert!(text.contains("iam:ListAttachedRolePolicies"), "{text}");
+    }
+}

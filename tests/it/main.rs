@@ -19,6 +19,7 @@ mod cli_init;
 mod cli_lint;
 mod cli_push;
 mod cli_synth;
+mod commands;
 mod emulator;
 mod emulator_strictness;
 mod existing_policy;

@@ -251,7 +251,7 @@ async fn look(patient: &Patient<'_>, views: &Views, screen: &Screen) -> Result<D
                 "nothing could be read: {}",
                 why.map_or("", |unread| &unread.refusal.reason)
             ),
-            "`s3ferry doctor` needs to read what it looks at: see the README for the actions",
+            "`s3ferry deployer-policy --doctor` prints the policy that it takes to look",
             3,
         ));
     }

@@ -50,6 +50,15 @@ pub(super) fn text(
         for reason in reasons {
             out.push_str(&format!("  {reason}\n"));
         }
+        if diagnosis
+            .unread
+            .iter()
+            .any(|unread| !unread.refusal.action.is_empty())
+        {
+            out.push_str(
+                "  `s3ferry deployer-policy --doctor` prints the policy that it takes to look.\n",
+            );
+        }
     }
     if !diagnosis.undecided.is_empty() {
         out.push_str("\nNot decided:\n");

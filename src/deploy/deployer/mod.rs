@@ -7,6 +7,7 @@
 //! delete the [resources](resources) of the templates.
 
 mod calls;
+mod doctor;
 mod names;
 mod resources;
 
@@ -30,6 +31,8 @@ pub enum Holder<'a> {
     ServiceRole,
     /// Whoever uploads sources and follows the pipeline, and deploys nothing.
     Pusher,
+    /// Whoever runs `doctor`, which only reads.
+    Doctor,
 }
 
 /// What is allowed.
@@ -56,6 +59,9 @@ pub fn statements(
     if holder == Holder::Pusher {
         return calls::of_a_push(plan);
     }
+    if holder == Holder::Doctor {
+        return doctor::statements(plan, stacks);
+    }
     let mut found = Vec::new();
     if holder != Holder::ServiceRole {
         found.extend(calls::statements(plan, stacks, template_bucket));
@@ -66,7 +72,7 @@ pub fn statements(
             &[role.to_owned()],
             "cloudformation.amazonaws.com",
         )),
-        Holder::Deployer | Holder::ServiceRole | Holder::Pusher => {
+        Holder::Deployer | Holder::ServiceRole | Holder::Pusher | Holder::Doctor => {
             found.extend(resources::statements(plan, stacks));
         }
     }
