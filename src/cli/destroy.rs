@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Delete the dev account's stacks though a target stands, or cannot be seen from here
     #[arg(long)]
     force: bool,
+    /// Keep the stacks of a stack set's instances, as stacks without a stack set
+    #[arg(long)]
+    retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
     #[arg(long, value_name = "ARN")]
     role_arn: Option<String>,
@@ -121,7 +124,8 @@ async fn destroy(
         if one.stack.is_some() {
             delete(one, &run, screen).await?;
         } else {
-            delete_stack_set(&accounts, one, &run, screen).await?;
+            let retain = options.retain_stacks;
+            delete_stack_set(&accounts, one, retain, &run, screen).await?;
         }
         accounts.outputs.forget(&one.step)?;
         screen.says(&format!(
@@ -397,10 +401,11 @@ async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), F
     Ok(())
 }
 
-/// Removes every instance with its stack, then the stack set.
+/// Removes every instance, with its stack or without, then the stack set.
 async fn delete_stack_set(
     accounts: &Accounts<'_>,
     one: &Doomed,
+    retain_stacks: bool,
     run: &RunOptions,
     screen: &Screen,
 ) -> Result<(), Failure> {
@@ -408,7 +413,7 @@ async fn delete_stack_set(
     let options = set::run::Options {
         wait: run.wait,
         template_bucket: None,
-        retain_stacks: false,
+        retain_stacks,
         token: run.token.clone(),
     };
     let name = &one.step.stack;
@@ -431,7 +436,9 @@ async fn delete_stack_set(
         format!("stack set `{name}` was not deleted: instances failed, as shown above"),
         match first.map(reasons::hint).filter(|hint| !hint.is_empty()) {
             Some(hint) => format!("{hint}; then run it again"),
-            None => "mend the cause, then run it again: it goes on from there".to_owned(),
+            None => "mend the cause, then run it again: it goes on from there; --retain-stacks \
+                     gives the instances up and leaves their stacks"
+                .to_owned(),
         },
         1,
     ))

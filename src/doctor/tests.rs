@@ -285,6 +285,7 @@ fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() 
     let diagnosis = patient.diagnosis();
     let finding = &diagnosis.findings[0];
     assert_eq!(finding.rule, "DOCTOR_DEAD_PRINCIPAL");
+    assert_eq!(finding.severity, Severity::Error);
     assert!(
         finding.message.contains(dead) && finding.message.contains(SERVICE),
         "{}",

@@ -691,6 +691,179 @@ fn another_permission_model_is_refused() {
     assert!(run.stderr.contains("is service-managed"), "{}", run.stderr);
 }
 
+#[test]
+fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
+    let mut project = project(&[ONE, TWO], "");
+    let template = project.read("stacks/prod.yaml");
+    let script = Script::start([
+        ("GetCallerIdentity", vec![identity(ADMIN)]),
+        (
+            "DescribeStackSet",
+            vec![stack_set(&template, KEY, SELF_MANAGED)],
+        ),
+        ("ListStackSetOperations", vec![operations(&[])]),
+        (
+            "ListStackSetOperationResults",
+            vec![results(&[(TWO, "FAILED", "no such role")])],
+        ),
+        (
+            "ListStackInstances",
+            vec![instances(&[
+                (ONE, "CURRENT"),
+                (TWO, "OUTDATED"),
+                ("444444444444", "CURRENT"),
+            ])],
+        ),
+    ]);
+    logged_in(&mut project, &script.endpoint());
+    let run = project.expect("status --profile admin --format json", 1);
+    let status: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let set = &status["stacks"][0];
+    assert_eq!(set["stack"], "crossaccountdeploy-prod");
+    assert_eq!(set["stackSet"], true);
+    assert_eq!(set["complete"], false);
+    assert_eq!(set["templateComparison"], "same");
+    let diff = format!("diff --profile admin --parameter DeployKeyId={KEY}");
+    let run = project.expect(&diff, 1);
+    assert!(
+        run.stdout.contains(&format!("update  {TWO}")),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("remove  444444444444"),
+        "{}",
+        run.stdout
+    );
+    let run = project.expect("events --profile admin", 1);
+    assert!(
+        run.stdout.contains("2 of 3 instances are current"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("outdated"), "{}", run.stdout);
+    nothing_unscripted(&script);
+}
+
+#[test]
+fn destroy_asks_for_the_name_and_deletes_instances_then_the_set() {
+    let mut project = project(&[ONE, TWO], "");
+    let template = project.read("stacks/prod.yaml");
+    let script = Script::start([
+        ("GetCallerIdentity", vec![identity(ADMIN)]),
+        (
+            "DescribeStackSet",
+            vec![stack_set(&template, KEY, SELF_MANAGED)],
+        ),
+        ("ListStackSetOperations", vec![operations(&[])]),
+        (
+            "ListStackInstances",
+            vec![instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")])],
+        ),
+        ("DeleteStackInstances", vec![begun()]),
+        (
+            "DescribeStackSetOperation",
+            vec![operation("FAILED"), operation("SUCCEEDED")],
+        ),
+        (
+            "ListStackSetOperationResults",
+            vec![
+                results(&[(ONE, "FAILED", "the role is gone")]),
+                results(&[(ONE, "SUCCEEDED", "")]),
+            ],
+        ),
+        ("DeleteStackSet", vec![done()]),
+    ]);
+    logged_in(&mut project, &script.endpoint());
+    let confirmed = "destroy --profile admin --confirm crossaccountdeploy-prod";
+    let run = project.expect("destroy --profile admin", 2);
+    assert!(
+        run.stderr.contains("stack set  2 instances"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        !script
+            .actions()
+            .contains(&"DeleteStackInstances".to_owned())
+    );
+    // An instance that cannot be deleted keeps its stack set.
+    let run = project.expect(confirmed, 1);
+    assert!(run.stderr.contains("the role is gone"), "{}", run.stderr);
+    assert!(run.stderr.contains("--retain-stacks"), "{}", run.stderr);
+    assert!(!script.actions().contains(&"DeleteStackSet".to_owned()));
+    project.expect(&format!("{confirmed} --retain-stacks"), 0);
+    nothing_unscripted(&script);
+    let calls = script.calls();
+    let mut deletions = calls
+        .iter()
+        .filter(|call| call.action == "DeleteStackInstances");
+    let retained = |call: Option<&Call>| {
+        call.and_then(|call| call.parameter("RetainStacks"))
+            .map(str::to_owned)
+    };
+    assert_eq!(retained(deletions.next()).as_deref(), Some("false"));
+    assert_eq!(retained(deletions.next()).as_deref(), Some("true"));
+    assert_eq!(
+        script.actions().last().map(String::as_str),
+        Some("DeleteStackSet")
+    );
+}
+
+/// Every call on stack sets that a run makes is in the policy of `deployer-policy`.
+#[test]
+fn the_deployer_s_policy_has_the_calls_that_are_made() {
+    let mut project = project(&[ONE, TWO], "");
+    let policy = project.expect("deployer-policy --profile admin", 0).stdout;
+    let template = project.read("stacks/prod.yaml");
+    let script = Script::start([
+        ("GetCallerIdentity", vec![identity(ADMIN)]),
+        (
+            "DescribeStackSet",
+            vec![no_stack_set(), stack_set(&template, "mrk-1", SELF_MANAGED)],
+        ),
+        ("ValidateTemplate", vec![done()]),
+        (
+            "CreateStackSet",
+            vec![Answer::query("<StackSetId>s:1</StackSetId>")],
+        ),
+        ("UpdateStackSet", vec![begun()]),
+        ("CreateStackInstances", vec![begun()]),
+        ("UpdateStackInstances", vec![begun()]),
+        ("DeleteStackInstances", vec![begun()]),
+        ("DeleteStackSet", vec![done()]),
+        ("ListStackSetOperations", vec![operations(&[])]),
+        ("DescribeStackSetOperation", vec![operation("SUCCEEDED")]),
+        (
+            "ListStackSetOperationResults",
+            vec![results(&[(ONE, "SUCCEEDED", "")])],
+        ),
+        (
+            "ListStackInstances",
+            vec![instances(&[
+                (ONE, "CURRENT"),
+                (TWO, "CURRENT"),
+                ("444444444444", "CURRENT"),
+            ])],
+        ),
+    ]);
+    logged_in(&mut project, &script.endpoint());
+    project.run(DEPLOY);
+    project.run(DEPLOY);
+    project.expect(
+        "destroy --profile admin --confirm crossaccountdeploy-prod",
+        0,
+    );
+    nothing_unscripted(&script);
+    for action in script.actions() {
+        // Needs no permission.
+        if action != "GetCallerIdentity" {
+            let named = format!("\"cloudformation:{action}\"");
+            assert!(policy.contains(&named), "{named}");
+        }
+    }
+}
+
 /// A stack set service with many instances, which go on by a tenth at each question.
 #[derive(Default)]
 struct Many {

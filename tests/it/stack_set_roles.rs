@@ -179,6 +179,22 @@ fn the_execution_role_does_what_the_template_needs() {
     );
 }
 
+/// What CloudFormation needs in a target's account is said twice: for a deployer, and here.
+#[test]
+fn the_execution_role_has_what_a_service_role_of_cloudformation_needs() {
+    let project = synthesized(&own_roles());
+    let allowed = statements(&template(&project, EXECUTION));
+    let allowed: Vec<&str> = allowed.iter().flat_map(actions).collect();
+    let plain = Project::with(SMALL);
+    let run = plain.expect("deployer-policy --profile prod --service-role", 0);
+    let policy: Json = serde_json::from_str(&run.stdout).expect("JSON");
+    for statement in policy["Statement"].as_array().expect("a list") {
+        for action in actions(statement) {
+            assert!(allowed.contains(&action), "{action}");
+        }
+    }
+}
+
 #[test]
 fn every_resource_of_the_target_has_the_action_that_makes_it() {
     // By the handlers of AWS's resource types.

@@ -170,6 +170,17 @@ fn three_accounts_in_two_regions_then_one_more_then_one_less() {
         ACCOUNTS[0]
     );
     fleet.cloud.aws(&keys, &bucket);
+
+    let destroy = "destroy --profile admin --confirm crossaccountdeploy-prod";
+    fleet.project.expect(destroy, 0);
+    let sets = "cloudformation list-stack-sets --status ACTIVE --region us-east-1";
+    let sets = fleet.cloud.aws(&fleet.admin, sets);
+    assert_eq!(
+        sets["Summaries"].as_array().map(Vec::len),
+        Some(0),
+        "{sets}"
+    );
+    fleet.project.expect(destroy, 0);
 }
 
 #[test]

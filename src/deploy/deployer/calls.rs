@@ -5,7 +5,7 @@ use crate::plan::{Plan, StackSetPermissions};
 use crate::stacks::Side;
 
 use super::super::StackStep;
-use super::{Statement, pass_role};
+use super::Statement;
 
 /// Calls on a stack.
 const OF_STACKS: [&str; 16] = [
@@ -35,12 +35,10 @@ const OF_NO_STACK: [&str; 2] = [
 ];
 
 /// Calls on a stack set; those that create or change instances name their accounts and types too.
-const OF_STACK_SETS: [&str; 13] = [
+const OF_STACK_SETS: [&str; 11] = [
     "cloudformation:CreateStackInstances",
-    "cloudformation:CreateStackSet",
     "cloudformation:DeleteStackInstances",
     "cloudformation:DeleteStackSet",
-    "cloudformation:DescribeStackInstance",
     "cloudformation:DescribeStackSet",
     "cloudformation:DescribeStackSetOperation",
     "cloudformation:ListStackInstances",
@@ -169,14 +167,22 @@ fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     let mut found = Vec::new();
     if !arns.is_empty() {
         found.push(Statement::new("StackSets", OF_STACK_SETS, &arns));
+        // It has no ARN before it is there.
+        let create = ["cloudformation:CreateStackSet"];
+        found.push(Statement::new("NewStackSets", create, &["*".to_owned()]));
     }
     if !roles.is_empty() {
-        let service = "cloudformation.amazonaws.com";
-        found.push(pass_role("PassAdministrationRole", &roles, service));
+        // As AWS documents it for StackSets, without a condition on the service.
+        let pass = ["iam:GetRole", "iam:PassRole"];
+        found.push(Statement::new("PassAdministrationRole", pass, &roles));
     }
     if organization {
-        let action = ["cloudformation:DescribeOrganizationsAccess"];
-        found.push(Statement::new("Organization", action, &["*".to_owned()]));
+        let actions = [
+            "cloudformation:DescribeOrganizationsAccess",
+            // StackSets asks it for a delegated administrator.
+            "organizations:ListDelegatedAdministrators",
+        ];
+        found.push(Statement::new("Organization", actions, &["*".to_owned()]));
     }
     found
 }

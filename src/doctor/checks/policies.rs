@@ -73,15 +73,12 @@ impl Checks<'_> {
             [one] => self.fate(one, dead),
             several => format!("one of {}", several.join(", ")),
         };
-        let severity = if repaired.is_empty() {
-            Severity::Warning
-        } else {
-            Severity::Error
-        };
         let (what, resource) = (&subject.what, subject.resource.clone());
         let message = format!("its {what} names {ids}, which nobody is any more: {who}");
         let block = subject.block.clone();
         let put = subject.put.clone();
+        // The calls that fail by it make it an error.
+        let severity = Severity::Warning;
         let cause = self.add(DEAD_PRINCIPAL, severity, subject.account, resource, message);
         cause.blocking(block).named(subject.name);
         for id in meant {

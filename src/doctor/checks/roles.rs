@@ -111,10 +111,17 @@ impl Checks<'_> {
                 live: found.trust.clone(),
                 wanted: wanted.clone(),
             });
-            cause.finding.fixes.insert(
-                0,
+            let by_hand = std::mem::take(&mut cause.finding.fixes)
+                .into_iter()
+                .filter(|fix| matches!(fix, Fix::Command(_)));
+            let advice = "the template has not changed, so deploying it again changes nothing; \
+                          this writes the trust policy again:";
+            let fixes = [
+                Fix::Advice(advice.to_owned()),
                 Fix::Command(format!("s3ferry doctor --repair-trust --profile {profile}")),
-            );
+                Fix::Advice("or by hand:".to_owned()),
+            ];
+            cause.finding.fixes = fixes.into_iter().chain(by_hand).collect();
         }
     }
 
