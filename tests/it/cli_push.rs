@@ -296,6 +296,7 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
         "{}",
         run.stderr
     );
+    assert!(run.stderr.contains("s3ferry doctor"), "{}", run.stderr);
     // Once more: not uploaded, and the same failure.
     let run = stage.project.expect("push site", 1);
     assert!(run.stderr.contains("Not uploaded"), "{}", run.stderr);

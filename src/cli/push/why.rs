@@ -85,7 +85,7 @@ pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Wh
             "The templates allow it. So what is deployed is not what they say, or a policy \
              outside of them denies it, such as a service control policy.\n",
         );
-        format!("deploy again where a stack has drifted; {prove} explains each layer")
+        format!("`s3ferry doctor` finds what differs in the accounts; {prove} explains each layer")
     } else {
         format!("mend the templates: {prove} explains each layer")
     };
