@@ -13,7 +13,7 @@ use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome, output};
 
 /// The parameter of dev's template that makes the pipeline.
-pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
+const CREATE_PIPELINE: &str = "CreatePipeline";
 
 /// Deploys what the user named.
 ///

@@ -31,6 +31,8 @@ pub(crate) struct Session<'a> {
     pub(super) merged_policy: Option<String>,
     /// The ID of the dev account's key, once it is known.
     pub(super) key_id: Option<String>,
+    /// Whether every target was seen to stand: there may be hundreds, and several pipelines ask.
+    pub(super) targets_stand: bool,
     accesses: HashMap<(String, String), Access>,
     /// Stacks as they were read and not used yet, by name.
     read: HashMap<String, Option<Deployed>>,
@@ -156,6 +158,7 @@ impl<'a> Session<'a> {
             screen,
             project,
             key_id: None,
+            targets_stand: false,
             accesses: HashMap::new(),
             read: HashMap::new(),
             results: Vec::new(),
