@@ -23,7 +23,7 @@ test-all: test ## The same, and stack sets, with an emulator that is built once 
 	fakecloud=$$(sh tests/fakecloud.sh) && \
 	S3FERRY_FAKECLOUD="$$fakecloud" $(CARGO) test --features slow-tests --test slow
 
-bench: ## Measure: whole process (hyperfine) and parts (criterion)
+bench: ## Measure: whole process (hyperfine), parts (criterion), deploys beside the AWS CLI
 	benches/run
 
 fmt: ## Format the code

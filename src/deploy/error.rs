@@ -138,7 +138,8 @@ fn of_service(profile: &str, call: &str, code: &str, said: &str) -> DeployError 
                                           key of the profile"
             .to_owned(),
         "InvalidClientTokenId" | "UnrecognizedClientException" | "AuthFailure" => format!(
-            "AWS does not know the access key of profile `{profile}`: {}",
+            "AWS does not know the access key of profile `{profile}` in this region: {}; AWS says \
+             the same of a region that is not enabled in the account",
             login(profile)
         ),
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => format!(

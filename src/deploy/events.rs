@@ -195,7 +195,9 @@ pub async fn follow(
                     observer.event(event);
                     pace.hasten();
                 }
-                if let Some(last) = events.iter().rfind(|event| event.ends_operation()) {
+                // A rollback that somebody continues has its first, failed end among the events.
+                let last = events.iter().rfind(|event| event.whole_stack);
+                if let Some(last) = last.filter(|event| event.ends_operation()) {
                     let status = last.status.clone();
                     return Ok(End { status, events });
                 }

@@ -71,6 +71,7 @@ impl Deployment<'_> {
     /// AWS refuses, or the wait is over.
     pub async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
         let mut pace = Pace::new(self.options.wait);
+        let mut said = String::new();
         loop {
             let found = stack::read(self.access, &self.step.stack).await?;
             let Some(running) = found
@@ -79,10 +80,13 @@ impl Deployment<'_> {
             else {
                 return Ok(found);
             };
-            self.observer.says(&format!(
-                "Stack {} is in {}: following it first.",
-                running.name, running.status
-            ));
+            if said != running.status {
+                said.clone_from(&running.status);
+                self.observer.says(&format!(
+                    "Stack {} is in {}: following it first.",
+                    running.name, running.status
+                ));
+            }
             let operation = Operation {
                 stack: running.id.clone(),
                 name: running.name.clone(),
@@ -244,7 +248,12 @@ impl Deployment<'_> {
         }
         self.observer.begins(&format!("stack {}", change_set.stack));
         self.observer.executing(&change_set.stack);
-        change_set::execute(self.access, change_set).await?;
+        if let Err(error) = change_set::execute(self.access, change_set).await {
+            if relaxed {
+                self.guard(true).await?;
+            }
+            return Err(error);
+        }
         let operation = Operation {
             stack: change_set.stack_id.clone(),
             name: change_set.stack.clone(),

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+use crate::emulator::profiles;
+
 /// The smallest configuration.
 pub(crate) const SMALL: &str = "\
 dev:
@@ -127,7 +129,7 @@ pub(crate) fn command_in(folder: &Path) -> assert_cmd::Command {
     command
         .current_dir(folder)
         .env_clear()
-        .timeout(std::time::Duration::from_secs(60));
+        .timeout(std::time::Duration::from_secs(180));
     command
 }
 
@@ -135,12 +137,20 @@ pub(crate) fn command_in(folder: &Path) -> assert_cmd::Command {
 pub(crate) fn finish(mut command: assert_cmd::Command) -> Run {
     let output = command.output().expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    let Some(code) = output.status.code() else {
+        panic!("a signal ended it, or the time was over:\n{stdout}\n{stderr}");
+    };
     let run = Run {
-        code: output.status.code().expect("an exit code, not a signal"),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
+        code,
+        stdout,
+        stderr,
     };
     assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    for secret in [profiles::SECRET, profiles::TOKEN] {
+        let seen = run.stdout.contains(secret) || run.stderr.contains(secret);
+        assert!(!seen, "a secret of the credentials was printed");
+    }
     run
 }
 

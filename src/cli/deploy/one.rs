@@ -7,7 +7,6 @@ use s3ferry::deploy::{Access, Condition, Observer as _, StackStep, executions};
 use s3ferry::stacks::Side;
 use serde_json::json;
 
-use super::flow::CREATE_PIPELINE;
 use super::handoff::{self, KEY_ID, Standing};
 use super::{Session, existing_policy, show};
 use crate::cli::{Failure, output};
@@ -104,10 +103,7 @@ async fn changes(
     }
     say_key_change(session, pending, parameters);
     say_new_key(session, pending);
-    let with_pipeline = parameters
-        .iter()
-        .any(|(name, value)| name == CREATE_PIPELINE && value == "true");
-    match may_go_on(session, step, access, pending, with_pipeline).await {
+    match may_go_on(session, step, access, pending).await {
         Ok(true) => {}
         Ok(false) => {
             session.deployment(access, step).discard(pending).await?;
@@ -145,7 +141,6 @@ async fn may_go_on(
     step: &StackStep,
     access: &Access,
     pending: &Pending,
-    with_pipeline: bool,
 ) -> Result<bool, Failure> {
     let changes = &pending.change_set.changes;
     let dangerous: Vec<&str> = changes
@@ -157,6 +152,10 @@ async fn may_go_on(
         && changes
             .iter()
             .any(|change| change.action == "Add" && change.resource_type == "AWS::KMS::Key");
+    let only_roles = changes
+        .iter()
+        .filter(|change| change.is_dangerous())
+        .all(|change| change.resource_type == "AWS::IAM::Role");
     if !dangerous.is_empty() && !session.options.allow_replacement && !session.options.dry_run {
         return Err(Failure::with_code(
             format!(
@@ -168,6 +167,9 @@ async fn may_go_on(
                  makes a new key beside the old one and switches the artifact store to it; the old \
                  one is retained with its policy, so that old artifacts stay readable to whoever \
                  may use it; deploy the targets again right after"
+            } else if only_roles {
+                "another role has another ARN: whatever trusts the old one or names it must \
+                 change as well; if that is meant, give --allow-replacement"
             } else {
                 "a key that is replaced makes old artifacts unreadable, a bucket its objects \
                  unreachable; if that is meant, give --allow-replacement"
@@ -181,10 +183,10 @@ async fn may_go_on(
     let pipeline = changes
         .iter()
         .find(|change| change.resource_type == "AWS::CodePipeline::Pipeline");
-    if let Some(pipeline) = pipeline.filter(|_| with_pipeline) {
+    if let Some(pipeline) = pipeline {
         targets_stand(session).await?;
         if pipeline.action != "Add" {
-            wait_for_executions(session, access).await?;
+            wait_for_executions(session, access, &pipeline.physical_id).await?;
         }
     }
     let question = format!("Make these changes to stack {}?", step.stack);
@@ -193,6 +195,9 @@ async fn may_go_on(
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
 async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
+    if session.targets_stand {
+        return Ok(());
+    }
     let steps = session.accounts.steps.clone();
     for target in steps.iter().filter(|step| step.is_target()) {
         if handoff::standing(&mut session.accounts, target).await == Standing::No {
@@ -210,11 +215,16 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
             ));
         }
     }
+    session.targets_stand = true;
     Ok(())
 }
 
-async fn wait_for_executions(session: &Session<'_>, access: &Access) -> Result<(), Failure> {
-    let pipeline = &session.accounts.project.plan.dev.pipeline;
+/// A change of a pipeline, and its removal, ends an execution of it unfinished.
+async fn wait_for_executions(
+    session: &Session<'_>,
+    access: &Access,
+    pipeline: &str,
+) -> Result<(), Failure> {
     let mut pace = Pace::new(session.options.aws.wait_timeout);
     let mut said = false;
     loop {

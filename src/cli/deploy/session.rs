@@ -22,6 +22,8 @@ pub(crate) struct Session<'a> {
     pub(super) run: RunOptions,
     /// The merged policy of an existing artifact bucket, when there is one.
     pub(super) merged_policy: Option<String>,
+    /// Whether every target was seen to stand: there may be hundreds, and several pipelines ask.
+    pub(super) targets_stand: bool,
     /// Stacks as they were read and not used yet, by name.
     read: HashMap<String, Option<Deployed>>,
     results: Vec<Value>,
@@ -70,6 +72,7 @@ impl<'a> Session<'a> {
             options,
             screen,
             accounts,
+            targets_stand: false,
             read: HashMap::new(),
             results: Vec::new(),
         })

@@ -59,7 +59,6 @@ struct State {
     rules: Vec<Rule>,
     seen: HashMap<String, usize>,
     calls: Vec<(Call, Outcome)>,
-    arrived: usize,
     hold: Option<Hold>,
     held: bool,
 }
@@ -68,16 +67,40 @@ struct State {
 struct Rule {
     /// Operation; `None` is every one.
     action: Option<String>,
-    /// Which of the operation's calls, from 1; `None` is each of them.
-    nth: Option<usize>,
+    which: Which,
     fault: Fault,
 }
 
+/// Which of an operation's calls.
 #[derive(Debug, Clone, Copy)]
+enum Which {
+    Each,
+    /// From 1.
+    Nth(usize),
+    /// The first, the third, …
+    Odd,
+}
+
+impl Which {
+    fn is(self, number: usize) -> bool {
+        match self {
+            Self::Each => true,
+            Self::Nth(nth) => nth == number,
+            Self::Odd => number % 2 == 1,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
 struct Hold {
-    call: usize,
+    /// Operation; `None` is every one.
+    action: Option<String>,
+    /// Which of its calls, from 1; all calls after it are held too.
+    nth: usize,
     /// Whether the emulator does what is asked.
     forwarded: bool,
+    /// Whether the call has come.
+    begun: bool,
 }
 
 impl FaultProxy {
@@ -99,23 +122,28 @@ impl FaultProxy {
 
     /// The n-th call of an operation, from 1, fails.
     pub(crate) fn nth(&self, action: &str, nth: usize, fault: Fault) {
-        self.rule(Some(action), Some(nth), fault);
+        self.rule(Some(action), Which::Nth(nth), fault);
     }
 
     /// Every call of an operation fails, or is answered with what the emulator does not have.
     pub(crate) fn always(&self, action: &str, fault: Fault) {
-        self.rule(Some(action), None, fault);
+        self.rule(Some(action), Which::Each, fault);
     }
 
     /// The first call of every operation fails.
     pub(crate) fn each_operation_once(&self, fault: Fault) {
-        self.rule(None, Some(1), fault);
+        self.rule(None, Which::Nth(1), fault);
     }
 
-    fn rule(&self, action: Option<&str>, nth: Option<usize>, fault: Fault) {
+    /// Every call fails once: when a client repeats it, it is done.
+    pub(crate) fn each_call_once(&self, fault: Fault) {
+        self.rule(None, Which::Odd, fault);
+    }
+
+    fn rule(&self, action: Option<&str>, which: Which, fault: Fault) {
         self.state().rules.push(Rule {
             action: action.map(str::to_owned),
-            nth,
+            which,
             fault,
         });
     }
@@ -123,7 +151,17 @@ impl FaultProxy {
     /// Holds the n-th of all calls, from 1: it gets no answer any more, nor does any later one.
     /// `forwarded` says whether the emulator still does what is asked.
     pub(crate) fn hold(&self, call: usize, forwarded: bool) {
-        self.state().hold = Some(Hold { call, forwarded });
+        self.hold_at(None, call, forwarded);
+    }
+
+    /// The same for the n-th call of an operation, from 1; `None` is every operation.
+    pub(crate) fn hold_at(&self, action: Option<&str>, nth: usize, forwarded: bool) {
+        self.state().hold = Some(Hold {
+            action: action.map(str::to_owned),
+            nth,
+            forwarded,
+            begun: false,
+        });
     }
 
     /// Waits until the call arrives that is held; false when that takes longer than `limit`.
@@ -175,9 +213,9 @@ impl Shared {
 
     fn reply(&self, request: &Message) -> Reply {
         let (call, protocol) = Call::of(request);
-        let (fault, hold) = self.arrived(&call);
-        if let Some(hold) = hold {
-            return self.hold(call, request, hold);
+        let (fault, held) = self.arrived(&call);
+        if let Some(forwarded) = held {
+            return self.hold(call, request, forwarded);
         }
         let answer = match fault {
             None => return self.forwarded(call, request, true),
@@ -201,10 +239,9 @@ impl Shared {
         self.refused(call, &answer, protocol)
     }
 
-    /// Counts a call in; says what is to become of it.
-    fn arrived(&self, call: &Call) -> (Option<Fault>, Option<Hold>) {
+    /// Counts a call in; says what is to become of it. One that is held is forwarded or not.
+    fn arrived(&self, call: &Call) -> (Option<Fault>, Option<bool>) {
         let mut state = self.state();
-        state.arrived += 1;
         let seen = state.seen.entry(call.action.clone()).or_default();
         *seen += 1;
         let seen = *seen;
@@ -212,20 +249,27 @@ impl Shared {
             rule.action
                 .as_ref()
                 .is_none_or(|action| *action == call.action)
-                && rule.nth.is_none_or(|nth| nth == seen)
+                && rule.which.is(seen)
         });
         let fault = fault.map(|rule| rule.fault.clone());
-        let arrived = state.arrived;
-        let hold = state.hold.filter(|hold| arrived >= hold.call);
-        let hold = hold.map(|hold| Hold {
-            forwarded: hold.forwarded && arrived == hold.call,
-            ..hold
-        });
-        (fault, hold)
+        let arrived: usize = state.seen.values().sum();
+        let Some(hold) = &mut state.hold else {
+            return (fault, None);
+        };
+        if hold.begun {
+            return (fault, Some(false));
+        }
+        let (action, number) = (hold.action.as_ref(), hold.nth);
+        hold.begun = match action {
+            Some(action) => *action == call.action && seen == number,
+            None => arrived == number,
+        };
+        let forwarded = hold.begun.then_some(hold.forwarded);
+        (fault, forwarded)
     }
 
-    fn hold(&self, call: Call, request: &Message, hold: Hold) -> Reply {
-        if hold.forwarded {
+    fn hold(&self, call: Call, request: &Message, forwarded: bool) -> Reply {
+        if forwarded {
             self.forwarded(call, request, false);
         } else {
             self.done(call, Outcome::Refused);

@@ -1,0 +1,247 @@
+//! Credentials and the way to AWS: one clear error each, and nothing is changed.
+
+use std::net::TcpListener;
+
+use super::Site;
+use crate::emulator::profiles::{SECRET, log_in};
+use crate::emulator::{Answer, Fault};
+use crate::support::Run;
+
+/// One error that says all this, after which nothing was changed.
+fn refused(site: &Site, code: i32, parts: &[&str]) -> Run {
+    let run = site.deploy("--profile dev --yes", code);
+    assert_eq!(
+        run.stderr.matches("error").count(),
+        1,
+        "one error:\n{}",
+        run.stderr
+    );
+    for part in parts {
+        assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
+    }
+    assert!(site.writes().is_empty(), "{:?}", site.writes());
+    assert!(!site.project.exists(".s3ferry"));
+    run
+}
+
+/// AWS answers an operation so from now on.
+fn answered(site: &Site, action: &str, status: u16, code: &str, message: &str) {
+    let answer = Answer::error(status, code, message);
+    site.proxy.always(action, Fault::Answered(answer));
+}
+
+#[test]
+fn the_wrong_account_is_refused_before_anything_else_is_asked() {
+    let mut site = Site::new();
+    let endpoint = site.proxy.endpoint();
+    log_in(&mut site.project, &endpoint, &[("dev", "999999999999")]);
+    let configured = site.accounts.dev.clone();
+    refused(
+        &site,
+        2,
+        &["profile `dev` is in account 999999999999", &configured],
+    );
+    assert_eq!(site.proxy.actions(), ["GetCallerIdentity"]);
+}
+
+#[test]
+fn a_profile_that_is_nowhere_is_named() {
+    let site = Site::new();
+    site.project.write("aws/config", "");
+    site.project.write("aws/credentials", "");
+    refused(
+        &site,
+        3,
+        &[
+            "there is no profile `dev` in the AWS configuration files",
+            "aws configure sso --profile dev",
+        ],
+    );
+}
+
+#[test]
+fn a_profile_of_another_configuration_is_no_stack_of_ours() {
+    let site = Site::new();
+    let run = site.deploy("--profile staging --yes", 2);
+    assert!(
+        run.stderr
+            .contains("the configuration has no stack for profile `staging`"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("dev, prod"), "{}", run.stderr);
+}
+
+#[test]
+fn the_environment_gives_credentials_where_there_is_no_profile() {
+    let mut site = Site::new();
+    site.project.write("aws/config", "");
+    site.project.write("aws/credentials", "");
+    let account = site.accounts.dev.clone();
+    site.project.set("AWS_ACCESS_KEY_ID", &account);
+    site.project.set("AWS_SECRET_ACCESS_KEY", SECRET);
+    site.deploy("--profile dev --yes", 0);
+    assert_eq!(site.state().dev_stack()["status"], "CREATE_COMPLETE");
+}
+
+#[test]
+fn a_profile_that_assumes_a_role_is_that_role() {
+    let site = Site::new();
+    let dev = &site.accounts.dev;
+    site.project.write(
+        "aws/config",
+        format!(
+            "[profile base]\nregion = eu-north-1\n[profile dev]\nsource_profile = base\n\
+             role_arn = arn:aws:iam::{dev}:role/deployer\n"
+        ),
+    );
+    site.project.write(
+        "aws/credentials",
+        format!("[base]\naws_access_key_id = 888888888888\naws_secret_access_key = {SECRET}\n"),
+    );
+    site.deploy("--profile dev --yes", 0);
+    assert_eq!(site.state().dev_stack()["status"], "CREATE_COMPLETE");
+    assert_eq!(site.proxy.done("AssumeRole"), 1);
+}
+
+#[test]
+fn a_multi_factor_profile_is_said_not_to_be_supported() {
+    let site = Site::new();
+    site.project.write(
+        "aws/config",
+        "[profile base]\n[profile dev]\nsource_profile = base\nrole_arn = \
+         arn:aws:iam::111111111111:role/x\nmfa_serial = arn:aws:iam::111111111111:mfa/me\n",
+    );
+    refused(
+        &site,
+        3,
+        &["profile `dev` needs a code of a multi-factor device", "SSO"],
+    );
+    assert!(site.proxy.calls().is_empty());
+}
+
+#[test]
+fn a_session_that_is_over_says_how_to_log_in() {
+    let mut site = Site::new();
+    let home = site.project.path("").display().to_string();
+    site.project.set("HOME", &home);
+    site.project.write("aws/credentials", "");
+    site.project.write(
+        "aws/config",
+        "[sso-session company]\nsso_start_url = https://127.0.0.1/start\nsso_region = us-east-1\n\
+         [profile dev]\nsso_session = company\nsso_account_id = 111111111111\nsso_role_name = Admin\n",
+    );
+    refused(
+        &site,
+        3,
+        &[
+            "profile `dev` gives no credentials",
+            "aws sso login --profile dev",
+        ],
+    );
+}
+
+#[test]
+fn an_expired_token_says_how_to_log_in() {
+    let site = Site::new();
+    let said = "The security token included in the request is expired";
+    answered(&site, "GetCallerIdentity", 403, "ExpiredToken", said);
+    refused(
+        &site,
+        3,
+        &["ExpiredToken", said, "aws sso login --profile dev"],
+    );
+}
+
+#[test]
+fn a_token_that_expires_on_the_way_stops_there_and_is_gone_on_from() {
+    let site = Site::new();
+    let said = "The security token included in the request is expired";
+    answered(&site, "ExecuteChangeSet", 400, "ExpiredToken", said);
+    let run = site.deploy("--all --yes", 3);
+    assert!(
+        run.stderr.contains("aws sso login --profile dev"),
+        "{}",
+        run.stderr
+    );
+    site.proxy.reset();
+    site.deploy("--all --yes", 0);
+    assert_eq!(site.state().dev_stack()["status"], "UPDATE_COMPLETE");
+}
+
+#[test]
+fn a_clock_that_is_off_is_named_as_the_cause() {
+    let skewed = "Signature expired: 20260101T000000Z is now earlier than 20260101T001000Z \
+                  (20260101T001500Z - 5 min.)";
+    let site = Site::new();
+    answered(
+        &site,
+        "GetCallerIdentity",
+        403,
+        "SignatureDoesNotMatch",
+        skewed,
+    );
+    refused(
+        &site,
+        3,
+        &["Signature expired", "check this machine's clock"],
+    );
+}
+
+#[test]
+fn a_region_that_is_not_enabled_is_named_as_a_cause() {
+    let site = Site::new();
+    let said = "The security token included in the request is invalid";
+    answered(
+        &site,
+        "GetCallerIdentity",
+        403,
+        "InvalidClientTokenId",
+        said,
+    );
+    refused(&site, 3, &[said, "a region that is not enabled"]);
+    site.proxy.reset();
+    let said = "You are not subscribed to this service";
+    answered(&site, "DescribeStacks", 403, "OptInRequired", said);
+    refused(
+        &site,
+        3,
+        &[said, "the region is not enabled in this account"],
+    );
+}
+
+#[test]
+fn a_denied_call_says_which_and_where_the_policy_is() {
+    let site = Site::new();
+    let said = "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
+                cloudformation:DescribeStacks on resource: *";
+    answered(&site, "DescribeStacks", 403, "AccessDenied", said);
+    refused(&site, 3, &[said, "s3ferry deployer-policy --profile dev"]);
+}
+
+#[test]
+fn no_network_is_one_error_and_not_a_stack_of_causes() {
+    let site = Site::new();
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", closed.local_addr().expect("an address"));
+    drop(closed);
+    let run = site.deploy(&format!("--profile dev --yes --endpoint-url {endpoint}"), 3);
+    assert!(
+        run.stderr
+            .contains("cannot reach AWS for sts:GetCallerIdentity"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("check the network"), "{}", run.stderr);
+    assert!(site.proxy.calls().is_empty());
+}
+
+#[test]
+fn the_region_is_the_configurations_and_not_the_environments() {
+    let mut site = Site::new();
+    site.project.set("AWS_REGION", "ap-southeast-2");
+    site.project.set("AWS_DEFAULT_REGION", "ap-southeast-2");
+    site.deploy("--profile dev --yes", 0);
+    let calls = site.proxy.calls();
+    assert!(calls.iter().all(|(call, _)| call.region == "us-east-1"));
+}

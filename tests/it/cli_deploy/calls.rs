@@ -1,0 +1,50 @@
+//! How many calls of AWS's APIs a deploy makes. Those that only wait for something are left out:
+//! their number is AWS's to decide.
+
+use super::Site;
+use crate::support::Run;
+
+fn calls(site: &Site) -> usize {
+    let polls = ["DescribeChangeSet", "DescribeStackEvents"];
+    let actions = site.proxy.actions();
+    let own = |action: &&String| !polls.contains(&action.as_str());
+    actions.iter().filter(own).count()
+}
+
+/// Runs a deploy; how many calls it made.
+fn counted(site: &Site, arguments: &str) -> (usize, Run) {
+    site.proxy.reset();
+    let run = site.deploy(arguments, 0);
+    (calls(site), run)
+}
+
+/// The last cell of a row of the README's table.
+fn of_readme(row: &str) -> usize {
+    let readme = include_str!("../../../README.md");
+    let line = readme
+        .lines()
+        .find(|line| line.starts_with(&format!("| {row} |")))
+        .unwrap_or_else(|| panic!("no row `{row}`"));
+    let cell = line.trim_end_matches([' ', '|']).rsplit('|').next();
+    let number = cell.and_then(|cell| cell.trim().parse().ok());
+    number.unwrap_or_else(|| panic!("no number in `{line}`"))
+}
+
+#[test]
+fn as_many_as_the_readme_says_and_no_more_than_8_and_12() {
+    let site = Site::new();
+    let (dev, _) = counted(&site, "--profile dev --yes");
+    let (prod, _) = counted(&site, "--profile prod --yes");
+    site.deploy("--profile dev --yes", 0);
+    assert_eq!(dev, of_readme("a first deploy of dev"));
+    assert_eq!(prod, of_readme("a first deploy of prod"));
+    assert!(dev <= 12 && prod <= 12, "{dev} {prod}");
+
+    let (dev, run) = counted(&site, "--profile dev --yes");
+    assert!(run.stderr.contains("No changes."), "{}", run.stderr);
+    let (prod, run) = counted(&site, "--profile prod --yes");
+    assert!(run.stderr.contains("No changes."), "{}", run.stderr);
+    assert_eq!(dev, of_readme("a deploy of dev without changes"));
+    assert_eq!(prod, of_readme("a deploy of prod without changes"));
+    assert!(dev <= 8 && prod <= 8, "{dev} {prod}");
+}

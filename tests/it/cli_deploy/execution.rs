@@ -1,0 +1,78 @@
+//! A pipeline whose execution runs is not changed under it.
+
+use serde_json::json;
+
+use super::Site;
+use crate::emulator::{Answer, Emulator, Fault};
+
+const PIPELINE: &str = "crossaccountdeploy";
+
+/// A site whose next deploy changes the pipeline, and nothing else of dev.
+fn about_to_change() -> Site {
+    let site = Site::new().deployed();
+    let config = site.project.read("s3ferry.yaml");
+    site.reconfigure(&config, &format!("{config}    cache_control: no-store\n"));
+    site
+}
+
+#[test]
+fn it_is_waited_for() {
+    let site = about_to_change();
+    let running = json!({ "pipelineExecutionSummaries": [
+        { "pipelineExecutionId": "11111111-aaaa", "status": "InProgress" }
+    ]});
+    let answer = Fault::Answered(Answer::json(running));
+    for nth in [1, 2] {
+        site.proxy
+            .nth("ListPipelineExecutions", nth, answer.clone());
+    }
+    let run = site.deploy("--profile dev --yes", 0);
+    let waits = "Execution 11111111-aaaa of pipeline crossaccountdeploy runs";
+    assert_eq!(run.stderr.matches(waits).count(), 1, "{}", run.stderr);
+    let actions = site.proxy.actions();
+    let place = |action: &str| actions.iter().rposition(|found| found == action);
+    assert!(place("ListPipelineExecutions") < place("ExecuteChangeSet"));
+    assert_eq!(
+        actions
+            .iter()
+            .filter(|found| *found == "ListPipelineExecutions")
+            .count(),
+        3
+    );
+    let pipeline = Emulator::shared().aws(
+        &site.accounts.dev,
+        &format!("codepipeline get-pipeline --name {PIPELINE}"),
+    );
+    assert_eq!(pipeline["pipeline"]["version"], 2);
+}
+
+#[test]
+fn when_it_does_not_end_nothing_is_changed() {
+    let site = about_to_change();
+    Emulator::shared().execution(&site.accounts.dev, PIPELINE, "InProgress");
+    let before = site.state();
+    let run = site.deploy("--profile dev --yes --wait-timeout 1s", 1);
+    assert!(
+        run.stderr
+            .contains("of pipeline `crossaccountdeploy` is not done after"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(site.state(), before);
+}
+
+#[test]
+fn it_is_interrupted_only_when_that_is_said() {
+    let site = about_to_change();
+    Emulator::shared().execution(&site.accounts.dev, PIPELINE, "InProgress");
+    let run = site.deploy("--profile dev --yes --interrupt-execution", 0);
+    assert!(run.stderr.contains("will end unfinished"), "{}", run.stderr);
+}
+
+#[test]
+fn one_that_has_ended_stops_nothing() {
+    let site = about_to_change();
+    Emulator::shared().execution(&site.accounts.dev, PIPELINE, "Failed");
+    let run = site.deploy("--profile dev --yes", 0);
+    assert!(!run.stderr.contains("waiting for it"), "{}", run.stderr);
+}

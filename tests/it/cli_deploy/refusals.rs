@@ -1,0 +1,178 @@
+//! What is not deployed, and leaves everything as it was.
+
+use serde_json::json;
+
+use super::{REGION, Site};
+
+#[test]
+fn the_bucket_names_of_the_example_are_refused() {
+    let site = Site::with(|config| {
+        let artifacts = config
+            .lines()
+            .find(|line| line.contains("bucket: artifacts-"))
+            .expect("the bucket")
+            .to_owned();
+        config.replace(&artifacts, "    bucket: codepipeline-us-east-1-0123456789")
+    });
+    let run = site.deploy("--all --yes", 2);
+    assert!(
+        run.stderr
+            .contains("`codepipeline-us-east-1-0123456789` is the name of the example's bucket"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("s3ferry init"), "{}", run.stderr);
+    assert!(site.proxy.calls().is_empty());
+}
+
+#[test]
+fn a_template_that_nobody_reviewed_is_refused() {
+    let site = Site::new();
+    let edited = site.project.read("stacks/prod.yaml") + "# edited by hand\n";
+    site.project.write("stacks/prod.yaml", edited);
+    let run = site.deploy("--profile dev --yes", 1);
+    assert!(
+        run.stderr
+            .contains("`stacks/prod.yaml` is not what the configuration makes"),
+        "{}",
+        run.stderr
+    );
+    assert!(site.proxy.calls().is_empty());
+}
+
+#[test]
+fn a_dry_run_leaves_nothing_behind() {
+    let site = Site::new();
+    let empty = site.state();
+    let run = site.deploy("--profile dev --dry-run", 0);
+    assert!(run.stderr.contains("create  DeployKey "), "{}", run.stderr);
+    assert!(run.stderr.contains("Dry run: nothing was changed."));
+    assert_eq!(site.state(), empty);
+    assert!(!site.project.exists(".s3ferry"));
+
+    let site = site.deployed();
+    let before = site.state();
+    let config = site.project.read("s3ferry.yaml");
+    site.reconfigure(&config, &format!("{config}    path: other\n"));
+    let run = site.deploy("--all --dry-run", 0);
+    assert!(run.stderr.contains("change  Pipeline"), "{}", run.stderr);
+    assert_eq!(site.state(), before);
+    assert_eq!(site.proxy.done("ExecuteChangeSet"), 0);
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_changed() {
+    let site = Site::new();
+    let empty = site.state();
+    let run = site.deploy("--profile dev", 2);
+    assert!(
+        run.stderr
+            .contains("there is no terminal to ask on, and nothing was changed"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("--yes"), "{}", run.stderr);
+    // What would be done was shown all the same.
+    assert!(run.stderr.contains("create  DeployKey "), "{}", run.stderr);
+    assert_eq!(site.state(), empty);
+}
+
+#[test]
+fn a_target_before_dev_is_told_what_comes_first() {
+    let site = Site::new();
+    let run = site.deploy("--profile prod --yes", 1);
+    assert!(
+        run.stderr
+            .contains("deploy it first: `s3ferry deploy --profile dev`"),
+        "{}",
+        run.stderr
+    );
+    assert!(site.writes().is_empty());
+}
+
+#[test]
+fn the_pipeline_before_its_target_is_told_which_target_is_missing() {
+    let site = Site::new();
+    site.deploy("--profile dev --yes", 0);
+    let before = site.state();
+    let run = site.deploy("--profile dev --yes --create-pipeline", 1);
+    assert!(
+        run.stderr.contains("target `prod` does not stand yet"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("`s3ferry deploy --profile prod`"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(site.state(), before);
+}
+
+#[test]
+fn codepipelines_own_refusal_names_the_target() {
+    let site = Site::new();
+    site.deploy("--profile dev --yes", 0);
+    // Prod cannot be seen from here, so only CodePipeline knows that its role is missing.
+    let credentials = site.project.read("aws/credentials");
+    let (only_dev, _) = credentials.split_once("[prod]").expect("two profiles");
+    site.project.write("aws/credentials", only_dev);
+    site.project
+        .write("aws/config", "[profile dev]\nregion = eu-north-1\n");
+    let run = site.deploy("--profile dev --yes --create-pipeline", 1);
+    for part in [
+        "is not authorized to perform AssumeRole on role",
+        "target `prod` does not stand",
+        "`s3ferry deploy --profile prod`",
+    ] {
+        assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
+    }
+    let state = site.state();
+    assert_eq!(state.dev_stack()["status"], "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(state.dev[REGION]["pipelines"], json!({}));
+    // With prod at hand again the same command makes it.
+    site.project.write("aws/credentials", credentials);
+    site.project.write(
+        "aws/config",
+        "[profile dev]\nregion = eu-north-1\n[profile prod]\nregion = eu-north-1\n",
+    );
+    site.deploy("--all --yes", 0);
+    assert_eq!(
+        site.state().dev_stack()["parameters"]["CreatePipeline"],
+        "true"
+    );
+}
+
+#[test]
+fn a_pipeline_is_never_taken_away_because_a_target_cannot_be_seen() {
+    let site = Site::new().deployed();
+    site.project
+        .write(".s3ferry/outputs.json", "{\"version\": 1, \"stacks\": []}");
+    let credentials = site.project.read("aws/credentials");
+    let (only_dev, _) = credentials.split_once("[prod]").expect("two profiles");
+    site.project.write("aws/credentials", only_dev);
+    site.project
+        .write("aws/config", "[profile dev]\nregion = eu-north-1\n");
+    let before = site.state();
+    let run = site.deploy("--profile dev --yes", 0);
+    assert!(run.stderr.contains("No changes."), "{}", run.stderr);
+    assert_eq!(site.state(), before);
+    let given = site.deploy("--profile dev --yes --parameter CreatePipeline=false", 2);
+    assert!(
+        given.stderr.contains("CreatePipeline is decided by"),
+        "{}",
+        given.stderr
+    );
+}
+
+#[test]
+fn a_parameter_that_no_template_has_is_refused() {
+    let site = Site::new();
+    let run = site.deploy("--profile prod --yes --parameter KeyId=1", 2);
+    assert!(
+        run.stderr.contains("no template has a parameter `KeyId`"),
+        "{}",
+        run.stderr
+    );
+    assert!(site.proxy.calls().is_empty());
+}
