@@ -106,7 +106,9 @@ impl Access {
         let state = profile_state(profile).await?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
-            .retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS))
+            // Backoff with jitter. The SDK's adaptive mode also limits the rate of a client that was
+            // throttled, to one call in two seconds: a deploy of thirty calls would take minutes.
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)

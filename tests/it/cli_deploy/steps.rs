@@ -39,8 +39,8 @@ fn three_commands_make_everything_that_the_procedure_makes() {
         second.stderr
     );
     let third = site.deploy("--profile dev --yes", 0);
-    let upload = format!("aws s3 cp sample-website.zip s3://source-{dev}/sample-website.zip");
-    assert!(third.stderr.contains(&upload), "{}", third.stderr);
+    let next = "Next: `s3ferry push SITE --profile dev`";
+    assert!(third.stderr.contains(next), "{}", third.stderr);
 
     let state = site.state();
     let service_role = format!(
