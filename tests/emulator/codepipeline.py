@@ -118,8 +118,13 @@ async def answer(scope, receive, send):
 
 
 def _get(name, pipeline):
+    definition = {**_lowered(pipeline["definition"]), "version": pipeline["version"]}
+    if "artifactStores" in definition:
+        # The resource type has a list, the API a map.
+        stores = definition["artifactStores"]
+        definition["artifactStores"] = {entry["region"]: entry["artifactStore"] for entry in stores}
     return {
-        "pipeline": {**_lowered(pipeline["definition"]), "version": pipeline["version"]},
+        "pipeline": definition,
         "metadata": {
             "pipelineArn": f"arn:aws:codepipeline:{get_region()}:{get_account_id()}:{name}",
             "created": pipeline["created"],
