@@ -6,14 +6,19 @@
 //! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone.
 //! Nothing of these does I/O, reads a clock or the environment.
 //!
+//! The [`definition`] of a pipeline that exists already is read and changed as text.
+//! The [`doctor`] compares what stands in the accounts with the templates, and proves it likewise.
+//!
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.
 
 pub mod authz;
 pub mod cfn;
 pub mod config;
+pub mod definition;
 #[cfg(feature = "deploy")]
 pub mod deploy;
+pub mod doctor;
 pub mod iam;
 pub mod lint;
 pub mod plan;

@@ -8,6 +8,9 @@ use s3ferry::deploy::{Settings, StackStep};
 use super::screen::Screen;
 use super::{Failure, Outcome};
 
+/// How long the tidying after an interruption may take.
+const TIDY_LIMIT: Duration = Duration::from_secs(15);
+
 /// Options of every command that talks to AWS.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "AWS")]
@@ -18,7 +21,7 @@ pub(crate) struct AwsOptions {
     /// How long one attempt of a call may take
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     read_timeout: Duration,
-    /// How long one operation of CloudFormation may take, such as 90s, 30m or 2h
+    /// How long one operation at AWS may take, such as 90s, 30m or 2h
     #[arg(long, value_name = "DURATION", default_value = "60m", value_parser = duration)]
     pub(crate) wait_timeout: Duration,
 }
@@ -68,6 +71,19 @@ pub(crate) fn block_on(
     screen: &Screen,
     work: impl Future<Output = Result<Outcome, Failure>>,
 ) -> Result<Outcome, Failure> {
+    block_on_or(screen, work, async || {})
+}
+
+/// Runs work as [`block_on`] does; after an interruption `tidy` takes away at AWS what must not
+/// stay, for a short while.
+///
+/// # Errors
+/// What the work fails with.
+pub(crate) fn block_on_or(
+    screen: &Screen,
+    work: impl Future<Output = Result<Outcome, Failure>>,
+    tidy: impl AsyncFnOnce(),
+) -> Result<Outcome, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -77,6 +93,11 @@ pub(crate) fn block_on(
             result = work => result,
             Ok(()) = tokio::signal::ctrl_c() => {
                 screen.interrupted();
+                tokio::select! {
+                    () = tidy() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                    () = tokio::time::sleep(TIDY_LIMIT) => {}
+                }
                 Ok(Outcome::Interrupted)
             }
         }

@@ -50,6 +50,14 @@ pub(crate) fn read(path: &Path, what: &str) -> Result<Source, Failure> {
 /// # Errors
 /// The folder or the file cannot be written; then nothing has changed.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// Writes a file of any kind, likewise.
+///
+/// # Errors
+/// The folder or the file cannot be written; then nothing has changed.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -61,7 +69,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Failure> {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
         let mut file = builder.tempfile_in(folder)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())

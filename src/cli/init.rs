@@ -1,5 +1,7 @@
 //! `s3ferry init`: a commented configuration with bucket names of the user's own.
 
+mod existing;
+
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -13,14 +15,20 @@ use super::{Failure, Global, Outcome, files};
 const EXAMPLES: &str = "\
 Examples:
   s3ferry init                 asks for the accounts
-  s3ferry init --dev-account 111111111111 --prod-account 222222222222 --region eu-west-1";
+  s3ferry init --dev-account 111111111111 --prod-account 222222222222 --region eu-west-1
+
+For a pipeline that exists already:
+  aws codepipeline get-pipeline --name site > site.json
+  s3ferry init --from site.json --prod-account 222222222222
+  s3ferry init --from site.json --bucket-account site-test=333333333333 \\
+    --bucket-account site-prod=222222222222";
 
 /// Options of `init`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// ID of the account that owns the pipeline
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "from")]
     dev_account: Option<String>,
     /// ID of the account that owns the output bucket
     #[arg(long, value_name = "ID")]
@@ -28,6 +36,12 @@ pub(crate) struct Options {
     /// Region of both [default: us-east-1]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
+    /// Match a pipeline that exists: what `aws codepipeline get-pipeline` printed
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// With --from: the account that owns an output bucket; may be repeated
+    #[arg(long, value_name = "BUCKET=ID", requires = "from", value_parser = bucket_account)]
+    bucket_account: Vec<(String, String)>,
     /// Overwrite an existing configuration
     #[arg(long)]
     force: bool,
@@ -45,6 +59,27 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             "edit it, or write a new one over it with --force",
         ));
     }
+    let text = match &options.from {
+        Some(definition) => existing::configuration(global, options, definition)?,
+        None => fresh(options)?,
+    };
+    // What is written must be readable: a fault here is ours, and must not reach the user's file.
+    let source = Source::new(path.display().to_string(), text);
+    let checked = Document::read(source.clone());
+    checked.map_err(|problems| Failure::document(source.clone(), problems))?;
+    files::write(&path, source.text())?;
+    if !global.quiet {
+        print(&format!(
+            "Wrote {}.\n{}",
+            path.display(),
+            next_steps(&path, options)
+        ))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The configuration of a pipeline of our own.
+fn fresh(options: &Options) -> Result<String, Failure> {
     let dev = value(
         &options.dev_account,
         "--dev-account",
@@ -57,6 +92,13 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         "Prod account ID (12 digits)",
         None,
     )?;
+    let region = region(options)?;
+    check_account("--dev-account", &dev)?;
+    check_account("--prod-account", &prod)?;
+    Ok(configuration(&dev, &prod, &region))
+}
+
+fn region(options: &Options) -> Result<String, Failure> {
     let region = match &options.region {
         Some(region) => region.clone(),
         None if std::io::stdin().is_terminal() => {
@@ -64,11 +106,6 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         }
         None => "us-east-1".to_owned(),
     };
-    for (option, id) in [("--dev-account", &dev), ("--prod-account", &prod)] {
-        if let Some(problem) = account_id_problem(id) {
-            return Err(Failure::new(problem, format!("give 12 digits as {option}")));
-        }
-    }
     if !is_region(&region) {
         let help = near_region(&region).map_or_else(
             || "such as us-east-1".to_owned(),
@@ -76,25 +113,37 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         );
         return Err(Failure::new(format!("there is no region `{region}`"), help));
     }
-    let text = configuration(&dev, &prod, &region);
-    // What is written must be readable: a fault here is ours, and must not reach the user's file.
-    let source = Source::new(path.display().to_string(), text);
-    let checked = Document::read(source.clone());
-    checked.map_err(|problems| Failure::document(source.clone(), problems))?;
-    files::write(&path, source.text())?;
-    if !global.quiet {
-        print(&format!("Wrote {}.\n{}", path.display(), next_steps(&path)))?;
-    }
-    Ok(Outcome::Done)
+    Ok(region)
 }
 
-fn next_steps(path: &Path) -> String {
+fn check_account(option: &str, id: &str) -> Result<(), Failure> {
+    match account_id_problem(id) {
+        None => Ok(()),
+        Some(problem) => Err(Failure::new(problem, format!("give 12 digits as {option}"))),
+    }
+}
+
+fn bucket_account(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((bucket, id)) if !bucket.is_empty() && !id.is_empty() => {
+            Ok((bucket.to_owned(), id.to_owned()))
+        }
+        _ => Err("it is BUCKET=ID".to_owned()),
+    }
+}
+
+fn next_steps(path: &Path, options: &Options) -> String {
     let config = if path == Path::new(DEFAULT_CONFIG) {
         String::new()
     } else {
         format!(" --config {}", path.display())
     };
-    format!("Next: look at the bucket names in it, then `s3ferry synth{config}`.\n")
+    let look = if options.from.is_some() {
+        "look it through"
+    } else {
+        "look at the bucket names in it"
+    };
+    format!("Next: {look}, then `s3ferry synth{config}`.\n")
 }
 
 /// An option's value, or the answer to a question on the terminal.

@@ -2,14 +2,30 @@
 //!
 //! This is the only part of the program that reads files, writes them or prints.
 
+#[cfg(feature = "deploy")]
+mod accounts;
+#[cfg(feature = "deploy")]
+mod adopt;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
+#[cfg(feature = "deploy")]
+mod chart;
 mod checks;
 mod complete;
 #[cfg(feature = "deploy")]
 mod deploy;
+#[cfg(feature = "deploy")]
+mod deployer_policy;
+#[cfg(feature = "deploy")]
+mod destroy;
 mod diagnostics;
+#[cfg(feature = "deploy")]
+mod diff;
+#[cfg(feature = "deploy")]
+mod doctor;
+#[cfg(feature = "deploy")]
+mod events;
 mod files;
 mod init;
 mod lint;
@@ -19,10 +35,16 @@ mod project;
 mod proof_json;
 mod proof_reports;
 mod prove;
+#[cfg(feature = "deploy")]
+mod push;
 mod reports;
+#[cfg(feature = "deploy")]
+mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
+#[cfg(feature = "deploy")]
+mod status;
 mod synth;
 mod targets;
 
@@ -44,6 +66,9 @@ Examples:
   s3ferry lint                 check the templates with the embedded Guard rules
   s3ferry prove                show that every call of a run is allowed, and nothing more
   s3ferry deploy --profile dev deploy the dev account's stack; then --profile prod, then dev again
+  s3ferry push site/           upload a site, and follow the pipeline that deploys it
+  s3ferry status               how the stacks stand, and what is next
+  s3ferry doctor               find out why a deployed pipeline does not run
 
 Exit codes:
   0  done
@@ -106,6 +131,33 @@ enum Command {
     /// Deploy the stacks of a profile, or all, with change sets
     #[cfg(feature = "deploy")]
     Deploy(deploy::Options),
+    /// Show what a deploy would change: templates and CloudFormation's change set
+    #[cfg(feature = "deploy")]
+    Diff(diff::Options),
+    /// Explain the last operations of a profile's stacks: first cause, durations
+    #[cfg(feature = "deploy")]
+    Events(events::Options),
+    /// Show how the stacks stand, and what is next
+    #[cfg(feature = "deploy")]
+    Status(status::Options),
+    /// Print the least IAM policy that these commands need in an account
+    #[cfg(feature = "deploy")]
+    DeployerPolicy(deployer_policy::Options),
+    /// Delete the stacks of a profile, or all; key and buckets stay
+    #[cfg(feature = "deploy")]
+    Destroy(destroy::Options),
+    /// Upload a site, and follow the pipeline that deploys it
+    #[cfg(feature = "deploy")]
+    Push(push::Options),
+    /// Write a small web site to try the pipeline with
+    #[cfg(feature = "deploy")]
+    Sample(sample::Options),
+    /// Make a pipeline that exists already deploy into the targets' accounts
+    #[cfg(feature = "deploy")]
+    Adopt(adopt::Options),
+    /// Find out why the pipeline does not run: the live state, compared and proven
+    #[cfg(feature = "deploy")]
+    Doctor(doctor::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
     /// Print the JSON Schema of the configuration, for editors
@@ -138,6 +190,24 @@ pub(crate) fn run() -> ExitCode {
         Command::Targets(options) => targets::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Diff(options) => diff::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Doctor(options) => doctor::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Events(options) => events::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Status(options) => status::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Destroy(options) => destroy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Push(options) => push::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Sample(options) => sample::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Adopt(options) => adopt::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema => schema::run(),
         Command::Completions(options) => complete::run(options, &mut Cli::command()),

@@ -163,7 +163,7 @@ fn groups(proof: &Proof) -> Vec<Option<String>> {
 
 /// The calls in run order. Calls that differ in nothing but their action share a row; below it
 /// stand the statements that decide, those of the caller's side first.
-fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
+pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut below: Vec<String> = Vec::new();
     for decided in calls {
@@ -226,7 +226,7 @@ fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
     out
 }
 
-fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String {
+pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String {
     let call = &decided.call;
     let mut out = format!(
         "{}: {}: {} on {}\n  needed by {}\n  {}\n",

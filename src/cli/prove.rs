@@ -175,7 +175,7 @@ fn generated_inputs(
     Ok(inputs)
 }
 
-fn failure(errors: Vec<proof::InputError>) -> Failure {
+pub(crate) fn failure(errors: Vec<proof::InputError>) -> Failure {
     Failure::Documents(
         errors
             .into_iter()
@@ -196,28 +196,36 @@ fn stem(path: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(stem, _)| stem)
 }
 
-fn inputs(project: &Project, options: &Options) -> Result<Inputs, Failure> {
+/// The templates of a folder, or those of `stacks/` where it has them, or those that the
+/// configuration makes.
+///
+/// # Errors
+/// One of them is not there, or cannot be read.
+pub(crate) fn templates(
+    project: &Project,
+    dir: Option<&Path>,
+    dev_step: bool,
+) -> Result<Inputs, Failure> {
     let plan = &project.plan;
-    let dir = options
-        .dir
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("stacks"));
-    let dev_step = options.step == Step::Dev;
-    let in_folder = options.dir.is_some() || template_path(&dir, "dev").is_some();
-    let mut inputs = if in_folder {
-        Inputs::new(plan, dev_step, |name| match template_path(&dir, name) {
+    let in_folder = dir.is_some();
+    let dir = dir.unwrap_or(Path::new("stacks"));
+    if in_folder || template_path(dir, "dev").is_some() {
+        let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name) {
             Some(path) => files::read(&path, "template"),
             None => Err(missing_template(name)),
-        })?
-    } else {
-        let generated = project.generate(&dir, TemplateFormat::Yaml)?;
-        generated_inputs(plan, dev_step, &generated)?
-    };
-    if in_folder {
+        })?;
         inputs
             .policies
             .extend(merged_policies(&dir.join("policies"))?);
+        return Ok(inputs);
     }
+    let generated = project.generate(dir, TemplateFormat::Yaml)?;
+    generated_inputs(plan, dev_step, &generated)
+}
+
+fn inputs(project: &Project, options: &Options) -> Result<Inputs, Failure> {
+    let dev_step = options.step == Step::Dev;
+    let mut inputs = templates(project, options.dir.as_deref(), dev_step)?;
     for path in &options.scp {
         inputs
             .scps

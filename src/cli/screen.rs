@@ -16,6 +16,31 @@ use super::{Failure, Global};
 
 const TICK: Duration = Duration::from_millis(120);
 
+/// A row of the screen: something that goes on beside others.
+pub(crate) struct Row<'r> {
+    /// What it is about; a second row of the same takes the place of the first.
+    pub(crate) id: &'r str,
+    /// Whether it goes on or how it ended.
+    pub(crate) state: RowState,
+    /// What is shown.
+    pub(crate) text: String,
+    /// Why it failed; may be empty.
+    pub(crate) reason: &'r str,
+    /// AWS's time of it: seconds since 1970. The first row of something says when it began.
+    pub(crate) time: f64,
+}
+
+/// How a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowState {
+    /// It goes on.
+    Moving,
+    /// It has come to a good end.
+    Done,
+    /// It failed.
+    Failed,
+}
+
 /// What the user sees of work that goes on.
 pub(crate) struct Screen {
     quiet: bool,
@@ -28,10 +53,10 @@ pub(crate) struct Screen {
 struct State {
     /// What is being waited for now.
     current: Option<ProgressBar>,
-    /// One line for each resource, by logical ID, and when AWS says that it began: seconds since
-    /// 1970.
+    /// One line for each resource or action, by its name, and when AWS says that it began:
+    /// seconds since 1970.
     resources: HashMap<String, (ProgressBar, f64)>,
-    /// The stack that CloudFormation changes, and how to follow it again.
+    /// What goes on at AWS without us, a sentence.
     executing: Option<String>,
     /// The command that resumes the work.
     resume: String,
@@ -102,14 +127,80 @@ impl Screen {
         self.clear();
         let state = self.state.borrow();
         let said = match &state.executing {
-            Some(stack) => format!(
-                "Interrupted. CloudFormation goes on with stack {stack}.\nNext: `{}` follows it \
-                 and goes on from there.",
+            Some(what) => format!(
+                "Interrupted. {what}\nNext: `{}` follows it and goes on from there.",
                 state.resume
             ),
             None => format!("Interrupted. Next: `{}` goes on from there.", state.resume),
         };
         let _ = writeln!(anstream::stderr().lock(), "{said}");
+    }
+
+    /// Shows a row, on a terminal in the place of the one before it; elsewhere as a line, once
+    /// for each state.
+    pub(crate) fn row(&self, row: &Row<'_>) {
+        let reason = if row.state == RowState::Failed && !row.reason.is_empty() {
+            format!("\n      {}", row.reason)
+        } else {
+            String::new()
+        };
+        if !self.live {
+            self.line(&format!("  {}{reason}", row.text));
+            return;
+        }
+        let mut state = self.state.borrow_mut();
+        let (bar, began) = state.resources.entry(row.id.to_owned()).or_insert_with(|| {
+            let bar = self.spinner("  {spinner} {msg}", String::new());
+            (bar, row.time)
+        });
+        if bar.is_finished() {
+            return;
+        }
+        let (mark, color) = match row.state {
+            RowState::Moving => {
+                bar.set_message(row.text.clone());
+                return;
+            }
+            RowState::Failed => ("✗", AnsiColor::Red),
+            RowState::Done => ("✓", AnsiColor::Green),
+        };
+        let style = if super::output::colors() {
+            Style::new().fg_color(Some(color.into()))
+        } else {
+            Style::new()
+        };
+        let done = ProgressStyle::with_template("  {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        bar.set_style(done);
+        bar.finish_with_message(format!(
+            "{style}{mark}{style:#} {} {:.0}s{reason}",
+            row.text,
+            row.time - *began
+        ));
+    }
+
+    /// A bar for work on so many bytes; hidden where there is no terminal.
+    pub(crate) fn bytes(&self, what: &str, total: u64) -> ProgressBar {
+        if !self.live {
+            return ProgressBar::hidden();
+        }
+        let template =
+            "  {msg} {wide_bar} {binary_bytes:>10} of {binary_total_bytes}, {binary_bytes_per_sec}";
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(total).with_style(style));
+        bar.set_message(what.to_owned());
+        bar
+    }
+
+    /// Whether what moves is shown in place.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Remembers what goes on at AWS without us, a sentence for an interruption.
+    pub(crate) fn goes_on(&self, sentence: String) {
+        self.state.borrow_mut().executing = Some(sentence);
     }
 
     fn line(&self, text: &str) {
@@ -168,46 +259,24 @@ impl Observer for Screen {
         if event.whole_stack {
             return;
         }
-        let mut state = self.state.borrow_mut();
-        let (bar, began) = state
-            .resources
-            .entry(event.logical_id.clone())
-            .or_insert_with(|| {
-                let bar = self.spinner("  {spinner} {msg}", String::new());
-                (bar, event.time)
-            });
         let text = format!(
             "{:<28} {:<34} {}",
             event.status, event.resource_type, event.logical_id
         );
-        if event.status.ends_with("_IN_PROGRESS") {
-            bar.set_message(text);
-            return;
-        }
-        let failed = event.status.ends_with("_FAILED");
-        let (mark, color) = if failed {
-            ("✗", AnsiColor::Red)
+        let state = if event.status.ends_with("_IN_PROGRESS") {
+            RowState::Moving
+        } else if event.status.ends_with("_FAILED") {
+            RowState::Failed
         } else {
-            ("✓", AnsiColor::Green)
+            RowState::Done
         };
-        let style = Style::new().fg_color(Some(color.into()));
-        let style = if super::output::colors() {
-            style
-        } else {
-            Style::new()
-        };
-        let reason = if failed {
-            format!("\n      {}", event.reason)
-        } else {
-            String::new()
-        };
-        let done = ProgressStyle::with_template("  {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        bar.set_style(done);
-        bar.finish_with_message(format!(
-            "{style}{mark}{style:#} {text} {:.0}s{reason}",
-            event.time - *began
-        ));
+        self.row(&Row {
+            id: &event.logical_id,
+            state,
+            text,
+            reason: &event.reason,
+            time: event.time,
+        });
     }
 
     fn progress(&self, progress: &Progress) {
@@ -230,7 +299,7 @@ impl Observer for Screen {
     }
 
     fn executing(&self, stack: &str) {
-        self.state.borrow_mut().executing = Some(stack.to_owned());
+        self.goes_on(format!("CloudFormation goes on with stack {stack}."));
     }
 
     fn ended(&self) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::validate::region_problem;
+use super::places::region_problem;
 use super::{Document, Listed, account_id_problem, near};
 use crate::syntax::{Problem, Source, Span};
 

@@ -5,6 +5,7 @@
 mod accounts;
 mod model;
 mod names;
+mod places;
 mod regions;
 mod schema;
 mod stack_set;

@@ -136,6 +136,8 @@ pub struct Pipeline {
     /// Pipeline name.
     #[schemars(example = &"crossaccountdeploy")]
     pub name: String,
+    /// `false`: the pipeline exists; `s3ferry adopt` changes it, and no stack has it.
+    pub create: bool,
     /// ARN of a service role of the dev account that exists already; without it, one is created.
     #[schemars(example = &"arn:aws:iam::111111111111:role/service-role/pipeline")]
     pub service_role: Option<String>,
@@ -379,6 +381,7 @@ impl Default for Pipeline {
     fn default() -> Self {
         Self {
             name: "crossaccountdeploy".to_owned(),
+            create: true,
             service_role: None,
         }
     }

@@ -139,6 +139,10 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
              needed"
         );
     }
+    if has("not empty") {
+        return "empty it first, with all versions of its objects, then delete the stack again"
+            .to_owned();
+    }
     if has("stack policy") {
         return "the stack policy protects this resource: look at the change again, and allow it \
                 with --allow-replacement if it is meant"

@@ -131,20 +131,44 @@ pub async fn find_cause(
 /// # Errors
 /// AWS cannot be reached, or refuses.
 pub async fn last_operation(access: &Access, stack: &str) -> Result<Vec<Event>, DeployError> {
+    Ok(operations(access, stack, 1)
+        .await?
+        .pop()
+        .unwrap_or_default())
+}
+
+/// The events of the last operations, at most `count`: the latest operation first, the oldest
+/// event of each first.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn operations(
+    access: &Access,
+    stack: &str,
+    count: usize,
+) -> Result<Vec<Vec<Event>>, DeployError> {
     let mut found = Vec::new();
+    let mut events = Vec::new();
     let mut page = None;
     loop {
-        let (events, next) = read_page(access, stack, page).await?;
-        for event in events {
+        let (newer, next) = read_page(access, stack, page).await?;
+        for event in newer {
             let first = event.begins_operation();
-            found.push(event);
+            events.push(event);
             if first {
-                found.reverse();
-                return Ok(found);
+                events.reverse();
+                found.push(std::mem::take(&mut events));
+                if found.len() == count {
+                    return Ok(found);
+                }
             }
         }
         if next.is_none() {
-            found.reverse();
+            // Without a beginning there is only what came before the first operation.
+            if found.is_empty() && !events.is_empty() {
+                events.reverse();
+                found.push(events);
+            }
             return Ok(found);
         }
         page = next;

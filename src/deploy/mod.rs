@@ -1,4 +1,5 @@
-//! The edge to AWS: stacks deployed by change sets, followed, compared and deleted.
+//! The edge to AWS: stacks deployed by change sets, followed, compared and deleted; sources
+//! uploaded, executions of the pipeline followed, its definition read and written.
 //!
 //! Here are the calls and the waiting; what to deploy comes from the plan and the stacks, and
 //! what the user sees and answers is the command line's. Nothing here prints or asks.
@@ -9,23 +10,37 @@ pub mod bucket_policy;
 pub mod cause;
 mod change;
 pub mod change_set;
+mod comparison;
 mod condition;
+pub mod deployer;
+pub mod drift;
 mod error;
 pub mod events;
+pub mod execution;
 pub mod executions;
+pub mod live;
+pub mod next;
 mod observer;
 mod outputs;
 pub mod pace;
+pub mod pipeline;
 pub mod protection;
+pub mod retained;
 pub mod run;
+pub mod source;
 pub mod stack;
 pub mod stack_set;
 mod steps;
+pub mod time;
+pub mod timeline;
+pub mod trust;
+pub mod view;
 
 pub use access::{Access, Identity, ProfileState, Settings, profile_state};
 pub use body::Text;
 pub use cause::Cause;
 pub use change::{Change, Validation};
+pub use comparison::Comparison;
 pub use condition::{Condition, succeeded};
 pub use error::{DeployError, ErrorKind};
 pub use observer::{Observer, Silent};

@@ -98,14 +98,32 @@ impl Deployment<'_> {
         }
     }
 
-    /// Works out what a deployment would change. `found` is the stack as [`settled`] gave it.
+    /// Puts the stack's protection in force again, and works out what a deployment would change.
+    ///
+    /// # Errors
+    /// As [`compare`](Self::compare).
+    pub async fn prepare(
+        &self,
+        found: Option<Deployed>,
+        parameters: &[(String, String)],
+    ) -> Result<Prepared, DeployError> {
+        if let Some(stack) = &found
+            && stack.condition() == Condition::Ready
+        {
+            self.guard(stack.protected).await?;
+        }
+        self.compare(found, parameters).await
+    }
+
+    /// Works out what a deployment would change, and changes nothing. `found` is the stack as
+    /// [`settled`] gave it.
     ///
     /// [`settled`]: Self::settled
     ///
     /// # Errors
     /// The stack is in a state that somebody must mend first, CloudFormation refuses the
     /// template, or AWS refuses.
-    pub async fn prepare(
+    pub async fn compare(
         &self,
         found: Option<Deployed>,
         parameters: &[(String, String)],
@@ -127,10 +145,6 @@ impl Deployment<'_> {
         let bucket = options.template_bucket.as_deref();
         let body = body::prepare(self.access, &step.stack, &step.template.text, bucket).await?;
         body::validate(self.access, &step.stack, &body).await?;
-        if state == Condition::Ready {
-            self.guard(found.as_ref().is_some_and(|stack| stack.protected))
-                .await?;
-        }
         let wanted = Wanted {
             stack: &step.stack,
             create: state != Condition::Ready,

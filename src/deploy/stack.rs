@@ -28,6 +28,11 @@ pub struct Deployed {
     pub protected: bool,
     /// When it was last created or updated: seconds since 1970.
     pub changed: i64,
+    /// What the last drift detection found, such as `IN_SYNC` or `DRIFTED`; `NOT_CHECKED` before
+    /// the first one.
+    pub drift: String,
+    /// When that was: seconds since 1970.
+    pub drift_checked: Option<i64>,
 }
 
 impl Deployed {
@@ -74,7 +79,14 @@ fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
 
 fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
     let changed = stack.last_updated_time.or(stack.creation_time);
+    let drift = stack.drift_information;
     Deployed {
+        drift_checked: drift
+            .as_ref()
+            .and_then(|drift| Some(drift.last_check_timestamp?.secs())),
+        drift: drift
+            .and_then(|drift| Some(drift.stack_drift_status?.as_str().to_owned()))
+            .unwrap_or_else(|| "NOT_CHECKED".to_owned()),
         id: stack.stack_id.unwrap_or_default(),
         name: stack.stack_name.unwrap_or_default(),
         status: stack

@@ -76,6 +76,8 @@ pub struct DevPlan {
     pub log_bucket: Option<String>,
     /// Name of the first pipeline.
     pub pipeline: String,
+    /// `false`: the pipeline exists, and its stack never makes it.
+    pub create_pipeline: bool,
     /// The pipeline's service role.
     pub service_role: RolePlan,
     /// Managed policy for the source bucket.

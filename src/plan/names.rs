@@ -113,6 +113,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         artifact_bucket_pattern: artifact_bucket_pattern(config).to_owned(),
         existing_policy: dev.artifacts.existing_policy.clone(),
         pipeline: pipeline.clone(),
+        create_pipeline: dev.pipeline.create,
         source_policy: format!("{pipeline}-{region}-source"),
         artifact_policy: format!("{pipeline}-{region}-artifacts"),
         assume_policy: match config.targets.as_slice() {

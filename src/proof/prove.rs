@@ -241,7 +241,7 @@ impl Alike {
     }
 }
 
-fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
+pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
     let mut nodes = Vec::new();
     let mut errors = Vec::new();
     for stack in &inputs.stacks {
@@ -258,7 +258,7 @@ fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
 }
 
 /// The dev template's outputs are the parameters of the others, by name.
-fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
+pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
     let mut parameters = Arc::new(inputs.parameters.iter().cloned().collect());
     for (file, (stack, node)) in inputs.stacks.iter().zip(nodes).enumerate() {

@@ -23,11 +23,14 @@ const BUCKET_READS: [&str; 3] = [
     "s3:GetBucketLocation",
 ];
 
+/// What the keys of artifacts end with in the proof; CodePipeline makes it up for each.
+pub const ARTIFACT: &str = "SourceArti/aB3dE5f";
+
 /// The key of an object in an artifact bucket. CodePipeline cuts the pipeline's name to twenty
 /// characters there.
 pub(super) fn artifact_key(pipeline: &str) -> String {
     let folder: String = pipeline.chars().take(20).collect();
-    format!("{folder}/SourceArti/aB3dE5f")
+    format!("{folder}/{ARTIFACT}")
 }
 
 /// Gives the calls of a run, one after the other.

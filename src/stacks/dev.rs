@@ -120,12 +120,12 @@ fn outputs(plan: &Plan) -> Vec<Output> {
         output(
             "DeployKeyId",
             "ID of the key; the parameter of every target's stack",
-            Value::reference("DeployKey"),
+            Value::reference(key::logical_id(plan)),
         ),
         output(
             "DeployKeyArn",
             "ARN of the key",
-            Value::attribute("DeployKey", "Arn"),
+            Value::attribute(key::logical_id(plan), "Arn"),
         ),
         output(
             "DeployKeyAliasName",

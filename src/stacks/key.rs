@@ -11,6 +11,21 @@ use super::readers::readers;
 use super::roles::service_role_arn;
 use super::tags;
 
+/// Logical ID of a replica.
+pub(super) const REPLICA: &str = "DeployKey";
+
+/// Logical ID of the dev stack's key.
+///
+/// A key cannot become a multi-Region key, nor stop being one: CloudFormation fails such an
+/// update. So it is another resource then: a new key beside the old one, which is retained.
+pub(super) fn logical_id(plan: &Plan) -> &'static str {
+    if plan.dev.multi_region {
+        "MultiRegionDeployKey"
+    } else {
+        "DeployKey"
+    }
+}
+
 /// The key and its alias.
 pub(super) fn key(plan: &Plan) -> [Resource; 2] {
     let dev = &plan.dev;
@@ -32,8 +47,9 @@ pub(super) fn key(plan: &Plan) -> [Resource; 2] {
         .with_some("Tags", tags(plan));
     let comment = "Encrypts the artifacts. Neither the default key of S3 nor an AWS managed key \
                    can do it: the targets' accounts could not decrypt.";
-    let key = Resource::new("DeployKey", "AWS::KMS::Key", comment, properties).retained();
-    [suppressed(plan, key), alias(plan)]
+    let id = logical_id(plan);
+    let key = Resource::new(id, "AWS::KMS::Key", comment, properties).retained();
+    [suppressed(plan, key), alias(plan, id)]
 }
 
 /// The key's replica in another region, and its alias there (AWS KMS, *Multi-Region keys*): a
@@ -61,8 +77,8 @@ pub(super) fn replica(plan: &Plan, region: &str) -> [Resource; 2] {
         .with_some("Tags", tags(plan));
     let comment = "The dev stack's key in this region: the same ID, the same key material, a \
                    policy of its own.";
-    let key = Resource::new("DeployKey", "AWS::KMS::ReplicaKey", comment, properties).retained();
-    [suppressed(plan, key), alias(plan)]
+    let key = Resource::new(REPLICA, "AWS::KMS::ReplicaKey", comment, properties).retained();
+    [suppressed(plan, key), alias(plan, REPLICA)]
 }
 
 fn suppressed(plan: &Plan, key: Resource) -> Resource {
@@ -74,9 +90,9 @@ fn suppressed(plan: &Plan, key: Resource) -> Resource {
     }
 }
 
-fn alias(plan: &Plan) -> Resource {
+fn alias(plan: &Plan, key: &str) -> Resource {
     let alias = map([("AliasName", Value::from(plan.dev.key_alias.as_str()))])
-        .with("TargetKeyId", Value::reference("DeployKey"));
+        .with("TargetKeyId", Value::reference(key));
     let comment = "A name for people. The pipeline uses the key's ARN: another account cannot \
                    resolve an alias.";
     Resource::new("DeployKeyAlias", "AWS::KMS::Alias", comment, alias)

@@ -43,7 +43,7 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
             output(
                 "DeployKeyArn",
                 "ARN of the key's replica",
-                Value::attribute("DeployKey", "Arn"),
+                Value::attribute(key::REPLICA, "Arn"),
             ),
             output(
                 "ArtifactBucketName",

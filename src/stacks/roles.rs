@@ -7,7 +7,7 @@ use crate::cfn::{Resource, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
 
-use super::key::alphanumeric;
+use super::key::{self, alphanumeric};
 use super::policy::{Statement, document, single_statement_document};
 use super::store::one_or_list;
 use super::tags;
@@ -134,7 +134,7 @@ fn artifact_policy(plan: &Plan) -> Resource {
         .iter()
         .flat_map(|store| plan.artifact_objects_arns(&store.bucket.name));
     let keys: Value = if plan.regions.is_empty() {
-        Value::attribute("DeployKey", "Arn")
+        Value::attribute(key::logical_id(plan), "Arn")
     } else {
         list(stores.iter().map(|store| key_arn(plan, *store)))
     };
@@ -174,9 +174,9 @@ fn artifact_policy(plan: &Plan) -> Resource {
 /// ARN of a store's key, in the stack that makes the key: a replica has the same ID.
 pub(super) fn key_arn(plan: &Plan, store: Store<'_>) -> Value {
     if store.is_main {
-        return Value::attribute("DeployKey", "Arn");
+        return Value::attribute(key::logical_id(plan), "Arn");
     }
-    Value::Sub(key_arn_text(plan, store.region, "DeployKey"))
+    Value::Sub(key_arn_text(plan, store.region, key::logical_id(plan)))
 }
 
 /// ARN of the key of a region, its ID by the reference `id`, as the text of a `!Sub`.

@@ -334,7 +334,7 @@ fn execution_policy(
 ) -> Resource {
     managed_policy(
         id,
-        &format!("{}-{suffix}", group.own.execution_role),
+        format!("{}-{suffix}", group.own.execution_role),
         comment,
         comment.trim_end_matches('.'),
         Value::reference("ExecutionRole"),
@@ -432,10 +432,12 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         "s3:DeleteBucketPolicy",
         "s3:GetAccelerateConfiguration",
         "s3:GetAnalyticsConfiguration",
+        "s3:GetBucketAbac",
         "s3:GetBucketAcl",
         "s3:GetBucketCORS",
         "s3:GetBucketLocation",
         "s3:GetBucketLogging",
+        "s3:GetBucketMetadataTableConfiguration",
         "s3:GetBucketNotification",
         "s3:GetBucketObjectLockConfiguration",
         "s3:GetBucketOwnershipControls",
@@ -451,13 +453,17 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         "s3:GetMetricsConfiguration",
         "s3:GetReplicationConfiguration",
         "s3:ListBucket",
+        "s3:ListTagsForResource",
         "s3:PutBucketLogging",
+        "s3:PutBucketNotification",
         "s3:PutBucketOwnershipControls",
         "s3:PutBucketPolicy",
         "s3:PutBucketPublicAccessBlock",
         "s3:PutBucketTagging",
         "s3:PutBucketVersioning",
         "s3:PutEncryptionConfiguration",
+        "s3:TagResource",
+        "s3:UntagResource",
     ])
     .on(unique(buckets));
     Some(execution_policy(

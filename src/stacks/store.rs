@@ -7,12 +7,17 @@ use crate::config::Permissions;
 use crate::plan::{Plan, Store, TargetPlan};
 
 use super::bucket::{BucketOptions, bucket, bucket_policy};
+use super::key;
 use super::policy::{Statement, tls_only};
 use super::readers::{Readers, readers};
 
 /// The artifact bucket with its policy, as far as they are made; the key stands in the same stack.
 pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
-    let key = Value::attribute("DeployKey", "Arn");
+    let key = if store.is_main {
+        Value::attribute(key::logical_id(plan), "Arn")
+    } else {
+        Value::attribute(key::REPLICA, "Arn")
+    };
     let article = plan.permissions == Permissions::Article;
     let suppress = |resource: Resource| {
         let reason = "permissions is article: these are the procedure's own statements.";

@@ -31,9 +31,11 @@ def install():
     }
 
 
-def add_execution(account, region, pipeline, status):
+def add_execution(account, region, pipeline, status, failure=None):
     with request_scope(account, region):
-        _pipelines[pipeline]["executions"].insert(0, _execution(status))
+        found = _pipelines[pipeline]
+        found["executions"].insert(0, _execution(status))
+        found["failure"] = failure or {}
 
 
 def _execution(status):
@@ -104,27 +106,50 @@ async def answer(scope, receive, send):
     with request_scope(get_account_id(), extract_region(headers)):
         asked = await asgi.read_json(receive)
         action = headers["x-amz-target"].removeprefix(_TARGET)
-        name = asked.get("pipelineName") or asked.get("name")
-        if action not in _CALLS:
+        name = asked.get("pipelineName") or asked.get("name") or asked.get("pipeline", {}).get("name")
+        if action not in _CALLS and action != "UpdatePipeline":
             status, value = 400, {"__type": "UnknownOperationException"}
         elif name not in _pipelines:
             status, value = 400, {
                 "__type": "PipelineNotFoundException",
                 "message": f"Account '{get_account_id()}' does not have a pipeline with name '{name}'",
             }
+        elif action == "UpdatePipeline":
+            status, value = _saved(_pipelines[name], asked["pipeline"])
         else:
             status, value = 200, _CALLS[action](name, _pipelines[name])
     await asgi.send_json(send, status, value, b"application/x-amz-json-1.1")
 
 
+def _saved(pipeline, declaration):
+    """A definition from the API, in CloudFormation's property names."""
+    definition = _raised({key: value for key, value in declaration.items() if key != "version"})
+    if "artifactStores" in declaration:
+        definition["ArtifactStores"] = [
+            {"Region": region, "ArtifactStore": _raised(store)}
+            for region, store in declaration["artifactStores"].items()
+        ]
+    try:
+        _check(definition)
+    except ValueError as error:
+        return 400, {"__type": "InvalidStructureException", "message": str(error)}
+    pipeline["definition"] = definition
+    pipeline["version"] += 1
+    return 200, {"pipeline": {**declaration, "version": pipeline["version"]}}
+
+
+def _declaration(pipeline):
+    found = _lowered(pipeline["definition"])
+    if "artifactStores" in found:
+        found["artifactStores"] = {
+            entry["region"]: entry["artifactStore"] for entry in found["artifactStores"]
+        }
+    return {**found, "version": pipeline["version"]}
+
+
 def _get(name, pipeline):
-    definition = {**_lowered(pipeline["definition"]), "version": pipeline["version"]}
-    if "artifactStores" in definition:
-        # The resource type has a list, the API a map.
-        stores = definition["artifactStores"]
-        definition["artifactStores"] = {entry["region"]: entry["artifactStore"] for entry in stores}
     return {
-        "pipeline": definition,
+        "pipeline": _declaration(pipeline),
         "metadata": {
             "pipelineArn": f"arn:aws:codepipeline:{get_region()}:{get_account_id()}:{name}",
             "created": pipeline["created"],
@@ -141,7 +166,10 @@ def _state(name, pipeline):
         "stageStates": [
             {
                 "stageName": stage["Name"],
-                "actionStates": [{"actionName": action["Name"]} for action in stage["Actions"]],
+                "actionStates": [
+                    {"actionName": action["Name"], **_failed(pipeline, stage, action)}
+                    for action in stage["Actions"]
+                ],
                 **(
                     {
                         "latestExecution": {
@@ -158,6 +186,15 @@ def _state(name, pipeline):
         "created": pipeline["created"],
         "updated": pipeline["created"],
     }
+
+
+def _failed(pipeline, stage, action):
+    """How the latest execution of an action failed, when it did."""
+    failure = pipeline.get("failure") or {}
+    if (failure.get("stage"), failure.get("action")) != (stage["Name"], action["Name"]):
+        return {}
+    details = {"code": "PermissionError", "message": failure.get("message", "")}
+    return {"latestExecution": {"status": "Failed", "errorDetails": details}}
 
 
 def _executions(name, pipeline):
@@ -186,4 +223,16 @@ def _lowered(value, free=False):
         }
     if isinstance(value, list):
         return [_lowered(item) for item in value]
+    return value
+
+
+def _raised(value, free=False):
+    """The other way round."""
+    if isinstance(value, dict):
+        return {
+            key if free else key[0].upper() + key[1:]: _raised(item, key == "configuration")
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_raised(item) for item in value]
     return value

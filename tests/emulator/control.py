@@ -4,7 +4,8 @@ and executions of a pipeline.
 POST /_test/failures    {"account", "type", "name", "operation", "reason"} and, if not
                         the first time and once, {"after", "times"}
 POST /_test/pace        {"account", "seconds"}          each resource takes so long
-POST /_test/executions  {"account", "region", "pipeline", "status"}
+POST /_test/executions  {"account", "region", "pipeline", "status"} and, of one that failed,
+                        {"stage", "action", "message"}
 """
 
 import threading
@@ -31,7 +32,10 @@ async def answer(scope, receive, send):
     elif what == "executions":
         import codepipeline
 
-        codepipeline.add_execution(asked["account"], asked["region"], asked["pipeline"], asked["status"])
+        failure = {name: asked[name] for name in ("stage", "action", "message") if name in asked}
+        codepipeline.add_execution(
+            asked["account"], asked["region"], asked["pipeline"], asked["status"], failure
+        )
     else:
         return await asgi.send_json(send, 404, {"unknown": what})
     await asgi.send_json(send, 200, {})

@@ -5,7 +5,7 @@ policy remembers the role, not its name, so that it is dead once the role is del
 import json
 
 from ministack.core.arn import parse_arn
-from ministack.services import iam, s3
+from ministack.services import iam, kms, s3
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
 from resources import refused
@@ -125,10 +125,30 @@ def _forget(role):
     """Every policy that named the role names its unique ID from now on."""
     if role is None:
         return
+    arn, dead = f'"{role["Arn"]}"', f'"{role["RoleId"]}"'
     for other in iam._roles._data.values():
-        other["AssumeRolePolicyDocument"] = other["AssumeRolePolicyDocument"].replace(
-            f'"{role["Arn"]}"', f'"{role["RoleId"]}"'
-        )
+        other["AssumeRolePolicyDocument"] = other["AssumeRolePolicyDocument"].replace(arn, dead)
+    for key in kms._keys._data.values():
+        key["Policy"] = _without(key.get("Policy"), role)
+    for name, policy in list(s3._bucket_policies._data.items()):
+        s3._bucket_policies._data[name] = _without(policy, role)
+
+
+def _without(policy, role):
+    """A policy whose principals name the role by its unique ID; a condition keeps the ARN."""
+    try:
+        document = json.loads(policy)
+    except (TypeError, ValueError):
+        return policy
+    changed = False
+    for statement in _statements(document):
+        principal = statement.get("Principal")
+        if isinstance(principal, dict) and role["Arn"] in _as_list(principal.get("AWS")):
+            principal["AWS"] = [
+                role["RoleId"] if one == role["Arn"] else one for one in _as_list(principal["AWS"])
+            ]
+            changed = True
+    return json.dumps(document) if changed else policy
 
 
 def _role(arn):

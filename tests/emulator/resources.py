@@ -69,7 +69,10 @@ def _created(resource_type, create):
         reason = taken and taken(props)
         if reason:
             raise ValueError(reason)
-        return create(logical_id, props, stack_name)
+        answer = create(logical_id, props, stack_name)
+        if resource_type == "AWS::S3::Bucket":
+            _encrypt(answer[0], props)
+        return answer
 
     return created
 
@@ -77,9 +80,27 @@ def _created(resource_type, create):
 def _updated(resource_type, update):
     def updated(physical_id, old, new, stack_name, *rest):
         _ordered(resource_type, physical_id, "update")
-        return update(physical_id, old, new, stack_name, *rest)
+        answer = update(physical_id, old, new, stack_name, *rest)
+        if resource_type == "AWS::S3::Bucket":
+            _encrypt(answer[0], new)
+        return answer
 
     return updated
+
+
+def _encrypt(bucket, props):
+    """The default encryption of a template, as the API keeps it."""
+    for rule in props.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", []):
+        default = rule.get("ServerSideEncryptionByDefault", {})
+        key = default.get("KMSMasterKeyID")
+        s3._bucket_encryption[bucket] = (
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>"
+            f"<SSEAlgorithm>{default['SSEAlgorithm']}</SSEAlgorithm>"
+            + (f"<KMSMasterKeyID>{key}</KMSMasterKeyID>" if key else "")
+            + "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>"
+            f"{str(rule.get('BucketKeyEnabled', False)).lower()}</BucketKeyEnabled></Rule>"
+            "</ServerSideEncryptionConfiguration>"
+        )
 
 
 def _deleted(resource_type, delete):

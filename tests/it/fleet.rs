@@ -99,7 +99,8 @@ fn a_region_has_a_replica_a_store_and_only_its_own_targets() {
     );
     let policy = key["Properties"]["KeyPolicy"].to_string();
     assert!(policy.contains("role/europes3role") && !policy.contains("prods3role"));
-    let main = resources(&templates["dev"])["DeployKey"]["Properties"]["KeyPolicy"].to_string();
+    let main =
+        resources(&templates["dev"])["MultiRegionDeployKey"]["Properties"]["KeyPolicy"].to_string();
     assert!(main.contains("role/prods3role") && !main.contains("europes3role"));
     let pipeline = &resources(&templates["dev"])["Pipeline"]["Properties"];
     assert!(pipeline.get("ArtifactStore").is_none());
@@ -108,7 +109,7 @@ fn a_region_has_a_replica_a_store_and_only_its_own_targets() {
     assert_eq!(stores[1]["Region"], "eu-west-1");
     assert_eq!(
         stores[1]["ArtifactStore"]["EncryptionKey"]["Id"],
-        json!({"Fn::Sub": "arn:aws:kms:eu-west-1:111111111111:key/${DeployKey}"})
+        json!({"Fn::Sub": "arn:aws:kms:eu-west-1:111111111111:key/${MultiRegionDeployKey}"})
     );
     let reads = resources(&templates["europe"])["DevKmsS3Access"].to_string();
     assert!(reads.contains("arn:aws:kms:eu-west-1:111111111111:key/${DeployKeyId}"));

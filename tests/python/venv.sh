@@ -22,5 +22,5 @@ rm -f "$ready"
 # An environment whose interpreter has gone cannot be mended.
 .venv/bin/python -c '' 2>/dev/null || rm -rf .venv/bin .venv/lib .venv/lib64 .venv/pyvenv.cfg
 python3 -m venv .venv >&2
-.venv/bin/pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
 cp "$requirements" "$ready"

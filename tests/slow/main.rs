@@ -11,6 +11,7 @@
 #[path = "../it/emulator/mod.rs"]
 mod emulator;
 mod fakecloud;
+mod fleet_of_stack_sets;
 mod stack_sets;
 #[allow(dead_code, reason = "shared with the other test binary")]
 #[path = "../it/support.rs"]

@@ -7,7 +7,61 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::Session;
+use crate::cli::accounts::Accounts;
 use crate::cli::{Failure, files, output};
+
+/// The live policy of an existing artifact bucket beside the merged one.
+pub(crate) struct Examined {
+    /// The bucket.
+    pub(crate) bucket: String,
+    /// File with the policy that was merged, as the configuration names it.
+    pub(crate) path: String,
+    /// How they stand to each other.
+    pub(crate) standing: Standing,
+    /// What is different: what would be put, or what somebody changed since the merge.
+    pub(crate) diff: String,
+}
+
+impl Examined {
+    /// Whether the merged policy is not in force.
+    pub(crate) fn differs(&self) -> bool {
+        self.standing != Standing::InForce
+    }
+}
+
+/// Compares the live policy with the merged one, when there is one.
+///
+/// # Errors
+/// The file with the policy that was merged cannot be read; AWS refuses.
+pub(crate) async fn examine(
+    accounts: &Accounts<'_>,
+    merged: Option<&str>,
+    access: &Access,
+) -> Result<Option<Examined>, Failure> {
+    let plan = &accounts.project.plan.dev;
+    let (Some(merged), Some(path)) = (merged, &plan.existing_policy) else {
+        return Ok(None);
+    };
+    let bucket = &plan.artifact_bucket.name;
+    let before = files::read(&accounts.project.beside(path), "existing bucket policy")?;
+    let standing = bucket_policy::compare(access, bucket, before.text(), merged).await?;
+    let diff = match &standing {
+        Standing::InForce => String::new(),
+        Standing::Changed(live) => diff(before.text(), live, path, "the live policy"),
+        Standing::AsMerged => diff(
+            before.text(),
+            merged,
+            "the live policy",
+            "the merged policy",
+        ),
+    };
+    Ok(Some(Examined {
+        bucket: bucket.clone(),
+        path: path.clone(),
+        standing,
+        diff,
+    }))
+}
 
 /// Puts the merged policy, when there is one and it is not in force.
 ///
@@ -18,24 +72,21 @@ pub(super) async fn put(
     dev: &StackStep,
     access: &Access,
 ) -> Result<(), Failure> {
-    let plan = &session.project.plan.dev;
-    let (Some(merged), Some(path)) = (&session.merged_policy, &plan.existing_policy) else {
+    let merged = session.merged_policy.as_deref();
+    let (Some(found), Some(merged)) = (examine(&session.accounts, merged, access).await?, merged)
+    else {
         return Ok(());
     };
-    let bucket = &plan.artifact_bucket.name;
-    let before = files::read(&session.project.beside(path), "existing bucket policy")?;
-    match bucket_policy::compare(access, bucket, before.text(), merged).await? {
+    let (bucket, path) = (&found.bucket, &found.path);
+    match found.standing {
         Standing::InForce => {
             session
                 .screen
                 .says(&format!("The policy of bucket {bucket} is in force."));
             return Ok(());
         }
-        Standing::Changed(live) => {
-            output::note(
-                session.global,
-                &diff(before.text(), &live, path, "the live policy"),
-            );
+        Standing::Changed(_) => {
+            output::note(session.global, &found.diff);
             return Err(Failure::with_code(
                 format!("the policy of bucket `{bucket}` is not the one in `{path}` any more"),
                 format!(
@@ -51,15 +102,7 @@ pub(super) async fn put(
     }
     output::note(
         session.global,
-        &format!(
-            "The policy of bucket {bucket}:\n{}",
-            diff(
-                before.text(),
-                merged,
-                "the live policy",
-                "the merged policy"
-            )
-        ),
+        &format!("The policy of bucket {bucket}:\n{}", found.diff),
     );
     if session.options.dry_run {
         return Ok(());

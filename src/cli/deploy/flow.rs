@@ -1,7 +1,7 @@
 //! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
 //! pipeline stands, the targets first.
 
-use s3ferry::deploy::stack::condition;
+use s3ferry::deploy::stack::{Deployed, condition};
 use s3ferry::deploy::{Condition, StackStep};
 use s3ferry::stacks::Side;
 
@@ -9,11 +9,12 @@ use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
 use super::stack_set;
+use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome, output};
 
 /// The parameter of dev's template that makes the pipeline.
-const CREATE_PIPELINE: &str = "CreatePipeline";
+pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 
 /// Deploys what the user named.
 ///
@@ -21,7 +22,7 @@ const CREATE_PIPELINE: &str = "CreatePipeline";
 /// Anything that stops it; what was done until then stands, and a second run goes on.
 pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     check_parameters(session)?;
-    let all = session.steps.clone();
+    let all = session.accounts.steps.clone();
     let selected: Vec<&StackStep> = match &session.options.profile {
         Some(profile) => of_profile(&all, profile)?,
         None => all.iter().collect(),
@@ -40,16 +41,22 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         .iter()
         .filter(|step| step.side != Side::Dev)
         .partition(|step| matches!(step.side, Side::Pipeline(_)));
-    let told = has_pipeline(session, dev).await? || session.options.create_pipeline;
+    let has_pipeline = has_pipeline(session, dev).await?;
+    let adopts = !session.accounts.project.plan.dev.create_pipeline;
+    if adopts {
+        check_adoption(session, dev, has_pipeline)?;
+    }
+    let told = has_pipeline || session.options.create_pipeline;
     let missing = if told {
         None
     } else {
-        first_missing(session, &others).await
+        first_missing(&mut session.accounts, &others).await
     };
     let no_targets_here = !before.iter().any(|step| step.is_target());
     let others_stand = missing.is_none();
     let with_pipeline = told
-        || no_targets_here
+        || !adopts
+            && no_targets_here
             && others_stand
             && all.iter().all(|step| !matches!(step.side, Side::Region(_)));
     if !with_pipeline && !deploy_dev(session, dev, false).await? {
@@ -67,12 +74,16 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         let next = next_target(session, missing);
         return session.finish(Some(&next));
     }
+    if adopts {
+        let next = adoption(&session.accounts.project.plan.dev.pipeline, dev);
+        return session.finish(Some(&next));
+    }
     // A later pipeline stands before the one that starts it.
     if !deploy_all(session, &further).await? || !deploy_dev(session, dev, true).await? {
         return Ok(Outcome::Findings);
     }
     say_what_is_left(session);
-    let next = upload(session, dev);
+    let next = push(dev);
     session.finish(Some(&next))
 }
 
@@ -86,6 +97,7 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
             ));
         }
         if !session
+            .accounts
             .steps
             .iter()
             .any(|step| step.template.parameters.contains(name))
@@ -99,16 +111,54 @@ fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses what would delete or make a pipeline that the configuration says exists on its own.
+fn check_adoption(
+    session: &Session<'_>,
+    dev: &StackStep,
+    has_pipeline: bool,
+) -> Result<(), Failure> {
+    if has_pipeline {
+        return Err(Failure::new(
+            format!(
+                "stack `{}` has the pipeline, and the configuration says `create: false` for it",
+                dev.stack
+            ),
+            "without it in the stack CloudFormation would delete it: remove `create: false` from \
+             `dev.pipeline`",
+        ));
+    }
+    if session.options.create_pipeline {
+        return Err(Failure::new(
+            "--create-pipeline makes a pipeline, and the configuration says that it exists",
+            format!(
+                "leave the option out; {}",
+                adoption(&session.accounts.project.plan.dev.pipeline, dev)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn adoption(pipeline: &str, dev: &StackStep) -> String {
+    format!(
+        "`s3ferry adopt --name {pipeline} --profile {}` shows what changes in the pipeline, and \
+         with --write changes it",
+        dev.profile
+    )
+}
+
 async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
-    let access = session.access(dev).await?;
+    let access = session.accounts.access(dev).await?;
     let found = session.deployment(&access, dev).settled().await?;
-    let ready = condition(found.as_ref()) == Condition::Ready;
-    let made = found
-        .as_ref()
-        .and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
-    let has = ready && made.is_some_and(|made| made == "true");
+    let has = made_pipeline(found.as_ref());
     session.keep(dev, found);
     Ok(has)
+}
+
+/// Whether the dev stack was deployed with its pipeline.
+pub(crate) fn made_pipeline(dev: Option<&Deployed>) -> bool {
+    let made = dev.and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
+    condition(dev) == Condition::Ready && made.is_some_and(|made| made == "true")
 }
 
 /// Deploys dev's stack; `false`: the user said no.
@@ -118,14 +168,14 @@ async fn deploy_dev(
     pipeline: bool,
 ) -> Result<bool, Failure> {
     let parameters = [(CREATE_PIPELINE.to_owned(), pipeline.to_string())];
-    session.key_id = None;
+    session.accounts.key_id = None;
     Ok(deploy(session, dev, &parameters).await? != Done::Declined)
 }
 
 /// Deploys stacks that take the key's ID; `false`: the user said no.
 async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<bool, Failure> {
     for step in steps {
-        let key = handoff::key_id(session).await?;
+        let key = handoff::key_id(&mut session.accounts, &session.options.parameters).await?;
         let parameters = [(KEY_ID.to_owned(), key)];
         let done = if step.stack_set {
             stack_set::deploy(session, step, &parameters).await?
@@ -142,10 +192,11 @@ async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<b
 /// Stacks of the dev account that belonged to a region or pipeline which the configuration does
 /// not have any more.
 fn say_what_is_left(session: &Session<'_>) {
-    let plan = &session.project.plan;
+    let plan = &session.accounts.project.plan;
     let ours = format!("{}-", plan.stack_name("dev"));
-    for left in session.outputs.known.stacks() {
+    for left in session.accounts.outputs.known.stacks() {
         let known = session
+            .accounts
             .steps
             .iter()
             .any(|step| step.stack == left.stack && step.region == left.region);
@@ -168,12 +219,12 @@ fn say_what_is_left(session: &Session<'_>) {
 }
 
 /// The first target that does not stand, or of which nothing is known.
-async fn first_missing<'t>(
-    session: &mut Session<'_>,
+pub(crate) async fn first_missing<'t>(
+    accounts: &mut Accounts<'_>,
     targets: &[&'t StackStep],
 ) -> Option<&'t StackStep> {
     for target in targets {
-        if handoff::standing(session, target).await != Standing::Yes {
+        if handoff::standing(accounts, target).await != Standing::Yes {
             return Some(target);
         }
     }
@@ -181,24 +232,38 @@ async fn first_missing<'t>(
 }
 
 fn next_target(session: &Session<'_>, target: &StackStep) -> String {
+    let dev = &session.accounts.steps[0];
+    let plan = &session.accounts.project.plan.dev;
+    let then = if plan.create_pipeline {
+        format!(
+            "`s3ferry deploy --profile {}` again, which makes the pipeline",
+            dev.profile
+        )
+    } else {
+        adoption(&plan.pipeline, dev)
+    };
     format!(
-        "`s3ferry deploy --profile {}` (target {}), then `s3ferry deploy --profile {}` again, \
-         which makes the pipeline",
-        target.profile, target.template.name, session.steps[0].profile
+        "`s3ferry deploy --profile {}` (target {}), then {then}",
+        target.profile, target.template.name
     )
 }
 
 async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) -> Option<String> {
-    if let Some(missing) = first_missing(session, others).await {
+    if let Some(missing) = first_missing(&mut session.accounts, others).await {
         return Some(next_target(session, missing));
     }
-    let dev = session.steps[0].clone();
+    let dev = session.accounts.steps[0].clone();
     let known = session
+        .accounts
         .outputs
         .known
         .of(&dev.account, &dev.region, &dev.stack);
     if known.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
         return None;
+    }
+    let plan = &session.accounts.project.plan.dev;
+    if !plan.create_pipeline {
+        return Some(adoption(&plan.pipeline, &dev));
     }
     Some(format!(
         "`s3ferry deploy --profile {}` makes the pipeline",
@@ -206,13 +271,10 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     ))
 }
 
-fn upload(session: &Session<'_>, dev: &StackStep) -> String {
-    let plan = &session.project.plan.dev;
+fn push(dev: &StackStep) -> String {
     format!(
-        "upload an artifact, which starts the pipeline: `aws s3 cp {key} s3://{bucket}/{key} \
-         --profile {profile}`",
-        key = plan.source_object_key,
-        bucket = plan.source_bucket.name,
+        "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
+         pipeline to its end; `s3ferry sample` writes one to try it with",
         profile = dev.profile
     )
 }

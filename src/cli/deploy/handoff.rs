@@ -3,18 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use s3ferry::deploy::stack::{self, condition};
+use s3ferry::deploy::stack::{self, Deployed, condition};
 use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
 
-use super::{Session, stack_set};
+use super::stack_set;
+use crate::cli::accounts::Accounts;
 use crate::cli::{Failure, output};
 
 /// The parameter that targets take the key's ID by, and the output of dev that has it.
-pub(super) const KEY_ID: &str = "DeployKeyId";
+pub(crate) const KEY_ID: &str = "DeployKeyId";
 
 /// Whether a target's stack stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// It does.
     Yes,
     /// It does not.
@@ -27,9 +28,9 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// They cannot be had: what to do.
-async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, String>, Failure> {
-    let dev = session.steps[0].clone();
-    let known = session
+async fn dev_outputs(accounts: &mut Accounts<'_>) -> Result<BTreeMap<String, String>, Failure> {
+    let dev = accounts.steps[0].clone();
+    let known = accounts
         .outputs
         .known
         .of(&dev.account, &dev.region, &dev.stack)
@@ -37,7 +38,7 @@ async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, Strin
     let state = profile_state(&dev.profile).await?;
     let mut because = format!("there is no profile `{}` here", dev.profile);
     if state == ProfileState::Known {
-        let read = match session.access(&dev).await {
+        let read = match accounts.access(&dev).await {
             Ok(access) => stack::read(&access, &dev.stack)
                 .await
                 .map_err(Failure::from),
@@ -67,7 +68,7 @@ async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, Strin
     match known {
         Some(outputs) => {
             output::note(
-                session.global,
+                accounts.global,
                 &format!(
                     "The dev stack cannot be read ({because}), so its key's ID is taken from \
                      .s3ferry/outputs.json."
@@ -90,66 +91,109 @@ async fn dev_outputs(session: &mut Session<'_>) -> Result<BTreeMap<String, Strin
     }
 }
 
-/// The key's ID for the targets.
+/// The key's ID for the targets: from the parameters that the user has `given`, or from dev.
 ///
 /// # Errors
 /// It cannot be had: what to do.
-pub(super) async fn key_id(session: &mut Session<'_>) -> Result<String, Failure> {
-    let given = session
-        .options
-        .parameters
-        .iter()
-        .find(|(name, _)| name == KEY_ID);
-    if let Some((_, value)) = given {
+pub(crate) async fn key_id(
+    accounts: &mut Accounts<'_>,
+    given: &[(String, String)],
+) -> Result<String, Failure> {
+    if let Some((_, value)) = given.iter().find(|(name, _)| name == KEY_ID) {
         return Ok(value.clone());
     }
-    if let Some(known) = &session.key_id {
+    if let Some(known) = &accounts.key_id {
         return Ok(known.clone());
     }
-    let outputs = dev_outputs(session).await?;
-    session.key_id = outputs.get(KEY_ID).cloned();
-    session.key_id.clone().ok_or_else(|| {
+    let outputs = dev_outputs(accounts).await?;
+    accounts.key_id = outputs.get(KEY_ID).cloned();
+    accounts.key_id.clone().ok_or_else(|| {
         Failure::with_code(
             format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
             format!(
                 "run `s3ferry deploy --profile {}` again",
-                session.steps[0].profile
+                accounts.steps[0].profile
             ),
             1,
         )
     })
 }
 
-/// Whether a target's stack stands, as far as it can be seen from here.
-pub(super) async fn standing(session: &mut Session<'_>, target: &StackStep) -> Standing {
-    if profile_state(&target.profile).await == Ok(ProfileState::Known) {
-        let read = match session.access(target).await {
-            Ok(access) if target.stack_set => stack_set::all_stand(session, &access, target).await,
-            Ok(access) => stack::read(&access, &target.stack)
-                .await
-                .map(|found| condition(found.as_ref()) == Condition::Ready)
-                .map_err(Failure::from),
-            Err(failure) => Err(failure),
-        };
-        match read {
-            Ok(true) => return Standing::Yes,
-            Ok(false) => return Standing::No,
-            Err(failure) => output::note(
-                session.global,
-                &format!(
-                    "Stack {} cannot be read with profile {}: {}.",
-                    target.stack,
-                    target.profile,
-                    failure.message()
-                ),
-            ),
+/// What can be seen of a stack from here.
+pub(crate) enum Seen<T> {
+    /// It was read.
+    Read(T),
+    /// It cannot be read: why.
+    Unreadable(Failure),
+    /// Its profile is not in the AWS configuration files.
+    NoProfile,
+}
+
+impl<T> Seen<T> {
+    fn map<U>(self, of: impl FnOnce(T) -> U) -> Seen<U> {
+        match self {
+            Self::Read(found) => Seen::Read(of(found)),
+            Self::Unreadable(failure) => Seen::Unreadable(failure),
+            Self::NoProfile => Seen::NoProfile,
         }
     }
-    let known = &session.outputs.known;
-    if known
-        .of(&target.account, &target.region, &target.stack)
-        .is_some()
-    {
+}
+
+/// Whether all instances of a stack set stand, when its administrator's profile is at hand.
+async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<bool> {
+    if profile_state(&step.profile).await != Ok(ProfileState::Known) {
+        return Seen::NoProfile;
+    }
+    let stands = match accounts.access(step).await {
+        Ok(access) => stack_set::all_stand(&accounts.project, &access, step).await,
+        Err(failure) => Err(failure),
+    };
+    match stands {
+        Ok(stands) => Seen::Read(stands),
+        Err(failure) => Seen::Unreadable(failure),
+    }
+}
+
+/// Looks at a stack of another account, when its profile is at hand.
+pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<Option<Deployed>> {
+    if profile_state(&step.profile).await != Ok(ProfileState::Known) {
+        return Seen::NoProfile;
+    }
+    let read = match accounts.access(step).await {
+        Ok(access) => stack::read(&access, &step.stack)
+            .await
+            .map_err(Failure::from),
+        Err(failure) => Err(failure),
+    };
+    match read {
+        Ok(found) => Seen::Read(found),
+        Err(failure) => Seen::Unreadable(failure),
+    }
+}
+
+/// Whether a target's stack stands, as far as it can be seen from here.
+pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) -> Standing {
+    let seen = if target.stack_set {
+        look_at_stack_set(accounts, target).await
+    } else {
+        let seen = look(accounts, target).await;
+        seen.map(|found| condition(found.as_ref()) == Condition::Ready)
+    };
+    match seen {
+        Seen::Read(true) => return Standing::Yes,
+        Seen::Read(false) => return Standing::No,
+        Seen::Unreadable(failure) => output::note(
+            accounts.global,
+            &format!(
+                "Stack {} cannot be read with profile {}: {}.",
+                target.stack,
+                target.profile,
+                failure.message()
+            ),
+        ),
+        Seen::NoProfile => {}
+    }
+    if accounts.recorded(target) {
         Standing::Yes
     } else {
         Standing::Unknown

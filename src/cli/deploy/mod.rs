@@ -1,21 +1,22 @@
 //! `s3ferry deploy`: the stacks of a profile, or all of them, in the order that they need.
 
-mod existing_policy;
-mod flow;
-mod handoff;
+pub(crate) mod existing_policy;
+pub(crate) mod flow;
+pub(crate) mod handoff;
 mod one;
-mod refuse;
+pub(crate) mod refuse;
 mod session;
-mod show;
-mod stack_set;
-mod stack_set_show;
+pub(crate) mod show;
+pub(crate) mod stack_set;
+pub(crate) mod stack_set_show;
 
 use std::path::PathBuf;
 
 use super::aws::{AwsOptions, block_on};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome};
-pub(crate) use session::Session;
+pub(crate) use refuse::example_buckets;
+use session::Session;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,7 +88,11 @@ pub(crate) enum Format {
     Json,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+/// A parameter of a template, as `NAME=VALUE`.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("a parameter is NAME=VALUE".to_owned()),

@@ -29,7 +29,7 @@ pub(super) async fn deploy(
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<Done, Failure> {
-    let access = session.access(step).await?;
+    let access = session.accounts.access(step).await?;
     output::note(
         session.global,
         &format!(
@@ -44,10 +44,12 @@ pub(super) async fn deploy(
     loop {
         session.renew_token();
         let before = found.take();
-        let prepared = session
-            .deployment(&access, step)
-            .prepare(before, parameters)
-            .await?;
+        let deployment = session.deployment(&access, step);
+        let prepared = if session.options.dry_run {
+            deployment.compare(before, parameters).await?
+        } else {
+            deployment.prepare(before, parameters).await?
+        };
         session.screen.ended();
         match prepared {
             Prepared::UpToDate(stack) => {
@@ -100,6 +102,7 @@ async fn changes(
         output::note(session.global, validations.trim_end());
     }
     say_key_change(session, pending, parameters);
+    say_new_key(session, pending);
     match may_go_on(session, step, access, pending).await {
         Ok(true) => {}
         Ok(false) => {
@@ -145,28 +148,25 @@ async fn may_go_on(
         .filter(|change| change.is_dangerous())
         .map(|change| change.logical_id.as_str())
         .collect();
+    let other_key = dangerous.iter().any(|id| id.ends_with("DeployKey"))
+        && changes
+            .iter()
+            .any(|change| change.action == "Add" && change.resource_type == "AWS::KMS::Key");
     let only_roles = changes
         .iter()
         .filter(|change| change.is_dangerous())
         .all(|change| change.resource_type == "AWS::IAM::Role");
-    let becomes_multi_region = changes.iter().any(|change| {
-        change.is_dangerous()
-            && change
-                .causes
-                .iter()
-                .any(|cause| cause.contains("MultiRegion"))
-    });
     if !dangerous.is_empty() && !session.options.allow_replacement && !session.options.dry_run {
         return Err(Failure::with_code(
             format!(
                 "this would replace or delete {}, and nothing was changed",
                 dangerous.join(", ")
             ),
-            if becomes_multi_region {
-                "a key cannot become a multi-Region key: --allow-replacement makes a new key \
-                 beside the old one, which is retained with its policy so that old artifacts stay \
-                 readable in the dev account, and switches the artifact store to it; deploy the \
-                 targets again right after"
+            if other_key {
+                "a key cannot become a multi-Region key, nor stop being one: --allow-replacement \
+                 makes a new key beside the old one and switches the artifact store to it; the old \
+                 one is retained with its policy, so that old artifacts stay readable to whoever \
+                 may use it; deploy the targets again right after"
             } else if only_roles {
                 "another role has another ARN: whatever trusts the old one or names it must \
                  change as well; if that is meant, give --allow-replacement"
@@ -198,9 +198,9 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
     if session.targets_stand {
         return Ok(());
     }
-    let steps = session.steps.clone();
+    let steps = session.accounts.steps.clone();
     for target in steps.iter().filter(|step| step.is_target()) {
-        if handoff::standing(session, target).await == Standing::No {
+        if handoff::standing(&mut session.accounts, target).await == Standing::No {
             return Err(Failure::with_code(
                 format!(
                     "target `{}` does not stand yet, and CodePipeline refuses a pipeline whose \
@@ -267,6 +267,23 @@ fn say_key_change(session: &Session<'_>, pending: &Pending, parameters: &[(Strin
     }
 }
 
+/// CloudFormation takes over what has a name; a key has none.
+fn say_new_key(session: &Session<'_>, pending: &Pending) {
+    let changes = &pending.change_set.changes;
+    let has = |action: &str, kind: &str| {
+        let mut all = changes.iter();
+        all.any(|change| change.action == action && change.resource_type == kind)
+    };
+    if has("Import", "AWS::S3::Bucket") && has("Add", "AWS::KMS::Key") {
+        session.screen.says(
+            "The buckets of an earlier stack are taken over, and its key is not, since \
+             CloudFormation imports only what has a name: a new key is made, and every target must \
+             be deployed again to get its ID. Artifacts that the old key encrypted stay readable \
+             in the dev account while that key exists.",
+        );
+    }
+}
+
 /// A stack stands: keep its outputs, show them, and see to an existing bucket's policy.
 async fn finish(
     session: &mut Session<'_>,
@@ -276,7 +293,7 @@ async fn finish(
     stack: &Deployed,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
-        session.outputs.put(step, stack)?;
+        session.accounts.outputs.put(step, stack)?;
     }
     session.result(step, what, json!({ "outputs": stack.outputs }));
     let rows: Vec<Vec<String>> = stack
@@ -303,9 +320,14 @@ fn name_target(session: &Session<'_>, failure: Failure) -> Failure {
     else {
         return failure;
     };
-    let target = session.project.plan.instances().find(|(_, instance)| {
-        message.contains("AssumeRole") && message.contains(&instance.role.arn)
-    });
+    let target = session
+        .accounts
+        .project
+        .plan
+        .instances()
+        .find(|(_, instance)| {
+            message.contains("AssumeRole") && message.contains(&instance.role.arn)
+        });
     let help = match target {
         Some((target, instance)) => format!(
             "target `{}` does not stand, or its role does not trust the service role: deploy it \

@@ -18,7 +18,7 @@ const EXAMPLE_BUCKETS: [&str; 3] = [
 ///
 /// # Errors
 /// One of them is in the plan.
-pub(super) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
     let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
     let targets = plan.instances().map(|(_, instance)| &instance.bucket);
     let found = dev
@@ -38,16 +38,20 @@ pub(super) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
     }
 }
 
+/// The first checked-in file that is not what the configuration makes.
+pub(crate) fn first_stale<'g>(out: &Path, generated: &'g [Generated]) -> Option<&'g Generated> {
+    generated.iter().find(|file| {
+        std::fs::read(out.join(&file.path))
+            .is_ok_and(|found| found != file.source.text().as_bytes())
+    })
+}
+
 /// Refuses to deploy something else than what is checked in.
 ///
 /// # Errors
 /// A checked-in template is stale.
 pub(super) fn stale_templates(out: &Path, generated: &[Generated]) -> Result<(), Failure> {
-    let stale = generated.iter().find(|file| {
-        std::fs::read(out.join(&file.path))
-            .is_ok_and(|found| found != file.source.text().as_bytes())
-    });
-    match stale {
+    match first_stale(out, generated) {
         None => Ok(()),
         Some(file) => Err(Failure::with_code(
             format!(

@@ -14,6 +14,7 @@ use super::one::Done;
 use super::{Format, Session, stack_set_show as show};
 use crate::cli::Failure;
 use crate::cli::output::{self, thousands};
+use crate::cli::project::Project;
 
 /// How many accounts a sentence names.
 const NAMED: usize = 20;
@@ -29,8 +30,8 @@ pub(super) async fn deploy(
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<Done, Failure> {
-    let access = session.access(step).await?;
-    let wanted = wanted(session, step, parameters)?;
+    let access = session.accounts.access(step).await?;
+    let wanted = wanted(&session.accounts.project, step, parameters)?;
     output::note(
         session.global,
         &format!(
@@ -119,21 +120,24 @@ pub(super) async fn deploy(
 /// # Errors
 /// AWS cannot be reached, or refuses.
 pub(super) async fn all_stand(
-    session: &Session<'_>,
+    project: &Project,
     access: &Access,
     step: &StackStep,
 ) -> Result<bool, Failure> {
-    let wanted = wanted(session, step, &[])?;
+    let wanted = wanted(project, step, &[])?;
     Ok(s3ferry::deploy::stack_set::run::stands(access, &wanted).await?)
 }
 
 /// What the configuration wants of a stack set.
-fn wanted(
-    session: &Session<'_>,
+///
+/// # Errors
+/// It is no target's.
+pub(crate) fn wanted(
+    project: &Project,
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<Wanted, Failure> {
-    let target = target(session, step)?;
+    let target = target(project, step)?;
     let template: Value = serde_json::from_str(&step.template.text.json).unwrap_or_default();
     Ok(Wanted {
         plan: target.stack_set.clone(),
@@ -144,13 +148,13 @@ fn wanted(
             .unwrap_or_default()
             .to_owned(),
         parameters: parameters.to_vec(),
-        tags: session.run.tags.clone(),
+        tags: project.plan.tags.clone(),
     })
 }
 
-fn target<'s>(session: &'s Session<'_>, step: &StackStep) -> Result<&'s TargetPlan, Failure> {
+fn target<'p>(project: &'p Project, step: &StackStep) -> Result<&'p TargetPlan, Failure> {
     let found = match step.side {
-        Side::Target(index) => session.project.plan.targets.get(index),
+        Side::Target(index) => project.plan.targets.get(index),
         _ => None,
     };
     found.ok_or_else(|| Failure::new(format!("`{}` is no target", step.template.name), ""))
@@ -249,7 +253,7 @@ async fn may_go_on(
 /// Accounts that came or went are nothing to the pipeline before dev is deployed.
 fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
     let comparison = &prepared.comparison;
-    let dev = &session.project.plan.dev.profile;
+    let dev = &session.accounts.project.plan.dev.profile;
     let alone = session
         .options
         .profile
@@ -279,7 +283,7 @@ fn stands(
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
         let name = BTreeMap::from([("StackSetName".to_owned(), step.stack.clone())]);
-        session.outputs.put_outputs(step, name)?;
+        session.accounts.outputs.put_outputs(step, name)?;
     }
     let mut more = json!({ "instances": { "current": current } });
     if what != "unchanged" {
@@ -324,7 +328,7 @@ async fn explain(
 
 /// The accounts that the configuration's profiles are in, as far as they are at hand.
 async fn reach(session: &Session<'_>, accounts: &mut HashMap<String, Access>) {
-    let plan = &session.project.plan;
+    let plan = &session.accounts.project.plan;
     let mut profiles: Vec<&str> = vec![&plan.dev.profile];
     let instances = plan.targets.iter().flat_map(|target| &target.instances);
     profiles.extend(instances.map(|instance| instance.profile.as_str()));

@@ -14,7 +14,7 @@ const SHOWN: usize = 20;
 const FAILURES: usize = 100;
 
 /// A number of instances.
-pub(super) fn number(of: usize) -> String {
+pub(crate) fn number(of: usize) -> String {
     match of {
         1 => "1 instance".to_owned(),
         _ => format!("{} instances", thousands(of)),
@@ -22,7 +22,7 @@ pub(super) fn number(of: usize) -> String {
 }
 
 /// Regions by account.
-pub(super) fn by_account<'i>(
+pub(crate) fn by_account<'i>(
     instances: impl IntoIterator<Item = &'i Instance>,
 ) -> BTreeMap<&'i str, Vec<&'i str>> {
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -36,7 +36,7 @@ pub(super) fn by_account<'i>(
 }
 
 /// What would change, as a table: one row for an account.
-pub(super) fn changes(prepared: &Prepared) -> String {
+pub(crate) fn changes(prepared: &Prepared) -> String {
     let comparison = &prepared.comparison;
     let mut rows = Vec::new();
     let mut add = |action: &str, account: &str, regions: &str, why: &str| {
@@ -92,7 +92,7 @@ pub(super) fn changes(prepared: &Prepared) -> String {
 }
 
 /// The same for machines.
-pub(super) fn changes_json(prepared: &Prepared) -> Value {
+pub(crate) fn changes_json(prepared: &Prepared) -> Value {
     let comparison = &prepared.comparison;
     let existing = |list: &[Existing]| -> Value {
         list.iter()
@@ -124,7 +124,7 @@ pub(super) fn changes_json(prepared: &Prepared) -> Value {
 
 /// The instances that do not stand, each with AWS's reason: those that failed first, and of those
 /// that were not tried because of them only their number.
-pub(super) fn failures(report: &Report) -> String {
+pub(crate) fn failures(report: &Report) -> String {
     let is_consequence =
         |one: &&Failed| !report.failed.is_empty() && one.reason.to_lowercase().contains("cancel");
     let others = report.behind.iter().filter(|one| !is_consequence(one));
@@ -157,7 +157,7 @@ pub(super) fn failures(report: &Report) -> String {
 }
 
 /// What stands and what does not, for machines.
-pub(super) fn report_json(report: &Report) -> Value {
+pub(crate) fn report_json(report: &Report) -> Value {
     let of = |list: &[Failed]| -> Value {
         list.iter()
             .map(|one| {

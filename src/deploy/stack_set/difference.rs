@@ -3,10 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value as Json;
-
+use crate::deploy::Comparison;
 use crate::plan::StackSetPermissions;
-use crate::syntax::{self, Source};
 
 use super::model::{Described, Wanted};
 
@@ -24,7 +22,7 @@ pub struct Difference {
 /// Everything in which a stack set differs from what is wanted.
 pub fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
     let mut found = Found(Vec::new());
-    if !same_template(&wanted.text.json, &set.template) {
+    if !Comparison::of(&set.template, &wanted.text).is_same() {
         found.add("template", "", "");
     }
     let parameters: BTreeMap<String, String> = wanted.parameters.iter().cloned().collect();
@@ -75,33 +73,6 @@ pub fn same_permission_model(wanted: &Wanted, set: &Described) -> bool {
     service_managed == set.service_managed
 }
 
-/// Whether two templates say the same, however they are written.
-pub fn same_template(wanted: &str, deployed: &str) -> bool {
-    match (meaning(wanted), meaning(deployed)) {
-        (Some(wanted), Some(deployed)) => wanted == deployed,
-        _ => wanted == deployed,
-    }
-}
-
-/// A template with long-form intrinsic functions, scalars as CloudFormation reads them: as text.
-fn meaning(template: &str) -> Option<Json> {
-    let node = syntax::read(&Source::new("template", template)).ok()?;
-    Some(plain(node.to_json()))
-}
-
-fn plain(value: Json) -> Json {
-    match value {
-        Json::Array(items) => items.into_iter().map(plain).collect(),
-        Json::Object(fields) => fields
-            .into_iter()
-            .map(|(key, value)| (key, plain(value)))
-            .collect(),
-        Json::Bool(value) => Json::from(value.to_string()),
-        Json::Number(number) => Json::from(number.to_string()),
-        other => other,
-    }
-}
-
 struct Found(Vec<Difference>);
 
 impl Found {
@@ -141,21 +112,5 @@ impl Found {
                 );
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn templates_are_compared_by_their_meaning() {
-        let yaml = "# a comment\nResources:\n  A:\n    Type: X\n    Properties:\n      Name: !Sub \
-                    \"${AWS::Region}\"\n      On: true\n      Days: 30\n      Arn: !GetAtt B.Arn\n";
-        let json = r#"{"Resources":{"A":{"Properties":{"Days":"30","On":"true",
-            "Name":{"Fn::Sub":"${AWS::Region}"},"Arn":{"Fn::GetAtt":["B","Arn"]}},"Type":"X"}}}"#;
-        assert!(same_template(json, yaml));
-        assert!(!same_template(&json.replace("30", "31"), yaml));
-        assert!(!same_template(json, ""));
     }
 }

@@ -106,11 +106,7 @@ impl<'a> Deployment<'a> {
             organization::trusted_access(self.access, plan, own).await?;
         }
         let Some(set) = self.settled().await? else {
-            return Ok(Prepared {
-                set: None,
-                differences: Vec::new(),
-                comparison: compare(&self.wanted.instances, &[], &self.wanted.scope(None)),
-            });
+            return Ok(self.compare(None, &[]));
         };
         if !same_permission_model(self.wanted, &set) {
             let is = if set.service_managed {
@@ -131,12 +127,18 @@ impl<'a> Deployment<'a> {
             ));
         }
         let existing = instances::list(self.access, plan).await?;
-        let scope = self.wanted.scope(Some(&set));
-        Ok(Prepared {
-            differences: differences(self.wanted, &set),
-            comparison: compare(&self.wanted.instances, &existing, &scope),
-            set: Some(set),
-        })
+        Ok(self.compare(Some(set), &existing))
+    }
+
+    fn compare(&self, set: Option<Described>, existing: &[Existing]) -> Prepared {
+        let scope = self.wanted.scope(set.as_ref());
+        Prepared {
+            differences: set
+                .as_ref()
+                .map_or_else(Vec::new, |set| differences(self.wanted, set)),
+            comparison: compare(&self.wanted.instances, existing, &scope),
+            set,
+        }
     }
 
     /// The stack set once nothing goes on with it.

@@ -128,6 +128,17 @@ fn s3_action(method: &str, path: &str, query: &str) -> String {
             "publicAccessBlock" => Some("PublicAccessBlock"),
             _ => None,
         });
+    let has = |wanted: &str| {
+        let mut names = query.split('&').map(|pair| pair.split('=').next());
+        names.any(|name| name == Some(wanted))
+    };
+    match method {
+        "POST" if has("uploads") => return "CreateMultipartUpload".to_owned(),
+        "PUT" if has("uploadId") => return "UploadPart".to_owned(),
+        "POST" if has("uploadId") => return "CompleteMultipartUpload".to_owned(),
+        "DELETE" if has("uploadId") => return "AbortMultipartUpload".to_owned(),
+        _ => {}
+    }
     let verb = match method {
         "GET" => "Get",
         "PUT" => "Put",

@@ -131,6 +131,26 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
+    /// The pipeline's last execution has failed in an action: (stage, action), with a message.
+    pub(crate) fn failed_execution(
+        &self,
+        account: &str,
+        pipeline: &str,
+        (stage, action): (&str, &str),
+        message: &str,
+    ) {
+        let asked = json!({
+            "account": account,
+            "region": "us-east-1",
+            "pipeline": pipeline,
+            "status": "Failed",
+            "stage": stage,
+            "action": action,
+            "message": message,
+        });
+        http::post(self.address, "/_test/executions", &asked);
+    }
+
     /// Calls a Query operation without any SDK, which takes no time; gives the answer's XML.
     pub(crate) fn query(&self, account: &str, service: &str, fields: &[(&str, &str)]) -> String {
         self.try_query(account, service, fields)

@@ -1,0 +1,186 @@
+//! What every command that works on deployed stacks shares: the project, the ways into its
+//! accounts, and the outputs file.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use s3ferry::deploy::run::Options as RunOptions;
+use s3ferry::deploy::stack::Deployed;
+use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, stack_steps};
+
+use super::aws::{AwsOptions, of_profile};
+use super::project::Project;
+use super::{Failure, Global, files};
+
+/// The outputs file, beside the configuration.
+const OUTPUTS: &str = ".s3ferry/outputs.json";
+
+/// A project and the accounts that its stacks are in.
+pub(crate) struct Accounts<'a> {
+    pub(crate) global: &'a Global,
+    pub(crate) project: Project,
+    /// All stacks of the configuration, dev's first.
+    pub(crate) steps: Vec<StackStep>,
+    pub(crate) outputs: OutputsFile,
+    /// The ID of the dev account's key, once it is known.
+    pub(crate) key_id: Option<String>,
+    aws: &'a AwsOptions,
+    accesses: HashMap<(String, String), Access>,
+    tokens: u32,
+}
+
+impl<'a> Accounts<'a> {
+    /// Nothing of AWS is asked yet.
+    ///
+    /// # Errors
+    /// The outputs file is none.
+    pub(crate) fn new(
+        global: &'a Global,
+        aws: &'a AwsOptions,
+        project: Project,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            steps: stack_steps(&project.plan),
+            outputs: OutputsFile::read(&project)?,
+            key_id: None,
+            accesses: HashMap::new(),
+            tokens: 0,
+            global,
+            project,
+            aws,
+        })
+    }
+
+    /// The way into a stack's account; which account it is was checked.
+    ///
+    /// # Errors
+    /// No credentials, another account, or AWS cannot be reached.
+    pub(crate) async fn access(&mut self, step: &StackStep) -> Result<Access, Failure> {
+        let key = (step.profile.clone(), step.account.clone());
+        if !self.accesses.contains_key(&key) {
+            let access = Access::open(&step.profile, &step.region, &self.aws.settings()).await?;
+            access.verify_account(&step.account).await?;
+            self.accesses.insert(key.clone(), access);
+        }
+        Ok(self.accesses[&key].in_region(&step.region))
+    }
+
+    /// Whether the outputs file knows a stack: an earlier deploy made it.
+    pub(crate) fn recorded(&self, step: &StackStep) -> bool {
+        let known = &self.outputs.known;
+        known.of(&step.account, &step.region, &step.stack).is_some()
+    }
+
+    /// The stacks of a profile, or all.
+    ///
+    /// # Errors
+    /// No stack of the configuration has this profile.
+    pub(crate) fn select(&self, profile: Option<&str>) -> Result<Vec<StackStep>, Failure> {
+        match profile {
+            Some(profile) => {
+                let found = of_profile(&self.steps, profile)?;
+                Ok(found.into_iter().cloned().collect())
+            }
+            None => Ok(self.steps.clone()),
+        }
+    }
+
+    /// How stacks are changed, when nothing is said about it.
+    pub(crate) fn run_options(&mut self) -> RunOptions {
+        RunOptions {
+            wait: self.aws.wait_timeout,
+            template_bucket: None,
+            role_arn: None,
+            tags: self.project.plan.tags.clone(),
+            allow_replacement: false,
+            token: self.token(),
+        }
+    }
+
+    /// A new name for a change set, which is its client token too.
+    pub(crate) fn token(&mut self) -> String {
+        self.tokens += 1;
+        token(self.tokens)
+    }
+}
+
+/// A name that nothing else has, by the number that it has in this process.
+pub(crate) fn token(number: u32) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    format!(
+        "s3ferry-{}-{}-{number}",
+        now.map_or(0, |now| now.as_millis()),
+        std::process::id()
+    )
+}
+
+/// The outputs file as it was read.
+pub(crate) struct OutputsFile {
+    path: PathBuf,
+    /// What it holds.
+    pub(crate) known: Outputs,
+}
+
+impl OutputsFile {
+    /// Reads the outputs file of a project; one that is not there is empty.
+    ///
+    /// # Errors
+    /// It is no outputs file.
+    pub(crate) fn read(project: &Project) -> Result<Self, Failure> {
+        let path = project.beside(OUTPUTS);
+        let known = if path.exists() {
+            let source = files::read(&path, "outputs file")?;
+            Outputs::from_json(source.text()).map_err(|problem| {
+                Failure::new(
+                    format!("`{}` is no outputs file: {problem}", path.display()),
+                    "restore it, or delete it: the next `s3ferry deploy --profile dev` writes it \
+                     again",
+                )
+            })?
+        } else {
+            Outputs::default()
+        };
+        Ok(Self { path, known })
+    }
+
+    /// Puts a stack's outputs, and writes the file when that changes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) -> Result<(), Failure> {
+        self.put_outputs(step, stack.outputs.clone())
+    }
+
+    /// Puts what a stack, or a stack set, gives out, and writes the file when that changes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn put_outputs(
+        &mut self,
+        step: &StackStep,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
+        let entry = StackOutputs {
+            account: step.account.clone(),
+            region: step.region.clone(),
+            stack: step.stack.clone(),
+            outputs,
+        };
+        if self.known.put(entry) {
+            files::write(&self.path, &self.known.to_json())?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a stack, and writes the file when that changes it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn forget(&mut self, step: &StackStep) -> Result<(), Failure> {
+        if self.known.remove(&step.account, &step.region, &step.stack) {
+            files::write(&self.path, &self.known.to_json())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,325 @@
+//! `s3ferry adopt`: a pipeline that exists made to deploy into the targets' accounts.
+
+use std::path::PathBuf;
+
+use s3ferry::definition::{Adopted, Definition, adopt};
+use s3ferry::deploy::{
+    Access, DeployError, Observer as _, ProfileState, executions, pipeline, profile_state, stack,
+    stack_steps,
+};
+use s3ferry::plan::Plan;
+use s3ferry::syntax::Source;
+use serde_json::Value;
+use similar::TextDiff;
+
+use super::accounts::OutputsFile;
+use super::aws::{AwsOptions, block_on};
+use super::output::{self, print};
+use super::project::Project;
+use super::screen::Screen;
+use super::{Failure, Global, Outcome, files};
+
+const EXAMPLES: &str = "\
+Examples:
+  aws codepipeline get-pipeline --name site > site.json
+  s3ferry adopt site.json                      what would change, as a diff
+  s3ferry adopt site.json --out adopted.json   and the definition for update-pipeline
+  s3ferry adopt --name site                    the same with the live pipeline
+  s3ferry adopt --name site --write            change it, after asking
+
+The S3 deploy actions that deploy to a target's bucket get its deploy role, its region and a
+namespace; the artifact store gets the customer managed key. Everything else stays as it is.";
+
+/// Options of `adopt`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// What `aws codepipeline get-pipeline` printed
+    #[arg(value_name = "FILE", required_unless_present = "name")]
+    file: Option<PathBuf>,
+    /// The live pipeline of this name, instead of a file
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    name: Option<String>,
+    /// Change the live pipeline, after asking
+    #[arg(long)]
+    write: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Write the new definition to this file; `-`: to standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// ARN of the customer managed key [default: the dev stack's]
+    #[arg(long, value_name = "ARN")]
+    key_arn: Option<String>,
+    /// Named profile of the AWS configuration [default: the dev account's, by the configuration]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// Adopts.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    let project = Project::load(global)?;
+    let which = match (&options.file, &options.name) {
+        (Some(file), _) => file.display().to_string(),
+        (None, name) => format!("--name {}", name.as_deref().unwrap_or_default()),
+    };
+    let screen = Screen::new(global, format!("s3ferry adopt {which}"));
+    let given = match &options.file {
+        Some(path) => Some(read(files::read(path, "pipeline definition")?)?),
+        None => None,
+    };
+    block_on(&screen, work(global, options, &project, &screen, given))
+}
+
+fn read(source: Source) -> Result<Definition, Failure> {
+    Definition::read(source.clone()).map_err(|problems| Failure::document(source, problems))
+}
+
+async fn work(
+    global: &Global,
+    options: &Options,
+    project: &Project,
+    screen: &Screen,
+    given: Option<Definition>,
+) -> Result<Outcome, Failure> {
+    let plan = &project.plan;
+    let live = Live::new(options, plan);
+    let definition = match (given, &options.name) {
+        (Some(definition), _) => definition,
+        (None, name) => live.definition(name.as_deref().unwrap_or_default()).await?,
+    };
+    let key = key_arn(options, project, &live).await?;
+    let adopted = adopt(&definition, plan, &key)
+        .map_err(|problems| Failure::document(definition.source.clone(), problems))?;
+    show(global, options, &definition, &adopted)?;
+    if !options.write {
+        if adopted.changed {
+            let mut again = format!("s3ferry adopt --name {} --write", definition.name);
+            for (option, value) in [
+                ("--key-arn", &options.key_arn),
+                ("--profile", &options.profile),
+            ] {
+                if let Some(value) = value {
+                    again.push_str(&format!(" {option} {value}"));
+                }
+            }
+            output::note(global, &format!("\nNext: `{again}` changes the pipeline"));
+        }
+        return Ok(Outcome::Done);
+    }
+    if !adopted.changed {
+        return Ok(Outcome::Done);
+    }
+    write(options, screen, &live, &definition, adopted).await
+}
+
+/// The diff, and the new definition where it is asked for.
+fn show(
+    global: &Global,
+    options: &Options,
+    definition: &Definition,
+    adopted: &Adopted,
+) -> Result<(), Failure> {
+    let to_stdout = options
+        .out
+        .as_ref()
+        .is_some_and(|out| out.as_os_str() == "-");
+    let old = definition.source.text();
+    let diff = TextDiff::from_lines(old, &adopted.text)
+        .unified_diff()
+        .header(definition.source.name(), "adopted")
+        .to_string();
+    if adopted.changed {
+        if to_stdout {
+            output::note(global, diff.trim_end());
+        } else {
+            print(&diff)?;
+        }
+    } else {
+        output::note(global, "The pipeline is adopted already: nothing changes.");
+    }
+    for note in adopted.done.iter().chain(&adopted.notes) {
+        output::note(global, note);
+    }
+    match &options.out {
+        None => Ok(()),
+        Some(_) if to_stdout => print(&adopted.text),
+        Some(path) => {
+            files::write(path, &adopted.text)?;
+            output::note(
+                global,
+                &format!(
+                    "Wrote {0}, for `aws codepipeline update-pipeline --cli-input-json \
+                     file://{0}`.",
+                    path.display()
+                ),
+            );
+            Ok(())
+        }
+    }
+}
+
+async fn write(
+    options: &Options,
+    screen: &Screen,
+    live: &Live<'_>,
+    definition: &Definition,
+    adopted: Adopted,
+) -> Result<Outcome, Failure> {
+    let name = &definition.name;
+    live.check_same(definition).await?;
+    live.check_idle(name).await?;
+    let question = format!("Change pipeline {name}?");
+    if !options.yes && !screen.confirm(&question).await? {
+        screen.says("Nothing was changed.");
+        return Ok(Outcome::Done);
+    }
+    // Somebody may have changed or started it while the question stood.
+    live.check_same(definition).await?;
+    live.check_idle(name).await?;
+    let new = read(Source::new("adopted", adopted.text))?;
+    let access = live.access().await?;
+    let version = pipeline::update(&access, name, new.pipeline_text())
+        .await
+        .map_err(explained)?;
+    screen.says(&format!(
+        "Pipeline {name} is adopted: version {version}.\nNext: `s3ferry push SITE` deploys through \
+         it"
+    ));
+    Ok(Outcome::Done)
+}
+
+/// CodePipeline tries each role before it takes a definition.
+fn explained(error: DeployError) -> Failure {
+    if error.message.contains("AssumeRole") {
+        return Failure::with_code(
+            error.message,
+            "the deploy role does not trust the pipeline's service role yet: deploy the targets \
+             first (`s3ferry deploy --profile prod`); nothing was changed",
+            1,
+        );
+    }
+    error.into()
+}
+
+/// The live pipeline's account.
+struct Live<'a> {
+    options: &'a Options,
+    plan: &'a Plan,
+    profile: &'a str,
+}
+
+impl<'a> Live<'a> {
+    fn new(options: &'a Options, plan: &'a Plan) -> Self {
+        Self {
+            profile: options.profile.as_ref().unwrap_or(&plan.dev.profile),
+            options,
+            plan,
+        }
+    }
+
+    async fn access(&self) -> Result<Access, Failure> {
+        let dev = &self.plan.dev;
+        let access = Access::open(self.profile, &dev.region, &self.options.aws.settings()).await?;
+        access.verify_account(&dev.account).await?;
+        Ok(access)
+    }
+
+    async fn definition(&self, name: &str) -> Result<Definition, Failure> {
+        let text = pipeline::read(&self.access().await?, name).await?;
+        Definition::of_answer(&format!("pipeline {name}"), &text)
+            .map_err(|(source, problems)| Failure::document(source, problems))
+    }
+
+    /// Makes sure that the live pipeline is the one that was looked at.
+    async fn check_same(&self, seen: &Definition) -> Result<(), Failure> {
+        let live = self.definition(&seen.name).await?;
+        let value = |definition: &Definition| {
+            serde_json::from_str::<Value>(definition.pipeline_text()).ok()
+        };
+        if value(&live) == value(seen) {
+            return Ok(());
+        }
+        let version = |definition: &Definition| {
+            definition.version.map_or_else(
+                || "another version".to_owned(),
+                |version| format!("version {version}"),
+            )
+        };
+        Err(Failure::with_code(
+            format!(
+                "the live pipeline `{}` is not the one that was read: {} there, {} here",
+                seen.name,
+                version(&live),
+                version(seen)
+            ),
+            format!(
+                "nothing was changed: look again with `s3ferry adopt --name {}`",
+                seen.name
+            ),
+            1,
+        ))
+    }
+
+    /// Makes sure that no execution runs.
+    async fn check_idle(&self, name: &str) -> Result<(), Failure> {
+        let running = executions::running(&self.access().await?, name).await?;
+        match running.first() {
+            None => Ok(()),
+            Some(id) => Err(Failure::with_code(
+                format!("execution {id} of pipeline `{name}` runs, and would end unfinished"),
+                "nothing was changed: wait for its end, and run it again",
+                1,
+            )),
+        }
+    }
+}
+
+/// The customer managed key's ARN: as it is given, or the dev stack's.
+async fn key_arn(options: &Options, project: &Project, live: &Live<'_>) -> Result<String, Failure> {
+    let dev = &project.plan.dev;
+    let prefix = format!(
+        "arn:{}:kms:{}:{}:key/",
+        project.plan.partition.as_str(),
+        dev.region,
+        dev.account
+    );
+    if let Some(arn) = &options.key_arn {
+        if arn.len() > prefix.len() && arn.starts_with(&prefix) {
+            return Ok(arn.clone());
+        }
+        return Err(Failure::new(
+            format!("`{arn}` is not the ARN of a key of the dev account and region"),
+            format!(
+                "write `{prefix}…`: an alias is looked up in the account that asks, and a bare ID \
+                 means another account's key"
+            ),
+        ));
+    }
+    let steps = stack_steps(&project.plan);
+    let step = &steps[0];
+    let known = OutputsFile::read(project)?.known;
+    let known = known.of(&dev.account, &dev.region, &step.stack).cloned();
+    let outputs = match known {
+        Some(outputs) => Some(outputs),
+        None if profile_state(live.profile).await? == ProfileState::Unknown => None,
+        None => {
+            let found = stack::read(&live.access().await?, &step.stack).await?;
+            found.map(|stack| stack.outputs)
+        }
+    };
+    let id = outputs.and_then(|outputs| outputs.get("DeployKeyId").cloned());
+    id.map(|id| format!("{prefix}{id}")).ok_or_else(|| {
+        Failure::with_code(
+            "the ID of the dev account's key is not known: the dev stack is not deployed",
+            format!(
+                "deploy it first (`s3ferry deploy --profile {}`), or give --key-arn {prefix}…",
+                dev.profile
+            ),
+            1,
+        )
+    })
+}

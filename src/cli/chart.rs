@@ -1,0 +1,75 @@
+//! Bars of block characters over a common scale of time.
+
+use s3ferry::deploy::timeline::Span;
+
+/// Eighths of a cell, from its left.
+const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
+const ROLLBACK: char = '░';
+
+/// The spans as one line of at most `width` cells, where `total` seconds take all of them. Every
+/// span is seen, however short it is.
+pub(crate) fn bar(spans: &[Span], total: f64, width: usize) -> String {
+    let scale = if total > 0.0 {
+        width as f64 / total
+    } else {
+        0.0
+    };
+    let mut cells = vec![' '; width];
+    for span in spans {
+        let begin = span.begin * scale;
+        let end = (span.end * scale).clamp(begin, width as f64);
+        let first = (begin.floor() as usize).min(width.saturating_sub(1));
+        for (index, cell) in cells.iter_mut().enumerate().skip(first) {
+            let covered = end - index as f64;
+            if index > first && covered <= 0.0 {
+                break;
+            }
+            let eighths = (covered * 8.0).round().clamp(1.0, 8.0) as usize;
+            if span.rollback {
+                *cell = ROLLBACK;
+            } else if index == first || covered * 8.0 >= 0.5 {
+                *cell = EIGHTHS[eighths - 1];
+            }
+        }
+    }
+    cells.iter().collect::<String>().trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(begin: f64, end: f64) -> Span {
+        Span {
+            begin,
+            end,
+            rollback: false,
+        }
+    }
+
+    #[test]
+    fn bars_start_where_their_time_does() {
+        assert_eq!(bar(&[span(0.0, 10.0)], 10.0, 5), "█████");
+        assert_eq!(bar(&[span(4.0, 8.0)], 10.0, 5), "  ██");
+        assert_eq!(bar(&[span(0.0, 5.0)], 10.0, 5), "██▌");
+        assert_eq!(bar(&[span(5.0, 5.0)], 10.0, 5), "  ▌");
+    }
+
+    #[test]
+    fn nothing_is_too_short_or_too_long_to_be_seen() {
+        assert_eq!(bar(&[span(0.0, 0.001)], 10.0, 5), "▏");
+        assert_eq!(bar(&[span(10.0, 10.0)], 10.0, 5), "    █");
+        assert_eq!(bar(&[span(0.0, 0.0)], 0.0, 5), "▏");
+        assert_eq!(bar(&[span(9.0, 99.0)], 10.0, 5), "    █");
+    }
+
+    #[test]
+    fn a_rollback_looks_otherwise() {
+        let rollback = Span {
+            begin: 6.0,
+            end: 10.0,
+            rollback: true,
+        };
+        assert_eq!(bar(&[span(0.0, 4.0), rollback], 10.0, 5), "██ ░░");
+    }
+}

@@ -1,0 +1,398 @@
+//! `s3ferry diff`: what a deploy would change, and nothing of it is done.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use s3ferry::deploy::bucket_policy::Standing;
+use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
+use s3ferry::deploy::stack::{self, Deployed};
+use s3ferry::deploy::stack_set as set;
+use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validation};
+use s3ferry::stacks::Side;
+use serde_json::{Value, json};
+
+use super::accounts::Accounts;
+use super::aws::{AwsOptions, block_on};
+use super::deploy::existing_policy::{self, Examined};
+use super::deploy::flow::{CREATE_PIPELINE, first_missing, made_pipeline};
+use super::deploy::handoff::{self, KEY_ID};
+use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
+use super::project::{Project, TemplateFormat};
+use super::screen::Screen;
+use super::{Failure, Global, Outcome, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry diff --profile dev            what `deploy --profile dev` would change
+  s3ferry diff --all --format json      every stack, for a pull request's check
+
+A change set is made for it and deleted again; nothing is executed.
+
+Exit codes: 0 no difference, 1 differences, 2 wrong usage, 3 AWS could not be reached.";
+
+/// Options of `diff`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Named profile of the AWS configuration: compares the stacks that the configuration gives it
+    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    profile: Option<String>,
+    /// Compare every stack
+    #[arg(long, conflicts_with = "profile")]
+    all: bool,
+    /// A parameter of the template; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// As if the pipeline were made, though the targets cannot be seen from here
+    #[arg(long)]
+    create_pipeline: bool,
+    /// Role that CloudFormation acts with, instead of the profile's own permissions
+    #[arg(long, value_name = "ARN")]
+    role_arn: Option<String>,
+    /// Bucket for templates that are too long to go inline
+    #[arg(long, value_name = "BUCKET")]
+    template_bucket: Option<String>,
+    /// Format of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// What a deploy would do to one stack.
+#[derive(Default)]
+struct Difference {
+    /// The stack's status; empty when there is none.
+    state: String,
+    /// The templates; `None` without a deployed one.
+    template: Option<Comparison>,
+    /// Parameters that would change: name, old value, new value.
+    parameters: Vec<(String, String, String)>,
+    /// Why there is no change set, when there can be none.
+    obstacle: Option<String>,
+    /// What CloudFormation would do; `None`: nothing at all.
+    changes: Option<Vec<Change>>,
+    /// What CloudFormation's own validation says.
+    validations: Vec<Validation>,
+    /// An existing artifact bucket's policy.
+    policy: Option<Examined>,
+}
+
+/// Compares.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    let which = match &options.profile {
+        Some(profile) => format!("--profile {profile}"),
+        None => "--all".to_owned(),
+    };
+    let screen = Screen::new(global, format!("s3ferry diff {which}"));
+    let project = Project::load(global)?;
+    let files = project.generate("stacks".as_ref(), TemplateFormat::Yaml)?;
+    let merged = files.iter().find(|file| !file.template);
+    let merged = merged.map(|file| file.source.text().to_owned());
+    let accounts = Accounts::new(global, &options.aws, project)?;
+    block_on(&screen, compare_all(accounts, options, &screen, merged))
+}
+
+async fn compare_all(
+    mut accounts: Accounts<'_>,
+    options: &Options,
+    screen: &Screen,
+    merged: Option<String>,
+) -> Result<Outcome, Failure> {
+    let mut results = Vec::new();
+    let mut differs = false;
+    for step in accounts.select(options.profile.as_deref())? {
+        if step.stack_set {
+            let found = compare_stack_set(&mut accounts, options, screen, &step).await?;
+            differs |= !found.is_up_to_date();
+            if options.format == Format::Text {
+                output::print(&stack_set_text(&step, &found, !results.is_empty()))?;
+            }
+            results.push(stack_set_json(&step, &found));
+            continue;
+        }
+        let mut found = match compare(&mut accounts, options, screen, &step).await {
+            Ok(found) => found,
+            // With all of them, a target is as good as new while dev does not stand.
+            Err(failure) if options.all && failure.exit_code() == 1 => Difference {
+                obstacle: Some(failure.message()),
+                ..Difference::default()
+            },
+            Err(failure) => return Err(failure),
+        };
+        screen.ended();
+        if step.side == Side::Dev {
+            let access = accounts.access(&step).await?;
+            found.policy = existing_policy::examine(&accounts, merged.as_deref(), &access).await?;
+        }
+        differs |= found.is_one();
+        match options.format {
+            Format::Text => output::print(&found.text(&step, !results.is_empty()))?,
+            Format::Json => {}
+        }
+        results.push(found.json(&step));
+    }
+    if options.format == Format::Json {
+        let all = json!({ "version": 1, "stacks": results });
+        output::print(&format!("{all:#}\n"))?;
+    }
+    Ok(if differs {
+        Outcome::Findings
+    } else {
+        Outcome::Done
+    })
+}
+
+async fn compare(
+    accounts: &mut Accounts<'_>,
+    options: &Options,
+    screen: &Screen,
+    step: &StackStep,
+) -> Result<Difference, Failure> {
+    let access = accounts.access(step).await?;
+    let run = RunOptions {
+        template_bucket: options.template_bucket.clone(),
+        role_arn: options.role_arn.clone(),
+        ..accounts.run_options()
+    };
+    let deployment = Deployment {
+        access: &access,
+        step,
+        options: &run,
+        observer: screen,
+    };
+    let before = deployment.settled().await?;
+    let parameters = parameters(accounts, options, step, before.as_ref()).await?;
+    let mut found = Difference::default();
+    if let Some(stack) = &before {
+        found.state.clone_from(&stack.status);
+        found.parameters = changed(stack, &parameters);
+        if stack.condition() != Condition::Reviewing {
+            let deployed = stack::template(&access, &stack.id).await?;
+            found.template = Some(Comparison::of(&deployed, &step.template.text));
+        }
+    }
+    match deployment.compare(before, &parameters).await? {
+        Prepared::UpToDate(_) => {}
+        Prepared::CreationFailed(left, _) => {
+            found.obstacle = Some(format!(
+                "the stack is in {}: a deploy would delete it first and create it again",
+                left.status
+            ));
+        }
+        Prepared::Changes(pending) => {
+            deployment.discard(&pending).await?;
+            found.validations = pending.change_set.validations;
+            found.changes = Some(pending.change_set.changes);
+        }
+    }
+    Ok(found)
+}
+
+async fn compare_stack_set(
+    accounts: &mut Accounts<'_>,
+    options: &Options,
+    screen: &Screen,
+    step: &StackStep,
+) -> Result<set::run::Prepared, Failure> {
+    let access = accounts.access(step).await?;
+    let key = handoff::key_id(accounts, &options.parameters).await?;
+    let wanted = stack_set::wanted(&accounts.project, step, &[(KEY_ID.to_owned(), key)])?;
+    let run = accounts.run_options();
+    let settings = set::run::Options {
+        wait: run.wait,
+        template_bucket: None,
+        retain_stacks: false,
+        token: run.token,
+    };
+    screen.begins(&format!("stack set {}", step.stack));
+    let prepared = set::run::Deployment::new(&access, &wanted, &settings, screen)
+        .prepare()
+        .await;
+    screen.ended();
+    Ok(prepared?)
+}
+
+fn stack_set_text(step: &StackStep, found: &set::run::Prepared, spaced: bool) -> String {
+    format!(
+        "{}{}: stack set {} of account {}, {}: {}\n{}",
+        if spaced { "\n" } else { "" },
+        step.template.name,
+        step.stack,
+        step.account,
+        step.region,
+        if found.set.is_some() {
+            "deployed"
+        } else {
+            "not deployed"
+        },
+        if found.is_up_to_date() {
+            "Nothing would change.\n".to_owned()
+        } else {
+            stack_set_show::changes(found)
+        }
+    )
+}
+
+fn stack_set_json(step: &StackStep, found: &set::run::Prepared) -> Value {
+    json!({
+        "template": step.template.name,
+        "stackSet": step.stack,
+        "account": step.account,
+        "region": step.region,
+        "profile": step.profile,
+        "differs": !found.is_up_to_date(),
+        "changes": stack_set_show::changes_json(found),
+    })
+}
+
+/// The parameters that a deploy would give the stack.
+async fn parameters(
+    accounts: &mut Accounts<'_>,
+    options: &Options,
+    step: &StackStep,
+    before: Option<&Deployed>,
+) -> Result<Vec<(String, String)>, Failure> {
+    if step.side != Side::Dev {
+        let key = handoff::key_id(accounts, &options.parameters).await?;
+        return Ok(vec![(KEY_ID.to_owned(), key)]);
+    }
+    let all = accounts.steps.clone();
+    let needed: Vec<&StackStep> = all
+        .iter()
+        .filter(|step| matches!(step.side, Side::Target(_) | Side::Region(_)))
+        .collect();
+    let pipeline = options.create_pipeline
+        || made_pipeline(before)
+        || first_missing(accounts, &needed).await.is_none();
+    Ok(vec![(CREATE_PIPELINE.to_owned(), pipeline.to_string())])
+}
+
+fn changed(stack: &Deployed, wanted: &[(String, String)]) -> Vec<(String, String, String)> {
+    let old = |name| stack.parameters.get(name).cloned().unwrap_or_default();
+    let all = wanted
+        .iter()
+        .map(|(name, new)| (name.clone(), old(name), new.clone()));
+    all.filter(|(_, old, new)| old != new).collect()
+}
+
+impl Difference {
+    fn is_one(&self) -> bool {
+        self.obstacle.is_some()
+            || self.changes.is_some()
+            || self.template.as_ref().is_some_and(|found| !found.is_same())
+            || self.policy.as_ref().is_some_and(Examined::differs)
+    }
+
+    fn text(&self, step: &StackStep, spaced: bool) -> String {
+        let mut out = String::new();
+        let state = match self.state.as_str() {
+            "" => "not deployed",
+            state => state,
+        };
+        let _ = writeln!(
+            out,
+            "{}{}: stack {} in account {}, {}: {state}",
+            if spaced { "\n" } else { "" },
+            step.template.name,
+            step.stack,
+            step.account,
+            step.region
+        );
+        if let Some(template) = &self.template {
+            out.push_str(&colored(template.diff()));
+            if let Comparison::SameMeaning(_) = template {
+                out.push_str("The templates mean the same: only comments or notation differ.\n");
+            }
+        }
+        for (name, old, new) in &self.parameters {
+            let old = if old.is_empty() { "(none)" } else { old };
+            let _ = writeln!(out, "Parameter {name}: {old} -> {new}");
+        }
+        if let Some(obstacle) = &self.obstacle {
+            let _ = writeln!(out, "No change set: {obstacle}.");
+        }
+        match &self.changes {
+            None if self.obstacle.is_none() => {
+                out.push_str("CloudFormation finds no changes.\n");
+            }
+            None => {}
+            Some(changes) if changes.is_empty() => {
+                out.push_str("CloudFormation changes no resource, only outputs or the like.\n");
+            }
+            Some(changes) => out.push_str(&show::changes(changes)),
+        }
+        if let Some(changes) = &self.changes
+            && changes.iter().any(Change::is_dangerous)
+        {
+            out.push_str("! replaces or deletes a key, a bucket or a role: a deploy refuses it without --allow-replacement.\n");
+        }
+        out.push_str(&show::validations(&self.validations));
+        if let Some(policy) = self.policy.as_ref().filter(|policy| policy.differs()) {
+            let bucket = &policy.bucket;
+            let _ = match policy.standing {
+                Standing::Changed(_) => writeln!(
+                    out,
+                    "The policy of bucket {bucket} is not the one in {} any more: merge it again.",
+                    policy.path
+                ),
+                _ => writeln!(out, "The policy of bucket {bucket} would be put:"),
+            };
+            out.push_str(&colored(&policy.diff));
+        }
+        out
+    }
+
+    fn json(&self, step: &StackStep) -> Value {
+        let template = self.template.as_ref().map(|template| {
+            let result = match template {
+                Comparison::Same => "same",
+                Comparison::SameMeaning(_) => "same meaning",
+                Comparison::Different(_) => "different",
+            };
+            json!({ "result": result, "diff": template.diff() })
+        });
+        let parameters: Vec<Value> = (self.parameters.iter())
+            .map(|(name, from, to)| json!({ "name": name, "from": from, "to": to }))
+            .collect();
+        let policy = self.policy.as_ref().map(|policy| {
+            json!({ "bucket": policy.bucket, "differs": policy.differs(), "diff": policy.diff })
+        });
+        json!({
+            "template": step.template.name,
+            "stack": step.stack,
+            "account": step.account,
+            "region": step.region,
+            "profile": step.profile,
+            "status": self.state,
+            "differs": self.is_one(),
+            "templateComparison": template,
+            "parameters": parameters,
+            "obstacle": self.obstacle,
+            "changes": self.changes.as_deref().map_or_else(|| json!([]), show::changes_json),
+            "validations": self.validations.iter().map(|found| json!({
+                "resource": found.logical_id,
+                "name": found.name,
+                "path": found.path,
+                "reason": found.reason,
+            })).collect::<Vec<_>>(),
+            "bucketPolicy": policy,
+        })
+    }
+}
+
+/// A unified diff in the colours that readers expect; they go away off a terminal.
+fn colored(diff: &str) -> String {
+    let paint = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+    diff.lines()
+        .map(|line| {
+            let style = match line.as_bytes().first() {
+                Some(b'+') => paint(AnsiColor::Green),
+                Some(b'-') => paint(AnsiColor::Red),
+                Some(b'@') => paint(AnsiColor::Cyan),
+                _ => Style::new(),
+            };
+            format!("{style}{line}{style:#}\n")
+        })
+        .collect()
+}

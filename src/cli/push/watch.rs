@@ -1,0 +1,151 @@
+//! An execution as the user sees it: a row for each action, and what it waits for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use s3ferry::config::{Partition, partition_of};
+use s3ferry::deploy::Observer as _;
+use s3ferry::deploy::execution::{ActionRun, State, Wait};
+use serde_json::{Value, json};
+
+use crate::cli::screen::{Row, RowState, Screen};
+
+/// Shows what changes.
+pub(super) struct Watcher<'s> {
+    screen: &'s Screen,
+    pipeline: &'s str,
+    region: &'s str,
+    profile: &'s str,
+    /// Status by action, as it was shown.
+    shown: RefCell<HashMap<String, String>>,
+    waits: RefCell<Vec<Wait>>,
+}
+
+impl<'s> Watcher<'s> {
+    pub(super) fn new(
+        screen: &'s Screen,
+        pipeline: &'s str,
+        region: &'s str,
+        profile: &'s str,
+    ) -> Self {
+        Self {
+            screen,
+            pipeline,
+            region,
+            profile,
+            shown: RefCell::default(),
+            waits: RefCell::default(),
+        }
+    }
+
+    /// Shows what has changed.
+    pub(super) fn shows(&self, state: &State) {
+        for action in &state.actions {
+            self.action(action);
+        }
+        for wait in &state.waits {
+            if !self.waits.borrow().contains(wait) {
+                self.screen.says(&self.wait(wait));
+            }
+        }
+        self.waits.borrow_mut().clone_from(&state.waits);
+    }
+
+    fn action(&self, action: &ActionRun) {
+        let id = format!("{}/{}", action.stage, action.action);
+        let mut shown = self.shown.borrow_mut();
+        if shown.get(&id) == Some(&action.status) {
+            return;
+        }
+        let row = match action.status.as_str() {
+            "InProgress" => RowState::Moving,
+            "Succeeded" => RowState::Done,
+            _ => RowState::Failed,
+        };
+        let text = format!(
+            "{:<16} {:<20} {:<10}",
+            action.stage, action.action, action.status
+        );
+        let is_live = self.screen.is_live();
+        let text = if is_live || row == RowState::Moving {
+            text.trim_end().to_owned()
+        } else {
+            format!("{text} {:.0}s", action.seconds())
+        };
+        let show = |state: RowState, time: f64| {
+            self.screen.row(&Row {
+                id: &id,
+                state,
+                text: text.clone(),
+                reason: &action.message,
+                time,
+            });
+        };
+        if is_live || row == RowState::Moving {
+            // What was over before it was seen has begun, too.
+            show(RowState::Moving, action.started);
+        }
+        if row != RowState::Moving {
+            show(row, action.changed);
+        }
+        shown.insert(id, action.status.clone());
+    }
+
+    fn wait(&self, wait: &Wait) -> String {
+        let (pipeline, region, profile) = (self.pipeline, self.region, self.profile);
+        match wait {
+            Wait::Approval {
+                stage,
+                action,
+                token,
+            } => format!(
+                "Waiting for approval in stage {stage}: in the console (above), or by\n  aws \
+                 codepipeline put-approval-result --pipeline-name {pipeline} --stage-name {stage} \
+                 --action-name {action} --token {token} --result \
+                 summary=Approved,status=Approved --region {region} --profile {profile}"
+            ),
+            Wait::Transition { stage, reason } => format!(
+                "Waiting before stage {stage}: its transition is disabled ({reason}). To go on:\n  \
+                 aws codepipeline enable-stage-transition --pipeline-name {pipeline} --stage-name \
+                 {stage} --transition-type Inbound --region {region} --profile {profile}"
+            ),
+        }
+    }
+}
+
+/// The page of an execution in AWS's console.
+pub(super) fn console(region: &str, pipeline: &str, id: &str) -> String {
+    let host = match partition_of(region) {
+        Partition::Aws => format!("{region}.console.aws.amazon.com"),
+        Partition::AwsCn => format!("{region}.console.amazonaws.cn"),
+        Partition::AwsUsGov => format!("{region}.console.amazonaws-us-gov.com"),
+    };
+    format!(
+        "https://{host}/codesuite/codepipeline/pipelines/{pipeline}/executions/{id}/timeline?region={region}"
+    )
+}
+
+/// An execution for machines.
+pub(super) fn json(state: &State, page: &str) -> Value {
+    let actions: Vec<Value> = state
+        .actions
+        .iter()
+        .map(|action| {
+            json!({
+                "stage": action.stage,
+                "action": action.action,
+                "status": action.status,
+                "seconds": action.seconds(),
+                "code": action.code,
+                "message": action.message,
+            })
+        })
+        .collect();
+    json!({
+        "id": state.execution.id,
+        "status": state.execution.status,
+        "summary": state.execution.summary,
+        "url": page,
+        "actions": actions,
+    })
+}

@@ -1,0 +1,421 @@
+//! `s3ferry status`: how every stack stands, and what is next.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use s3ferry::deploy::next::{Found, hints};
+use s3ferry::deploy::stack_set::run::stands;
+use s3ferry::deploy::stack_set::{Wanted, set};
+use s3ferry::deploy::view::{self, View};
+use s3ferry::deploy::{Access, Comparison, Condition, DeployError, Observer as _, StackStep, time};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::accounts::Accounts;
+use super::aws::{AwsOptions, block_on};
+use super::deploy::{Format, refuse, stack_set};
+use super::project::{Project, TemplateFormat};
+use super::screen::Screen;
+use super::{Failure, Global, Outcome, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry status                        every stack of the configuration
+  s3ferry status --profile prod --drift detect what was changed by another way
+  s3ferry status --format json
+
+A stack whose account cannot be reached from here is listed as such, unless --profile names it.
+
+Exit codes: 0 no stack has failed, 1 one has, or it drifted (with --drift), 3 none can be read.";
+
+/// How many stacks are looked at together.
+const TOGETHER: usize = 8;
+/// No more of a value than this is shown.
+const LONGEST_VALUE: usize = 120;
+
+/// Options of `status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Named profile of the AWS configuration: shows the stacks that the configuration gives it
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Show every stack, which is the default
+    #[arg(long, conflicts_with = "profile")]
+    all: bool,
+    /// Detect drift first, and list what has drifted
+    #[arg(long)]
+    drift: bool,
+    /// Folder of the checked-in templates
+    #[arg(long, value_name = "DIR", default_value = "stacks")]
+    out: PathBuf,
+    /// Format of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// A stack as it was found.
+struct Seen {
+    step: StackStep,
+    found: Found,
+    /// Why it could not be read.
+    failure: Option<Failure>,
+}
+
+/// Shows how the stacks stand.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    let screen = Screen::new(global, "s3ferry status");
+    let project = Project::load(global)?;
+    let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
+    let stale = refuse::first_stale(&options.out, &generated);
+    let stale = stale.map(|file| file.source.name().to_owned());
+    let accounts = Accounts::new(global, &options.aws, project)?;
+    block_on(&screen, show(accounts, options, &screen, stale))
+}
+
+async fn show(
+    mut accounts: Accounts<'_>,
+    options: &Options,
+    screen: &Screen,
+    stale: Option<String>,
+) -> Result<Outcome, Failure> {
+    let steps = accounts.select(options.profile.as_deref())?;
+    screen.begins(if options.drift {
+        "drift detection"
+    } else {
+        "stacks' state"
+    });
+    let mut seen = look(&mut accounts, options, steps).await;
+    screen.ended();
+    let unreadable = seen.iter().filter(|one| one.failure.is_some()).count();
+    if options.profile.is_some() || unreadable == seen.len() {
+        // Whoever asks for one account wants to know why it cannot be read.
+        let failure = seen.iter_mut().find_map(|one| one.failure.take());
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+    }
+    let all: Vec<(StackStep, Found)> = seen
+        .iter()
+        .map(|one| (one.step.clone(), one.found.clone()))
+        .collect();
+    let mut hints = hints(&all, accounts.project.plan.dev.create_pipeline);
+    if let Some(file) = &stale {
+        hints.insert(
+            0,
+            format!("`s3ferry synth`: `{file}` is not what the configuration makes"),
+        );
+    }
+    match options.format {
+        Format::Text => output::print(&text(&seen, &hints))?,
+        Format::Json => {
+            let stacks: Vec<Value> = seen.iter().map(Seen::json).collect();
+            let all = json!({ "version": 1, "stacks": stacks, "staleFile": stale, "next": hints });
+            output::print(&format!("{all:#}\n"))?;
+        }
+    }
+    Ok(if seen.iter().any(Seen::is_bad) {
+        Outcome::Findings
+    } else {
+        Outcome::Done
+    })
+}
+
+/// Looks at all stacks, several at a time, and gives them in their order.
+async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackStep>) -> Vec<Seen> {
+    let drift = options.drift.then_some(options.aws.wait_timeout);
+    let mut seen = Vec::new();
+    for some in steps.chunks(TOGETHER) {
+        let mut work: JoinSet<(usize, Result<Found, DeployError>)> = JoinSet::new();
+        let begin = seen.len();
+        for (index, step) in some.iter().enumerate() {
+            let access = accounts.access(step).await;
+            seen.push(Seen {
+                step: step.clone(),
+                found: Found::Unreadable,
+                failure: None,
+            });
+            match access {
+                Ok(access) if step.stack_set => {
+                    let wanted = stack_set::wanted(&accounts.project, step, &[]);
+                    match wanted {
+                        Ok(wanted) => {
+                            work.spawn(async move {
+                                (begin + index, look_at_stack_set(&access, &wanted).await)
+                            });
+                        }
+                        Err(failure) => seen[begin + index].failure = Some(failure),
+                    }
+                }
+                Ok(access) => {
+                    let step = step.clone();
+                    work.spawn(async move {
+                        let found = view::look(&access, &step, drift).await;
+                        let found = found.map(|found| match found {
+                            Some(view) => Found::There(Box::new(view)),
+                            None => Found::Missing,
+                        });
+                        (begin + index, found)
+                    });
+                }
+                Err(failure) => seen[begin + index].failure = Some(failure),
+            }
+        }
+        while let Some(done) = work.join_next().await {
+            let Ok((index, result)) = done else {
+                continue;
+            };
+            match result {
+                Ok(found) => seen[index].found = found,
+                Err(error) => seen[index].failure = Some(error.into()),
+            }
+        }
+    }
+    seen
+}
+
+async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<Found, DeployError> {
+    let Some(set) = set::describe(access, &wanted.plan).await? else {
+        return Ok(Found::Missing);
+    };
+    Ok(Found::StackSet {
+        complete: stands(access, wanted).await?,
+        comparison: Comparison::of(&set.template, &wanted.text),
+    })
+}
+
+impl Seen {
+    fn view(&self) -> Option<&View> {
+        match &self.found {
+            Found::There(view) => Some(view),
+            _ => None,
+        }
+    }
+
+    /// Whether its last operation failed, or it has drifted.
+    fn is_bad(&self) -> bool {
+        if let Found::StackSet { complete, .. } = self.found {
+            return !complete;
+        }
+        let Some(view) = self.view() else {
+            return false;
+        };
+        view.cause.is_some()
+            || matches!(
+                view.stack.condition(),
+                Condition::CreationFailed | Condition::RollbackFailed | Condition::DeletionFailed
+            )
+            || view.drifted.as_ref().is_some_and(|all| !all.is_empty())
+    }
+
+    fn row(&self) -> Vec<String> {
+        let step = &self.step;
+        let mut row = vec![
+            step.template.name.clone(),
+            step.stack.clone(),
+            step.account.clone(),
+            step.region.clone(),
+        ];
+        if let Found::StackSet {
+            complete,
+            comparison,
+        } = &self.found
+        {
+            let state = if *complete {
+                "stack set, current"
+            } else {
+                "stack set, INCOMPLETE"
+            };
+            row.extend([state, "-", word(Some(comparison))].map(str::to_owned));
+            return row;
+        }
+        let Some(view) = self.view() else {
+            let state = if self.failure.is_some() {
+                "cannot be read"
+            } else {
+                "not deployed"
+            };
+            row.push(state.to_owned());
+            return row;
+        };
+        let stack = &view.stack;
+        row.extend([
+            stack.status.clone(),
+            if stack.protected { "on" } else { "off" }.to_owned(),
+            comparison(view).to_owned(),
+            drift(view),
+            time::utc(stack.changed),
+        ]);
+        row
+    }
+
+    fn json(&self) -> Value {
+        let step = &self.step;
+        let mut json = json!({
+            "template": step.template.name,
+            "stack": step.stack,
+            "account": step.account,
+            "region": step.region,
+            "profile": step.profile,
+            "stackSet": step.stack_set,
+            "complete": match &self.found {
+                Found::StackSet { complete, .. } => Some(*complete),
+                _ => None,
+            },
+            "templateComparison": match &self.found {
+                Found::StackSet { comparison, .. } => Some(word(Some(comparison))),
+                _ => None,
+            },
+            "state": match (&self.found, &self.failure) {
+                (_, Some(_)) => "unreadable",
+                (Found::Missing, _) => "missing",
+                _ => "deployed",
+            },
+            "problem": self.failure.as_ref().map(Failure::message),
+        });
+        if let (Some(view), Some(json)) = (self.view(), json.as_object_mut()) {
+            let stack = &view.stack;
+            let more = json!({
+                "status": stack.status,
+                "reason": stack.reason,
+                "terminationProtection": stack.protected,
+                "templateComparison": view.comparison.is_some().then(|| comparison(view)),
+                "drift": stack.drift,
+                "driftChecked": stack.drift_checked.map(time::utc),
+                "changed": time::utc(stack.changed),
+                "parameters": stack.parameters,
+                "outputs": stack.outputs,
+                "cause": view.cause.as_ref().map(|cause| json!({
+                    "resource": cause.logical_id,
+                    "reason": cause.reason,
+                    "hint": cause.hint,
+                })),
+                "drifted": view.drifted.as_ref().map(|all| all.iter().map(|one| json!({
+                    "resource": one.logical_id,
+                    "physicalId": one.physical_id,
+                    "type": one.resource_type,
+                    "status": one.status,
+                    "differences": one.differences.iter().map(|difference| json!({
+                        "path": difference.path,
+                        "expected": difference.expected,
+                        "actual": difference.actual,
+                    })).collect::<Vec<_>>(),
+                })).collect::<Vec<_>>()),
+            });
+            if let Value::Object(more) = more {
+                json.extend(more);
+            }
+        }
+        json
+    }
+}
+
+fn comparison(view: &View) -> &'static str {
+    word(view.comparison.as_ref())
+}
+
+fn word(comparison: Option<&Comparison>) -> &'static str {
+    match comparison {
+        None => "-",
+        Some(Comparison::Same | Comparison::SameMeaning(_)) => "same",
+        Some(Comparison::Different(_)) => "differs",
+    }
+}
+
+fn drift(view: &View) -> String {
+    let stack = &view.stack;
+    let found = match stack.drift.as_str() {
+        "IN_SYNC" => "none",
+        "DRIFTED" => "drifted",
+        _ => return "not checked".to_owned(),
+    };
+    match stack.drift_checked {
+        Some(checked) => format!("{found}, {}", time::utc(checked)),
+        None => found.to_owned(),
+    }
+}
+
+fn text(seen: &[Seen], hints: &[String]) -> String {
+    const HEADER: [&str; 9] = [
+        "template",
+        "stack",
+        "account",
+        "region",
+        "state",
+        "protected",
+        "template is",
+        "drift",
+        "changed (UTC)",
+    ];
+    let rows: Vec<Vec<String>> = seen.iter().map(Seen::row).collect();
+    let mut out = output::table(&HEADER, &rows, &[]);
+    for one in seen {
+        let place = format!(
+            "{} in {}, {}",
+            one.step.stack, one.step.account, one.step.region
+        );
+        if let Some(failure) = &one.failure {
+            let _ = writeln!(out, "\n{place} cannot be read: {}", failure.message());
+        }
+        if let Some(view) = one.view() {
+            out.push_str(&details(&place, view));
+        }
+    }
+    if !hints.is_empty() {
+        out.push_str("\nNext:\n");
+        for hint in hints {
+            let _ = writeln!(out, "  {hint}");
+        }
+    }
+    out
+}
+
+/// What a stack's row has no room for.
+fn details(place: &str, view: &View) -> String {
+    let mut out = String::new();
+    if let Some(cause) = &view.cause {
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
+        let _ = writeln!(out, "\n{red}{place}: {cause}{red:#}");
+        if !cause.hint.is_empty() {
+            let _ = writeln!(out, "  What to do: {}", cause.hint);
+        }
+    }
+    for one in view.drifted.iter().flatten() {
+        let _ = writeln!(
+            out,
+            "\n{place}: {} ({}) is {} outside CloudFormation",
+            one.logical_id,
+            one.resource_type,
+            one.status.to_lowercase()
+        );
+        for difference in &one.differences {
+            let _ = writeln!(
+                out,
+                "  {}: {} instead of {}",
+                difference.path,
+                short(&difference.actual),
+                short(&difference.expected)
+            );
+        }
+    }
+    if !view.stack.outputs.is_empty() {
+        let outputs = view.stack.outputs.iter();
+        let rows: Vec<Vec<String>> = outputs
+            .map(|(name, value)| vec![format!("  {name}"), value.clone()])
+            .collect();
+        let _ = writeln!(out, "\n{place}");
+        out.push_str(&output::table(&["  output", "value"], &rows, &[]));
+    }
+    out
+}
+
+fn short(value: &str) -> String {
+    match value.char_indices().nth(LONGEST_VALUE) {
+        Some((at, _)) => format!("{} …", &value[..at]),
+        None if value.is_empty() => "nothing".to_owned(),
+        None => value.to_owned(),
+    }
+}

@@ -1,0 +1,182 @@
+//! Where targets are: their accounts and regions, and the names that differ between them.
+
+use std::collections::HashSet;
+
+use super::validate::Found;
+use super::{Config, Target, near_region, partition_of};
+
+/// Why this is no region, and what to do.
+pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
+    if super::is_region(region) {
+        return None;
+    }
+    let partition = partition_of(region).as_str();
+    let help = match near_region(region) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "write a region's code, such as `us-east-1`".to_owned(),
+    };
+    Some((
+        format!("partition `{partition}` has no region `{region}`"),
+        help,
+    ))
+}
+
+/// Why a target cannot be in a region, and what to do.
+pub(super) fn region_problem(
+    config: &Config,
+    target: &str,
+    region: &str,
+) -> Option<(String, String)> {
+    let dev = &config.dev;
+    if let Some(problem) = unknown_region(region) {
+        return Some(problem);
+    }
+    let (theirs, ours) = (partition_of(region), partition_of(&dev.region));
+    if theirs != ours {
+        return Some((
+            format!(
+                "`{region}` is in partition `{}`, and the dev region in `{}`: accounts of one \
+                 cannot be reached from the other",
+                theirs.as_str(),
+                ours.as_str()
+            ),
+            "choose regions of one partition".to_owned(),
+        ));
+    }
+    (region != dev.region && !dev.key.multi_region).then(|| {
+        (
+            format!(
+                "target `{target}` is in `{region}` and the pipeline in `{}`: that needs a \
+                 multi-Region key",
+                dev.region
+            ),
+            "set `multi_region: true` under `dev.key` before the first deploy (a later change \
+             replaces the key)"
+                .to_owned(),
+        )
+    })
+}
+
+impl Found {
+    pub(super) fn account_and_region(&mut self, config: &Config, index: usize, target: &Target) {
+        let at = |key: &str| format!("targets.{index}.{key}");
+        match (&target.account, &target.accounts, &target.accounts_file) {
+            (Some(id), None, None) => self.account(&at("account"), id),
+            (None, Some(ids), None) => self.accounts(&at("accounts"), ids),
+            (None, None, Some(_)) => {}
+            (None, None, None) => self.add(
+                &at("account"),
+                format!("target `{}` has no account", target.name),
+                "add `account:` with the 12 digits in quotes, or a list of them as `accounts:`",
+            ),
+            _ => self.add(
+                &at(if target.accounts.is_some() {
+                    "accounts"
+                } else {
+                    "accounts_file"
+                }),
+                "of `account`, `accounts` and `accounts_file` one says where a target is",
+                "keep one of them",
+            ),
+        }
+        match (&target.region, &target.regions) {
+            (Some(region), None) => self.target_region(config, target, &at("region"), region),
+            (None, Some(regions)) => {
+                let mut seen = HashSet::new();
+                for (number, region) in regions.iter().enumerate() {
+                    let path = at(&format!("regions.{number}"));
+                    self.target_region(config, target, &path, region);
+                    if !seen.insert(region) {
+                        self.add(&path, format!("`{region}` is listed twice"), "remove one");
+                    }
+                }
+                if regions.is_empty() {
+                    self.add(&at("regions"), "there is no region", "list one at least");
+                }
+            }
+            (Some(_), Some(_)) => self.add(
+                &at("regions"),
+                "`region` and `regions` are both given",
+                "keep one of them",
+            ),
+            (None, None) => {}
+        }
+    }
+
+    fn accounts(&mut self, path: &str, ids: &[String]) {
+        let mut seen = HashSet::new();
+        for (number, id) in ids.iter().enumerate() {
+            let path = format!("{path}.{number}");
+            self.account(&path, id);
+            if !seen.insert(id) {
+                self.add(&path, format!("`{id}` is listed twice"), "remove one");
+            }
+        }
+        if ids.is_empty() {
+            self.add(path, "there is no account", "list one at least");
+        }
+    }
+
+    /// Several accounts or regions need names that differ.
+    pub(super) fn patterns(&mut self, config: &Config, index: usize, target: &Target) {
+        // What an accounts file adds is not known before it is read.
+        if target.accounts_file.is_some() && target.listed.is_empty() {
+            return;
+        }
+        let at = |key: &str| format!("targets.{index}.{key}");
+        let has = |text: &str, part: &str| text.contains(part);
+        let mut wanted = Vec::new();
+        if target.has_many_accounts() && !has(&target.bucket, "{account}") {
+            wanted.push("{account}");
+        }
+        if target.has_many_regions() && !has(&target.bucket, "{region}") {
+            wanted.push("{region}");
+        }
+        if !wanted.is_empty() {
+            self.add(
+                &at("bucket"),
+                format!(
+                    "every account and region of target `{}` needs an output bucket of its own, \
+                     and `{}` is one name",
+                    target.name, target.bucket
+                ),
+                format!(
+                    "add `{}`: such as `{}-{}`",
+                    wanted.join("` and `"),
+                    target.bucket,
+                    wanted.join("-")
+                ),
+            );
+        }
+        if let Some(bucket) = &config.dev.artifacts.bucket
+            && target.has_many_regions()
+            && !has(bucket, "{region}")
+        {
+            self.add(
+                "dev.artifacts.bucket",
+                format!(
+                    "target `{}` has one template for several regions, and `{bucket}` does not \
+                     say what the artifact bucket is called in each",
+                    target.name
+                ),
+                "write it with `{region}`, or write a target for each region",
+            );
+        }
+        if let Some(role) = &target.role
+            && target.has_many_regions()
+            && !has(role, "{region}")
+        {
+            self.add(
+                &at("role"),
+                format!("roles are global, so each region needs one of its own, and `{role}` is one name"),
+                format!("add `{{region}}`: such as `{role}-{{region}}`"),
+            );
+        }
+    }
+
+    fn target_region(&mut self, config: &Config, target: &Target, path: &str, region: &str) {
+        if let Some((message, help)) = region_problem(config, &target.name, region) {
+            self.add(path, message, help);
+        }
+    }
+}

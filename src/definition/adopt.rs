@@ -1,0 +1,458 @@
+//! An existing pipeline made to deploy into the targets' accounts: roles, regions and namespaces
+//! on its S3 deploy actions, the customer managed key on its artifact stores.
+
+use std::collections::HashSet;
+
+use crate::config::CannedAcl;
+use crate::plan::{InstancePlan, Plan, TargetPlan};
+use crate::syntax::{Node, Problem, Span};
+
+use super::edit::{Editor, New};
+use super::{Action, Definition, Store};
+
+/// A definition after adoption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// The definition as *UpdatePipeline* takes it, laid out as it was.
+    pub text: String,
+    /// What was set, a sentence each.
+    pub done: Vec<String>,
+    /// What is left as it is, and the user should know, a sentence each.
+    pub notes: Vec<String>,
+    /// Whether the pipeline's definition is another one now; the answer's metadata do not count.
+    pub changed: bool,
+}
+
+/// Adopts a pipeline. `key` is the ARN of the dev account's customer managed key in the
+/// pipeline's region.
+///
+/// The document is AWS CodePipeline's *Create a pipeline that uses resources from another account*.
+///
+/// # Errors
+/// Where the definition contradicts the plan, so that the pipeline would not run.
+pub fn adopt(definition: &Definition, plan: &Plan, key: &str) -> Result<Adopted, Vec<Problem>> {
+    let mut adoption = Adoption {
+        definition,
+        plan,
+        key,
+        editor: Editor::new(definition.source.text()),
+        problems: Vec::new(),
+        done: Vec::new(),
+        notes: Vec::new(),
+    };
+    adoption.check_names();
+    adoption.actions();
+    adoption.stores();
+    if !adoption.problems.is_empty() {
+        adoption.problems.sort_by_key(|problem| problem.span);
+        return Err(adoption.problems);
+    }
+    adoption.editor.remove(&definition.root, "metadata");
+    Ok(Adopted {
+        changed: !adoption.done.is_empty(),
+        text: adoption.editor.finish(),
+        done: adoption.done,
+        notes: adoption.notes,
+    })
+}
+
+struct Adoption<'a> {
+    definition: &'a Definition,
+    plan: &'a Plan,
+    key: &'a str,
+    editor: Editor<'a>,
+    problems: Vec<Problem>,
+    done: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl<'a> Adoption<'a> {
+    fn member(&self, key: &str) -> &'a Node {
+        let pipeline = self.definition.pipeline();
+        pipeline.get(key).unwrap_or(pipeline)
+    }
+
+    /// Names that the policies of the stacks hold must be the pipeline's own.
+    fn check_names(&mut self) {
+        let dev = &self.plan.dev;
+        let pairs = [
+            (
+                "name",
+                "the pipeline is",
+                &self.definition.name,
+                &dev.pipeline,
+                "dev.pipeline.name",
+            ),
+            (
+                "roleArn",
+                "the pipeline's service role is",
+                &self.definition.role_arn,
+                &dev.service_role.arn,
+                "dev.pipeline.service_role",
+            ),
+        ];
+        for (key, what, found, wanted, setting) in pairs {
+            if found != wanted {
+                let problem = Problem::new(
+                    self.member(key).span,
+                    format!("{what} `{found}`, and the configuration says `{wanted}`"),
+                );
+                self.problems.push(problem.help(format!(
+                    "set `{setting}` in the configuration and deploy again: the policies name it"
+                )));
+            }
+        }
+        let source = (self.definition.actions.iter()).find(|action| action.is_s3_source());
+        let names =
+            source.map(|action| (action.setting("S3Bucket"), action.setting("S3ObjectKey")));
+        let wanted = (
+            Some(dev.source_bucket.name.as_str()),
+            Some(dev.source_object_key.as_str()),
+        );
+        if names.is_some_and(|names| names != wanted) {
+            self.notes.push(format!(
+                "The source action takes another object than the configuration's \
+                 s3://{}/{}, and keeps it: the service role must be allowed to read it.",
+                dev.source_bucket.name, dev.source_object_key
+            ));
+        }
+    }
+
+    fn actions(&mut self) {
+        let mut taken: HashSet<String> = (self.definition.actions.iter())
+            .filter_map(|action| action.namespace.clone())
+            .collect();
+        let mut found = Vec::new();
+        for action in &self.definition.actions {
+            let Some(bucket) = action.output_bucket() else {
+                continue;
+            };
+            let place = format!("action {} of stage {}", action.name, action.stage);
+            let mut instances = self.plan.instances();
+            let Some((target, instance)) =
+                instances.find(|(_, instance)| instance.bucket.name == bucket)
+            else {
+                self.notes.push(format!(
+                    "The {place} deploys to bucket {bucket}, which is no target's, and stays as \
+                     it is."
+                ));
+                continue;
+            };
+            found.push(instance.bucket.name.as_str());
+            self.check_action(action, target);
+            self.action(action, (target, instance), &place, &mut taken);
+        }
+        let missing = (self.plan.instances())
+            .filter(|(_, instance)| !found.contains(&instance.bucket.name.as_str()));
+        let missing: Vec<_> = missing.collect();
+        if !found.is_empty()
+            && let Some((target, first)) = missing.first()
+        {
+            let more = match missing.len() {
+                1 => String::new(),
+                more => format!(", nor to {} more", more - 1),
+            };
+            self.notes.push(format!(
+                "No action deploys to target {} (bucket {}){more}.",
+                target.name, first.bucket.name
+            ));
+        }
+        if found.is_empty() {
+            let buckets: Vec<&str> = (self.plan.instances().take(3))
+                .map(|(_, instance)| instance.bucket.name.as_str())
+                .collect();
+            let deploys = self.definition.actions.iter();
+            let span = deploys
+                .clone()
+                .find(|action| action.output_bucket().is_some())
+                .map_or(self.member("stages").span, |action| action.span);
+            self.problems.push(
+                Problem::new(
+                    span,
+                    format!(
+                        "no S3 deploy action deploys to a target's bucket: {}",
+                        buckets.join(", ")
+                    ),
+                )
+                .help(
+                    "set the target's `bucket` in the configuration to the action's BucketName, \
+                     or make the configuration with `s3ferry init --from`",
+                ),
+            );
+        }
+    }
+
+    fn action(
+        &mut self,
+        action: &Action,
+        (target, instance): (&TargetPlan, &InstancePlan),
+        place: &str,
+        taken: &mut HashSet<String>,
+    ) {
+        let namespace = match &action.namespace {
+            // Other actions may speak of its variables by it.
+            Some(namespace) => namespace.clone(),
+            None => free_namespace(target, instance, taken),
+        };
+        taken.insert(namespace.clone());
+        let members = [
+            ("roleArn", &action.role_arn, &instance.role.arn),
+            ("region", &action.region, &instance.region),
+            ("namespace", &action.namespace, &namespace),
+        ];
+        let set: Vec<String> = members
+            .iter()
+            .filter(|(_, old, new)| old.as_ref() != Some(new))
+            .map(|(key, _, new)| format!("{key} {new}"))
+            .collect();
+        if set.is_empty() {
+            return;
+        }
+        self.done.push(format!(
+            "The {place} deploys to target {}: {}.",
+            target.name,
+            set.join(", ")
+        ));
+        let path = ["stages".to_owned(), action.stage_index.to_string()];
+        let path = path.iter().map(String::as_str);
+        let index = action.index.to_string();
+        let node = self.definition.pipeline();
+        let Some(node) = node.at(path.chain(["actions", index.as_str()])) else {
+            return;
+        };
+        let members = members
+            .iter()
+            .map(|(key, _, new)| ((*key).to_owned(), New::Text((*new).clone())))
+            .collect();
+        self.editor.set(node, members);
+    }
+
+    /// What the action does must be what the deploy role's policies allow.
+    fn check_action(&mut self, action: &Action, target: &TargetPlan) {
+        let key = action.setting("ObjectKey").unwrap_or_default();
+        let extracts = action.setting("Extract") != Some("false");
+        let (wanted, setting) = match &target.object_key {
+            None => (target.path.as_str(), "path"),
+            Some(key) => (key.as_str(), "object_key"),
+        };
+        let shown = |key: &str| match key {
+            "" => "the bucket's root".to_owned(),
+            key => format!("`{key}`"),
+        };
+        if extracts == target.object_key.is_some() {
+            let (does, says) = if extracts {
+                ("extracts the artifact", "does not")
+            } else {
+                ("puts the artifact as one object", "extracts it")
+            };
+            self.contradicts(
+                action,
+                format!("it {does}, and target `{}` {says}", target.name),
+                format!("set `extract: {extracts}` for the target, and deploy it again"),
+            );
+        } else if key.trim_matches('/') != wanted {
+            self.contradicts(
+                action,
+                format!(
+                    "it deploys to {}, and target `{}` to {}",
+                    shown(key),
+                    target.name,
+                    shown(wanted)
+                ),
+                format!("set the target's `{setting}`, and deploy it again"),
+            );
+        }
+        let acl = target.canned_acl.map(CannedAcl::as_str);
+        if let Some(found) = action.setting("CannedACL")
+            && acl != Some(found)
+        {
+            self.contradicts(
+                action,
+                format!("it sets the canned ACL `{found}`, which the deploy role may not"),
+                format!("set `canned_acl: {found}` for the target, and deploy it again"),
+            );
+        }
+        if let Some(found) = action.setting("KMSEncryptionKeyARN")
+            && target.encryption_key.as_deref() != Some(found)
+        {
+            self.contradicts(
+                action,
+                format!("it encrypts with the key `{found}`, which the deploy role may not use"),
+                "set the target's `encryption_key`, and deploy it again".to_owned(),
+            );
+        }
+    }
+
+    fn contradicts(&mut self, action: &Action, what: String, help: String) {
+        let problem = Problem::new(
+            action.span,
+            format!("action `{}` is not as its target: {what}", action.name),
+        );
+        self.problems.push(problem.help(help));
+    }
+
+    fn stores(&mut self) {
+        let pipeline = self.definition.pipeline();
+        let home = self.plan.dev.region.as_str();
+        let mut editor = Editor::new(self.definition.source.text());
+        for store in &self.definition.stores {
+            let region = store.region.as_deref().unwrap_or(home);
+            let (Some(key), Some(node)) = (
+                self.key_in(store, region),
+                match &store.region {
+                    Some(region) => pipeline.at(["artifactStores", region]),
+                    None => pipeline.get("artifactStore"),
+                },
+            ) else {
+                continue;
+            };
+            let mut members = Vec::new();
+            if region == home {
+                self.check_bucket(store);
+            } else if let Some(planned) = self.planned(region)
+                && planned != store.bucket
+            {
+                self.done.push(format!(
+                    "The artifact store of {region} is bucket {planned}."
+                ));
+                members.push(("location".to_owned(), New::Text(planned.to_owned())));
+            }
+            let kind = node.at(["encryptionKey", "type"]).and_then(Node::as_str);
+            if store.key.as_ref() != Some(&key) || kind != Some("KMS") {
+                self.done.push(format!(
+                    "The artifact store of {region} is encrypted with {key}."
+                ));
+                let encryption = New::strings([("id", &key), ("type", "KMS")]);
+                members.push(("encryptionKey".to_owned(), encryption));
+            }
+            editor.set(node, members);
+        }
+        let missing = self.missing_stores();
+        match (
+            pipeline.entry("artifactStore"),
+            pipeline.get("artifactStores"),
+        ) {
+            (Some(entry), _) if !missing.is_empty() => {
+                let names = ("artifactStores", home);
+                self.editor.nest(pipeline, entry, names, editor, &missing);
+            }
+            (_, Some(stores)) => {
+                editor.set(stores, missing);
+                self.editor.merge(editor);
+            }
+            _ => self.editor.merge(editor),
+        }
+    }
+
+    /// The main artifact bucket must be the one that the policies name.
+    fn check_bucket(&mut self, store: &Store) {
+        let planned = &self.plan.dev.artifact_bucket.name;
+        if store.bucket == *planned {
+            return;
+        }
+        let problem = Problem::new(
+            store.span,
+            format!(
+                "the artifact bucket is `{}`, and the configuration says `{planned}`",
+                store.bucket
+            ),
+        );
+        self.problems.push(problem.help(
+            "set `dev.artifacts.bucket` (and `create: false`) in the configuration and deploy \
+             again: the policies name it",
+        ));
+    }
+
+    /// The artifact bucket that the plan has in another region.
+    fn planned(&self, region: &str) -> Option<&'a str> {
+        let mut regions = self.plan.regions.iter();
+        let found = regions.find(|plan| plan.region == region)?;
+        Some(&found.artifact_bucket.name)
+    }
+
+    /// Stores that the definition lacks: each region that is deployed to needs one (AWS
+    /// CodePipeline, *Add a cross-Region action*).
+    fn missing_stores(&mut self) -> Vec<(String, New)> {
+        let mut missing = Vec::new();
+        for plan in &self.plan.regions {
+            let stores = &self.definition.stores;
+            if stores
+                .iter()
+                .any(|store| store.region.as_ref() == Some(&plan.region))
+            {
+                continue;
+            }
+            let Some(key) = replica(self.key, &plan.region) else {
+                self.problems
+                    .push(no_replica(self.member("roleArn").span, &plan.region));
+                continue;
+            };
+            let bucket = &plan.artifact_bucket.name;
+            self.done.push(format!(
+                "An artifact store of {} is added: bucket {bucket}, encrypted with {key}.",
+                plan.region
+            ));
+            let store = vec![
+                ("type".to_owned(), New::Text("S3".to_owned())),
+                ("location".to_owned(), New::Text(bucket.clone())),
+                (
+                    "encryptionKey".to_owned(),
+                    New::strings([("id", &key), ("type", "KMS")]),
+                ),
+            ];
+            missing.push((plan.region.clone(), New::Mapping(store)));
+        }
+        missing
+    }
+
+    /// ARN of the key in a store's region; nothing where the store stays as it is.
+    fn key_in(&mut self, store: &Store, region: &str) -> Option<String> {
+        if region == self.plan.dev.region {
+            return Some(self.key.to_owned());
+        }
+        if self.planned(region).is_none() {
+            self.notes.push(format!(
+                "The artifact store of {region} stays as it is: no target is in that region."
+            ));
+            return None;
+        }
+        let found = replica(self.key, region);
+        if found.is_none() {
+            self.problems.push(no_replica(store.span, region));
+        }
+        found
+    }
+}
+
+/// ARN of a multi-Region key's replica, which has the primary's ID; nothing for another key.
+fn replica(key: &str, region: &str) -> Option<String> {
+    let parts: Vec<&str> = key.splitn(6, ':').collect();
+    match parts.as_slice() {
+        [arn, partition, service, _, account, resource] if resource.starts_with("key/mrk-") => {
+            Some([arn, partition, service, region, account, resource].join(":"))
+        }
+        _ => None,
+    }
+}
+
+fn no_replica(span: Span, region: &str) -> Problem {
+    Problem::new(
+        span,
+        format!(
+            "the artifact store of {region} needs the key there, and it is no multi-Region key"
+        ),
+    )
+    .help("make a multi-Region key: `dev.key.multi_region: true`, before the first deployment")
+}
+
+/// The target's namespace, or one made from it: each is an action's own (AWS CodePipeline,
+/// *Variables reference*).
+fn free_namespace(target: &TargetPlan, instance: &InstancePlan, taken: &HashSet<String>) -> String {
+    let named = format!("DeployVariables-{}", target.name);
+    let numbered = (2..).map(|number| format!("{named}-{number}"));
+    (instance.namespace.iter().cloned())
+        .chain([named.clone()])
+        .chain(numbered)
+        .find(|namespace| !taken.contains(namespace))
+        .unwrap_or_default()
+}

@@ -1,0 +1,344 @@
+//! A configuration that matches a pipeline that exists: its names, its buckets, nothing created
+//! that is there already.
+
+use std::collections::HashSet;
+
+use crate::syntax::Problem;
+
+use super::{Action, Definition};
+
+/// A configuration in the making: what the definition says, and what it does not say yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Dev account's ID; from the service role.
+    pub account: String,
+    /// The pipeline's region, where the definition says it.
+    pub region: Option<String>,
+    /// The targets, in the order of the actions.
+    pub targets: Vec<DraftTarget>,
+    /// What the user should know, a sentence each.
+    pub notes: Vec<String>,
+    pipeline: String,
+    service_role: String,
+    source_bucket: String,
+    object_key: String,
+    polls: bool,
+    artifact_bucket: String,
+}
+
+/// A bucket that the pipeline deploys to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftTarget {
+    /// Name.
+    pub name: String,
+    /// Bucket.
+    pub bucket: String,
+    /// Account that owns it; from the action's role, where it has one.
+    pub account: Option<String>,
+    region: Option<String>,
+    /// The deploy role that the action has now.
+    current_role: Option<String>,
+    path: String,
+    object_key: Option<String>,
+    canned_acl: Option<String>,
+    cache_control: Option<String>,
+    encryption_key: Option<String>,
+    approval: bool,
+}
+
+impl Draft {
+    /// What a definition says about its configuration.
+    ///
+    /// # Errors
+    /// The pipeline is none that a configuration can describe.
+    pub fn of(definition: &Definition) -> Result<Self, Vec<Problem>> {
+        let mut notes = Vec::new();
+        let root = definition.pipeline();
+        let place = |key: &str| root.get(key).unwrap_or(root).span;
+        let mut sources = definition
+            .actions
+            .iter()
+            .filter(|action| action.is_s3_source());
+        let Some(source) = sources.next() else {
+            let other = (definition.actions.iter()).find(|action| action.category == "Source");
+            let kind = other.map_or("no source action", |action| action.provider.as_str());
+            let span = other.map_or(place("stages"), |action| action.span);
+            return Err(vec![
+                Problem::new(
+                    span,
+                    format!("the pipeline's source is not an object in S3 ({kind})"),
+                )
+                .help(
+                    "a configuration describes a pipeline whose source is S3; write one by hand \
+                     with `s3ferry init`, and adopt the pipeline with `s3ferry adopt`",
+                ),
+            ]);
+        };
+        if let Some(second) = sources.next() {
+            notes.push(format!(
+                "Action {} is a second source; the configuration has the first one only.",
+                second.name
+            ));
+        }
+        let Some(account) = definition.account() else {
+            return Err(vec![
+                Problem::new(
+                    place("roleArn"),
+                    format!("`{}` is not the ARN of a role", definition.role_arn),
+                )
+                .help("it must be `arn:aws:iam::ACCOUNT:role/NAME`"),
+            ]);
+        };
+        let region = definition.region();
+        let targets = targets(definition, region.as_deref(), &mut notes);
+        if targets.is_empty() {
+            return Err(vec![
+                Problem::new(
+                    place("stages"),
+                    "no action of the pipeline deploys to an S3 bucket",
+                )
+                .help("s3ferry deploys files into S3 buckets of other accounts"),
+            ]);
+        }
+        let store = region
+            .as_ref()
+            .and_then(|region| {
+                let mut stores = definition.stores.iter();
+                stores.find(|store| store.region.as_ref() == Some(region))
+            })
+            .or(definition.stores.first());
+        Ok(Self {
+            account: account.to_owned(),
+            region,
+            targets,
+            notes,
+            pipeline: definition.name.clone(),
+            service_role: definition.role_arn.clone(),
+            source_bucket: source.setting("S3Bucket").unwrap_or_default().to_owned(),
+            object_key: source.setting("S3ObjectKey").unwrap_or_default().to_owned(),
+            // Without a word CodePipeline polls.
+            polls: source.setting("PollForSourceChanges") != Some("false"),
+            artifact_bucket: store.map_or_else(String::new, |store| store.bucket.clone()),
+        })
+    }
+
+    /// The configuration file. Accounts and region that are not known are left empty.
+    pub fn to_yaml(&self) -> String {
+        let region = self.region.clone().unwrap_or_default();
+        let multi_region = (self.targets.iter())
+            .any(|target| target.region.as_ref().is_some_and(|own| *own != region));
+        let detect = if self.polls { "polling" } else { "events" };
+        let mut out = format!(
+            "\
+# s3ferry: pipeline {name} deploys into S3 buckets of other accounts.
+# Made from the definition of the pipeline, which exists already, as do its role and buckets.
+# What is not written here has a default; `s3ferry schema` describes all of it.
+
+dev:
+  account: {account}               # owns the pipeline; IDs stay in quotes
+  region: {region}
+  profile: dev                          # named profile of your AWS configuration
+  key:                                  # made new: an AWS managed key cannot be shared
+    alias: s3deploykey
+    administrators: []                  # ARNs of IAM roles or users of the dev account
+    multi_region: {multi_region}                 # decide now: it cannot be changed later
+  source:
+    bucket: {source}
+    object_key: {key}
+    create: false                       # it exists; it must be versioned
+    detect_changes: {detect}
+  artifacts:
+    bucket: {artifacts}
+    create: false                       # it exists
+    # If it has a policy, whose statements must be kept, save it and name it here:
+    #   aws s3api get-bucket-policy --bucket {artifacts_bare} \\
+    #     --query Policy --output text --profile dev > artifacts-policy.json
+    existing_policy: null
+  pipeline:
+    name: {pipeline}
+    create: false                       # it exists: `s3ferry adopt` changes it
+    service_role: {role}
+
+targets:
+",
+            name = one_line(&self.pipeline),
+            account = quoted(&self.account),
+            source = quoted(&self.source_bucket),
+            key = quoted(&self.object_key),
+            artifacts = quoted(&self.artifact_bucket),
+            artifacts_bare = one_line(&self.artifact_bucket),
+            pipeline = quoted(&self.pipeline),
+            role = quoted(&self.service_role),
+        );
+        for target in &self.targets {
+            out.push_str(&target.to_yaml(&region));
+        }
+        out.push_str("\npermissions: least                      # or article: the wildcards of AWS's own procedure\ntags: {}\n");
+        out
+    }
+}
+
+impl DraftTarget {
+    fn to_yaml(&self, dev_region: &str) -> String {
+        let account = self.account.as_deref().unwrap_or_default();
+        let region = self.region.as_deref().unwrap_or(dev_region);
+        let mut out = format!(
+            "  - name: {name}
+    account: {account}            # owns the bucket and everything in it
+    region: {region}
+    profile: {name}
+    bucket: {bucket}
+    create: false                       # it exists
+",
+            name = self.name,
+            account = quoted(account),
+            bucket = quoted(&self.bucket),
+        );
+        let default = format!("{}s3role", self.name);
+        let taken = self
+            .current_role
+            .as_deref()
+            .and_then(|arn| arn.rsplit('/').next());
+        let role = if taken == Some(default.as_str()) {
+            format!("{default}-s3ferry")
+        } else {
+            default
+        };
+        match &self.current_role {
+            None => out.push_str(&format!(
+                "    role: {role:<34}# made new, in the target's account\n"
+            )),
+            Some(current) => out.push_str(&format!(
+                "    # Made new: until it is adopted the action deploys as {}\n    role: {role}\n",
+                one_line(current)
+            )),
+        }
+        match &self.object_key {
+            Some(key) => out.push_str(&format!(
+                "    extract: false\n    object_key: {}\n",
+                quoted(key)
+            )),
+            None => out.push_str(&format!(
+                "    path: {:<34}# folder of the bucket that is deployed to\n",
+                quoted(&self.path)
+            )),
+        }
+        for (key, value) in [
+            ("canned_acl", &self.canned_acl),
+            ("cache_control", &self.cache_control),
+            ("encryption_key", &self.encryption_key),
+        ] {
+            if let Some(value) = value {
+                out.push_str(&format!("    {key}: {}\n", quoted(value)));
+            }
+        }
+        if self.approval {
+            out.push_str("    approval: true\n");
+        }
+        out
+    }
+}
+
+fn targets(
+    definition: &Definition,
+    dev_region: Option<&str>,
+    notes: &mut Vec<String>,
+) -> Vec<DraftTarget> {
+    let actions: Vec<(&Action, &str)> = (definition.actions.iter())
+        .filter_map(|action| Some((action, action.output_bucket()?)))
+        .collect();
+    let mut found: Vec<DraftTarget> = Vec::new();
+    let mut names = HashSet::new();
+    for (action, bucket) in &actions {
+        if found.iter().any(|target| target.bucket == *bucket) {
+            notes.push(format!(
+                "Action {} of stage {} deploys to bucket {bucket} as well; its target is the \
+                 first action's, whose path and ACL it has.",
+                action.name, action.stage
+            ));
+            continue;
+        }
+        if bucket.contains("#{") {
+            notes.push(format!(
+                "Action {} of stage {} takes its bucket from a variable, and is left out.",
+                action.name, action.stage
+            ));
+            continue;
+        }
+        let name = if actions.len() == 1 {
+            "prod".to_owned()
+        } else {
+            free_name(action, &mut names)
+        };
+        let key = action.setting("ObjectKey").unwrap_or_default();
+        let extracts = action.setting("Extract") != Some("false");
+        let role = action.role_arn.clone();
+        let own = |key: &str| action.setting(key).map(str::to_owned);
+        found.push(DraftTarget {
+            name,
+            bucket: (*bucket).to_owned(),
+            account: (role.as_deref())
+                .and_then(|arn| arn.split(':').nth(4))
+                .map(str::to_owned),
+            region: (action.region.clone()).filter(|region| Some(region.as_str()) != dev_region),
+            current_role: role,
+            path: if extracts {
+                key.trim_matches('/').to_owned()
+            } else {
+                String::new()
+            },
+            object_key: (!extracts).then(|| key.to_owned()),
+            canned_acl: own("CannedACL"),
+            cache_control: own("CacheControl"),
+            encryption_key: own("KMSEncryptionKeyARN"),
+            approval: definition.actions.iter().any(|other| {
+                other.stage_index == action.stage_index && other.category == "Approval"
+            }),
+        });
+    }
+    found
+}
+
+/// A target's name from the names of stage and action.
+fn free_name(action: &Action, taken: &mut HashSet<String>) -> String {
+    let clean = |text: &str| {
+        let kept = text.chars().map(|c| match c {
+            c if c.is_ascii_alphanumeric() => c.to_ascii_lowercase(),
+            _ => '-',
+        });
+        kept.take(30)
+            .collect::<String>()
+            .trim_matches('-')
+            .to_owned()
+    };
+    let stage = clean(&action.stage);
+    let both = format!("{stage}-{}", clean(&action.name));
+    let numbered = (2..).map(|number| format!("target-{number}"));
+    // What a target may not be called, such as `dev`, is left to the check of the configuration,
+    // except where a plain name does.
+    let usable = |name: &String| {
+        !name.is_empty()
+            && name.len() <= 40
+            && name != "dev"
+            && !name.starts_with("dev-")
+            && name != "source"
+    };
+    let name = [stage, both]
+        .into_iter()
+        .chain(["target".to_owned()])
+        .chain(numbered)
+        .find(|name| usable(name) && !taken.contains(name))
+        .unwrap_or_default();
+    taken.insert(name.clone());
+    name
+}
+
+/// A string that YAML reads as one, whatever is in it.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A text in a comment.
+fn one_line(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}

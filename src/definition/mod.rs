@@ -1,0 +1,16 @@
+//! The definition of a pipeline that exists, as AWS CodePipeline's *GetPipeline* gives it: read
+//! with places, changed as text, turned into a configuration.
+//!
+//! Nothing here asks AWS, reads files or asks the user. What a pipeline of our own looks like is
+//! [`crate::stacks`]'.
+
+mod adopt;
+mod configuration;
+mod edit;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub use adopt::{Adopted, adopt};
+pub use configuration::{Draft, DraftTarget};
+pub use read::{Action, Definition, Store};

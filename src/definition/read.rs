@@ -1,0 +1,317 @@
+//! Reading a definition (AWS CodePipeline, *CodePipeline pipeline structure reference*).
+
+use crate::syntax::{self, Node, Problem, Source, Span};
+
+const HOW_TO_GET_ONE: &str =
+    "give what `aws codepipeline get-pipeline --name NAME --output json` prints";
+
+/// A pipeline's definition, with the text that it was read from.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// The text.
+    pub source: Source,
+    /// Pipeline name.
+    pub name: String,
+    /// ARN of the service role.
+    pub role_arn: String,
+    /// Version, where it is given.
+    pub version: Option<i64>,
+    /// ARN of the pipeline, which stands in the answer's metadata.
+    pub arn: Option<String>,
+    /// The artifact store, or all of them.
+    pub stores: Vec<Store>,
+    /// The actions of all stages, in their order.
+    pub actions: Vec<Action>,
+    pub(super) root: Node,
+}
+
+/// An artifact store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Region; `None` for the only store, which is in the pipeline's.
+    pub region: Option<String>,
+    /// Bucket.
+    pub bucket: String,
+    /// The key's ID as it is written: an ID, an ARN or an alias.
+    pub key: Option<String>,
+    /// Where the bucket stands.
+    pub span: Span,
+}
+
+/// An action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// Name of its stage.
+    pub stage: String,
+    /// Name.
+    pub name: String,
+    /// Category, such as `Deploy`.
+    pub category: String,
+    /// Provider, such as `S3`.
+    pub provider: String,
+    /// Configuration, by key.
+    pub configuration: Vec<(String, String)>,
+    /// ARN of its own role.
+    pub role_arn: Option<String>,
+    /// Region; the pipeline's where there is none.
+    pub region: Option<String>,
+    /// Namespace of its variables.
+    pub namespace: Option<String>,
+    /// Where its name stands.
+    pub span: Span,
+    /// Number of its stage.
+    pub stage_index: usize,
+    /// Number in its stage.
+    pub index: usize,
+}
+
+impl Action {
+    /// A value of the configuration.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let found = self.configuration.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The bucket of an S3 deploy action.
+    pub fn output_bucket(&self) -> Option<&str> {
+        (self.category == "Deploy" && self.provider == "S3")
+            .then(|| self.setting("BucketName"))
+            .flatten()
+    }
+
+    /// Whether it is an S3 source action.
+    pub fn is_s3_source(&self) -> bool {
+        self.category == "Source" && self.provider == "S3"
+    }
+}
+
+impl Definition {
+    /// Reads a definition: the whole answer of *GetPipeline*, or its `pipeline` alone.
+    ///
+    /// # Errors
+    /// It is no JSON, or not the definition of a pipeline.
+    pub fn read(source: Source) -> Result<Self, Vec<Problem>> {
+        strict_json(&source).map_err(|problem| vec![problem])?;
+        let root = syntax::read(&source).map_err(|problem| vec![problem])?;
+        let mut reader = Reader::default();
+        let pipeline = root.get("pipeline").unwrap_or(&root);
+        let name = reader.text(pipeline, "name");
+        let role_arn = reader.text(pipeline, "roleArn");
+        let stores = reader.stores(pipeline);
+        let actions = reader.actions(pipeline);
+        if !reader.problems.is_empty() {
+            return Err(reader.problems);
+        }
+        let version = pipeline.get("version").and_then(Node::scalar_text);
+        let arn = root.at(["metadata", "pipelineArn"]).and_then(Node::as_str);
+        Ok(Self {
+            name,
+            role_arn,
+            version: version.and_then(|version| version.parse().ok()),
+            arn: arn.map(str::to_owned),
+            stores,
+            actions,
+            root,
+            source,
+        })
+    }
+
+    /// Reads a definition that came over the wire, on one line. It is laid out first, so that
+    /// differences and places can be shown.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn of_answer(name: &str, text: &str) -> Result<Self, (Source, Vec<Problem>)> {
+        let source = Source::new(name, super::edit::laid_out(text));
+        Self::read(source.clone()).map_err(|problems| (source, problems))
+    }
+
+    /// The definition without what AWS adds around it.
+    pub(super) fn pipeline(&self) -> &Node {
+        self.root.get("pipeline").unwrap_or(&self.root)
+    }
+
+    /// The definition as JSON, without what AWS adds around it, for *UpdatePipeline*.
+    pub fn pipeline_text(&self) -> &str {
+        let node = self.pipeline();
+        let end = super::edit::end(self.source.text(), node);
+        &self.source.text()[node.span.start..end]
+    }
+
+    /// Region of the pipeline: its ARN's, or the only one that the definition speaks of.
+    pub fn region(&self) -> Option<String> {
+        if let Some(arn) = &self.arn {
+            return arn.split(':').nth(3).map(str::to_owned);
+        }
+        match self.stores.as_slice() {
+            [
+                Store {
+                    region: Some(region),
+                    ..
+                },
+            ] => Some(region.clone()),
+            _ => None,
+        }
+    }
+
+    /// Account of the pipeline: its service role's.
+    pub fn account(&self) -> Option<&str> {
+        self.role_arn.split(':').nth(4).filter(|id| !id.is_empty())
+    }
+}
+
+/// YAML's reader takes more than JSON; this makes sure that it is JSON.
+fn strict_json(source: &Source) -> Result<(), Problem> {
+    let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(source.text()) else {
+        return Ok(());
+    };
+    let text = source.text();
+    let line_start: usize = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let mut at = (line_start + error.column().saturating_sub(1)).min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let said = error.to_string();
+    let said = said.split(" at line ").next().unwrap_or_default();
+    let empty = text.trim().is_empty();
+    let message = if empty {
+        "there is nothing in it".to_owned()
+    } else {
+        format!("this is not JSON: {said}")
+    };
+    Err(Problem::new(Span { start: at, end: at }, message).help(HOW_TO_GET_ONE))
+}
+
+#[derive(Default)]
+struct Reader {
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn missing(&mut self, node: &Node, key: &str) {
+        let span = match node.entries() {
+            Some([first, ..]) => first.key_span,
+            _ => node.span,
+        };
+        self.problems.push(
+            Problem::new(
+                span,
+                format!("`{key}` is missing: this is not the definition of a pipeline"),
+            )
+            .help(HOW_TO_GET_ONE),
+        );
+    }
+
+    fn wrong(&mut self, node: &Node, key: &str, wanted: &str) {
+        self.problems.push(
+            Problem::new(
+                node.span,
+                format!("`{key}` is {}, and must be {wanted}", node.kind()),
+            )
+            .help(HOW_TO_GET_ONE),
+        );
+    }
+
+    /// A string that must be there.
+    fn text(&mut self, node: &Node, key: &str) -> String {
+        match node.get(key) {
+            None => self.missing(node, key),
+            Some(found) => match found.as_str() {
+                Some(text) => return text.to_owned(),
+                None => self.wrong(found, key, "a string"),
+            },
+        }
+        String::new()
+    }
+
+    /// A string that may be there.
+    fn optional(&mut self, node: &Node, key: &str) -> Option<String> {
+        let found = node.get(key)?;
+        if found.as_str().is_none() {
+            self.wrong(found, key, "a string");
+        }
+        found.as_str().map(str::to_owned)
+    }
+
+    fn list<'n>(&mut self, node: &'n Node, key: &str) -> &'n [Node] {
+        match node.get(key) {
+            None => self.missing(node, key),
+            Some(found) => match found.items() {
+                Some(items) => return items,
+                None => self.wrong(found, key, "a list"),
+            },
+        }
+        &[]
+    }
+
+    fn stores(&mut self, pipeline: &Node) -> Vec<Store> {
+        if let Some(only) = pipeline.get("artifactStore") {
+            return vec![self.store(only, None)];
+        }
+        let Some(stores) = pipeline.get("artifactStores") else {
+            self.missing(pipeline, "artifactStore");
+            return Vec::new();
+        };
+        let Some(entries) = stores.entries() else {
+            self.wrong(stores, "artifactStores", "a mapping of regions");
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .map(|entry| self.store(&entry.value, Some(entry.key.clone())))
+            .collect()
+    }
+
+    fn store(&mut self, node: &Node, region: Option<String>) -> Store {
+        let key = node.get("encryptionKey");
+        Store {
+            region,
+            bucket: self.text(node, "location"),
+            key: key.and_then(|key| self.optional(key, "id")),
+            span: node
+                .get("location")
+                .map_or(node.span, |location| location.span),
+        }
+    }
+
+    fn actions(&mut self, pipeline: &Node) -> Vec<Action> {
+        let mut found = Vec::new();
+        for (stage_index, stage) in self.list(pipeline, "stages").iter().enumerate() {
+            let stage_name = self.text(stage, "name");
+            for (index, node) in self.list(stage, "actions").iter().enumerate() {
+                let kind = node.get("actionTypeId");
+                if kind.is_none() {
+                    self.missing(node, "actionTypeId");
+                }
+                let mut kind_text =
+                    |key: &str| kind.map(|kind| self.text(kind, key)).unwrap_or_default();
+                let (category, provider) = (kind_text("category"), kind_text("provider"));
+                let configuration = node
+                    .get("configuration")
+                    .and_then(Node::entries)
+                    .unwrap_or_default()
+                    .iter()
+                    .filter_map(|entry| Some((entry.key.clone(), entry.value.as_str()?.to_owned())))
+                    .collect();
+                found.push(Action {
+                    stage: stage_name.clone(),
+                    name: self.text(node, "name"),
+                    category,
+                    provider,
+                    configuration,
+                    role_arn: self.optional(node, "roleArn"),
+                    region: self.optional(node, "region"),
+                    namespace: self.optional(node, "namespace"),
+                    span: node.get("name").map_or(node.span, |name| name.span),
+                    stage_index,
+                    index,
+                });
+            }
+        }
+        found
+    }
+}

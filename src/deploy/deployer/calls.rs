@@ -1,0 +1,188 @@
+//! The calls that the commands make themselves, as IAM authorizes them (*Service Authorization
+//! Reference*). `sts:GetCallerIdentity` needs no permission.
+
+use crate::plan::{Plan, StackSetPermissions};
+use crate::stacks::Side;
+
+use super::super::StackStep;
+use super::Statement;
+
+/// Calls on a stack.
+const OF_STACKS: [&str; 16] = [
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DeleteChangeSet",
+    "cloudformation:DeleteStack",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:DescribeEvents",
+    "cloudformation:DescribeStackEvents",
+    "cloudformation:DescribeStackResourceDrifts",
+    "cloudformation:DescribeStacks",
+    "cloudformation:DetectStackDrift",
+    // The drift of a stack is the drift of its resources.
+    "cloudformation:DetectStackResourceDrift",
+    "cloudformation:ExecuteChangeSet",
+    "cloudformation:GetStackPolicy",
+    "cloudformation:GetTemplate",
+    "cloudformation:ListStackResources",
+    "cloudformation:SetStackPolicy",
+    "cloudformation:UpdateTerminationProtection",
+];
+
+/// Calls that IAM knows no resource for.
+const OF_NO_STACK: [&str; 2] = [
+    "cloudformation:DescribeStackDriftDetectionStatus",
+    "cloudformation:ValidateTemplate",
+];
+
+/// Calls on a stack set; those that create or change instances name their accounts and types too.
+const OF_STACK_SETS: [&str; 11] = [
+    "cloudformation:CreateStackInstances",
+    "cloudformation:DeleteStackInstances",
+    "cloudformation:DeleteStackSet",
+    "cloudformation:DescribeStackSet",
+    "cloudformation:DescribeStackSetOperation",
+    "cloudformation:ListStackInstances",
+    "cloudformation:ListStackSetOperationResults",
+    "cloudformation:ListStackSetOperations",
+    "cloudformation:TagResource",
+    "cloudformation:UpdateStackInstances",
+    "cloudformation:UpdateStackSet",
+];
+
+/// Calls on the pipeline that a push starts and follows.
+const OF_A_PIPELINE: [&str; 5] = [
+    "codepipeline:GetPipelineExecution",
+    "codepipeline:GetPipelineState",
+    "codepipeline:ListActionExecutions",
+    "codepipeline:ListPipelineExecutions",
+    "codepipeline:StartPipelineExecution",
+];
+
+/// What a push needs, and no more.
+pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
+    let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
+    vec![
+        // Without the list S3 says of an object that is not there that it may not be seen.
+        Statement::new(
+            "SourceBucket",
+            ["s3:GetBucketVersioning", "s3:ListBucket"],
+            &[bucket],
+        ),
+        Statement::new(
+            "SourceObject",
+            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            &[plan.source_object_arn()],
+        ),
+        Statement::new(
+            "Pipeline",
+            OF_A_PIPELINE,
+            &[plan.pipeline_arn(&plan.dev.pipeline)],
+        ),
+    ]
+}
+
+pub(super) fn statements(
+    plan: &Plan,
+    stacks: &[&StackStep],
+    template_bucket: Option<&str>,
+) -> Vec<Statement> {
+    let partition = plan.partition.as_str();
+    let arns: Vec<String> = stacks
+        .iter()
+        .filter(|step| !step.stack_set)
+        .map(|step| {
+            format!(
+                "arn:{partition}:cloudformation:{}:{}:stack/{}/*",
+                step.region, step.account, step.stack
+            )
+        })
+        .collect();
+    let mut actions = OF_STACKS.to_vec();
+    if !plan.tags.is_empty() {
+        actions.extend(["cloudformation:TagResource", "cloudformation:UntagResource"]);
+    }
+    let anything = ["*".to_owned()];
+    let mut found = Vec::new();
+    if !arns.is_empty() {
+        found.push(Statement::new("Stacks", actions, &arns));
+    }
+    found.push(Statement::new("Templates", OF_NO_STACK, &anything));
+    found.extend(of_stack_sets(plan, stacks));
+    if stacks.iter().any(|step| step.side == Side::Dev) {
+        found.push(Statement::new(
+            "PipelineExecutions",
+            ["codepipeline:ListPipelineExecutions"],
+            &[plan.pipeline_arn(&plan.dev.pipeline)],
+        ));
+        if plan.dev.existing_policy.is_some() {
+            let bucket = plan.bucket_arn(&plan.dev.artifact_bucket.name);
+            found.push(Statement::new(
+                "ExistingBucketPolicy",
+                ["s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+                &[bucket],
+            ));
+        }
+    }
+    if let Some(bucket) = template_bucket {
+        let bucket = plan.bucket_arn(bucket);
+        let objects: Vec<String> = stacks
+            .iter()
+            .map(|step| format!("{bucket}/s3ferry/{}.template", step.stack))
+            .collect();
+        // CloudFormation reads the template as whoever names it.
+        let actions = ["s3:GetObject", "s3:PutObject"];
+        found.push(Statement::new("LongTemplates", actions, &objects));
+    }
+    found
+}
+
+fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
+    let partition = plan.partition.as_str();
+    let sets = stacks.iter().filter(|step| step.stack_set);
+    let (mut arns, mut roles, mut organization) = (Vec::new(), Vec::new(), false);
+    for step in sets {
+        let (region, account, name) = (&step.region, &step.account, &step.stack);
+        let prefix = format!("arn:{partition}:cloudformation:{region}:{account}");
+        arns.push(format!("{prefix}:stackset/{name}:*"));
+        // The target of an operation is a stack of any account, and a type of any resource.
+        arns.push(format!("{prefix}:stackset-target/{name}:*"));
+        arns.push(format!(
+            "arn:{partition}:cloudformation:{region}::type/resource/*"
+        ));
+        let Side::Target(number) = step.side else {
+            continue;
+        };
+        match plan
+            .targets
+            .get(number)
+            .map(|target| &target.stack_set.permissions)
+        {
+            Some(StackSetPermissions::SelfManaged(own)) => {
+                roles.push(own.administration_role_arn.clone());
+            }
+            Some(StackSetPermissions::ServiceManaged(_)) => organization = true,
+            None => {}
+        }
+    }
+    let mut found = Vec::new();
+    if !arns.is_empty() {
+        found.push(Statement::new("StackSets", OF_STACK_SETS, &arns));
+        // It has no ARN before it is there.
+        let create = ["cloudformation:CreateStackSet"];
+        found.push(Statement::new("NewStackSets", create, &["*".to_owned()]));
+    }
+    if !roles.is_empty() {
+        // As AWS documents it for StackSets, without a condition on the service.
+        let pass = ["iam:GetRole", "iam:PassRole"];
+        found.push(Statement::new("PassAdministrationRole", pass, &roles));
+    }
+    if organization {
+        let actions = [
+            "cloudformation:DescribeOrganizationsAccess",
+            // StackSets asks it for a delegated administrator.
+            "organizations:ListDelegatedAdministrators",
+        ];
+        found.push(Statement::new("Organization", actions, &["*".to_owned()]));
+    }
+    found
+}

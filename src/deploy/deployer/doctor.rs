@@ -1,0 +1,81 @@
+//! What `s3ferry doctor` reads, as IAM authorizes it (*Service Authorization Reference*). Nothing
+//! here writes.
+
+use crate::doctor::PERMISSIONS;
+use crate::plan::Plan;
+use crate::stacks::Side;
+
+use super::super::StackStep;
+use super::Statement;
+use super::names::Place;
+
+/// Calls that IAM knows no resource for.
+const OF_NOTHING: [&str; 1] = ["kms:ListAliases"];
+
+/// Calls on managed policies: also on those that nobody expects a role to have.
+const OF_POLICIES: [&str; 2] = ["iam:GetPolicy", "iam:GetPolicyVersion"];
+
+pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
+    let partition = plan.partition.as_str();
+    let (mut of_stacks, mut buckets, mut roles) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut policies, mut keys, mut pipelines, mut rules) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for step in stacks {
+        let place = Place::new(partition, step);
+        let stack = format!("stack/{}/*", step.stack);
+        of_stacks.push(place.regional("cloudformation", &stack));
+        for bucket in place.of_type("AWS::S3::Bucket") {
+            buckets.push(place.bucket(&bucket["BucketName"]));
+        }
+        for role in place.of_type("AWS::IAM::Role") {
+            roles.push(place.role(role));
+        }
+        for owner in [step.account.as_str(), "aws"] {
+            policies.push(format!("arn:{partition}:iam::{owner}:policy/*"));
+        }
+        // AWS decides the IDs of keys, and output buckets may have keys of their own.
+        keys.push(place.regional("kms", "key/*"));
+        for pipeline in place.of_type("AWS::CodePipeline::Pipeline") {
+            pipelines.push(place.regional("codepipeline", &place.text(&pipeline["Name"])));
+        }
+        for rule in place.of_type("AWS::Events::Rule") {
+            let rule = format!("rule/{}", place.text(&rule["Name"]));
+            rules.push(place.regional("events", &rule));
+        }
+        match step.side {
+            Side::Dev => {
+                let existing = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
+                buckets.extend(existing.map(|bucket| plan.bucket_arn(&bucket.name)));
+                roles.push(plan.dev.service_role.arn.clone());
+            }
+            Side::Target(number) => {
+                let here = plan.targets[number].instances.iter().filter(|instance| {
+                    instance.account == step.account && instance.region == step.region
+                });
+                buckets.extend(here.map(|instance| plan.bucket_arn(&instance.bucket.name)));
+            }
+            Side::Region(_) | Side::Pipeline(_) => {}
+        }
+    }
+    let of = |service: &'static str| {
+        PERMISSIONS.into_iter().filter(move |action| {
+            action.starts_with(service)
+                && !OF_NOTHING.contains(action)
+                && !OF_POLICIES.contains(action)
+        })
+    };
+    let found = [
+        Statement::new("ReadStacks", of("cloudformation:"), &of_stacks),
+        Statement::new("ReadBuckets", of("s3:"), &buckets),
+        Statement::new("ReadRoles", of("iam:"), &roles),
+        Statement::new("ReadPolicies", OF_POLICIES, &policies),
+        Statement::new("ReadKeys", of("kms:"), &keys),
+        Statement::new("ReadAliases", OF_NOTHING, &["*".to_owned()]),
+        Statement::new("ReadPipelines", of("codepipeline:"), &pipelines),
+        Statement::new("ReadRules", of("events:"), &rules),
+    ];
+    found
+        .into_iter()
+        .filter(|statement| !statement.resources.is_empty())
+        .collect()
+}

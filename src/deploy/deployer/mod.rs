@@ -1,0 +1,214 @@
+//! The permissions that somebody needs to run the commands against an account: statements, packed
+//! into policy documents that IAM accepts. Pure.
+//!
+//! CloudFormation acts with the caller's permissions unless a service role is given (AWS
+//! CloudFormation, *AWS CloudFormation service role*). So there are the [calls](calls) that the
+//! program makes itself, and what CloudFormation's resource types need to create, read, update and
+//! delete the [resources](resources) of the templates.
+
+mod calls;
+mod doctor;
+mod names;
+mod resources;
+
+use serde_json::{Value, json};
+
+use super::StackStep;
+use crate::plan::Plan;
+
+/// The longest managed policy, in characters without whitespace (AWS IAM, *IAM and AWS STS
+/// quotas*).
+pub const LONGEST: usize = 6_144;
+
+/// Whose policy it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder<'a> {
+    /// Whoever runs the commands; CloudFormation acts with the same permissions.
+    Deployer,
+    /// Whoever runs the commands and gives CloudFormation this service role, by its ARN.
+    DeployerWithRole(&'a str),
+    /// The service role that CloudFormation acts with.
+    ServiceRole,
+    /// Whoever uploads sources and follows the pipeline, and deploys nothing.
+    Pusher,
+    /// Whoever runs `doctor`, which only reads.
+    Doctor,
+}
+
+/// What is allowed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// Sid: what it is for.
+    pub sid: String,
+    /// Actions, sorted.
+    pub actions: Vec<String>,
+    /// Resources.
+    pub resources: Vec<String>,
+    /// Condition block.
+    pub condition: Option<Value>,
+}
+
+/// The statements of a holder, for these stacks of one account. `template_bucket` is the bucket
+/// that long templates go by.
+pub fn statements(
+    plan: &Plan,
+    stacks: &[&StackStep],
+    holder: Holder<'_>,
+    template_bucket: Option<&str>,
+) -> Vec<Statement> {
+    if holder == Holder::Pusher {
+        return calls::of_a_push(plan);
+    }
+    if holder == Holder::Doctor {
+        return doctor::statements(plan, stacks);
+    }
+    let mut found = Vec::new();
+    if holder != Holder::ServiceRole {
+        found.extend(calls::statements(plan, stacks, template_bucket));
+    }
+    match holder {
+        Holder::DeployerWithRole(role) => found.push(pass_role(
+            "PassServiceRole",
+            &[role.to_owned()],
+            "cloudformation.amazonaws.com",
+        )),
+        Holder::Deployer | Holder::ServiceRole | Holder::Pusher | Holder::Doctor => {
+            found.extend(resources::statements(plan, stacks));
+        }
+    }
+    found
+}
+
+/// Packs statements into documents that are short enough, in their order. A statement with more
+/// resources than fit is divided.
+pub fn documents(statements: &[Statement]) -> Vec<Value> {
+    let mut found: Vec<Vec<Value>> = Vec::new();
+    for statement in statements.iter().flat_map(divided) {
+        let fits = |all: &[Value]| {
+            let mut all = all.to_vec();
+            all.push(statement.clone());
+            length(&document(&all)) <= LONGEST
+        };
+        match found.last_mut().filter(|last| fits(last)) {
+            Some(last) => last.push(statement),
+            None => found.push(vec![statement]),
+        }
+    }
+    found.iter().map(|all| document(all)).collect()
+}
+
+fn document(statements: &[Value]) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// Characters of a policy as IAM counts them: without whitespace.
+pub fn length(document: &Value) -> usize {
+    let text = document.to_string();
+    text.chars().filter(|one| !one.is_whitespace()).count()
+}
+
+fn divided(statement: &Statement) -> Vec<Value> {
+    let whole = statement.to_json(&statement.sid, &statement.resources);
+    let parts = length(&document(std::slice::from_ref(&whole))).div_ceil(LONGEST);
+    if parts <= 1 {
+        return vec![whole];
+    }
+    // Twice as many parts as the length asks for: what is not resources is in each of them.
+    let most = statement.resources.len().div_ceil(parts * 2).max(1);
+    statement
+        .resources
+        .chunks(most)
+        .enumerate()
+        .map(|(index, some)| {
+            let sid = format!("{}{}", statement.sid, index + 1);
+            statement.to_json(&sid, some)
+        })
+        .collect()
+}
+
+impl Statement {
+    fn new<A: Into<String>>(
+        sid: &str,
+        actions: impl IntoIterator<Item = A>,
+        resources: &[String],
+    ) -> Self {
+        let mut actions: Vec<String> = actions.into_iter().map(Into::into).collect();
+        actions.sort();
+        actions.dedup();
+        let mut resources = resources.to_vec();
+        resources.sort();
+        resources.dedup();
+        Self {
+            sid: sid.to_owned(),
+            actions,
+            resources,
+            condition: None,
+        }
+    }
+
+    fn when(mut self, condition: Value) -> Self {
+        self.condition = Some(condition);
+        self
+    }
+
+    fn to_json(&self, sid: &str, resources: &[String]) -> Value {
+        let one_or_many = |all: &[String]| match all {
+            [only] => json!(only),
+            several => json!(several),
+        };
+        let mut value = json!({
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": one_or_many(&self.actions),
+            "Resource": one_or_many(resources),
+        });
+        if let Some(condition) = &self.condition {
+            value["Condition"] = condition.clone();
+        }
+        value
+    }
+}
+
+/// Roles may be given to one service only.
+fn pass_role(sid: &str, roles: &[String], service: &str) -> Statement {
+    Statement::new(sid, ["iam:PassRole"], roles)
+        .when(json!({ "StringEquals": { "iam:PassedToService": service } }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(resources: usize) -> Statement {
+        let all: Vec<String> = (0..resources)
+            .map(|number| format!("arn:aws:s3:::a-bucket-with-a-name-{number:04}"))
+            .collect();
+        Statement::new("Buckets", ["s3:CreateBucket"], &all)
+    }
+
+    #[test]
+    fn what_is_too_long_is_divided_and_nothing_is_lost() {
+        let all = [statement(1), statement(400), statement(2)];
+        let found = documents(&all);
+        assert!(found.len() > 2);
+        let mut resources = 0;
+        for document in &found {
+            assert!(length(document) <= LONGEST);
+            for statement in document["Statement"].as_array().unwrap() {
+                let resource = &statement["Resource"];
+                resources += resource.as_array().map_or(1, Vec::len);
+            }
+        }
+        assert_eq!(resources, 403);
+    }
+
+    #[test]
+    fn what_fits_stays_one_document() {
+        let found = documents(&[statement(1), statement(2)]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0]["Statement"][0]["Resource"],
+            "arn:aws:s3:::a-bucket-with-a-name-0000"
+        );
+    }
+}

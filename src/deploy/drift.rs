@@ -1,0 +1,128 @@
+//! Whether somebody changed a stack's resources by another way (AWS CloudFormation, *Detect
+//! unmanaged configuration changes with drift detection*).
+
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::{
+    StackDriftDetectionStatus, StackResourceDrift, StackResourceDriftStatus,
+};
+
+use super::pace::Pace;
+use super::{Access, DeployError};
+
+/// A resource that is not as its template says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drifted {
+    /// Logical ID.
+    pub logical_id: String,
+    /// Physical ID.
+    pub physical_id: String,
+    /// Resource type.
+    pub resource_type: String,
+    /// `MODIFIED` or `DELETED`.
+    pub status: String,
+    /// What is different in it; none for a deleted one.
+    pub differences: Vec<Difference>,
+}
+
+/// A property that is not as the template says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Path in the resource's properties, such as `/VersioningConfiguration/Status`.
+    pub path: String,
+    /// The template's value; empty when the template has none.
+    pub expected: String,
+    /// The value as it is; empty when there is none.
+    pub actual: String,
+}
+
+/// Detects a stack's drift, waits for the result, and gives the drifted resources.
+///
+/// # Errors
+/// The detection failed, AWS refuses, or `limit` is over.
+pub async fn detect(
+    access: &Access,
+    stack: &str,
+    limit: Duration,
+) -> Result<Vec<Drifted>, DeployError> {
+    let client = access.cloudformation();
+    let begun = client.detect_stack_drift().stack_name(stack).send().await;
+    let id = begun
+        .map_err(|error| access.error("cloudformation:DetectStackDrift", &error))?
+        .stack_drift_detection_id
+        .unwrap_or_default();
+    let mut pace = Pace::new(limit);
+    loop {
+        let answer = client
+            .describe_stack_drift_detection_status()
+            .stack_drift_detection_id(&id)
+            .send()
+            .await
+            .map_err(|error| {
+                access.error("cloudformation:DescribeStackDriftDetectionStatus", &error)
+            })?;
+        match answer.detection_status {
+            Some(StackDriftDetectionStatus::DetectionComplete) => break,
+            Some(StackDriftDetectionStatus::DetectionFailed) => {
+                let reason = answer.detection_status_reason.unwrap_or_default();
+                return Err(DeployError::failed(
+                    format!("the drift of stack `{stack}` could not be detected: {reason}"),
+                    super::cause::hint("", &reason),
+                ));
+            }
+            _ => {
+                pace.pause(&format!("drift detection of stack `{stack}`"))
+                    .await?
+            }
+        }
+    }
+    drifted(access, stack).await
+}
+
+async fn drifted(access: &Access, stack: &str) -> Result<Vec<Drifted>, DeployError> {
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let answer = access
+            .cloudformation()
+            .describe_stack_resource_drifts()
+            .stack_name(stack)
+            .stack_resource_drift_status_filters(StackResourceDriftStatus::Modified)
+            .stack_resource_drift_status_filters(StackResourceDriftStatus::Deleted)
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(|error| access.error("cloudformation:DescribeStackResourceDrifts", &error))?;
+        found.extend(
+            answer
+                .stack_resource_drifts
+                .unwrap_or_default()
+                .into_iter()
+                .map(of),
+        );
+        page = answer.next_token;
+        if page.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn of(drift: StackResourceDrift) -> Drifted {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    Drifted {
+        logical_id: text(drift.logical_resource_id),
+        physical_id: text(drift.physical_resource_id),
+        resource_type: text(drift.resource_type),
+        status: drift
+            .stack_resource_drift_status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        differences: (drift.property_differences.unwrap_or_default().into_iter())
+            .map(|difference| Difference {
+                path: text(difference.property_path),
+                expected: text(difference.expected_value),
+                actual: text(difference.actual_value),
+            })
+            .collect(),
+    }
+}

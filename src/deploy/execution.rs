@@ -1,0 +1,371 @@
+//! One execution of the pipeline: found by the version of the source that it takes, started, and
+//! followed action by action.
+
+use std::time::Duration;
+
+use aws_sdk_codepipeline::types::{
+    ActionExecutionDetail, ActionExecutionFilter, PipelineExecutionSummary, StageState,
+};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+
+use super::pace::Pace;
+use super::{Access, DeployError};
+
+/// How many of the last executions are looked through.
+const LOOKED_THROUGH: i32 = 50;
+
+/// An execution as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// Execution ID.
+    pub id: String,
+    /// AWS's status, such as `InProgress`.
+    pub status: String,
+    /// What AWS says about the status; may be empty.
+    pub summary: String,
+    /// Version IDs of the source objects that it takes; none at its very beginning.
+    pub versions: Vec<String>,
+    /// When it started: seconds since 1970.
+    pub started: i64,
+}
+
+impl Execution {
+    /// Whether it goes on.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status.as_str(), "InProgress" | "Stopping")
+    }
+}
+
+/// An action of an execution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionRun {
+    /// Stage.
+    pub stage: String,
+    /// Action.
+    pub action: String,
+    /// AWS's status: `InProgress`, `Succeeded`, `Failed` or `Abandoned`.
+    pub status: String,
+    /// When it started: seconds since 1970.
+    pub started: f64,
+    /// When it last changed: seconds since 1970.
+    pub changed: f64,
+    /// AWS's error code; may be empty.
+    pub code: String,
+    /// AWS's message; may be empty.
+    pub message: String,
+}
+
+impl ActionRun {
+    /// How many seconds it took, or has taken.
+    pub fn seconds(&self) -> f64 {
+        (self.changed - self.started).max(0.0)
+    }
+}
+
+/// What an execution waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// Somebody's approval.
+    Approval {
+        /// Stage.
+        stage: String,
+        /// Action.
+        action: String,
+        /// Token that the answer needs.
+        token: String,
+    },
+    /// A transition that somebody disabled.
+    Transition {
+        /// The stage that is not entered.
+        stage: String,
+        /// Why, in the words of who disabled it.
+        reason: String,
+    },
+}
+
+/// An execution as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The execution.
+    pub execution: Execution,
+    /// Its actions so far, in the order of their start.
+    pub actions: Vec<ActionRun>,
+    /// What it waits for.
+    pub waits: Vec<Wait>,
+}
+
+/// The last executions, the newest first.
+///
+/// # Errors
+/// There is no such pipeline, AWS refuses, or cannot be reached.
+pub async fn recent(access: &Access, pipeline: &str) -> Result<Vec<Execution>, DeployError> {
+    let answer = access
+        .codepipeline()
+        .list_pipeline_executions()
+        .pipeline_name(pipeline)
+        .max_results(LOOKED_THROUGH)
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => {
+            let found = answer.pipeline_execution_summaries.unwrap_or_default();
+            Ok(found.into_iter().map(execution).collect())
+        }
+        Err(error) if error.code() == Some("PipelineNotFoundException") => {
+            Err(no_pipeline(access, pipeline))
+        }
+        Err(error) => Err(access.error("codepipeline:ListPipelineExecutions", &error)),
+    }
+}
+
+fn no_pipeline(access: &Access, pipeline: &str) -> DeployError {
+    DeployError::failed(
+        format!("there is no pipeline `{pipeline}` yet"),
+        format!(
+            "`s3ferry deploy --profile {}` makes it once the targets stand",
+            access.profile()
+        ),
+    )
+}
+
+fn execution(summary: PipelineExecutionSummary) -> Execution {
+    let revisions = summary.source_revisions.unwrap_or_default();
+    Execution {
+        id: summary.pipeline_execution_id.unwrap_or_default(),
+        status: summary
+            .status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        summary: summary.status_summary.unwrap_or_default(),
+        versions: revisions
+            .into_iter()
+            .filter_map(|revision| revision.revision_id)
+            .collect(),
+        started: summary.start_time.map_or(0, |time| time.secs()),
+    }
+}
+
+/// Waits until an execution takes a version of the source object; nothing where none does within
+/// `limit`.
+///
+/// # Errors
+/// As [`recent`].
+pub async fn find(
+    access: &Access,
+    pipeline: &str,
+    version: &str,
+    limit: Duration,
+) -> Result<Option<Execution>, DeployError> {
+    let mut pace = Pace::new(limit);
+    loop {
+        let found = patiently(recent(access, pipeline).await)?.unwrap_or_default();
+        let ours = (found.into_iter())
+            .find(|execution| execution.versions.iter().any(|found| found == version));
+        if ours.is_some() || pace.pause("the start of the pipeline").await.is_err() {
+            return Ok(ours);
+        }
+    }
+}
+
+/// Starts the pipeline (*StartPipelineExecution*); gives the execution's ID.
+///
+/// # Errors
+/// There is no such pipeline, AWS refuses, or cannot be reached.
+pub async fn start(access: &Access, pipeline: &str, token: &str) -> Result<String, DeployError> {
+    let answer = access
+        .codepipeline()
+        .start_pipeline_execution()
+        .name(pipeline)
+        .client_request_token(token)
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => Ok(answer.pipeline_execution_id.unwrap_or_default()),
+        Err(error) if error.code() == Some("PipelineNotFoundException") => {
+            Err(no_pipeline(access, pipeline))
+        }
+        Err(error) => Err(access.error("codepipeline:StartPipelineExecution", &error)),
+    }
+}
+
+/// Follows an execution to its end, and tells `watch` of each change.
+///
+/// # Errors
+/// AWS refuses, or it goes on longer than `limit`.
+pub async fn follow(
+    access: &Access,
+    pipeline: &str,
+    id: &str,
+    limit: Duration,
+    watch: &dyn Fn(&State),
+) -> Result<State, DeployError> {
+    let mut pace = Pace::new(limit);
+    let mut last: Option<State> = None;
+    loop {
+        if let Some(state) = patiently(state(access, pipeline, id).await)? {
+            if last.as_ref() != Some(&state) {
+                pace.hasten();
+                watch(&state);
+            }
+            if !state.execution.is_running() {
+                return Ok(state);
+            }
+            last = Some(state);
+        }
+        pace.pause(&format!("execution {id}")).await?;
+    }
+}
+
+/// An answer; nothing where the same call may succeed later.
+fn patiently<T>(answer: Result<T, DeployError>) -> Result<Option<T>, DeployError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_passing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// An execution as it stands now.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, DeployError> {
+    // What it does is asked first: an execution that has ended by then has all its actions.
+    let answer = access
+        .codepipeline()
+        .get_pipeline_execution()
+        .pipeline_name(pipeline)
+        .pipeline_execution_id(id)
+        .send()
+        .await
+        .map_err(|error| access.error("codepipeline:GetPipelineExecution", &error))?;
+    let whole = answer.pipeline_execution;
+    let revisions = whole.as_ref().map(|whole| whole.artifact_revisions());
+    let execution = Execution {
+        id: id.to_owned(),
+        status: whole
+            .as_ref()
+            .and_then(|whole| whole.status.as_ref())
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        versions: revisions
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|revision| revision.revision_id.clone())
+            .collect(),
+        summary: whole
+            .and_then(|whole| whole.status_summary)
+            .unwrap_or_default(),
+        started: 0,
+    };
+    let actions = actions(access, pipeline, id).await?;
+    let waits = if execution.is_running() {
+        waits(access, pipeline, id).await?
+    } else {
+        Vec::new()
+    };
+    Ok(State {
+        execution,
+        actions,
+        waits,
+    })
+}
+
+async fn actions(access: &Access, pipeline: &str, id: &str) -> Result<Vec<ActionRun>, DeployError> {
+    let filter = ActionExecutionFilter::builder()
+        .pipeline_execution_id(id)
+        .build();
+    let client = access.codepipeline();
+    let mut pages = client
+        .list_action_executions()
+        .pipeline_name(pipeline)
+        .filter(filter)
+        .into_paginator()
+        .items()
+        .send();
+    let mut found: Vec<ActionRun> = Vec::new();
+    while let Some(detail) = pages.next().await {
+        let detail =
+            detail.map_err(|error| access.error("codepipeline:ListActionExecutions", &error))?;
+        let run = action_run(detail);
+        // The newest comes first: of an action that was retried it is the one that counts.
+        let seen = |other: &ActionRun| other.stage == run.stage && other.action == run.action;
+        if !found.iter().any(seen) {
+            found.push(run);
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+fn action_run(detail: ActionExecutionDetail) -> ActionRun {
+    let result = detail.output.and_then(|output| output.execution_result);
+    let error = result.as_ref().and_then(|result| result.error_details());
+    let code = error.and_then(|error| error.code()).unwrap_or_default();
+    let message = error.and_then(|error| error.message()).or(result
+        .as_ref()
+        .and_then(|result| result.external_execution_summary()));
+    let seconds = |time: Option<DateTime>| time.map(|time| time.as_secs_f64());
+    let (started, changed) = (seconds(detail.start_time), seconds(detail.last_update_time));
+    ActionRun {
+        stage: detail.stage_name.unwrap_or_default(),
+        action: detail.action_name.unwrap_or_default(),
+        status: detail
+            .status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        started: started.unwrap_or_default(),
+        changed: changed.or(started).unwrap_or_default(),
+        code: code.to_owned(),
+        message: message.unwrap_or_default().trim().to_owned(),
+    }
+}
+
+async fn waits(access: &Access, pipeline: &str, id: &str) -> Result<Vec<Wait>, DeployError> {
+    let answer = access
+        .codepipeline()
+        .get_pipeline_state()
+        .name(pipeline)
+        .send()
+        .await
+        .map_err(|error| access.error("codepipeline:GetPipelineState", &error))?;
+    let stages = answer.stage_states.unwrap_or_default();
+    Ok(stages
+        .iter()
+        .flat_map(|stage| stage_waits(stage, id))
+        .collect())
+}
+
+fn stage_waits(stage: &StageState, id: &str) -> Vec<Wait> {
+    let name = stage.stage_name().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    let here = stage
+        .latest_execution()
+        .is_some_and(|execution| execution.pipeline_execution_id() == id);
+    for action in stage.action_states() {
+        let token = action.latest_execution().and_then(|latest| latest.token());
+        if let Some(token) = token.filter(|_| here) {
+            found.push(Wait::Approval {
+                stage: name.clone(),
+                action: action.action_name().unwrap_or_default().to_owned(),
+                token: token.to_owned(),
+            });
+        }
+    }
+    let inbound = stage
+        .inbound_executions()
+        .iter()
+        .chain(stage.inbound_execution())
+        .any(|execution| execution.pipeline_execution_id() == id);
+    if let Some(transition) = stage.inbound_transition_state()
+        && !transition.enabled()
+        && inbound
+    {
+        found.push(Wait::Transition {
+            stage: name,
+            reason: transition.disabled_reason().unwrap_or_default().to_owned(),
+        });
+    }
+    found
+}

@@ -1,0 +1,95 @@
+//! Reading a key.
+
+use aws_sdk_kms::types::KeyMetadata;
+
+use super::{Access, document, reading};
+use crate::doctor::live::{Grant, Key, Reading};
+
+const MISSING: [&str; 1] = ["NotFoundException"];
+
+/// What a key is, by its ARN, ID or alias.
+pub(super) async fn describe(access: &Access, name: &str) -> Reading<KeyMetadata> {
+    let answer = access.kms().describe_key().key_id(name).send().await;
+    reading(access, "kms:DescribeKey", &MISSING, answer).then(|answer| match answer.key_metadata {
+        Some(metadata) => Reading::Read(metadata),
+        None => Reading::Missing,
+    })
+}
+
+/// Reads a key. Of one that AWS manages nothing more is asked.
+pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
+    let metadata = match describe(access, name).await {
+        Reading::Read(metadata) => metadata,
+        Reading::Missing => return Reading::Missing,
+        Reading::Refused(refusal) => return Reading::Refused(refusal),
+    };
+    let kms = access.kms();
+    let id = metadata.key_id.clone();
+    let mut key = Key {
+        arn: metadata.arn.unwrap_or_default(),
+        state: metadata
+            .key_state
+            .map_or(String::new(), |state| state.as_str().to_owned()),
+        is_aws_managed: metadata
+            .key_manager
+            .is_some_and(|manager| manager.as_str() == "AWS"),
+        usage: metadata
+            .key_usage
+            .map_or(String::new(), |usage| usage.as_str().to_owned()),
+        deletion: metadata.deletion_date.map(|date| date.to_string()),
+        policy: Reading::Missing,
+        grants: Reading::Missing,
+        aliases: Reading::Missing,
+        rotation: Reading::Missing,
+    };
+    if key.is_aws_managed {
+        return Reading::Read(key);
+    }
+    let grants = kms.list_grants().key_id(&id).into_paginator().items();
+    let aliases = kms.list_aliases().key_id(&id).into_paginator().items();
+    let (policy, grants, aliases, rotation) = tokio::join!(
+        kms.get_key_policy()
+            .key_id(&id)
+            .policy_name("default")
+            .send(),
+        grants.send().collect::<Result<Vec<_>, _>>(),
+        aliases.send().collect::<Result<Vec<_>, _>>(),
+        kms.get_key_rotation_status().key_id(&id).send(),
+    );
+    let action = "kms:GetKeyPolicy";
+    key.policy = reading(access, action, &MISSING, policy)
+        .then(|answer| document(action, &answer.policy.unwrap_or_default()));
+    key.grants = reading(access, "kms:ListGrants", &MISSING, grants).map(|grants| {
+        let grants = grants.into_iter();
+        grants
+            .map(|grant| Grant {
+                id: grant.grant_id.unwrap_or_default(),
+                grantee: grant.grantee_principal.unwrap_or_default(),
+                operations: grant
+                    .operations
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|operation| operation.as_str().to_owned())
+                    .collect(),
+                is_constrained: grant.constraints.is_some(),
+            })
+            .collect()
+    });
+    key.aliases = reading(access, "kms:ListAliases", &MISSING, aliases).map(|aliases| {
+        let aliases = aliases.into_iter();
+        aliases.filter_map(|alias| alias.alias_name).collect()
+    });
+    // A key that is disabled or pending deletion has no rotation to ask for.
+    key.rotation = if key.state == "Enabled" {
+        reading(
+            access,
+            "kms:GetKeyRotationStatus",
+            &["NotFoundException", "UnsupportedOperationException"],
+            rotation,
+        )
+        .map(|answer| answer.key_rotation_enabled)
+    } else {
+        Reading::Missing
+    };
+    Reading::Read(key)
+}

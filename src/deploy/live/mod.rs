@@ -1,0 +1,265 @@
+//! Reading what stands in the accounts, for the doctor: a few things at a time, with the clients'
+//! own retries. What is refused is kept as refused, and nothing is ever changed here.
+
+mod bucket;
+mod key;
+mod pipeline;
+mod role;
+mod rule;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde_json::Value as Json;
+use tokio::task::JoinSet;
+
+use super::{Access, Observer, stack};
+use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
+use crate::doctor::{Expected, Place};
+use crate::iam::Arn;
+
+/// How many things are read at the same time; each of them takes up to ten calls.
+const AT_ONCE: usize = 6;
+
+/// The ways into the accounts, by account.
+pub type Accesses = BTreeMap<String, Access>;
+
+/// Reads the stacks, by their numbers among the places.
+pub async fn stacks(places: &[Place], accesses: &Accesses) -> BTreeMap<usize, Reading<Stack>> {
+    let mut found = BTreeMap::new();
+    for (number, place) in places.iter().enumerate() {
+        let Some(access) = accesses.get(&place.account) else {
+            continue;
+        };
+        let read = match stack::read(&access.in_region(&place.region), &place.stack).await {
+            Ok(Some(stack)) => Reading::Read(Stack {
+                name: stack.name,
+                status: stack.status,
+                reason: stack.reason,
+                parameters: stack.parameters,
+                outputs: stack.outputs,
+            }),
+            Ok(None) => Reading::Missing,
+            Err(error) => Reading::Refused(Refusal {
+                action: "cloudformation:DescribeStacks".to_owned(),
+                reason: error.message,
+            }),
+        };
+        found.insert(number, read);
+    }
+    found
+}
+
+/// The ID of the key that an alias names.
+pub async fn key_id_of_alias(access: &Access, alias: &str) -> Option<String> {
+    match key::describe(access, alias).await {
+        Reading::Read(metadata) => Some(metadata.key_id),
+        Reading::Missing | Reading::Refused(_) => None,
+    }
+}
+
+/// Reads everything that is expected, in the accounts that there is a way into.
+pub async fn read(
+    expected: &Expected,
+    stacks: BTreeMap<usize, Reading<Stack>>,
+    accesses: &Accesses,
+    observer: &dyn Observer,
+) -> Live {
+    let mut live = Live {
+        stacks,
+        ..Live::default()
+    };
+    let mut wanted = Vec::new();
+    for pipeline in expected.pipelines() {
+        let name = pipeline.name.clone().unwrap_or_default();
+        wanted.push((
+            pipeline.account.clone(),
+            pipeline.region.clone(),
+            Thing::Pipeline(name),
+        ));
+    }
+    for rule in expected.rules() {
+        let name = rule.name.clone().unwrap_or_default();
+        wanted.push((rule.account.clone(), rule.region.clone(), Thing::Rule(name)));
+    }
+    for role in &expected.roles {
+        let policies = role.managed.iter().map(|(arn, _)| arn.clone()).collect();
+        let thing = Thing::Role(role.arn.clone(), policies);
+        wanted.push((role.account.clone(), String::new(), thing));
+    }
+    for bucket in &expected.buckets {
+        let thing = Thing::Bucket(bucket.name.clone());
+        wanted.push((bucket.account.clone(), bucket.region.clone(), thing));
+    }
+    observer.begins("live state of roles, buckets and pipelines");
+    read_all(wanted, accesses, &mut live).await;
+    observer.begins("live state of keys");
+    let keys = keys(expected, &live);
+    read_all(keys, accesses, &mut live).await;
+    observer.ended();
+    live
+}
+
+/// The keys that are expected, that pipelines name, and that output buckets encrypt with.
+fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
+    let mut wanted: BTreeSet<(String, String, String)> = BTreeSet::new();
+    let mut want = |name: &str, account: &str, region: &str| {
+        let arn = Arn::parse(name);
+        let account = arn.as_ref().map_or(account, |arn| arn.account);
+        let region = arn.as_ref().map_or(region, |arn| arn.region);
+        if !name.contains("s3ferry:unknown") {
+            wanted.insert((account.to_owned(), region.to_owned(), name.to_owned()));
+        }
+    };
+    for key in &expected.keys {
+        want(&key.arn, &key.account, "");
+    }
+    for pipeline in expected.pipelines() {
+        let name = pipeline.name.as_deref().unwrap_or_default();
+        if let Some(found) = live.pipelines.get(name).and_then(Reading::read) {
+            for key in pipeline::keys(&found.definition) {
+                want(&key, &pipeline.account, &pipeline.region);
+            }
+        }
+    }
+    for bucket in &expected.buckets {
+        let found = live.buckets.get(&bucket.name).and_then(Reading::read);
+        let encryption = found.and_then(|found| found.encryption.read());
+        if let Some(key) = encryption.and_then(|encryption| encryption.key.as_ref()) {
+            want(key, &bucket.account, &bucket.region);
+        }
+    }
+    wanted
+        .into_iter()
+        .map(|(account, region, name)| (account, region, Thing::Key(name)))
+        .collect()
+}
+
+/// Something to read.
+enum Thing {
+    Pipeline(String),
+    Rule(String),
+    /// A role's ARN, and the ARNs of the managed policies that it should have.
+    Role(String, Vec<String>),
+    Bucket(String),
+    /// A key's ARN, ID or alias.
+    Key(String),
+}
+
+/// Something that was read.
+enum Part {
+    Pipeline(String, Reading<Pipeline>),
+    Rule(String, Reading<Rule>),
+    Role(String, Reading<Role>),
+    Bucket(String, Box<Reading<Bucket>>),
+    Key(String, Reading<Key>),
+}
+
+impl Thing {
+    async fn read(self, access: Access) -> Part {
+        match self {
+            Self::Pipeline(name) => {
+                let found = pipeline::read(&access, &name).await;
+                Part::Pipeline(name, found)
+            }
+            Self::Rule(name) => {
+                let found = rule::read(&access, &name).await;
+                Part::Rule(name, found)
+            }
+            Self::Role(arn, policies) => {
+                let found = role::read(&access, &arn, policies).await;
+                Part::Role(arn, found)
+            }
+            Self::Bucket(name) => {
+                let found = bucket::read(&access, &name).await;
+                Part::Bucket(name, Box::new(found))
+            }
+            Self::Key(name) => {
+                let found = key::read(&access, &name).await;
+                Part::Key(name, found)
+            }
+        }
+    }
+}
+
+async fn read_all(wanted: Vec<(String, String, Thing)>, accesses: &Accesses, live: &mut Live) {
+    let mut work = JoinSet::new();
+    for (account, region, thing) in wanted {
+        let Some(access) = accesses.get(&account) else {
+            continue;
+        };
+        let access = if region.is_empty() {
+            access.clone()
+        } else {
+            access.in_region(&region)
+        };
+        if work.len() >= AT_ONCE {
+            keep(work.join_next().await, live);
+        }
+        work.spawn(thing.read(access));
+    }
+    while !work.is_empty() {
+        keep(work.join_next().await, live);
+    }
+}
+
+fn keep(part: Option<Result<Part, tokio::task::JoinError>>, live: &mut Live) {
+    match part {
+        Some(Ok(Part::Pipeline(name, found))) => {
+            live.pipelines.insert(name, found);
+        }
+        Some(Ok(Part::Rule(name, found))) => {
+            live.rules.insert(name, found);
+        }
+        Some(Ok(Part::Role(arn, found))) => {
+            live.roles.insert(arn, found);
+        }
+        Some(Ok(Part::Bucket(name, found))) => {
+            live.buckets.insert(name, *found);
+        }
+        Some(Ok(Part::Key(name, found))) => {
+            live.keys.insert(name, found);
+        }
+        Some(Err(_)) | None => {}
+    }
+}
+
+/// What a call answered; with one of the codes of `missing`, AWS says that there is none.
+fn reading<T, E, R>(
+    access: &Access,
+    action: &str,
+    missing: &[&str],
+    answer: Result<T, SdkError<E, R>>,
+) -> Reading<T>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match answer {
+        Ok(value) => Reading::Read(value),
+        Err(error) if error.code().is_some_and(|code| missing.contains(&code)) => Reading::Missing,
+        Err(error) => Reading::Refused(Refusal {
+            action: action.to_owned(),
+            reason: access.error(action, &error).message,
+        }),
+    }
+}
+
+/// A policy document; IAM's come percent-encoded, as RFC 3986 says.
+pub(super) fn document(action: &str, text: &str) -> Reading<Json> {
+    let decoded = if text.trim_start().starts_with('{') {
+        text.to_owned()
+    } else {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    match serde_json::from_str(&decoded) {
+        Ok(document) => Reading::Read(document),
+        Err(error) => Reading::Refused(live::Refusal {
+            action: action.to_owned(),
+            reason: format!("its document is no JSON: {error}"),
+        }),
+    }
+}

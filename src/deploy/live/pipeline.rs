@@ -1,0 +1,191 @@
+//! Reading a pipeline: its definition, in the names of the CloudFormation type, and how it fares.
+
+use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
+use aws_sdk_codepipeline::types::{
+    ActionDeclaration, ActionExecutionStatus, ArtifactStore, PipelineDeclaration,
+    PipelineExecutionStatus, PipelineExecutionSummary, StageExecutionStatus,
+};
+use serde_json::{Map, Value as Json, json};
+
+use super::{Access, reading};
+use crate::doctor::live::{Failure, Pipeline, Reading};
+
+const MISSING: [&str; 1] = ["PipelineNotFoundException"];
+/// How far back an execution that has ended is looked for.
+const EXECUTIONS: i32 = 20;
+
+/// Reads a pipeline.
+pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
+    let client = access.codepipeline();
+    let (pipeline, state, executions) = tokio::join!(
+        client.get_pipeline().name(name).send(),
+        client.get_pipeline_state().name(name).send(),
+        client
+            .list_pipeline_executions()
+            .pipeline_name(name)
+            .max_results(EXECUTIONS)
+            .send(),
+    );
+    let definition =
+        reading(access, "codepipeline:GetPipeline", &MISSING, pipeline).then(|answer| match answer
+            .pipeline
+        {
+            Some(pipeline) => Reading::Read(definition(&pipeline)),
+            None => Reading::Missing,
+        });
+    let state = reading(access, "codepipeline:GetPipelineState", &MISSING, state);
+    let executions = reading(
+        access,
+        "codepipeline:ListPipelineExecutions",
+        &MISSING,
+        executions,
+    )
+    .map(|answer| answer.pipeline_execution_summaries.unwrap_or_default());
+    let failure = executions.map(|executions| {
+        let last = executions.into_iter().find(has_ended);
+        last.filter(|last| last.status == Some(PipelineExecutionStatus::Failed))
+            .map(|last| failure(&last, state.read()))
+    });
+    let stopped = state.map(|state| {
+        let stages = state.stage_states.unwrap_or_default().into_iter();
+        stages
+            .filter_map(|stage| {
+                let transition = stage.inbound_transition_state?;
+                (!transition.enabled).then(|| {
+                    let reason = transition.disabled_reason.unwrap_or_default();
+                    (stage.stage_name.unwrap_or_default(), reason)
+                })
+            })
+            .collect()
+    });
+    definition.map(|definition| Pipeline {
+        definition,
+        stopped,
+        failure,
+    })
+}
+
+/// The keys of a definition's artifact stores, as it names them.
+pub(super) fn keys(definition: &Json) -> Vec<String> {
+    let several = definition["ArtifactStores"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let several = several.map(|entry| &entry["ArtifactStore"]);
+    std::iter::once(&definition["ArtifactStore"])
+        .chain(several)
+        .filter_map(|store| store["EncryptionKey"]["Id"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Superseded and stopped executions say nothing about the pipeline.
+fn has_ended(execution: &PipelineExecutionSummary) -> bool {
+    matches!(
+        execution.status,
+        Some(PipelineExecutionStatus::Failed | PipelineExecutionStatus::Succeeded)
+    )
+}
+
+fn failure(
+    execution: &PipelineExecutionSummary,
+    state: Option<&GetPipelineStateOutput>,
+) -> Failure {
+    let id = execution.pipeline_execution_id.clone().unwrap_or_default();
+    let mut found = Failure {
+        execution: id.clone(),
+        message: execution.status_summary.clone().unwrap_or_default(),
+        ..Failure::default()
+    };
+    for stage in state.map_or(&[][..], |state| state.stage_states()) {
+        let failed = stage.latest_execution.as_ref().is_some_and(|latest| {
+            latest.pipeline_execution_id == id && latest.status == StageExecutionStatus::Failed
+        });
+        if !failed {
+            continue;
+        }
+        found.stage = stage.stage_name.clone().unwrap_or_default();
+        for action in stage.action_states() {
+            let Some(latest) = &action.latest_execution else {
+                continue;
+            };
+            if latest.status == Some(ActionExecutionStatus::Failed) {
+                found.action = action.action_name.clone().unwrap_or_default();
+                let details = latest.error_details.as_ref();
+                let message = details.and_then(|details| details.message.clone());
+                if let Some(message) = message.or_else(|| latest.summary.clone()) {
+                    found.message = message;
+                }
+                return found;
+            }
+        }
+    }
+    found
+}
+
+/// The definition as `AWS::CodePipeline::Pipeline` writes it.
+fn definition(pipeline: &PipelineDeclaration) -> Json {
+    let mut out = json!({
+        "Name": pipeline.name,
+        "RoleArn": pipeline.role_arn,
+    });
+    if let Some(store) = &pipeline.artifact_store {
+        out["ArtifactStore"] = artifact_store(store);
+    }
+    if let Some(stores) = &pipeline.artifact_stores {
+        let mut stores: Vec<_> = stores.iter().collect();
+        stores.sort_by_key(|(region, _)| *region);
+        out["ArtifactStores"] = stores
+            .into_iter()
+            .map(|(region, store)| {
+                json!({ "Region": region, "ArtifactStore": artifact_store(store) })
+            })
+            .collect();
+    }
+    out["Stages"] = pipeline
+        .stages
+        .iter()
+        .map(|stage| {
+            let actions: Vec<Json> = stage.actions.iter().map(action).collect();
+            json!({ "Name": stage.name, "Actions": actions })
+        })
+        .collect();
+    out
+}
+
+fn artifact_store(store: &ArtifactStore) -> Json {
+    let mut out = json!({ "Type": store.r#type.as_str(), "Location": store.location });
+    if let Some(key) = &store.encryption_key {
+        out["EncryptionKey"] = json!({ "Id": key.id, "Type": key.r#type.as_str() });
+    }
+    out
+}
+
+fn action(action: &ActionDeclaration) -> Json {
+    let mut out = json!({ "Name": action.name });
+    if let Some(kind) = &action.action_type_id {
+        out["ActionTypeId"] = json!({
+            "Category": kind.category.as_str(),
+            "Owner": kind.owner.as_str(),
+            "Provider": kind.provider,
+            "Version": kind.version,
+        });
+    }
+    out["RunOrder"] = Json::from(action.run_order.unwrap_or(1));
+    for (name, value) in [
+        ("RoleArn", &action.role_arn),
+        ("Region", &action.region),
+        ("Namespace", &action.namespace),
+    ] {
+        if let Some(value) = value {
+            out[name] = Json::from(value.as_str());
+        }
+    }
+    let mut configuration: Vec<_> = action.configuration.iter().flatten().collect();
+    configuration.sort();
+    let configuration: Map<String, Json> = configuration
+        .into_iter()
+        .map(|(name, value)| (name.clone(), Json::from(value.as_str())))
+        .collect();
+    out["Configuration"] = Json::Object(configuration);
+    out
+}

@@ -1,0 +1,300 @@
+//! What to do next, from how all stacks stand. Pure.
+
+use super::view::View;
+use super::{Comparison, Condition, StackStep};
+use crate::stacks::Side;
+
+/// No more hints than a reader takes in.
+const MOST: usize = 8;
+
+/// How a stack was found.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// There is none.
+    Missing,
+    /// It stands so.
+    There(Box<View>),
+    /// A stack set that is there.
+    StackSet {
+        /// Whether every instance stands and is current.
+        complete: bool,
+        /// Its template and ours.
+        comparison: Comparison,
+    },
+    /// It could not be read.
+    Unreadable,
+}
+
+impl Found {
+    fn condition(&self) -> Option<Condition> {
+        match self {
+            Self::Missing => Some(Condition::Absent),
+            Self::There(view) => Some(view.stack.condition()),
+            Self::StackSet { complete: true, .. } => Some(Condition::Ready),
+            Self::StackSet { .. } => None,
+            Self::Unreadable => None,
+        }
+    }
+
+    fn view(&self) -> Option<&View> {
+        match self {
+            Self::There(view) => Some(view),
+            _ => None,
+        }
+    }
+}
+
+/// What to do next, the most urgent first; empty when everything stands as it should.
+/// `has_pipeline`: whether the dev stack is to have the pipeline.
+pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut say = |hint: String| {
+        if !found.contains(&hint) {
+            found.push(hint);
+        }
+    };
+    for (step, state) in stacks {
+        if let Some(hint) = of_condition(step, state) {
+            say(hint);
+        }
+    }
+    if let Some(hint) = of_order(stacks, has_pipeline) {
+        say(hint);
+    }
+    let dev_key = key(stacks, Side::Dev, |view| {
+        view.stack.outputs.get("DeployKeyId")
+    });
+    for (step, state) in stacks {
+        let Some(view) = state
+            .view()
+            .filter(|view| view.stack.condition() == Condition::Ready)
+        else {
+            continue;
+        };
+        let profile = &step.profile;
+        let own_key = view.stack.parameters.get("DeployKeyId");
+        if let (Some(own), Some(dev)) = (own_key, dev_key)
+            && own != dev
+        {
+            say(format!(
+                "`s3ferry deploy --profile {profile}`: stack {} has the key {own}, and dev's key \
+                 is {dev}",
+                step.stack
+            ));
+        }
+        if view
+            .comparison
+            .as_ref()
+            .is_some_and(|found| !found.is_same())
+        {
+            say(format!(
+                "`s3ferry diff --profile {profile}` shows what a deploy of stack {} would change",
+                step.stack
+            ));
+        }
+        if !view.stack.protected {
+            say(format!(
+                "`s3ferry deploy --profile {profile}` turns termination protection of stack {} \
+                 on again",
+                step.stack
+            ));
+        }
+    }
+    let more = found.len().saturating_sub(MOST);
+    found.truncate(MOST);
+    if more > 0 {
+        found.push(format!("and {more} more, of other stacks"));
+    }
+    found
+}
+
+fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
+    let (profile, name) = (&step.profile, &step.stack);
+    if let Found::StackSet {
+        complete,
+        comparison,
+    } = state
+    {
+        return (!complete || !comparison.is_same()).then(|| {
+            format!(
+                "`s3ferry diff --profile {profile}` shows what a deploy of stack set {name} would \
+                 change"
+            )
+        });
+    }
+    Some(match state.condition()? {
+        Condition::InProgress => format!(
+            "`s3ferry events --profile {profile}` shows how far stack {name} is; a deploy follows \
+             it to its end"
+        ),
+        Condition::CreationFailed => format!(
+            "mend the cause, then `s3ferry deploy --profile {profile}`, which deletes stack \
+             {name} and creates it again"
+        ),
+        Condition::RollbackFailed => format!(
+            "mend the cause, then `aws cloudformation continue-update-rollback --stack-name \
+             {name} --region {} --profile {profile}`",
+            step.region
+        ),
+        Condition::DeletionFailed => format!(
+            "remove what holds it, then `s3ferry destroy --profile {profile}` deletes stack \
+             {name}"
+        ),
+        _ => return None,
+    })
+}
+
+/// The next step of a first deployment.
+fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String> {
+    let missing = |state: &Found| {
+        matches!(
+            state.condition(),
+            Some(Condition::Absent | Condition::Reviewing)
+        )
+    };
+    if let Some((step, _)) = stacks.iter().find(|(_, state)| missing(state)) {
+        return Some(format!(
+            "`s3ferry deploy --profile {}` makes stack {}",
+            step.profile, step.stack
+        ));
+    }
+    let (dev, state) = stacks.iter().find(|(step, _)| step.side == Side::Dev)?;
+    let pipeline = state.view()?.stack.parameters.get("CreatePipeline")?;
+    let all_stand = stacks
+        .iter()
+        .all(|(_, state)| state.condition() == Some(Condition::Ready));
+    (has_pipeline && pipeline == "false" && all_stand).then(|| {
+        format!(
+            "`s3ferry deploy --profile {}` makes the pipeline",
+            dev.profile
+        )
+    })
+}
+
+fn key<'v>(
+    stacks: &'v [(StackStep, Found)],
+    side: Side,
+    of: impl Fn(&'v View) -> Option<&'v String>,
+) -> Option<&'v String> {
+    let (_, state) = stacks.iter().find(|(step, _)| step.side == side)?;
+    of(state.view()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::deploy::stack::Deployed;
+    use crate::deploy::{StackTemplate, Text};
+
+    fn step(name: &str, side: Side) -> StackStep {
+        StackStep {
+            stack_set: false,
+            side,
+            stack: format!("pipeline-{name}"),
+            account: "111111111111".to_owned(),
+            region: "us-east-1".to_owned(),
+            profile: name.to_owned(),
+            template: Arc::new(StackTemplate {
+                name: name.to_owned(),
+                text: Text {
+                    yaml: String::new(),
+                    json: String::new(),
+                },
+                parameters: Vec::new(),
+                protected: Vec::new(),
+            }),
+        }
+    }
+
+    fn view(status: &str, name: &str, value: &str) -> View {
+        let values = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        View {
+            stack: Deployed {
+                id: String::new(),
+                name: String::new(),
+                status: status.to_owned(),
+                reason: String::new(),
+                parameters: values.clone(),
+                outputs: values,
+                protected: true,
+                changed: 0,
+                drift: String::new(),
+                drift_checked: None,
+            },
+            comparison: Some(Comparison::Same),
+            cause: None,
+            drifted: None,
+        }
+    }
+
+    fn there(status: &str, name: &str, value: &str) -> Found {
+        Found::There(Box::new(view(status, name, value)))
+    }
+
+    fn hints_of(dev: Found, prod: Found) -> String {
+        hints(
+            &[
+                (step("dev", Side::Dev), dev),
+                (step("prod", Side::Target(0)), prod),
+            ],
+            true,
+        )
+        .join("\n")
+    }
+
+    #[test]
+    fn a_first_deployment_is_led_step_by_step() {
+        let first = hints_of(Found::Missing, Found::Missing);
+        assert!(
+            first.contains("deploy --profile dev` makes stack"),
+            "{first}"
+        );
+        let made = || there("CREATE_COMPLETE", "CreatePipeline", "false");
+        let second = hints_of(made(), Found::Missing);
+        assert!(
+            second.contains("deploy --profile prod` makes stack"),
+            "{second}"
+        );
+        let third = hints_of(made(), there("CREATE_COMPLETE", "x", "y"));
+        assert_eq!(third, "`s3ferry deploy --profile dev` makes the pipeline");
+        let done = there("UPDATE_COMPLETE", "CreatePipeline", "true");
+        assert_eq!(hints_of(done, there("CREATE_COMPLETE", "x", "y")), "");
+    }
+
+    #[test]
+    fn another_key_and_another_template_are_said() {
+        let mut prod = view("CREATE_COMPLETE", "DeployKeyId", "old");
+        prod.comparison = Some(Comparison::Different(String::new()));
+        let dev = there("CREATE_COMPLETE", "DeployKeyId", "new");
+        let said = hints_of(dev, Found::There(Box::new(prod)));
+        assert!(
+            said.contains("has the key old, and dev's key is new"),
+            "{said}"
+        );
+        assert!(said.contains("diff --profile prod"), "{said}");
+    }
+
+    #[test]
+    fn a_pipeline_that_exists_on_its_own_is_not_made() {
+        let stacks = [
+            (
+                step("dev", Side::Dev),
+                there("CREATE_COMPLETE", "CreatePipeline", "false"),
+            ),
+            (
+                step("prod", Side::Target(0)),
+                there("CREATE_COMPLETE", "x", "y"),
+            ),
+        ];
+        assert_eq!(hints(&stacks, false), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_guessed_about() {
+        let dev = there("CREATE_COMPLETE", "CreatePipeline", "false");
+        assert_eq!(hints_of(dev, Found::Unreadable), "");
+    }
+}

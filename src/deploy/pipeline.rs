@@ -1,0 +1,155 @@
+//! A pipeline's definition, read and written as the text that AWS speaks: members that this
+//! program's SDK does not know yet are neither lost nor changed.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_codepipeline::types::{
+    ActionCategory, ActionDeclaration, ActionOwner, ActionTypeId, PipelineDeclaration,
+    StageDeclaration,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+
+use super::{Access, DeployError};
+
+/// The answer of *GetPipeline*, as it came.
+///
+/// # Errors
+/// There is no such pipeline, AWS refuses, or cannot be reached.
+pub async fn read(access: &Access, name: &str) -> Result<String, DeployError> {
+    let answer = Answer::default();
+    let got = access
+        .codepipeline()
+        .get_pipeline()
+        .name(name)
+        .customize()
+        .interceptor(answer.clone())
+        .send()
+        .await;
+    match got {
+        Ok(_) => answer.text().ok_or_else(|| {
+            DeployError::failed(
+                format!("the answer about pipeline `{name}` is no text"),
+                "check the endpoint URL, and any proxy on the way",
+            )
+        }),
+        Err(error) if error.code() == Some("PipelineNotFoundException") => Err(DeployError::input(
+            format!(
+                "there is no pipeline `{name}` in profile `{}`",
+                access.profile()
+            ),
+            "look with `aws codepipeline list-pipelines`, in the configured region",
+        )),
+        Err(error) => Err(access.error("codepipeline:GetPipeline", &error)),
+    }
+}
+
+/// Changes a pipeline (*UpdatePipeline*). `definition` is the JSON that is sent; gives the
+/// version that AWS made of it.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn update(access: &Access, name: &str, definition: &str) -> Result<i32, DeployError> {
+    let request = Request(format!("{{\"pipeline\":{definition}}}"));
+    let answer = access
+        .codepipeline()
+        .update_pipeline()
+        .pipeline(placeholder(name)?)
+        .customize()
+        .interceptor(request)
+        .send()
+        .await
+        .map_err(|error| access.error("codepipeline:UpdatePipeline", &error))?;
+    let pipeline = answer.pipeline;
+    Ok(pipeline
+        .and_then(|pipeline| pipeline.version)
+        .unwrap_or_default())
+}
+
+/// What the SDK wants to be given; what is sent in its place is the text.
+fn placeholder(name: &str) -> Result<PipelineDeclaration, DeployError> {
+    let build = || {
+        let kind = ActionTypeId::builder()
+            .category(ActionCategory::Source)
+            .owner(ActionOwner::Aws)
+            .provider("S3")
+            .version("1")
+            .build()?;
+        let action = ActionDeclaration::builder()
+            .name(name)
+            .action_type_id(kind)
+            .build()?;
+        let stage = StageDeclaration::builder()
+            .name(name)
+            .actions(action)
+            .build()?;
+        PipelineDeclaration::builder()
+            .name(name)
+            .role_arn(name)
+            .stages(stage)
+            .build()
+    };
+    build().map_err(|error: aws_smithy_types::error::operation::BuildError| {
+        DeployError::input(format!("the request cannot be made: {error}"), "")
+    })
+}
+
+/// Keeps the body of an answer.
+#[derive(Debug, Clone, Default)]
+struct Answer(Arc<Mutex<Option<String>>>);
+
+impl Answer {
+    fn text(&self) -> Option<String> {
+        self.0.lock().ok()?.take()
+    }
+}
+
+impl Intercept for Answer {
+    fn name(&self) -> &'static str {
+        "Answer"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let bytes = context.response().body().bytes().unwrap_or_default();
+        if let Ok(mut kept) = self.0.lock() {
+            *kept = String::from_utf8(bytes.to_vec()).ok();
+        }
+        Ok(())
+    }
+}
+
+/// Puts a text in the place of a request's body, before it is signed.
+#[derive(Debug)]
+struct Request(String);
+
+impl Intercept for Request {
+    fn name(&self) -> &'static str {
+        "Request"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request_mut();
+        request
+            .headers_mut()
+            .insert("content-length", self.0.len().to_string());
+        *request.body_mut() = SdkBody::from(self.0.as_str());
+        Ok(())
+    }
+}

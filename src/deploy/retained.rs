@@ -1,0 +1,133 @@
+//! What outlives its stack, and how it is removed.
+
+use aws_sdk_cloudformation::types::ResourceStatus;
+
+use super::{Access, DeployError};
+use crate::syntax::{Source, read};
+
+/// A resource of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackResource {
+    /// Logical ID.
+    pub logical_id: String,
+    /// Physical ID: a bucket's name, a key's ID.
+    pub physical_id: String,
+    /// Resource type.
+    pub resource_type: String,
+}
+
+/// The resources that a stack has (*ListStackResources*).
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn resources(access: &Access, stack: &str) -> Result<Vec<StackResource>, DeployError> {
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let answer = access
+            .cloudformation()
+            .list_stack_resources()
+            .stack_name(stack)
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(|error| access.error("cloudformation:ListStackResources", &error))?;
+        let summaries = answer.stack_resource_summaries.unwrap_or_default();
+        found.extend(
+            summaries
+                .into_iter()
+                .filter(|one| one.resource_status != Some(ResourceStatus::DeleteComplete))
+                .map(|one| StackResource {
+                    logical_id: one.logical_resource_id.unwrap_or_default(),
+                    physical_id: one.physical_resource_id.unwrap_or_default(),
+                    resource_type: one.resource_type.unwrap_or_default(),
+                })
+                .filter(|one| !one.physical_id.is_empty()),
+        );
+        page = answer.next_token;
+        if page.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Those of the resources that a deployed template keeps when its stack is deleted.
+pub fn retained(template: &str, resources: &[StackResource]) -> Vec<StackResource> {
+    let Ok(template) = read(&Source::new("deployed template", template)) else {
+        return Vec::new();
+    };
+    let keeps = |id: &str| {
+        let policy = template.at(["Resources", id, "DeletionPolicy"]);
+        let policy = policy.and_then(|policy| policy.as_str());
+        matches!(policy, Some("Retain" | "RetainExceptOnCreate"))
+    };
+    let kept = resources.iter().filter(|one| keeps(&one.logical_id));
+    kept.cloned().collect()
+}
+
+/// The command that removes a retained resource; `None` for a type that we do not retain. A bucket
+/// must be [empty](EMPTYING) before.
+pub fn removal(
+    resource: &StackResource,
+    region: &str,
+    profile: &str,
+    deletion_window_days: u32,
+) -> Option<String> {
+    let id = &resource.physical_id;
+    let place = format!("--region {region} --profile {profile}");
+    match resource.resource_type.as_str() {
+        "AWS::S3::Bucket" => Some(format!("aws s3api delete-bucket --bucket {id} {place}")),
+        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => Some(format!(
+            "aws kms schedule-key-deletion --key-id {id} --pending-window-in-days \
+             {deletion_window_days} {place}"
+        )),
+        _ => None,
+    }
+}
+
+/// The command that empties a versioned bucket, a thousand versions at a time; `BUCKET` and
+/// `PROFILE` stand for its name and the profile.
+pub const EMPTYING: &str = "aws s3api delete-objects --bucket BUCKET --profile PROFILE --delete \
+    \"$(aws s3api list-object-versions --bucket BUCKET --profile PROFILE --max-items 1000 --query \
+    '{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}' --output json)\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(logical_id: &str, resource_type: &str) -> StackResource {
+        StackResource {
+            logical_id: logical_id.to_owned(),
+            physical_id: format!("{logical_id}-id"),
+            resource_type: resource_type.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_deployed_template_says_what_is_kept() {
+        let template = "Resources:\n  Key:\n    Type: AWS::KMS::Key\n    DeletionPolicy: \
+                        RetainExceptOnCreate\n  Alias:\n    Type: AWS::KMS::Alias\n  Old:\n    \
+                        Type: AWS::S3::Bucket\n    DeletionPolicy: Retain\n";
+        let all = [
+            resource("Key", "AWS::KMS::Key"),
+            resource("Alias", "AWS::KMS::Alias"),
+            resource("Old", "AWS::S3::Bucket"),
+        ];
+        let kept = retained(template, &all);
+        assert_eq!(kept, [all[0].clone(), all[2].clone()]);
+        assert!(retained("{", &all).is_empty());
+    }
+
+    #[test]
+    fn each_has_its_command() {
+        let of = |kind| removal(&resource("It", kind), "eu-west-1", "dev", 7);
+        let key = of("AWS::KMS::Key").unwrap();
+        assert!(key.contains("--key-id It-id --pending-window-in-days 7 --region eu-west-1"));
+        assert!(
+            of("AWS::S3::Bucket")
+                .unwrap()
+                .contains("delete-bucket --bucket It-id")
+        );
+        assert_eq!(of("AWS::IAM::Role"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! A stack as it stands beside what the configuration says of it. Reads, and changes nothing but
+//! the record of the last drift detection.
+
+use std::time::Duration;
+
+use super::drift::{self, Drifted};
+use super::events::{find_cause, last_operation};
+use super::stack::{self, Deployed};
+use super::{Access, Cause, Comparison, Condition, DeployError, StackStep};
+
+/// A stack beside its template.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The stack.
+    pub stack: Deployed,
+    /// The deployed template and ours; `None` before the first deployment.
+    pub comparison: Option<Comparison>,
+    /// Why its last operation failed, when it did.
+    pub cause: Option<Cause>,
+    /// Resources that drifted; `None` unless drift was detected now.
+    pub drifted: Option<Vec<Drifted>>,
+}
+
+/// Looks at a stack; `None` when there is none. With `drift`, a drift detection is made first,
+/// which may take so long.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn look(
+    access: &Access,
+    step: &StackStep,
+    drift: Option<Duration>,
+) -> Result<Option<View>, DeployError> {
+    let Some(mut stack) = stack::read(access, &step.stack).await? else {
+        return Ok(None);
+    };
+    let condition = stack.condition();
+    let mut found = View {
+        comparison: None,
+        cause: None,
+        drifted: None,
+        stack: stack.clone(),
+    };
+    if condition == Condition::Reviewing {
+        return Ok(Some(found));
+    }
+    let deployed = stack::template(access, &stack.id).await?;
+    found.comparison = Some(Comparison::of(&deployed, &step.template.text));
+    if has_failed(&stack) {
+        let events = last_operation(access, &stack.id).await?;
+        found.cause = find_cause(access, &stack.id, &events).await?;
+    }
+    if let Some(limit) = drift.filter(|_| condition == Condition::Ready) {
+        found.drifted = Some(drift::detect(access, &stack.id, limit).await?);
+        if let Some(again) = stack::read(access, &stack.id).await? {
+            stack = again;
+        }
+        found.stack = stack;
+    }
+    Ok(Some(found))
+}
+
+/// Whether a stack's last operation failed, though the stack itself may stand.
+fn has_failed(stack: &Deployed) -> bool {
+    stack.status.ends_with("_FAILED") || stack.status.ends_with("ROLLBACK_COMPLETE")
+}

@@ -1,0 +1,395 @@
+//! Buckets: their policies, and the settings that a run depends on.
+
+use std::collections::BTreeMap;
+
+use super::super::expected::{ExpectedBucket, Purpose, encryption, is_true, text};
+use super::super::finding::{
+    BUCKET_MISSING, BUCKET_POLICY, CHANGE_EVENTS, DRIFT, OWNERSHIP, VERSIONING,
+};
+use super::super::live::{Bucket, Reading};
+use super::policies::Subject;
+use super::{Block, Checks, quoted};
+use crate::lint::Severity;
+
+const EVERYBODY: [&str; 2] = [
+    "http://acs.amazonaws.com/groups/global/AllUsers",
+    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers",
+];
+
+impl Checks<'_> {
+    pub(super) fn buckets(&mut self) {
+        for bucket in &self.expected.buckets {
+            match self.live.buckets.get(&bucket.name) {
+                Some(Reading::Missing) if !self.absent.contains(&bucket.stack) => {
+                    self.missing_bucket(bucket);
+                }
+                Some(Reading::Read(found)) => {
+                    self.bucket_policy(bucket, found);
+                    self.versioning(bucket, found);
+                    self.notifications(bucket, found);
+                    self.ownership(bucket, found);
+                    self.public_access(bucket, found);
+                    self.encryption(bucket, found);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn on(&mut self, bucket: &ExpectedBucket, command: &str) -> super::Fix {
+        self.aws(&bucket.account, &bucket.region, &format!("s3api {command}"))
+    }
+
+    fn missing_bucket(&mut self, bucket: &ExpectedBucket) {
+        let advice = if bucket.properties.is_some() {
+            "a bucket that its stack made and somebody deleted is not made again: make it by hand \
+             with the template's settings, or destroy the stack and deploy again"
+        } else {
+            "the configuration says that it exists: make it, or name another"
+        };
+        self.add(
+            BUCKET_MISSING,
+            Severity::Error,
+            &bucket.account,
+            format!("bucket {}", bucket.name),
+            "there is no such bucket",
+        )
+        .blocking(Block::Resource(bucket.name.clone()))
+        .named(&bucket.name)
+        .advise(advice);
+    }
+
+    fn bucket_policy(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
+        let none = serde_json::json!({ "Statement": [] });
+        let live = match &found.policy {
+            Reading::Read(policy) => policy,
+            Reading::Missing => &none,
+            Reading::Refused(_) => return,
+        };
+        let put = bucket.policy.as_ref().map(|policy| {
+            self.on(
+                bucket,
+                &format!(
+                    "put-bucket-policy --bucket {} --policy {}",
+                    bucket.name,
+                    quoted(policy)
+                ),
+            )
+        });
+        let subject = Subject {
+            rule: BUCKET_POLICY,
+            account: &bucket.account,
+            resource: format!("bucket {}", bucket.name),
+            what: "bucket policy".to_owned(),
+            block: Block::ResourcePolicy(bucket.name.clone()),
+            name: &bucket.name,
+            put: put.into_iter().collect(),
+            is_whole: true,
+        };
+        self.policy(&subject, bucket.policy.as_ref(), live);
+    }
+
+    fn versioning(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
+        let Reading::Read(state) = &found.versioning else {
+            return;
+        };
+        let expected = bucket.properties.as_ref();
+        let expected =
+            expected.is_some_and(|all| all["VersioningConfiguration"]["Status"] == "Enabled");
+        let is_source = bucket.purpose == Purpose::Source;
+        if state == "Enabled" || !(is_source || expected) {
+            return;
+        }
+        let fix = self.on(
+            bucket,
+            &format!(
+                "put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled",
+                bucket.name
+            ),
+        );
+        let is = if state.is_empty() { "off" } else { "suspended" };
+        let (rule, severity, message) = if is_source {
+            (
+                VERSIONING,
+                Severity::Error,
+                format!("its versioning is {is}, and a source action takes a version of an object"),
+            )
+        } else {
+            (
+                DRIFT,
+                Severity::Warning,
+                format!("its versioning is {is}, and the template says Enabled"),
+            )
+        };
+        let cause = self.add(
+            rule,
+            severity,
+            &bucket.account,
+            format!("bucket {}", bucket.name),
+            message,
+        );
+        cause.named(&bucket.name).fix(fix);
+        if is_source {
+            cause.steps.push("source");
+        }
+    }
+
+    fn notifications(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
+        // Only a rule on the bucket's events needs them.
+        let watched = self.expected.rules().any(|rule| {
+            rule.properties["EventPattern"]["source"]
+                .to_string()
+                .contains("aws.s3")
+                && rule.properties["EventPattern"]
+                    .to_string()
+                    .contains(&format!("\"{}\"", bucket.name))
+        });
+        let off = matches!(found.event_bridge, Reading::Read(false) | Reading::Missing);
+        if !watched || !off {
+            return;
+        }
+        let fix = self.on(
+            bucket,
+            &format!(
+                "put-bucket-notification-configuration --bucket {} --notification-configuration \
+                 '{{\"EventBridgeConfiguration\":{{}}}}'",
+                bucket.name
+            ),
+        );
+        self.add(
+            CHANGE_EVENTS,
+            Severity::Error,
+            &bucket.account,
+            format!("bucket {}", bucket.name),
+            "it does not send its events to EventBridge, so a new version starts nothing",
+        )
+        .advise(
+            "the command replaces all notifications of the bucket: if it has others, add this \
+             one to them",
+        )
+        .fix(fix);
+    }
+
+    fn ownership(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
+        let live = match &found.ownership {
+            Reading::Read(live) => live.as_str(),
+            // What a bucket has that was made before the setting was.
+            Reading::Missing => "ObjectWriter",
+            Reading::Refused(_) => return,
+        };
+        let enforced = live == "BucketOwnerEnforced";
+        let properties = bucket.properties.as_ref();
+        let expected = properties
+            .and_then(|all| text(&all["OwnershipControls"]["Rules"].get(0)?["ObjectOwnership"]));
+        let fix = self.on(
+            bucket,
+            &format!(
+                "put-bucket-ownership-controls --bucket {} --ownership-controls \
+                 'Rules=[{{ObjectOwnership={}}}]'",
+                bucket.name,
+                expected.as_deref().unwrap_or("BucketOwnerEnforced")
+            ),
+        );
+        if bucket.purpose == Purpose::Output {
+            let writers = self.output_writers(&bucket.name);
+            for (role_account, acl) in writers {
+                let foreign = role_account != bucket.account;
+                let given = acl.as_deref() == Some("bucket-owner-full-control");
+                let kept = live == "ObjectWriter" || (live == "BucketOwnerPreferred" && !given);
+                if foreign && kept {
+                    let own = self.add(
+                        OWNERSHIP,
+                        Severity::Error,
+                        &bucket.account,
+                        format!("bucket {}", bucket.name),
+                        format!(
+                            "its object ownership is {live}, and account {role_account} writes: \
+                             the objects are that account's"
+                        ),
+                    );
+                    own.advise(
+                        "let the deploy action take the target's deploy role (`RoleArn`); or",
+                    )
+                    .fix(fix.clone());
+                    return;
+                }
+                if enforced && acl.as_ref().is_some_and(|_| !given) {
+                    self.add(
+                        OWNERSHIP,
+                        Severity::Error,
+                        &bucket.account,
+                        format!("bucket {}", bucket.name),
+                        format!(
+                            "its object ownership is {live}, which refuses the deploy action's \
+                             ACL `{}`",
+                            acl.unwrap_or_default()
+                        ),
+                    )
+                    .named("AccessControlListNotSupported")
+                    .advise("take CannedACL out of the deploy action: nothing needs it")
+                    .steps
+                    .push("deploy");
+                    return;
+                }
+            }
+        }
+        if expected.as_deref().is_some_and(|expected| expected != live) {
+            self.add(
+                DRIFT,
+                Severity::Warning,
+                &bucket.account,
+                format!("bucket {}", bucket.name),
+                format!(
+                    "its object ownership is {live}, and the template says {}",
+                    expected.unwrap_or_default()
+                ),
+            )
+            .fix(fix);
+        }
+        let open: Vec<&String> = (found.grantees.read().into_iter().flatten())
+            .filter(|grantee| EVERYBODY.contains(&grantee.as_str()))
+            .collect();
+        if !enforced && !open.is_empty() {
+            let fix = self.on(
+                bucket,
+                &format!("put-bucket-acl --bucket {} --acl private", bucket.name),
+            );
+            self.add(
+                DRIFT,
+                Severity::Warning,
+                &bucket.account,
+                format!("bucket {}", bucket.name),
+                "its ACL lets everybody in",
+            )
+            .fix(fix);
+        }
+    }
+
+    fn public_access(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
+        let expected = bucket
+            .properties
+            .as_ref()
+            .and_then(|all| all["PublicAccessBlockConfiguration"].as_object());
+        let none = BTreeMap::new();
+        let live = match &found.public_access_block {
+            Reading::Read(live) => live,
+            Reading::Missing => &none,
+            Reading::Refused(_) => return,
+        };
+        let off: Vec<&str> = expected
+            .into_iter()
+            .flatten()
+            .filter(|(name, value)| is_true(value) && live.get(*name) != Some(&true))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if off.is_empty() {
+            return;
+        }
+        let fix = self.on(
+            bucket,
+            &format!(
+                "put-public-access-block --bucket {} --public-access-block-configuration \
+                 BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,\
+                 RestrictPublicBuckets=true",
+                bucket.name
+            ),
+        );
+        self.add(
+            DRIFT,
+            Severity::Warning,
+            &bucket.account,
+            format!("bucket {}", bucket.name),
+            format!("its public access block has {} off", off.join(", ")),
+        )
+        .fix(fix);
+    }
+
+    fn encryption(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
+        let expected = bucket.properties.as_ref().and_then(encryption);
+        let (Some(expected), Reading::Read(live)) = (expected, &found.encryption) else {
+            return;
+        };
+        let last = |key: &Option<String>| key.as_deref().map(|key| super::last(key).to_owned());
+        let other_key = last(&expected.key) != last(&live.key)
+            && !expected
+                .key
+                .as_deref()
+                .is_some_and(|key| key.contains("s3ferry:unknown"));
+        if expected.algorithm == live.algorithm && !other_key {
+            return;
+        }
+        let rule = serde_json::json!({ "Rules": [{
+            "ApplyServerSideEncryptionByDefault": {
+                "SSEAlgorithm": expected.algorithm,
+                "KMSMasterKeyID": expected.key,
+            },
+            "BucketKeyEnabled": expected.bucket_key,
+        }] });
+        let fix = self.on(
+            bucket,
+            &format!(
+                "put-bucket-encryption --bucket {} --server-side-encryption-configuration {}",
+                bucket.name,
+                quoted(&without_nulls(rule))
+            ),
+        );
+        let shown = |algorithm: &str, key: &Option<String>| match last(key) {
+            Some(key) => format!("{algorithm} with key {key}"),
+            None => algorithm.to_owned(),
+        };
+        self.add(
+            DRIFT,
+            Severity::Warning,
+            &bucket.account,
+            format!("bucket {}", bucket.name),
+            format!(
+                "its default encryption is {}, and the template says {}",
+                shown(&live.algorithm, &live.key),
+                shown(&expected.algorithm, &expected.key)
+            ),
+        )
+        .fix(fix);
+    }
+
+    /// Accounts and ACLs of the actions that write into a bucket.
+    fn output_writers(&self, bucket: &str) -> Vec<(String, Option<String>)> {
+        use super::super::expected::{actions, is_deploy};
+        use crate::iam::Arn;
+        let mut found = Vec::new();
+        for pipeline in self.expected.pipelines() {
+            let name = pipeline.name.clone().unwrap_or_default();
+            let live = self.live.pipelines.get(&name).and_then(Reading::read);
+            let definition = live.map_or(&pipeline.properties, |live| &live.definition);
+            for action in actions(definition).filter(|action| is_deploy(action)) {
+                if action["Configuration"]["BucketName"] == bucket {
+                    let role = text(&action["RoleArn"]);
+                    let account = role
+                        .as_deref()
+                        .and_then(Arn::parse)
+                        .map_or(pipeline.account.clone(), |arn| arn.account.to_owned());
+                    found.push((account, text(&action["Configuration"]["CannedACL"])));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The same without members that say nothing.
+fn without_nulls(mut value: serde_json::Value) -> serde_json::Value {
+    match &mut value {
+        serde_json::Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            for member in members.values_mut() {
+                *member = without_nulls(member.take());
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for item in items {
+                *item = without_nulls(item.take());
+            }
+        }
+        _ => {}
+    }
+    value
+}

@@ -1,0 +1,173 @@
+//! Keys: whether they can be used, who may use them, and what they are called.
+
+use super::super::expected::ExpectedKey;
+use super::super::finding::{DRIFT, KEY_MISSING, KEY_POLICY, KEY_STATE};
+use super::super::live::{Key, Reading};
+use super::policies::Subject;
+use super::{Block, Checks, last, quoted};
+use crate::iam::Arn;
+use crate::lint::Severity;
+
+impl Checks<'_> {
+    pub(super) fn keys(&mut self) {
+        for key in &self.expected.keys {
+            if self.absent.contains(&key.stack) {
+                continue;
+            }
+            match self.live.keys.get(&key.arn) {
+                Some(Reading::Missing) => self.missing_key(key),
+                Some(Reading::Read(found)) => {
+                    self.state(found, &key.account);
+                    self.key_policy(key, found);
+                    self.key_drift(key, found);
+                }
+                _ => {}
+            }
+        }
+        // Keys that the pipelines name live, and no template does.
+        let others: Vec<&Key> = (self.live.keys.values())
+            .filter_map(Reading::read)
+            .filter(|found| self.expected.keys.iter().all(|key| key.arn != found.arn))
+            .collect();
+        let mut seen: Vec<&str> = Vec::new();
+        for key in others {
+            if !seen.contains(&key.arn.as_str()) {
+                seen.push(&key.arn);
+                let account = Arn::parse(&key.arn).map_or("", |arn| arn.account);
+                self.state(key, account);
+            }
+        }
+    }
+
+    fn missing_key(&mut self, key: &ExpectedKey) {
+        self.add(
+            KEY_MISSING,
+            Severity::Error,
+            &key.account,
+            format!("key {}", last(&key.arn)),
+            "there is no such key any more",
+        )
+        .blocking(Block::Resource(key.arn.clone()))
+        .named(last(&key.arn))
+        .advise(
+            "nobody can restore a deleted key, nor what it encrypted: let the dev stack make \
+             another, deploy the targets with its ID, then dev again",
+        );
+    }
+
+    fn state(&mut self, key: &Key, account: &str) {
+        if key.is_aws_managed {
+            // A pipeline's use of it is the pipeline's fault, and said there.
+            return;
+        }
+        let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
+        let id = last(&key.arn);
+        let enable = self.aws(account, &region, &format!("kms enable-key --key-id {id}"));
+        let cancel = self.aws(
+            account,
+            &region,
+            &format!("kms cancel-key-deletion --key-id {id}"),
+        );
+        let (message, fixes) = match key.state.as_str() {
+            "Enabled" if key.usage != "ENCRYPT_DECRYPT" => (
+                format!("its usage is {}, and S3 needs ENCRYPT_DECRYPT", key.usage),
+                Vec::new(),
+            ),
+            "Enabled" => return,
+            "Disabled" => ("it is disabled".to_owned(), vec![enable]),
+            "PendingDeletion" | "PendingReplicaDeletion" => {
+                let when = key.deletion.as_deref().unwrap_or("soon");
+                (
+                    format!("it is pending deletion ({when}); what it encrypted will be lost"),
+                    vec![cancel, enable],
+                )
+            }
+            other => (
+                format!("it cannot be used: its state is {other}"),
+                Vec::new(),
+            ),
+        };
+        let cause = self.add(
+            KEY_STATE,
+            Severity::Error,
+            account,
+            format!("key {id}"),
+            message,
+        );
+        cause
+            .blocking(Block::Use(key.arn.clone()))
+            .named(id)
+            .named("kms:")
+            .named("KMS.");
+        cause.finding.fixes = fixes;
+    }
+
+    fn key_policy(&mut self, key: &ExpectedKey, found: &Key) {
+        let Reading::Read(live) = &found.policy else {
+            return;
+        };
+        let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
+        let put = key.policy.as_ref().map(|policy| {
+            let command = format!(
+                "kms put-key-policy --key-id {} --policy-name default --policy {}",
+                last(&key.arn),
+                quoted(policy)
+            );
+            self.aws(&key.account, &region, &command)
+        });
+        let subject = Subject {
+            rule: KEY_POLICY,
+            account: &key.account,
+            resource: format!("key {}", last(&key.arn)),
+            what: "key policy".to_owned(),
+            block: Block::ResourcePolicy(found.arn.clone()),
+            name: last(&key.arn),
+            put: put.into_iter().collect(),
+            is_whole: true,
+        };
+        self.policy(&subject, key.policy.as_ref(), live);
+    }
+
+    fn key_drift(&mut self, key: &ExpectedKey, found: &Key) {
+        let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
+        let id = last(&key.arn);
+        if key.rotation && found.rotation == Reading::Read(false) {
+            let fix = self.aws(
+                &key.account,
+                &region,
+                &format!("kms enable-key-rotation --key-id {id}"),
+            );
+            self.add(
+                DRIFT,
+                Severity::Warning,
+                &key.account,
+                format!("key {id}"),
+                "it does not rotate, and the template says that it does",
+            )
+            .fix(fix);
+        }
+        let Reading::Read(aliases) = &found.aliases else {
+            return;
+        };
+        for alias in &key.aliases {
+            if aliases.contains(alias) {
+                continue;
+            }
+            let command = format!("kms create-alias --alias-name {alias} --target-key-id {id}");
+            let create = self.aws(&key.account, &region, &command);
+            let command = format!("kms update-alias --alias-name {alias} --target-key-id {id}");
+            let update = self.aws(&key.account, &region, &command);
+            self.add(
+                DRIFT,
+                Severity::Warning,
+                &key.account,
+                format!("key {id}"),
+                format!("it is not called {alias}: the alias is gone, or another key's"),
+            )
+            .advise("nothing of the pipeline uses the alias; it is for people:")
+            .fix(create)
+            .advise("or, if another key has it:")
+            .fix(update);
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Roles: whether they stand, whom they trust, what they have attached.
+
+use serde_json::Value as Json;
+
+use super::super::diagnose::Repair;
+use super::super::expected::{ExpectedRole, list};
+use super::super::finding::{BOUNDARY, Fix, ROLE_MISSING, ROLE_POLICY, TRUST_POLICY};
+use super::super::live::{Policy, Reading, Role};
+use super::policies::Subject;
+use super::{Block, Checks, last, quoted};
+use crate::lint::Severity;
+
+impl Checks<'_> {
+    pub(super) fn roles(&mut self) {
+        for role in &self.expected.roles {
+            match self.live.roles.get(&role.arn) {
+                Some(Reading::Missing) if self.absent.contains(&role.stack) => {}
+                Some(Reading::Missing) if self.comes_with_pipeline(role) => {}
+                Some(Reading::Missing) => self.missing_role(role),
+                Some(Reading::Read(found)) => {
+                    self.trust(role, found);
+                    self.attached(role, found);
+                    self.boundary(role, found);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the last step of the deployment makes a role, and is not done.
+    fn comes_with_pipeline(&self, role: &ExpectedRole) -> bool {
+        self.unfinished.contains(&role.stack)
+            && self.expected.rules().any(|rule| {
+                list(&rule.properties["Targets"])
+                    .iter()
+                    .any(|target| target["RoleArn"] == role.arn.as_str())
+            })
+    }
+
+    fn missing_role(&mut self, role: &ExpectedRole) {
+        let deploy = self.deploy(&role.account);
+        let advice = if role.trust.is_some() {
+            "CloudFormation takes it for made, and a deployment without changes does not make it \
+             again: change its `description` or a tag in the configuration and deploy, or make it \
+             by hand as the template says; then look again, since policies elsewhere may still \
+             name the old one"
+        } else {
+            "the configuration names it as existing: make it, or name another"
+        };
+        let cause = self.add(
+            ROLE_MISSING,
+            Severity::Error,
+            &role.account,
+            format!("role {}", role.name),
+            format!("there is no role {}", role.arn),
+        );
+        cause
+            .blocking(Block::Caller(role.arn.clone()))
+            .blocking(Block::Resource(role.arn.clone()))
+            .named(&role.arn)
+            .advise(advice);
+        if role.trust.is_some() {
+            cause.fix(deploy);
+        }
+    }
+
+    fn trust(&mut self, role: &ExpectedRole, found: &Role) {
+        if found.arn != role.arn {
+            self.add(
+                ROLE_MISSING,
+                Severity::Error,
+                &role.account,
+                format!("role {}", role.name),
+                format!("it is {} now, and policies name {}", found.arn, role.arn),
+            )
+            .blocking(Block::Caller(role.arn.clone()))
+            .blocking(Block::Resource(role.arn.clone()))
+            .named(&role.arn)
+            .advise("its path has changed: make it again with the template's");
+        }
+        let put = role.trust.as_ref().map(|trust| {
+            let command = format!(
+                "iam update-assume-role-policy --role-name {} --policy-document {}",
+                role.name,
+                quoted(trust)
+            );
+            self.aws(&role.account, "", &command)
+        });
+        let subject = Subject {
+            rule: TRUST_POLICY,
+            account: &role.account,
+            resource: format!("role {}", role.name),
+            what: "trust policy".to_owned(),
+            block: Block::ResourcePolicy(role.arn.clone()),
+            name: &role.arn,
+            put: put.into_iter().collect(),
+            is_whole: true,
+        };
+        let trustees: Vec<String> = role.trust.iter().flat_map(trusted_roles).collect();
+        let all_stand = trustees
+            .iter()
+            .all(|arn| !self.live.roles.get(arn).is_some_and(Reading::is_missing));
+        let profile = self.expected.profile(&role.account).to_owned();
+        let cause = self.policy(&subject, role.trust.as_ref(), &found.trust);
+        if let (Some(cause), Some(wanted)) = (cause, &role.trust)
+            && all_stand
+        {
+            cause.repair = Some(Repair {
+                account: role.account.clone(),
+                role: role.name.clone(),
+                live: found.trust.clone(),
+                wanted: wanted.clone(),
+            });
+            let by_hand = std::mem::take(&mut cause.finding.fixes)
+                .into_iter()
+                .filter(|fix| matches!(fix, Fix::Command(_)));
+            let advice = "the template has not changed, so deploying it again changes nothing; \
+                          this writes the trust policy again:";
+            let fixes = [
+                Fix::Advice(advice.to_owned()),
+                Fix::Command(format!("s3ferry doctor --repair-trust --profile {profile}")),
+                Fix::Advice("or by hand:".to_owned()),
+            ];
+            cause.finding.fixes = fixes.into_iter().chain(by_hand).collect();
+        }
+    }
+
+    fn attached(&mut self, role: &ExpectedRole, found: &Role) {
+        if let Reading::Read(attached) = &found.attached {
+            for (arn, document) in &role.managed {
+                match attached.iter().find(|policy| policy.name == *arn) {
+                    None => self.detached(role, found, arn, document),
+                    Some(policy) => self.document(role, policy, document, true),
+                }
+            }
+            self.extra(role, attached, &role.managed, "managed policy");
+        }
+        if let Reading::Read(inline) = &found.inline {
+            for (name, document) in &role.inline {
+                match inline.iter().find(|policy| policy.name == *name) {
+                    Some(policy) => self.document(role, policy, document, false),
+                    None => {
+                        let command = format!(
+                            "iam put-role-policy --role-name {} --policy-name {name} \
+                             --policy-document {}",
+                            role.name,
+                            quoted(document)
+                        );
+                        let fix = self.aws(&role.account, "", &command);
+                        self.add(
+                            ROLE_POLICY,
+                            Severity::Warning,
+                            &role.account,
+                            format!("role {}", role.name),
+                            format!("it lacks its inline policy {name}"),
+                        )
+                        .blocking(Block::Identity(role.arn.clone()))
+                        .named(&role.arn)
+                        .fix(fix);
+                    }
+                }
+            }
+            self.extra(role, inline, &role.inline, "inline policy");
+        }
+    }
+
+    fn detached(&mut self, role: &ExpectedRole, found: &Role, arn: &str, document: &Json) {
+        let gone = found.detached.get(arn).is_some_and(Reading::is_missing);
+        let attach = format!(
+            "iam attach-role-policy --role-name {} --policy-arn {arn}",
+            role.name
+        );
+        let attach = self.aws(&role.account, "", &attach);
+        let create = self.aws(
+            &role.account,
+            "",
+            &format!(
+                "iam create-policy --policy-name {} --policy-document {}",
+                last(arn),
+                quoted(document)
+            ),
+        );
+        let message = if gone {
+            format!("its managed policy {} does not exist any more", last(arn))
+        } else {
+            format!("its managed policy {} is not attached", last(arn))
+        };
+        let cause = self.add(
+            ROLE_POLICY,
+            Severity::Warning,
+            &role.account,
+            format!("role {}", role.name),
+            message,
+        );
+        cause
+            .blocking(Block::Identity(role.arn.clone()))
+            .named(&role.arn);
+        if gone {
+            cause.fix(create);
+        }
+        cause.fix(attach);
+    }
+
+    fn document(&mut self, role: &ExpectedRole, policy: &Policy, expected: &Json, managed: bool) {
+        let Reading::Read(live) = &policy.document else {
+            return;
+        };
+        if expected.is_null() {
+            return;
+        }
+        let command = if managed {
+            format!(
+                "iam create-policy-version --policy-arn {} --set-as-default --policy-document {}",
+                policy.name,
+                quoted(expected)
+            )
+        } else {
+            format!(
+                "iam put-role-policy --role-name {} --policy-name {} --policy-document {}",
+                role.name,
+                policy.name,
+                quoted(expected)
+            )
+        };
+        let kind = if managed { "managed" } else { "inline" };
+        let subject = Subject {
+            rule: ROLE_POLICY,
+            account: &role.account,
+            resource: format!("role {}", role.name),
+            what: format!("{kind} policy {}", last(&policy.name)),
+            block: Block::Identity(role.arn.clone()),
+            name: &role.arn,
+            put: vec![self.aws(&role.account, "", &command)],
+            is_whole: true,
+        };
+        self.policy(&subject, Some(expected), live);
+    }
+
+    /// Policies that no template gives a role that a template makes.
+    fn extra(
+        &mut self,
+        role: &ExpectedRole,
+        live: &[Policy],
+        expected: &[(String, Json)],
+        kind: &str,
+    ) {
+        if role.trust.is_none() {
+            return;
+        }
+        for policy in live {
+            if expected.iter().any(|(name, _)| *name == policy.name) {
+                continue;
+            }
+            let name = last(&policy.name);
+            let command = if kind == "managed policy" {
+                format!(
+                    "iam detach-role-policy --role-name {} --policy-arn {}",
+                    role.name, policy.name
+                )
+            } else {
+                format!(
+                    "iam delete-role-policy --role-name {} --policy-name {name}",
+                    role.name
+                )
+            };
+            let fix = self.aws(&role.account, "", &command);
+            self.add(
+                ROLE_POLICY,
+                Severity::Warning,
+                &role.account,
+                format!("role {}", role.name),
+                format!("it has the {kind} {name}, which no template gives it"),
+            )
+            .blocking(Block::Identity(role.arn.clone()))
+            .advise("unless it is meant:")
+            .fix(fix);
+        }
+    }
+
+    fn boundary(&mut self, role: &ExpectedRole, found: &Role) {
+        if role.trust.is_none() {
+            return;
+        }
+        let live = found.boundary.as_ref().map(|policy| policy.name.as_str());
+        if live == role.boundary.as_deref() {
+            return;
+        }
+        let (message, command) = match (&role.boundary, live) {
+            (Some(expected), _) => (
+                format!(
+                    "its permissions boundary is {}, and the template says {expected}",
+                    live.unwrap_or("none")
+                ),
+                format!(
+                    "iam put-role-permissions-boundary --role-name {} --permissions-boundary \
+                     {expected}",
+                    role.name
+                ),
+            ),
+            (None, live) => (
+                format!(
+                    "it has the permissions boundary {}, which no template gives it",
+                    live.unwrap_or("none")
+                ),
+                format!(
+                    "iam delete-role-permissions-boundary --role-name {}",
+                    role.name
+                ),
+            ),
+        };
+        let fix = self.aws(&role.account, "", &command);
+        self.add(
+            BOUNDARY,
+            Severity::Warning,
+            &role.account,
+            format!("role {}", role.name),
+            message,
+        )
+        .blocking(Block::Boundary(role.arn.clone()))
+        .named(&role.arn)
+        .advise(
+            "a boundary that an organization demands belongs in the configuration \
+             (`permissions_boundary`), and must allow what the role does; otherwise:",
+        )
+        .fix(fix);
+    }
+}
+
+/// The roles that a trust policy names.
+fn trusted_roles(trust: &Json) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(trust, &mut found);
+    found
+}
+
+fn collect(value: &Json, found: &mut Vec<String>) {
+    match value {
+        Json::String(text) if text.contains(":role/") => found.push(text.clone()),
+        Json::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Json::Object(members) => members.values().for_each(|member| collect(member, found)),
+        _ => {}
+    }
+}

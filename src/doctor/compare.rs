@@ -1,0 +1,165 @@
+//! Policies compared by what they mean, statement by statement: the order of lists, a single value
+//! for a list, an account's ID for its root and the case of actions make no difference.
+
+use serde_json::{Map, Value as Json};
+
+/// How a live policy differs from the expected one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Difference {
+    /// Expected statements that the live policy lacks.
+    pub missing: Vec<Json>,
+    /// Expected statements that are there in another form, with that form.
+    pub changed: Vec<(Json, Json)>,
+    /// Live statements that nobody expects.
+    pub extra: Vec<Json>,
+}
+
+/// What [`crate::proof::resolved`] marks values with that cannot be known.
+const UNKNOWN: &str = "s3ferry:unknown";
+
+impl Difference {
+    /// Whether the policies say the same.
+    pub fn is_none(&self) -> bool {
+        self.missing.is_empty() && self.changed.is_empty() && self.extra.is_empty()
+    }
+
+    /// The expected statements that do not stand as expected.
+    pub fn wanted(&self) -> impl Iterator<Item = &Json> {
+        let changed = self.changed.iter().map(|(expected, _)| expected);
+        self.missing.iter().chain(changed)
+    }
+}
+
+/// The statements of a policy.
+pub fn statements(policy: &Json) -> &[Json] {
+    match policy.get("Statement") {
+        Some(Json::Array(statements)) => statements,
+        Some(statement) => std::slice::from_ref(statement),
+        None => &[],
+    }
+}
+
+/// Compares two policies. Expected statements that cannot be known are left alone.
+pub fn compare(expected: &Json, live: &Json) -> Difference {
+    let mut rest: Vec<&Json> = statements(live).iter().collect();
+    let mut unmatched = Vec::new();
+    let mut unknown = Vec::new();
+    for statement in statements(expected) {
+        if statement.to_string().contains(UNKNOWN) {
+            unknown.push(statement);
+            continue;
+        }
+        let same = canonical(statement);
+        match rest.iter().position(|live| canonical(live) == same) {
+            Some(at) => {
+                rest.remove(at);
+            }
+            // Two statements that say the same need stand there once only.
+            None if statements(live).iter().any(|live| canonical(live) == same) => {}
+            None => unmatched.push(statement),
+        }
+    }
+    let mut take = |wanted: &Json| {
+        let sid = sid(wanted)?;
+        let at = rest.iter().position(|live| self::sid(live) == Some(sid))?;
+        Some(rest.remove(at).clone())
+    };
+    for statement in unknown {
+        take(statement);
+    }
+    let mut found = Difference::default();
+    for statement in unmatched {
+        match take(statement) {
+            Some(live) => found.changed.push((statement.clone(), live)),
+            None => found.missing.push(statement.clone()),
+        }
+    }
+    found.extra = rest.into_iter().cloned().collect();
+    found
+}
+
+/// A statement's `Sid`, where it has one.
+pub fn sid(statement: &Json) -> Option<&str> {
+    statement
+        .get("Sid")
+        .and_then(Json::as_str)
+        .filter(|sid| !sid.is_empty())
+}
+
+/// A statement in the one form that all statements of its meaning have.
+fn canonical(statement: &Json) -> Json {
+    let Some(members) = statement.as_object() else {
+        return statement.clone();
+    };
+    let mut out = Map::new();
+    for (name, value) in members {
+        let value = match name.as_str() {
+            "Sid" => continue,
+            "Action" | "NotAction" => texts(value, |text| text.to_ascii_lowercase()),
+            "Resource" | "NotResource" => texts(value, str::to_owned),
+            "Principal" | "NotPrincipal" => principals(value),
+            "Condition" => match value.as_object() {
+                Some(blocks) if !blocks.is_empty() => conditions(blocks),
+                _ => continue,
+            },
+            _ => value.clone(),
+        };
+        out.insert(name.clone(), value);
+    }
+    sorted(out)
+}
+
+fn texts(value: &Json, write: impl Fn(&str) -> String) -> Json {
+    let items = match value {
+        Json::Array(items) => items.as_slice(),
+        other => std::slice::from_ref(other),
+    };
+    let mut texts: Vec<String> = items
+        .iter()
+        .map(|item| match item {
+            Json::String(text) => write(text),
+            other => write(&other.to_string()),
+        })
+        .collect();
+    texts.sort();
+    texts.dedup();
+    Json::from(texts)
+}
+
+fn principals(value: &Json) -> Json {
+    let Some(kinds) = value.as_object() else {
+        let mut everyone = Map::new();
+        everyone.insert("AWS".to_owned(), texts(value, account_as_root));
+        return Json::Object(everyone);
+    };
+    let kinds = kinds.iter();
+    sorted(
+        kinds
+            .map(|(kind, names)| (kind.clone(), texts(names, account_as_root)))
+            .collect(),
+    )
+}
+
+/// An account's root is written as its ID.
+fn account_as_root(text: &str) -> String {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        ["arn", _, "iam", "", account, "root"] => (*account).to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+fn conditions(blocks: &Map<String, Json>) -> Json {
+    let blocks = blocks.iter().map(|(operator, keys)| {
+        let keys = keys.as_object().into_iter().flatten();
+        let keys = keys.map(|(key, values)| (key.to_lowercase(), texts(values, str::to_owned)));
+        (operator.to_lowercase(), sorted(keys.collect()))
+    });
+    sorted(blocks.collect())
+}
+
+fn sorted(members: Map<String, Json>) -> Json {
+    let mut members: Vec<(String, Json)> = members.into_iter().collect();
+    members.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Json::Object(members.into_iter().collect())
+}

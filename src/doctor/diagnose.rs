@@ -1,0 +1,661 @@
+//! The diagnosis: causes from the comparison, what follows from each by the proof of the live
+//! state, and what neither explains.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::checks::{Block, Cause, causes};
+use super::expected::Expected;
+use super::finding::{DENIED, EXECUTION, EXPOSED, Finding, Fix, Unread};
+use super::live::{Live, Policy, Reading, Refusal, View};
+use super::templates::{self, Definitions};
+use crate::authz::{Decision, Layer};
+use crate::iam::{Arn, Effect};
+use crate::lint::Severity;
+use crate::proof::{
+    ARTIFACT, AttackResult, Caller, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove,
+};
+
+/// What is wrong with a deployment.
+#[derive(Debug, Clone, Default)]
+pub struct Diagnosis {
+    /// The findings, causes first.
+    pub findings: Vec<Finding>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// Calls that cannot be decided, by what they depend on: how many.
+    pub undecided: BTreeMap<String, usize>,
+    /// How many calls of a run were decided.
+    pub calls: usize,
+    /// Trust policies that can be written again.
+    pub repairs: Vec<Repair>,
+}
+
+/// A trust policy that names a dead principal, and what it should say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repair {
+    /// Account ID.
+    pub account: String,
+    /// Role, without path.
+    pub role: String,
+    /// The live policy.
+    pub live: Json,
+    /// The template's.
+    pub wanted: Json,
+}
+
+impl Diagnosis {
+    /// The findings that stop the pipeline or open something.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        let findings = self.findings.iter();
+        findings.filter(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// A cause, and what is known to follow from it.
+struct Explained {
+    cause: Cause,
+    /// Calls that fail by it: (step, caller, resource) and the actions.
+    calls: BTreeMap<(usize, String), Line>,
+    attacks: BTreeSet<String>,
+    failure: Option<String>,
+}
+
+struct Line {
+    step: &'static str,
+    actions: Vec<String>,
+}
+
+/// Finds out what is wrong. `base` are the templates' inputs, as the proof takes them, and
+/// `target` limits what is said to one target and the dev account.
+///
+/// # Errors
+/// A template cannot be read.
+pub fn diagnose(
+    expected: &Expected,
+    live: &Live,
+    base: &Inputs,
+    target: Option<&str>,
+) -> Result<Diagnosis, Vec<InputError>> {
+    let mut explained: Vec<Explained> = causes(expected, live)
+        .into_iter()
+        .map(|cause| Explained {
+            cause,
+            calls: BTreeMap::new(),
+            attacks: BTreeSet::new(),
+            failure: None,
+        })
+        .collect();
+    // The order of causes decides which of two explains what both could.
+    explained.sort_by_key(|one| one.cause.finding.rank());
+    let intended = prove(base)?;
+    let mut diagnosis = Diagnosis {
+        unread: unread(expected, live),
+        ..Diagnosis::default()
+    };
+    let proof = |definitions| prove(&templates::inputs(expected, live, base, definitions));
+    let proofs =
+        proof(Definitions::Live).and_then(|calls| Ok((calls, proof(Definitions::Intended)?)));
+    match proofs {
+        Ok((calls, attacks)) => {
+            let wanted =
+                |of: &Option<String>| target.is_none() || of.is_none() || of.as_deref() == target;
+            diagnosis.calls(live, &calls, &mut explained, wanted);
+            diagnosis.attacks(&intended, &attacks, &mut explained, wanted);
+        }
+        Err(errors) => diagnosis
+            .unread
+            .extend(errors.into_iter().map(|error| Unread {
+                account: String::new(),
+                what: "the proof of the live state".to_owned(),
+                refusal: Refusal {
+                    action: String::new(),
+                    reason: format!(
+                    "{}: {}",
+                    error,
+                    error.problems.first().map_or("", |problem| &problem.message)
+                ),
+                },
+            })),
+    }
+    executions(&mut explained);
+    for one in explained {
+        diagnosis.repairs.extend(one.cause.repair.clone());
+        diagnosis.findings.push(one.finding());
+    }
+    diagnosis
+        .findings
+        .sort_by_key(|finding| (finding.severity, finding.rank()));
+    Ok(diagnosis)
+}
+
+impl Diagnosis {
+    /// Puts every call that fails under the causes that explain it.
+    fn calls(
+        &mut self,
+        live: &Live,
+        proof: &Proof,
+        explained: &mut [Explained],
+        wanted: impl Fn(&Option<String>) -> bool,
+    ) {
+        let mut alone: BTreeMap<String, Finding> = BTreeMap::new();
+        for (number, (decided, remedies)) in proof.calls.iter().enumerate() {
+            if !wanted(&decided.call.target) {
+                continue;
+            }
+            let is_denied = decided.verdict == Verdict::Denied && !is_granted(live, decided);
+            let mut found = false;
+            for one in explained.iter_mut() {
+                if one.cause.blocks(decided, is_denied) {
+                    found = true;
+                    one.take(number, decided);
+                }
+            }
+            if is_denied && !found {
+                found = by_step(explained, number, decided);
+            }
+            match decided.verdict {
+                _ if found => self.calls += 1,
+                Verdict::Unproven => self.undecided(decided),
+                Verdict::Denied if is_denied => {
+                    self.calls += 1;
+                    unexplained(proof, decided, remedies, &mut alone);
+                }
+                _ => self.calls += 1,
+            }
+        }
+        self.findings.extend(alone.into_values());
+    }
+
+    fn undecided(&mut self, decided: &Decided) {
+        let missing = decided.missing.iter().map(|missing| missing.what.clone());
+        let what = missing.collect::<Vec<String>>().join(" and ");
+        *self.undecided.entry(what).or_default() += 1;
+    }
+
+    /// What somebody is allowed that the templates deny.
+    fn attacks(
+        &mut self,
+        intended: &Proof,
+        proof: &Proof,
+        explained: &mut [Explained],
+        wanted: impl Fn(&Option<String>) -> bool,
+    ) {
+        let denied: BTreeSet<&str> = intended
+            .attacks_that(AttackResult::Denied)
+            .map(|attack| attack.call.id.as_str())
+            .collect();
+        for attack in proof.attacks_that(AttackResult::Allowed) {
+            let Some(decided) = attack.decided.as_ref() else {
+                continue;
+            };
+            if !denied.contains(attack.call.id.as_str()) || !wanted(&attack.call.target) {
+                continue;
+            }
+            let text = format!("it is allowed that {}, which must be denied", attack.what);
+            let about = |one: &&mut Explained| {
+                one.cause.blocks.iter().any(|block| match block {
+                    Block::ResourcePolicy(thing) => is_on(&attack.call.resource, thing),
+                    Block::Identity(arn) => attack.call.caller == Caller::Role(arn.clone()),
+                    _ => false,
+                })
+            };
+            match explained.iter_mut().find(about) {
+                Some(one) => {
+                    one.attacks.insert(text);
+                }
+                None => self.findings.push(Finding {
+                    rule: EXPOSED,
+                    severity: Severity::Error,
+                    account: attack.call.account.clone(),
+                    resource: shown(&attack.call.resource),
+                    message: text,
+                    fixes: decided
+                        .decisive
+                        .iter()
+                        .filter(|decisive| decisive.given)
+                        .map(|decisive| {
+                            Fix::Advice(format!(
+                                "narrow the statement {} of {}",
+                                decisive.sid.as_deref().unwrap_or("without a Sid"),
+                                decisive.resource
+                            ))
+                        })
+                        .collect(),
+                    consequences: Vec::new(),
+                }),
+            }
+        }
+    }
+}
+
+impl Cause {
+    /// Whether it explains why a call fails.
+    fn blocks(&self, decided: &Decided, is_denied: bool) -> bool {
+        let call = &decided.call;
+        let is_caller = |arn: &String| call.caller == Caller::Role(arn.clone());
+        self.blocks.iter().any(|block| match block {
+            Block::Caller(arn) => is_caller(arn),
+            Block::Resource(thing) => is_on(&call.resource, thing),
+            Block::Use(arn) => call.resource == *arn && is_use(&call.action),
+            Block::ResourcePolicy(thing) => {
+                is_denied
+                    && is_on(&call.resource, thing)
+                    && fails_in(decided, Layer::ResourcePolicy)
+            }
+            Block::Identity(arn) => {
+                is_denied && is_caller(arn) && fails_in(decided, Layer::IdentityPolicies)
+            }
+            Block::Boundary(arn) => {
+                is_denied && is_caller(arn) && fails_in(decided, Layer::PermissionBoundary)
+            }
+        })
+    }
+}
+
+/// Whether an action needs the key itself; a disabled key can still be described and administered.
+fn is_use(action: &str) -> bool {
+    !matches!(action, "kms:DescribeKey" | "kms:PutKeyPolicy")
+}
+
+/// Whether a layer is a reason why a call is denied.
+fn fails_in(decided: &Decided, layer: Layer) -> bool {
+    if decided.reason.decision == Decision::ExplicitlyDenied {
+        let mut denying = decided.decisive.iter();
+        return denying.any(|decisive| decisive.layer == layer && decisive.effect == Effect::Deny);
+    }
+    decided.reason.missing.contains(&layer)
+}
+
+/// Whether a call's resource is a thing, or an object of it: a bucket by name, others by ARN.
+fn is_on(resource: &str, thing: &str) -> bool {
+    if resource == thing {
+        return true;
+    }
+    match Arn::parse(resource).filter(|arn| arn.service == "s3") {
+        Some(arn) => arn.resource.split('/').next() == Some(thing),
+        None => false,
+    }
+}
+
+/// A pipeline that uses the wrong key or role explains the calls of the steps that do.
+fn by_step(explained: &mut [Explained], number: usize, decided: &Decided) -> bool {
+    let step = decided.call.step;
+    match explained
+        .iter_mut()
+        .find(|one| one.cause.steps.contains(&step))
+    {
+        Some(one) => {
+            one.take(number, decided);
+            true
+        }
+        None => false,
+    }
+}
+
+/// Whether a grant of the key allows what its policy does not.
+fn is_granted(live: &Live, decided: &Decided) -> bool {
+    let call = &decided.call;
+    let Some(operation) = call.action.strip_prefix("kms:") else {
+        return false;
+    };
+    let Caller::Role(caller) = &call.caller else {
+        return false;
+    };
+    decided.reason.decision == Decision::ImplicitlyDenied
+        && live
+            .keys
+            .get(&call.resource)
+            .and_then(Reading::read)
+            .and_then(|key| key.grants.read())
+            .is_some_and(|grants| {
+                grants.iter().any(|grant| {
+                    grant.grantee == *caller
+                        && !grant.is_constrained
+                        && grant.operations.iter().any(|known| known == operation)
+                })
+            })
+}
+
+impl Explained {
+    fn take(&mut self, number: usize, decided: &Decided) {
+        let call = &decided.call;
+        let key = format!(
+            "step {}: {} cannot call {{}} on {}",
+            call.step,
+            call.caller_shown(),
+            shown(&call.resource)
+        );
+        let known = self
+            .calls
+            .iter_mut()
+            .find(|((_, known), _)| *known == key)
+            .map(|(_, line)| line);
+        let action = call.action.clone();
+        match known {
+            Some(line) if line.actions.contains(&action) => {}
+            Some(line) => line.actions.push(action),
+            None => {
+                let line = Line {
+                    step: call.step,
+                    actions: vec![action],
+                };
+                self.calls.insert((number, key), line);
+            }
+        }
+    }
+
+    fn finding(self) -> Finding {
+        let mut finding = self.cause.finding;
+        if self.calls.is_empty() && !self.cause.steps.is_empty() {
+            finding.consequences.push(format!(
+                "{} {} of a run cannot succeed",
+                if self.cause.steps.len() == 1 {
+                    "step"
+                } else {
+                    "steps"
+                },
+                self.cause.steps.join(", ")
+            ));
+        }
+        for ((_, text), line) in &self.calls {
+            finding
+                .consequences
+                .push(text.replace("{}", &line.actions.join(", ")));
+        }
+        finding.consequences.extend(self.attacks.iter().cloned());
+        finding.consequences.extend(self.failure.clone());
+        if !self.calls.is_empty() || !self.attacks.is_empty() {
+            finding.severity = Severity::Error;
+        }
+        finding
+    }
+}
+
+/// A denied call that no comparison explains, with the statement that would allow it.
+fn unexplained(
+    proof: &Proof,
+    decided: &Decided,
+    remedies: &[Remedy],
+    alone: &mut BTreeMap<String, Finding>,
+) {
+    let call = &decided.call;
+    let denying = decided
+        .decisive
+        .iter()
+        .find(|decisive| decisive.effect == Effect::Deny);
+    let holder = match denying {
+        Some(decisive) => decisive.resource.clone(),
+        None => remedies
+            .iter()
+            .find_map(|remedy| remedy.resource.clone())
+            .unwrap_or_else(|| call.resource.clone()),
+    };
+    let mut fixes = Vec::new();
+    if let Some(decisive) = denying {
+        let text = proof.files[decisive.place.file].text();
+        let statement = text
+            .get(decisive.place.span.start..decisive.place.span.end)
+            .unwrap_or_default();
+        fixes.push(Fix::Advice(format!(
+            "change the Deny that stands in {}, so that it leaves the call alone: {}",
+            shown(&holder),
+            statement
+                .split_whitespace()
+                .collect::<Vec<&str>>()
+                .join(" ")
+        )));
+    }
+    for remedy in remedies {
+        if let Ok(statement) = serde_json::from_str(&remedy.statement) {
+            let to = remedy.resource.as_deref().unwrap_or(&call.resource);
+            fixes.push(Fix::Add {
+                to: shown(to),
+                statement,
+            });
+        } else {
+            fixes.push(Fix::Advice(format!(
+                "allow it with: {}",
+                remedy.statement.trim_end()
+            )));
+        }
+    }
+    let text = format!(
+        "step {}: {} cannot call {} on {}",
+        call.step,
+        call.caller_shown(),
+        call.action,
+        shown(&call.resource)
+    );
+    let finding = alone.entry(holder.clone()).or_insert_with(|| Finding {
+        rule: DENIED,
+        severity: Severity::Error,
+        account: call.account.clone(),
+        resource: shown(&holder),
+        message: format!("calls of a run are denied: {}", decided.reason.because),
+        fixes: Vec::new(),
+        consequences: Vec::new(),
+    });
+    for fix in fixes {
+        if !finding.fixes.contains(&fix) {
+            finding.fixes.push(fix);
+        }
+    }
+    if !finding.consequences.contains(&text) {
+        finding.consequences.push(text);
+    }
+}
+
+/// Puts the failure of the last execution under the first cause that explains it.
+fn executions(explained: &mut Vec<Explained>) {
+    const DEPLOYING: [&str; 5] = ["assume", "read", "decrypt", "deploy", "output-key"];
+    let failed: Vec<usize> = (0..explained.len())
+        .filter(|at| explained[*at].cause.finding.rule == EXECUTION)
+        .collect();
+    for at in failed.into_iter().rev() {
+        let text = explained[at].cause.finding.message.clone();
+        let lower = text.to_lowercase();
+        let about_deploy = lower.contains("deploy");
+        let fits = |one: &Explained| {
+            let named = one.cause.names.iter();
+            let mut named = named.filter(|name| !name.is_empty());
+            named.any(|name| lower.contains(&name.to_lowercase()))
+        };
+        let by_step = |one: &Explained| {
+            let steps = one.calls.values().map(|line| line.step);
+            let mut steps = steps.chain(one.cause.steps.iter().copied());
+            steps.any(|step| {
+                if about_deploy {
+                    DEPLOYING.contains(&step)
+                } else {
+                    lower.contains("source") && step == "source"
+                }
+            })
+        };
+        let stops = |one: &Explained| {
+            one.cause.finding.rule != EXECUTION
+                && (one.cause.finding.severity == Severity::Error || !one.calls.is_empty())
+        };
+        let cause = explained
+            .iter()
+            .position(|one| stops(one) && fits(one))
+            .or_else(|| explained.iter().position(|one| stops(one) && by_step(one)));
+        if let Some(cause) = cause {
+            explained[cause].failure = Some(format!("the pipeline: {text}"));
+            explained.remove(at);
+        }
+    }
+}
+
+/// A thing as people call it: `key 1234…`, `bucket x`, `role y`.
+pub(super) fn shown(arn: &str) -> String {
+    let Some(parsed) = Arn::parse(arn) else {
+        let name = arn.strip_suffix("/policy").unwrap_or(arn);
+        return format!("bucket {name}");
+    };
+    let last = parsed.resource.rsplit('/').next().unwrap_or_default();
+    match (parsed.service, parsed.resource.split('/').next()) {
+        ("s3", _) if parsed.resource.ends_with(ARTIFACT) => {
+            format!("artifacts {}*", parsed.resource.trim_end_matches(ARTIFACT))
+        }
+        ("kms", _) => format!("key {last}"),
+        ("iam", Some("role")) => format!("role {last}"),
+        ("s3", Some(bucket)) if bucket == parsed.resource => format!("bucket {bucket}"),
+        ("s3", _) => format!("objects {}", parsed.resource),
+        ("codepipeline", _) => format!("pipeline {}", parsed.resource),
+        _ => arn.to_owned(),
+    }
+}
+
+/// Everything that could not be read.
+fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
+    let mut found = BTreeSet::new();
+    let seen = |account: &str| matches!(live.accounts.get(account), Some(View::By(_)));
+    for (account, view) in &live.accounts {
+        if let View::Nobody(reason) = view {
+            let stacks = expected.places.iter();
+            let stacks: Vec<&str> = stacks
+                .filter(|place| place.account == *account)
+                .map(|place| place.template.as_str())
+                .collect();
+            found.insert(Unread {
+                account: account.clone(),
+                what: format!("everything of {}", stacks.join(", ")),
+                refusal: Refusal {
+                    action: String::new(),
+                    reason: reason.clone(),
+                },
+            });
+        }
+    }
+    let mut add = |account: &str, what: String, refusal: Option<&Refusal>| {
+        if let Some(refusal) = refusal
+            && seen(account)
+        {
+            found.insert(Unread {
+                account: account.to_owned(),
+                what,
+                refusal: refusal.clone(),
+            });
+        }
+    };
+    for (number, stack) in &live.stacks {
+        if let Some(place) = expected.places.get(*number) {
+            add(
+                &place.account,
+                format!("stack {}", place.stack),
+                stack.refusal(),
+            );
+        }
+    }
+    for (arn, key) in &live.keys {
+        let account = Arn::parse(arn).map_or_else(
+            || expected.places.first().map_or("", |place| &place.account),
+            |arn| arn.account,
+        );
+        let name = shown(arn);
+        add(account, name.clone(), key.refusal());
+        if let Reading::Read(key) = key
+            && !key.is_aws_managed
+        {
+            add(account, format!("policy of {name}"), key.policy.refusal());
+            add(account, format!("grants of {name}"), key.grants.refusal());
+            add(account, format!("aliases of {name}"), key.aliases.refusal());
+            add(
+                account,
+                format!("rotation of {name}"),
+                key.rotation.refusal(),
+            );
+        }
+    }
+    for bucket in &expected.buckets {
+        let Some(reading) = live.buckets.get(&bucket.name) else {
+            continue;
+        };
+        let (account, name) = (&bucket.account, &bucket.name);
+        add(account, format!("bucket {name}"), reading.refusal());
+        if let Reading::Read(read) = reading {
+            for (what, refusal) in [
+                ("policy", read.policy.refusal()),
+                ("versioning", read.versioning.refusal()),
+                ("notifications", read.event_bridge.refusal()),
+                ("object ownership", read.ownership.refusal()),
+                ("ACL", read.grantees.refusal()),
+                ("default encryption", read.encryption.refusal()),
+                ("public access block", read.public_access_block.refusal()),
+            ] {
+                add(account, format!("{what} of bucket {name}"), refusal);
+            }
+        }
+    }
+    for role in &expected.roles {
+        let Some(reading) = live.roles.get(&role.arn) else {
+            continue;
+        };
+        let (account, name) = (&role.account, &role.name);
+        add(account, format!("role {name}"), reading.refusal());
+        if let Reading::Read(read) = reading {
+            add(
+                account,
+                format!("managed policies of role {name}"),
+                read.attached.refusal(),
+            );
+            add(
+                account,
+                format!("inline policies of role {name}"),
+                read.inline.refusal(),
+            );
+            let policies = read.attached.read().into_iter().chain(read.inline.read());
+            let policies = policies.flatten().chain(&read.boundary);
+            for Policy {
+                name: policy,
+                document,
+            } in policies
+            {
+                add(
+                    account,
+                    format!("policy {policy} of role {name}"),
+                    document.refusal(),
+                );
+            }
+        }
+    }
+    for pipeline in expected.pipelines() {
+        let name = pipeline.name.clone().unwrap_or_default();
+        let Some(reading) = live.pipelines.get(&name) else {
+            continue;
+        };
+        add(
+            &pipeline.account,
+            format!("pipeline {name}"),
+            reading.refusal(),
+        );
+        if let Reading::Read(read) = reading {
+            add(
+                &pipeline.account,
+                format!("state of pipeline {name}"),
+                read.stopped.refusal(),
+            );
+            add(
+                &pipeline.account,
+                format!("executions of pipeline {name}"),
+                read.failure.refusal(),
+            );
+        }
+    }
+    for rule in expected.rules() {
+        let name = rule.name.clone().unwrap_or_default();
+        if let Some(reading) = live.rules.get(&name) {
+            add(&rule.account, format!("rule {name}"), reading.refusal());
+            if let Reading::Read(read) = reading {
+                add(
+                    &rule.account,
+                    format!("targets of rule {name}"),
+                    read.targets.refusal(),
+                );
+            }
+        }
+    }
+    found.into_iter().collect()
+}

@@ -1,0 +1,123 @@
+//! A finding of the doctor, and what it could not read.
+
+use serde_json::Value as Json;
+
+use super::live::Refusal;
+use crate::lint::Severity;
+
+/// The rules, in the order of causes: what stands further up can cause what stands below.
+pub const RULES: [(&str, &str); 22] = [
+    (STACK, "every stack is deployed, and ended well"),
+    (ROLE_MISSING, "every role exists"),
+    (KEY_MISSING, "every key exists"),
+    (
+        KEY_STATE,
+        "every key is enabled, and can serve two accounts",
+    ),
+    (BUCKET_MISSING, "every bucket exists"),
+    (DEAD_PRINCIPAL, "no policy names a deleted role or user"),
+    (KEY_POLICY, "key policies say what the templates say"),
+    (BUCKET_POLICY, "bucket policies say what the templates say"),
+    (TRUST_POLICY, "trust policies say what the templates say"),
+    (ROLE_POLICY, "roles have the policies of the templates"),
+    (
+        BOUNDARY,
+        "roles have the permissions boundary of the templates",
+    ),
+    (PIPELINE_MISSING, "every pipeline exists"),
+    (
+        STORE,
+        "artifact stores use the customer managed key, by its ARN",
+    ),
+    (
+        ACTION,
+        "deploy actions have the role, region and bucket of the templates",
+    ),
+    (VERSIONING, "the source bucket is versioned"),
+    (CHANGE_EVENTS, "a change of the source starts the pipeline"),
+    (OWNERSHIP, "the target's account owns the deployed objects"),
+    (DENIED, "every call of a run is allowed"),
+    (EXPOSED, "nobody else is allowed anything"),
+    (TRANSITION, "no stage of the pipeline is switched off"),
+    (EXECUTION, "the last execution succeeded"),
+    (DRIFT, "everything else is as in the templates"),
+];
+
+pub(super) const STACK: &str = "DOCTOR_STACK";
+pub(super) const ROLE_MISSING: &str = "DOCTOR_ROLE_MISSING";
+pub(super) const KEY_MISSING: &str = "DOCTOR_KEY_MISSING";
+pub(super) const KEY_STATE: &str = "DOCTOR_KEY_STATE";
+pub(super) const BUCKET_MISSING: &str = "DOCTOR_BUCKET_MISSING";
+pub(super) const DEAD_PRINCIPAL: &str = "DOCTOR_DEAD_PRINCIPAL";
+pub(super) const KEY_POLICY: &str = "DOCTOR_KEY_POLICY";
+pub(super) const BUCKET_POLICY: &str = "DOCTOR_BUCKET_POLICY";
+pub(super) const TRUST_POLICY: &str = "DOCTOR_TRUST_POLICY";
+pub(super) const ROLE_POLICY: &str = "DOCTOR_ROLE_POLICY";
+pub(super) const BOUNDARY: &str = "DOCTOR_BOUNDARY";
+pub(super) const PIPELINE_MISSING: &str = "DOCTOR_PIPELINE_MISSING";
+pub(super) const STORE: &str = "DOCTOR_ARTIFACT_STORE";
+pub(super) const ACTION: &str = "DOCTOR_DEPLOY_ACTION";
+pub(super) const VERSIONING: &str = "DOCTOR_VERSIONING";
+pub(super) const CHANGE_EVENTS: &str = "DOCTOR_CHANGE_EVENTS";
+pub(super) const OWNERSHIP: &str = "DOCTOR_OWNERSHIP";
+pub(super) const DENIED: &str = "DOCTOR_CALL_DENIED";
+pub(super) const EXPOSED: &str = "DOCTOR_ATTACK_ALLOWED";
+pub(super) const TRANSITION: &str = "DOCTOR_TRANSITION";
+pub(super) const EXECUTION: &str = "DOCTOR_EXECUTION";
+pub(super) const DRIFT: &str = "DOCTOR_DRIFT";
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The rule: one of [`RULES`].
+    pub rule: &'static str,
+    /// An error stops the pipeline or opens something; a warning is a difference.
+    pub severity: Severity,
+    /// Account ID.
+    pub account: String,
+    /// What it is about: `role prods3role`.
+    pub resource: String,
+    /// What is wrong: one sentence.
+    pub message: String,
+    /// What to do, in order.
+    pub fixes: Vec<Fix>,
+    /// What follows from it, a sentence each.
+    pub consequences: Vec<String>,
+}
+
+/// A way to mend something.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fix {
+    /// A sentence.
+    Advice(String),
+    /// A command to run.
+    Command(String),
+    /// A statement to add.
+    Add {
+        /// The policy that lacks it.
+        to: String,
+        /// The statement.
+        statement: Json,
+    },
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unread {
+    /// Account ID.
+    pub account: String,
+    /// What it is: `the policy of bucket x`.
+    pub what: String,
+    /// Why; `None` of the action where nobody looks into the account.
+    pub refusal: Refusal,
+}
+
+impl Finding {
+    /// Its rule's place in the order of causes.
+    pub(super) fn rank(&self) -> usize {
+        let rules = &mut RULES.iter();
+        rules
+            .position(|(rule, _)| *rule == self.rule)
+            .unwrap_or(RULES.len())
+    }
+}

@@ -1,0 +1,241 @@
+//! What was read of the accounts: each answer is there, or AWS says that there is none, or it was
+//! refused. Reading it is `deploy`'s.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading<T> {
+    /// It was read.
+    Read(T),
+    /// AWS says that there is none.
+    Missing,
+    /// It could not be read, and nothing is assumed of it.
+    Refused(Refusal),
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    /// The action that it takes, such as `kms:GetKeyPolicy`.
+    pub action: String,
+    /// What AWS said, on one line.
+    pub reason: String,
+}
+
+impl<T> Reading<T> {
+    /// What was read.
+    pub fn read(&self) -> Option<&T> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::Missing | Self::Refused(_) => None,
+        }
+    }
+
+    /// Whether AWS says that there is none.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
+    /// Why it could not be read.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Read(_) | Self::Missing => None,
+        }
+    }
+
+    /// The same of a part of it.
+    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Read(value) => Reading::Read(part(value)),
+            Self::Missing => Reading::Missing,
+            Self::Refused(refusal) => Reading::Refused(refusal),
+        }
+    }
+
+    /// The same of a part of it that may be missing or unreadable itself.
+    pub fn then<U>(self, part: impl FnOnce(T) -> Reading<U>) -> Reading<U> {
+        match self {
+            Self::Read(value) => part(value),
+            Self::Missing => Reading::Missing,
+            Self::Refused(refusal) => Reading::Refused(refusal),
+        }
+    }
+}
+
+/// The live state of everything that a deployment consists of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Live {
+    /// The accounts, with who looks into them.
+    pub accounts: BTreeMap<String, View>,
+    /// Stacks, by their numbers in [`super::Expected::places`].
+    pub stacks: BTreeMap<usize, Reading<Stack>>,
+    /// Keys, by how they were asked for: ARN.
+    pub keys: BTreeMap<String, Reading<Key>>,
+    /// Buckets, by name.
+    pub buckets: BTreeMap<String, Reading<Bucket>>,
+    /// Roles, by the ARN that is expected.
+    pub roles: BTreeMap<String, Reading<Role>>,
+    /// Pipelines, by name.
+    pub pipelines: BTreeMap<String, Reading<Pipeline>>,
+    /// EventBridge rules, by name.
+    pub rules: BTreeMap<String, Reading<Rule>>,
+}
+
+/// Who looks into an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum View {
+    /// The user or session with this ARN.
+    By(String),
+    /// Nobody; why.
+    Nobody(String),
+}
+
+/// A CloudFormation stack.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stack {
+    /// Stack name.
+    pub name: String,
+    /// CloudFormation's status code.
+    pub status: String,
+    /// Why it has this status; may be empty.
+    pub reason: String,
+    /// Parameters, by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Outputs, by name.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// A KMS key (AWS KMS API reference, *DescribeKey* and those below it).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    /// ARN.
+    pub arn: String,
+    /// `Enabled`, `Disabled`, `PendingDeletion`, `PendingImport`, `Unavailable`…
+    pub state: String,
+    /// Whether AWS manages it, so that nobody can change its policy.
+    pub is_aws_managed: bool,
+    /// `ENCRYPT_DECRYPT`, or another usage.
+    pub usage: String,
+    /// When it will be deleted, as AWS writes a date; `None`: it will not.
+    pub deletion: Option<String>,
+    /// Its policy.
+    pub policy: Reading<Json>,
+    /// Grants.
+    pub grants: Reading<Vec<Grant>>,
+    /// Names of its aliases, with `alias/`.
+    pub aliases: Reading<Vec<String>>,
+    /// Whether it rotates by itself.
+    pub rotation: Reading<bool>,
+}
+
+/// A grant of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// ID.
+    pub id: String,
+    /// ARN of the grantee.
+    pub grantee: String,
+    /// Operations, such as `Decrypt`.
+    pub operations: Vec<String>,
+    /// Whether it holds under a condition on the encryption context only.
+    pub is_constrained: bool,
+}
+
+/// An S3 bucket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bucket {
+    /// Its policy.
+    pub policy: Reading<Json>,
+    /// `Enabled`, `Suspended`, or empty when it never was on.
+    pub versioning: Reading<String>,
+    /// Whether its events go to EventBridge.
+    pub event_bridge: Reading<bool>,
+    /// `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`; missing counts as the last.
+    pub ownership: Reading<String>,
+    /// Groups and accounts beside the owner that its ACL lets in, by URI or canonical ID.
+    pub grantees: Reading<Vec<String>>,
+    /// Its default encryption.
+    pub encryption: Reading<Encryption>,
+    /// The four settings of its public access block, by their names in CloudFormation.
+    pub public_access_block: Reading<BTreeMap<String, bool>>,
+}
+
+/// A bucket's default encryption.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Encryption {
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+    pub algorithm: String,
+    /// The key, as the bucket names it; `None`: S3's own.
+    pub key: Option<String>,
+    /// Whether it has a bucket key.
+    pub bucket_key: bool,
+}
+
+/// A role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Role {
+    /// ARN.
+    pub arn: String,
+    /// Unique ID, `AROA…`.
+    pub id: String,
+    /// Trust policy.
+    pub trust: Json,
+    /// Permissions boundary.
+    pub boundary: Option<Policy>,
+    /// Managed policies.
+    pub attached: Reading<Vec<Policy>>,
+    /// Inline policies, by name.
+    pub inline: Reading<Vec<Policy>>,
+    /// Managed policies that are expected and not attached, by ARN: whether they exist.
+    pub detached: BTreeMap<String, Reading<()>>,
+}
+
+/// An identity-based policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// ARN of a managed policy, name of an inline one.
+    pub name: String,
+    /// The document; of a managed policy its default version's.
+    pub document: Reading<Json>,
+}
+
+/// A pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pipeline {
+    /// The definition, in the names of `AWS::CodePipeline::Pipeline`.
+    pub definition: Json,
+    /// Stages whose inbound transition is disabled, with the reason.
+    pub stopped: Reading<Vec<(String, String)>>,
+    /// The last execution, when it failed.
+    pub failure: Reading<Option<Failure>>,
+}
+
+/// A failed execution.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Failure {
+    /// ID of the execution.
+    pub execution: String,
+    /// Stage; empty where it is not known.
+    pub stage: String,
+    /// Action; empty where it is not known.
+    pub action: String,
+    /// What AWS says.
+    pub message: String,
+}
+
+/// An EventBridge rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// ARN.
+    pub arn: String,
+    /// Whether it is enabled.
+    pub enabled: bool,
+    /// Event pattern.
+    pub pattern: Option<Json>,
+    /// Targets: ARN, and the role that EventBridge takes for it.
+    pub targets: Reading<Vec<(String, Option<String>)>>,
+}

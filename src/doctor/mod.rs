@@ -1,0 +1,23 @@
+//! What is wrong with a deployment: its live state, compared with the templates and proven like
+//! them, said in the order of causes.
+//!
+//! Here live what is expected ([`expected`]), what was read ([`live`]), policies compared by what
+//! they mean ([`compare`]), the live state as templates for the proof ([`templates`]), one check a
+//! file ([`checks`]), and the diagnosis out of all of it ([`diagnose`]). Nothing here talks to
+//! AWS: reading is `deploy`'s, and printing the command line's.
+
+mod checks;
+pub mod compare;
+mod diagnose;
+mod expected;
+mod finding;
+pub mod live;
+mod permissions;
+mod templates;
+#[cfg(test)]
+mod tests;
+
+pub use diagnose::{Diagnosis, Repair, diagnose};
+pub use expected::{Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose};
+pub use finding::{Finding, Fix, RULES, Unread};
+pub use permissions::{PERMISSIONS, REPAIR_PERMISSION};

@@ -1,0 +1,281 @@
+//! The live state as templates, so that the same proof runs over it. What could not be read is
+//! left out, so that the proof depends on it instead of assuming anything.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::expected::{Expected, ExpectedBucket, ExpectedRole, actions, encryption, is_deploy};
+use super::live::{Bucket, Key, Live, Policy, Reading, Role};
+use crate::iam::{Arn, Policy as Document, PolicyKind};
+use crate::proof::{Inputs, NamedFile, Stack};
+use crate::syntax::{Source, read};
+
+/// Whose pipeline the live policies are proven with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Definitions {
+    /// The live one: are its calls allowed?
+    Live,
+    /// The template's: is nobody else allowed anything? Who is meant to do what stands there; a
+    /// pipeline with the wrong role would make that role an attacker.
+    Intended,
+}
+
+/// The inputs of a proof of the live state: `base` with other templates. The logical ID of every
+/// role, bucket and key is its name or ARN.
+pub(super) fn inputs(
+    expected: &Expected,
+    live: &Live,
+    base: &Inputs,
+    definitions: Definitions,
+) -> Inputs {
+    let mut inputs = base.clone();
+    inputs.policies.clear();
+    inputs.expand = true;
+    // Each instance of a template stands for itself now.
+    inputs.stacks = (base.stacks.iter())
+        .flat_map(|stack| {
+            stack.instances.iter().map(|instance| Stack {
+                instances: vec![Arc::clone(instance)],
+                ..stack.clone()
+            })
+        })
+        .collect();
+    let mut resources: Vec<Map<String, Json>> = vec![Map::new(); inputs.stacks.len()];
+    let mut add = |stack: usize, id: String, kind: &str, properties: Json| {
+        if let Some(found) = resources.get_mut(stack) {
+            found.insert(id, json!({ "Type": kind, "Properties": properties }));
+        }
+    };
+    for role in &expected.roles {
+        let Some(found) = live.roles.get(&role.arn).and_then(Reading::read) else {
+            continue;
+        };
+        if usable(&found.trust, PolicyKind::Trust) {
+            add(
+                role.stack,
+                role.arn.clone(),
+                "AWS::IAM::Role",
+                role_properties(role, found),
+            );
+        }
+        if let Some(Policy {
+            document: Reading::Read(document),
+            ..
+        }) = &found.boundary
+        {
+            inputs.boundaries.push(file(&role.arn, document));
+        }
+    }
+    let mut keys: Vec<&Key> = live.keys.values().filter_map(Reading::read).collect();
+    // One key may be asked for by several names.
+    keys.sort_by(|a, b| a.arn.cmp(&b.arn));
+    keys.dedup_by(|a, b| a.arn == b.arn);
+    for found in keys {
+        let known = expected.keys.iter().find(|key| key.arn == found.arn);
+        let account = Arn::parse(&found.arn).map_or("", |arn| arn.account);
+        let stack = known.map_or_else(|| expected.stack_of(account), |key| key.stack);
+        let Reading::Read(policy) = &found.policy else {
+            continue;
+        };
+        if !usable(policy, PolicyKind::Key) {
+            continue;
+        }
+        // Only of a replica can a template say which ID it has.
+        let properties = json!({ "PrimaryKeyArn": found.arn, "KeyPolicy": policy });
+        add(stack, found.arn.clone(), "AWS::KMS::ReplicaKey", properties);
+        for alias in found.aliases.read().into_iter().flatten() {
+            let properties = json!({ "AliasName": alias, "TargetKeyId": found.arn });
+            add(stack, alias.clone(), "AWS::KMS::Alias", properties);
+        }
+    }
+    for bucket in &expected.buckets {
+        let Some(found) = live.buckets.get(&bucket.name).and_then(Reading::read) else {
+            continue;
+        };
+        let policy = match &found.policy {
+            Reading::Read(policy) if usable(policy, PolicyKind::Resource) => Some(policy),
+            Reading::Missing => None,
+            Reading::Read(_) | Reading::Refused(_) => continue,
+        };
+        add(
+            bucket.stack,
+            bucket.name.clone(),
+            "AWS::S3::Bucket",
+            bucket_properties(bucket, found),
+        );
+        if let Some(policy) = policy {
+            let properties = json!({ "Bucket": bucket.name, "PolicyDocument": policy });
+            // A bucket and its policy cannot share a logical ID.
+            let id = format!("{}/policy", bucket.name);
+            add(bucket.stack, id, "AWS::S3::BucketPolicy", properties);
+        }
+    }
+    for pipeline in expected.pipelines() {
+        let name = pipeline.name.clone().unwrap_or_default();
+        let read = match definitions {
+            Definitions::Live => live.pipelines.get(&name).and_then(Reading::read),
+            Definitions::Intended => None,
+        };
+        let definition = read.map_or_else(
+            || pipeline.properties.clone(),
+            |read| read.definition.clone(),
+        );
+        let definition = with_output_keys(definition, live);
+        add(
+            pipeline.stack,
+            name,
+            "AWS::CodePipeline::Pipeline",
+            definition,
+        );
+    }
+    for rule in expected.rules() {
+        let name = rule.name.clone().unwrap_or_default();
+        let targets = match live.rules.get(&name).and_then(Reading::read) {
+            Some(found) => {
+                let targets = found.targets.read().into_iter().flatten();
+                targets
+                    .map(|(arn, role)| json!({ "Id": "target", "Arn": arn, "RoleArn": role }))
+                    .collect()
+            }
+            None => rule.properties["Targets"].clone(),
+        };
+        let properties = json!({ "Name": name, "Targets": targets });
+        add(
+            rule.stack,
+            format!("rule/{name}"),
+            "AWS::Events::Rule",
+            properties,
+        );
+    }
+    let mut resources = resources.into_iter();
+    inputs.stacks = inputs
+        .stacks
+        .into_iter()
+        .filter_map(|mut stack| {
+            let found = resources.next().filter(|found| !found.is_empty())?;
+            let text = format!("{:#}", json!({ "Resources": found }));
+            stack.source = Source::new(format!("live state of {}", stack.name), text);
+            Some(stack)
+        })
+        .collect();
+    inputs
+}
+
+/// Whether the proof can read a policy; AWS's own reader decides what is in force, but what ours
+/// cannot read must not be guessed at.
+pub(super) fn usable(policy: &Json, kind: PolicyKind) -> bool {
+    let source = Source::new("policy", policy.to_string());
+    read(&source).is_ok_and(|node| Document::parse(&node, kind).is_ok())
+}
+
+fn file(name: &str, document: &Json) -> NamedFile {
+    NamedFile {
+        name: name.to_owned(),
+        source: Some(Source::new(
+            format!("policy of {name}"),
+            format!("{document:#}"),
+        )),
+    }
+}
+
+fn role_properties(expected: &ExpectedRole, role: &Role) -> Json {
+    let path = role
+        .arn
+        .split_once(":role")
+        .and_then(|(_, path)| path.rsplit_once('/'))
+        .map_or("", |(path, _)| path);
+    let mut policies = Vec::new();
+    let mut unread = Vec::new();
+    for (list, what) in [
+        (&role.attached, "managed policies"),
+        (&role.inline, "inline policies"),
+    ] {
+        match list {
+            Reading::Read(list) => {
+                for policy in list {
+                    match &policy.document {
+                        Reading::Read(document) if usable(document, PolicyKind::Identity) => {
+                            policies.push(
+                                json!({ "PolicyName": policy.name, "PolicyDocument": document }),
+                            );
+                        }
+                        _ => unread.push(format!("policy {}", policy.name)),
+                    }
+                }
+            }
+            Reading::Missing => {}
+            Reading::Refused(_) => unread.push(format!("{what} of {}", expected.name)),
+        }
+    }
+    let mut properties = json!({
+        "RoleName": expected.name,
+        "Path": format!("{path}/"),
+        "AssumeRolePolicyDocument": role.trust,
+        "Policies": policies,
+        // A managed policy that no template has is what the proof calls missing.
+        "ManagedPolicyArns": unread,
+    });
+    if let Some(boundary) = &role.boundary {
+        properties["PermissionsBoundary"] = Json::from(boundary.name.as_str());
+    }
+    properties
+}
+
+fn bucket_properties(expected: &ExpectedBucket, bucket: &Bucket) -> Json {
+    let mut properties = json!({ "BucketName": expected.name });
+    let intended = expected.properties.as_ref();
+    // Not read: who delivers logs where decides nothing about a run.
+    if let Some(logging) = intended.and_then(|properties| properties.get("LoggingConfiguration")) {
+        properties["LoggingConfiguration"] = logging.clone();
+    }
+    let bucket_key = match &bucket.encryption {
+        Reading::Read(encryption) => encryption.bucket_key,
+        Reading::Missing => false,
+        Reading::Refused(_) => intended
+            .and_then(encryption)
+            .is_some_and(|encryption| encryption.bucket_key),
+    };
+    properties["BucketEncryption"] = json!({
+        "ServerSideEncryptionConfiguration": [{ "BucketKeyEnabled": bucket_key }]
+    });
+    properties
+}
+
+/// A deploy action without a key of its own writes with the bucket's: then the run needs that.
+fn with_output_keys(mut definition: Json, live: &Live) -> Json {
+    let wanted: Vec<Option<String>> = actions(&definition)
+        .map(|action| {
+            let configuration = &action["Configuration"];
+            if !is_deploy(action) || configuration.get("KMSEncryptionKeyARN").is_some() {
+                return None;
+            }
+            let bucket = live.buckets.get(configuration["BucketName"].as_str()?)?;
+            output_key(bucket.read()?, live)
+        })
+        .collect();
+    let mut wanted = wanted.into_iter();
+    let stages = definition["Stages"].as_array_mut().into_iter().flatten();
+    for action in stages.filter_map(|stage| stage["Actions"].as_array_mut()) {
+        for action in action {
+            if let Some(key) = wanted.next().flatten() {
+                action["Configuration"]["KMSEncryptionKeyARN"] = Json::from(key);
+            }
+        }
+    }
+    definition
+}
+
+/// The customer managed key that a bucket encrypts with, by its ARN.
+pub(super) fn output_key(bucket: &Bucket, live: &Live) -> Option<String> {
+    let encryption = bucket.encryption.read()?;
+    let key = encryption
+        .key
+        .as_ref()
+        .filter(|_| encryption.algorithm.starts_with("aws:kms"))?;
+    match live.keys.get(key) {
+        Some(Reading::Read(found)) if found.is_aws_managed => None,
+        Some(Reading::Read(found)) => Some(found.arn.clone()),
+        _ => Some(key.clone()).filter(|key| key.starts_with("arn:") && key.contains(":key/")),
+    }
+}

@@ -1,0 +1,525 @@
+//! Live states written by hand, in the shapes that AWS documents.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::compare::compare;
+use super::live::{
+    Bucket, Encryption, Failure, Grant, Key, Live, Pipeline, Policy, Reading, Refusal, Role, Rule,
+    Stack, View,
+};
+use super::*;
+use crate::config::Document;
+use crate::lint::Severity;
+use crate::plan::Plan;
+use crate::proof::{Inputs, resolved};
+use crate::stacks::stacks;
+use crate::syntax::Source;
+
+const KEY: &str = "11111111-2222-4333-8444-555555555555";
+const KEY_ARN: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555";
+const SERVICE: &str = "arn:aws:iam::111111111111:role/service-role/AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
+const DEPLOY: &str = "arn:aws:iam::222222222222:role/prods3role";
+const SOURCE: &str = "codepipeline-input-bucket";
+const ARTIFACTS: &str = "codepipeline-us-east-1-0123456789";
+const OUTPUT: &str = "codepipeline-output-bucket";
+const PIPELINE: &str = "crossaccountdeploy";
+
+/// The example as it was deployed.
+struct Patient {
+    inputs: Inputs,
+    expected: Expected,
+    live: Live,
+}
+
+impl Patient {
+    fn new() -> Self {
+        Self::of(
+            "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n",
+        )
+    }
+
+    fn of(config: &str) -> Self {
+        let document = Document::read(Source::new("s3ferry.yaml", config)).unwrap();
+        let plan = Plan::new(&document.config).unwrap();
+        let made = stacks(&plan);
+        let inputs = Inputs::new(&plan, false, |name| {
+            let stack = made.iter().find(|stack| stack.name == name).unwrap();
+            Ok::<_, ()>(Source::new(
+                format!("{name}.yaml"),
+                stack.template.to_yaml(),
+            ))
+        })
+        .unwrap();
+        let place = |template: &str, account: &str| Place {
+            template: template.to_owned(),
+            stack: format!("crossaccountdeploy-{template}"),
+            account: account.to_owned(),
+            region: "us-east-1".to_owned(),
+            profile: template.to_owned(),
+        };
+        let places = vec![place("dev", "111111111111"), place("prod", "222222222222")];
+        let resources = resolved(&inputs).unwrap();
+        let expected = Expected::new(&resources, places, Some(KEY), &BTreeMap::new());
+        let live = healthy(&expected);
+        Self {
+            inputs,
+            expected,
+            live,
+        }
+    }
+
+    fn diagnosis(&self) -> Diagnosis {
+        diagnose(&self.expected, &self.live, &self.inputs, None).unwrap()
+    }
+
+    /// The one finding.
+    fn only(&self) -> Finding {
+        let diagnosis = self.diagnosis();
+        assert_eq!(diagnosis.findings.len(), 1, "{:#?}", diagnosis.findings);
+        diagnosis.findings.into_iter().next().unwrap()
+    }
+
+    fn bucket(&mut self, name: &str) -> &mut Bucket {
+        read(self.live.buckets.get_mut(name).unwrap())
+    }
+
+    fn role(&mut self, arn: &str) -> &mut Role {
+        read(self.live.roles.get_mut(arn).unwrap())
+    }
+
+    fn key(&mut self) -> &mut Key {
+        read(self.live.keys.get_mut(KEY_ARN).unwrap())
+    }
+
+    fn pipeline(&mut self) -> &mut Pipeline {
+        read(self.live.pipelines.get_mut(PIPELINE).unwrap())
+    }
+}
+
+fn read<T>(reading: &mut Reading<T>) -> &mut T {
+    match reading {
+        Reading::Read(value) => value,
+        _ => panic!("not read"),
+    }
+}
+
+fn refused<T>(action: &str) -> Reading<T> {
+    Reading::Refused(Refusal {
+        action: action.to_owned(),
+        reason: format!("{action} was refused (AccessDenied)"),
+    })
+}
+
+fn healthy(expected: &Expected) -> Live {
+    let mut live = Live::default();
+    for (number, place) in expected.places.iter().enumerate() {
+        let by = format!("arn:aws:iam::{}:user/me", place.account);
+        live.accounts.insert(place.account.clone(), View::By(by));
+        let mut stack = Stack {
+            name: place.stack.clone(),
+            status: "UPDATE_COMPLETE".to_owned(),
+            ..Stack::default()
+        };
+        if number == 0 {
+            stack
+                .parameters
+                .insert("CreatePipeline".to_owned(), "true".to_owned());
+        }
+        live.stacks.insert(number, Reading::Read(stack));
+    }
+    for (number, role) in expected.roles.iter().enumerate() {
+        let policies = |list: &[(String, Json)]| {
+            let list = list.iter();
+            list.map(|(name, document)| Policy {
+                name: name.clone(),
+                document: Reading::Read(document.clone()),
+            })
+            .collect()
+        };
+        let found = Role {
+            arn: role.arn.clone(),
+            id: format!("AROAEXAMPLEEXAMPLE{number:03}"),
+            trust: role.trust.clone().unwrap_or_default(),
+            boundary: None,
+            attached: Reading::Read(policies(&role.managed)),
+            inline: Reading::Read(policies(&role.inline)),
+            detached: BTreeMap::new(),
+        };
+        live.roles.insert(role.arn.clone(), Reading::Read(found));
+    }
+    for bucket in &expected.buckets {
+        let properties = bucket.properties.clone().unwrap_or_default();
+        let rule = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+        let default = &rule["ServerSideEncryptionByDefault"];
+        let block = [
+            "BlockPublicAcls",
+            "BlockPublicPolicy",
+            "IgnorePublicAcls",
+            "RestrictPublicBuckets",
+        ];
+        let found = Bucket {
+            policy: bucket
+                .policy
+                .clone()
+                .map_or(Reading::Missing, Reading::Read),
+            versioning: Reading::Read("Enabled".to_owned()),
+            event_bridge: Reading::Read(bucket.name == SOURCE),
+            ownership: Reading::Read("BucketOwnerEnforced".to_owned()),
+            grantees: Reading::Read(Vec::new()),
+            encryption: Reading::Read(Encryption {
+                algorithm: default["SSEAlgorithm"]
+                    .as_str()
+                    .unwrap_or("AES256")
+                    .to_owned(),
+                key: default["KMSMasterKeyID"].as_str().map(str::to_owned),
+                bucket_key: rule["BucketKeyEnabled"] == true || rule["BucketKeyEnabled"] == "true",
+            }),
+            public_access_block: Reading::Read(
+                block
+                    .into_iter()
+                    .map(|name| (name.to_owned(), true))
+                    .collect(),
+            ),
+        };
+        live.buckets
+            .insert(bucket.name.clone(), Reading::Read(found));
+    }
+    for key in &expected.keys {
+        let found = Key {
+            arn: key.arn.clone(),
+            state: "Enabled".to_owned(),
+            is_aws_managed: false,
+            usage: "ENCRYPT_DECRYPT".to_owned(),
+            deletion: None,
+            policy: key.policy.clone().map_or(Reading::Missing, Reading::Read),
+            grants: Reading::Read(Vec::new()),
+            aliases: Reading::Read(key.aliases.clone()),
+            rotation: Reading::Read(true),
+        };
+        live.keys.insert(key.arn.clone(), Reading::Read(found));
+    }
+    for pipeline in expected.pipelines() {
+        let found = Pipeline {
+            definition: pipeline.properties.clone(),
+            stopped: Reading::Read(Vec::new()),
+            failure: Reading::Read(None),
+        };
+        live.pipelines
+            .insert(pipeline.name.clone().unwrap(), Reading::Read(found));
+    }
+    for rule in expected.rules() {
+        let targets = rule.properties["Targets"].as_array().unwrap().iter();
+        let found = Rule {
+            arn: rule.arn.clone().unwrap(),
+            enabled: true,
+            pattern: Some(rule.properties["EventPattern"].clone()),
+            targets: Reading::Read(
+                targets
+                    .map(|target| {
+                        let role = target["RoleArn"].as_str().map(str::to_owned);
+                        (target["Arn"].as_str().unwrap().to_owned(), role)
+                    })
+                    .collect(),
+            ),
+        };
+        live.rules
+            .insert(rule.name.clone().unwrap(), Reading::Read(found));
+    }
+    live
+}
+
+fn statements(policy: &mut Json) -> &mut Vec<Json> {
+    policy["Statement"].as_array_mut().unwrap()
+}
+
+#[test]
+fn policies_are_compared_by_meaning() {
+    let expected = json!({ "Version": "2012-10-17", "Statement": [
+        { "Sid": "A", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111111111111:root" },
+          "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": "arn:aws:s3:::b",
+          "Condition": { "ArnEquals": { "aws:PrincipalArn": ["x", "y"] } } },
+        { "Sid": "B", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*",
+          "Condition": { "Bool": { "aws:SecureTransport": false } } },
+    ]});
+    let same = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Deny", "Principal": { "AWS": "*" }, "Action": ["S3:*"], "Resource": ["*"],
+          "Condition": { "bool": { "AWS:SecureTransport": "false" } } },
+        { "Sid": "Other", "Effect": "Allow", "Principal": { "AWS": ["111111111111"] },
+          "Action": ["s3:listbucket", "s3:GetObject"], "Resource": "arn:aws:s3:::b",
+          "Condition": { "ArnEquals": { "aws:principalarn": ["y", "x"] } } },
+    ]});
+    assert!(compare(&expected, &same).is_none());
+    // Objects' names tell upper and lower case apart, effects and resources count.
+    let mut other = expected.clone();
+    other["Statement"][0]["Resource"] = json!("arn:aws:s3:::B");
+    let difference = compare(&expected, &other);
+    assert_eq!(difference.changed.len(), 1);
+    assert!(difference.missing.is_empty() && difference.extra.is_empty());
+    let difference = compare(&expected, &json!({ "Statement": expected["Statement"][1] }));
+    assert_eq!(difference.missing, [expected["Statement"][0].clone()]);
+}
+
+#[test]
+fn as_deployed_nothing_is_wrong() {
+    let diagnosis = Patient::new().diagnosis();
+    assert_eq!(diagnosis.findings, []);
+    assert_eq!(diagnosis.unread, []);
+    assert!(diagnosis.undecided.is_empty());
+    assert_eq!(diagnosis.calls, 36);
+}
+
+#[test]
+fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() {
+    let mut patient = Patient::new();
+    let dead = "AROADEADDEADDEADDEAD1";
+    patient.role(DEPLOY).trust["Statement"][0]["Principal"]["AWS"] = json!(dead);
+    let diagnosis = patient.diagnosis();
+    let finding = &diagnosis.findings[0];
+    assert_eq!(finding.rule, "DOCTOR_DEAD_PRINCIPAL");
+    assert_eq!(finding.severity, Severity::Error);
+    assert!(
+        finding.message.contains(dead) && finding.message.contains(SERVICE),
+        "{}",
+        finding.message
+    );
+    let [repair] = diagnosis.repairs.as_slice() else {
+        panic!("{:?}", diagnosis.repairs);
+    };
+    assert!(repair.wanted.to_string().contains(SERVICE));
+    // A statement of somebody else's stops nothing, and is not ours to repair.
+    let mut patient = Patient::new();
+    let Reading::Read(policy) = &mut patient.bucket(ARTIFACTS).policy else {
+        panic!("no policy");
+    };
+    statements(policy).push(
+        json!({ "Sid": "Old", "Effect": "Allow", "Action": "s3:GetObject",
+        "Principal": { "AWS": "AIDADEADDEADDEADDEAD2" }, "Resource": "*" }),
+    );
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_DEAD_PRINCIPAL");
+    assert_eq!(finding.severity, Severity::Warning);
+}
+
+#[test]
+fn the_key_policy_that_lost_the_other_account_stops_decryption_only() {
+    let mut patient = Patient::new();
+    let Reading::Read(policy) = &mut patient.key().policy else {
+        panic!("no policy");
+    };
+    statements(policy).retain(|statement| statement["Sid"] != "DeployRoleDecryptsArtifactsProd");
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_KEY_POLICY");
+    assert_eq!(finding.severity, Severity::Error);
+    assert_eq!(finding.consequences.len(), 1, "{:?}", finding.consequences);
+    assert!(finding.consequences[0].contains("step decrypt: prods3role cannot call kms:Decrypt"));
+    let added = finding.fixes.iter().any(|fix| {
+        matches!(fix, Fix::Add { statement, .. } if statement["Sid"] == "DeployRoleDecryptsArtifactsProd")
+    });
+    assert!(added, "{:?}", finding.fixes);
+    // A grant can do what the policy does not, so nothing fails then.
+    patient.key().grants = Reading::Read(vec![Grant {
+        id: "1".to_owned(),
+        grantee: DEPLOY.to_owned(),
+        operations: vec!["Decrypt".to_owned(), "DescribeKey".to_owned()],
+        is_constrained: false,
+    }]);
+    let finding = patient.only();
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(finding.consequences.is_empty());
+}
+
+#[test]
+fn a_boundary_that_denies_is_the_cause() {
+    let mut patient = Patient::new();
+    patient.role(DEPLOY).boundary = Some(Policy {
+        name: "arn:aws:iam::222222222222:policy/limits".to_owned(),
+        document: Reading::Read(json!({ "Version": "2012-10-17", "Statement": [
+            { "Effect": "Allow", "Action": "s3:*", "Resource": "*" }] })),
+    });
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_BOUNDARY");
+    assert!(
+        finding.message.contains("policy/limits"),
+        "{}",
+        finding.message
+    );
+    assert!(
+        finding
+            .consequences
+            .iter()
+            .all(|line| line.contains("step decrypt"))
+    );
+    assert_eq!(finding.severity, Severity::Error);
+}
+
+#[test]
+fn ownership_leaves_objects_with_dev_only_when_dev_writes() {
+    let mut patient = Patient::of(
+        "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    create: false\n",
+    );
+    patient.bucket(OUTPUT).ownership = Reading::Missing;
+    assert_eq!(patient.diagnosis().findings, []);
+    patient.pipeline().definition["Stages"][1]["Actions"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("RoleArn");
+    let diagnosis = patient.diagnosis();
+    let rules: Vec<&str> = diagnosis
+        .findings
+        .iter()
+        .map(|finding| finding.rule)
+        .collect();
+    assert_eq!(rules, ["DOCTOR_DEPLOY_ACTION", "DOCTOR_OWNERSHIP"]);
+    let steps = &diagnosis.findings[0].consequences;
+    assert!(
+        steps
+            .iter()
+            .any(|line| line.contains("step deploy: AWSCodePipeline")),
+        "{steps:?}"
+    );
+}
+
+#[test]
+fn an_acl_that_an_enforced_bucket_refuses_is_found() {
+    let mut patient = Patient::new();
+    patient.pipeline().definition["Stages"][1]["Actions"][0]["Configuration"]["CannedACL"] =
+        json!("public-read");
+    let diagnosis = patient.diagnosis();
+    let found = diagnosis
+        .findings
+        .iter()
+        .find(|finding| finding.rule == "DOCTOR_OWNERSHIP");
+    let found = found.unwrap_or_else(|| panic!("{:#?}", diagnosis.findings));
+    assert!(
+        found
+            .message
+            .contains("refuses the deploy action's ACL `public-read`")
+    );
+}
+
+#[test]
+fn an_aws_managed_key_and_one_of_another_account_cannot_serve() {
+    let mut patient = Patient::new();
+    let managed = "arn:aws:kms:us-east-1:111111111111:key/99999999-2222-4333-8444-555555555555";
+    let mut key = patient.key().clone();
+    key.arn = managed.to_owned();
+    key.is_aws_managed = true;
+    patient
+        .live
+        .keys
+        .insert(managed.to_owned(), Reading::Read(key));
+    patient.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(managed);
+    let finding = &patient.diagnosis().findings[0];
+    assert_eq!(finding.rule, "DOCTOR_ARTIFACT_STORE");
+    assert!(
+        finding.message.contains("AWS managed key"),
+        "{}",
+        finding.message
+    );
+    let foreign = KEY_ARN.replace("111111111111", "222222222222");
+    patient.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(foreign);
+    let finding = &patient.diagnosis().findings[0];
+    assert_eq!(finding.rule, "DOCTOR_ARTIFACT_STORE");
+    assert!(
+        finding.message.contains("is not of account 111111111111"),
+        "{}",
+        finding.message
+    );
+}
+
+#[test]
+fn what_is_refused_is_listed_and_leaves_calls_undecided() {
+    let mut patient = Patient::new();
+    patient.key().policy = refused("kms:GetKeyPolicy");
+    patient.role(DEPLOY).inline = refused("iam:ListRolePolicies");
+    patient.bucket(OUTPUT).versioning = refused("s3:GetBucketVersioning");
+    let diagnosis = patient.diagnosis();
+    assert_eq!(diagnosis.findings, [], "nothing is assumed");
+    let actions: Vec<&str> = diagnosis
+        .unread
+        .iter()
+        .map(|unread| unread.refusal.action.as_str())
+        .collect();
+    for action in [
+        "kms:GetKeyPolicy",
+        "iam:ListRolePolicies",
+        "s3:GetBucketVersioning",
+    ] {
+        assert!(actions.contains(&action), "{actions:?}");
+        assert!(PERMISSIONS.contains(&action), "{action}");
+    }
+    assert_eq!(actions.len(), 3, "{actions:?}");
+    let undecided: usize = diagnosis.undecided.values().sum();
+    assert!(
+        undecided > 0 && undecided + diagnosis.calls <= 36,
+        "{undecided}"
+    );
+}
+
+#[test]
+fn a_stage_that_is_switched_off_and_a_failure_are_found() {
+    let mut patient = Patient::new();
+    patient.pipeline().stopped = Reading::Read(vec![(
+        "Deploy".to_owned(),
+        "frozen for the holidays".to_owned(),
+    )]);
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_TRANSITION");
+    assert!(finding.message.contains("frozen for the holidays"));
+    let mut patient = Patient::new();
+    patient.key().state = "PendingDeletion".to_owned();
+    patient.key().deletion = Some("2026-12-24T00:00:00Z".to_owned());
+    patient.pipeline().failure = Reading::Read(Some(Failure {
+        execution: "1".to_owned(),
+        stage: "Deploy".to_owned(),
+        action: "Deploy".to_owned(),
+        message: format!("{KEY_ARN} is pending deletion. (Service: AWSKMS)"),
+    }));
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_KEY_STATE");
+    assert!(finding.message.contains("2026-12-24T00:00:00Z"));
+    assert!(
+        finding
+            .consequences
+            .last()
+            .unwrap()
+            .contains("its last execution failed")
+    );
+}
+
+#[test]
+fn a_stack_without_its_pipeline_says_which_step_is_missing() {
+    let mut patient = Patient::new();
+    let stack = read(patient.live.stacks.get_mut(&0).unwrap());
+    stack
+        .parameters
+        .insert("CreatePipeline".to_owned(), "false".to_owned());
+    patient
+        .live
+        .pipelines
+        .insert(PIPELINE.to_owned(), Reading::Missing);
+    for rule in patient.live.rules.values_mut() {
+        *rule = Reading::Missing;
+    }
+    let start = "arn:aws:iam::111111111111:role/crossaccountdeploy-us-east-1-start";
+    patient
+        .live
+        .roles
+        .insert(start.to_owned(), Reading::Missing);
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_PIPELINE_MISSING");
+    assert!(
+        finding
+            .fixes
+            .contains(&Fix::Command("s3ferry deploy --profile dev".to_owned()))
+    );
+}

@@ -1,0 +1,323 @@
+//! `s3ferry adopt` and `s3ferry init --from`: an existing pipeline, as a file and live.
+
+use serde_json::{Value, json};
+
+use crate::emulator::{Accounts, Emulator};
+use crate::played_pipeline::PlayedPipeline;
+use crate::support::Project;
+
+/// What `aws codepipeline get-pipeline` printed of a pipeline made in the console.
+const DEFINITION: &str = include_str!("../fixtures/existing-pipeline.json");
+const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555";
+
+fn project() -> Project {
+    let project = Project::empty();
+    project.write("site.json", DEFINITION);
+    project.expect("init --from site.json --prod-account 222222222222", 0);
+    project
+}
+
+#[test]
+fn init_from_a_pipeline_makes_a_configuration_that_adopt_takes() {
+    let project = project();
+    let config = project.read("s3ferry.yaml");
+    for line in [
+        "account: \"111111111111\"",
+        "bucket: \"website-sources\"",
+        "object_key: \"site/build.zip\"",
+        "bucket: \"codepipeline-us-east-1-123456789012\"",
+        "name: \"website\"",
+        "service_role: \"arn:aws:iam::111111111111:role/service-role/AWSCodePipelineServiceRole-us-east-1-website\"",
+        "bucket: \"website-production\"",
+    ] {
+        assert!(config.contains(line), "{line}\n{config}");
+    }
+    assert_eq!(config.matches("create: false").count(), 4, "{config}");
+    project.expect("synth --no-lint", 0);
+    let dev = project.read("stacks/dev.yaml");
+    assert!(!dev.contains("AWS::S3::Bucket\n"), "no bucket is made");
+    assert!(dev.contains("AWSCodePipelineServiceRole-us-east-1-website"));
+    let run = project.expect(&format!("adopt site.json --key-arn {KEY}"), 0);
+    let added: Vec<&str> = (run.stdout.lines())
+        .filter(|line| line.starts_with('+') && !line.starts_with("+++"))
+        .collect();
+    let removed: Vec<&str> = (run.stdout.lines())
+        .filter(|line| line.starts_with('-') && !line.starts_with("---"))
+        .collect();
+    for wanted in [
+        "\"roleArn\": \"arn:aws:iam::222222222222:role/prods3role\"",
+        "\"namespace\": \"DeployVariables\"",
+        &format!("\"id\": \"{KEY}\""),
+    ] {
+        assert!(
+            added.iter().any(|line| line.contains(wanted)),
+            "{wanted}\n{}",
+            run.stdout
+        );
+    }
+    assert!(
+        removed.iter().any(|line| line.contains("\"metadata\"")),
+        "{}",
+        run.stdout
+    );
+    // Nothing but what was said: three lines of the action, the key, the commas before them.
+    assert!(added.len() <= 10 && removed.len() <= 10, "{}", run.stdout);
+}
+
+#[test]
+fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
+    let project = project();
+    let run = project.expect(
+        &format!("adopt site.json --key-arn {KEY} --out adopted.json"),
+        0,
+    );
+    assert!(
+        run.stderr.contains("update-pipeline --cli-input-json"),
+        "{}",
+        run.stderr
+    );
+    let adopted = project.read("adopted.json");
+    let mut value: Value = serde_json::from_str(&adopted).expect("JSON");
+    let mut before: Value = serde_json::from_str(DEFINITION).expect("JSON");
+    // With what was set taken out again it is what it was.
+    let action = &mut value["pipeline"]["stages"][2]["actions"][0];
+    for key in ["roleArn", "namespace"] {
+        assert!(
+            action
+                .as_object_mut()
+                .and_then(|action| action.remove(key))
+                .is_some(),
+            "{key}"
+        );
+    }
+    let old_store = before["pipeline"]["artifactStore"].take();
+    let store = value["pipeline"]["artifactStore"].take();
+    assert_eq!(store["encryptionKey"], json!({"id": KEY, "type": "KMS"}));
+    assert_eq!(store["location"], old_store["location"]);
+    before
+        .as_object_mut()
+        .expect("an object")
+        .remove("metadata");
+    assert_eq!(value, before);
+    let run = project.expect(&format!("adopt adopted.json --key-arn {KEY} --out -"), 0);
+    assert_eq!(run.stdout, adopted);
+    assert!(run.stderr.contains("nothing changes"), "{}", run.stderr);
+}
+
+#[test]
+fn bad_definitions_are_refused_where_they_are_wrong() {
+    let project = project();
+    let cases = [
+        (
+            DEFINITION.replace("\"stages\"", "\"stagges\""),
+            "`stages` is missing",
+            "site.json:3:",
+        ),
+        (
+            DEFINITION.replacen("website-production", "another", 1),
+            "no S3 deploy action",
+            "site.json:",
+        ),
+        (
+            DEFINITION.replacen("\"name\": \"website\"", "\"name\": \"web\"", 1),
+            "the pipeline is `web`",
+            "site.json:3:17",
+        ),
+        (
+            "{\n  \"pipeline\": {,}\n}".to_owned(),
+            "this is not JSON",
+            "site.json:2:16",
+        ),
+    ];
+    for (text, message, place) in cases {
+        project.write("site.json", text);
+        let run = project.expect(&format!("adopt site.json --key-arn {KEY}"), 2);
+        let problems = run.problems();
+        assert!(problems[0].message.contains(message), "{}", run.stderr);
+        assert!(problems[0].place.starts_with(place), "{}", run.stderr);
+        assert!(!problems[0].help.is_empty());
+    }
+    project.write("site.json", DEFINITION);
+    let run = project.expect("adopt site.json --key-arn alias/s3deploykey", 2);
+    assert!(
+        run.stderr.contains("is not the ARN of a key"),
+        "{}",
+        run.stderr
+    );
+    let run = project.expect("adopt site.json", 1);
+    assert!(
+        run.stderr.contains("the dev stack is not deployed"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn init_from_asks_for_what_the_pipeline_does_not_say() {
+    let project = Project::empty();
+    project.write("site.json", DEFINITION);
+    let run = project.expect("init --from site.json", 2);
+    assert!(
+        run.stderr.contains("--prod-account is missing"),
+        "{}",
+        run.stderr
+    );
+    let run = project.expect(
+        "init --from site.json --bucket-account other=222222222222",
+        2,
+    );
+    assert!(
+        run.stderr.contains("deploys to no bucket `other`"),
+        "{}",
+        run.stderr
+    );
+    project.expect(
+        "init --from site.json --bucket-account website-production=222222222222",
+        0,
+    );
+    let build = DEFINITION.replace("\"provider\": \"S3\"", "\"provider\": \"CodeCommit\"");
+    project.write("site.json", build);
+    let run = project.expect(
+        "init --from site.json --force --prod-account 222222222222",
+        2,
+    );
+    assert!(
+        run.problems()[0]
+            .message
+            .contains("not an object in S3 (CodeCommit)"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// A project of fresh accounts, whose pipeline is played.
+fn live() -> (Project, PlayedPipeline, String, Value) {
+    let accounts = Accounts::fresh();
+    let text = DEFINITION.replace("111111111111", &accounts.dev);
+    let mut project = Project::empty();
+    project.write("site.json", &text);
+    project.expect(
+        &format!("init --from site.json --prod-account {}", accounts.prod),
+        0,
+    );
+    let played = PlayedPipeline::before(Emulator::shared().address());
+    accounts.log_in(&mut project, &played.endpoint());
+    // Times are seconds on the wire; the AWS CLI prints them as dates.
+    let wire = text.replace("\"2025-03-14T09:26:53.589000+00:00\"", "1741944413.589");
+    let answer: Value = serde_json::from_str(&wire).expect("JSON");
+    played.plays_text("GetPipeline", &wire);
+    played.plays([
+        (
+            "ListPipelineExecutions",
+            vec![json!({"pipelineExecutionSummaries": []})],
+        ),
+        (
+            "UpdatePipeline",
+            vec![json!({"pipeline": {
+                "name": "website", "roleArn": "r", "version": 8, "stages": [],
+            }})],
+        ),
+    ]);
+    let key = KEY.replace("111111111111", &accounts.dev);
+    (project, played, key, answer)
+}
+
+#[test]
+fn the_live_pipeline_is_changed_as_it_was_shown() {
+    let (project, played, key, answer) = live();
+    let shown = project.expect(&format!("adopt --name website --key-arn {key}"), 0);
+    assert!(
+        shown
+            .stdout
+            .contains("+                        \"roleArn\""),
+        "{}",
+        shown.stdout
+    );
+    assert_eq!(played.count("UpdatePipeline"), 0);
+    let run = project.expect(
+        &format!("adopt --name website --key-arn {key} --write --yes"),
+        0,
+    );
+    assert!(
+        run.stderr.contains("is adopted: version 8"),
+        "{}",
+        run.stderr
+    );
+    let sent = played.bodies("UpdatePipeline");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(
+        sent[0].as_object().expect("an object").len(),
+        1,
+        "no metadata"
+    );
+    // Members that no SDK of today knows go back as they came.
+    assert_eq!(
+        sent[0]["pipeline"]["futureMember"],
+        answer["pipeline"]["futureMember"]
+    );
+    assert!(
+        played.texts("UpdatePipeline")[0].contains("0.10"),
+        "numbers as they are written"
+    );
+    assert_eq!(
+        sent[0]["pipeline"]["artifactStore"]["encryptionKey"]["id"],
+        key
+    );
+}
+
+#[test]
+fn a_pipeline_that_changed_or_runs_is_left_alone() {
+    let (project, played, key, answer) = live();
+    let write = format!("adopt site.json --key-arn {key} --write --yes");
+    let mut newer = answer.clone();
+    newer["pipeline"]["version"] = json!(8);
+    played.plays([("GetPipeline", vec![newer.clone()])]);
+    let run = project.expect(&write, 1);
+    assert!(
+        run.stderr.contains("version 8 there, version 7 here"),
+        "{}",
+        run.stderr
+    );
+    // Changed while the question stood.
+    played.plays([("GetPipeline", vec![answer.clone(), newer])]);
+    project.expect(&write, 1);
+    played.plays([
+        ("GetPipeline", vec![answer]),
+        (
+            "ListPipelineExecutions",
+            vec![json!({"pipelineExecutionSummaries": [
+                {"pipelineExecutionId": "e-1", "status": "InProgress"},
+            ]})],
+        ),
+    ]);
+    let run = project.expect(&write, 1);
+    assert!(run.stderr.contains("execution e-1"), "{}", run.stderr);
+    assert_eq!(played.count("UpdatePipeline"), 0);
+}
+
+#[test]
+fn without_an_answer_nothing_is_changed() {
+    let (project, played, key, _) = live();
+    let run = project.expect(&format!("adopt --name website --key-arn {key} --write"), 2);
+    assert!(run.stderr.contains("--yes"), "{}", run.stderr);
+    assert_eq!(played.count("UpdatePipeline"), 0);
+}
+
+#[test]
+fn a_role_that_does_not_trust_yet_is_said() {
+    let (project, played, key, _) = live();
+    played.plays_error(
+        "UpdatePipeline",
+        "InvalidStructureException",
+        "arn:aws:iam::1:role/a is not authorized to perform AssumeRole on role arn:aws:iam::2:role/b",
+    );
+    let run = project.expect(
+        &format!("adopt --name website --key-arn {key} --write --yes"),
+        1,
+    );
+    assert!(
+        run.stderr.contains("deploy the targets first"),
+        "{}",
+        run.stderr
+    );
+}

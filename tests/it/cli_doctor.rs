@@ -1,0 +1,588 @@
+//! `s3ferry doctor` against the emulator: both stacks deployed by the real binary, one thing
+//! broken with the AWS CLI, and the doctor names exactly that first.
+
+use serde_json::{Value, json};
+
+use crate::emulator::{Accounts, Emulator, FaultProxy};
+use crate::support::Project;
+
+const PIPELINE: &str = "crossaccountdeploy";
+const SERVICE_ROLE: &str = "AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
+
+/// A deployment of its own.
+struct Deployment {
+    accounts: Accounts,
+    project: Project,
+}
+
+impl Deployment {
+    fn new() -> Self {
+        let accounts = Accounts::fresh();
+        let project = accounts.project(&Emulator::shared().endpoint());
+        project.expect("deploy --all --yes --quiet", 0);
+        Self { accounts, project }
+    }
+
+    fn dev(&self, arguments: &str) -> Value {
+        Emulator::shared().aws(&self.accounts.dev, arguments)
+    }
+
+    fn prod(&self, arguments: &str) -> Value {
+        Emulator::shared().aws(&self.accounts.prod, arguments)
+    }
+
+    /// The diagnosis, as JSON; something is wrong.
+    fn diagnosis(&self) -> Value {
+        let run = self.project.expect("doctor --format json", 1);
+        serde_json::from_str(&run.stdout).expect("JSON")
+    }
+
+    fn healthy(&self) {
+        let run = self.project.expect("doctor", 0);
+        assert!(
+            run.stdout.contains("nothing is wrong: 36 calls"),
+            "{}",
+            run.stdout
+        );
+    }
+
+    fn key_id(&self) -> String {
+        let found = self.dev("kms describe-key --key-id alias/s3deploykey");
+        text(&found["KeyMetadata"]["KeyId"])
+    }
+
+    fn pipeline(&self) -> Value {
+        self.dev(&format!("codepipeline get-pipeline --name {PIPELINE}"))["pipeline"].clone()
+    }
+
+    fn put_pipeline(&self, definition: &Value) {
+        let definition = json!({ "pipeline": definition }).to_string();
+        Emulator::shared()
+            .aws_with(
+                &self.accounts.dev,
+                &[
+                    "codepipeline",
+                    "update-pipeline",
+                    "--cli-input-json",
+                    &definition,
+                ],
+            )
+            .expect("updated");
+    }
+
+    /// Runs the first command that mends a finding.
+    fn mend(&self, finding: &Value) {
+        let commands = finding["fixes"].as_array().expect("fixes").iter();
+        for command in commands.filter(|fix| fix["kind"] == "command") {
+            let command = text(&command["command"]);
+            let (command, profile) = command.split_once(" --profile ").expect("a profile");
+            let account = if profile == "dev" {
+                &self.accounts.dev
+            } else {
+                &self.accounts.prod
+            };
+            let words = words(command);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            assert_eq!(words[0], "aws", "{command}");
+            Emulator::shared()
+                .aws_with(account, &words[1..])
+                .unwrap_or_else(|error| panic!("{command}: {error}"));
+        }
+    }
+}
+
+/// A command's words, as a shell takes its single quotes.
+fn words(command: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, part) in command.split('\'').enumerate() {
+        if number % 2 == 1 {
+            found.push(part.to_owned());
+        } else {
+            found.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    found
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {value}"))
+        .to_owned()
+}
+
+/// The rules of the findings, in their order.
+fn rules(diagnosis: &Value) -> Vec<String> {
+    let findings = diagnosis["findings"].as_array().expect("findings").iter();
+    findings.map(|finding| text(&finding["rule"])).collect()
+}
+
+/// The steps of a run that a finding stops.
+fn steps(finding: &Value) -> Vec<String> {
+    let consequences = finding["consequences"]
+        .as_array()
+        .expect("consequences")
+        .iter();
+    let mut steps: Vec<String> = consequences
+        .filter_map(|line| {
+            text(line)
+                .strip_prefix("step ")?
+                .split(':')
+                .next()
+                .map(str::to_owned)
+        })
+        .collect();
+    steps.dedup();
+    steps
+}
+
+#[test]
+fn a_healthy_deployment_has_no_finding_and_is_only_read() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let proxy = FaultProxy::before(emulator.address());
+    let project = accounts.project(&proxy.endpoint());
+    project.expect("deploy --all --yes --quiet", 0);
+    proxy.reset();
+    let run = project.expect("doctor", 0);
+    assert!(
+        run.stdout.contains(&format!(
+            "nothing is wrong: 36 calls of a run are allowed by what stands in {} and {}",
+            accounts.dev, accounts.prod
+        )),
+        "{}",
+        run.stdout
+    );
+    let reads = ["Get", "List", "Describe"];
+    for action in proxy.actions() {
+        let is_read =
+            reads.iter().any(|read| action.starts_with(read)) || action.starts_with("GET ");
+        assert!(is_read, "{action}");
+    }
+}
+
+#[test]
+fn a_disabled_key_is_the_one_cause_of_what_needs_it() {
+    let deployment = Deployment::new();
+    let key = deployment.key_id();
+    deployment.dev(&format!("kms disable-key --key-id {key}"));
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_KEY_STATE"]);
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(finding["message"], "it is disabled");
+    assert_eq!(steps(finding), ["encrypt", "decrypt"]);
+    deployment.mend(finding);
+    deployment.healthy();
+    deployment.dev(&format!(
+        "kms schedule-key-deletion --key-id {key} --pending-window-in-days 7"
+    ));
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_KEY_STATE"]);
+    let message = text(&diagnosis["findings"][0]["message"]);
+    assert!(message.starts_with("it is pending deletion"), "{message}");
+}
+
+#[test]
+fn an_overwritten_bucket_policy_is_named_with_its_missing_statements_and_put_back() {
+    let deployment = Deployment::new();
+    let bucket = format!("artifacts-{}", deployment.accounts.dev);
+    let other = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "Mine",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:DeleteBucket",
+            "Resource": format!("arn:aws:s3:::{bucket}"),
+        }]
+    });
+    Emulator::shared()
+        .aws_with(
+            &deployment.accounts.dev,
+            &[
+                "s3api",
+                "put-bucket-policy",
+                "--bucket",
+                &bucket,
+                "--policy",
+                &other.to_string(),
+            ],
+        )
+        .expect("put");
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_BUCKET_POLICY"]);
+    let finding = &diagnosis["findings"][0];
+    let message = text(&finding["message"]);
+    for name in [
+        "DeployRoleReadsArtifactsProd",
+        "DenyInsecureConnections",
+        "has the statement `Mine`",
+    ] {
+        assert!(message.contains(name), "{message}");
+    }
+    assert_eq!(steps(finding), ["read"]);
+    assert!(
+        finding["consequences"]
+            .to_string()
+            .contains("without TLS, which must be denied"),
+        "{finding}"
+    );
+    deployment.mend(finding);
+    deployment.healthy();
+}
+
+#[test]
+fn a_detached_policy_and_one_that_is_changed_are_told_apart() {
+    let deployment = Deployment::new();
+    let arn = format!(
+        "arn:aws:iam::{}:policy/devkmss3access",
+        deployment.accounts.prod
+    );
+    deployment.prod(&format!(
+        "iam detach-role-policy --role-name prods3role --policy-arn {arn}"
+    ));
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_ROLE_POLICY"]);
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(
+        finding["message"],
+        "its managed policy devkmss3access is not attached"
+    );
+    assert_eq!(steps(finding), ["read", "decrypt"]);
+    deployment.mend(finding);
+    deployment.healthy();
+    let document = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Own","Effect":"Deny","Action":"s3:PutObject","Resource":"*"}]}"#;
+    Emulator::shared()
+        .aws_with(
+            &deployment.accounts.prod,
+            &[
+                "iam",
+                "put-role-policy",
+                "--role-name",
+                "prods3role",
+                "--policy-name",
+                "stop",
+                "--policy-document",
+                document,
+            ],
+        )
+        .expect("put");
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_ROLE_POLICY"]);
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(
+        finding["message"],
+        "it has the inline policy stop, which no template gives it"
+    );
+    assert_eq!(steps(finding), ["deploy"]);
+    deployment.mend(finding);
+    deployment.healthy();
+}
+
+#[test]
+fn a_service_role_that_was_made_again_leaves_dead_principals_and_the_trust_is_repaired() {
+    let deployment = Deployment::new();
+    let role = deployment.dev(&format!("iam get-role --role-name {SERVICE_ROLE}"));
+    let trust = role["Role"]["AssumeRolePolicyDocument"].to_string();
+    let attached = deployment.dev(&format!(
+        "iam list-attached-role-policies --role-name {SERVICE_ROLE}"
+    ));
+    let policies: Vec<String> = attached["AttachedPolicies"]
+        .as_array()
+        .expect("policies")
+        .iter()
+        .map(|policy| text(&policy["PolicyArn"]))
+        .collect();
+    for arn in &policies {
+        deployment.dev(&format!(
+            "iam detach-role-policy --role-name {SERVICE_ROLE} --policy-arn {arn}"
+        ));
+    }
+    deployment.dev(&format!("iam delete-role --role-name {SERVICE_ROLE}"));
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis)[0], "DOCTOR_ROLE_MISSING");
+    let missing = text(&diagnosis["findings"][0]["resource"]);
+    assert_eq!(missing, format!("role {SERVICE_ROLE}"));
+    // A trust policy cannot be repaired as long as nobody of that name is there.
+    assert!(
+        !diagnosis.to_string().contains("--repair-trust"),
+        "{diagnosis:#}"
+    );
+
+    Emulator::shared()
+        .aws_with(
+            &deployment.accounts.dev,
+            &[
+                "iam",
+                "create-role",
+                "--role-name",
+                SERVICE_ROLE,
+                "--path",
+                "/service-role/",
+                "--assume-role-policy-document",
+                &trust,
+            ],
+        )
+        .expect("made");
+    for arn in &policies {
+        deployment.dev(&format!(
+            "iam attach-role-policy --role-name {SERVICE_ROLE} --policy-arn {arn}"
+        ));
+    }
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(
+        rules(&diagnosis),
+        ["DOCTOR_DEAD_PRINCIPAL", "DOCTOR_DEAD_PRINCIPAL"]
+    );
+    let findings = diagnosis["findings"].as_array().expect("findings");
+    let of = |resource: &str| {
+        let found = findings
+            .iter()
+            .find(|finding| text(&finding["resource"]).starts_with(resource));
+        found.unwrap_or_else(|| panic!("{resource}: {diagnosis:#}"))
+    };
+    let trust = of("role prods3role");
+    let message = text(&trust["message"]);
+    assert!(
+        message.contains("`AROA") && message.contains("was deleted and made again"),
+        "{message}"
+    );
+    assert_eq!(steps(trust), ["check", "assume"]);
+    // The template has not changed: deploying it again mends nothing.
+    deployment
+        .project
+        .expect("deploy --profile prod --yes --quiet", 0);
+    assert_eq!(rules(&deployment.diagnosis()).len(), 2);
+
+    let refused = deployment.project.expect("doctor --repair-trust", 2);
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    let repaired = deployment.project.expect("doctor --repair-trust --yes", 1);
+    assert!(
+        repaired.stderr.contains("is written, and read back"),
+        "{}",
+        repaired.stderr
+    );
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_DEAD_PRINCIPAL"]);
+    let key = &diagnosis["findings"][0];
+    assert!(text(&key["resource"]).starts_with("key "), "{key:#}");
+    deployment.mend(key);
+    deployment.healthy();
+}
+
+#[test]
+fn what_keeps_a_change_from_starting_the_pipeline_is_found() {
+    let deployment = Deployment::new();
+    let bucket = format!("source-{}", deployment.accounts.dev);
+    let rule = "crossaccountdeploy-us-east-1-start";
+    let breaks = [
+        (
+            format!(
+                "s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Suspended"
+            ),
+            "DOCTOR_VERSIONING",
+            "its versioning is suspended",
+        ),
+        (
+            format!(
+                "s3api put-bucket-notification-configuration --bucket {bucket} --notification-configuration {{}}"
+            ),
+            "DOCTOR_CHANGE_EVENTS",
+            "does not send its events to EventBridge",
+        ),
+        (
+            format!("events disable-rule --name {rule}"),
+            "DOCTOR_CHANGE_EVENTS",
+            "it is disabled",
+        ),
+        (
+            format!("events remove-targets --rule {rule} --ids pipeline Pipeline Target0 target"),
+            "DOCTOR_CHANGE_EVENTS",
+            "it has no target",
+        ),
+    ];
+    for (command, rule, message) in breaks {
+        deployment.dev(&command);
+        let diagnosis = deployment.diagnosis();
+        assert_eq!(rules(&diagnosis), [rule], "{command}: {diagnosis:#}");
+        let finding = &diagnosis["findings"][0];
+        assert!(text(&finding["message"]).contains(message), "{finding:#}");
+        deployment.mend(finding);
+        deployment.healthy();
+    }
+}
+
+#[test]
+fn a_pipeline_changed_by_hand_is_told_by_its_part() {
+    let deployment = Deployment::new();
+    let good = deployment.pipeline();
+    let key = text(&good["artifactStore"]["encryptionKey"]["id"]);
+    let with = |path: &[&str], value: Value| {
+        let mut changed = good.clone();
+        let (last, parents) = path.split_last().expect("a path");
+        let mut at = &mut changed;
+        for step in parents {
+            at = match step.parse::<usize>() {
+                Ok(index) => &mut at[index],
+                Err(_) => &mut at[*step],
+            };
+        }
+        if value.is_null() {
+            at.as_object_mut().expect("an object").remove(*last);
+        } else {
+            at[*last] = value;
+        }
+        changed
+    };
+    let deploy = ["stages", "1", "actions", "0"];
+    let of_deploy = |name: &'static str| [&deploy[..], &[name]].concat();
+    let cases = [
+        (
+            with(&["artifactStore", "encryptionKey"], Value::Null),
+            "DOCTOR_ARTIFACT_STORE",
+            "names no key",
+        ),
+        (
+            with(
+                &["artifactStore", "encryptionKey", "id"],
+                json!("alias/s3deploykey"),
+            ),
+            "DOCTOR_ARTIFACT_STORE",
+            "by its alias",
+        ),
+        (
+            with(
+                &["artifactStore", "encryptionKey", "id"],
+                json!(key.rsplit('/').next().expect("an ID")),
+            ),
+            "DOCTOR_ARTIFACT_STORE",
+            "by its bare ID",
+        ),
+        (
+            with(&of_deploy("roleArn"), Value::Null),
+            "DOCTOR_DEPLOY_ACTION",
+            "has no role",
+        ),
+        (
+            with(&of_deploy("region"), json!("eu-west-1")),
+            "DOCTOR_DEPLOY_ACTION",
+            "deploys in eu-west-1",
+        ),
+    ];
+    for (definition, rule, message) in cases {
+        deployment.put_pipeline(&definition);
+        let diagnosis = deployment.diagnosis();
+        assert_eq!(rules(&diagnosis)[0], rule, "{diagnosis:#}");
+        let finding = &diagnosis["findings"][0];
+        assert!(text(&finding["message"]).contains(message), "{finding:#}");
+        assert_eq!(rules(&diagnosis).len(), 1, "{diagnosis:#}");
+    }
+    deployment.put_pipeline(&good);
+    deployment.healthy();
+}
+
+#[test]
+fn the_last_failure_stands_under_its_cause_or_by_itself() {
+    let deployment = Deployment::new();
+    let emulator = Emulator::shared();
+    let message = "The service role is not authorized to perform AssumeRole on role \
+                   arn:aws:iam::222222222222:role/prods3role";
+    emulator.failed_execution(
+        &deployment.accounts.dev,
+        PIPELINE,
+        ("Deploy", "Deploy"),
+        message,
+    );
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_EXECUTION"]);
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(finding["severity"], "warning");
+    assert!(text(&finding["message"]).contains(message), "{finding:#}");
+    let arn = format!(
+        "arn:aws:iam::{}:policy/assumeprods3role",
+        deployment.accounts.dev
+    );
+    deployment.dev(&format!(
+        "iam detach-role-policy --role-name {SERVICE_ROLE} --policy-arn {arn}"
+    ));
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_ROLE_POLICY"]);
+    assert!(
+        diagnosis["findings"][0]["consequences"]
+            .to_string()
+            .contains(message)
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_listed_and_never_assumed() {
+    let deployment = Deployment::new();
+    let run = deployment.project.expect("doctor --profile dev", 0);
+    assert!(run.stdout.contains("nothing is wrong"), "{}", run.stdout);
+    assert!(run.stdout.contains("not decided"), "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains(&format!("{}  everything of prod", deployment.accounts.prod)),
+        "{}",
+        run.stdout
+    );
+    let run = deployment.project.expect("doctor --profile nobody", 2);
+    assert!(
+        run.stderr.contains("its profiles are: dev, prod"),
+        "{}",
+        run.stderr
+    );
+    let run = deployment.project.expect("doctor --target nowhere", 2);
+    assert!(
+        run.stderr.contains("its targets are: prod"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&Emulator::shared().endpoint());
+    let run = project.expect("doctor --format json", 1);
+    let diagnosis: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(
+        rules(&diagnosis),
+        ["DOCTOR_STACK", "DOCTOR_STACK"],
+        "{diagnosis:#}"
+    );
+    let project = accounts.project("http://127.0.0.1:9");
+    let run = project.expect("doctor", 3);
+    assert!(
+        run.stderr.contains("nothing could be read"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn the_policy_for_the_doctor_only_reads_and_names_what_is_there() {
+    let project = Project::with(&Accounts::fresh().config());
+    for profile in ["dev", "prod"] {
+        let run = project.expect(&format!("deployer-policy --profile {profile} --doctor"), 0);
+        let policy: Value = serde_json::from_str(&run.stdout).expect("JSON");
+        for statement in policy["Statement"].as_array().expect("statements") {
+            let actions = match &statement["Action"] {
+                Value::Array(actions) => actions.iter().map(text).collect(),
+                action => vec![text(action)],
+            };
+            for action in actions {
+                let name = action.split(':').nth(1).expect("an action");
+                let reads = ["Get", "List", "Describe"];
+                assert!(reads.iter().any(|read| name.starts_with(read)), "{action}");
+            }
+        }
+        let text = policy.to_string();
+        assert_eq!(
+            text.contains("codepipeline:GetPipeline"),
+            profile == "dev",
+            "{text}"
+        );
+        assert!(text.contains("iam:ListAttachedRolePolicies"), "{text}");
+    }
+}

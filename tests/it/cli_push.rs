@@ -1,0 +1,638 @@
+//! `s3ferry push` and `s3ferry sample`: the real binary, a bucket of the emulator, and a part of
+//! CodePipeline that is played from a script, since no emulator runs pipelines.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::emulator::{Accounts, Emulator};
+use crate::played_pipeline::PlayedPipeline;
+use crate::support::{Project, Run, python};
+
+const ID: &str = "3c2a0f5e-0000-4000-8000-000000000001";
+
+/// A project with a source bucket in the emulator, and a played pipeline in front of it.
+struct Stage {
+    project: Project,
+    pipeline: PlayedPipeline,
+    accounts: Accounts,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let stage = Self::without_versions();
+        let bucket = format!("source-{}", stage.accounts.dev);
+        stage.aws(&format!(
+            "s3api put-bucket-versioning --bucket {bucket} --versioning-configuration \
+             Status=Enabled"
+        ));
+        stage
+    }
+
+    fn without_versions() -> Self {
+        let accounts = Accounts::fresh();
+        let pipeline = PlayedPipeline::before(Emulator::shared().address());
+        let mut project = Project::with(&accounts.config());
+        accounts.log_in(&mut project, &pipeline.endpoint());
+        project.write("site/index.html", "<h1>Hello</h1>");
+        project.write("site/a/style.css", "h1 { color: teal }");
+        project.write("site/.git/config", "secret");
+        let stage = Self {
+            project,
+            pipeline,
+            accounts,
+        };
+        stage.aws(&format!(
+            "s3api create-bucket --bucket source-{}",
+            stage.accounts.dev
+        ));
+        stage
+    }
+
+    fn aws(&self, arguments: &str) -> Value {
+        Emulator::shared().aws(&self.accounts.dev, arguments)
+    }
+
+    /// Version IDs of the source object, the newest first.
+    fn versions(&self) -> Vec<String> {
+        let found = self.aws(&format!(
+            "s3api list-object-versions --bucket source-{}",
+            self.accounts.dev
+        ));
+        let versions = found["Versions"].as_array().cloned().unwrap_or_default();
+        versions
+            .iter()
+            .map(|version| version["VersionId"].as_str().expect("an ID").to_owned())
+            .collect()
+    }
+
+    /// Names and texts of the source object's files, as Python's zip module reads them.
+    fn uploaded_files(&self) -> Value {
+        let path = self.project.path("downloaded.zip");
+        self.aws(&format!(
+            "s3api get-object --bucket source-{} --key sample-website.zip {}",
+            self.accounts.dev,
+            path.display()
+        ));
+        zip_content(&path.display().to_string())
+    }
+
+    /// An execution that takes the uploaded version, runs and ends with `status`.
+    fn plays(&self, status: &str, actions: &[Value]) {
+        let summary = |status: &str| {
+            json!({"pipelineExecutionSummaries": [{
+                "pipelineExecutionId": ID,
+                "status": status,
+                "startTime": 1.7e9,
+                "sourceRevisions": [{"actionName": "Source", "revisionId": "VERSION"}],
+            }]})
+        };
+        let whole = |status: &str| {
+            json!({"pipelineExecution": {
+                "pipelineName": "crossaccountdeploy",
+                "pipelineExecutionId": ID,
+                "status": status,
+            }})
+        };
+        let nothing = json!({"pipelineExecutionSummaries": []});
+        let running = [action("Source", "Source", "InProgress", "")];
+        let details = |actions: &[Value]| json!({"actionExecutionDetails": actions});
+        self.pipeline.plays([
+            (
+                "ListPipelineExecutions",
+                vec![nothing, summary("InProgress"), summary(status)],
+            ),
+            (
+                "GetPipelineExecution",
+                vec![whole("InProgress"), whole(status)],
+            ),
+            (
+                "ListActionExecutions",
+                vec![details(&running), details(actions)],
+            ),
+            ("GetPipelineState", vec![json!({"stageStates": []})]),
+            (
+                "StartPipelineExecution",
+                vec![json!({"pipelineExecutionId": ID})],
+            ),
+        ]);
+    }
+}
+
+fn action(stage: &str, name: &str, status: &str, message: &str) -> Value {
+    json!({
+        "pipelineExecutionId": ID,
+        "stageName": stage,
+        "actionName": name,
+        "startTime": 1.7e9,
+        "lastUpdateTime": 1.7e9 + 12.0,
+        "status": status,
+        "output": {"executionResult": {"externalExecutionSummary": message}},
+    })
+}
+
+/// The newest first, as AWS lists them.
+fn good_actions() -> [Value; 2] {
+    [
+        action("Deploy", "Deploy", "Succeeded", ""),
+        action("Source", "Source", "Succeeded", ""),
+    ]
+}
+
+fn zip_content(path: &str) -> Value {
+    let script = "import json, sys, zipfile\n\
+                  z = zipfile.ZipFile(sys.argv[1])\n\
+                  assert z.testzip() is None\n\
+                  print(json.dumps([[i.filename, z.read(i).decode(), i.external_attr >> 16, \
+                  i.date_time[0]] for i in z.infolist()]))";
+    run_python(&["-c", script, path])
+}
+
+fn run_python(arguments: &[&str]) -> Value {
+    let output = Command::new(python("python"))
+        .args(arguments)
+        .output()
+        .expect("Python runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+}
+
+fn result(run: &Run) -> Value {
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
+}
+
+#[test]
+fn a_folder_is_uploaded_once_and_its_execution_followed() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    let run = stage.project.expect("push site --format json", 0);
+    let versions = stage.versions();
+    assert_eq!(versions.len(), 1);
+    let found = result(&run);
+    assert_eq!(found["source"]["versionId"], versions[0].as_str());
+    assert_eq!(found["source"]["uploaded"], true);
+    assert_eq!(found["source"]["files"], 2);
+    assert_eq!(found["execution"]["status"], "Succeeded");
+    assert_eq!(found["execution"]["actions"][0]["action"], "Source");
+    assert_eq!(found["execution"]["actions"][1]["seconds"], 12.0);
+    assert!(
+        run.stderr.contains(&format!("Version {}", versions[0])),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains(".git"),
+        "what is left out is said: {}",
+        run.stderr
+    );
+    assert_eq!(
+        stage.uploaded_files(),
+        json!([
+            ["a/style.css", "h1 { color: teal }", 0o100_644, 1980],
+            ["index.html", "<h1>Hello</h1>", 0o100_644, 1980]
+        ])
+    );
+    let run = stage.project.expect("push site --format json", 0);
+    assert_eq!(result(&run)["source"]["uploaded"], false);
+    assert!(
+        run.stderr.contains("has the same content"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(stage.versions(), versions);
+    assert_eq!(stage.pipeline.count("StartPipelineExecution"), 0);
+    stage.project.expect("push site --start", 0);
+    assert_eq!(stage.versions(), versions);
+    let started = stage.pipeline.bodies("StartPipelineExecution");
+    assert_eq!(started.len(), 1);
+    assert_eq!(started[0]["name"], "crossaccountdeploy");
+    assert!(started[0]["clientRequestToken"].is_string());
+}
+
+#[test]
+fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    stage.project.expect("push site", 0);
+    stage.project.expect("push site --start", 0);
+    let noise = vec![b'x'; 17 << 20];
+    stage.project.write("noise.bin", noise);
+    let script = "import sys, zipfile\n\
+                  with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
+    let path = |name: &str| stage.project.path(name).display().to_string();
+    run_python(&["-c", script, &path("site.zip"), &path("noise.bin")]);
+    stage.pipeline.refuses("CompleteMultipartUpload");
+    stage.project.expect("push site.zip", 3);
+    let mut called: Vec<String> = (stage.pipeline.iam_names().into_iter())
+        .filter(|name| name != "sts:GetCallerIdentity")
+        // The permissions of calls that have none of their own (*Service Authorization Reference*).
+        .map(|name| match name.as_str() {
+            "s3:HeadObject" => "s3:GetObject".to_owned(),
+            "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => {
+                "s3:PutObject".to_owned()
+            }
+            _ => name,
+        })
+        .collect();
+    // Without it an object that is not there yet looks like one that is forbidden.
+    called.push("s3:ListBucket".to_owned());
+    called.sort();
+    called.dedup();
+    let run = stage
+        .project
+        .expect("deployer-policy --profile dev --push", 0);
+    let mut allowed: Vec<String> = result(&run)["Statement"]
+        .as_array()
+        .expect("statements")
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().expect("a list").clone())
+        .map(|action| action.as_str().expect("text").to_owned())
+        .collect();
+    allowed.sort();
+    assert_eq!(called, allowed);
+}
+
+#[test]
+fn a_refused_action_is_explained_by_the_call_that_was_refused() {
+    let stage = Stage::new();
+    let said = "User: arn:aws:sts::222222222222:assumed-role/prods3role/1 is not authorized to \
+                perform: kms:Decrypt on resource: arn:aws:kms:us-east-1:111111111111:key/1";
+    stage.plays(
+        "Failed",
+        &[
+            action("Deploy", "Deploy", "Failed", said),
+            action("Source", "Source", "Succeeded", ""),
+        ],
+    );
+    let run = stage.project.expect("push site --format json", 1);
+    assert!(
+        run.stderr.contains("perform: kms:Decrypt"),
+        "{}",
+        run.stderr
+    );
+    let explained = &result(&run)["explanation"];
+    assert_eq!(explained["exact"], true);
+    let calls = explained["calls"].as_array().expect("calls");
+    assert!(!calls.is_empty());
+    for call in calls {
+        assert_eq!(call["action"], "kms:Decrypt");
+        assert_eq!(call["step"], "decrypt");
+        assert_eq!(call["caller"], "prods3role");
+    }
+    // The statements that decide, with their lines.
+    assert!(
+        run.stderr.contains("DecryptArtifacts stacks/prod.yaml:"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("s3ferry prove --call decrypt"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("s3ferry doctor"), "{}", run.stderr);
+    // Once more: not uploaded, and the same failure.
+    let run = stage.project.expect("push site", 1);
+    assert!(run.stderr.contains("Not uploaded"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("perform: kms:Decrypt"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_failure_that_is_no_refusal_is_not_explained_by_policies() {
+    let stage = Stage::new();
+    let said = "The action timed out";
+    stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", said)]);
+    let run = stage.project.expect("push site --format json", 1);
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert_eq!(result(&run).get("explanation"), None);
+}
+
+#[test]
+fn superseded_and_stopped_executions_are_told() {
+    for (status, said) in [
+        ("Superseded", "a newer execution"),
+        ("Stopped", "somebody stopped it"),
+    ] {
+        let stage = Stage::new();
+        stage.plays(status, &[action("Source", "Source", "Succeeded", "")]);
+        let run = stage.project.expect("push site", 1);
+        assert!(run.stderr.contains(status), "{}", run.stderr);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+        assert!(run.stderr.contains("--start"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn an_approval_is_waited_for_with_the_command_that_gives_it() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    stage.pipeline.plays([(
+        "GetPipelineState",
+        vec![json!({"stageStates": [{
+            "stageName": "Deploy",
+            "latestExecution": {"pipelineExecutionId": ID, "status": "InProgress"},
+            "actionStates": [{
+                "actionName": "Approve",
+                "latestExecution": {"status": "InProgress", "token": "t-0-k-e-n"},
+            }],
+        }]})],
+    )]);
+    let run = stage.project.expect("push site", 0);
+    let wanted = "put-approval-result --pipeline-name crossaccountdeploy --stage-name Deploy \
+                  --action-name Approve --token t-0-k-e-n";
+    assert_eq!(run.stderr.matches(wanted).count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn no_execution_is_an_error_that_names_the_version() {
+    let stage = Stage::new();
+    stage.pipeline.plays([(
+        "ListPipelineExecutions",
+        vec![json!({"pipelineExecutionSummaries": []})],
+    )]);
+    let run = stage.project.expect("push site --wait-timeout 1s", 1);
+    assert!(run.stderr.contains(&stage.versions()[0]), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("aws events describe-rule"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("--start"), "{}", run.stderr);
+}
+
+#[test]
+fn a_large_file_goes_in_parts_and_comes_out_whole() {
+    let stage = Stage::new();
+    // Noise, which deflate cannot shorten.
+    let mut state = 1u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(17 << 20)
+    .collect();
+    stage.project.write("site/noise.bin", &noise);
+    stage.project.expect("push site --no-watch", 0);
+    assert_eq!(stage.pipeline.count("UploadPart"), 3);
+    assert_eq!(stage.pipeline.count("CompleteMultipartUpload"), 1);
+    let path = stage.project.path("downloaded.zip");
+    stage.aws(&format!(
+        "s3api get-object --bucket source-{} --key sample-website.zip {}",
+        stage.accounts.dev,
+        path.display()
+    ));
+    let script = "import sys, zipfile\n\
+                  z = zipfile.ZipFile(sys.argv[1])\n\
+                  assert z.read('noise.bin') == open(sys.argv[2], 'rb').read()";
+    let original = stage.project.path("site/noise.bin");
+    run_python(&[
+        "-c",
+        script,
+        &path.display().to_string(),
+        &original.display().to_string(),
+    ]);
+    // The same again is known by its content.
+    let run = stage.project.expect("push site --no-watch", 0);
+    assert!(run.stderr.contains("Not uploaded"), "{}", run.stderr);
+    // A part that is refused leaves nothing behind.
+    stage.project.write("site/more.txt", "other content");
+    stage.pipeline.refuses("UploadPart");
+    let run = stage.project.expect("push site --no-watch", 3);
+    assert!(run.stderr.contains("s3:UploadPart"), "{}", run.stderr);
+    assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
+    let left = stage.aws(&format!(
+        "s3api list-multipart-uploads --bucket source-{}",
+        stage.accounts.dev
+    ));
+    assert!(
+        left["Uploads"].as_array().is_none_or(Vec::is_empty),
+        "{left}"
+    );
+    assert_eq!(stage.versions().len(), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_upload_is_aborted() {
+    let stage = Stage::new();
+    let noise: Vec<u8> = (0..17u64 << 20)
+        .map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8)
+        .collect();
+    stage.project.write("site/noise.bin", &noise);
+    // Stored, so that it is large for certain.
+    let script = "import sys, zipfile\n\
+                  with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
+    let zip = stage.project.path("site.zip").display().to_string();
+    run_python(&[
+        "-c",
+        script,
+        &zip,
+        &stage.project.path("site/noise.bin").display().to_string(),
+    ]);
+    stage.pipeline.holds("UploadPart");
+    let child = stage.project.spawn("push site.zip --no-watch");
+    let until = Instant::now() + Duration::from_secs(60);
+    while stage.pipeline.count("UploadPart") == 0 && Instant::now() < until {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("s3ferry push site.zip"), "{said}");
+    assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
+}
+
+#[test]
+fn a_bucket_without_versions_is_refused_before_anything_is_uploaded() {
+    let stage = Stage::without_versions();
+    let run = stage.project.expect("push site", 2);
+    assert!(
+        run.stderr.contains("does not keep versions"),
+        "{}",
+        run.stderr
+    );
+    let fix = format!(
+        "put-bucket-versioning --bucket source-{}",
+        stage.accounts.dev
+    );
+    assert!(run.stderr.contains(&fix), "{}", run.stderr);
+    assert_eq!(stage.pipeline.count("PutObject"), 0);
+}
+
+#[test]
+fn the_wrong_account_uploads_nothing() {
+    let stage = Stage::new();
+    let run = stage.project.expect("push site --profile prod", 2);
+    assert!(
+        run.stderr.contains("and the configuration says"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(stage.versions().len(), 0);
+}
+
+#[test]
+fn a_zip_file_is_checked_before_it_is_uploaded() {
+    let project = Project::with(&Accounts::fresh().config());
+    let make = |body: &str| {
+        let script = format!("import sys, zipfile\np = sys.argv[1]\n{body}");
+        let path = project.path("z.zip").display().to_string();
+        run_python(&["-c", &script, &path]);
+    };
+    let entry =
+        |name: &str| format!("with zipfile.ZipFile(p, 'w') as z: z.writestr({name:?}, 'text')");
+    let damaged = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
+                   b = bytearray(open(p, 'rb').read()); b[60] ^= 1; open(p, 'wb').write(b)";
+    let truncated = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
+                     b = open(p, 'rb').read()[:-30]; open(p, 'wb').write(b)";
+    let bzip2 = "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')";
+    let cases = [
+        (
+            entry("/etc/passwd"),
+            "`/etc/passwd` is a path that leads out",
+        ),
+        (entry("a/../../b"), "`a/../../b` is a path that leads out"),
+        (entry("C:/a"), "`C:/a` is a path that leads out"),
+        (
+            "with zipfile.ZipFile(p, 'w'): pass".to_owned(),
+            "there is no file in `z.zip`",
+        ),
+        (entry("folder/"), "there is no file in `z.zip`"),
+        (damaged.to_owned(), "`a` is damaged"),
+        (truncated.to_owned(), "not a zip file that can be read"),
+        (
+            "open(p, 'w').write('<html>')".to_owned(),
+            "not a zip file that can be read",
+        ),
+        (bzip2.to_owned(), "compressed with"),
+    ];
+    for (body, message) in cases {
+        make(&body);
+        let run = project.expect("push z.zip", 2);
+        assert!(run.stderr.contains(message), "{body}: {}", run.stderr);
+    }
+    make(
+        "with zipfile.ZipFile(p, 'w') as z: z.writestr('dist/index.html', 'a'); \
+         z.writestr('dist/b', 'b')",
+    );
+    // Without a profile it comes no further, but the warning is said by then.
+    let run = project.run("push z.zip");
+    assert!(
+        run.stderr
+            .contains("Everything in `z.zip` is below `dist/`"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn what_a_folder_cannot_hold_is_refused() {
+    let accounts = Accounts::fresh();
+    let case = |name: &str, prepare: &dyn Fn(&Project), message: &str| {
+        let project = Project::with(&accounts.config());
+        project.write("site/index.html", "x");
+        prepare(&project);
+        let run = project.expect("push site", 2);
+        assert!(run.stderr.contains(message), "{name}: {}", run.stderr);
+    };
+    let link = |project: &Project, to: &str| {
+        std::os::unix::fs::symlink(to, project.path("site/link")).expect("a link");
+    };
+    case(
+        "outside",
+        &|p| link(p, "/etc/hostname"),
+        "`link` is a symbolic link that leads out of",
+    );
+    case(
+        "nowhere",
+        &|p| link(p, "gone"),
+        "`link` is a symbolic link that leads nowhere",
+    );
+    case(
+        "folder",
+        &|p| {
+            p.write("site/a/b", "x");
+            link(p, "a");
+        },
+        "`link` is a symbolic link to a folder",
+    );
+    case(
+        "long",
+        &|p| {
+            p.write(
+                &format!("site/{}", ["d".repeat(200).as_str(); 6].join("/")),
+                "x",
+            )
+        },
+        "as an object's key it has 1205 bytes, and S3 allows 1024",
+    );
+    let empty = Project::with(&accounts.config());
+    empty.write("site/.hidden", "x");
+    let run = empty.expect("push site", 2);
+    assert!(
+        run.stderr.contains("there is no file to deploy"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("--hidden"), "{}", run.stderr);
+    let run = empty.expect("push nothing-here", 2);
+    assert!(
+        run.stderr.contains("cannot read `nothing-here`"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn the_example_is_pushed_nowhere() {
+    let project = Project::empty();
+    project.write("site/index.html", "x");
+    let run = project.expect("push site", 2);
+    assert!(
+        run.stderr.contains("the name of the example's bucket"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn the_sample_is_a_web_site_with_the_same_bytes_each_time() {
+    let project = Project::empty();
+    project.expect("sample", 0);
+    project.expect("sample --out other.zip", 0);
+    let bytes = |name: &str| std::fs::read(project.path(name)).expect("written");
+    assert_eq!(bytes("sample-website.zip"), bytes("other.zip"));
+    let content = zip_content(&project.path("other.zip").display().to_string());
+    let names: Vec<&str> = content
+        .as_array()
+        .expect("entries")
+        .iter()
+        .filter_map(|entry| entry[0].as_str())
+        .collect();
+    assert_eq!(names, ["error.html", "index.html", "style.css"]);
+    let index = content[1][1].as_str().expect("text");
+    assert!(index.contains("style.css") && index.contains("<!doctype html>"));
+    let style = content[2][1].as_str().expect("text");
+    assert!(style.contains("prefers-color-scheme: dark"));
+    let run = project.expect("sample", 2);
+    assert!(run.stderr.contains("exists already"), "{}", run.stderr);
+    project.expect("sample --force", 0);
+}

@@ -1,0 +1,158 @@
+use super::{configure, json};
+use crate::emulator::profiles::log_in;
+use crate::emulator::{Accounts, Emulator, Failure};
+
+#[test]
+fn the_next_step_is_named_until_everything_stands() {
+    let emulator = Emulator::shared();
+    let project = Accounts::fresh().project(&emulator.endpoint());
+    let next = |expected: &str| {
+        let found = json(&project.expect("status --format json", 0));
+        let hints = &found["next"];
+        assert_eq!(hints.as_array().map(Vec::len), Some(1), "{hints}");
+        assert!(
+            hints[0]
+                .as_str()
+                .is_some_and(|hint| hint.contains(expected)),
+            "{hints}"
+        );
+    };
+    next("`s3ferry deploy --profile dev` makes stack crossaccountdeploy-dev");
+    project.expect("deploy --profile dev --yes", 0);
+    next("`s3ferry deploy --profile prod` makes stack crossaccountdeploy-prod");
+    project.expect("deploy --profile prod --yes", 0);
+    next("`s3ferry deploy --profile dev` makes the pipeline");
+    project.expect("deploy --profile dev --yes", 0);
+    let run = project.expect("status", 0);
+    assert!(!run.stdout.contains("Next:"), "{}", run.stdout);
+    let rows: Vec<Vec<&str>> = run
+        .stdout
+        .lines()
+        .skip(1)
+        .take(2)
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[0][4..7], ["UPDATE_COMPLETE", "on", "same"]);
+    assert_eq!(rows[1][4..7], ["CREATE_COMPLETE", "on", "same"]);
+    assert!(
+        run.stdout
+            .contains("PipelineName        crossaccountdeploy"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn another_template_and_a_stale_one_are_said() {
+    let emulator = Emulator::shared();
+    let project = Accounts::fresh().project(&emulator.endpoint());
+    project.expect("deploy --all --yes", 0);
+    let config = project.read("s3ferry.yaml");
+    project.write(
+        "s3ferry.yaml",
+        config.replace("  source:\n", "  source:\n    object_key: site.zip\n"),
+    );
+    let stale = json(&project.expect("status --format json", 0));
+    assert_eq!(stale["staleFile"], "stacks/dev.yaml");
+    configure(&project, "site.zip", "other.zip");
+    let found = json(&project.expect("status --format json", 0));
+    assert_eq!(found["staleFile"], serde_json::Value::Null);
+    assert_eq!(found["stacks"][0]["templateComparison"], "differs");
+    assert_eq!(found["stacks"][1]["templateComparison"], "same");
+    let hint = found["next"][0].as_str().expect("a hint");
+    assert!(hint.contains("s3ferry diff --profile dev"), "{hint}");
+}
+
+#[test]
+fn a_stack_without_a_profile_here_is_listed_and_fails_nothing() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let mut project = accounts.project(&emulator.endpoint());
+    log_in(
+        &mut project,
+        &emulator.endpoint(),
+        &[("dev", &accounts.dev)],
+    );
+    let run = project.expect("status", 0);
+    assert!(
+        run.stdout
+            .contains("cannot be read: there is no profile `prod`"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("not deployed"), "{}", run.stdout);
+    let alone = project.expect("status --profile prod", 3);
+    assert!(
+        alone.stderr.contains("there is no profile `prod`"),
+        "{}",
+        alone.stderr
+    );
+    log_in(
+        &mut project,
+        &emulator.endpoint(),
+        &[("other", &accounts.dev)],
+    );
+    project.expect("status", 3);
+}
+
+#[test]
+fn a_failed_stack_is_explained() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    emulator.fail(
+        &accounts.dev,
+        &Failure {
+            resource_type: "AWS::IAM::Role",
+            name: "ServiceRole",
+            operation: "create",
+            reason: "LimitExceeded: too many roles",
+            after: 0,
+        },
+    );
+    project.expect("deploy --profile dev --yes", 1);
+    let run = project.expect("status", 1);
+    assert!(run.stdout.contains("ROLLBACK_COMPLETE"), "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("ServiceRole (AWS::IAM::Role) failed: LimitExceeded: too many roles"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("deletes stack crossaccountdeploy-dev"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn drift_is_detected_and_its_properties_listed() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    project.expect("deploy --all --yes", 0);
+    let clean = json(&project.expect("status --drift --format json", 0));
+    assert_eq!(clean["stacks"][1]["drift"], "IN_SYNC");
+    let suspend = format!(
+        "s3api put-bucket-versioning --bucket output-{} --versioning-configuration \
+         Status=Suspended",
+        accounts.prod
+    );
+    emulator.aws(&accounts.prod, &suspend);
+    let run = project.expect("status --profile prod --drift", 1);
+    assert!(
+        run.stdout
+            .contains("OutputBucket (AWS::S3::Bucket) is modified outside CloudFormation"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("Suspended instead of Enabled"),
+        "{}",
+        run.stdout
+    );
+    // What was found is remembered by CloudFormation.
+    let later = json(&project.expect("status --profile prod --format json", 0));
+    assert_eq!(later["stacks"][0]["drift"], "DRIFTED");
+}
