@@ -2,7 +2,7 @@
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help synth test test-all check-stacks bench fmt clean
+.PHONY: help synth test test-all check-stacks demo bench fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,12 @@ test: ## Format, lints, all tests (makes its own Python environment), stale file
 check-stacks: ## Fail when the checked-in templates are stale
 	$(CARGO) run --quiet -- synth --check
 
-test-all: test ## The same, and stack sets, with an emulator that is built once (12 minutes)
+demo: ## Deploy to an emulator, play a run of the pipeline, break a policy, find the cause
+	sh tests/python/venv.sh
+	$(CARGO) build --quiet
+	.venv/bin/python -B demo/demo.py $${CARGO_TARGET_DIR:-target}/debug/s3ferry
+
+test-all: test demo ## The same, the demonstration, and stack sets, with an emulator that is built once (12 minutes)
 	fakecloud=$$(sh tests/fakecloud.sh) && \
 	S3FERRY_FAKECLOUD="$$fakecloud" $(CARGO) test --features slow-tests --test slow
 

@@ -2,6 +2,7 @@
 and our tests need and it lacks.
 
 usage: python tests/emulator PORT
+       AUTH=true python tests/emulator PORT    with policies enforced; the secret key is `test`
 
 It listens on 127.0.0.1 and ends when its standard input does, so that it never outlives the tests.
 """
@@ -23,6 +24,7 @@ from ministack import app  # noqa: E402
 import cloudformation  # noqa: E402
 import codepipeline  # noqa: E402
 import control  # noqa: E402
+import enforcement  # noqa: E402
 import policies  # noqa: E402
 import replicakey  # noqa: E402
 import resources  # noqa: E402
@@ -47,7 +49,7 @@ def with_our_services(inner):
     return outer
 
 
-for module in (codepipeline, replicakey, resources, policies, cloudformation):
+for module in (codepipeline, replicakey, resources, policies, enforcement, cloudformation):
     module.install()
 app.app = with_our_services(app.app)
 threading.Thread(target=end_with_parent, daemon=True).start()

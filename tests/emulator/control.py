@@ -1,11 +1,12 @@
 """What a test may ask of the emulator, beside AWS's own calls: failures and slowness of resources,
-and executions of a pipeline.
+executions of a pipeline, and sessions of services.
 
 POST /_test/failures    {"account", "type", "name", "operation", "reason"} and, if not
                         the first time and once, {"after", "times"}
 POST /_test/pace        {"account", "seconds"}          each resource takes so long
 POST /_test/executions  {"account", "region", "pipeline", "status"} and, of one that failed,
                         {"stage", "action", "message"}
+POST /_test/sessions    {"role", "service"}             credentials that the service gets
 """
 
 import threading
@@ -36,6 +37,11 @@ async def answer(scope, receive, send):
         codepipeline.add_execution(
             asked["account"], asked["region"], asked["pipeline"], asked["status"], failure
         )
+    elif what == "sessions":
+        import enforcement
+
+        found = enforcement.session_of_service(asked["role"], asked["service"])
+        return await asgi.send_json(send, 200 if found else 403, found or asked)
     else:
         return await asgi.send_json(send, 404, {"unknown": what})
     await asgi.send_json(send, 200, {})

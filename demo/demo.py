@@ -1,0 +1,280 @@
+"""The whole job on one machine: deploys both stacks to an emulator of AWS that enforces policies,
+uploads a site, plays the part of CodePipeline with the roles that were deployed, and breaks one
+policy to see what happens.
+
+usage: python demo/demo.py S3FERRY      (`make demo` does it, with the tests' Python environment)
+
+Nothing leaves 127.0.0.1. Exit code 1 when anything differs from what is expected.
+"""
+
+import io
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+import botocore.exceptions
+
+from emulator import Emulator
+
+DEV, PROD = "111111111111", "222222222222"
+REGION = "us-east-1"
+PIPELINE = "crossaccountdeploy"
+SERVICE_ROLE = f"arn:aws:iam::{DEV}:role/service-role/AWSCodePipelineServiceRole-{REGION}-{PIPELINE}"
+DEPLOY_ROLE = f"arn:aws:iam::{PROD}:role/prods3role"
+# CodePipeline puts artifacts into a folder named by the pipeline's first 20 characters.
+ARTIFACT = f"{PIPELINE[:20]}/SourceArti/demo.zip"
+
+
+class Unexpected(Exception):
+    """The demonstration did not go as it must."""
+
+
+def main(program):
+    with tempfile.TemporaryDirectory(prefix="s3ferry-demo-") as folder:
+        folder = pathlib.Path(folder)
+        with Emulator(folder / "emulator.log") as emulator:
+            demonstrate(Shell(program, folder, emulator), emulator)
+
+
+def demonstrate(shell, emulator):
+    title("1  Two accounts, one configuration")
+    shell.run(f"init --dev-account {DEV} --prod-account {PROD} --region {REGION}")
+    shell.run("synth")
+
+    title("2  Both stacks are deployed: dev, prod, dev again with the pipeline")
+    shell.run("deploy --all --yes", show=without_events)
+    dev, prod = emulator.account(DEV), emulator.account(PROD)
+    outputs = {**stack_outputs(dev), **stack_outputs(prod)}
+    shell.run("status")
+
+    title("3  A site is uploaded")
+    shell.run("sample")
+    shell.run("push sample-website.zip --no-watch")
+
+    title("4  CodePipeline's part, played with the deployed roles and every policy enforced")
+    pipeline = Pipeline(emulator, outputs)
+    pipeline.source()
+    pipeline.store()
+    pipeline.deploy()
+    note("Left out: the key. No emulator lets one account use another's key, so that the artifact")
+    note("is stored under the key's ARN, but its policy is not asked. `s3ferry prove` does that:")
+    shell.run("prove --call decrypt", show=lambda text: text.split("\n\n")[0])
+
+    title("5  What prod has now")
+    show_objects(dev, prod, pipeline.output_bucket)
+    refuse_others(emulator, prod, pipeline.artifact_bucket)
+    shell.run("doctor")
+
+    title("6  Somebody overwrites the artifact bucket's policy")
+    policy = break_policy(dev, pipeline.artifact_bucket)
+    refused("the deploy role reads the artifact", pipeline.read_artifact)
+
+    title("7  s3ferry doctor finds the cause")
+    found = shell.run("doctor", code=1)
+    for expected in (pipeline.artifact_bucket, "prods3role"):
+        if expected not in found:
+            raise Unexpected(f"doctor does not name {expected}")
+
+    title("8  The statements are put back")
+    dev("s3").put_bucket_policy(Bucket=pipeline.artifact_bucket, Policy=policy)
+    pipeline.read_artifact()
+    shell.run("doctor")
+
+    title("Everything went as expected.")
+
+
+class Shell:
+    """Runs s3ferry in the demonstration's folder, with its AWS profiles, and shows it."""
+
+    def __init__(self, program, folder, emulator):
+        self.program = str(pathlib.Path(program).resolve())
+        self.folder = folder
+        aws = folder / "aws"
+        aws.mkdir()
+        credentials = [
+            f"[{name}]\naws_access_key_id = {account}\naws_secret_access_key = {Emulator.SECRET}\n"
+            for name, account in (("dev", DEV), ("prod", PROD))
+        ]
+        (aws / "credentials").write_text("".join(credentials))
+        (aws / "config").write_text(f"[profile dev]\nregion = {REGION}\n[profile prod]\nregion = {REGION}\n")
+        self.environment = {
+            "AWS_CONFIG_FILE": str(aws / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(aws / "credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": emulator.url,
+            "HOME": str(folder),
+        }
+
+    def run(self, arguments, code=0, show=lambda text: text):
+        """Runs a command, insists on its exit code and gives its output."""
+        print(f"\n$ s3ferry {arguments}", flush=True)
+        done = subprocess.run(
+            [self.program, *arguments.split()],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        if done.returncode != code:
+            print(done.stdout)
+            raise Unexpected(f"exit code {done.returncode} instead of {code}")
+        print(show(done.stdout).rstrip(), flush=True)
+        return done.stdout
+
+
+class Pipeline:
+    """The calls of one execution, each by the role that makes it."""
+
+    def __init__(self, emulator, outputs):
+        self.emulator = emulator
+        self.key = outputs["DeployKeyArn"]
+        self.source_bucket = outputs["SourceBucketName"]
+        self.artifact_bucket = outputs["ArtifactBucketName"]
+        self.output_bucket = outputs["OutputBucketName"]
+        # CodePipeline assumes the service role itself: its trust policy must name the service.
+        self.service = emulator.session_of_service(SERVICE_ROLE, "codepipeline.amazonaws.com")
+        self.zip = None
+
+    def source(self):
+        s3 = self.service("s3")
+        if s3.get_bucket_versioning(Bucket=self.source_bucket).get("Status") != "Enabled":
+            raise Unexpected("the source bucket has no versions")
+        version = s3.head_object(Bucket=self.source_bucket, Key="sample-website.zip")["VersionId"]
+        answer = s3.get_object(Bucket=self.source_bucket, Key="sample-website.zip", VersionId=version)
+        self.zip = answer["Body"].read()
+        done("service role", "read the source", f"s3://{self.source_bucket}/sample-website.zip")
+
+    def store(self):
+        self.service("s3").put_object(
+            Bucket=self.artifact_bucket,
+            Key=ARTIFACT,
+            Body=self.zip,
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=self.key,
+        )
+        done("service role", "wrote the artifact", f"s3://{self.artifact_bucket}/{ARTIFACT}")
+
+    def deploy(self):
+        role = self.assume()
+        files = zipfile.ZipFile(io.BytesIO(self.read_artifact(role)))
+        s3 = role("s3")
+        s3.list_objects_v2(Bucket=self.output_bucket)
+        for name in files.namelist():
+            s3.put_object(Bucket=self.output_bucket, Key=name, Body=files.read(name))
+            done("deploy role", "put", f"s3://{self.output_bucket}/{name}")
+
+    def assume(self):
+        role = self.emulator.session(
+            self.service("sts").assume_role(RoleArn=DEPLOY_ROLE, RoleSessionName="demo")["Credentials"]
+        )
+        done("service role", "assumed", DEPLOY_ROLE)
+        return role
+
+    def read_artifact(self, role=None):
+        role = role or self.assume()
+        answer = role("s3").get_object(Bucket=self.artifact_bucket, Key=ARTIFACT)
+        body = answer["Body"].read()
+        if body != self.zip:
+            raise Unexpected("the artifact is not the source")
+        done("deploy role", "read the artifact", f"s3://{self.artifact_bucket}/{ARTIFACT}")
+        return body
+
+
+def refused(what, call):
+    """Insists that a call is refused."""
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+            raise
+        print(f"  refused  {what}\n           {error.response['Error']['Message']}", flush=True)
+        return
+    raise Unexpected(f"allowed: {what}")
+
+
+def refuse_others(emulator, prod, bucket):
+    """An administrator of prod is not the deploy role: dev's bucket policy does not admit it."""
+    iam = prod("iam")
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": PROD}, "Action": "sts:AssumeRole"}]}
+    everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    role = iam.create_role(RoleName="administrator", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName="administrator", PolicyName="all", PolicyDocument=json.dumps(everything))
+    credentials = prod("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="demo")["Credentials"]
+    administrator = emulator.session(credentials)
+    refused(
+        "an administrator of prod reads the artifact",
+        lambda: administrator("s3").get_object(Bucket=bucket, Key=ARTIFACT),
+    )
+
+
+def show_objects(dev, prod, bucket):
+    found = prod("s3").list_objects_v2(Bucket=bucket, FetchOwner=True).get("Contents", [])
+    if {entry["Key"] for entry in found} != {"error.html", "index.html", "style.css"}:
+        raise Unexpected(f"prod's bucket holds {[entry['Key'] for entry in found]}")
+    names = {canonical_id(dev): "dev", canonical_id(prod): "prod"}
+    print(f"  s3://{bucket}")
+    for entry in found:
+        owner = names.get(entry["Owner"]["ID"])
+        print(f"  {entry['Key']:<10}  {entry['Size']:>6,} bytes  owned by {owner} ({entry['Owner']['ID'][:12]}…)")
+        if owner != "prod":
+            raise Unexpected(f"{entry['Key']} is owned by {owner}")
+    print(flush=True)
+
+
+def canonical_id(account):
+    return account("s3").list_buckets()["Owner"]["ID"]
+
+
+def break_policy(dev, bucket):
+    """Takes the other account out of a bucket's policy; gives the policy as it was."""
+    s3 = dev("s3")
+    before = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    policy = json.loads(before)
+    kept = [one for one in policy["Statement"] if one["Effect"] == "Deny" or PROD not in json.dumps(one)]
+    lost = [one["Sid"] for one in policy["Statement"] if one not in kept]
+    if not lost:
+        raise Unexpected("the artifact bucket's policy names nobody of prod")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({**policy, "Statement": kept}))
+    print(f"  The policy of {bucket} loses: {', '.join(lost)}\n", flush=True)
+    return before
+
+
+def stack_outputs(account):
+    stacks = account("cloudformation").describe_stacks()["Stacks"]
+    return {
+        output["OutputKey"]: output["OutputValue"]
+        for stack in stacks
+        for output in stack.get("Outputs", [])
+    }
+
+
+def without_events(text):
+    """A deploy's output without the events, of which there is one before and after each resource."""
+    event = re.compile(r"  (CREATE|UPDATE)_(IN_PROGRESS|COMPLETE)")
+    return "\n".join(line for line in text.splitlines() if not event.match(line))
+
+
+def title(text):
+    print(f"\n\n{text}\n{'=' * len(text)}", flush=True)
+
+
+def done(who, what, where):
+    print(f"  {who:<12}  {what:<18}  {where}", flush=True)
+
+
+def note(text):
+    print(f"  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except (Unexpected, botocore.exceptions.ClientError) as error:
+        sys.exit(f"\nNot as expected: {error}")
