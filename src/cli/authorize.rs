@@ -89,11 +89,25 @@ fn read(path: &Path) -> Result<Source, Failure> {
     Ok(Source::new("standard input", text))
 }
 
+/// Version of the JSON shape; it changes when a member changes its meaning or goes.
+const JSON_VERSION: u32 = 1;
+
+/// A result, with the version of its shape.
+#[derive(serde::Serialize)]
+struct Versioned<'a> {
+    version: u32,
+    #[serde(flatten)]
+    result: &'a CaseResult,
+}
+
 fn json(results: &[CaseResult]) -> Result<String, Failure> {
     let mut out = String::new();
     for result in results {
-        let line = serde_json::to_string(result)
-            .map_err(|error| Failure::new(format!("cannot write JSON: {error}"), ""))?;
+        let line = serde_json::to_string(&Versioned {
+            version: JSON_VERSION,
+            result,
+        })
+        .map_err(|error| Failure::new(format!("cannot write JSON: {error}"), ""))?;
         out.push_str(&line);
         out.push('\n');
     }

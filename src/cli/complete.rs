@@ -1,22 +1,146 @@
-//! `s3ferry completions`: the completion script of a shell.
+//! `s3ferry completions`: the completion script of a shell, and the values that it asks for.
+//!
+//! The script calls the program itself, so that it completes what the configuration has.
 
-use clap_complete::Shell;
+use std::path::PathBuf;
+
+use clap::Arg;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, Shell};
+use s3ferry::plan::Plan;
 
 use super::output::print;
-use super::{Failure, Outcome};
+use super::project::Project;
+use super::{Failure, Global, Outcome, proof_reports};
+
+/// The environment variable by which a script asks for completions.
+const VARIABLE: &str = "S3FERRY_COMPLETE";
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry completions bash > ~/.local/share/bash-completion/completions/s3ferry
+  echo 'source <(s3ferry completions bash)' >> ~/.bashrc
+  echo 'source <(s3ferry completions zsh)' >> ~/.zshrc
+  echo 's3ferry completions fish | source' >> ~/.config/fish/completions/s3ferry.fish
+
+Profiles, targets, accounts and regions are completed from the configuration.";
 
 /// Options of `completions`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  s3ferry completions bash > /etc/bash_completion.d/s3ferry")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// The shell
     shell: Shell,
 }
 
 /// Prints the script.
-pub(crate) fn run(options: &Options, command: &mut clap::Command) -> Result<Outcome, Failure> {
+pub(crate) fn run(options: &Options) -> Result<Outcome, Failure> {
+    let failure = |why: &str| Failure::new(format!("cannot make the completion script: {why}"), "");
+    let shells = Shells::builtins();
+    let shell = shells
+        .completer(&options.shell.to_string())
+        .ok_or_else(|| failure("unknown shell"))?;
     let mut script = Vec::new();
-    clap_complete::generate(options.shell, command, "s3ferry", &mut script);
+    shell
+        .write_registration(VARIABLE, "s3ferry", "s3ferry", "s3ferry", &mut script)
+        .map_err(|error| failure(&error.to_string()))?;
     print(&String::from_utf8_lossy(&script))?;
     Ok(Outcome::Done)
+}
+
+/// Answers a completion script, and ends the program then. Otherwise does nothing.
+pub(crate) fn answer(command: fn() -> clap::Command) {
+    CompleteEnv::with_factory(|| with_values(command()))
+        .var(VARIABLE)
+        .complete();
+}
+
+/// The command line, with the values that its options can have.
+fn with_values(mut command: clap::Command) -> clap::Command {
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    for name in names {
+        command = command.mut_subcommand(&name, |sub| sub.mut_args(|argument| of(&name, argument)));
+    }
+    command
+}
+
+fn of(command: &str, argument: Arg) -> Arg {
+    let values: fn(&Plan) -> Vec<String> = match (command, argument.get_id().as_str()) {
+        (_, "call") => {
+            return argument.add(ArgValueCandidates::new(|| {
+                candidates(&proof_reports::STEPS)
+            }));
+        }
+        // The configuration that `init` writes does not exist yet.
+        ("init", _) => return argument,
+        #[cfg(feature = "deploy")]
+        (_, "profile") => profiles,
+        (_, "target") => targets,
+        (_, "account") => accounts,
+        (_, "region") => regions,
+        _ => return argument,
+    };
+    argument.add(ArgValueCandidates::new(move || {
+        let mut found = configured().as_ref().map(values).unwrap_or_default();
+        found.sort();
+        found.dedup();
+        candidates(&found)
+    }))
+}
+
+fn candidates(values: &[impl AsRef<str>]) -> Vec<CompletionCandidate> {
+    let values = values.iter();
+    values
+        .map(|value| CompletionCandidate::new(value.as_ref()))
+        .collect()
+}
+
+/// The plan of the configuration that the unfinished command line names. One that is wrong
+/// completes nothing: an error in the middle of typing helps nobody.
+fn configured() -> Option<Plan> {
+    let words: Vec<_> = std::env::args_os().collect();
+    let named = words.iter().enumerate().find_map(|(index, word)| {
+        let word = word.to_str()?;
+        match word.strip_prefix("--config=") {
+            Some(path) => Some(PathBuf::from(path)),
+            None if word == "--config" => words.get(index + 1).map(PathBuf::from),
+            None => None,
+        }
+    });
+    let global = Global {
+        config: named,
+        color: "never".to_owned(),
+        quiet: true,
+        verbose: false,
+    };
+    Project::load(&global).ok().map(|project| project.plan)
+}
+
+#[cfg(feature = "deploy")]
+fn profiles(plan: &Plan) -> Vec<String> {
+    let steps = s3ferry::deploy::stack_steps(plan).into_iter();
+    steps.map(|step| step.profile).collect()
+}
+
+fn targets(plan: &Plan) -> Vec<String> {
+    let targets = plan.targets.iter();
+    targets.map(|target| target.name.clone()).collect()
+}
+
+fn accounts(plan: &Plan) -> Vec<String> {
+    let instances = plan.instances();
+    instances
+        .map(|(_, instance)| instance.account.clone())
+        .collect()
+}
+
+fn regions(plan: &Plan) -> Vec<String> {
+    let instances = plan.instances();
+    instances
+        .map(|(_, instance)| instance.region.clone())
+        .collect()
 }

@@ -160,18 +160,17 @@ enum Command {
     Doctor(doctor::Options),
     /// Decide requests from JSON as AWS would
     Authorize(authorize::Options),
-    /// Print the JSON Schema of the configuration, for editors
-    #[command(after_help = "Example:\n  s3ferry schema > s3ferry.schema.json")]
-    Schema,
+    /// Print the JSON Schema of the configuration, or of a command's JSON
+    Schema(schema::Options),
     /// Print the completion script of a shell
     Completions(complete::Options),
-    /// Print the manual page
-    #[command(after_help = "Example:\n  s3ferry man | man -l -")]
-    Man,
+    /// Print the manual pages
+    Man(man::Options),
 }
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
+    complete::answer(Cli::command);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -209,9 +208,9 @@ pub(crate) fn run() -> ExitCode {
         #[cfg(feature = "deploy")]
         Command::Adopt(options) => adopt::run(&cli.global, options),
         Command::Authorize(options) => authorize::run(&cli.global, options),
-        Command::Schema => schema::run(),
-        Command::Completions(options) => complete::run(options, &mut Cli::command()),
-        Command::Man => man::run(&Cli::command()),
+        Command::Schema(options) => schema::run(options),
+        Command::Completions(options) => complete::run(options),
+        Command::Man(options) => man::run(&cli.global, options, &Cli::command()),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

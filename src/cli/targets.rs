@@ -18,6 +18,9 @@ const COLUMNS: [&str; 9] = [
     "target", "wave", "account", "region", "bucket", "role", "pipeline", "stage", "action",
 ];
 
+/// Version of the JSON shape; it changes when a member changes its meaning or goes.
+const JSON_VERSION: u32 = 1;
+
 /// Options of `targets`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -41,7 +44,7 @@ pub(crate) struct Options {
 enum Format {
     /// A table.
     Text,
-    /// A JSON list of objects.
+    /// One JSON object.
     Json,
     /// Comma-separated values, with a first line that names the columns.
     Csv,
@@ -134,7 +137,10 @@ fn json_of(rows: &[Vec<String>]) -> String {
             Json::Object(fields.collect())
         })
         .collect();
-    format!("{objects:#}\n")
+    format!(
+        "{:#}\n",
+        json!({ "version": JSON_VERSION, "instances": objects })
+    )
 }
 
 /// No name that AWS accepts needs quotes; a role's may, for its comma.

@@ -249,24 +249,6 @@ fn the_schema_describes_every_key() {
 }
 
 #[test]
-fn completions_of_every_shell_know_every_command() {
-    let project = Project::empty();
-    for (shell, sign) in [
-        ("bash", "complete -F"),
-        ("zsh", "#compdef s3ferry"),
-        ("fish", "complete -c s3ferry"),
-        ("powershell", "Register-ArgumentCompleter"),
-        ("elvish", "edit:completion"),
-    ] {
-        let run = project.expect(&format!("completions {shell}"), 0);
-        assert!(run.stdout.contains(sign), "{shell}");
-        for command in COMMANDS {
-            assert!(run.stdout.contains(command), "{shell}: {command}");
-        }
-    }
-}
-
-#[test]
 fn the_manual_page_has_every_command_and_option() {
     let run = Project::empty().expect("man", 0);
     assert!(run.stdout.contains(".TH s3ferry"), "{:.300}", run.stdout);
@@ -282,4 +264,21 @@ fn the_manual_page_has_every_command_and_option() {
     ] {
         assert!(run.stdout.contains(option), "{option}");
     }
+}
+
+#[test]
+fn one_manual_page_or_all_of_them_as_files() {
+    let project = Project::empty();
+    let one = project.expect("man synth", 0).stdout;
+    assert!(one.contains(".TH s3ferry-synth"), "{one:.300}");
+    assert!(!one.contains(".TH s3ferry-lint"));
+    let wrong = project.expect("man synht", 2);
+    assert!(
+        wrong.stderr.contains("did you mean `synth`?"),
+        "{}",
+        wrong.stderr
+    );
+    project.expect("man --out share/man1", 0);
+    assert_eq!(project.read("share/man1/s3ferry-synth.1"), one);
+    assert!(project.read("share/man1/s3ferry.1").contains(".TH s3ferry"));
 }

@@ -34,6 +34,7 @@ impl Deployment {
     /// The diagnosis, as JSON; something is wrong.
     fn diagnosis(&self) -> Value {
         let run = self.project.expect("doctor --format json", 1);
+        crate::schemas::conforms("doctor", &run.stdout);
         serde_json::from_str(&run.stdout).expect("JSON")
     }
 
@@ -545,6 +546,7 @@ fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
     let run = project.expect("doctor --format json", 1);
+    crate::schemas::conforms("doctor", &run.stdout);
     let diagnosis: Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!(
         rules(&diagnosis),

@@ -172,6 +172,7 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
     let stage = Stage::new();
     stage.plays("Succeeded", &good_actions());
     let run = stage.project.expect("push site --format json", 0);
+    crate::schemas::conforms("push", &run.stdout);
     let versions = stage.versions();
     assert_eq!(versions.len(), 1);
     let found = result(&run);
@@ -199,6 +200,7 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
         ])
     );
     let run = stage.project.expect("push site --format json", 0);
+    crate::schemas::conforms("push", &run.stdout);
     assert_eq!(result(&run)["source"]["uploaded"], false);
     assert!(
         run.stderr.contains("has the same content"),
@@ -271,6 +273,7 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
         ],
     );
     let run = stage.project.expect("push site --format json", 1);
+    crate::schemas::conforms("push", &run.stdout);
     assert!(
         run.stderr.contains("perform: kms:Decrypt"),
         "{}",
@@ -313,6 +316,7 @@ fn a_failure_that_is_no_refusal_is_not_explained_by_policies() {
     let said = "The action timed out";
     stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", said)]);
     let run = stage.project.expect("push site --format json", 1);
+    crate::schemas::conforms("push", &run.stdout);
     assert!(run.stderr.contains(said), "{}", run.stderr);
     assert_eq!(result(&run).get("explanation"), None);
 }

@@ -586,13 +586,13 @@ fn targets_are_listed_filtered_and_written_for_machines() {
         .stdout;
     let json: Json = serde_json::from_str(&json).expect("JSON");
     assert_eq!(
-        json[1],
+        json["instances"][1],
         json!({"target": "fleet", "wave": 2, "account": "200000007919", "region": "eu-west-1",
             "bucket": "out-200000007919-eu-west-1", "role": "a,eu-west-1",
             "pipeline": "crossaccountdeploy", "stage": "fleet",
             "action": "Deploy-200000007919-eu-west-1"})
     );
-    assert_eq!(json.as_array().map(Vec::len), Some(2));
+    assert_eq!(json["instances"].as_array().map(Vec::len), Some(2));
     let csv = project
         .expect("targets --account 200000000000 --format csv", 0)
         .stdout;

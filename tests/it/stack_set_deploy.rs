@@ -717,6 +717,7 @@ fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
     ]);
     logged_in(&mut project, &script.endpoint());
     let run = project.expect("status --profile admin --format json", 1);
+    crate::schemas::conforms("status", &run.stdout);
     let status: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     let set = &status["stacks"][0];
     assert_eq!(set["stack"], "crossaccountdeploy-prod");
