@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod action;
 mod authorize;
 mod authz_cases;
 mod authz_properties;
