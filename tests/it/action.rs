@@ -90,15 +90,23 @@ fn the_check_runs_everything_and_gives_the_findings() {
     let path = project.path("home/s3ferry.sarif").display().to_string();
     assert_eq!(project.read("output"), format!("sarif-file={path}\n"));
 
-    // Stale, denied, and against a rule, all said in one run.
+    // Stale, more than is needed, and a template against the rules: all said in one run.
     let prod = project.read("stacks/prod.yaml");
     let edited = prod.replace("kms:Decrypt", "kms:*");
     assert_ne!(edited, prod);
     project.write("stacks/prod.yaml", edited);
-    let bad = run(&project, "check", "");
+    project.write(
+        "bad.json",
+        r#"{"Resources": {"B": {"Type": "AWS::S3::Bucket"}}}"#,
+    );
+    let bad = run(&project, "check", "bad.json");
     assert_eq!(bad.status.code(), Some(1), "{bad:?}");
     let said = String::from_utf8_lossy(&[bad.stdout, bad.stderr].concat()).into_owned();
-    for part in ["stacks/prod.yaml", "1 error", "Excess"] {
+    for part in [
+        "+++ stacks/prod.yaml",
+        "--> bad.json",
+        "DecryptArtifacts: serves 2 calls",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     let sarif: Value = serde_json::from_str(&project.read("home/s3ferry.sarif")).expect("JSON");
