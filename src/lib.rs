@@ -4,6 +4,7 @@
 //! templates. [`lint`] reads templates, never the configuration, so that it checks the
 //! synthesis independently. [`authz`] evaluates requests against the policies of [`iam`] as AWS
 //! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone.
+//! A [`graph`] is the picture of a proof.
 //! Nothing of these does I/O, reads a clock or the environment.
 //!
 //! The [`definition`] of a pipeline that exists already is read and changed as text.
@@ -19,6 +20,7 @@ pub mod definition;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod doctor;
+pub mod graph;
 pub mod iam;
 pub mod lint;
 pub mod plan;

@@ -27,11 +27,13 @@ mod doctor;
 #[cfg(feature = "deploy")]
 mod events;
 mod files;
+mod graph;
 mod init;
 mod lint;
 mod man;
 mod output;
 mod project;
+mod proof_input;
 mod proof_json;
 mod proof_reports;
 mod prove;
@@ -126,6 +128,8 @@ enum Command {
     Lint(lint::Options),
     /// Prove that a run of the pipeline will be allowed, and nothing more
     Prove(prove::Options),
+    /// Draw the run of the pipeline: accounts, buckets, key, roles, and who calls what
+    Graph(graph::Options),
     /// List what the configuration expands to: accounts, regions, buckets, roles, actions
     Targets(targets::Options),
     /// Deploy the stacks of a profile, or all, with change sets
@@ -186,6 +190,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Synth(options) => synth::run(&cli.global, options),
         Command::Lint(options) => lint::run(&cli.global, options),
         Command::Prove(options) => prove::run(&cli.global, options),
+        Command::Graph(options) => graph::run(&cli.global, options),
         Command::Targets(options) => targets::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),

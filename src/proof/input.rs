@@ -35,6 +35,8 @@ pub struct Inputs {
     pub identities: Vec<NamedFile>,
     /// Whether every instance of a target is told, though another stands for it.
     pub expand: bool,
+    /// Whether instances of different regions are told apart, though another stands for them.
+    pub by_region: bool,
 }
 
 /// A template, and where it is deployed.
@@ -137,6 +139,7 @@ impl Inputs {
             policies: Vec::new(),
             identities: Vec::new(),
             expand: false,
+            by_region: false,
         })
     }
 }

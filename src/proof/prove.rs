@@ -141,7 +141,7 @@ type Calls = Vec<(Decided, Vec<Remedy>)>;
 
 fn decided_calls(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> (Calls, Served) {
     let mut served = Served::default();
-    let mut alike = Alike::new(inputs.expand);
+    let mut alike = Alike::new(inputs);
     let mut calls: Calls = Vec::new();
     run::calls(world, pipelines, inputs.permissions, &mut |call| {
         let Some(decided) = judge_call(world, call) else {
@@ -164,7 +164,7 @@ fn decided_calls(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> 
 }
 
 fn decided_attacks(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Attack> {
-    let mut alike = Alike::new(inputs.expand);
+    let mut alike = Alike::new(inputs);
     let mut attacks: Vec<Attack> = Vec::new();
     attacks::attacks(world, pipelines, &mut |mut plot| {
         let Some((verdict, decided)) = judge_attack(world, &mut plot.call) else {
@@ -204,14 +204,16 @@ fn result(verdict: Verdict, call: &Call, permissions: Permissions) -> AttackResu
 /// Which calls of a target's instances are alike: the same call, decided by the same statements.
 struct Alike {
     expand: bool,
+    by_region: bool,
     /// By a hash of what must be the same; the number of the first.
     known: HashMap<u64, usize>,
 }
 
 impl Alike {
-    fn new(expand: bool) -> Self {
+    fn new(inputs: &Inputs) -> Self {
         Self {
-            expand,
+            expand: inputs.expand,
+            by_region: inputs.by_region,
             known: HashMap::new(),
         }
     }
@@ -219,11 +221,14 @@ impl Alike {
     /// The first call that is like this one, or nothing, and then this is the first: `next` is
     /// the number that it gets.
     fn find(&mut self, call: &Call, decisive: &[Decisive], next: usize) -> Option<usize> {
-        if self.expand || call.instance.is_none() {
+        let Some(instance) = call.instance.as_ref().filter(|_| !self.expand) else {
             return None;
-        }
+        };
         let mut hasher = DefaultHasher::new();
         (&call.target, call.step, &call.action, call.kind()).hash(&mut hasher);
+        if self.by_region {
+            instance.region.hash(&mut hasher);
+        }
         // Two buckets of an instance are attacked by the same names.
         if call.is_on_bucket() {
             call.place.hash(&mut hasher);

@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use super::aws::{AwsOptions, block_on, of_profile};
 use super::deploy::Format;
 use super::project::Project;
-use super::prove::{failure, templates};
+use super::proof_input::{failure, templates};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
 

@@ -1,0 +1,240 @@
+//! A picture from a proof: every call becomes part of an arrow.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::{Arrow, Graph, Kind, Node, Side};
+use crate::iam::Arn;
+use crate::proof::{Call, Caller, Decided, Proof, Verdict};
+
+const CODEPIPELINE: &str = "codepipeline.amazonaws.com";
+const EVENTS: &str = "events.amazonaws.com";
+const LOGS: &str = "logging.s3.amazonaws.com";
+
+pub(super) fn graph(proof: &Proof) -> Graph {
+    let mut builder = Builder {
+        proof,
+        graph: Graph {
+            sides: Vec::new(),
+            nodes: Vec::new(),
+            arrows: Vec::new(),
+        },
+        sides: HashMap::new(),
+        nodes: HashMap::new(),
+        arrows: HashMap::new(),
+    };
+    // The dev account stands first, whoever calls first.
+    builder.side(None, || String::new());
+    for (number, (decided, _)) in proof.calls.iter().enumerate() {
+        builder.call(number, decided);
+    }
+    builder.graph
+}
+
+struct Builder<'p> {
+    proof: &'p Proof,
+    graph: Graph,
+    /// By target.
+    sides: HashMap<Option<String>, usize>,
+    /// By side of services, which every side has, and by what identifies it.
+    nodes: HashMap<(Option<usize>, String), usize>,
+    /// By their ends.
+    arrows: HashMap<(usize, usize), usize>,
+}
+
+/// An end of an arrow.
+struct End {
+    kind: Kind,
+    arn: String,
+    name: String,
+    detail: String,
+    account: String,
+    /// Whether it stands in the dev account, whomever the call is for.
+    in_dev: bool,
+}
+
+impl Builder<'_> {
+    fn call(&mut self, number: usize, decided: &Decided) {
+        let call = &decided.call;
+        let (from, to) = (caller(self.proof, call), resource(decided));
+        let from = self.node(from, call, decided.instances);
+        let to = self.node(to, call, decided.instances);
+        let arrow = match self.arrows.entry((from, to)) {
+            Entry::Occupied(known) => &mut self.graph.arrows[*known.get()],
+            Entry::Vacant(free) => {
+                let number = self.graph.arrows.len();
+                free.insert(number);
+                self.graph.arrows.push(Arrow {
+                    id: format!("arrow-{}", number + 1),
+                    from,
+                    to,
+                    steps: Vec::new(),
+                    calls: Vec::new(),
+                    verdict: Verdict::Allowed,
+                    instances: 1,
+                });
+                &mut self.graph.arrows[number]
+            }
+        };
+        arrow.calls.push(number);
+        arrow.instances = arrow.instances.max(decided.instances);
+        if !arrow.steps.contains(&call.step) {
+            arrow.steps.push(call.step);
+        }
+        arrow.verdict = worse(arrow.verdict, decided.verdict);
+    }
+
+    fn node(&mut self, end: End, call: &Call, instances: usize) -> usize {
+        let target = call.target.clone().filter(|_| !end.in_dev);
+        let side = self.side(target, || end.account.clone());
+        let everywhere = matches!(end.kind, Kind::LogDelivery | Kind::Service);
+        let key = (everywhere.then_some(side), end.arn.clone());
+        let number = match self.nodes.entry(key) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(free) => {
+                let number = self.graph.nodes.len();
+                free.insert(number);
+                self.graph.nodes.push(Node {
+                    kind: end.kind,
+                    name: end.name,
+                    detail: end.detail,
+                    arn: end.arn,
+                    side,
+                    instances: 1,
+                });
+                number
+            }
+        };
+        let node = &mut self.graph.nodes[number];
+        if node.side != 0 {
+            node.instances = node.instances.max(instances);
+        }
+        let side = &mut self.graph.sides[node.side];
+        if side.account.is_empty() {
+            side.account = end.account;
+        }
+        // A target's deploy roles are assumed once for each of its instances.
+        if node.kind == Kind::DeployRole && call.step == "assume" {
+            side.instances += instances;
+        }
+        number
+    }
+
+    fn side(&mut self, target: Option<String>, account: impl FnOnce() -> String) -> usize {
+        if let Some(known) = self.sides.get(&target) {
+            return *known;
+        }
+        self.graph.sides.push(Side {
+            target: target.clone(),
+            account: account(),
+            instances: 0,
+            alike: Vec::new(),
+        });
+        let number = self.graph.sides.len() - 1;
+        self.sides.insert(target, number);
+        number
+    }
+}
+
+fn worse(a: Verdict, b: Verdict) -> Verdict {
+    let grave = |verdict| match verdict {
+        Verdict::Allowed => 0,
+        Verdict::Unproven => 1,
+        Verdict::Denied => 2,
+    };
+    if grave(b) > grave(a) { b } else { a }
+}
+
+/// What a step's caller is, and what it works on.
+fn kinds(call: &Call) -> (Kind, Kind) {
+    let by_service = matches!(call.caller, Caller::Service(_));
+    let on_key = call.action.starts_with("kms:");
+    match call.step {
+        "administer" => (Kind::Account, Kind::DeployKey),
+        "check" if by_service => (Kind::Pipeline, Kind::ServiceRole),
+        "check" if call.target.is_none() => (Kind::ServiceRole, Kind::ActionRole),
+        "check" | "assume" => (Kind::ServiceRole, Kind::DeployRole),
+        "start" if by_service => (Kind::EventBridge, Kind::RuleRole),
+        "start" => (Kind::RuleRole, Kind::Pipeline),
+        "source" => (Kind::ServiceRole, Kind::SourceBucket),
+        "invoke" => (Kind::ServiceRole, Kind::Pipeline),
+        "read" | "decrypt" if on_key => (Kind::DeployRole, Kind::DeployKey),
+        "read" | "decrypt" => (Kind::DeployRole, Kind::ArtifactBucket),
+        "deploy" => (Kind::DeployRole, Kind::OutputBucket),
+        "output-key" => (Kind::DeployRole, Kind::OutputKey),
+        "logs" => (Kind::LogDelivery, Kind::LogBucket),
+        // Storing artifacts, here or in another region.
+        _ if on_key => (Kind::ServiceRole, Kind::DeployKey),
+        _ => (Kind::ServiceRole, Kind::ArtifactBucket),
+    }
+}
+
+fn caller(proof: &Proof, call: &Call) -> End {
+    let (kind, _) = kinds(call);
+    let end = |kind, arn: &str, name: &str, account: &str| End {
+        kind,
+        arn: arn.to_owned(),
+        name: name.to_owned(),
+        detail: String::new(),
+        account: account.to_owned(),
+        in_dev: matches!(kind, Kind::ServiceRole | Kind::ActionRole),
+    };
+    match &call.caller {
+        Caller::Role(arn) | Caller::Administrator(arn) => {
+            let account = call.caller.account().unwrap_or_default();
+            end(kind, arn, last(arn), account)
+        }
+        Caller::Root(account) => end(kind, account, account, account),
+        // The pipeline acts as its service; further pipelines are named behind the action.
+        Caller::Service(service) if service == CODEPIPELINE => {
+            let name = call.id.split('/').nth(2);
+            let name = name.or(proof.pipelines.first().map(String::as_str));
+            let name = name.unwrap_or(service);
+            end(Kind::Pipeline, name, name, &call.account)
+        }
+        Caller::Service(service) => {
+            let kind = match service.as_str() {
+                EVENTS => Kind::EventBridge,
+                LOGS => Kind::LogDelivery,
+                _ => Kind::Service,
+            };
+            end(kind, service, service, &call.account)
+        }
+    }
+}
+
+fn resource(decided: &Decided) -> End {
+    let call = &decided.call;
+    let (_, kind) = kinds(call);
+    let arn = Arn::parse(&call.resource);
+    let rest = arn.map_or(call.resource.as_str(), |arn| arn.resource);
+    let (arn, name, detail) = match kind {
+        // Known by its name, as the service that calls for it says no more.
+        Kind::Pipeline => (rest, rest.to_owned(), ""),
+        Kind::DeployKey | Kind::OutputKey => {
+            let logical = decided.resource_policy.as_ref();
+            let name = logical.map_or(last(rest), |(_, resource)| resource);
+            let region = arn.map_or("", |arn| arn.region);
+            (call.resource.as_str(), name.to_owned(), region)
+        }
+        kind if kind.is_store() => {
+            let bucket = rest.split('/').next().unwrap_or(rest);
+            let object = call.resource.len() - rest.len() + bucket.len();
+            (&call.resource[..object], bucket.to_owned(), "")
+        }
+        _ => (call.resource.as_str(), last(rest).to_owned(), ""),
+    };
+    End {
+        kind,
+        arn: arn.to_owned(),
+        name,
+        detail: detail.to_owned(),
+        account: call.account.clone(),
+        in_dev: matches!(call.step, "read" | "decrypt"),
+    }
+}
+
+/// The last part of a path.
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

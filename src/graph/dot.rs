@@ -1,0 +1,53 @@
+//! A picture in Graphviz's DOT language.
+
+use super::{Graph, label};
+use crate::proof::Verdict;
+
+pub(super) fn write(graph: &Graph) -> String {
+    let mut out = "digraph run {\n  rankdir=LR;\n  node [shape=box, style=rounded, \
+                   fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=11];\n"
+        .to_owned();
+    for (number, side) in graph.sides.iter().enumerate() {
+        let title = quoted(&[&side.title(), &side.accounts()]);
+        out.push_str(&format!("  subgraph cluster_{number} {{\n"));
+        out.push_str(&format!(
+            "    label={title};\n    fontname=\"sans-serif\";\n"
+        ));
+        for (id, node) in graph.nodes.iter().enumerate() {
+            if node.side == number {
+                let shown = quoted(&[&label::name(node), &label::what(node)]);
+                let shape = match node.kind.is_store() {
+                    true => ", shape=cylinder, style=solid",
+                    false => "",
+                };
+                out.push_str(&format!("    n{id} [label={shown}{shape}];\n"));
+            }
+        }
+        out.push_str("  }\n");
+    }
+    for arrow in &graph.arrows {
+        let look = match arrow.verdict {
+            Verdict::Denied => ", color=\"#c62828\", fontcolor=\"#c62828\", style=dashed",
+            Verdict::Unproven => ", color=\"#b26a00\", fontcolor=\"#b26a00\", style=dashed",
+            Verdict::Allowed if label::moves_artifact(arrow) => ", penwidth=2.5",
+            Verdict::Allowed => "",
+        };
+        out.push_str(&format!(
+            "  n{} -> n{} [label={}{look}];\n",
+            arrow.from,
+            arrow.to,
+            quoted(&[&label::arrow(arrow)])
+        ));
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// Lines as a string of DOT's.
+fn quoted(lines: &[&str]) -> String {
+    let lines: Vec<String> = lines
+        .iter()
+        .map(|line| line.replace('\\', "\\\\").replace('"', "\\\""))
+        .collect();
+    format!("\"{}\"", lines.join("\\n"))
+}
