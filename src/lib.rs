@@ -4,7 +4,7 @@
 //! templates. [`lint`] reads templates, never the configuration, so that it checks the
 //! synthesis independently. [`authz`] evaluates requests against the policies of [`iam`] as AWS
 //! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone.
-//! A [`graph`] is the picture of a proof.
+//! A [`graph`] is the picture of a proof, and a [`report`] the page for those who review it.
 //! Nothing of these does I/O, reads a clock or the environment.
 //!
 //! The [`definition`] of a pipeline that exists already is read and changed as text.
@@ -25,5 +25,6 @@ pub mod iam;
 pub mod lint;
 pub mod plan;
 pub mod proof;
+pub mod report;
 pub mod stacks;
 pub mod syntax;

@@ -1,0 +1,96 @@
+//! The calls that must be denied.
+
+use std::collections::HashMap;
+
+use maud::{Markup, html};
+
+use super::count;
+use super::links::Links;
+use crate::proof::{Attack, AttackResult, Proof};
+
+/// Attacks of one kind with the same result: the first of them, and how many there are.
+struct Kind<'p> {
+    first: &'p Attack,
+    instances: usize,
+}
+
+pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
+    let kinds = kinds(proof);
+    html! {
+        p {
+            "Each was tried against every policy, as the run itself was. An attacker of another \
+             account has every permission there, so that these templates alone stop it."
+        }
+        details class="group" data-group="attacks" open {
+            summary { h3 { (count(kinds.len(), "kind")) " of attacks" } }
+            div class="scroll" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "Result" }
+                            th scope="col" { "What happens" }
+                            th scope="col" { "Action" }
+                            th scope="col" { "On" }
+                            th scope="col" { "By" }
+                        }
+                    }
+                    tbody { @for kind in &kinds { (row(kind, links)) } }
+                }
+            }
+        }
+    }
+}
+
+/// What is denied alike is told once; what is not denied, each by itself and first.
+fn kinds(proof: &Proof) -> Vec<Kind<'_>> {
+    let mut kinds: Vec<Kind<'_>> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    let (denied, others): (Vec<&Attack>, Vec<&Attack>) =
+        (proof.attacks.iter()).partition(|attack| attack.result == AttackResult::Denied);
+    for attack in others.into_iter().chain(denied) {
+        let name = attack.call.id.split('/').next().unwrap_or_default();
+        let first = kinds.len();
+        let alike = match attack.result {
+            AttackResult::Denied => *known.entry(name).or_insert(first),
+            _ => first,
+        };
+        match kinds.get_mut(alike) {
+            Some(kind) => kind.instances += attack.instances,
+            None => kinds.push(Kind {
+                first: attack,
+                instances: attack.instances,
+            }),
+        }
+    }
+    kinds
+}
+
+fn row(kind: &Kind<'_>, links: &Links<'_>) -> Markup {
+    let attack = kind.first;
+    let (looks, word) = match attack.result {
+        AttackResult::Denied => ("good", "denied"),
+        AttackResult::Allowed => ("bad", "ALLOWED"),
+        AttackResult::OverGranted => ("warn", "over-grant of the procedure"),
+        AttackResult::Unproven => ("warn", "unproven"),
+    };
+    html! {
+        tr data-find {
+            td { span class=(format!("tag {looks}")) { (word) } }
+            td {
+                (attack.what)
+                @if kind.instances > 1 { " (and likewise: " (kind.instances) " in all)" }
+                @if let Some(decided) = &attack.decided {
+                    @for decisive in decided.decisive.iter().filter(|decisive| decisive.given) {
+                        div { "by " (links.statement(decisive)) }
+                    }
+                    @for missing in &decided.missing {
+                        div { "not given: " (missing.what) " (" code { (missing.option) } ")" }
+                    }
+                }
+            }
+            td { code { (attack.call.action) } }
+            td { code { (attack.call.resource) } }
+            td { (attack.call.caller.shown()) }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The picture, and behind every arrow of it the calls, with the statements that decide them on
+//! both sides.
+
+use maud::{Markup, html};
+
+use super::links::Links;
+use super::{Contents, count};
+use crate::authz::Layer;
+use crate::graph::{Arrow, Graph};
+use crate::proof::{Decided, Proof, Remedy, Verdict};
+
+/// Targets that are shown opened.
+const OPENED: usize = 3;
+
+pub(super) fn picture(contents: &Contents<'_>, graph: &Graph) -> Markup {
+    let drawn = graph.clone().alike(contents.drawn_targets);
+    let some_are_alike = drawn.sides.iter().any(|side| !side.alike.is_empty());
+    html! {
+        p {
+            "An arrow is what one calls the other for. Thick ones move the artifact, and the number \
+             is the place on its way. Dashed red ones are denied. Choose an arrow to see its calls."
+            @if some_are_alike {
+                " Of targets that look the same, one is drawn; below, each has its own calls."
+            }
+        }
+        div class="scroll" tabindex="0" role="region" aria-label="Picture, can be scrolled" {
+            (drawn.to_html(&|arrow| format!("#{}", arrow.id)))
+        }
+    }
+}
+
+pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) -> Markup {
+    let mut arrows: Vec<Vec<&Arrow>> = vec![Vec::new(); graph.sides.len()];
+    for arrow in &graph.arrows {
+        // An arrow of the dev account's that ends at a target is the target's.
+        let sides = [arrow.from, arrow.to].map(|node| graph.nodes[node].side);
+        arrows[sides[0].max(sides[1])].push(arrow);
+    }
+    let opened = graph.sides.len() <= OPENED + 1;
+    html! {
+        @for (side, arrows) in graph.sides.iter().zip(&arrows) {
+            @let title = format!("{}, {}", side.title(), side.accounts());
+            details class="group" data-group=(title) open[opened || side.target.is_none()] {
+                summary {
+                    h3 { (title) }
+                    " " (verdict(worst(arrows.iter().map(|arrow| arrow.verdict))))
+                }
+                @for arrow in arrows { (behind(contents.proof, graph, arrow, links)) }
+            }
+        }
+    }
+}
+
+fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    verdicts.fold(Verdict::Allowed, |worst, next| match (worst, next) {
+        (Verdict::Denied, _) | (_, Verdict::Denied) => Verdict::Denied,
+        (Verdict::Unproven, _) | (_, Verdict::Unproven) => Verdict::Unproven,
+        _ => Verdict::Allowed,
+    })
+}
+
+fn verdict(verdict: Verdict) -> Markup {
+    let (looks, word) = match verdict {
+        Verdict::Allowed => ("good", "allowed"),
+        Verdict::Denied => ("bad", "denied"),
+        Verdict::Unproven => ("warn", "unproven"),
+    };
+    html! { span class=(format!("tag {looks}")) { (word) } }
+}
+
+/// What is behind an arrow.
+fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Markup {
+    let [from, to] = [arrow.from, arrow.to].map(|node| &graph.nodes[node]);
+    let calls: Vec<&(Decided, Vec<Remedy>)> =
+        arrow.calls.iter().map(|number| &proof.calls[*number]).collect();
+    html! {
+        details class="arrow-calls" id=(arrow.id) data-find {
+            summary {
+                @if let Some(number) = arrow.number() { span class="number" { (number) } " " }
+                span class="steps" { (arrow.steps.join(", ")) } ": "
+                (from.kind.words()) " " b { (from.name) } " to "
+                (to.kind.words()) " " b { (to.name) }
+                @if arrow.instances > 1 { " × " (arrow.instances) }
+                " " (verdict(arrow.verdict))
+            }
+            @if let Some((decided, _)) = calls.first() {
+                p class="needed" {
+                    (count(calls.len(), "call")) ", needed by " (links.place(decided.call.place))
+                }
+            }
+            div class="scroll" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "Decision" }
+                            th scope="col" { "Actions" }
+                            th scope="col" { "On" }
+                            th scope="col" { "Statements of the caller's side" }
+                            th scope="col" { "Statements of the resource's side" }
+                        }
+                    }
+                    tbody { @for row in rows(&calls, links) { (row) } }
+                }
+            }
+            @for (decided, remedies) in calls.iter().filter(|call| call.0.verdict != Verdict::Allowed) {
+                (why(decided, remedies, links))
+            }
+        }
+    }
+}
+
+/// Calls that differ in nothing but their action share a row.
+fn rows(calls: &[&(Decided, Vec<Remedy>)], links: &Links<'_>) -> Vec<Markup> {
+    let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
+    for (decided, _) in calls {
+        let sides = [true, false].map(|caller| side(decided, caller, links).into_string());
+        let rest = html! {
+            td { code { (decided.call.resource) } }
+            @for side in sides { td { (maud::PreEscaped(side)) } }
+        };
+        let key = format!("{:?}\n{}", decided.verdict, rest.into_string());
+        match rows.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, actions)) => actions.push(&decided.call.action),
+            None => rows.push((key, vec![&decided.call.action])),
+        }
+    }
+    let verdicts = |key: &str| match key.split('\n').next() {
+        Some("Allowed") => Verdict::Allowed,
+        Some("Denied") => Verdict::Denied,
+        _ => Verdict::Unproven,
+    };
+    rows.iter()
+        .map(|(key, actions)| {
+            let rest = key.split_once('\n').map_or("", |(_, rest)| rest);
+            html! {
+                tr {
+                    td { (verdict(verdicts(key))) }
+                    td { @for action in actions { code { (action) } " " } }
+                    (maud::PreEscaped(rest))
+                }
+            }
+        })
+        .collect()
+}
+
+/// The statements of one side that decide a call.
+fn side(decided: &Decided, caller: bool, links: &Links<'_>) -> Markup {
+    let found = decided.decisive.iter().filter(|decisive| {
+        let of_resource = matches!(decisive.layer, Layer::ResourcePolicy | Layer::Rcps);
+        of_resource != caller
+    });
+    let found: Vec<_> = found.collect();
+    html! {
+        @if found.is_empty() { span class="none" { "none" } }
+        @for decisive in found { div { (links.statement(decisive)) } }
+    }
+}
+
+/// Why a call is not allowed, and what to add.
+fn why(decided: &Decided, remedies: &[Remedy], links: &Links<'_>) -> Markup {
+    html! {
+        div class="why" {
+            p { code { (decided.call.action) } ": " (decided.reason.because) }
+            @for missing in &decided.missing {
+                p { "Not given: " (missing.what) " (" code { (missing.option) } ")" }
+            }
+            @for doubt in &decided.doubts {
+                p { "Not resolved: " (doubt.resource) ", " (links.place(doubt.place)) ": " (doubt.reason) }
+            }
+            @for remedy in remedies {
+                p {
+                    "Add to "
+                    @match (&remedy.resource, remedy.place) {
+                        (Some(resource), Some(place)) => { (resource) ", " (links.place(place)) }
+                        _ => { "a policy that is not there yet" }
+                    }
+                    ":"
+                }
+                pre tabindex="0" { (remedy.statement) }
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What the lint found, what was suppressed and why, and how much of each quota is used.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::links::Links;
+use super::{Contents, count};
+use crate::lint::quotas::Usage;
+use crate::lint::{Severity, Suppressed};
+use crate::syntax::Source;
+
+/// Of a quota, as many resources are named.
+const NAMED: usize = 20;
+
+pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
+    let findings: Vec<_> = contents
+        .lint
+        .iter()
+        .flat_map(|(source, report)| report.findings.iter().map(move |finding| (source, finding)))
+        .collect();
+    let rules = contents.lint.iter().map(|(_, report)| report.rules_checked).max();
+    let suppressed = suppressed(contents);
+    html! {
+        p {
+            (count(rules.unwrap_or(0), "AWS CloudFormation Guard rule")) " on "
+            (count(contents.lint.len(), "template")) ": " (count(findings.len(), "finding")) "."
+        }
+        @for (source, finding) in findings {
+            div class="why" data-find {
+                @let (looks, word) = match finding.severity {
+                    Severity::Error => ("bad", "error"),
+                    Severity::Warning => ("warn", "warning"),
+                    Severity::Note => ("", "note"),
+                };
+                p {
+                    span class=(format!("tag {looks}")) { (word) } " " code { (finding.rule) } " "
+                    @if let Some(resource) = &finding.resource { (resource) ", " }
+                    (links.in_source(source, finding.span)) ": " (finding.message)
+                }
+                @if let Some(fix) = &finding.fix { p { (fix) } }
+            }
+        }
+        @if !suppressed.is_empty() {
+            details class="group" data-group="suppressed" {
+                summary { h3 { (count(suppressed.len(), "suppressed rule")) ", with the reasons" } }
+                div class="scroll" {
+                    table {
+                        thead {
+                            tr {
+                                th scope="col" { "Rule" }
+                                th scope="col" { "Resource" }
+                                th scope="col" { "Why" }
+                            }
+                        }
+                        tbody {
+                            @for (first, source, templates) in suppressed {
+                                tr data-find {
+                                    td { code { (first.rule) } }
+                                    td {
+                                        (first.resource) " "
+                                        span class="at" { (links.in_source(source, first.span)) }
+                                        @if templates > 1 { " and in " (templates - 1) " more templates" }
+                                    }
+                                    td { (first.reason.as_deref().unwrap_or("no reason is given")) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Each suppression once, with the first template that has it and how many do.
+fn suppressed<'a>(contents: &Contents<'a>) -> Vec<(&'a Suppressed, &'a Source, usize)> {
+    let mut order = Vec::new();
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for (source, report) in contents.lint {
+        for suppressed in &report.suppressed {
+            let key = (&suppressed.resource, &suppressed.rule, &suppressed.reason);
+            let templates = counts.entry(key).or_default();
+            *templates += 1;
+            if *templates == 1 {
+                order.push((suppressed, source, key));
+            }
+        }
+    }
+    order
+        .into_iter()
+        .map(|(suppressed, source, key)| (suppressed, source, counts[&key]))
+        .collect()
+}
+
+pub(super) fn quotas(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
+    let mut by_rule: BTreeMap<&str, Vec<(&Source, &Usage)>> = BTreeMap::new();
+    for (source, usages) in contents.usages {
+        for usage in usages {
+            by_rule.entry(usage.rule).or_default().push((source, usage));
+        }
+    }
+    let mut rules: Vec<Vec<(&Source, &Usage)>> = by_rule.into_values().collect();
+    for usages in &mut rules {
+        // The sort is stable: of those that are as full, the first of the first file.
+        usages.sort_by_key(|(_, usage)| std::cmp::Reverse(usage.percent()));
+    }
+    let fullest = |usages: &[(&Source, &Usage)]| usages.first().map_or(0, |(_, usage)| usage.percent());
+    rules.sort_by_key(|usages| std::cmp::Reverse(fullest(usages)));
+    html! {
+        p { "Of every quota the resource that uses most of it." }
+        ul class="bars" {
+            @for usages in &rules {
+                @if let Some((source, usage)) = usages.first() {
+                    li data-find {
+                        (bar(source, usage, links))
+                        @if usages.len() > 1 { (others(&usages[1..])) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn bar(source: &Source, usage: &Usage, links: &Links<'_>) -> Markup {
+    let limit = usage.limit;
+    html! {
+        div class="bar" {
+            span class="what" {
+                (usage.what) " " span class="at" { (links.in_source(source, usage.span)) }
+            }
+            // No more than full: what goes beyond is said in words.
+            meter min="0" max=(limit) value=(usage.used.min(limit)) low=(limit * 3 / 4)
+                high=(limit * 9 / 10) optimum="0" aria-label=(usage.what) {}
+            span class="used" {
+                (usage.used) " of " (limit) " " (usage.unit) ", " (usage.percent()) " %"
+            }
+        }
+        @if usage.used > limit { p class="why" { (usage.way_out) } }
+    }
+}
+
+fn others(usages: &[(&Source, &Usage)]) -> Markup {
+    html! {
+        details {
+            summary { (count(usages.len(), "other")) }
+            ul {
+                @for (source, usage) in usages.iter().take(NAMED) {
+                    li {
+                        (usage.what) ", " (source.name()) ": " (usage.used) " of " (usage.limit) " "
+                        (usage.unit) ", " (usage.percent()) " %"
+                    }
+                }
+                @if usages.len() > NAMED {
+                    li { "and " (usages.len() - NAMED) " that use less" }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What each statement is for: the calls that it serves, and what it grants beyond them.
+
+use std::collections::HashMap;
+
+use maud::{Markup, html};
+
+use super::count;
+use super::links::Links;
+use crate::proof::{Proof, StatementUse};
+
+/// Actions that are named; the rest is counted.
+const NAMED: usize = 12;
+
+/// Statements of the same name and use, in one template or several.
+struct Use<'p> {
+    first: &'p StatementUse,
+    templates: usize,
+}
+
+pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
+    let uses = uses(proof);
+    html! {
+        p {
+            "Every statement that allows something, with the calls of a run that it serves. What \
+             serves none, and has no documented reason, is excess."
+        }
+        @for unknown in &proof.excess.unknown {
+            p class="why" data-find {
+                span class="tag bad" { "error" } " there is no action " code { (unknown.action) }
+                " in " (unknown.resource) ", " (links.place(unknown.place))
+                @if let Some(near) = unknown.near { "; did you mean " code { (near) } "?" }
+            }
+        }
+        @for doubt in &proof.doubts {
+            p class="why" data-find {
+                span class="tag warn" { "unresolved" } " " (doubt.resource) ", "
+                (links.place(doubt.place)) ": " (doubt.reason)
+            }
+        }
+        details class="group" data-group="statements" open {
+            summary { h3 { (count(uses.len(), "statement")) } }
+            div class="scroll" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "Statement" }
+                            th scope="col" { "Resource" }
+                            th scope="col" { "Serves" }
+                            th scope="col" { "Beyond the run" }
+                        }
+                    }
+                    tbody { @for found in &uses { (row(found, links)) } }
+                }
+            }
+        }
+    }
+}
+
+fn uses(proof: &Proof) -> Vec<Use<'_>> {
+    let mut uses: Vec<Use<'_>> = Vec::new();
+    let mut known = HashMap::new();
+    for found in &proof.excess.statements {
+        let same = (
+            &found.resource,
+            &found.sid,
+            &found.excess,
+            found.documented,
+            found.serves.len(),
+        );
+        // Only other templates may hold the same: two statements of one are two.
+        match known.get(&same).filter(|(_, file)| *file != found.place.file) {
+            Some((number, _)) => {
+                let found: &mut Use<'_> = &mut uses[*number];
+                found.templates += 1;
+            }
+            None => {
+                known.insert(same, (uses.len(), found.place.file));
+                uses.push(Use {
+                    first: found,
+                    templates: 1,
+                });
+            }
+        }
+    }
+    uses
+}
+
+fn row(used: &Use<'_>, links: &Links<'_>) -> Markup {
+    let found = used.first;
+    let name = found.sid.as_deref().unwrap_or("without a Sid");
+    let left = found.excess.len().saturating_sub(NAMED);
+    html! {
+        tr data-find {
+            td {
+                (links.named(found.place, name)) " " span class="at" { (links.place(found.place)) }
+                @if used.templates > 1 { " and in " (used.templates - 1) " more templates" }
+            }
+            td { (found.resource) }
+            td {
+                @if found.serves.is_empty() { span class="none" { "no call" } }
+                @else { (calls(&found.serves)) }
+            }
+            td {
+                @match (found.documented, found.excess.is_empty()) {
+                    (_, true) => span class="none" { "nothing" },
+                    (Some(why), _) => { (why) }
+                    (None, _) => {
+                        span class="tag warn" { (count(found.excess.len(), "action")) } " "
+                        @for action in found.excess.iter().take(NAMED) { code { (action) } " " }
+                        @if left > 0 { "and " (left) " more" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The actions that are served, each once, and how many calls that are.
+fn calls(serves: &[String]) -> Markup {
+    let mut actions: Vec<&str> = Vec::new();
+    for id in serves {
+        let mut parts = id.split('/').filter(|part| part.contains(':'));
+        actions.extend(parts.next());
+    }
+    actions.sort_unstable();
+    actions.dedup();
+    html! {
+        (count(serves.len(), "call")) ": "
+        @for action in actions { code { (action) } " " }
+    }
+}

@@ -1,0 +1,80 @@
+//! Places in the templates, as links to the lines that are in the page.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use crate::proof::{Decisive, Place, Proof};
+use crate::syntax::{Source, Span};
+
+/// The links of a page, which notes where they lead.
+pub(super) struct Links<'p> {
+    proof: &'p Proof,
+    /// File and first byte of every place that a link leads to.
+    wanted: RefCell<BTreeSet<(usize, usize)>>,
+}
+
+impl<'p> Links<'p> {
+    pub(super) fn new(proof: &'p Proof) -> Self {
+        Self {
+            proof,
+            wanted: RefCell::new(BTreeSet::new()),
+        }
+    }
+
+    /// `dev.yaml:12`, as a link.
+    pub(super) fn place(&self, place: Place) -> Markup {
+        let source = &self.proof.files[place.file];
+        let line = source.position(place.span.start).line;
+        self.named(place, &format!("{}:{line}", source.name()))
+    }
+
+    /// A text that leads to a place.
+    pub(super) fn named(&self, place: Place, text: &str) -> Markup {
+        let start = place.span.start;
+        self.wanted.borrow_mut().insert((place.file, start));
+        html! { a href=(format!("#{}", anchor(place.file, start))) { (text) } }
+    }
+
+    /// A deciding statement: its name, and where it stands. What the proof assumes stands nowhere.
+    pub(super) fn statement(&self, decisive: &Decisive) -> Markup {
+        let sid = decisive.sid.as_deref().filter(|sid| !sid.is_empty());
+        let name = sid.unwrap_or(&decisive.resource);
+        html! {
+            @if decisive.effect == crate::iam::Effect::Deny { span class="tag bad" { "Deny" } " " }
+            @if decisive.given {
+                (self.named(decisive.place, name)) " "
+                span class="at" { (self.line(decisive.place)) }
+            } @else { (name) }
+        }
+    }
+
+    fn line(&self, place: Place) -> String {
+        let source = &self.proof.files[place.file];
+        format!("{}:{}", source.name(), source.position(place.span.start).line)
+    }
+
+    /// A place in one of the templates, by its name.
+    pub(super) fn in_source(&self, source: &Source, span: Span) -> Markup {
+        let mut files = self.proof.files.iter();
+        match files.position(|file| file.name() == source.name()) {
+            Some(file) => self.place(Place { file, span }),
+            None => html! { (source.name()) },
+        }
+    }
+
+    /// The bytes of a file that links lead to.
+    pub(super) fn into(&self, file: usize) -> Vec<usize> {
+        let wanted = self.wanted.borrow();
+        wanted
+            .range((file, 0)..(file + 1, 0))
+            .map(|(_, start)| *start)
+            .collect()
+    }
+}
+
+/// The name of a place in the page.
+pub(super) fn anchor(file: usize, start: usize) -> String {
+    format!("f{file}-{start}")
+}

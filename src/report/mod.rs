@@ -1,0 +1,139 @@
+//! The report for the security reviewer of the targets' accounts: one HTML page that needs nothing
+//! else. It loads nothing, works from a file and without scripts, and says the same for the same
+//! templates, byte for byte.
+//!
+//! Here live the page and its parts, one file each. What it says comes from the [`Proof`], the
+//! lint's [`Report`]s and the quotas; the picture is [`crate::graph`]'s. Every link to a statement
+//! leads to the line of the template that is in the page itself.
+
+mod attacks;
+mod calls;
+mod checks;
+mod grants;
+mod links;
+mod sources;
+mod summary;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::graph::{Graph, STYLE};
+use crate::lint::Report;
+use crate::lint::quotas::Usage;
+use crate::proof::Proof;
+use crate::syntax::Source;
+use links::Links;
+
+/// What a report is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Contents<'a> {
+    /// The proof; instances that are alike may stand for each other.
+    pub proof: &'a Proof,
+    /// What the lint says of each template, in the order of the proof's files.
+    pub lint: &'a [(Source, Report)],
+    /// How much of each quota the templates use.
+    pub usages: &'a [(Source, Vec<Usage>)],
+    /// As many targets are drawn each by itself in the picture.
+    pub drawn_targets: usize,
+    /// Version of the program.
+    pub version: &'a str,
+}
+
+/// Without a network, frames or forms, whatever a name in a template may hold.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                      base-uri 'none'; form-action 'none'";
+
+/// The page.
+pub fn page(contents: &Contents<'_>) -> String {
+    let links = Links::new(contents.proof);
+    let graph = Graph::new(contents.proof);
+    let name = contents.proof.pipelines.join(", ");
+    // The sources come last: they are marked where the other parts point to.
+    let parts = [
+        ("summary", "Summary", summary::part(contents)),
+        ("picture", "Picture", calls::picture(contents, &graph)),
+        ("calls", "Calls of a run", calls::part(contents, &graph, &links)),
+        ("attacks", "What must be denied", attacks::part(contents.proof, &links)),
+        ("grants", "What each statement is for", grants::part(contents.proof, &links)),
+        ("lint", "Lint", checks::lint(contents, &links)),
+        ("quotas", "Quotas", checks::quotas(contents, &links)),
+    ];
+    let sources = sources::part(contents, &links);
+    let sections = || {
+        let parts = parts.iter().map(|(id, title, part)| (*id, *title, part));
+        parts.chain([("templates", "Templates", &sources)])
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="generator" content=(format!("s3ferry {}", contents.version));
+                title { (name) ": what the pipeline may do" }
+                style { (PreEscaped(STYLE)) (PreEscaped(include_str!("page.css"))) }
+            }
+            body {
+                a class="skip" href="#summary" { "To the content" }
+                header {
+                    h1 { (name) ": what the pipeline may do" }
+                    p { (summary::sentence(contents, &graph)) }
+                    nav aria-label="Sections" {
+                        ul {
+                            @for (id, title, _) in sections() {
+                                li { a href=(format!("#{id}")) { (title) } }
+                            }
+                        }
+                    }
+                    // Only the script can filter, so only the script shows it.
+                    div id="finder" role="search" hidden {
+                        label for="find" { "Filter" }
+                        input id="find" type="search" autocomplete="off" spellcheck="false"
+                            placeholder="account, role, action, statement, rule …";
+                        output id="found" for="find" {}
+                    }
+                }
+                main {
+                    @for (id, title, part) in sections() {
+                        section id=(id) aria-labelledby=(format!("{id}-title")) {
+                            h2 id=(format!("{id}-title")) { (title) }
+                            (part)
+                        }
+                    }
+                }
+                footer { (made_by(contents)) }
+                dialog id="panel" aria-labelledby="panel-title" {
+                    div class="panel-head" {
+                        h2 id="panel-title" {}
+                        button id="panel-close" type="button" { "Close" }
+                    }
+                    div id="panel-body" {}
+                }
+                script { (PreEscaped(include_str!("page.js"))) }
+            }
+        }
+    }
+    .into_string()
+        + "\n"
+}
+
+fn made_by(contents: &Contents<'_>) -> Markup {
+    html! {
+        p {
+            "Made by s3ferry " (contents.version) " from the templates below, whose SHA-256 stands \
+             beside each. The calls of a run are those that AWS documents; each was evaluated \
+             offline against every policy, as AWS's documentation describes it. Not evaluated: what \
+             stands outside of these files, such as service and resource control policies that \
+             were not given."
+        }
+    }
+}
+
+/// `1 call`, `2 calls`.
+fn count(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}

@@ -1,0 +1,154 @@
+//! What it all comes to, in a few figures.
+
+use maud::{Markup, html};
+
+use super::{Contents, count};
+use crate::graph::{Graph, Kind};
+use crate::lint::Severity;
+use crate::proof::{AttackResult, Verdict};
+
+/// What the page is about, in one sentence.
+pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
+    let targets = graph.sides.len().saturating_sub(1);
+    let instances: usize = graph.sides.iter().map(|side| side.instances).sum();
+    let dev = graph.sides.first().map_or("", |side| &side.account);
+    let buckets = graph.nodes.iter();
+    let mut buckets = buckets.filter(|node| node.kind == Kind::OutputBucket);
+    let first = buckets.next().map_or("", |bucket| &bucket.name);
+    let whose = match contents.proof.pipelines.len() {
+        0 | 1 => format!("The pipeline of account {dev}"),
+        several => format!("The {several} pipelines of account {dev}"),
+    };
+    let into = match (targets, instances) {
+        (0 | 1, 0 | 1) => format!("bucket {first} of account {}", account(graph, 1)),
+        (1, several) => format!("{several} buckets, one for each account and region"),
+        (several, _) => format!(
+            "{several} targets, {}",
+            count(instances, "output bucket").replace("1 output bucket", "one output bucket")
+        ),
+    };
+    format!("{whose} may deploy files into {into}. This page shows all that it is allowed for that, \
+             and who else is kept out.")
+}
+
+fn account(graph: &Graph, side: usize) -> &str {
+    graph.sides.get(side).map_or("", |side| &side.account)
+}
+
+/// A figure with its words.
+struct Card {
+    figure: String,
+    words: String,
+    /// `good`, `warn` or `bad`.
+    looks: &'static str,
+    section: &'static str,
+}
+
+pub(super) fn part(contents: &Contents<'_>) -> Markup {
+    let proof = contents.proof;
+    let calls = |verdict: Option<Verdict>| -> usize {
+        let calls = proof.calls.iter().map(|(decided, _)| decided);
+        calls
+            .filter(|decided| verdict.is_none_or(|verdict| decided.verdict == verdict))
+            .map(|decided| decided.instances)
+            .sum()
+    };
+    let attacks = |result: Option<AttackResult>| -> usize {
+        let attacks = proof.attacks.iter();
+        attacks
+            .filter(|attack| result.is_none_or(|result| attack.result == result))
+            .map(|attack| attack.instances)
+            .sum()
+    };
+    let findings = |severity| -> usize {
+        let reports = contents.lint.iter().flat_map(|(_, report)| &report.findings);
+        reports.filter(|finding| finding.severity == severity).count()
+    };
+    let (allowed, denied) = (calls(Some(Verdict::Allowed)), calls(Some(Verdict::Denied)));
+    let stopped = attacks(Some(AttackResult::Denied));
+    let passing = attacks(Some(AttackResult::Allowed));
+    let excess = proof.excess.unexplained().count() + proof.excess.unknown.len();
+    let (errors, warnings) = (findings(Severity::Error), findings(Severity::Warning));
+    let suppressed: usize = contents.lint.iter().map(|(_, report)| report.suppressed.len()).sum();
+    let usages = contents.usages.iter().flat_map(|(_, usages)| usages);
+    let fullest = usages.map(super::Usage::percent).max().unwrap_or(0);
+    let card = |figure: String, words: String, looks, section| Card {
+        figure,
+        words,
+        looks,
+        section,
+    };
+    let looks = |bad: bool, warn: bool| match (bad, warn) {
+        (true, _) => "bad",
+        (_, true) => "warn",
+        _ => "good",
+    };
+    let cards = [
+        card(
+            format!("{allowed} of {}", calls(None)),
+            "calls of a run are allowed".to_owned(),
+            looks(denied > 0, allowed < calls(None)),
+            "#calls",
+        ),
+        card(
+            format!("{stopped} of {}", attacks(None)),
+            "attacks are denied".to_owned(),
+            looks(passing > 0, stopped < attacks(None)),
+            "#attacks",
+        ),
+        card(
+            excess.to_string(),
+            "statements grant what no call needs".to_owned(),
+            looks(!proof.excess.unknown.is_empty(), excess > 0),
+            "#grants",
+        ),
+        card(
+            errors.to_string(),
+            format!("lint errors, {}, {suppressed} suppressed", count(warnings, "warning")),
+            looks(errors > 0, warnings > 0),
+            "#lint",
+        ),
+        card(
+            format!("{fullest} %"),
+            "of the fullest quota is used".to_owned(),
+            looks(fullest > 100, fullest > 90),
+            "#quotas",
+        ),
+    ];
+    let verdict = if proof.has_errors() || errors > 0 {
+        ("bad", "Not fit to be deployed: see what is red.")
+    } else if proof.has_unproven() {
+        ("warn", "Proven, but for what depends on policies that were not given.")
+    } else {
+        ("good", "Proven: every call of a run is allowed on both sides, and every attack is denied.")
+    };
+    html! {
+        p class=(format!("verdict {}", verdict.0)) { strong { (verdict.1) } }
+        ul class="cards" {
+            @for card in &cards {
+                li class=(card.looks) {
+                    a href=(card.section) { span class="figure" { (card.figure) } " " (card.words) }
+                }
+            }
+        }
+        (not_given(contents))
+    }
+}
+
+/// What was not given, each thing once.
+fn not_given(contents: &Contents<'_>) -> Markup {
+    let calls = contents.proof.calls.iter();
+    let mut missing: Vec<_> = calls.flat_map(|(decided, _)| &decided.missing).collect();
+    missing.sort();
+    missing.dedup();
+    html! {
+        @if !missing.is_empty() {
+            p { "Not given, so that calls that depend on it are unproven:" }
+            ul {
+                @for missing in missing {
+                    li { (missing.what) " (" code { (missing.option) } ")" }
+                }
+            }
+        }
+    }
+}
