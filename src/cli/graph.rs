@@ -42,12 +42,7 @@ pub(crate) struct Options {
     #[arg(long, help_heading = "Output")]
     expand: bool,
     /// Format of the picture
-    #[arg(
-        long,
-        value_enum,
-        default_value = "mermaid",
-        help_heading = "Output"
-    )]
+    #[arg(long, value_enum, default_value = "mermaid", help_heading = "Output")]
     format: Format,
     /// Write it to this file
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -105,10 +100,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         let arrows = graph.arrows.iter();
         arrows.filter(|arrow| arrow.verdict == verdict).count()
     };
-    let (denied, unproven) = (
-        not_allowed(Verdict::Denied),
-        not_allowed(Verdict::Unproven),
-    );
+    let (denied, unproven) = (not_allowed(Verdict::Denied), not_allowed(Verdict::Unproven));
     if denied + unproven > 0 {
         note(
             global,

@@ -39,6 +39,7 @@ mod proof_reports;
 mod prove;
 #[cfg(feature = "deploy")]
 mod push;
+mod report;
 mod reports;
 #[cfg(feature = "deploy")]
 mod sample;
@@ -130,6 +131,8 @@ enum Command {
     Prove(prove::Options),
     /// Draw the run of the pipeline: accounts, buckets, key, roles, and who calls what
     Graph(graph::Options),
+    /// Write a page for the security reviewer: picture, calls, statements, attacks, templates
+    Report(report::Options),
     /// List what the configuration expands to: accounts, regions, buckets, roles, actions
     Targets(targets::Options),
     /// Deploy the stacks of a profile, or all, with change sets
@@ -191,6 +194,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Lint(options) => lint::run(&cli.global, options),
         Command::Prove(options) => prove::run(&cli.global, options),
         Command::Graph(options) => graph::run(&cli.global, options),
+        Command::Report(options) => report::run(&cli.global, options),
         Command::Targets(options) => targets::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Deploy(options) => deploy::run(&cli.global, options),

@@ -40,25 +40,25 @@ impl ProofInput {
     /// A file is not there, or cannot be read.
     pub(crate) fn read(&self, project: &Project, dev_step: bool) -> Result<Inputs, Failure> {
         let mut inputs = templates(project, self.dir.as_deref(), dev_step)?;
-    for path in &self.scp {
+        for path in &self.scp {
+            inputs
+                .scps
+                .push(files::read(path, "service control policy")?);
+        }
+        for path in &self.rcp {
+            inputs
+                .rcps
+                .push(files::read(path, "resource control policy")?);
+        }
+        inputs.policies.extend(named(&self.policy, "--policy")?);
         inputs
-            .scps
-            .push(files::read(path, "service control policy")?);
-    }
-    for path in &self.rcp {
+            .identities
+            .extend(named(&self.identity, "--identity")?);
         inputs
-            .rcps
-            .push(files::read(path, "resource control policy")?);
+            .boundaries
+            .extend(named(&self.boundary, "--boundary")?);
+        Ok(inputs)
     }
-    inputs.policies.extend(named(&self.policy, "--policy")?);
-    inputs
-        .identities
-        .extend(named(&self.identity, "--identity")?);
-    inputs
-        .boundaries
-        .extend(named(&self.boundary, "--boundary")?);
-    Ok(inputs)
-}
 }
 
 /// The generated templates, and the merged bucket policy beside them.

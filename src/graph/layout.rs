@@ -307,7 +307,11 @@ fn run(run: &Run, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Route {
     const HEAD: f64 = 9.0;
     let horizontal = |x: f64, y: f64, sign: f64| {
         let back = x - sign * HEAD;
-        format!("{x:.1},{y:.1} {back:.1},{:.1} {back:.1},{:.1}", y - 4.5, y + 4.5)
+        format!(
+            "{x:.1},{y:.1} {back:.1},{:.1} {back:.1},{:.1}",
+            y - 4.5,
+            y + 4.5
+        )
     };
     match run {
         Run::Down => {

@@ -38,10 +38,7 @@ pub(super) fn write(graph: &Graph) -> String {
             arrow.to
         ));
     }
-    for (verdict, color) in [
-        (Verdict::Denied, "#c62828"),
-        (Verdict::Unproven, "#b26a00"),
-    ] {
+    for (verdict, color) in [(Verdict::Denied, "#c62828"), (Verdict::Unproven, "#b26a00")] {
         let numbers: Vec<String> = graph
             .arrows
             .iter()

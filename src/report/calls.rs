@@ -71,8 +71,11 @@ fn verdict(verdict: Verdict) -> Markup {
 /// What is behind an arrow.
 fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Markup {
     let [from, to] = [arrow.from, arrow.to].map(|node| &graph.nodes[node]);
-    let calls: Vec<&(Decided, Vec<Remedy>)> =
-        arrow.calls.iter().map(|number| &proof.calls[*number]).collect();
+    let calls: Vec<&(Decided, Vec<Remedy>)> = arrow
+        .calls
+        .iter()
+        .map(|number| &proof.calls[*number])
+        .collect();
     html! {
         details class="arrow-calls" id=(arrow.id) data-find {
             summary {

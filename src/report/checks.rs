@@ -19,7 +19,11 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         .iter()
         .flat_map(|(source, report)| report.findings.iter().map(move |finding| (source, finding)))
         .collect();
-    let rules = contents.lint.iter().map(|(_, report)| report.rules_checked).max();
+    let rules = contents
+        .lint
+        .iter()
+        .map(|(_, report)| report.rules_checked)
+        .max();
     let suppressed = suppressed(contents);
     html! {
         p {
@@ -105,7 +109,8 @@ pub(super) fn quotas(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         // The sort is stable: of those that are as full, the first of the first file.
         usages.sort_by_key(|(_, usage)| std::cmp::Reverse(usage.percent()));
     }
-    let fullest = |usages: &[(&Source, &Usage)]| usages.first().map_or(0, |(_, usage)| usage.percent());
+    let fullest =
+        |usages: &[(&Source, &Usage)]| usages.first().map_or(0, |(_, usage)| usage.percent());
     rules.sort_by_key(|usages| std::cmp::Reverse(fullest(usages)));
     html! {
         p { "Of every quota the resource that uses most of it." }

@@ -68,7 +68,10 @@ fn uses(proof: &Proof) -> Vec<Use<'_>> {
             found.serves.len(),
         );
         // Only other templates may hold the same: two statements of one are two.
-        match known.get(&same).filter(|(_, file)| *file != found.place.file) {
+        match known
+            .get(&same)
+            .filter(|(_, file)| *file != found.place.file)
+        {
             Some((number, _)) => {
                 let found: &mut Use<'_> = &mut uses[*number];
                 found.templates += 1;

@@ -52,7 +52,11 @@ impl<'p> Links<'p> {
 
     fn line(&self, place: Place) -> String {
         let source = &self.proof.files[place.file];
-        format!("{}:{}", source.name(), source.position(place.span.start).line)
+        format!(
+            "{}:{}",
+            source.name(),
+            source.position(place.span.start).line
+        )
     }
 
     /// A place in one of the templates, by its name.

@@ -51,9 +51,21 @@ pub fn page(contents: &Contents<'_>) -> String {
     let parts = [
         ("summary", "Summary", summary::part(contents)),
         ("picture", "Picture", calls::picture(contents, &graph)),
-        ("calls", "Calls of a run", calls::part(contents, &graph, &links)),
-        ("attacks", "What must be denied", attacks::part(contents.proof, &links)),
-        ("grants", "What each statement is for", grants::part(contents.proof, &links)),
+        (
+            "calls",
+            "Calls of a run",
+            calls::part(contents, &graph, &links),
+        ),
+        (
+            "attacks",
+            "What must be denied",
+            attacks::part(contents.proof, &links),
+        ),
+        (
+            "grants",
+            "What each statement is for",
+            grants::part(contents.proof, &links),
+        ),
         ("lint", "Lint", checks::lint(contents, &links)),
         ("quotas", "Quotas", checks::quotas(contents, &links)),
     ];

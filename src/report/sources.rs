@@ -122,7 +122,10 @@ fn mark(span: Span, effect: &str, used: Option<&StatementUse>) -> Mark {
         ("Deny", _) => ("deny", "denies".to_owned()),
         (_, Some(used)) if !used.excess.is_empty() && used.documented.is_none() => (
             "excess",
-            format!("allows {} that no call needs", count(used.excess.len(), "action")),
+            format!(
+                "allows {} that no call needs",
+                count(used.excess.len(), "action")
+            ),
         ),
         (_, Some(used)) => (
             "allow",
@@ -144,7 +147,9 @@ fn statements<'n>(node: &'n Node, found: &mut dyn FnMut(Span, &'n str)) {
             let acts = node.get("Action").or_else(|| node.get("NotAction"));
             match (effect, acts) {
                 (Some(effect), Some(_)) => found(node.span, effect),
-                _ => entries.iter().for_each(|entry| statements(&entry.value, found)),
+                _ => entries
+                    .iter()
+                    .for_each(|entry| statements(&entry.value, found)),
             }
         }
         Value::Sequence(items) => items.iter().for_each(|item| statements(item, found)),

@@ -27,8 +27,10 @@ pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
             count(instances, "output bucket").replace("1 output bucket", "one output bucket")
         ),
     };
-    format!("{whose} may deploy files into {into}. This page shows all that it is allowed for that, \
-             and who else is kept out.")
+    format!(
+        "{whose} may deploy files into {into}. This page shows all that it is allowed for that, \
+             and who else is kept out."
+    )
 }
 
 fn account(graph: &Graph, side: usize) -> &str {
@@ -61,15 +63,24 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
             .sum()
     };
     let findings = |severity| -> usize {
-        let reports = contents.lint.iter().flat_map(|(_, report)| &report.findings);
-        reports.filter(|finding| finding.severity == severity).count()
+        let reports = contents
+            .lint
+            .iter()
+            .flat_map(|(_, report)| &report.findings);
+        reports
+            .filter(|finding| finding.severity == severity)
+            .count()
     };
     let (allowed, denied) = (calls(Some(Verdict::Allowed)), calls(Some(Verdict::Denied)));
     let stopped = attacks(Some(AttackResult::Denied));
     let passing = attacks(Some(AttackResult::Allowed));
     let excess = proof.excess.unexplained().count() + proof.excess.unknown.len();
     let (errors, warnings) = (findings(Severity::Error), findings(Severity::Warning));
-    let suppressed: usize = contents.lint.iter().map(|(_, report)| report.suppressed.len()).sum();
+    let suppressed: usize = contents
+        .lint
+        .iter()
+        .map(|(_, report)| report.suppressed.len())
+        .sum();
     let usages = contents.usages.iter().flat_map(|(_, usages)| usages);
     let fullest = usages.map(super::Usage::percent).max().unwrap_or(0);
     let card = |figure: String, words: String, looks, section| Card {
@@ -104,7 +115,10 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
         ),
         card(
             errors.to_string(),
-            format!("lint errors, {}, {suppressed} suppressed", count(warnings, "warning")),
+            format!(
+                "lint errors, {}, {suppressed} suppressed",
+                count(warnings, "warning")
+            ),
             looks(errors > 0, warnings > 0),
             "#lint",
         ),
@@ -118,9 +132,15 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
     let verdict = if proof.has_errors() || errors > 0 {
         ("bad", "Not fit to be deployed: see what is red.")
     } else if proof.has_unproven() {
-        ("warn", "Proven, but for what depends on policies that were not given.")
+        (
+            "warn",
+            "Proven, but for what depends on policies that were not given.",
+        )
     } else {
-        ("good", "Proven: every call of a run is allowed on both sides, and every attack is denied.")
+        (
+            "good",
+            "Proven: every call of a run is allowed on both sides, and every attack is denied.",
+        )
     };
     html! {
         p class=(format!("verdict {}", verdict.0)) { strong { (verdict.1) } }

@@ -1,0 +1,91 @@
+//! `s3ferry report`: one page for the security reviewer of the targets' accounts.
+
+use std::path::PathBuf;
+
+use s3ferry::lint::{self, quotas};
+use s3ferry::proof;
+use s3ferry::report::{self, Contents};
+use s3ferry::syntax::Source;
+
+use super::output::{note, thousands};
+use super::project::Project;
+use super::proof_input::{ProofInput, failure};
+use super::{Failure, Global, Outcome, files, graph};
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry report                                report.html, of the templates in stacks/
+  s3ferry report --out change-4711.html
+  s3ferry report --scp root.json --scp unit.json
+                                                with the organization's policies as well
+  s3ferry report --policy my-bucket=policy.json with the policy of a bucket that exists
+
+The page loads nothing and works from a file, so it can be attached to a change request. It holds the
+picture of the run, behind every arrow the calls and the statements that decide them, the attacks
+that are denied, what each statement is for, lint, quotas, and the templates with their digests.";
+
+/// Options of `report`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Write the page to this file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "report.html",
+        help_heading = "Output"
+    )]
+    out: PathBuf,
+    #[command(flatten)]
+    input: ProofInput,
+}
+
+/// Writes the report; one with errors in it is written, too.
+pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    let project = Project::load(global)?;
+    let mut inputs = options.input.read(&project, false)?;
+    inputs.by_region = true;
+    let sources: Vec<Source> = inputs
+        .stacks
+        .iter()
+        .map(|stack| stack.source.clone())
+        .collect();
+    let quotas_of = &project.plan.quotas;
+    let reports = super::lint::check(&lint::embedded(), &sources, quotas_of)?;
+    let mut usages = Vec::new();
+    for source in &sources {
+        let node = lint::read_template(source)
+            .map_err(|problem| Failure::document(source.clone(), vec![problem]))?;
+        usages.push((source.clone(), quotas::usages(source, &node, quotas_of)));
+    }
+    let proof = proof::prove(&inputs).map_err(failure)?;
+    let page = report::page(&Contents {
+        proof: &proof,
+        lint: &reports,
+        usages: &usages,
+        drawn_targets: graph::MOST_TARGETS,
+        version: env!("CARGO_PKG_VERSION"),
+    });
+    files::write(&options.out, &page)?;
+    let failed = proof.has_errors() || reports.iter().any(|(_, report)| report.has_errors());
+    let next = if failed {
+        "It has errors: `s3ferry prove` and `s3ferry lint` explain them here, too."
+    } else if proof.has_unproven() {
+        "Some of it is unproven: the page names the policies that were not given."
+    } else {
+        "Next: open it in a browser, or attach it to the change request."
+    };
+    note(
+        global,
+        &format!(
+            "Wrote {}, {} KB. {next}",
+            options.out.display(),
+            thousands(page.len().div_ceil(1000))
+        ),
+    );
+    Ok(if failed {
+        Outcome::Findings
+    } else {
+        Outcome::Done
+    })
+}
