@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Arrow, Graph, Kind, Node, Side};
+use crate::authz::ContextValue;
 use crate::iam::Arn;
 use crate::proof::{Call, Caller, Decided, Proof, Verdict};
 
@@ -220,7 +221,12 @@ fn resource(decided: &Decided) -> End {
         kind if kind.is_store() => {
             let bucket = rest.split('/').next().unwrap_or(rest);
             let object = call.resource.len() - rest.len() + bucket.len();
-            (&call.resource[..object], bucket.to_owned(), "")
+            // An S3 ARN has no region; which store it is shows where it is asked for.
+            let region = match (kind, call.context.get("aws:RequestedRegion")) {
+                (Kind::ArtifactBucket, Some(ContextValue::One(region))) => region.as_str(),
+                _ => "",
+            };
+            (&call.resource[..object], bucket.to_owned(), region)
         }
         _ => (call.resource.as_str(), last(rest).to_owned(), ""),
     };

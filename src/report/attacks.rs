@@ -22,7 +22,12 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
              account has every permission there, so that these templates alone stop it."
         }
         details class="group" data-group="attacks" open {
-            summary { h3 { (count(kinds.len(), "kind")) " of attacks" } }
+            summary {
+                h3 {
+                    @if kinds.len() == proof.attacks.len() { (count(kinds.len(), "attack")) }
+                    @else { (count(kinds.len(), "kind")) " of attacks" }
+                }
+            }
             div class="scroll" {
                 table {
                     thead {
@@ -41,17 +46,22 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     }
 }
 
-/// What is denied alike is told once; what is not denied, each by itself and first.
+/// As many attacks are told each by itself.
+const MOST: usize = 200;
+
+/// Of many attacks, those of one kind that are denied are told once. What is not denied comes
+/// first, each by itself.
 fn kinds(proof: &Proof) -> Vec<Kind<'_>> {
+    let are_many = proof.attacks.len() > MOST;
     let mut kinds: Vec<Kind<'_>> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
     let (denied, others): (Vec<&Attack>, Vec<&Attack>) =
         (proof.attacks.iter()).partition(|attack| attack.result == AttackResult::Denied);
     for attack in others.into_iter().chain(denied) {
-        let name = attack.call.id.split('/').next().unwrap_or_default();
+        let kind = attack.call.id.split('/').next().unwrap_or_default();
         let first = kinds.len();
         let alike = match attack.result {
-            AttackResult::Denied => *known.entry(name).or_insert(first),
+            AttackResult::Denied if are_many => *known.entry(kind).or_insert(first),
             _ => first,
         };
         match kinds.get_mut(alike) {

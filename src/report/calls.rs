@@ -46,6 +46,26 @@ pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) ->
                     " " (verdict(worst(arrows.iter().map(|arrow| arrow.verdict))))
                 }
                 @for arrow in arrows { (behind(contents.proof, graph, arrow, links)) }
+                @if let Some(target) = &side.target { (instances(contents, target)) }
+            }
+        }
+    }
+}
+
+/// The accounts and regions of a target, where it has several.
+fn instances(contents: &Contents<'_>, target: &str) -> Markup {
+    let mut stacks = contents.stacks.iter();
+    let stack = stacks.find(|stack| stack.is_target && stack.name == target);
+    let instances = stack.map_or(&[][..], |stack| &stack.instances);
+    html! {
+        @if instances.len() > 1 {
+            details class="instances" {
+                summary { "The " (instances.len()) " accounts and regions" }
+                ul {
+                    @for instance in instances {
+                        li data-find { (instance.account) " " (instance.region) }
+                    }
+                }
             }
         }
     }

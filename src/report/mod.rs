@@ -19,7 +19,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::graph::{Graph, STYLE};
 use crate::lint::Report;
 use crate::lint::quotas::Usage;
-use crate::proof::Proof;
+use crate::proof::{Proof, Stack};
 use crate::syntax::Source;
 use links::Links;
 
@@ -28,6 +28,8 @@ use links::Links;
 pub struct Contents<'a> {
     /// The proof; instances that are alike may stand for each other.
     pub proof: &'a Proof,
+    /// The templates that it was made from, with the accounts and regions that they go to.
+    pub stacks: &'a [Stack],
     /// What the lint says of each template, in the order of the proof's files.
     pub lint: &'a [(Source, Report)],
     /// How much of each quota the templates use.

@@ -103,6 +103,8 @@
       element.hidden = !fits;
       shown += fits;
       if (group) groups.set(group, (groups.get(group) ?? 0) + fits);
+      const list = element.tagName === "LI" && element.closest("details");
+      if (words.length && fits && list && list !== group) list.open = true;
     }
     const few = [...groups.values()].filter(Boolean).length <= 12;
     for (const [group, count] of groups) {

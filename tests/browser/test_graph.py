@@ -1,0 +1,102 @@
+"""The pictures, read by the programs that they are for."""
+
+import json
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+from browser import BrowserTest, Folder
+
+FLEET = """\
+organization: o-exampleorg1
+dev:
+  account: "111111111111"
+  key: { multi_region: true }
+targets:
+  - name: canary
+    account: "222222222222"
+    bucket: site-canary
+  - name: fleet
+    accounts: ["333333333333", "444444444444"]
+    regions: [us-east-1, eu-west-1]
+    bucket: "site-{account}-{region}"
+"""
+
+
+class GraphTest(BrowserTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folders = [Folder(), Folder(FLEET)]
+
+    @classmethod
+    def tearDownClass(cls):
+        for folder in cls.folders:
+            folder.close()
+        super().tearDownClass()
+
+    def each(self):
+        for folder in self.folders:
+            shape = json.loads(folder.run("graph", "--format", "json"))
+            yield folder, len(shape["sides"]), len(shape["nodes"]), len(shape["arrows"])
+
+    def test_mermaid_renders_it(self):
+        script = os.environ["S3FERRY_MERMAID"]
+        for folder, sides, nodes, arrows in self.each():
+            page = self.open("about:blank")
+            page.add_script_tag(path=script)
+            svg = page.evaluate(
+                """async text => {
+                    mermaid.initialize({ startOnLoad: false });
+                    return (await mermaid.render("run", text)).svg;
+                }""",
+                folder.run("graph"),
+            )
+            page.set_content(svg)
+            self.assertEqual(page.locator("g.cluster").count(), sides)
+            self.assertEqual(page.locator("g.node").count(), nodes)
+            self.assertEqual(page.locator("path.flowchart-link").count(), arrows)
+            self.assertIn("prods3role" if sides == 2 else "canarys3role", svg)
+
+    def test_graphviz_renders_it(self):
+        for folder, sides, nodes, arrows in self.each():
+            done = subprocess.run(
+                ["dot", "-Tsvg"],
+                input=folder.run("graph", "--format", "dot"),
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            count = lambda what: len(re.findall(f'class="{what}"', done.stdout))
+            self.assertEqual(count("cluster"), sides)
+            self.assertEqual(count("node"), nodes)
+            self.assertEqual(count("edge"), arrows)
+
+    def test_the_svg_is_one_and_nothing_covers_anything(self):
+        for folder, _, nodes, arrows in self.each():
+            folder.run("graph", "--format", "svg", "--out", "run.svg")
+            root = ElementTree.parse(folder.path / "run.svg").getroot()
+            self.assertEqual(root.tag, "{http://www.w3.org/2000/svg}svg")
+            page = self.open((folder.path / "run.svg").as_uri())
+            self.assertEqual(page.locator("g.node").count(), nodes)
+            self.assertEqual(page.locator("g.arrow").count(), arrows)
+            boxes = page.locator("g.node rect")
+            boxes = [boxes.nth(number).bounding_box() for number in range(nodes)]
+            for number, box in enumerate(boxes):
+                for other in boxes[number + 1 :]:
+                    apart = (
+                        box["x"] + box["width"] <= other["x"]
+                        or other["x"] + other["width"] <= box["x"]
+                        or box["y"] + box["height"] <= other["y"]
+                        or other["y"] + other["height"] <= box["y"]
+                    )
+                    self.assertTrue(apart, (box, other))
+            # Names stay in their boxes.
+            for node in page.locator("g.node").all():
+                box = node.locator("rect").bounding_box()
+                for text in node.locator("text").all():
+                    name = text.bounding_box()
+                    self.assertLessEqual(
+                        name["x"] + name["width"], box["x"] + box["width"], text.text_content()
+                    )
