@@ -2,7 +2,7 @@
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help synth test test-all check-stacks demo bench fmt clean
+.PHONY: help synth test test-all test-browser check-stacks demo bench fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,11 @@ demo: ## Deploy to an emulator, play a run of the pipeline, break a policy, find
 	$(CARGO) build --quiet
 	.venv/bin/python -B demo/demo.py $${CARGO_TARGET_DIR:-target}/debug/s3ferry
 
-test-all: test demo ## The same, the demonstration, and stack sets, with an emulator that is built once (12 minutes)
+test-browser: ## The report and the pictures, in Chromium, Mermaid and Graphviz
+	$(CARGO) build --quiet
+	sh tests/browser.sh $${CARGO_TARGET_DIR:-target}/debug/s3ferry
+
+test-all: test demo test-browser ## The same, the demonstration, the browser, and stack sets, with an emulator that is built once (12 minutes)
 	fakecloud=$$(sh tests/fakecloud.sh) && \
 	S3FERRY_FAKECLOUD="$$fakecloud" $(CARGO) test --features slow-tests --test slow
 

@@ -17,13 +17,14 @@ may come at any time.";
 const CONFIGURATION: &str = "config";
 
 /// The schemas of the commands' JSON, by command.
-const SCHEMAS: [(&str, &str); 13] = [
+const SCHEMAS: [(&str, &str); 14] = [
     ("authorize", include_str!("../../schemas/authorize.json")),
     ("deploy", include_str!("../../schemas/deploy.json")),
     ("destroy", include_str!("../../schemas/destroy.json")),
     ("diff", include_str!("../../schemas/diff.json")),
     ("doctor", include_str!("../../schemas/doctor.json")),
     ("events", include_str!("../../schemas/events.json")),
+    ("graph", include_str!("../../schemas/graph.json")),
     ("lint", include_str!("../../schemas/lint.json")),
     ("lint-rules", include_str!("../../schemas/lint-rules.json")),
     ("outputs", include_str!("../../schemas/outputs.json")),

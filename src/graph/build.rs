@@ -25,7 +25,7 @@ pub(super) fn graph(proof: &Proof) -> Graph {
         arrows: HashMap::new(),
     };
     // The dev account stands first, whoever calls first.
-    builder.side(None, || String::new());
+    builder.side(None, String::new);
     for (number, (decided, _)) in proof.calls.iter().enumerate() {
         builder.call(number, decided);
     }

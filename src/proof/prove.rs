@@ -221,9 +221,7 @@ impl Alike {
     /// The first call that is like this one, or nothing, and then this is the first: `next` is
     /// the number that it gets.
     fn find(&mut self, call: &Call, decisive: &[Decisive], next: usize) -> Option<usize> {
-        let Some(instance) = call.instance.as_ref().filter(|_| !self.expand) else {
-            return None;
-        };
+        let instance = call.instance.as_ref().filter(|_| !self.expand)?;
         let mut hasher = DefaultHasher::new();
         (&call.target, call.step, &call.action, call.kind()).hash(&mut hasher);
         if self.by_region {

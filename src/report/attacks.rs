@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 
-use super::count;
 use super::links::Links;
+use super::{MOST_ROWS, count};
 use crate::proof::{Attack, AttackResult, Proof};
 
 /// Attacks of one kind with the same result: the first of them, and how many there are.
@@ -46,13 +46,10 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     }
 }
 
-/// As many attacks are told each by itself.
-const MOST: usize = 200;
-
 /// Of many attacks, those of one kind that are denied are told once. What is not denied comes
 /// first, each by itself.
 fn kinds(proof: &Proof) -> Vec<Kind<'_>> {
-    let are_many = proof.attacks.len() > MOST;
+    let are_many = proof.attacks.len() > MOST_ROWS;
     let mut kinds: Vec<Kind<'_>> = Vec::new();
     let mut known: HashMap<&str, usize> = HashMap::new();
     let (denied, others): (Vec<&Attack>, Vec<&Attack>) =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::links::Links;
-use super::{Contents, count};
+use super::{Contents, and_others, count};
 use crate::lint::quotas::Usage;
 use crate::lint::{Severity, Suppressed};
 use crate::syntax::Source;
@@ -64,7 +64,7 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
                                     td {
                                         (first.resource) " "
                                         span class="at" { (links.in_source(source, first.span)) }
-                                        @if templates > 1 { " and in " (templates - 1) " more templates" }
+                                        (and_others(templates))
                                     }
                                     td { (first.reason.as_deref().unwrap_or("no reason is given")) }
                                 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 
-use super::count;
 use super::links::Links;
+use super::{MOST_ROWS, and_others, count};
 use crate::proof::{Proof, StatementUse};
 
 /// Actions that are named; the rest is counted.
@@ -57,6 +57,7 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
 }
 
 fn uses(proof: &Proof) -> Vec<Use<'_>> {
+    let are_many = proof.excess.statements.len() > MOST_ROWS;
     let mut uses: Vec<Use<'_>> = Vec::new();
     let mut known = HashMap::new();
     for found in &proof.excess.statements {
@@ -68,10 +69,8 @@ fn uses(proof: &Proof) -> Vec<Use<'_>> {
             found.serves.len(),
         );
         // Only other templates may hold the same: two statements of one are two.
-        match known
-            .get(&same)
-            .filter(|(_, file)| *file != found.place.file)
-        {
+        let alike = known.get(&same).filter(|_| are_many);
+        match alike.filter(|(_, file)| *file != found.place.file) {
             Some((number, _)) => {
                 let found: &mut Use<'_> = &mut uses[*number];
                 found.templates += 1;
@@ -96,7 +95,7 @@ fn row(used: &Use<'_>, links: &Links<'_>) -> Markup {
         tr data-find {
             td {
                 (links.named(found.place, name)) " " span class="at" { (links.place(found.place)) }
-                @if used.templates > 1 { " and in " (used.templates - 1) " more templates" }
+                (and_others(used.templates))
             }
             td { (found.resource) }
             td {

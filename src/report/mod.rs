@@ -144,6 +144,17 @@ fn made_by(contents: &Contents<'_>) -> Markup {
     }
 }
 
+/// As many rows are told each by itself; of more, those that say the same are told once.
+const MOST_ROWS: usize = 200;
+
+/// Where else something stands that is told once.
+fn and_others(templates: usize) -> String {
+    match templates {
+        0 | 1 => String::new(),
+        more => format!(" and in {}", count(more - 1, "other template")),
+    }
+}
+
 /// `1 call`, `2 calls`.
 fn count(number: usize, what: &str) -> String {
     match number {

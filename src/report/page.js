@@ -28,10 +28,10 @@
     const pre = document.createElement("pre");
     pre.tabIndex = 0;
     const code = document.createElement("code");
-    // The first line lost its indentation with what stands before the mark.
+    // The further lines are indented like the first, whose indentation is before the mark.
     const before = mark.previousSibling?.textContent ?? "";
     const indent = " ".repeat(before.length - before.lastIndexOf("\n") - 1);
-    code.textContent = indent.replaceAll("-", " ") + mark.textContent;
+    code.textContent = mark.textContent.replaceAll(`\n${indent}`, "\n");
     pre.append(code);
     figure.append(caption, pre);
     return figure;

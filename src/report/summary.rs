@@ -136,6 +136,11 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
             "warn",
             "Proven, but for what depends on policies that were not given.",
         )
+    } else if attacks(Some(AttackResult::OverGranted)) > 0 {
+        (
+            "warn",
+            "Proven, with what AWS's published procedure allows beyond the run, as configured.",
+        )
     } else {
         (
             "good",
