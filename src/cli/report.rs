@@ -20,9 +20,10 @@ Examples:
                                                 with the organization's policies as well
   s3ferry report --policy my-bucket=policy.json with the policy of a bucket that exists
 
-The page loads nothing and works from a file, so it can be attached to a change request. It holds the
-picture of the run, behind every arrow the calls and the statements that decide them, the attacks
-that are denied, what each statement is for, lint, quotas, and the templates with their digests.";
+The page loads nothing and works from a file, so it can be attached to a change request. It has
+the picture of the run, behind every arrow the calls and the statements that decide them, the
+attacks that are denied, what each statement is for, lint, quotas, and the templates with their
+digests.";
 
 /// Options of `report`.
 #[derive(Debug, clap::Args)]

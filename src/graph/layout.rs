@@ -333,7 +333,8 @@ fn run(run: &Run, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Route {
                     x2 - HEAD
                 ),
                 head: horizontal(x2, y2, 1.0),
-                label: (out - 2.0, f64::midpoint(y1, y2)),
+                // Near its end: the way there and the way back run side by side.
+                label: (out + 4.0, y1 + (y2 - y1) * 0.76),
                 anchor: "middle",
             }
         }

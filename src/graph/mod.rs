@@ -222,7 +222,10 @@ impl Side {
     pub fn accounts(&self) -> String {
         match self.instances {
             0 | 1 => self.account.clone(),
-            several => format!("{} and others: {several} accounts × regions", self.account),
+            several => format!(
+                "{} and others: {several} accounts and regions",
+                self.account
+            ),
         }
     }
 }

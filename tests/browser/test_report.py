@@ -247,7 +247,7 @@ targets:
     regions: [us-east-1, eu-west-1]
     bucket: "site-{{account}}-{{region}}"
 """)
-        self.assertIn("1000 accounts × regions", page.locator(".picture").text_content())
+        self.assertIn("1000 accounts and regions", page.locator(".picture").text_content())
         # A role and a bucket for each region, with its own artifact store.
         self.assertEqual(page.locator(".picture .node.bucket", has_text="artifact").count(), 2)
         self.assertEqual(page.locator(".picture .node", has_text="deploy role").count(), 2)
