@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use s3ferry::config::near;
 use s3ferry::graph::Graph;
-use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Proof, Verdict};
 use serde_json::{Value as Json, json};
 
 use super::output::{note, print};
 use super::project::Project;
 use super::proof_input::{ProofInput, failure};
+use super::targets::known;
 use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
@@ -67,7 +66,9 @@ enum Format {
 /// Draws the run.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
-    known_targets(&project.plan, &options.target)?;
+    known(&project.plan, "target", &options.target, |target, _| {
+        &target.name
+    })?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;
     let proof = proof::prove(&inputs).map_err(failure)?;
@@ -111,23 +112,6 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         );
     }
     Ok(Outcome::Done)
-}
-
-fn known_targets(plan: &Plan, wanted: &[String]) -> Result<(), Failure> {
-    for name in wanted {
-        let mut names = plan.targets.iter().map(|target| target.name.as_str());
-        if !names.clone().any(|known| known == name) {
-            let help = match near(name, &mut names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "see `s3ferry targets`".to_owned(),
-            };
-            return Err(Failure::new(
-                format!("the configuration has no target `{name}`"),
-                help,
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn json_of(proof: &Proof, graph: &Graph) -> String {

@@ -98,7 +98,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
 }
 
 /// Every value of a filter must mean something.
-fn known(
+pub(crate) fn known(
     plan: &Plan,
     what: &str,
     values: &[String],

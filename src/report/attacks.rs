@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::links::Links;
-use super::{MOST_ROWS, count};
+use super::{MOST_ROWS, count, table};
 use crate::proof::{Attack, AttackResult, Proof};
 
 /// Attacks of one kind with the same result: the first of them, and how many there are.
@@ -16,6 +16,7 @@ struct Kind<'p> {
 
 pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     let kinds = kinds(proof);
+    let rows: Vec<Markup> = kinds.iter().map(|kind| row(kind, links)).collect();
     html! {
         p {
             "Each was tried against every policy, as the run itself was. An attacker of another \
@@ -28,20 +29,7 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
                     @else { (count(kinds.len(), "kind")) " of attacks" }
                 }
             }
-            div class="scroll" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Result" }
-                            th scope="col" { "What happens" }
-                            th scope="col" { "Action" }
-                            th scope="col" { "On" }
-                            th scope="col" { "By" }
-                        }
-                    }
-                    tbody { @for kind in &kinds { (row(kind, links)) } }
-                }
-            }
+            (table(&["Result", "What happens", "Action", "On", "By"], &rows))
         }
     }
 }

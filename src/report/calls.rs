@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::links::Links;
-use super::{Contents, count};
+use super::{Contents, count, table};
 use crate::authz::Layer;
 use crate::graph::{Arrow, Graph};
 use crate::proof::{Decided, Proof, Remedy, Verdict};
@@ -111,20 +111,7 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
                     (count(calls.len(), "call")) ", needed by " (links.place(decided.call.place))
                 }
             }
-            div class="scroll" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Decision" }
-                            th scope="col" { "Actions" }
-                            th scope="col" { "On" }
-                            th scope="col" { "Statements of the caller's side" }
-                            th scope="col" { "Statements of the resource's side" }
-                        }
-                    }
-                    tbody { @for row in rows(&calls, links) { (row) } }
-                }
-            }
+            (table(&["Decision", "Actions", "On", "Statements of the caller's side", "Statements of the resource's side"], &rows(&calls, links)))
             @for (decided, remedies) in calls.iter().filter(|call| call.0.verdict != Verdict::Allowed) {
                 (why(decided, remedies, links))
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::links::Links;
-use super::{Contents, and_others, count};
+use super::{Contents, and_others, count, table};
 use crate::lint::quotas::Usage;
 use crate::lint::{Severity, Suppressed};
 use crate::syntax::Source;
@@ -25,6 +25,22 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         .map(|(_, report)| report.rules_checked)
         .max();
     let suppressed = suppressed(contents);
+    let rows: Vec<Markup> = suppressed
+        .iter()
+        .map(|(first, source, templates)| {
+            html! {
+                tr data-find {
+                    td { code { (first.rule) } }
+                    td {
+                        (first.resource) " "
+                        span class="at" { (links.in_source(source, first.span)) }
+                        (and_others(*templates))
+                    }
+                    td { (first.reason.as_deref().unwrap_or("no reason is given")) }
+                }
+            }
+        })
+        .collect();
     html! {
         p {
             (count(rules.unwrap_or(0), "AWS CloudFormation Guard rule")) " on "
@@ -48,30 +64,7 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         @if !suppressed.is_empty() {
             details class="group" data-group="suppressed" {
                 summary { h3 { (count(suppressed.len(), "suppressed rule")) ", with the reasons" } }
-                div class="scroll" {
-                    table {
-                        thead {
-                            tr {
-                                th scope="col" { "Rule" }
-                                th scope="col" { "Resource" }
-                                th scope="col" { "Why" }
-                            }
-                        }
-                        tbody {
-                            @for (first, source, templates) in suppressed {
-                                tr data-find {
-                                    td { code { (first.rule) } }
-                                    td {
-                                        (first.resource) " "
-                                        span class="at" { (links.in_source(source, first.span)) }
-                                        (and_others(templates))
-                                    }
-                                    td { (first.reason.as_deref().unwrap_or("no reason is given")) }
-                                }
-                            }
-                        }
-                    }
-                }
+                (table(&["Rule", "Resource", "Why"], &rows))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::links::Links;
-use super::{MOST_ROWS, and_others, count};
+use super::{MOST_ROWS, and_others, count, table};
 use crate::proof::{Proof, StatementUse};
 
 /// Actions that are named; the rest is counted.
@@ -19,6 +19,7 @@ struct Use<'p> {
 
 pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     let uses = uses(proof);
+    let rows: Vec<Markup> = uses.iter().map(|found| row(found, links)).collect();
     html! {
         p {
             "Every statement that allows something, with the calls of a run that it serves. What \
@@ -39,19 +40,7 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
         }
         details class="group" data-group="statements" open {
             summary { h3 { (count(uses.len(), "statement")) } }
-            div class="scroll" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Statement" }
-                            th scope="col" { "Resource" }
-                            th scope="col" { "Serves" }
-                            th scope="col" { "Beyond the run" }
-                        }
-                    }
-                    tbody { @for found in &uses { (row(found, links)) } }
-                }
-            }
+            (table(&["Statement", "Resource", "Serves", "Beyond the run"], &rows))
         }
     }
 }

@@ -144,6 +144,18 @@ fn made_by(contents: &Contents<'_>) -> Markup {
     }
 }
 
+/// A table that scrolls by itself where it is too wide.
+fn table(columns: &[&str], rows: &[Markup]) -> Markup {
+    html! {
+        div class="scroll" {
+            table {
+                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                tbody { @for row in rows { (row) } }
+            }
+        }
+    }
+}
+
 /// As many rows are told each by itself; of more, those that say the same are told once.
 const MOST_ROWS: usize = 200;
 
