@@ -293,8 +293,8 @@ fn what_cannot_be_resolved_is_said_and_never_allows() {
     // In a Deny it might be about anything.
     let proof = changed(
         0,
-        "aws:SecureTransport: false\n          # Nothing is stored",
-        "aws:SecureTransport: !ImportValue transport\n          # Nothing is stored",
+        "aws:SecureTransport: false\n          # An upload must ask",
+        "aws:SecureTransport: !ImportValue transport\n          # An upload must ask",
     );
     assert_eq!(proof.denied().count(), 0);
     let unproven = proof
