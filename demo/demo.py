@@ -4,13 +4,15 @@ policy to see what happens.
 
 usage: python demo/demo.py S3FERRY      (`make demo` does it, with the tests' Python environment)
 
-Nothing leaves 127.0.0.1. Exit code 1 when anything differs from what is expected.
+Nothing leaves 127.0.0.1. Exit code 1 when anything differs from what is expected, 2 when there is
+no S3FERRY to run.
 """
 
 import io
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,17 +57,22 @@ def demonstrate(shell, emulator):
     shell.run("sample")
     shell.run("push sample-website.zip --no-watch")
 
-    title("4  CodePipeline's part, played with the deployed roles and every policy enforced")
+    title("4  CodePipeline's part, played with the deployed roles; policies decide")
     pipeline = Pipeline(emulator, outputs)
     pipeline.source()
     pipeline.store()
     pipeline.deploy()
-    note("Left out: the key. No emulator lets one account use another's key, so that the artifact")
-    note("is stored under the key's ARN, but its policy is not asked. `s3ferry prove` does that:")
-    shell.run("prove --call decrypt", show=lambda text: text.split("\n\n")[0])
+    note("Trust, identity and bucket policies decided about each of these calls, but for")
+    note("- the condition that an upload names no other key than the pipeline's: the emulator does")
+    note("  not know s3:x-amz-server-side-encryption-aws-kms-key-id;")
+    note("- aws:SecureTransport: all is plain HTTP on this machine, and counts as TLS;")
+    note("- the key policy: no emulator lets one account use another's key, so that the artifact is")
+    note("  stored under the key's ARN, but its policy is not asked.")
+    note("`s3ferry prove` evaluates all of them, such as the key policy:")
+    shell.run("prove --call decrypt", show=first_paragraph)
 
     title("5  What prod has now")
-    show_objects(dev, prod, pipeline.output_bucket)
+    show_objects(prod, pipeline.output_bucket)
     refuse_others(emulator, prod, pipeline.artifact_bucket)
     shell.run("doctor")
 
@@ -214,22 +221,20 @@ def refuse_others(emulator, prod, bucket):
     )
 
 
-def show_objects(dev, prod, bucket):
-    found = prod("s3").list_objects_v2(Bucket=bucket, FetchOwner=True).get("Contents", [])
+def show_objects(prod, bucket):
+    found = prod("s3").list_objects_v2(Bucket=bucket).get("Contents", [])
     if {entry["Key"] for entry in found} != {"error.html", "index.html", "style.css"}:
         raise Unexpected(f"prod's bucket holds {[entry['Key'] for entry in found]}")
-    names = {canonical_id(dev): "dev", canonical_id(prod): "prod"}
     print(f"  s3://{bucket}")
     for entry in found:
-        owner = names.get(entry["Owner"]["ID"])
-        print(f"  {entry['Key']:<10}  {entry['Size']:>6,} bytes  owned by {owner} ({entry['Owner']['ID'][:12]}…)")
-        if owner != "prod":
-            raise Unexpected(f"{entry['Key']} is owned by {owner}")
+        print(f"  {entry['Key']:<10}  {entry['Size']:>6,} bytes")
+    controls = prod("s3").get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
+    ownership = [rule["ObjectOwnership"] for rule in controls["Rules"]]
+    if ownership != ["BucketOwnerEnforced"]:
+        raise Unexpected(f"the object ownership of {bucket} is {ownership}")
+    note("The bucket is prod's, and its object ownership is BucketOwnerEnforced: on AWS that makes")
+    note("prod the owner of every file. The emulator itself calls every file the bucket owner's.")
     print(flush=True)
-
-
-def canonical_id(account):
-    return account("s3").list_buckets()["Owner"]["ID"]
 
 
 def break_policy(dev, bucket):
@@ -258,7 +263,18 @@ def stack_outputs(account):
 def without_events(text):
     """A deploy's output without the events, of which there is one before and after each resource."""
     event = re.compile(r"  (CREATE|UPDATE)_(IN_PROGRESS|COMPLETE)")
-    return "\n".join(line for line in text.splitlines() if not event.match(line))
+    shown = []
+    for line in text.splitlines():
+        if not event.match(line):
+            shown.append(line)
+        elif shown[-1:] != ["  …"]:
+            shown.append("  …")
+    return "\n".join(shown)
+
+
+def first_paragraph(text):
+    first, _, rest = text.partition("\n\n")
+    return f"{first}\n…" if rest.strip() else first
 
 
 def title(text):
@@ -273,8 +289,17 @@ def note(text):
     print(f"  {text}", flush=True)
 
 
+def program_of(arguments):
+    """The program to run; ends with exit code 2 when there is none."""
+    found = shutil.which(arguments[0]) if len(arguments) == 1 else None
+    if found is None:
+        print("usage: python demo/demo.py S3FERRY, the path of the built program", file=sys.stderr)
+        sys.exit(2)
+    return found
+
+
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main(program_of(sys.argv[1:]))
     except (Unexpected, botocore.exceptions.ClientError) as error:
         sys.exit(f"\nNot as expected: {error}")

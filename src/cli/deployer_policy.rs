@@ -4,6 +4,7 @@
 use s3ferry::deploy::StackStep;
 use s3ferry::deploy::deployer::{Holder, LONGEST, documents, length, statements};
 use s3ferry::deploy::stack_steps;
+use s3ferry::stacks::Side;
 use serde_json::{Map, Value};
 
 use super::aws::of_profile;
@@ -50,7 +51,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"])]
     push: bool,
     /// The policy of whoever runs `doctor`, which only reads
-    #[arg(long, conflicts_with_all = ["role_arn", "service_role", "template_bucket"])]
+    #[arg(long, conflicts_with_all = ["push", "role_arn", "service_role", "template_bucket"])]
     doctor: bool,
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]
@@ -74,6 +75,15 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let project = Project::load(global)?;
     let all = stack_steps(&project.plan);
     let stacks: Vec<&StackStep> = of_profile(&all, &options.profile)?;
+    if options.push && !stacks.iter().any(|step| step.side == Side::Dev) {
+        return Err(Failure::new(
+            format!(
+                "`push` works in the dev account, and profile `{}` is not of it",
+                options.profile
+            ),
+            format!("give --profile {}", project.plan.dev.profile),
+        ));
+    }
     let holder = match &options.role_arn {
         Some(role) => Holder::DeployerWithRole(role),
         None if options.doctor => Holder::Doctor,

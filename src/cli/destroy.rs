@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
 use super::deploy::handoff::{self, Seen};
-use super::deploy::{Format, stack_set, stack_set_show};
+use super::deploy::{Format, refuse, stack_set, stack_set_show};
 use super::project::Project;
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
@@ -90,6 +90,9 @@ async fn destroy(
     // What was deployed last is deleted first.
     steps.reverse();
     check_names(&steps, &options.confirm)?;
+    if options.retain_stacks {
+        refuse::idle_retain_stacks(steps.iter())?;
+    }
     let run = RunOptions {
         role_arn: options.role_arn.clone(),
         ..accounts.run_options()

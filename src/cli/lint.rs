@@ -7,12 +7,13 @@ use s3ferry::lint::{self, LintError, Report, Rule};
 use s3ferry::syntax::Source;
 
 use super::output::{print, table};
-use super::project::{DEFAULT_CONFIG, Project, TemplateFormat};
+use super::project::Project;
+use super::proof_input::templates;
 use super::{Failure, Global, Outcome, files, reports};
 
 const EXAMPLES: &str = "\
 Examples:
-  s3ferry lint                            the templates of the configuration
+  s3ferry lint                            the templates in stacks/, or those of the configuration
   s3ferry lint stacks/*.yaml other.json   any CloudFormation templates
   s3ferry lint --rules our-rules          with Guard rules of your own as well
   s3ferry lint --format sarif > lint.sarif
@@ -22,7 +23,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// CloudFormation templates, YAML or JSON [default: those of the configuration]
+    /// CloudFormation templates, YAML or JSON [default: those in stacks/, where it has them, or
+    /// those of the configuration]
     files: Vec<PathBuf>,
     /// Folder (or file) of Guard rules to check as well; may be repeated
     #[arg(long, value_name = "DIR", help_heading = "Rules")]
@@ -53,6 +55,12 @@ enum Format {
 
 /// Lints templates.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    if options.list_rules && !matches!(options.format, Format::Text | Format::Json) {
+        return Err(Failure::new(
+            "SARIF and JUnit hold findings, and --list-rules lists rules",
+            "list them with --format text or json",
+        ));
+    }
     let rules = rules(options)?;
     if options.list_rules {
         list(&rules, options.format)?;
@@ -60,10 +68,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     }
     let (sources, quotas) = if options.files.is_empty() {
         let project = Project::load(global)?;
-        let files = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
-        let templates = files.into_iter().filter(|file| file.template);
+        // What is checked in is what gets deployed, whoever edited it: as for `prove`.
+        let inputs = templates(&project, None, false)?;
         (
-            templates.map(|file| file.source).collect(),
+            inputs.stacks.into_iter().map(|one| one.source).collect(),
             project.plan.quotas,
         )
     } else {
@@ -72,8 +80,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             .iter()
             .map(|path| files::read(path, "template"))
             .collect();
-        let known = global.config.is_some() || Path::new(DEFAULT_CONFIG).exists();
-        let quotas = if known {
+        let quotas = if Project::is_configured(global) {
             Project::load(global)?.plan.quotas
         } else {
             Quotas::default()

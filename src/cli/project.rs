@@ -43,6 +43,11 @@ pub(crate) enum TemplateFormat {
 }
 
 impl Project {
+    /// Whether there is a configuration, so that [`Self::load`] does not take the built-in example.
+    pub(crate) fn is_configured(global: &Global) -> bool {
+        global.config.is_some() || Path::new(DEFAULT_CONFIG).exists()
+    }
+
     /// Reads the configuration: the one that is named, `s3ferry.yaml`, or the built-in example.
     ///
     /// # Errors

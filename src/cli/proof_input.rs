@@ -121,7 +121,14 @@ pub(crate) fn templates(
     if in_folder || template_path(dir, "dev").is_some() {
         let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name) {
             Some(path) => files::read(&path, "template"),
-            None => Err(missing_template(name)),
+            None if in_folder => Err(missing_template(name)),
+            None => Err(Failure::new(
+                format!(
+                    "there is no template of the stack `{name}` in {}",
+                    dir.display()
+                ),
+                "write the templates with `s3ferry synth`",
+            )),
         })?;
         inputs
             .policies

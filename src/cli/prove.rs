@@ -3,7 +3,7 @@
 use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Call, Proof};
 
-use super::output::print;
+use super::output::{self, print};
 use super::project::{Generated, Project};
 use super::proof_input::{ProofInput, failure, generated_inputs};
 use super::{Failure, Global, Outcome, proof_json, proof_reports};
@@ -104,6 +104,22 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         only(&mut proof, &project.plan, account);
     }
     let call = options.call.as_deref();
+    if let Some(step) = call
+        && !proof
+            .calls
+            .iter()
+            .any(|(decided, _)| proof_reports::wanted(decided, call))
+    {
+        let of_what = match (&options.account, options.step) {
+            (Some(account), _) => format!(" in account {account}"),
+            (None, Step::Dev) => " after the dev stack's first deployment".to_owned(),
+            (None, Step::Pipeline) => String::new(),
+        };
+        output::note(
+            global,
+            &format!("A run of this configuration has no step `{step}`{of_what}."),
+        );
+    }
     print(&match options.format {
         Format::Text => proof_reports::text(&proof, call, global.verbose),
         Format::Json => proof_json::json(&proof, call),

@@ -55,6 +55,14 @@ pub(crate) struct Options {
 
 /// Writes or compares the templates.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    // The built-in example is for a first look. A check of it would pass wherever nothing is
+    // configured, and say nothing about what is checked in.
+    if options.check && !Project::is_configured(global) {
+        return Err(Failure::new(
+            "there is no s3ferry.yaml here, so there is nothing to check the templates against",
+            "run it in the configuration's folder, or name the configuration with --config",
+        ));
+    }
     let project = Project::load(global)?;
     let mut generated = project.generate(&options.out, options.format)?;
     // The roles of stack sets are no part of a run, so the proof has nothing to say of them.

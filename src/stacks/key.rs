@@ -109,8 +109,8 @@ fn statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Statement>
 fn root_statement(plan: &Plan, sid: &str) -> Statement {
     Statement::allow(
         sid,
-        "The account itself: its IAM policies may administer the key. Without this statement the \
-         key could lock out everybody.",
+        "The account itself: its IAM policies may let its users administer and use the key. \
+         Without this statement the key could lock out everybody.",
     )
     .aws(plan.account_arn(&plan.dev.account))
     .actions(["kms:*"])
@@ -171,7 +171,7 @@ fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Stat
         Statement::allow(
             "ServiceRoleEncryptsArtifacts",
             "The pipeline's service role encrypts the artifacts; Decrypt is what a multipart \
-             upload needs.",
+             upload needs, DescribeKey what AWS's default policy gives a key's users.",
         )
         .aws(service_role.clone())
         .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
@@ -186,7 +186,7 @@ fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Stat
         statements.push(
             Statement::allow(
                 &format!("{who}{}", readers.name),
-                &format!("{}.", readers.comment),
+                &format!("{}. {}", readers.comment, readers.why),
             )
             .aws(readers.principal)
             .actions(["kms:Decrypt", "kms:DescribeKey"])

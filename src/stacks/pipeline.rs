@@ -297,10 +297,13 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
             map([("aws:SourceAccount", dev.account.as_str())]),
         ),
     ]);
-    let trust = Statement::allow("EventBridgeAssumesTheRole", "")
-        .service("events.amazonaws.com")
-        .actions(["sts:AssumeRole"])
-        .when(conditions);
+    let trust = Statement::allow(
+        "EventBridgeAssumesTheRole",
+        "EventBridge, for this rule of this account only.",
+    )
+    .service("events.amazonaws.com")
+    .actions(["sts:AssumeRole"])
+    .when(conditions);
     let role = map([("RoleName", dev.change_rule.as_str())])
         .with("Description", format!("Starts pipeline {}", dev.pipeline))
         .with("AssumeRolePolicyDocument", document(&[trust]))

@@ -15,12 +15,19 @@ use super::key::alphanumeric;
 /// each would fill the bucket's policy.
 const STATEMENTS_OF_THEIR_OWN: usize = 20;
 
+const BY_CONDITION: &str = "The condition names the role, since AWS refuses a principal that does \
+                            not exist, and this stack is deployed first.";
+const BY_ORGANIZATION: &str = "The conditions admit them, since a list of all accounts may be too \
+                               long.";
+
 /// Some of the roles that read a store, as a statement names them.
 pub(super) struct Readers {
     /// End of the statement's `Sid`.
     pub(super) name: String,
     /// Who they are.
     pub(super) comment: String,
+    /// Why the statement names them as it does.
+    pub(super) why: &'static str,
     /// The statement's principal.
     pub(super) principal: Value,
     /// The statement's condition.
@@ -55,6 +62,7 @@ fn one(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
             "Target {}: its deploy role, and nobody else of its account",
             target.name
         ),
+        why: BY_CONDITION,
         principal: plan.account_arn(account).into(),
         condition: condition(plan, role),
         is_one: true,
@@ -85,6 +93,7 @@ fn together(plan: &Plan, region: &str, targets: &[&TargetPlan]) -> Readers {
     Readers {
         name: String::new(),
         comment: "The targets' deploy roles, and nobody else of their accounts".to_owned(),
+        why: BY_CONDITION,
         principal: roots(
             plan,
             instances()
@@ -115,9 +124,17 @@ fn many(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
             .replace("{region}", region);
         plan.role_arn("*", &name).into()
     };
-    let (principal, whose) = match plan.organization {
-        Some(_) => ("*".into(), "of the organization's accounts"),
-        None => (roots(plan, accounts.collect()), "of these accounts"),
+    let (principal, whose, why) = match plan.organization {
+        Some(_) => (
+            "*".into(),
+            "of the organization's accounts",
+            BY_ORGANIZATION,
+        ),
+        None => (
+            roots(plan, accounts.collect()),
+            "of these accounts",
+            BY_CONDITION,
+        ),
     };
     Readers {
         name: alphanumeric(&target.name),
@@ -125,6 +142,7 @@ fn many(plan: &Plan, region: &str, target: &TargetPlan) -> Readers {
             "Target {}: its deploy role {whose}, and nobody else",
             target.name
         ),
+        why,
         principal,
         condition: condition(plan, roles),
         is_one: false,

@@ -41,9 +41,12 @@ pub(super) fn service_role(plan: &Plan) -> Vec<Resource> {
     if role.create {
         // CodePipeline documents no source condition for this trust, and one on a key that it
         // does not send would stop every run.
-        let trust = Statement::allow("CodePipelineAssumesTheRole", "")
-            .service("codepipeline.amazonaws.com")
-            .actions(["sts:AssumeRole"]);
+        let trust = Statement::allow(
+            "CodePipelineAssumesTheRole",
+            "CodePipeline, and no other service.",
+        )
+        .service("codepipeline.amazonaws.com")
+        .actions(["sts:AssumeRole"]);
         let properties = map([
             ("RoleName", role.name.as_str()),
             ("Path", role.path.as_str()),
@@ -99,13 +102,14 @@ fn source_policy(plan: &Plan) -> Resource {
     let statements = [
         Statement::allow(
             "ReadSourceBucket",
-            "The source action looks at the bucket's settings.",
+            "The source action looks at the bucket's settings, as AWS documents it for the action.",
         )
         .actions(BUCKET_READS)
         .on(plan.bucket_arn(&plan.dev.source_bucket.name)),
         Statement::allow(
             "ReadSourceObject",
-            "It reads this one object, in any version.",
+            "It reads this one object, in any version, and its tags, as AWS documents it for the \
+             action.",
         )
         .actions([
             "s3:GetObject",
@@ -141,14 +145,15 @@ fn artifact_policy(plan: &Plan) -> Resource {
     let statements = [
         Statement::allow(
             "ReadArtifactBucket",
-            "CodePipeline looks at the store's settings.",
+            "CodePipeline looks at the store's settings, as AWS documents it for a service role.",
         )
         .actions(BUCKET_READS)
         .on(one_or_list(buckets.collect())),
         Statement::allow(
             "StoreArtifacts",
-            "It stores artifacts and reads them back, in this pipeline's folder only. \
-             CodePipeline cuts the folder's name to 20 characters.",
+            "It stores artifacts and reads them back, in this pipeline's folder only; PutObjectAcl \
+             is what AWS documents for a service role. CodePipeline cuts the folder's name to 20 \
+             characters.",
         )
         .actions([
             "s3:GetObject",
@@ -157,9 +162,12 @@ fn artifact_policy(plan: &Plan) -> Resource {
             "s3:PutObjectAcl",
         ])
         .on(one_or_list(objects.collect())),
-        Statement::allow("EncryptArtifacts", "It encrypts them with this key.")
-            .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
-            .on(keys),
+        Statement::allow(
+            "EncryptArtifacts",
+            "It encrypts them with this key; DescribeKey is what AWS's default policy gives a key's users.",
+        )
+        .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
+        .on(keys),
     ];
     managed_policy(
         "ArtifactPolicy",

@@ -303,9 +303,12 @@ fn output(id: &str, role: &str) -> Output {
 }
 
 fn execution_role(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
-    let trust = Statement::allow("AdministrationRoleAssumesTheRole", "")
-        .aws(list([&group.own.administration_role_arn]))
-        .actions(["sts:AssumeRole"]);
+    let trust = Statement::allow(
+        "AdministrationRoleAssumesTheRole",
+        "The administration role, and nobody else.",
+    )
+    .aws(list([&group.own.administration_role_arn]))
+    .actions(["sts:AssumeRole"]);
     let properties = map([("RoleName", group.own.execution_role.as_str())])
         .with(
             "Description",

@@ -102,7 +102,7 @@ pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> 
         statements.push(
             Statement::deny(
                 "DenyUploadsWithAnotherKey",
-                "Nor with another key, where an upload names one.",
+                "It must not name another key than this one.",
             )
             .everybody()
             .actions(["s3:PutObject"])
@@ -130,7 +130,7 @@ fn unencrypted_uploads(objects: impl Into<Value>) -> Statement {
     let encrypted = map([("s3:x-amz-server-side-encryption", "aws:kms")]);
     Statement::deny(
         "DenyUnEncryptedObjectUploads",
-        "Nothing is stored without KMS encryption.",
+        "An upload must ask for KMS encryption in its header: the bucket's default is not enough.",
     )
     .everybody()
     .actions(["s3:PutObject"])
@@ -142,6 +142,7 @@ fn least_access(readers: Readers, bucket: &str, objects: Value) -> Vec<Statement
     let Readers {
         name,
         comment,
+        why,
         principal,
         condition,
         is_one,
@@ -150,17 +151,21 @@ fn least_access(readers: Readers, bucket: &str, objects: Value) -> Vec<Statement
         return vec![
             Statement::allow(
                 &format!("DeployRoleReadsArtifacts{name}"),
-                &format!("{comment}, reads."),
+                &format!("{comment}, reads. {why}"),
             )
             .aws(principal.clone())
             .actions(["s3:GetObject", "s3:GetObjectVersion"])
             .on(objects)
             .when(condition.clone()),
-            Statement::allow(&format!("DeployRoleListsArtifacts{name}"), "")
-                .aws(principal)
-                .actions(["s3:ListBucket"])
-                .on(bucket)
-                .when(condition),
+            Statement::allow(
+                &format!("DeployRoleListsArtifacts{name}"),
+                "The same role looks for them, as in AWS's procedure: without it S3 answers for a \
+                 missing artifact as for a forbidden one.",
+            )
+            .aws(principal)
+            .actions(["s3:ListBucket"])
+            .on(bucket)
+            .when(condition),
         ];
     }
     // One statement is half as long as two, and an action on buckets means nothing on objects.
@@ -178,7 +183,7 @@ fn least_access(readers: Readers, bucket: &str, objects: Value) -> Vec<Statement
     vec![
         Statement::allow(
             &format!("DeployRolesReadArtifacts{name}"),
-            &format!("{comment}, reads."),
+            &format!("{comment}, reads. {why}"),
         )
         .aws(principal)
         .actions(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"])

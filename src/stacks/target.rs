@@ -125,9 +125,12 @@ impl Names<'_> {
 fn role(names: &Names<'_>) -> Resource {
     let Names { plan, target } = names;
     // The service role stands before this stack is deployed, so the trust can name it.
-    let mut trust = Statement::allow("ServiceRoleAssumesTheRole", "")
-        .aws(list([&plan.dev.service_role.arn]))
-        .actions(["sts:AssumeRole"]);
+    let mut trust = Statement::allow(
+        "ServiceRoleAssumesTheRole",
+        "The pipeline's service role, and nobody else.",
+    )
+    .aws(list([&plan.dev.service_role.arn]))
+    .actions(["sts:AssumeRole"]);
     if plan.permissions == Permissions::Article {
         trust = trust.without_sid().when(Value::Map(Vec::new()));
     }
@@ -235,15 +238,22 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
     };
     let statements = match plan.permissions {
         Permissions::Least => [
-            Statement::allow("DecryptArtifacts", "Decrypts what the pipeline encrypted.")
-                .actions(["kms:Decrypt", "kms:DescribeKey"])
-                .on(key),
+            Statement::allow(
+                "DecryptArtifacts",
+                "Decrypts what the pipeline encrypted; DescribeKey stands in AWS's procedure.",
+            )
+            .actions(["kms:Decrypt", "kms:DescribeKey"])
+            .on(key),
             Statement::allow("ReadArtifacts", "Reads this pipeline's artifacts.")
                 .actions(["s3:GetObject", "s3:GetObjectVersion"])
                 .on(objects),
-            Statement::allow("ListArtifactBucket", "Looks for them.")
-                .actions(["s3:ListBucket"])
-                .on(bucket),
+            Statement::allow(
+                "ListArtifactBucket",
+                "Looks for them, as in AWS's procedure: without it S3 answers for a missing \
+                 artifact as for a forbidden one.",
+            )
+            .actions(["s3:ListBucket"])
+            .on(bucket),
         ],
         Permissions::Article => [
             Statement::allow("", "Decrypts what the pipeline encrypted.")

@@ -2,7 +2,7 @@
 //! script is run as a runner would.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -60,23 +60,52 @@ fn the_action_uses_every_input_and_no_other() {
 
 /// Runs the action's last step in a project.
 fn run(project: &Project, command: &str, arguments: &str) -> Output {
+    run_in(project, "", command, arguments)
+}
+
+/// The same in a folder of the repository that the project is.
+fn run_in(project: &Project, within: &str, command: &str, arguments: &str) -> Output {
     let binary = Path::new(env!("CARGO_BIN_EXE_s3ferry"));
     let folder = binary.parent().expect("a folder").display();
     project.write("output", "");
     project.write("home/.keep", "");
     Command::new("bash")
         .arg(root().join("action/run.sh"))
-        .current_dir(project.path(""))
+        .current_dir(project.path(within))
         .env_clear()
         .env("HOME", project.path("home"))
         .env("PATH", format!("{folder}:/usr/bin:/bin"))
         .env("RUNNER_TEMP", project.path("home"))
         .env("GITHUB_OUTPUT", project.path("output"))
+        .env("GITHUB_WORKSPACE", workspace(project))
         .env("COMMAND", command)
         .env("ARGS", arguments)
         .env("CONFIG", "s3ferry.yaml")
         .output()
         .expect("bash runs")
+}
+
+/// The project's folder as a shell in it names it.
+fn workspace(project: &Project) -> PathBuf {
+    project.path("").canonicalize().expect("a folder")
+}
+
+/// The findings of a run of the SARIF file, as rules and files.
+fn findings(project: &Project, run: usize) -> BTreeSet<(String, String)> {
+    let sarif: Value = serde_json::from_str(&project.read("home/s3ferry.sarif")).expect("JSON");
+    let results = sarif["runs"][run]["results"].as_array().expect("results");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    results
+        .iter()
+        .map(|result| {
+            let place = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+            (text(&result["ruleId"]), text(&place["uri"]))
+        })
+        .collect()
+}
+
+fn has(found: &BTreeSet<(String, String)>, rule: &str, file: &str) -> bool {
+    found.contains(&(rule.to_owned(), file.to_owned()))
 }
 
 #[test]
@@ -85,8 +114,9 @@ fn the_check_runs_everything_and_gives_the_findings() {
     project.expect("synth", 0);
     let good = run(&project, "check", "");
     assert_eq!(good.status.code(), Some(0), "{good:?}");
-    let sarif: Value = serde_json::from_str(&project.read("home/s3ferry.sarif")).expect("JSON");
-    assert_eq!(sarif["runs"][0]["results"], serde_json::json!([]));
+    for run in [0, 1] {
+        assert_eq!(findings(&project, run), BTreeSet::new());
+    }
     let path = project.path("home/s3ferry.sarif").display().to_string();
     assert_eq!(project.read("output"), format!("sarif-file={path}\n"));
 
@@ -109,8 +139,179 @@ fn the_check_runs_everything_and_gives_the_findings() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    assert!(
+        findings(&project, 0)
+            .iter()
+            .all(|(_, file)| file == "bad.json")
+    );
+    // The proof's findings are of the templates, whatever the lint was given.
+    let proven = findings(&project, 1);
+    assert!(
+        has(&proven, "PROVE_EXCESS", "stacks/prod.yaml"),
+        "{proven:?}"
+    );
+}
+
+#[test]
+fn a_template_that_was_edited_by_hand_gives_findings_where_it_is() {
+    let project = Project::with("");
+    project.write("infra/s3ferry.yaml", SMALL);
+    project.expect(
+        "--config infra/s3ferry.yaml synth --quiet --out infra/stacks",
+        0,
+    );
+    let prod = project.read("infra/stacks/prod.yaml");
+    let edited = prod
+        .replace("Action: s3:PutObject\n", "Action: s3:*\n")
+        .replacen("- kms:Decrypt\n", "- kms:Sign\n", 1);
+    project.write("infra/stacks/prod.yaml", edited);
+    let bad = run_in(&project, "infra", "check", "");
+    assert_eq!(bad.status.code(), Some(1), "{bad:?}");
+    let linted = findings(&project, 0);
+    let file = "infra/stacks/prod.yaml";
+    assert!(has(&linted, "IAM_NO_WILDCARD_ACTIONS", file), "{linted:?}");
+    let proven = findings(&project, 1);
+    assert!(proven.iter().any(|(rule, _)| rule == "PROVE_CALL_DENIED"));
+    assert!(
+        proven
+            .iter()
+            .all(|(_, file)| file.starts_with("infra/stacks/")),
+        "{proven:?}"
+    );
+    // Code scanning takes no two runs of one category.
     let sarif: Value = serde_json::from_str(&project.read("home/s3ferry.sarif")).expect("JSON");
-    assert_ne!(sarif["runs"][0]["results"], serde_json::json!([]));
+    let category = |run: usize| sarif["runs"][run]["automationDetails"]["id"].clone();
+    assert_eq!(category(0), "s3ferry/lint/infra/");
+    assert_eq!(category(1), "s3ferry/prove/infra/");
+}
+
+#[test]
+fn what_gives_no_findings_as_sarif_is_refused() {
+    let project = Project::with(SMALL);
+    project.expect("synth", 0);
+    for arguments in [
+        "--list-rules",
+        "--format json",
+        "--format=junit",
+        "-h",
+        "-vh",
+    ] {
+        let refused = run(&project, "check", arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments}: {refused:?}");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("out of args"), "{arguments}: {said}");
+        assert_eq!(project.read("output"), "", "{arguments}");
+    }
+}
+
+/// A repository with the action, and what `install.sh` says there.
+struct Upstream(Project);
+
+impl Upstream {
+    fn new() -> Self {
+        let upstream = Self(Project::empty());
+        upstream.git("init --quiet --initial-branch main owner/repo");
+        upstream.git("-C owner/repo config uploadpack.allowAnySHA1InWant true");
+        // A build keeps what it was given.
+        upstream.0.write(
+            "bin/cargo",
+            "#!/bin/sh\nwhile [ \"$1\" != --path ]; do shift; done\ncp \"$2/which\" \"$HOME/which\"\n",
+        );
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(upstream.0.path("bin/cargo"), mode).expect("executable");
+        upstream
+    }
+
+    fn git(&self, arguments: &str) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=n", "-c", "user.email=e@example.org"])
+            .args(arguments.split_whitespace())
+            .current_dir(self.0.path(""))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "{arguments}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// A new commit on the branch; gives its ID.
+    fn commit(&self, content: &str) -> String {
+        self.0.write("owner/repo/which", content);
+        self.git("-C owner/repo add which");
+        self.git("-C owner/repo commit --quiet --message c");
+        self.git("-C owner/repo rev-parse HEAD")
+    }
+
+    fn install(&self, step: &str, version: &str, more: &[(&str, &str)]) -> Output {
+        let path = std::env::var("PATH").expect("a path");
+        self.0.write("output", "");
+        Command::new("bash")
+            .arg(root().join("action/install.sh"))
+            .arg(step)
+            .env_clear()
+            .env("PATH", format!("{}:{path}", self.0.path("bin").display()))
+            .env("HOME", self.0.path(""))
+            .env("GITHUB_OUTPUT", self.0.path("output"))
+            .env("OS", "Linux-X64")
+            .env("VERSION", version)
+            .env("ACTION_PATH", root())
+            .env("ACTION_REPOSITORY", "owner/repo")
+            .env(
+                "SERVER_URL",
+                format!("file://{}", self.0.path("").display()),
+            )
+            .envs(more.iter().copied())
+            .output()
+            .expect("bash runs")
+    }
+
+    fn key(&self, version: &str) -> String {
+        let done = self.install("key", version, &[]);
+        assert_eq!(done.status.code(), Some(0), "{done:?}");
+        self.0.read("output")
+    }
+}
+
+#[test]
+fn a_version_is_the_commit_that_its_name_has_now() {
+    let upstream = Upstream::new();
+    let first = upstream.commit("first");
+    upstream.git("-C owner/repo branch other/main");
+    upstream.git("-C owner/repo tag v1");
+    let key = |commit: &str| format!("commit={commit}\nkey=s3ferry-Linux-X64-{commit}\n");
+    assert_eq!(upstream.key("main"), key(&first));
+    let second = upstream.commit("second");
+    assert_eq!(upstream.key("main"), key(&second));
+    assert_eq!(upstream.key("other/main"), key(&first));
+    assert_eq!(upstream.key("v1"), key(&first));
+    assert_eq!(upstream.key(&first), key(&first));
+    for commit in [&first, &second] {
+        let built = upstream.install("build", "main", &[("COMMIT", commit)]);
+        assert_eq!(built.status.code(), Some(0), "{built:?}");
+        let wanted = if *commit == first { "first" } else { "second" };
+        assert_eq!(upstream.0.read("which"), wanted);
+    }
+}
+
+#[test]
+fn a_version_that_is_none_is_refused() {
+    let upstream = Upstream::new();
+    upstream.commit("first");
+    for (version, more, said) in [
+        ("gone", ("A", ""), "has no branch or tag gone"),
+        ("main\nkey=x", ("A", ""), "version is the name of"),
+        ("main,x", ("A", ""), "version is the name of"),
+        ("--upload-pack=x", ("A", ""), "version is the name of"),
+        ("main", ("ACTION_REPOSITORY", ""), "leave version out"),
+    ] {
+        let refused = upstream.install("key", version, &[more]);
+        assert_eq!(refused.status.code(), Some(2), "{version}: {refused:?}");
+        let shown = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(shown.contains(said), "{version}: {shown}");
+        assert_eq!(upstream.0.read("output"), "", "{version}");
+    }
+    // Without a version it is the action's own sources.
+    assert!(upstream.key("").starts_with("key=s3ferry-Linux-X64-"));
 }
 
 #[test]
@@ -126,10 +327,13 @@ fn another_command_gets_its_arguments_and_keeps_its_exit_code() {
 }
 
 #[test]
-fn the_hooks_watch_what_synth_reads_and_writes() {
+fn the_hooks_run_whatever_was_changed() {
     let hooks = yaml(".pre-commit-hooks.yaml");
     for hook in hooks.as_array().expect("hooks") {
         assert_eq!(hook["entry"], "s3ferry synth --check");
         assert_eq!(hook["pass_filenames"], false);
+        // No pattern of files knows every name that a configuration may use.
+        assert_eq!(hook["always_run"], true);
+        assert_eq!(hook["files"], Value::Null);
     }
 }

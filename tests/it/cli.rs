@@ -96,6 +96,7 @@ fn quiet_leaves_results_and_errors() {
     assert!(project.exists("stacks/dev.yaml"));
     let run = project.expect("synth --no-lint --stdout --quiet", 0);
     assert!(run.stdout.contains("AWSTemplateFormatVersion") && run.stderr.is_empty());
+    project.write("s3ferry.yaml", SMALL);
     project.write("stacks/dev.yaml", "stale\n");
     let run = project.expect("synth --no-lint --check -q", 1);
     assert!(run.stdout.contains("-stale") && run.stderr.is_empty());

@@ -348,6 +348,52 @@ fn the_templates_of_the_configuration_are_linted_by_default() {
 }
 
 #[test]
+fn templates_that_are_checked_in_are_linted_as_they_stand() {
+    let project = project();
+    project.write("s3ferry.yaml", SMALL);
+    project.write(
+        "trusts.guard",
+        "rule TRUSTS { Resources.DeployRole.Type == 'AWS::IAM::Role' <<no Fix: no>> }\n",
+    );
+    project.write(
+        "stacks/dev.json",
+        r#"{"Resources": {"DeployRole": {"Type": "AWS::IAM::Role"}}}"#,
+    );
+    let lint = "lint --no-default-rules --rules trusts.guard --format json";
+    let run = project.expect(lint, 2);
+    assert!(
+        run.stderr
+            .contains("there is no template of the stack `prod` in stacks"),
+        "{}",
+        run.stderr
+    );
+    project.write(
+        "stacks/prod.yaml",
+        "Resources:\n  DeployRole:\n    Type: AWS::IAM::User\n",
+    );
+    let found = json_of(&project.expect(lint, 1));
+    assert_eq!(
+        found["files"],
+        json!(["stacks/dev.json", "stacks/prod.yaml"])
+    );
+    let findings = found["findings"].as_array().expect("findings");
+    assert!(!findings.is_empty());
+    for finding in findings {
+        assert_eq!(finding["file"], "stacks/prod.yaml", "{finding}");
+    }
+}
+
+#[test]
+fn the_rules_are_listed_in_no_format_of_findings() {
+    for format in ["sarif", "junit"] {
+        let arguments = format!("lint --list-rules --format {format}");
+        let run = Project::empty().expect(&arguments, 2);
+        assert!(run.stderr.contains("--list-rules"), "{}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[test]
 fn the_rules_are_listed() {
     let project = project();
     let run = project.expect(&format!("{OURS} --list-rules"), 0);

@@ -502,3 +502,14 @@ fn stdout_and_check_exclude_each_other() {
     let run = Project::empty().expect("synth --stdout --check", 2);
     assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
 }
+
+#[test]
+fn a_check_without_a_configuration_checks_nothing_and_says_so() {
+    let project = synthesized();
+    fs::remove_file(project.path("s3ferry.yaml")).expect("removed");
+    let run = project.expect("synth --no-lint --check", 2);
+    for part in ["there is no s3ferry.yaml here", "--config"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert_eq!(run.stdout, "");
+}

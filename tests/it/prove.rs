@@ -293,8 +293,8 @@ fn what_cannot_be_resolved_is_said_and_never_allows() {
     // In a Deny it might be about anything.
     let proof = changed(
         0,
-        "aws:SecureTransport: false\n          # Nothing is stored",
-        "aws:SecureTransport: !ImportValue transport\n          # Nothing is stored",
+        "aws:SecureTransport: false\n          # An upload must ask",
+        "aws:SecureTransport: !ImportValue transport\n          # An upload must ask",
     );
     assert_eq!(proof.denied().count(), 0);
     let unproven = proof
@@ -372,6 +372,14 @@ fn the_command_proves_and_fails_by_its_exit_code() {
         s3ferry(here, &["prove", "--call", "nothing"]).status.code(),
         Some(2)
     );
+    // A step that this run does not have is no mistake, and no silence either.
+    let out = s3ferry(here, &["prove", "--call", "copy"]);
+    assert_eq!((out.status.code(), out.stdout.len()), (Some(0), 0));
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(said.contains("has no step `copy`"), "{said}");
+    let out = s3ferry(here, &["prove", "--call", "read"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!said.contains("has no step"), "{said}");
     assert_eq!(
         s3ferry(here, &["prove", "--dir", "nowhere"]).status.code(),
         Some(2)

@@ -64,10 +64,9 @@ fn the_commands_print_what_the_readme_shows() {
         {
             let (command, shown) = part.split_once('\n').expect("a line");
             let printed = run(folder.path(), command);
-            assert!(
-                printed.contains(shown.trim_end()),
-                "{command} prints\n{printed}"
-            );
+            // What follows is left out where the README says so.
+            let shown = shown.trim_end().trim_end_matches('…').trim_end();
+            assert!(printed.contains(shown), "{command} prints\n{printed}");
             commands += 1;
         }
     }

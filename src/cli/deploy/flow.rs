@@ -8,7 +8,7 @@ use s3ferry::stacks::Side;
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
-use super::stack_set;
+use super::{refuse, stack_set};
 use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome, output};
@@ -27,10 +27,22 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         Some(profile) => of_profile(&all, profile)?,
         None => all.iter().collect(),
     };
+    if session.options.retain_stacks {
+        refuse::idle_retain_stacks(selected.iter().copied())?;
+    }
     let is_selected = |step: &&StackStep| selected.iter().any(|found| found.is(step));
     let targets = all.iter().filter(|step| step.is_target());
     let others: Vec<&StackStep> = targets.filter(|step| !is_selected(step)).collect();
     let Some(dev) = selected.iter().find(|step| step.side == Side::Dev) else {
+        if session.options.create_pipeline {
+            return Err(Failure::new(
+                "--create-pipeline is about the dev stack, and this profile does not deploy it",
+                format!(
+                    "leave the option out, or give --profile {}",
+                    session.accounts.project.plan.dev.profile
+                ),
+            ));
+        }
         if !deploy_all(session, &selected).await? {
             return Ok(Outcome::Findings);
         }

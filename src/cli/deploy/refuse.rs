@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use s3ferry::deploy::StackStep;
 use s3ferry::plan::Plan;
 
 use crate::cli::Failure;
@@ -63,4 +64,21 @@ pub(super) fn stale_templates(out: &Path, generated: &[Generated]) -> Result<(),
             1,
         )),
     }
+}
+
+/// Refuses `--retain-stacks` where none of the stacks is a stack set's: it would do nothing, and
+/// a user who wants to keep stacks would lose them.
+///
+/// # Errors
+/// None of them is a stack set.
+pub(crate) fn idle_retain_stacks<'s>(
+    mut steps: impl Iterator<Item = &'s StackStep>,
+) -> Result<(), Failure> {
+    if steps.any(|step| step.stack_set) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "--retain-stacks keeps the stacks of a stack set, and no stack set is concerned here",
+        "leave the option out, or name the profile of a target with `stack_set:`",
+    ))
 }

@@ -176,3 +176,22 @@ fn a_parameter_that_no_template_has_is_refused() {
     );
     assert!(site.proxy.calls().is_empty());
 }
+
+#[test]
+fn options_that_would_do_nothing_are_refused() {
+    let site = Site::new();
+    for (arguments, said) in [
+        (
+            "--profile prod --yes --create-pipeline",
+            "--create-pipeline is about the dev stack",
+        ),
+        (
+            "--all --yes --retain-stacks",
+            "--retain-stacks keeps the stacks of a stack set",
+        ),
+    ] {
+        let run = site.deploy(arguments, 2);
+        assert!(run.stderr.contains(said), "{arguments}: {}", run.stderr);
+    }
+    assert!(site.writes().is_empty());
+}

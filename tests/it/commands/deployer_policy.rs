@@ -390,3 +390,16 @@ fn documents_are_short_enough_and_each_can_be_printed() {
         2,
     );
 }
+
+#[test]
+fn what_belongs_to_nobody_is_refused() {
+    let project = Project::with(SMALL);
+    let run = project.expect("deployer-policy --profile dev --push --doctor", 2);
+    assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
+    let run = project.expect("deployer-policy --profile prod --push", 2);
+    for part in ["`push` works in the dev account", "give --profile dev"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert_eq!(run.stdout, "");
+    project.expect("deployer-policy --profile dev --push", 0);
+}

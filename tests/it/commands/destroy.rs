@@ -25,6 +25,14 @@ fn without_the_stacks_name_nothing_is_touched() {
     project.expect("destroy --all --confirm crossaccountdeploy-prod", 2);
     project.expect("destroy --profile prod --confirm crossaccountdeploy-dev", 2);
     project.expect("destroy --profile prod --yes", 2);
+    // A stack of its own is not kept by what keeps those of a stack set.
+    let kept = "destroy --profile prod --confirm crossaccountdeploy-prod --retain-stacks";
+    let refused = project.expect(kept, 2);
+    assert!(
+        refused.stderr.contains("no stack set is concerned"),
+        "{}",
+        refused.stderr
+    );
     for write in ["UpdateTerminationProtection", "DeleteStack"] {
         assert_eq!(proxy.done(write), 0, "{write}");
     }
