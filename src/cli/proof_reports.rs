@@ -379,14 +379,15 @@ fn granted(proof: &Proof, verbose: bool) -> String {
     let mut unexplained = 0;
     for found in &proof.excess.statements {
         let count = found.excess.len();
-        let unneeded = count > 0 && found.documented.is_none();
+        let unneeded = found.is_unexplained();
         unexplained += usize::from(unneeded);
         if !(verbose || unneeded) {
             continue;
         }
-        let actions: Vec<&str> = found.excess.iter().take(8).copied().collect();
+        let actions: Vec<&str> = found.excess.iter().take(8).map(String::as_str).collect();
         let more = if count > actions.len() { ", …" } else { "" };
         let says = match (found.documented, count) {
+            (None, 0) if unneeded => "serves no call".to_owned(),
             (_, 0) => format!("serves {} calls, no excess", found.serves.len()),
             (Some(why), _) => format!("serves {} calls; {why}", found.serves.len()),
             (None, _) => format!(

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::judge::{Decided, Verdict};
 use super::reference;
-use super::world::{Place, PolicyId, World};
-use crate::iam::{ActionPattern, Effect, PolicyKind, PrincipalId, Statement};
+use super::world::{Key, Place, PolicyId, World};
+use crate::iam::{ActionPattern, Effect, PrincipalId, Statement};
 
 /// What an Allow statement is good for.
 #[derive(Debug, Clone)]
@@ -19,10 +19,18 @@ pub struct StatementUse {
     pub sid: Option<String>,
     /// The calls of the run that it allows.
     pub serves: Vec<String>,
-    /// The actions that it grants beyond them.
-    pub excess: Vec<&'static str>,
+    /// The actions that it grants beyond them; of a service that the reference does not have, as
+    /// they are written.
+    pub excess: Vec<String>,
     /// Why that is as it should be.
     pub documented: Option<&'static str>,
+}
+
+impl StatementUse {
+    /// Whether it grants what no call needs, or serves none, without a documented reason.
+    pub fn is_unexplained(&self) -> bool {
+        self.documented.is_none() && (self.serves.is_empty() || !self.excess.is_empty())
+    }
 }
 
 /// An action that its service does not have.
@@ -48,10 +56,10 @@ pub struct Excess {
 }
 
 impl Excess {
-    /// The statements with actions that neither a call needs nor a documented reason explains.
+    /// The statements that grant what neither a call needs nor a documented reason explains.
     pub fn unexplained(&self) -> impl Iterator<Item = &StatementUse> {
         let statements = self.statements.iter();
-        statements.filter(|found| !found.excess.is_empty() && found.documented.is_none())
+        statements.filter(|found| found.is_unexplained())
     }
 }
 
@@ -144,7 +152,11 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
             sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
             excess: beyond(statement, &uses.actions),
             serves: uses.calls,
-            documented: documented(policy.kind, statement, administrators),
+            documented: documented(
+                world.keys.iter().find(|key| key.policy == id),
+                statement,
+                administrators,
+            ),
         });
     }
     found
@@ -163,15 +175,20 @@ fn unknown(file: usize, resource: &str, pattern: &ActionPattern) -> UnknownActio
 }
 
 /// The actions that a statement grants and none of its calls needs.
-fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<&'static str> {
+fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
     let mut listed: BTreeMap<&'static str, &'static reference::Action> = BTreeMap::new();
+    let mut unknown = Vec::new();
     for pattern in &statement.actions.patterns {
-        let actions = reference::expand(&pattern.text.to_ascii_lowercase()).unwrap_or_default();
-        listed.extend(
-            actions
-                .into_iter()
-                .map(|action| (action.name.as_str(), action)),
-        );
+        match reference::expand(&pattern.text.to_ascii_lowercase()) {
+            Some(actions) => listed.extend(
+                actions
+                    .into_iter()
+                    .map(|action| (action.name.as_str(), action)),
+            ),
+            // No call of a run goes to a service that the reference does not have.
+            None if !statement.actions.negated => unknown.push(pattern.text.clone()),
+            None => {}
+        }
     }
     let fits = fitting(statement);
     let granted: Vec<&'static reference::Action> = if statement.actions.negated {
@@ -184,7 +201,8 @@ fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<&'static str>
     granted
         .into_iter()
         .filter(|action| !needed.contains(&action.lower) && fits(action))
-        .map(|action| action.name.as_str())
+        .map(|action| action.name.clone())
+        .chain(unknown)
         .collect()
 }
 
@@ -219,19 +237,18 @@ fn fitting(statement: &Statement) -> impl Fn(&reference::Action) -> bool {
 
 /// Why a statement may grant more than the run needs.
 fn documented(
-    kind: PolicyKind,
+    key: Option<&Key>,
     statement: &Statement,
     administrators: &[String],
 ) -> Option<&'static str> {
     let entries = &statement.principal.as_ref()?.entries;
-    if kind != PolicyKind::Key {
-        return None;
-    }
+    // Only of a key, and only for the account that owns it.
+    let owner = &key?.account;
     let all = |test: &dyn Fn(&crate::iam::PrincipalEntry) -> bool| {
         !entries.is_empty() && entries.iter().all(test)
     };
     if statement.conditions.is_empty()
-        && all(&|entry| matches!(entry.id, PrincipalId::Account(_)))
+        && all(&|entry| matches!(&entry.id, PrincipalId::Account(account) if account == owner))
         && statement
             .actions
             .patterns

@@ -218,7 +218,7 @@ fn attack_place(decided: &Decided) -> (Place, Option<String>) {
 
 fn excess(found: &StatementUse) -> (usize, Finding) {
     let count = found.excess.len();
-    let shown: Vec<&str> = found.excess.iter().take(6).copied().collect();
+    let shown: Vec<&str> = found.excess.iter().take(6).map(String::as_str).collect();
     let more = if count > shown.len() { ", …" } else { "" };
     let actions = if count == 1 {
         "1 action"
@@ -230,10 +230,14 @@ fn excess(found: &StatementUse) -> (usize, Finding) {
         Severity::Note,
         found.place,
         Some(&found.resource),
-        format!(
-            "grants {actions} that no call needs: {}{more}",
-            shown.join(", ")
-        ),
+        if count == 0 {
+            "serves no call".to_owned()
+        } else {
+            format!(
+                "grants {actions} that no call needs: {}{more}",
+                shown.join(", ")
+            )
+        },
         Some("name only the actions that a call of the run needs".to_owned()),
     )
 }
