@@ -62,7 +62,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let proof = proof::prove(&inputs).map_err(failure)?;
     let page = report::page(&Contents {
         proof: &proof,
-        stacks: &inputs.stacks,
+        inputs: &inputs,
         lint: &reports,
         usages: &usages,
         drawn_targets: graph::MOST_TARGETS,

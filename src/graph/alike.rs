@@ -89,6 +89,9 @@ fn looks(graph: &Graph) -> Vec<Vec<String>> {
         });
         looks[own.side].push(look(arrow, &shown));
     }
+    for (looks, side) in looks.iter_mut().zip(&graph.sides) {
+        looks.extend(side.trouble.iter().cloned());
+    }
     // The dev account looks like nothing else.
     if let Some(dev) = looks.first_mut() {
         dev.push("dev".to_owned());

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use super::{Arrow, Graph, Kind, Node, Side};
 use crate::authz::ContextValue;
 use crate::iam::Arn;
-use crate::proof::{Call, Caller, Decided, Proof, Verdict};
+use crate::proof::{AttackResult, Call, Caller, Decided, Proof, Verdict};
 
 const CODEPIPELINE: &str = "codepipeline.amazonaws.com";
 const EVENTS: &str = "events.amazonaws.com";
@@ -29,7 +29,30 @@ pub(super) fn graph(proof: &Proof) -> Graph {
     for (number, (decided, _)) in proof.calls.iter().enumerate() {
         builder.call(number, decided);
     }
-    builder.graph
+    let mut graph = builder.graph;
+    for side in &mut graph.sides {
+        side.trouble = trouble(proof, side.target.as_deref());
+    }
+    graph
+}
+
+/// What is wrong with a side and in no arrow.
+fn trouble(proof: &Proof, target: Option<&str>) -> Vec<String> {
+    let attacks = proof.attacks.iter().filter(|attack| {
+        attack.call.target.as_deref() == target && attack.result != AttackResult::Denied
+    });
+    let mut found: Vec<String> = attacks.map(|attack| attack.what.clone()).collect();
+    // A target's template is called by its name.
+    let excess = proof.excess.unexplained().filter(|found| {
+        let file = proof.files[found.place.file].name();
+        let file = file.rsplit(['/', '\\']).next().unwrap_or(file);
+        target.is_some_and(|target| file.split('.').next() == Some(target))
+    });
+    found.extend(excess.map(|found| {
+        let name = found.sid.as_deref().unwrap_or(&found.resource);
+        format!("{name} grants what no call needs")
+    }));
+    found
 }
 
 struct Builder<'p> {
@@ -130,6 +153,7 @@ impl Builder<'_> {
             account: account(),
             instances: 0,
             alike: Vec::new(),
+            trouble: Vec::new(),
         });
         let number = self.graph.sides.len() - 1;
         self.sides.insert(target, number);
@@ -223,7 +247,9 @@ fn resource(decided: &Decided) -> End {
             let object = call.resource.len() - rest.len() + bucket.len();
             // An S3 ARN has no region; which store it is shows where it is asked for.
             let region = match (kind, call.context.get("aws:RequestedRegion")) {
-                (Kind::ArtifactBucket, Some(ContextValue::One(region))) => region.as_str(),
+                (Kind::ArtifactBucket | Kind::LogBucket, Some(ContextValue::One(region))) => {
+                    region.as_str()
+                }
                 _ => "",
             };
             (&call.resource[..object], bucket.to_owned(), region)

@@ -8,7 +8,7 @@ pub(super) fn write(graph: &Graph) -> String {
                    fontname=\"sans-serif\"];\n  edge [fontname=\"sans-serif\", fontsize=11];\n"
         .to_owned();
     for (number, side) in graph.sides.iter().enumerate() {
-        let title = quoted(&[&side.title(), &side.accounts()]);
+        let title = quoted(&[&side.title(), &side.accounts(), &side.troubles()]);
         out.push_str(&format!("  subgraph cluster_{number} {{\n"));
         out.push_str(&format!(
             "    label={title};\n    fontname=\"sans-serif\";\n"
@@ -47,7 +47,11 @@ pub(super) fn write(graph: &Graph) -> String {
 fn quoted(lines: &[&str]) -> String {
     let lines: Vec<String> = lines
         .iter()
-        .map(|line| line.replace('\\', "\\\\").replace('"', "\\\""))
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let line = line.replace('\n', " ");
+            line.replace('\\', "\\\\").replace('"', "\\\"")
+        })
         .collect();
     format!("\"{}\"", lines.join("\\n"))
 }

@@ -7,8 +7,10 @@ use super::{Graph, Kind};
 pub(super) const WIDTH: f64 = 204.0;
 /// Height of a node's box.
 pub(super) const HEIGHT: f64 = 62.0;
-/// Between two columns: room for an arrow's label.
+/// Between two columns, at least; a longer label makes it wider.
 const COLUMN_GAP: f64 = 94.0;
+/// Room for a character of a label.
+const CHARACTER: f64 = 7.6;
 const ROW_GAP: f64 = 36.0;
 /// Between the dev account and the targets.
 const CHANNEL: f64 = 150.0;
@@ -59,6 +61,13 @@ type Cell = (usize, usize);
 
 pub(super) fn layout(graph: &Graph) -> Layout {
     let cells = cells(graph);
+    let within = graph
+        .arrows
+        .iter()
+        .filter(|arrow| graph.nodes[arrow.from].side == graph.nodes[arrow.to].side);
+    let longest = within.map(|arrow| super::label::arrow(arrow).chars().count());
+    let longest = longest.max().unwrap_or(0) as f64;
+    let gap = COLUMN_GAP.max(longest * CHARACTER + 14.0);
     let mut sides = Vec::new();
     let mut below = MARGIN;
     let mut dev_right = MARGIN;
@@ -76,7 +85,7 @@ pub(super) fn layout(graph: &Graph) -> Layout {
                 dev_right + CHANNEL
             },
             y: if number == 0 { MARGIN } else { below },
-            width: 2.0 * PADDING + spread(columns, WIDTH, COLUMN_GAP),
+            width: 2.0 * PADDING + spread(columns, WIDTH, gap),
             height: TITLE + PADDING + spread(rows, HEIGHT, ROW_GAP),
         };
         match number {
@@ -90,7 +99,7 @@ pub(super) fn layout(graph: &Graph) -> Layout {
         .iter()
         .zip(&cells)
         .map(|(node, (column, row))| Rect {
-            x: sides[node.side].x + PADDING + *column as f64 * (WIDTH + COLUMN_GAP),
+            x: sides[node.side].x + PADDING + *column as f64 * (WIDTH + gap),
             y: sides[node.side].y + TITLE + *row as f64 * (HEIGHT + ROW_GAP),
             width: WIDTH,
             height: HEIGHT,

@@ -6,7 +6,8 @@ use crate::proof::Verdict;
 pub(super) fn write(graph: &Graph) -> String {
     let mut out = "flowchart LR\n".to_owned();
     for (number, side) in graph.sides.iter().enumerate() {
-        let title = text(&format!("{} {}", side.title(), side.accounts()));
+        let title = format!("{} {} {}", side.title(), side.accounts(), side.troubles());
+        let title = text(title.trim_end());
         out.push_str(&format!("  subgraph side{number}[\"{title}\"]\n"));
         for (id, node) in graph.nodes.iter().enumerate() {
             if node.side != number {
@@ -68,6 +69,8 @@ fn text(text: &str) -> String {
             '&' => out.push_str("#amp;"),
             // Markdown of Mermaid's own.
             '`' => out.push_str("#96;"),
+            '%' => out.push_str("#37;"),
+            '\n' => out.push(' '),
             c => out.push(c),
         }
     }

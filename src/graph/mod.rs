@@ -16,6 +16,7 @@ mod svg;
 
 use crate::proof::{Proof, Verdict};
 
+pub use label::visible;
 pub use svg::STYLE;
 
 /// A picture of a run.
@@ -40,6 +41,8 @@ pub struct Side {
     pub instances: usize,
     /// The other targets that it stands for: those that look the same.
     pub alike: Vec<String>,
+    /// What no arrow shows: attacks on it that are not denied, and grants that no call needs.
+    pub trouble: Vec<String>,
 }
 
 /// Something that calls or is called.
@@ -137,17 +140,17 @@ impl Graph {
 
     /// As a Mermaid flowchart.
     pub fn to_mermaid(&self) -> String {
-        mermaid::write(self)
+        visible(&mermaid::write(self))
     }
 
     /// In Graphviz's DOT language.
     pub fn to_dot(&self) -> String {
-        dot::write(self)
+        visible(&dot::write(self))
     }
 
     /// As an SVG document of its own.
     pub fn to_svg(&self) -> String {
-        svg::document(self)
+        visible(&svg::document(self))
     }
 
     /// As an SVG element for an HTML page, in which every arrow is a link; [`STYLE`] belongs to it.
@@ -215,6 +218,15 @@ impl Side {
             (None, _) => "dev account".to_owned(),
             (Some(target), 0) => format!("target {target}"),
             (Some(target), more) => format!("target {target} and {more} alike"),
+        }
+    }
+
+    /// What no arrow shows, in words; empty where there is nothing.
+    pub fn troubles(&self) -> String {
+        match self.trouble.as_slice() {
+            [] => String::new(),
+            [one] => format!("TO BE LOOKED AT: {one}"),
+            [first, more @ ..] => format!("TO BE LOOKED AT: {first}, and {} more", more.len()),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::layout::{Rect, layout};
+use super::layout::{Layout, Rect, Route, layout};
 use super::{Arrow, Graph, Kind, Node, label};
 use crate::proof::Verdict;
 
@@ -29,8 +29,8 @@ pub(super) fn element(graph: &Graph, href: Option<&dyn Fn(&Arrow) -> String>) ->
         svg class="picture" xmlns="http://www.w3.org/2000/svg"
             viewBox=(format!("0 0 {width:.0} {height:.0}"))
             width=(format!("{width:.0}")) height=(format!("{height:.0}"))
-            role=(if alone { "img" } else { "group" }) aria-labelledby="picture-title" {
-            title id="picture-title" { "The run of a pipeline: who calls what, in which account" }
+            role=(if alone { "img" } else { "group" }) aria-labelledby="picture-name" {
+            title id="picture-name" { "The run of a pipeline: who calls what, in which account" }
             @if alone {
                 style { (PreEscaped(STYLE)) }
                 rect class="paper" width="100%" height="100%" {}
@@ -40,12 +40,21 @@ pub(super) fn element(graph: &Graph, href: Option<&dyn Fn(&Arrow) -> String>) ->
                     (boxed(if side.target.is_none() { "side dev" } else { "side" }, rect, 12.0))
                     text class="side-title" x=(rect.x + 22.0) y=(rect.y + 28.0) {
                         tspan class="strong" { (label::shortened(&side.title(), 34)) }
-                        "  " (side.accounts())
+                        "  " (label::shortened(&side.accounts(), 48))
                         title { (side.title()) " " (side.accounts()) }
+                    }
+                    @if !side.trouble.is_empty() {
+                        text class="trouble" x=(rect.x + 22.0) y=(rect.y + rect.height - 8.0) {
+                            (label::shortened(&side.troubles(), 62))
+                            title { (side.trouble.join("; ")) }
+                        }
                     }
                 }
             }
-            @for (arrow, route) in graph.arrows.iter().zip(&layout.arrows) {
+            @for (node, rect) in graph.nodes.iter().zip(&layout.nodes) {
+                (node_box(node, rect))
+            }
+            @for (arrow, route) in in_order(graph, &layout) {
                 @let inner = html! {
                     title { (label::arrow_sentence(graph, arrow)) }
                     path class="hit" d=(route.path) {}
@@ -60,11 +69,16 @@ pub(super) fn element(graph: &Graph, href: Option<&dyn Fn(&Arrow) -> String>) ->
                     None => g class=(classes(arrow)) { (inner) },
                 }
             }
-            @for (node, rect) in graph.nodes.iter().zip(&layout.nodes) {
-                (node_box(node, rect))
-            }
         }
     }
+}
+
+/// The arrows in the order of the artifact's way, those that only surround it last. They are drawn
+/// over the boxes, so that no label is covered.
+fn in_order<'g>(graph: &'g Graph, layout: &'g Layout) -> Vec<(&'g Arrow, &'g Route)> {
+    let mut arrows: Vec<_> = graph.arrows.iter().zip(&layout.arrows).collect();
+    arrows.sort_by_key(|(arrow, _)| arrow.number().unwrap_or(u8::MAX));
+    arrows
 }
 
 fn boxed(class: &str, rect: &Rect, radius: f64) -> Markup {

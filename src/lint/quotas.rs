@@ -40,6 +40,11 @@ impl Usage {
     pub fn percent(&self) -> u64 {
         (self.used * 100).div_ceil(self.limit.max(1))
     }
+
+    /// Whether going beyond it only asks for another way to deploy.
+    pub fn is_soft(&self) -> bool {
+        self.rule == TEMPLATE_INLINE
+    }
 }
 
 /// What goes beyond its quota.
@@ -50,7 +55,7 @@ pub fn findings(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Findin
         .map(|usage| Finding {
             rule: usage.rule.to_owned(),
             // A larger template still deploys, from a bucket.
-            severity: if usage.rule == TEMPLATE_INLINE {
+            severity: if usage.is_soft() {
                 Severity::Warning
             } else {
                 Severity::Error

@@ -16,6 +16,7 @@ struct Kind<'p> {
 
 pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
     let kinds = kinds(proof);
+    let all: usize = proof.attacks.iter().map(|attack| attack.instances).sum();
     let rows: Vec<Markup> = kinds.iter().map(|kind| row(kind, links)).collect();
     html! {
         p {
@@ -25,11 +26,11 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
         details class="group" data-group="attacks" open {
             summary {
                 h3 {
-                    @if kinds.len() == proof.attacks.len() { (count(kinds.len(), "attack")) }
-                    @else { (count(kinds.len(), "kind")) " of attacks" }
+                    @if kinds.len() == all { (count(kinds.len(), "attack")) }
+                    @else { (count(kinds.len(), "kind")) ", " (all) " attacks" }
                 }
             }
-            (table(&["Result", "What happens", "Action", "On", "By"], &rows))
+            (table("What must be denied", &["Result", "What happens", "Action", "On", "By"], &rows))
         }
     }
 }

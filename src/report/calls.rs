@@ -18,9 +18,10 @@ pub(super) fn picture(contents: &Contents<'_>, graph: &Graph) -> Markup {
     html! {
         p {
             "An arrow is what one calls the other for. Thick ones move the artifact, and the number \
-             is the place on its way. Dashed red ones are denied. Choose an arrow to see its calls."
+             is the place on its way. Dashed red ones are denied, dashed amber ones unproven. Choose an arrow to see its calls."
             @if some_are_alike {
-                " Of targets that look the same, one is drawn; below, each has its own calls."
+                " Of targets whose calls and findings are the same, one is drawn; below, each has its own \
+                 calls."
             }
         }
         div class="scroll" tabindex="0" role="region" aria-label="Picture, can be scrolled" {
@@ -54,7 +55,7 @@ pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) ->
 
 /// The accounts and regions of a target, where it has several.
 fn instances(contents: &Contents<'_>, target: &str) -> Markup {
-    let mut stacks = contents.stacks.iter();
+    let mut stacks = contents.inputs.stacks.iter();
     let stack = stacks.find(|stack| stack.is_target && stack.name == target);
     let instances = stack.map_or(&[][..], |stack| &stack.instances);
     html! {
@@ -111,7 +112,7 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
                     (count(calls.len(), "call")) ", needed by " (links.place(decided.call.place))
                 }
             }
-            (table(&["Decision", "Actions", "On", "Statements of the caller's side", "Statements of the resource's side"], &rows(&calls, links)))
+            (table(&arrow.steps.join(", "), &["Decision", "Actions", "On", "Statements of the caller's side", "Statements of the resource's side"], &rows(&calls, links)))
             @for (decided, remedies) in calls.iter().filter(|call| call.0.verdict != Verdict::Allowed) {
                 (why(decided, remedies, links))
             }

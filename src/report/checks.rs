@@ -64,7 +64,7 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         @if !suppressed.is_empty() {
             details class="group" data-group="suppressed" {
                 summary { h3 { (count(suppressed.len(), "suppressed rule")) ", with the reasons" } }
-                (table(&["Rule", "Resource", "Why"], &rows))
+                (table("Suppressed rules", &["Rule", "Resource", "Why"], &rows))
             }
         }
     }
@@ -129,7 +129,9 @@ fn bar(source: &Source, usage: &Usage, links: &Links<'_>) -> Markup {
             }
             // No more than full: what goes beyond is said in words.
             meter min="0" max=(limit) value=(usage.used.min(limit)) low=(limit * 3 / 4)
-                high=(limit * 9 / 10) optimum="0" aria-label=(usage.what) {}
+                high=(limit * 9 / 10) optimum="0" aria-label=(format!(
+                    "{}, {}: {} of {limit} {}", usage.what, source.name(), usage.used, usage.unit
+                )) {}
             span class="used" {
                 (usage.used) " of " (limit) " " (usage.unit) ", " (usage.percent()) " %"
             }

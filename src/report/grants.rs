@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::links::Links;
-use super::{MOST_ROWS, and_others, count, table};
+use super::survey::{Statement, Survey};
+use super::{Contents, MOST_ROWS, and_others, count, table};
 use crate::proof::{Proof, StatementUse};
 
 /// Actions that are named; the rest is counted.
@@ -17,7 +18,8 @@ struct Use<'p> {
     templates: usize,
 }
 
-pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
+pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'_>) -> Markup {
+    let proof = contents.proof;
     let uses = uses(proof);
     let rows: Vec<Markup> = uses.iter().map(|found| row(found, links)).collect();
     html! {
@@ -38,11 +40,61 @@ pub(super) fn part(proof: &Proof, links: &Links<'_>) -> Markup {
                 (links.place(doubt.place)) ": " (doubt.reason)
             }
         }
+        (outsiders(survey, links))
+        (unchecked(survey, links))
         details class="group" data-group="statements" open {
             summary { h3 { (count(uses.len(), "statement")) } }
-            (table(&["Statement", "Resource", "Serves", "Beyond the run"], &rows))
+            (table("What each statement is for", &["Statement", "Resource", "Serves", "Beyond the run"], &rows))
         }
     }
+}
+
+/// Who is let in from accounts that have no part in the run: the reviewer's first question.
+fn outsiders(survey: &Survey<'_>, links: &Links<'_>) -> Markup {
+    html! {
+        @for statement in &survey.statements {
+            @for principal in &statement.outsiders {
+                p class="why" data-find {
+                    span class="tag warn" { "outsider" } " " code { (principal) }
+                    " is allowed by " (links.named(statement.place, name(statement))) ", "
+                    (links.place(statement.place))
+                }
+            }
+        }
+    }
+}
+
+/// What allows something that no call of the run was evaluated against.
+fn unchecked(survey: &Survey<'_>, links: &Links<'_>) -> Markup {
+    let found: Vec<&Statement<'_>> = survey.unchecked().collect();
+    html! {
+        @if !found.is_empty() {
+            details class="group" data-group="not checked" open {
+                summary {
+                    h3 { (count(found.len(), "statement")) " beside the run's own policies" }
+                }
+                p {
+                    "They stand in policies of resources that have no part in the run, or in files \
+                     that were given. What they allow beyond the run is not told: read them."
+                }
+                ul {
+                    @for statement in found {
+                        li data-find {
+                            (links.named(statement.place, name(statement))) " "
+                            span class="at" { (links.place(statement.place)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn name<'s>(statement: &'s Statement<'_>) -> &'s str {
+    statement
+        .sid
+        .as_deref()
+        .unwrap_or("a statement without a Sid")
 }
 
 fn uses(proof: &Proof) -> Vec<Use<'_>> {
@@ -93,6 +145,8 @@ fn row(used: &Use<'_>, links: &Links<'_>) -> Markup {
             }
             td {
                 @match (found.documented, found.excess.is_empty()) {
+                    (None, true) if found.serves.is_empty() =>
+                        span class="tag warn" { "all of it" },
                     (_, true) => span class="none" { "nothing" },
                     (Some(why), _) => { (why) }
                     (None, _) => {

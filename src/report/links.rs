@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
+use crate::authz::Layer;
 use crate::proof::{Decisive, Place, Proof};
 use crate::syntax::{Source, Span};
 
@@ -41,7 +42,15 @@ impl<'p> Links<'p> {
     pub(super) fn statement(&self, decisive: &Decisive) -> Markup {
         let sid = decisive.sid.as_deref().filter(|sid| !sid.is_empty());
         let name = sid.unwrap_or(&decisive.resource);
+        let limit = match decisive.layer {
+            Layer::Scps => "service control policy",
+            Layer::Rcps => "resource control policy",
+            Layer::PermissionBoundary => "permissions boundary",
+            Layer::SessionPolicy => "session policy",
+            Layer::ResourcePolicy | Layer::IdentityPolicies => "",
+        };
         html! {
+            @if !limit.is_empty() { span class="tag" { (limit) } " " }
             @if decisive.effect == crate::iam::Effect::Deny { span class="tag bad" { "Deny" } " " }
             @if decisive.given {
                 (self.named(decisive.place, name)) " "

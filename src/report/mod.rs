@@ -13,13 +13,14 @@ mod grants;
 mod links;
 mod sources;
 mod summary;
+mod survey;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::graph::{Graph, STYLE};
+use crate::graph::{Graph, STYLE, visible};
 use crate::lint::Report;
 use crate::lint::quotas::Usage;
-use crate::proof::{Proof, Stack};
+use crate::proof::{Inputs, Proof};
 use crate::syntax::Source;
 use links::Links;
 
@@ -28,8 +29,8 @@ use links::Links;
 pub struct Contents<'a> {
     /// The proof; instances that are alike may stand for each other.
     pub proof: &'a Proof,
-    /// The templates that it was made from, with the accounts and regions that they go to.
-    pub stacks: &'a [Stack],
+    /// What it was made from.
+    pub inputs: &'a Inputs,
     /// What the lint says of each template, in the order of the proof's files.
     pub lint: &'a [(Source, Report)],
     /// How much of each quota the templates use.
@@ -49,9 +50,10 @@ pub fn page(contents: &Contents<'_>) -> String {
     let links = Links::new(contents.proof);
     let graph = Graph::new(contents.proof);
     let name = contents.proof.pipelines.join(", ");
+    let survey = survey::survey(contents);
     // The sources come last: they are marked where the other parts point to.
     let parts = [
-        ("summary", "Summary", summary::part(contents)),
+        ("summary", "Summary", summary::part(contents, &survey)),
         ("picture", "Picture", calls::picture(contents, &graph)),
         (
             "calls",
@@ -66,17 +68,17 @@ pub fn page(contents: &Contents<'_>) -> String {
         (
             "grants",
             "What each statement is for",
-            grants::part(contents.proof, &links),
+            grants::part(contents, &survey, &links),
         ),
         ("lint", "Lint", checks::lint(contents, &links)),
         ("quotas", "Quotas", checks::quotas(contents, &links)),
     ];
-    let sources = sources::part(contents, &links);
+    let sources = sources::part(contents, &survey, &links);
     let sections = || {
         let parts = parts.iter().map(|(id, title, part)| (*id, *title, part));
         parts.chain([("templates", "Templates", &sources)])
     };
-    html! {
+    let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -119,7 +121,7 @@ pub fn page(contents: &Contents<'_>) -> String {
                 footer { (made_by(contents)) }
                 dialog id="panel" aria-labelledby="panel-title" {
                     div class="panel-head" {
-                        h2 id="panel-title" {}
+                        h2 id="panel-title" tabindex="-1" {}
                         button id="panel-close" type="button" { "Close" }
                     }
                     div id="panel-body" {}
@@ -128,8 +130,9 @@ pub fn page(contents: &Contents<'_>) -> String {
             }
         }
     }
-    .into_string()
-        + "\n"
+    .into_string();
+    // What hides or turns text around is shown as what it is, wherever it comes from.
+    visible(&page) + "\n"
 }
 
 fn made_by(contents: &Contents<'_>) -> Markup {
@@ -145,10 +148,10 @@ fn made_by(contents: &Contents<'_>) -> Markup {
 }
 
 /// A table that scrolls by itself where it is too wide.
-fn table(columns: &[&str], rows: &[Markup]) -> Markup {
+fn table(name: &str, columns: &[&str], rows: &[Markup]) -> Markup {
     html! {
-        div class="scroll" {
-            table {
+        div class="scroll" tabindex="0" role="group" aria-label=(name) {
+            table aria-label=(name) {
                 thead { tr { @for column in columns { th scope="col" { (column) } } } }
                 tbody { @for row in rows { (row) } }
             }

@@ -7,6 +7,8 @@
   const body = document.getElementById("panel-body");
 
   const reveal = (element) => {
+    // What the filter hides cannot be shown.
+    if (element.closest("[hidden]")) clear();
     for (let at = element; at; at = at.parentElement) {
       if (at instanceof HTMLDetailsElement) at.open = true;
     }
@@ -37,6 +39,8 @@
     return figure;
   };
 
+  // The arrow to come back to.
+  let opener;
   const show = (calls) => {
     title.textContent = calls.querySelector("summary").textContent;
     body.replaceChildren();
@@ -51,6 +55,7 @@
       if (lines) body.append(lines);
     }
     panel.showModal();
+    title.focus();
   };
 
   document.addEventListener("click", (event) => {
@@ -61,6 +66,7 @@
     if (!to) return;
     if (link.closest(".picture")) {
       event.preventDefault();
+      opener = link;
       show(to);
       return;
     }
@@ -77,12 +83,8 @@
   const atHash = () => {
     const to = location.hash && document.getElementById(location.hash.slice(1));
     if (to && to.tagName !== "SECTION") reveal(to);
+    else opener?.focus();
   };
-  addEventListener("popstate", atHash);
-  atHash();
-  addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
-  });
 
   const find = document.getElementById("find");
   const found = document.getElementById("found");
@@ -118,10 +120,19 @@
     clearTimeout(waiting);
     waiting = setTimeout(filter, 120);
   });
-  find.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+  const clear = () => {
     find.value = "";
     filter();
+  };
+  find.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") clear();
+  });
+  addEventListener("popstate", atHash);
+  atHash();
+  // What is printed is all of it, whatever the filter hides on the screen.
+  addEventListener("beforeprint", () => {
+    clear();
+    for (const details of document.querySelectorAll("details")) details.open = true;
   });
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, dialog");

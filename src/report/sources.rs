@@ -1,46 +1,61 @@
 //! The templates and policies themselves, with their lines numbered and every statement marked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
 
 use super::links::{Links, anchor};
+use super::survey::{File, Statement, Survey, Use};
 use super::{Contents, count};
-use crate::proof::{Proof, StatementUse};
-use crate::syntax::{Node, Source, Span, Value, read};
+use crate::syntax::Source;
 
-/// A statement of a document.
-struct Mark {
-    span: Span,
-    looks: &'static str,
-    /// What is said of it.
-    title: String,
-}
-
-pub(super) fn part(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
-    let proof = contents.proof;
-    let shown = proof.files.iter().enumerate().filter(|(file, _)| {
-        // Beside the templates what is pointed to: the rest is what the proof assumes.
-        *file < contents.lint.len() || !links.into(*file).is_empty()
-    });
-    let uses = by_place(proof);
+pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'_>) -> Markup {
+    let given: Vec<&File> = survey
+        .files
+        .iter()
+        .filter(|file| file.given_for.is_some())
+        .collect();
     html! {
         p {
             "Marked are the statements of policies: "
             mark class="allow" { "allows what the run needs" } ", "
-            mark class="excess" { "allows more" } ", "
+            mark class="excess" { "allows more, or was not checked" } ", "
             mark class="deny" { "denies" } "."
         }
-        @for (file, source) in shown {
-            details class="source" id=(format!("file-{file}")) data-find {
-                summary {
-                    h3 { (source.name()) } " "
-                    (count(source.text().lines().count(), "line")) ", SHA-256 "
-                    code class="digest" { (digest(source)) }
+        @if !given.is_empty() {
+            p { "Given beside the templates, and taken for what stands in the accounts:" }
+            ul {
+                @for file in given {
+                    li data-find {
+                        (file.given_for.as_deref().unwrap_or_default()) ": "
+                        @match file.number {
+                            Some(number) => a href=(format!("#file-{number}")) {
+                                (contents.proof.files[number].name())
+                            },
+                            None => span class="tag warn" { "none, by the word of who made this page" },
+                        }
+                    }
                 }
-                (code_of(source, file, &uses, &links.into(file)))
             }
+        }
+        @for file in &survey.files {
+            @if let Some(number) = file.number { (listing(contents, survey, links, number)) }
+        }
+    }
+}
+
+fn listing(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'_>, file: usize) -> Markup {
+    let source = &contents.proof.files[file];
+    let statements: Vec<&Statement<'_>> = survey.of_file(file).collect();
+    html! {
+        details class="source" id=(format!("file-{file}")) data-find {
+            summary {
+                h3 { (source.name()) } " "
+                (count(source.text().lines().count(), "line")) ", SHA-256 "
+                code class="digest" { (digest(source)) }
+            }
+            (code_of(source, file, &statements, links.into(file)))
         }
     }
 }
@@ -50,41 +65,33 @@ fn digest(source: &Source) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-type Uses<'p> = BTreeMap<(usize, usize), &'p StatementUse>;
-
-fn by_place(proof: &Proof) -> Uses<'_> {
-    let statements = proof.excess.statements.iter();
-    statements
-        .map(|found| ((found.place.file, found.place.span.start), found))
-        .collect()
-}
-
-fn code_of(source: &Source, file: usize, uses: &Uses<'_>, wanted: &[usize]) -> Markup {
+fn code_of(
+    source: &Source,
+    file: usize,
+    statements: &[&Statement<'_>],
+    wanted: Vec<usize>,
+) -> Markup {
     let text = source.text();
-    let mut marks = Vec::new();
-    if let Ok(document) = read(source) {
-        statements(&document, &mut |span, effect| {
-            marks.push(mark(span, effect, uses.get(&(file, span.start)).copied()));
-        });
-    }
     let lines = text.lines().count();
     let numbers: Vec<String> = (1..=lines).map(|line| line.to_string()).collect();
-    let mut wanted: BTreeSet<usize> = wanted.iter().copied().collect();
+    let mut wanted: BTreeSet<usize> = wanted.into_iter().collect();
     let mut parts = Vec::new();
     let mut at = 0;
-    for mark in &marks {
+    for statement in statements {
+        let span = statement.place.span;
         // Nothing is marked twice.
-        if mark.span.start < at {
+        if span.start < at {
             continue;
         }
-        parts.push(plain(text, at..mark.span.start, file, &wanted));
-        wanted.remove(&mark.span.start);
+        parts.push(plain(text, at..span.start, file, &wanted));
+        wanted.remove(&span.start);
+        let (looks, title) = marking(statement);
         parts.push(html! {
-            mark class=(mark.looks) id=(anchor(file, mark.span.start)) title=(mark.title) {
-                (plain(text, mark.span.start..mark.span.end, file, &wanted))
+            mark class=(looks) id=(anchor(file, span.start)) title=(title) {
+                (plain(text, span.start..span.end, file, &wanted))
             }
         });
-        at = mark.span.end;
+        at = span.end;
     }
     parts.push(plain(text, at..text.len() + 1, file, &wanted));
     html! {
@@ -117,42 +124,23 @@ fn plain(
     }
 }
 
-fn mark(span: Span, effect: &str, used: Option<&StatementUse>) -> Mark {
-    let (looks, title) = match (effect, used) {
-        ("Deny", _) => ("deny", "denies".to_owned()),
-        (_, Some(used)) if !used.excess.is_empty() && used.documented.is_none() => (
+/// How a statement is marked, and what is said of it.
+fn marking(statement: &Statement<'_>) -> (&'static str, String) {
+    let serves = statement.proven.map_or(0, |used| used.serves.len());
+    let excess = statement.proven.map_or(0, |used| used.excess.len());
+    match statement.used_as {
+        Use::Denies => ("deny", "denies".to_owned()),
+        Use::Limit => ("limit", "limits what other policies allow".to_owned()),
+        Use::Unchecked => ("excess", "was not checked against the run".to_owned()),
+        Use::Excess if excess == 0 => ("excess", "serves no call".to_owned()),
+        Use::Excess => (
             "excess",
-            format!(
-                "allows {} that no call needs",
-                count(used.excess.len(), "action")
-            ),
+            format!("allows {} that no call needs", count(excess, "action")),
         ),
-        (_, Some(used)) => (
-            "allow",
-            match used.documented {
-                Some(why) => why.to_owned(),
-                None => format!("serves {}", count(used.serves.len(), "call")),
-            },
-        ),
-        (_, None) => ("allow", "allows".to_owned()),
-    };
-    Mark { span, looks, title }
-}
-
-/// Every statement of a document, in its order.
-fn statements<'n>(node: &'n Node, found: &mut dyn FnMut(Span, &'n str)) {
-    match &node.value {
-        Value::Mapping(entries) => {
-            let effect = node.get("Effect").and_then(Node::as_str);
-            let acts = node.get("Action").or_else(|| node.get("NotAction"));
-            match (effect, acts) {
-                (Some(effect), Some(_)) => found(node.span, effect),
-                _ => entries
-                    .iter()
-                    .for_each(|entry| statements(&entry.value, found)),
-            }
+        Use::Needed => {
+            let documented = statement.proven.and_then(|used| used.documented);
+            let served = format!("serves {}", count(serves, "call"));
+            ("allow", documented.map_or(served, str::to_owned))
         }
-        Value::Sequence(items) => items.iter().for_each(|item| statements(item, found)),
-        _ => {}
     }
 }

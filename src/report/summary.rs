@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::survey::Survey;
 use super::{Contents, count};
 use crate::graph::{Graph, Kind};
 use crate::lint::Severity;
@@ -46,7 +47,7 @@ struct Card {
     section: &'static str,
 }
 
-pub(super) fn part(contents: &Contents<'_>) -> Markup {
+pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     let proof = contents.proof;
     let calls = |verdict: Option<Verdict>| -> usize {
         let calls = proof.calls.iter().map(|(decided, _)| decided);
@@ -81,7 +82,9 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
         .iter()
         .map(|(_, report)| report.suppressed.len())
         .sum();
+    // A template that is too large to be sent inline still deploys, from a bucket.
     let usages = contents.usages.iter().flat_map(|(_, usages)| usages);
+    let usages = usages.filter(|usage| usage.used <= usage.limit || !usage.is_soft());
     let fullest = usages.map(super::Usage::percent).max().unwrap_or(0);
     let card = |figure: String, words: String, looks, section| Card {
         figure,
@@ -109,7 +112,11 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
         ),
         card(
             excess.to_string(),
-            "statements grant what no call needs".to_owned(),
+            match excess {
+                1 => "statement grants what no call needs",
+                _ => "statements grant what no call needs",
+            }
+            .to_owned(),
             looks(!proof.excess.unknown.is_empty(), excess > 0),
             "#grants",
         ),
@@ -129,22 +136,72 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
             "#quotas",
         ),
     ];
+    let unproven = (
+        calls(Some(Verdict::Unproven)),
+        attacks(Some(AttackResult::Unproven)),
+    );
+    let outsiders = survey
+        .statements
+        .iter()
+        .filter(|statement| !statement.outsiders.is_empty());
+    let outsiders = outsiders.count();
+    let unchecked = survey.unchecked().count();
+    let mut reserves = Vec::new();
+    if unproven != (0, 0) {
+        reserves.push(format!(
+            "{} and {} depend on policies that were not given",
+            count(unproven.0, "call"),
+            count(unproven.1, "attack")
+        ));
+    }
+    if !proof.doubts.is_empty() {
+        reserves.push(format!(
+            "{} cannot be resolved",
+            count(proof.doubts.len(), "value")
+        ));
+    }
+    let over_granted = attacks(Some(AttackResult::OverGranted));
+    if over_granted > 0 {
+        reserves.push(format!(
+            "{} succeed as AWS's published procedure lets them, which is configured",
+            count(over_granted, "attack")
+        ));
+    }
+    if excess > 0 {
+        reserves.push(format!(
+            "{} granting what no call needs",
+            count(excess, "statement")
+        ));
+    }
+    if outsiders > 0 {
+        reserves.push(format!(
+            "{} letting in outsiders",
+            count(outsiders, "statement")
+        ));
+    }
+    if unchecked > 0 {
+        reserves.push(format!(
+            "{} that no call was checked against",
+            count(unchecked, "statement")
+        ));
+    }
     let verdict = if proof.has_errors() || errors > 0 {
-        ("bad", "Not fit to be deployed: see what is red.")
-    } else if proof.has_unproven() {
+        ("bad", "Not fit to be deployed: see what is red.".to_owned())
+    } else if unproven != (0, 0) || !proof.doubts.is_empty() {
+        ("warn", format!("Not proven: {}.", reserves.join("; ")))
+    } else if !reserves.is_empty() {
         (
             "warn",
-            "Proven, but for what depends on policies that were not given.",
-        )
-    } else if attacks(Some(AttackResult::OverGranted)) > 0 {
-        (
-            "warn",
-            "Proven, with what AWS's published procedure allows beyond the run, as configured.",
+            format!(
+                "The run is proven. To be looked at: {}.",
+                reserves.join("; ")
+            ),
         )
     } else {
         (
             "good",
-            "Proven: every call of a run is allowed on both sides, and every attack is denied.",
+            "Proven: every call of a run is allowed on both sides, and every attack is denied."
+                .to_owned(),
         )
     };
     html! {
@@ -162,13 +219,18 @@ pub(super) fn part(contents: &Contents<'_>) -> Markup {
 
 /// What was not given, each thing once.
 fn not_given(contents: &Contents<'_>) -> Markup {
-    let calls = contents.proof.calls.iter();
-    let mut missing: Vec<_> = calls.flat_map(|(decided, _)| &decided.missing).collect();
+    let calls = contents.proof.calls.iter().map(|(decided, _)| decided);
+    let attacks = contents.proof.attacks.iter();
+    let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
+    let mut missing: Vec<_> = calls
+        .chain(attacks)
+        .flat_map(|decided| &decided.missing)
+        .collect();
     missing.sort();
     missing.dedup();
     html! {
         @if !missing.is_empty() {
-            p { "Not given, so that calls that depend on it are unproven:" }
+            p { "Not given, so that what depends on it is unproven:" }
             ul {
                 @for missing in missing {
                     li { (missing.what) " (" code { (missing.option) } ")" }
