@@ -506,6 +506,14 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
                    b = bytearray(open(p, 'rb').read()); b[60] ^= 1; open(p, 'wb').write(b)";
     let truncated = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
                      b = open(p, 'rb').read()[:-30]; open(p, 'wb').write(b)";
+    let entries = |names: &[&str]| {
+        format!(
+            "import warnings; warnings.simplefilter('ignore')\n\
+             with zipfile.ZipFile(p, 'w') as z: [z.writestr(n, '') for n in {names:?}]"
+        )
+    };
+    let latin = "with zipfile.ZipFile(p, 'w') as z: z.writestr('aXb', 'text')\n\
+                 b = open(p, 'rb').read().replace(b'aXb', b'a\\xfcb'); open(p, 'wb').write(b)";
     let bzip2 = "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')";
     let cases = [
         (
@@ -526,6 +534,11 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
             "not a zip file that can be read",
         ),
         (bzip2.to_owned(), "compressed with"),
+        (entries(&["x", "a", "a"]), "two entries have the name `a`"),
+        (entries(&["a", "a/b/c"]), "`a` is a file and a folder"),
+        (entries(&["a/b/c", "a/b"]), "`a/b` is a file and a folder"),
+        (entries(&["a/", "a"]), "`a` is a file and a folder"),
+        (latin.to_owned(), "the name of entry 1 is not UTF-8"),
     ];
     for (body, message) in cases {
         make(&body);
@@ -541,6 +554,13 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
     assert!(
         run.stderr
             .contains("Everything in `z.zip` is below `dist/`"),
+        "{}",
+        run.stderr
+    );
+    make(&entries(&["./a", "b//c", "d/e"]));
+    let run = project.run("push z.zip");
+    assert!(
+        run.stderr.contains("`./a` and 1 more in `z.zip`"),
         "{}",
         run.stderr
     );
@@ -587,6 +607,23 @@ fn what_a_folder_cannot_hold_is_refused() {
             )
         },
         "as an object's key it has 1205 bytes, and S3 allows 1024",
+    );
+    let odd = Project::with(&accounts.config());
+    odd.write("site/a\\b", "x");
+    let run = odd.run("push site");
+    assert!(
+        run.stderr.contains("`a\\b` in `site`: a backslash is part"),
+        "{}",
+        run.stderr
+    );
+    // Nobody writes into the pipe, so that opening it would never end.
+    let made = Command::new("mkfifo").arg(odd.path("pipe")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let run = odd.expect("push pipe", 2);
+    assert!(
+        run.stderr.contains("`pipe` is neither a file nor a folder"),
+        "{}",
+        run.stderr
     );
     let empty = Project::with(&accounts.config());
     empty.write("site/.hidden", "x");

@@ -120,6 +120,12 @@ fn artifact(
     let targets = &project.plan.targets;
     let (mut file, files) = if data.is_dir() {
         archive::make(global, path, options.hidden, targets, screen)?
+    } else if !data.is_file() {
+        // Before it is opened: a pipe would wait for whoever writes into it.
+        return Err(Failure::new(
+            format!("`{shown}` is neither a file nor a folder"),
+            "name a folder or a zip file",
+        ));
     } else {
         let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
         let files = check::zip(global, path, &file, targets, screen)?;
