@@ -209,12 +209,27 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
     );
     assert_eq!(stage.versions(), versions);
     assert_eq!(stage.pipeline.count("StartPipelineExecution"), 0);
-    stage.project.expect("push site --start", 0);
+    let run = stage.project.expect("push site --start", 0);
+    assert_eq!(run.stdout, format!("{}\n", versions[0]));
     assert_eq!(stage.versions(), versions);
     let started = stage.pipeline.bodies("StartPipelineExecution");
     assert_eq!(started.len(), 1);
     assert_eq!(started[0]["name"], "crossaccountdeploy");
     assert!(started[0]["clientRequestToken"].is_string());
+}
+
+#[test]
+fn the_version_is_the_result_and_quiet_hides_nothing_of_it() {
+    let stage = Stage::new();
+    let run = stage.project.expect("push site --no-watch -q", 0);
+    let versions = stage.versions();
+    assert_eq!(run.stdout, format!("{}\n", versions[0]));
+    assert_eq!(run.stderr, "");
+    // The same for what is there already, and though the pipeline fails.
+    stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", "no")]);
+    let run = stage.project.expect("push site", 1);
+    assert_eq!(run.stdout, format!("{}\n", versions[0]));
+    assert_eq!(stage.versions(), versions);
 }
 
 #[test]
@@ -415,6 +430,8 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
     stage.pipeline.refuses("UploadPart");
     let run = stage.project.expect("push site --no-watch", 3);
     assert!(run.stderr.contains("s3:UploadPart"), "{}", run.stderr);
+    let policy = "`s3ferry deployer-policy --profile dev --push` prints";
+    assert!(run.stderr.contains(policy), "{}", run.stderr);
     assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
     let left = stage.aws(&format!(
         "s3api list-multipart-uploads --bucket source-{}",
@@ -438,7 +455,7 @@ fn an_interrupted_upload_is_aborted() {
     // Stored, so that it is large for certain.
     let script = "import sys, zipfile\n\
                   with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
-    let zip = stage.project.path("site.zip").display().to_string();
+    let zip = stage.project.path("it's.zip").display().to_string();
     run_python(&[
         "-c",
         script,
@@ -446,7 +463,11 @@ fn an_interrupted_upload_is_aborted() {
         &stage.project.path("site/noise.bin").display().to_string(),
     ]);
     stage.pipeline.holds("UploadPart");
-    let child = stage.project.spawn("push site.zip --no-watch");
+    let endpoint = stage.pipeline.endpoint();
+    let child = stage.project.spawn(&format!(
+        "push it's.zip --no-watch --start --profile dev --config ./s3ferry.yaml --endpoint-url \
+         {endpoint}"
+    ));
     let until = Instant::now() + Duration::from_secs(60);
     while stage.pipeline.count("UploadPart") == 0 && Instant::now() < until {
         thread::sleep(Duration::from_millis(20));
@@ -459,8 +480,36 @@ fn an_interrupted_upload_is_aborted() {
     let output = child.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(130));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("s3ferry push site.zip"), "{said}");
+    let resume = format!(
+        "`s3ferry push 'it'\\''s.zip' --start --no-watch --profile dev --endpoint-url {endpoint} \
+         --config ./s3ferry.yaml` runs it again"
+    );
+    assert!(said.contains(&resume), "{resume}\n{said}");
     assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_was_started_is_followed_and_not_started_again() {
+    let stage = Stage::new();
+    stage.project.expect("push site --no-watch", 0);
+    stage.plays("Succeeded", &good_actions());
+    stage.pipeline.holds("GetPipelineExecution");
+    let child = stage.project.spawn("push site --start");
+    let until = Instant::now() + Duration::from_secs(60);
+    while stage.pipeline.count("GetPipelineExecution") == 0 && Instant::now() < until {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("`s3ferry push site` follows it"), "{said}");
+    assert_eq!(stage.pipeline.count("StartPipelineExecution"), 1);
 }
 
 #[test]
