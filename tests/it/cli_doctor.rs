@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::emulator::{Accounts, Emulator, FaultProxy};
+use crate::emulator::{Accounts, Answer, Emulator, Fault, FaultProxy};
 use crate::support::Project;
 
 const PIPELINE: &str = "crossaccountdeploy";
@@ -542,6 +542,24 @@ fn what_cannot_be_read_is_listed_and_never_assumed() {
 }
 
 #[test]
+fn the_command_for_what_was_refused_works_as_it_is_printed() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let proxy = FaultProxy::before(emulator.address());
+    let project = accounts.project(&proxy.endpoint());
+    let denied = || Fault::Answered(Answer::error(403, "AccessDenied", "no"));
+    proxy.always("DescribeStacks", denied());
+    let run = project.expect("doctor --config ./s3ferry.yaml", 1);
+    for profile in ["dev", "prod"] {
+        let command =
+            format!("deployer-policy --profile {profile} --doctor --config ./s3ferry.yaml");
+        let shown = format!("    $ s3ferry {command}\n");
+        assert!(run.stdout.contains(&shown), "{}", run.stdout);
+        project.expect(&command, 0);
+    }
+}
+
+#[test]
 fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
@@ -560,6 +578,8 @@ fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
         "{}",
         run.stderr
     );
+    let help = &run.problems()[0].help;
+    assert!(help.contains("check the network"), "{help}");
 }
 
 #[test]
