@@ -442,6 +442,7 @@ fn a_pipeline_changed_by_hand_is_told_by_its_part() {
             with(&["artifactStore", "encryptionKey"], Value::Null),
             "DOCTOR_ARTIFACT_STORE",
             "names no key",
+            true,
         ),
         (
             with(
@@ -450,6 +451,7 @@ fn a_pipeline_changed_by_hand_is_told_by_its_part() {
             ),
             "DOCTOR_ARTIFACT_STORE",
             "by its alias",
+            true,
         ),
         (
             with(
@@ -458,25 +460,32 @@ fn a_pipeline_changed_by_hand_is_told_by_its_part() {
             ),
             "DOCTOR_ARTIFACT_STORE",
             "by its bare ID",
+            true,
         ),
         (
             with(&of_deploy("roleArn"), Value::Null),
             "DOCTOR_DEPLOY_ACTION",
             "has no role",
+            true,
         ),
         (
             with(&of_deploy("region"), json!("eu-west-1")),
             "DOCTOR_DEPLOY_ACTION",
             "deploys in eu-west-1",
+            false,
         ),
     ];
-    for (definition, rule, message) in cases {
+    for (definition, rule, message, adopts) in cases {
         deployment.put_pipeline(&definition);
         let diagnosis = deployment.diagnosis();
         assert_eq!(rules(&diagnosis)[0], rule, "{diagnosis:#}");
         let finding = &diagnosis["findings"][0];
         assert!(text(&finding["message"]).contains(message), "{finding:#}");
         assert_eq!(rules(&diagnosis).len(), 1, "{diagnosis:#}");
+        let commands = finding["fixes"].as_array().expect("fixes").iter();
+        let mut commands = commands.filter_map(|fix| fix["command"].as_str());
+        let adopt = format!("s3ferry adopt --name {PIPELINE} --write");
+        assert_eq!(commands.next() == Some(&adopt), adopts, "{finding:#}");
     }
     deployment.put_pipeline(&good);
     deployment.healthy();
