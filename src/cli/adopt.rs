@@ -17,7 +17,7 @@ use super::aws::{AwsOptions, block_on};
 use super::output::{self, print};
 use super::project::Project;
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, files};
+use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,16 +62,40 @@ pub(crate) struct Options {
 /// Adopts.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
-    let which = match (&options.file, &options.name) {
-        (Some(file), _) => file.display().to_string(),
-        (None, name) => format!("--name {}", name.as_deref().unwrap_or_default()),
-    };
-    let screen = Screen::new(global, format!("s3ferry adopt {which}"));
+    let screen = Screen::new(global, resume(global, options));
     let given = match &options.file {
         Some(path) => Some(read(files::read(path, "pipeline definition")?)?),
         None => None,
     };
     block_on(&screen, work(global, options, &project, &screen, given))
+}
+
+/// The command that goes on after an interruption.
+fn resume(global: &Global, options: &Options) -> String {
+    let file = options.file.as_ref().map(|path| path.to_string_lossy());
+    let mut words = vec!["adopt"];
+    words.extend(file.as_deref());
+    if let Some(name) = &options.name {
+        words.extend(["--name", name]);
+    }
+    if options.write {
+        words.push("--write");
+    }
+    words.extend(where_it_is(options));
+    shell::command(global, &words)
+}
+
+/// The options of this run that say where the pipeline and its key are.
+fn where_it_is(options: &Options) -> Vec<&str> {
+    let pairs = [
+        ("--key-arn", options.key_arn.as_deref()),
+        ("--profile", options.profile.as_deref()),
+        ("--endpoint-url", options.aws.endpoint_url()),
+    ];
+    (pairs.into_iter())
+        .filter_map(|(option, value)| Some([option, value?]))
+        .flatten()
+        .collect()
 }
 
 fn read(source: Source) -> Result<Definition, Failure> {
@@ -97,15 +121,9 @@ async fn work(
     show(global, options, &definition, &adopted)?;
     if !options.write {
         if adopted.changed {
-            let mut again = format!("s3ferry adopt --name {} --write", definition.name);
-            for (option, value) in [
-                ("--key-arn", &options.key_arn),
-                ("--profile", &options.profile),
-            ] {
-                if let Some(value) = value {
-                    again.push_str(&format!(" {option} {value}"));
-                }
-            }
+            let mut words = vec!["adopt", "--name", &definition.name, "--write"];
+            words.extend(where_it_is(options));
+            let again = shell::command(global, &words);
             output::note(global, &format!("\nNext: `{again}` changes the pipeline"));
         }
         return Ok(Outcome::Done);
@@ -149,12 +167,17 @@ fn show(
         Some(_) if to_stdout => print(&adopted.text),
         Some(path) => {
             files::write(path, &adopted.text)?;
+            // The bare definition is the value of an option, the answer's form is all of them.
+            let option = match definition.is_bare() {
+                true => "--pipeline",
+                false => "--cli-input-json",
+            };
+            let shown = path.display();
+            let argument = shell::word(&format!("file://{shown}"));
             output::note(
                 global,
                 &format!(
-                    "Wrote {0}, for `aws codepipeline update-pipeline --cli-input-json \
-                     file://{0}`.",
-                    path.display()
+                    "Wrote {shown}, for `aws codepipeline update-pipeline {option} {argument}`."
                 ),
             );
             Ok(())
@@ -288,7 +311,13 @@ async fn key_arn(options: &Options, project: &Project, live: &Live<'_>) -> Resul
         dev.account
     );
     if let Some(arn) = &options.key_arn {
-        if arn.len() > prefix.len() && arn.starts_with(&prefix) {
+        let is_id = |id: &str| {
+            !id.is_empty()
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        if arn.strip_prefix(&prefix).is_some_and(is_id) {
             return Ok(arn.clone());
         }
         return Err(Failure::new(

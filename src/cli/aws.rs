@@ -27,6 +27,11 @@ pub(crate) struct AwsOptions {
 }
 
 impl AwsOptions {
+    /// The endpoint, where one is given.
+    pub(crate) fn endpoint_url(&self) -> Option<&str> {
+        self.endpoint_url.as_deref()
+    }
+
     /// The settings of connections.
     pub(crate) fn settings(&self) -> Settings {
         Settings {

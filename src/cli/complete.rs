@@ -62,10 +62,15 @@ fn with_values(mut command: clap::Command) -> clap::Command {
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned())
         .collect();
-    for name in names {
-        command = command.mut_subcommand(&name, |sub| sub.mut_args(|argument| of(&name, argument)));
+    for name in &names {
+        command = command.mut_subcommand(name, |sub| sub.mut_args(|argument| of(name, argument)));
     }
-    command
+    let pages = move || candidates(&names);
+    command.mut_subcommand("man", |sub| {
+        sub.mut_arg("command", |argument| {
+            argument.add(ArgValueCandidates::new(pages))
+        })
+    })
 }
 
 fn of(command: &str, argument: Arg) -> Arg {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Command;
+use clap::{Arg, ArgAction, Command};
 
 use super::output::{note, print};
 use super::{Failure, Global, Outcome, files};
@@ -31,9 +31,12 @@ pub(crate) fn run(
     options: &Options,
     command: &Command,
 ) -> Result<Outcome, Failure> {
-    let mut pages = vec![page(command.clone(), "s3ferry".to_owned())?];
+    let mut pages = vec![("s3ferry".to_owned(), page(command, "s3ferry", "s3ferry")?)];
     for sub in command.get_subcommands() {
-        pages.push(page(sub.clone(), format!("s3ferry-{}", sub.get_name()))?);
+        let called = format!("s3ferry {}", sub.get_name());
+        let name = called.replace(' ', "-");
+        let text = page(sub, &name, &called)?;
+        pages.push((name, text));
     }
     if let Some(folder) = &options.out {
         for (name, text) in &pages {
@@ -63,10 +66,139 @@ pub(crate) fn run(
     Ok(Outcome::Done)
 }
 
-fn page(command: Command, name: String) -> Result<(String, String), Failure> {
+/// What the exit codes mean, of every command.
+const EXIT_STATUS: [(&str, &str); 5] = [
+    ("0", "Done."),
+    (
+        "1",
+        "Findings, a denied call, stale files, or a failed stack or execution.",
+    ),
+    (
+        "2",
+        "Wrong usage, configuration or input, or the wrong account.",
+    ),
+    ("3", "AWS could not be reached, or refused."),
+    ("130", "Interrupted."),
+];
+
+fn page(command: &Command, name: &str, called: &str) -> Result<String, Failure> {
+    let man = clap_mangen::Man::new(command.clone().name(name.to_owned()));
     let mut text = Vec::new();
-    clap_mangen::Man::new(command.name(name.clone()))
-        .render(&mut text)
+    sections(&man, command, called, &mut text)
         .map_err(|error| Failure::new(format!("cannot make the manual page: {error}"), ""))?;
-    Ok((name, String::from_utf8_lossy(&text).into_owned()))
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// The sections in their order. Synopsis and examples are our own: the one of clap_mangen leaves
+/// out the values, and fills the lines of examples.
+fn sections(
+    man: &clap_mangen::Man,
+    command: &Command,
+    called: &str,
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    out.extend(synopsis(command, called).bytes());
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(out)?;
+    }
+    out.extend(b".SH \"EXIT STATUS\"\n");
+    for (code, meaning) in EXIT_STATUS {
+        out.extend(format!(".TP\n{code}\n{}\n", escaped(meaning)).bytes());
+    }
+    if let Some(help) = command.get_after_help() {
+        out.extend(examples(&help.to_string()).bytes());
+    }
+    if command.get_version().is_some() {
+        man.render_version_section(out)?;
+    }
+    Ok(())
+}
+
+/// How the command is called: the options in brackets, with their values.
+fn synopsis(command: &Command, called: &str) -> String {
+    // Without hyphens of its own: an option must not look like another one.
+    let mut text = format!(".SH SYNOPSIS\n.nh\n\\fB{}\\fR\n", escaped(called));
+    let is_shown = |argument: &&Arg| !argument.is_hide_set();
+    let positional = command.get_positionals().filter(is_shown);
+    let options = (command.get_arguments()).filter(|argument| !argument.is_positional());
+    let options = options.filter(is_shown);
+    for argument in options.chain(positional) {
+        let mut shown = match (argument.get_long(), argument.get_short()) {
+            (Some(long), _) => format!("\\fB{}\\fR", escaped(&format!("--{long}"))),
+            (None, Some(short)) => format!("\\fB{}\\fR", escaped(&format!("-{short}"))),
+            (None, None) => String::new(),
+        };
+        if argument.get_action().takes_values() {
+            if !shown.is_empty() {
+                shown.push_str("\\ ");
+            }
+            let names = argument.get_value_names().unwrap_or_default();
+            let names: Vec<String> = names.iter().map(|name| escaped(name)).collect();
+            let name = if names.is_empty() {
+                escaped(argument.get_id().as_str())
+            } else {
+                names.join("\\ ")
+            };
+            shown.push_str(&format!("\\fI{name}\\fR"));
+        }
+        let many = argument
+            .get_num_args()
+            .is_some_and(|count| count.max_values() > 1)
+            || matches!(argument.get_action(), ArgAction::Append);
+        if many {
+            shown.push_str("...");
+        }
+        if !argument.is_required_set() {
+            shown = format!("[{shown}]");
+        }
+        text.push_str(&format!("{shown}\n"));
+    }
+    if command.has_subcommands() {
+        text.push_str("\\fICOMMAND\\fR\n");
+    }
+    text.push_str(".hy\n");
+    text
+}
+
+/// The text after the help: examples line by line, what is said beside them as paragraphs.
+fn examples(help: &str) -> String {
+    let mut text = ".SH EXAMPLES\n".to_owned();
+    let (mut as_it_is, mut is_after_gap) = (false, false);
+    // They have a section of their own.
+    let help = help.split("\nExit codes:\n").next().unwrap_or_default();
+    for line in help.lines().filter(|line| *line != "Examples:") {
+        let is_example = line.starts_with(' ');
+        if line.is_empty() {
+            is_after_gap = true;
+            continue;
+        }
+        let request = match (as_it_is, is_example) {
+            (false, true) => ".nf\n",
+            (true, false) => ".fi\n.PP\n",
+            (true, true) if is_after_gap => "\n",
+            (false, false) if is_after_gap => ".PP\n",
+            _ => "",
+        };
+        text.push_str(request);
+        (as_it_is, is_after_gap) = (is_example, false);
+        text.push_str(&format!("{}\n", escaped(line)));
+    }
+    if as_it_is {
+        text.push_str(".fi\n");
+    }
+    text
+}
+
+/// A line that roff shows as it stands.
+fn escaped(line: &str) -> String {
+    let line = line.replace('\\', "\\(rs").replace('-', "\\-");
+    // At the start of a line these would begin a request.
+    match line.starts_with(['.', '\'']) {
+        true => format!("\\&{line}"),
+        false => line,
+    }
 }

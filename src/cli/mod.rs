@@ -47,6 +47,8 @@ mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
 #[cfg(feature = "deploy")]
+mod shell;
+#[cfg(feature = "deploy")]
 mod status;
 mod synth;
 mod targets;

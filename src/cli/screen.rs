@@ -131,7 +131,8 @@ impl Screen {
                 "Interrupted. {what}\nNext: `{}` follows it and goes on from there.",
                 state.resume
             ),
-            None => format!("Interrupted. Next: `{}` goes on from there.", state.resume),
+            // What there was of it may have been taken back.
+            None => format!("Interrupted. Next: `{}` runs it again.", state.resume),
         };
         let _ = writeln!(anstream::stderr().lock(), "{said}");
     }
@@ -196,6 +197,11 @@ impl Screen {
     /// Whether what moves is shown in place.
     pub(crate) fn is_live(&self) -> bool {
         self.live
+    }
+
+    /// From now on this command goes on after an interruption.
+    pub(crate) fn resumes_with(&self, command: String) {
+        self.state.borrow_mut().resume = command;
     }
 
     /// Remembers what goes on at AWS without us, a sentence for an interruption.

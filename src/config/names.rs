@@ -144,6 +144,9 @@ pub(super) fn object_key_problem(key: &str) -> Option<String> {
         "it must not begin or end with `/`".to_owned()
     } else if key.contains(['*', '?']) || key.contains("${") {
         "`*`, `?` and `${` would be wildcards or variables in the policies".to_owned()
+    } else if key.contains("#{") {
+        // A pipeline's variable, which would stand in the policies as it is written.
+        "policies cannot name a value that is known only in a run (`#{`)".to_owned()
     } else if key.chars().any(char::is_control) {
         "it has a control character".to_owned()
     } else {

@@ -1,9 +1,10 @@
 //! An existing pipeline made to deploy into the targets' accounts: roles, regions and namespaces
 //! on its S3 deploy actions, the customer managed key on its artifact stores.
 
+mod action;
+
 use std::collections::HashSet;
 
-use crate::config::CannedAcl;
 use crate::plan::{InstancePlan, Plan, TargetPlan};
 use crate::syntax::{Node, Problem, Span};
 
@@ -139,7 +140,7 @@ impl<'a> Adoption<'a> {
                 continue;
             };
             found.push(instance.bucket.name.as_str());
-            self.check_action(action, target);
+            self.check_action(action, target, &place);
             self.action(action, (target, instance), &place, &mut taken);
         }
         let missing = (self.plan.instances())
@@ -225,70 +226,6 @@ impl<'a> Adoption<'a> {
             .map(|(key, _, new)| ((*key).to_owned(), New::Text((*new).clone())))
             .collect();
         self.editor.set(node, members);
-    }
-
-    /// What the action does must be what the deploy role's policies allow.
-    fn check_action(&mut self, action: &Action, target: &TargetPlan) {
-        let key = action.setting("ObjectKey").unwrap_or_default();
-        let extracts = action.setting("Extract") != Some("false");
-        let (wanted, setting) = match &target.object_key {
-            None => (target.path.as_str(), "path"),
-            Some(key) => (key.as_str(), "object_key"),
-        };
-        let shown = |key: &str| match key {
-            "" => "the bucket's root".to_owned(),
-            key => format!("`{key}`"),
-        };
-        if extracts == target.object_key.is_some() {
-            let (does, says) = if extracts {
-                ("extracts the artifact", "does not")
-            } else {
-                ("puts the artifact as one object", "extracts it")
-            };
-            self.contradicts(
-                action,
-                format!("it {does}, and target `{}` {says}", target.name),
-                format!("set `extract: {extracts}` for the target, and deploy it again"),
-            );
-        } else if key.trim_matches('/') != wanted {
-            self.contradicts(
-                action,
-                format!(
-                    "it deploys to {}, and target `{}` to {}",
-                    shown(key),
-                    target.name,
-                    shown(wanted)
-                ),
-                format!("set the target's `{setting}`, and deploy it again"),
-            );
-        }
-        let acl = target.canned_acl.map(CannedAcl::as_str);
-        if let Some(found) = action.setting("CannedACL")
-            && acl != Some(found)
-        {
-            self.contradicts(
-                action,
-                format!("it sets the canned ACL `{found}`, which the deploy role may not"),
-                format!("set `canned_acl: {found}` for the target, and deploy it again"),
-            );
-        }
-        if let Some(found) = action.setting("KMSEncryptionKeyARN")
-            && target.encryption_key.as_deref() != Some(found)
-        {
-            self.contradicts(
-                action,
-                format!("it encrypts with the key `{found}`, which the deploy role may not use"),
-                "set the target's `encryption_key`, and deploy it again".to_owned(),
-            );
-        }
-    }
-
-    fn contradicts(&mut self, action: &Action, what: String, help: String) {
-        let problem = Problem::new(
-            action.span,
-            format!("action `{}` is not as its target: {what}", action.name),
-        );
-        self.problems.push(problem.help(help));
     }
 
     fn stores(&mut self) {
@@ -383,8 +320,8 @@ impl<'a> Adoption<'a> {
                 continue;
             }
             let Some(key) = replica(self.key, &plan.region) else {
-                self.problems
-                    .push(no_replica(self.member("roleArn").span, &plan.region));
+                let span = self.member("roleArn").span;
+                self.problems.push(self.no_replica(span, &plan.region));
                 continue;
             };
             let bucket = &plan.artifact_bucket.name;
@@ -418,9 +355,26 @@ impl<'a> Adoption<'a> {
         }
         let found = replica(self.key, region);
         if found.is_none() {
-            self.problems.push(no_replica(store.span, region));
+            self.problems.push(self.no_replica(store.span, region));
         }
         found
+    }
+
+    fn no_replica(&self, span: Span, region: &str) -> Problem {
+        let problem = Problem::new(
+            span,
+            format!(
+                "the artifact store of {region} needs the key there, and `{}` is no multi-Region \
+                 key",
+                self.key
+            ),
+        );
+        problem.help(if self.plan.dev.multi_region {
+            "the configuration has a multi-Region key: leave out --key-arn, or give that one, \
+             whose ID begins with `mrk-`"
+        } else {
+            "make a multi-Region key: `dev.key.multi_region: true`, before the first deployment"
+        })
     }
 }
 
@@ -433,16 +387,6 @@ fn replica(key: &str, region: &str) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn no_replica(span: Span, region: &str) -> Problem {
-    Problem::new(
-        span,
-        format!(
-            "the artifact store of {region} needs the key there, and it is no multi-Region key"
-        ),
-    )
-    .help("make a multi-Region key: `dev.key.multi_region: true`, before the first deployment")
 }
 
 /// The target's namespace, or one made from it: each is an action's own (AWS CodePipeline,

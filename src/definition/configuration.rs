@@ -33,7 +33,7 @@ pub struct DraftTarget {
     pub name: String,
     /// Bucket.
     pub bucket: String,
-    /// Account that owns it; from the action's role, where it has one.
+    /// Account that owns it; from the action's role, where it has one of another account.
     pub account: Option<String>,
     region: Option<String>,
     /// The deploy role that the action has now.
@@ -90,15 +90,25 @@ impl Draft {
             ]);
         };
         let region = definition.region();
-        let targets = targets(definition, region.as_deref(), &mut notes);
+        let targets = targets(definition, account, region.as_deref(), &mut notes);
         if targets.is_empty() {
-            return Err(vec![
-                Problem::new(
+            let left_out = (definition.actions.iter())
+                .find_map(|action| Some((action, variable(action, action.output_bucket()?)?)));
+            return Err(vec![match left_out {
+                Some((action, what)) => Problem::new(
+                    action.span,
+                    format!("action `{}` takes its {what} from a variable", action.name),
+                )
+                .help(format!(
+                    "policies cannot name a value that is known only in a run: write the {what} \
+                     out in the action, or a configuration by hand with `s3ferry init`"
+                )),
+                None => Problem::new(
                     place("stages"),
                     "no action of the pipeline deploys to an S3 bucket",
                 )
                 .help("s3ferry deploys files into S3 buckets of other accounts"),
-            ]);
+            }]);
         }
         let store = region
             .as_ref()
@@ -241,6 +251,7 @@ impl DraftTarget {
 
 fn targets(
     definition: &Definition,
+    dev_account: &str,
     dev_region: Option<&str>,
     notes: &mut Vec<String>,
 ) -> Vec<DraftTarget> {
@@ -250,17 +261,26 @@ fn targets(
     let mut found: Vec<DraftTarget> = Vec::new();
     let mut names = HashSet::new();
     for (action, bucket) in &actions {
-        if found.iter().any(|target| target.bucket == *bucket) {
+        if let Some(what) = variable(action, bucket) {
             notes.push(format!(
-                "Action {} of stage {} deploys to bucket {bucket} as well; its target is the \
-                 first action's, whose path and ACL it has.",
+                "Action {} of stage {} takes its {what} from a variable, and is left out: \
+                 policies cannot name a value that is known only in a run.",
                 action.name, action.stage
             ));
             continue;
         }
-        if bucket.contains("#{") {
+        let key = action.setting("ObjectKey").unwrap_or_default();
+        let extracts = action.setting("Extract") != Some("false");
+        if let Some(target) = found.iter_mut().find(|target| target.bucket == *bucket) {
+            let whose = if extracts && target.object_key.is_none() {
+                target.path = common_folder(&target.path, key.trim_matches('/'));
+                "whose ACL it has, with a path that holds both"
+            } else {
+                "whose path and ACL it has"
+            };
             notes.push(format!(
-                "Action {} of stage {} takes its bucket from a variable, and is left out.",
+                "Action {} of stage {} deploys to bucket {bucket} as well; its target is the \
+                 first action's, {whose}.",
                 action.name, action.stage
             ));
             continue;
@@ -270,8 +290,6 @@ fn targets(
         } else {
             free_name(action, &mut names)
         };
-        let key = action.setting("ObjectKey").unwrap_or_default();
-        let extracts = action.setting("Extract") != Some("false");
         let role = action.role_arn.clone();
         let own = |key: &str| action.setting(key).map(str::to_owned);
         found.push(DraftTarget {
@@ -279,6 +297,8 @@ fn targets(
             bucket: (*bucket).to_owned(),
             account: (role.as_deref())
                 .and_then(|arn| arn.split(':').nth(4))
+                // A role of the dev account writes into a bucket of any account that lets it.
+                .filter(|owner| *owner != dev_account)
                 .map(str::to_owned),
             region: (action.region.clone()).filter(|region| Some(region.as_str()) != dev_region),
             current_role: role,
@@ -297,6 +317,23 @@ fn targets(
         });
     }
     found
+}
+
+/// What of a deploy action's place is known only in a run.
+fn variable(action: &Action, bucket: &str) -> Option<&'static str> {
+    let key = action.setting("ObjectKey").unwrap_or_default();
+    [("bucket", bucket), ("object key", key)]
+        .into_iter()
+        .find_map(|(what, value)| value.contains("#{").then_some(what))
+}
+
+/// The folder that two paths have in common; empty for the bucket's root.
+fn common_folder(one: &str, other: &str) -> String {
+    let parts = one.split('/').zip(other.split('/'));
+    let common: Vec<&str> = (parts.take_while(|(one, other)| one == other))
+        .map(|(part, _)| part)
+        .collect();
+    common.join("/")
 }
 
 /// A target's name from the names of stage and action.

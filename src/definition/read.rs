@@ -131,6 +131,11 @@ impl Definition {
         self.root.get("pipeline").unwrap_or(&self.root)
     }
 
+    /// Whether the text is the definition alone, without what AWS adds around it.
+    pub fn is_bare(&self) -> bool {
+        self.root.get("pipeline").is_none()
+    }
+
     /// The definition as JSON, without what AWS adds around it, for *UpdatePipeline*.
     pub fn pipeline_text(&self) -> &str {
         let node = self.pipeline();

@@ -294,6 +294,8 @@ fn a_region_that_is_deployed_to_gets_a_store() {
         found[0].message.contains("no multi-Region key"),
         "{found:?}"
     );
+    let help = found[0].help.as_deref().unwrap_or_default();
+    assert!(help.contains("--key-arn"), "{found:?}");
 }
 
 #[test]
@@ -325,12 +327,6 @@ fn what_contradicts_the_configuration_is_refused_where_it_stands() {
         ),
         (
             "\"Extract\": \"true\"",
-            "\"Extract\": \"true\", \"ObjectKey\": \"blog/\"",
-            "it deploys to `blog/`",
-            "\"Deploy\"",
-        ),
-        (
-            "\"Extract\": \"true\"",
             "\"Extract\": \"false\", \"ObjectKey\": \"a.zip\"",
             "puts the artifact as one object",
             "\"Deploy\"",
@@ -354,6 +350,132 @@ fn what_contradicts_the_configuration_is_refused_where_it_stands() {
         );
         assert!(problem.help.is_some());
     }
+}
+
+/// The answer, with this object key of the deploy action, and with more actions beside it.
+fn deploying(key: &str, others: &[&str]) -> String {
+    let text = ANSWER.replacen(
+        "\"Extract\": \"true\"",
+        &format!("\"Extract\": \"true\", \"ObjectKey\": \"{key}\""),
+        1,
+    );
+    let at = text
+        .rfind("\n                ]")
+        .expect("the end of the actions");
+    let more: Vec<String> = (others.iter().enumerate())
+        .map(|(number, key)| {
+            format!(
+                r#", {{"name": "Other{number}",
+                "actionTypeId": {{"category": "Deploy", "owner": "AWS", "provider": "S3", "version": "1"}},
+                "configuration": {{"BucketName": "site-222222222222", "Extract": "true", "ObjectKey": "{key}"}}}}"#
+            )
+        })
+        .collect();
+    format!("{}{}{}", &text[..at], more.concat(), &text[at..])
+}
+
+fn prod_with(member: &str) -> Plan {
+    plan(&PROD.replacen("create: false}", &format!("create: false, {member}}}"), 1))
+}
+
+#[test]
+fn an_action_may_deploy_below_its_targets_path() {
+    for (key, path) in [
+        ("blog/", ""),
+        ("v2/blog", "v2"),
+        ("v2", "v2"),
+        ("#{SourceVariables.VersionId}", ""),
+        ("v2/#{SourceVariables.VersionId}", "v2"),
+    ] {
+        let adopted = adopt(
+            &definition(&deploying(key, &[])),
+            &prod_with(&format!("path: \"{path}\"")),
+            KEY,
+        );
+        let adopted = adopted.unwrap_or_else(|found| panic!("{key}: {found:?}"));
+        // That the policies allow more is said.
+        assert_eq!(adopted.notes.len(), usize::from(key != path), "{key}");
+    }
+    for (key, path, help) in [
+        ("v22", "v2", "set the target's `path`"),
+        ("", "v2", "set the target's `path`"),
+        ("v2#{A.B}", "v2", "known only in a run"),
+        ("#{A.B}/x", "v2", "known only in a run"),
+    ] {
+        let found = problems(&deploying(key, &[]), &prod_with(&format!("path: {path}")));
+        let said = found[0].help.as_deref().unwrap_or_default();
+        assert!(said.contains(help), "{key}: {found:?}");
+    }
+}
+
+#[test]
+fn two_actions_of_one_bucket_get_a_help_that_suits_both() {
+    let text = deploying("v2", &[""]);
+    assert!(adopt(&definition(&text), &plan(PROD), KEY).is_ok());
+    let found = problems(&text, &prod_with("path: v2"));
+    let help = found[0].help.as_deref().unwrap_or_default();
+    assert!(help.contains("the paths of all its actions"), "{found:?}");
+    let found = problems(&text, &prod_with("extract: false, object_key: a.zip"));
+    let help = found[0].help.as_deref().unwrap_or_default();
+    assert!(help.contains("of its own"), "{found:?}");
+    // The configuration that is made from it has the path that holds both.
+    for (first, second, path) in [("v2", "", ""), ("a/b", "a/c", "a"), ("a", "a/", "a")] {
+        let text = deploying(first, &[second]);
+        let mut draft = Draft::of(&definition(&text)).expect("a draft");
+        draft.targets[0].account = Some("222222222222".to_owned());
+        let document = Document::read(Source::new("c", draft.to_yaml())).expect("read");
+        let plan = Plan::new(&document.config).expect("a plan");
+        assert_eq!(plan.targets[0].path, path);
+        adopt(&definition(&text), &plan, KEY).expect("adopted");
+    }
+}
+
+#[test]
+fn a_path_that_is_known_only_in_a_run_gets_into_no_configuration() {
+    let text = deploying("#{SourceVariables.VersionId}", &[]);
+    let found = Draft::of(&definition(&text)).expect_err("refused");
+    let problem = &found[0];
+    assert!(
+        problem.message.contains("its object key from a variable"),
+        "{found:?}"
+    );
+    assert_eq!(&text[problem.span.start..problem.span.end], "\"Deploy\"");
+    let help = problem.help.as_deref().unwrap_or_default();
+    assert!(help.contains("known only in a run"), "{found:?}");
+    let text = deploying("v2/#{SourceVariables.VersionId}", &["v1"]);
+    let draft = Draft::of(&definition(&text)).expect("a draft");
+    assert_eq!(draft.targets.len(), 1);
+    assert!(draft.notes[0].contains("left out"), "{:?}", draft.notes);
+    assert!(draft.to_yaml().contains("\"v1\""));
+    for member in [
+        "path: \"v#{A.B}\"",
+        "extract: false, object_key: \"#{A.B}.zip\"",
+    ] {
+        let text = format!(
+            "dev: {{account: \"111111111111\"}}\ntargets:\n  - {{name: prod, account: \
+             \"222222222222\", {member}}}\n"
+        );
+        let found = Document::read(Source::new("c", text)).expect_err("refused");
+        assert!(
+            found
+                .iter()
+                .any(|one| one.message.contains("known only in a run")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_role_of_the_dev_account_does_not_say_whose_the_bucket_is() {
+    let with = |account: &str| {
+        let role = format!("\"roleArn\": \"arn:aws:iam::{account}:role/r\", \"configuration\"");
+        let at = ANSWER.rfind("\"configuration\"").expect("there");
+        let text = format!("{}{role}{}", &ANSWER[..at], &ANSWER[at + 15..]);
+        let draft = Draft::of(&definition(&text)).expect("a draft");
+        draft.targets[0].account.clone()
+    };
+    assert_eq!(with("222222222222").as_deref(), Some("222222222222"));
+    assert_eq!(with("111111111111"), None);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Access {
     profile: String,
+    /// The option of `deployer-policy` that prints what it needs; empty for a deployer's.
+    policy: &'static str,
     config: SdkConfig,
     cloudformation: aws_sdk_cloudformation::Client,
 }
@@ -145,6 +147,7 @@ impl Access {
         let config = loader.load().await;
         Ok(Self {
             profile: profile.to_owned(),
+            policy: "",
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             config,
         })
@@ -153,6 +156,13 @@ impl Access {
     /// The profile's name.
     pub fn profile(&self) -> &str {
         &self.profile
+    }
+
+    /// The same for work that needs another policy than a deployer's: `option` is that of
+    /// `deployer-policy`, such as `--push`. A refusal names it.
+    pub fn needing(mut self, option: &'static str) -> Self {
+        self.policy = option;
+        self
     }
 
     /// The CloudFormation client.
@@ -209,6 +219,7 @@ impl Access {
             .build();
         Self {
             profile: self.profile.clone(),
+            policy: self.policy,
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             config,
         }
@@ -264,6 +275,6 @@ impl Access {
         E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        DeployError::of_call(&self.profile, call, error)
+        DeployError::of_call(&self.profile, self.policy, call, error)
     }
 }

@@ -76,8 +76,9 @@ impl DeployError {
     }
 
     /// What an SDK call ended with. `call` is the API's operation, such as
-    /// `cloudformation:DescribeStacks`.
-    pub fn of_call<E, R>(profile: &str, call: &str, error: &SdkError<E, R>) -> Self
+    /// `cloudformation:DescribeStacks`; `policy` the option of `deployer-policy` that prints what
+    /// it needs.
+    pub fn of_call<E, R>(profile: &str, policy: &str, call: &str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
@@ -90,7 +91,7 @@ impl DeployError {
                 let metadata = service.err();
                 let status = metadata.code().unwrap_or("an error without a code");
                 let said = metadata.message().unwrap_or("no message");
-                of_service(profile, call, status, said)
+                of_service((profile, policy), call, status, said)
             }
             SdkError::TimeoutError(_) => unreachable(call, "it did not answer in time"),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
@@ -122,7 +123,7 @@ fn unreachable(call: &str, cause: &str) -> DeployError {
     )
 }
 
-fn of_service(profile: &str, call: &str, code: &str, said: &str) -> DeployError {
+fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &str) -> DeployError {
     let said = one_line(said);
     let help = match code {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired"
@@ -143,8 +144,9 @@ fn of_service(profile: &str, call: &str, code: &str, said: &str) -> DeployError 
             login(profile)
         ),
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => format!(
-            "`s3ferry deployer-policy --profile {profile}` prints the policy that this profile \
-             needs"
+            "`s3ferry deployer-policy --profile {profile}{}{policy}` prints the policy that this \
+             profile needs",
+            if policy.is_empty() { "" } else { " " }
         ),
         "OptInRequired" => "the region is not enabled in this account".to_owned(),
         _ => String::new(),

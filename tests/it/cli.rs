@@ -268,6 +268,29 @@ fn the_manual_page_has_every_command_and_option() {
 }
 
 #[test]
+fn a_manual_page_can_be_called_as_it_stands() {
+    let project = Project::empty();
+    let page = project.expect("man synth", 0).stdout;
+    let synopsis = page.split(".SH SYNOPSIS").nth(1).expect("a synopsis");
+    let synopsis = synopsis.split(".SH").next().expect("its text");
+    assert!(synopsis.contains("\\fBs3ferry synth\\fR"), "{synopsis}");
+    assert!(synopsis.contains("\\fB\\-\\-out\\fR\\ \\fI"), "{synopsis}");
+    for code in ["0", "1", "2", "3", "130"] {
+        assert!(page.contains(&format!(".TP\n{code}\n")), "{code}");
+    }
+    // Each example on a line of its own.
+    let examples = page.split(".SH EXAMPLES\n").nth(1).expect("examples");
+    assert!(examples.starts_with(".nf\n  s3ferry synth"), "{examples}");
+    assert!(!page.contains(".SH EXTRA"));
+    let first = project.expect("man", 0).stdout;
+    assert_eq!(
+        first.matches("EXIT STATUS").count(),
+        first.matches(".TH ").count()
+    );
+    assert!(!first.contains("Exit codes:\n"));
+}
+
+#[test]
 fn one_manual_page_or_all_of_them_as_files() {
     let project = Project::empty();
     let one = project.expect("man synth", 0).stdout;

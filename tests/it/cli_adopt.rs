@@ -105,6 +105,25 @@ fn the_adopted_definition_is_a_file_and_adopting_it_again_changes_nothing() {
 }
 
 #[test]
+fn the_bare_definition_goes_by_the_option_that_takes_it() {
+    let project = project();
+    let whole: Value = serde_json::from_str(DEFINITION).expect("JSON");
+    project.write("bare.json", format!("{:#}", whole["pipeline"]));
+    let adopt = format!("--key-arn {KEY} --config ./s3ferry.yaml --out");
+    let run = project.expect(&format!("adopt bare.json {adopt} it's.json"), 0);
+    let said = "`aws codepipeline update-pipeline --pipeline 'file://it'\\''s.json'`";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    let next =
+        format!("`s3ferry adopt --name website --write --key-arn {KEY} --config ./s3ferry.yaml`");
+    assert!(run.stderr.contains(&next), "{}", run.stderr);
+    let written: Value = serde_json::from_str(&project.read("it's.json")).expect("JSON");
+    assert_eq!(written["name"], "website");
+    let run = project.expect(&format!("adopt site.json {adopt} adopted.json"), 0);
+    let said = "`aws codepipeline update-pipeline --cli-input-json file://adopted.json`";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+}
+
+#[test]
 fn bad_definitions_are_refused_where_they_are_wrong() {
     let project = project();
     let cases = [
@@ -138,12 +157,20 @@ fn bad_definitions_are_refused_where_they_are_wrong() {
         assert!(!problems[0].help.is_empty());
     }
     project.write("site.json", DEFINITION);
-    let run = project.expect("adopt site.json --key-arn alias/s3deploykey", 2);
-    assert!(
-        run.stderr.contains("is not the ARN of a key"),
-        "{}",
-        run.stderr
-    );
+    let prefix = "arn:aws:kms:us-east-1:111111111111:key/";
+    for arn in [
+        "alias/s3deploykey".to_owned(),
+        prefix.to_owned(),
+        format!("{prefix}*"),
+        format!("{prefix}1234/5678"),
+    ] {
+        let run = project.expect(&format!("adopt site.json --key-arn {arn}"), 2);
+        assert!(
+            run.stderr.contains("is not the ARN of a key"),
+            "{}",
+            run.stderr
+        );
+    }
     let run = project.expect("adopt site.json", 1);
     assert!(
         run.stderr.contains("the dev stack is not deployed"),
@@ -175,6 +202,16 @@ fn init_from_asks_for_what_the_pipeline_does_not_say() {
         "init --from site.json --bucket-account website-production=222222222222",
         0,
     );
+    // A role says whose the bucket is, but not one of the dev account.
+    let mut with_role: Value = serde_json::from_str(DEFINITION).expect("JSON");
+    for (account, code) in [("111111111111", 2), ("222222222222", 0)] {
+        with_role["pipeline"]["stages"][2]["actions"][0]["roleArn"] =
+            json!(format!("arn:aws:iam::{account}:role/deploys"));
+        project.write("role.json", with_role.to_string());
+        let run = project.expect("init --from role.json --force", code);
+        let asks = run.stderr.contains("--prod-account is missing");
+        assert_eq!(asks, code == 2, "{}", run.stderr);
+    }
     let build = DEFINITION.replace("\"provider\": \"S3\"", "\"provider\": \"CodeCommit\"");
     project.write("site.json", build);
     let run = project.expect(

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::emulator::{Accounts, Emulator, FaultProxy};
+use crate::emulator::{Accounts, Answer, Emulator, Fault, FaultProxy};
 use crate::support::Project;
 
 const PIPELINE: &str = "crossaccountdeploy";
@@ -442,6 +442,7 @@ fn a_pipeline_changed_by_hand_is_told_by_its_part() {
             with(&["artifactStore", "encryptionKey"], Value::Null),
             "DOCTOR_ARTIFACT_STORE",
             "names no key",
+            true,
         ),
         (
             with(
@@ -450,6 +451,7 @@ fn a_pipeline_changed_by_hand_is_told_by_its_part() {
             ),
             "DOCTOR_ARTIFACT_STORE",
             "by its alias",
+            true,
         ),
         (
             with(
@@ -458,25 +460,32 @@ fn a_pipeline_changed_by_hand_is_told_by_its_part() {
             ),
             "DOCTOR_ARTIFACT_STORE",
             "by its bare ID",
+            true,
         ),
         (
             with(&of_deploy("roleArn"), Value::Null),
             "DOCTOR_DEPLOY_ACTION",
             "has no role",
+            true,
         ),
         (
             with(&of_deploy("region"), json!("eu-west-1")),
             "DOCTOR_DEPLOY_ACTION",
             "deploys in eu-west-1",
+            false,
         ),
     ];
-    for (definition, rule, message) in cases {
+    for (definition, rule, message, adopts) in cases {
         deployment.put_pipeline(&definition);
         let diagnosis = deployment.diagnosis();
         assert_eq!(rules(&diagnosis)[0], rule, "{diagnosis:#}");
         let finding = &diagnosis["findings"][0];
         assert!(text(&finding["message"]).contains(message), "{finding:#}");
         assert_eq!(rules(&diagnosis).len(), 1, "{diagnosis:#}");
+        let commands = finding["fixes"].as_array().expect("fixes").iter();
+        let mut commands = commands.filter_map(|fix| fix["command"].as_str());
+        let adopt = format!("s3ferry adopt --name {PIPELINE} --write");
+        assert_eq!(commands.next() == Some(&adopt), adopts, "{finding:#}");
     }
     deployment.put_pipeline(&good);
     deployment.healthy();
@@ -542,6 +551,24 @@ fn what_cannot_be_read_is_listed_and_never_assumed() {
 }
 
 #[test]
+fn the_command_for_what_was_refused_works_as_it_is_printed() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let proxy = FaultProxy::before(emulator.address());
+    let project = accounts.project(&proxy.endpoint());
+    let denied = || Fault::Answered(Answer::error(403, "AccessDenied", "no"));
+    proxy.always("DescribeStacks", denied());
+    let run = project.expect("doctor --config ./s3ferry.yaml", 1);
+    for profile in ["dev", "prod"] {
+        let command =
+            format!("deployer-policy --profile {profile} --doctor --config ./s3ferry.yaml");
+        let shown = format!("    $ s3ferry {command}\n");
+        assert!(run.stdout.contains(&shown), "{}", run.stdout);
+        project.expect(&command, 0);
+    }
+}
+
+#[test]
 fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
     let accounts = Accounts::fresh();
     let project = accounts.project(&Emulator::shared().endpoint());
@@ -560,6 +587,8 @@ fn nothing_is_deployed_and_nothing_is_reachable_are_different_things() {
         "{}",
         run.stderr
     );
+    let help = &run.problems()[0].help;
+    assert!(help.contains("check the network"), "{help}");
 }
 
 #[test]

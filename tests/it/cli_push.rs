@@ -209,12 +209,27 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
     );
     assert_eq!(stage.versions(), versions);
     assert_eq!(stage.pipeline.count("StartPipelineExecution"), 0);
-    stage.project.expect("push site --start", 0);
+    let run = stage.project.expect("push site --start", 0);
+    assert_eq!(run.stdout, format!("{}\n", versions[0]));
     assert_eq!(stage.versions(), versions);
     let started = stage.pipeline.bodies("StartPipelineExecution");
     assert_eq!(started.len(), 1);
     assert_eq!(started[0]["name"], "crossaccountdeploy");
     assert!(started[0]["clientRequestToken"].is_string());
+}
+
+#[test]
+fn the_version_is_the_result_and_quiet_hides_nothing_of_it() {
+    let stage = Stage::new();
+    let run = stage.project.expect("push site --no-watch -q", 0);
+    let versions = stage.versions();
+    assert_eq!(run.stdout, format!("{}\n", versions[0]));
+    assert_eq!(run.stderr, "");
+    // The same for what is there already, and though the pipeline fails.
+    stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", "no")]);
+    let run = stage.project.expect("push site", 1);
+    assert_eq!(run.stdout, format!("{}\n", versions[0]));
+    assert_eq!(stage.versions(), versions);
 }
 
 #[test]
@@ -415,6 +430,8 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
     stage.pipeline.refuses("UploadPart");
     let run = stage.project.expect("push site --no-watch", 3);
     assert!(run.stderr.contains("s3:UploadPart"), "{}", run.stderr);
+    let policy = "`s3ferry deployer-policy --profile dev --push` prints";
+    assert!(run.stderr.contains(policy), "{}", run.stderr);
     assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
     let left = stage.aws(&format!(
         "s3api list-multipart-uploads --bucket source-{}",
@@ -438,7 +455,7 @@ fn an_interrupted_upload_is_aborted() {
     // Stored, so that it is large for certain.
     let script = "import sys, zipfile\n\
                   with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
-    let zip = stage.project.path("site.zip").display().to_string();
+    let zip = stage.project.path("it's.zip").display().to_string();
     run_python(&[
         "-c",
         script,
@@ -446,7 +463,11 @@ fn an_interrupted_upload_is_aborted() {
         &stage.project.path("site/noise.bin").display().to_string(),
     ]);
     stage.pipeline.holds("UploadPart");
-    let child = stage.project.spawn("push site.zip --no-watch");
+    let endpoint = stage.pipeline.endpoint();
+    let child = stage.project.spawn(&format!(
+        "push it's.zip --no-watch --start --profile dev --config ./s3ferry.yaml --endpoint-url \
+         {endpoint}"
+    ));
     let until = Instant::now() + Duration::from_secs(60);
     while stage.pipeline.count("UploadPart") == 0 && Instant::now() < until {
         thread::sleep(Duration::from_millis(20));
@@ -459,8 +480,36 @@ fn an_interrupted_upload_is_aborted() {
     let output = child.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(130));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("s3ferry push site.zip"), "{said}");
+    let resume = format!(
+        "`s3ferry push 'it'\\''s.zip' --start --no-watch --profile dev --endpoint-url {endpoint} \
+         --config ./s3ferry.yaml` runs it again"
+    );
+    assert!(said.contains(&resume), "{resume}\n{said}");
     assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn what_was_started_is_followed_and_not_started_again() {
+    let stage = Stage::new();
+    stage.project.expect("push site --no-watch", 0);
+    stage.plays("Succeeded", &good_actions());
+    stage.pipeline.holds("GetPipelineExecution");
+    let child = stage.project.spawn("push site --start");
+    let until = Instant::now() + Duration::from_secs(60);
+    while stage.pipeline.count("GetPipelineExecution") == 0 && Instant::now() < until {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("`s3ferry push site` follows it"), "{said}");
+    assert_eq!(stage.pipeline.count("StartPipelineExecution"), 1);
 }
 
 #[test]
@@ -506,6 +555,14 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
                    b = bytearray(open(p, 'rb').read()); b[60] ^= 1; open(p, 'wb').write(b)";
     let truncated = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
                      b = open(p, 'rb').read()[:-30]; open(p, 'wb').write(b)";
+    let entries = |names: &[&str]| {
+        format!(
+            "import warnings; warnings.simplefilter('ignore')\n\
+             with zipfile.ZipFile(p, 'w') as z: [z.writestr(n, '') for n in {names:?}]"
+        )
+    };
+    let latin = "with zipfile.ZipFile(p, 'w') as z: z.writestr('aXb', 'text')\n\
+                 b = open(p, 'rb').read().replace(b'aXb', b'a\\xfcb'); open(p, 'wb').write(b)";
     let bzip2 = "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')";
     let cases = [
         (
@@ -526,6 +583,11 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
             "not a zip file that can be read",
         ),
         (bzip2.to_owned(), "compressed with"),
+        (entries(&["x", "a", "a"]), "two entries have the name `a`"),
+        (entries(&["a", "a/b/c"]), "`a` is a file and a folder"),
+        (entries(&["a/b/c", "a/b"]), "`a/b` is a file and a folder"),
+        (entries(&["a/", "a"]), "`a` is a file and a folder"),
+        (latin.to_owned(), "the name of entry 1 is not UTF-8"),
     ];
     for (body, message) in cases {
         make(&body);
@@ -541,6 +603,13 @@ fn a_zip_file_is_checked_before_it_is_uploaded() {
     assert!(
         run.stderr
             .contains("Everything in `z.zip` is below `dist/`"),
+        "{}",
+        run.stderr
+    );
+    make(&entries(&["./a", "b//c", "d/e"]));
+    let run = project.run("push z.zip");
+    assert!(
+        run.stderr.contains("`./a` and 1 more in `z.zip`"),
         "{}",
         run.stderr
     );
@@ -587,6 +656,23 @@ fn what_a_folder_cannot_hold_is_refused() {
             )
         },
         "as an object's key it has 1205 bytes, and S3 allows 1024",
+    );
+    let odd = Project::with(&accounts.config());
+    odd.write("site/a\\b", "x");
+    let run = odd.run("push site");
+    assert!(
+        run.stderr.contains("`a\\b` in `site`: a backslash is part"),
+        "{}",
+        run.stderr
+    );
+    // Nobody writes into the pipe, so that opening it would never end.
+    let made = Command::new("mkfifo").arg(odd.path("pipe")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let run = odd.expect("push pipe", 2);
+    assert!(
+        run.stderr.contains("`pipe` is neither a file nor a folder"),
+        "{}",
+        run.stderr
     );
     let empty = Project::with(&accounts.config());
     empty.write("site/.hidden", "x");

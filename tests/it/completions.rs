@@ -51,6 +51,7 @@ fn commands_profiles_targets_and_steps() {
     let project = Project::with(TWO);
     let all = |line: &str| completed(&project, line);
     assert_eq!(all("s3ferry dep"), ["deploy", "deployer-policy"]);
+    assert_eq!(all("s3ferry man dep"), ["deploy", "deployer-policy"]);
     assert_eq!(
         all("s3ferry deploy --profile "),
         ["canary-admin", "prod", "tools"]

@@ -20,7 +20,7 @@ use super::deploy::Format;
 use super::project::Project;
 use super::proof_input::{failure, templates};
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, output};
+use super::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -146,6 +146,21 @@ struct Views {
     accounts: BTreeMap<String, View>,
 }
 
+impl Views {
+    /// The commands that print the policies for what was refused, one for each profile.
+    fn policies(&self, global: &Global, diagnosis: &Diagnosis) -> Vec<String> {
+        let refused = (diagnosis.unread.iter()).filter(|unread| !unread.refusal.action.is_empty());
+        let profiles: BTreeSet<&str> = refused
+            .filter_map(|unread| Some(self.accesses.get(&unread.account)?.profile()))
+            .collect();
+        let command = |profile| {
+            let words = ["deployer-policy", "--profile", profile, "--doctor"];
+            shell::command(global, &words)
+        };
+        profiles.into_iter().map(command).collect()
+    }
+}
+
 async fn examine(patient: &Patient<'_>, screen: &Screen) -> Result<Outcome, Failure> {
     let views = views(patient, screen).await?;
     let mut diagnosis = look(patient, &views, screen).await?;
@@ -158,7 +173,7 @@ async fn examine(patient: &Patient<'_>, screen: &Screen) -> Result<Outcome, Fail
     }
     screen.clear();
     output::print(&match patient.options.format {
-        Format::Text => show::text(patient, &views.accounts, &diagnosis),
+        Format::Text => show::text(patient, &views, &diagnosis),
         Format::Json => json::json(patient, &views.accounts, &diagnosis, &repaired),
     })?;
     Ok(if diagnosis.findings.is_empty() {
@@ -176,6 +191,8 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
         accounts: BTreeMap::new(),
     };
     let mut tried = BTreeSet::new();
+    // What to do about the first account that there is no way into.
+    let mut help = String::new();
     for step in &wanted {
         if views.accesses.contains_key(&step.account)
             || !tried.insert((&step.account, &step.profile))
@@ -194,6 +211,9 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
             // Who names a profile wants to know why it does not work.
             Err(error) if patient.options.profile.is_some() => return Err(error.into()),
             Err(error) => {
+                if help.is_empty() {
+                    help = error.help;
+                }
                 let view = View::Nobody(error.message);
                 views.accounts.entry(step.account.clone()).or_insert(view);
             }
@@ -208,19 +228,18 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
         }
     }
     if views.accesses.is_empty() {
-        let mut reasons = views
-            .accounts
-            .iter()
-            .filter_map(|(account, view)| match view {
-                View::Nobody(reason) => Some(format!("account {account}: {reason}")),
-                View::By(_) => None,
-            });
+        let first = wanted.first().map_or("", |step| step.account.as_str());
+        let reason = match views.accounts.get(first) {
+            Some(View::Nobody(reason)) => format!("account {first}: {reason}"),
+            _ => String::new(),
+        };
+        if help.is_empty() {
+            "log in with a profile of the configuration, or name one with --profile"
+                .clone_into(&mut help);
+        }
         return Err(Failure::with_code(
-            format!(
-                "nothing could be read: {}",
-                reasons.next().unwrap_or_default()
-            ),
-            "log in with a profile of the configuration, or name one with --profile",
+            format!("nothing could be read: {reason}"),
+            help,
             3,
         ));
     }
@@ -251,7 +270,13 @@ async fn look(patient: &Patient<'_>, views: &Views, screen: &Screen) -> Result<D
                 "nothing could be read: {}",
                 why.map_or("", |unread| &unread.refusal.reason)
             ),
-            "`s3ferry deployer-policy --doctor` prints the policy that it takes to look",
+            match views.policies(patient.global, &diagnosis).as_slice() {
+                [] => String::new(),
+                commands => format!(
+                    "the policy that it takes to look is printed by `{}`",
+                    commands.join("`, `")
+                ),
+            },
             3,
         ));
     }

@@ -8,20 +8,16 @@ use s3ferry::doctor::live::View;
 use s3ferry::doctor::{Diagnosis, Finding, Fix};
 use s3ferry::lint::Severity;
 
-use super::Patient;
+use super::{Patient, Views};
 use crate::cli::output::table;
 
 /// A longer command holds a whole policy, and is shown with `--verbose` only.
 const LONGEST_COMMAND: usize = 400;
 
 /// The diagnosis.
-pub(super) fn text(
-    patient: &Patient<'_>,
-    accounts: &BTreeMap<String, View>,
-    diagnosis: &Diagnosis,
-) -> String {
+pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) -> String {
     let pipeline = &patient.project.plan.dev.pipeline;
-    let mut out = format!("{pipeline}: {}\n", summary(accounts, diagnosis));
+    let mut out = format!("{pipeline}: {}\n", summary(&views.accounts, diagnosis));
     for finding in &diagnosis.findings {
         out.push('\n');
         out.push_str(&shown(finding, patient.global.verbose));
@@ -50,14 +46,12 @@ pub(super) fn text(
         for reason in reasons {
             out.push_str(&format!("  {reason}\n"));
         }
-        if diagnosis
-            .unread
-            .iter()
-            .any(|unread| !unread.refusal.action.is_empty())
-        {
-            out.push_str(
-                "  `s3ferry deployer-policy --doctor` prints the policy that it takes to look.\n",
-            );
+        let commands = views.policies(patient.global, diagnosis);
+        if !commands.is_empty() {
+            out.push_str("  The policy that it takes to look:\n");
+        }
+        for command in commands {
+            out.push_str(&format!("    $ {command}\n"));
         }
     }
     if !diagnosis.undecided.is_empty() {

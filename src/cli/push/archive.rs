@@ -9,7 +9,7 @@ use s3ferry::plan::TargetPlan;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::limits;
+use super::{check, limits};
 use crate::cli::screen::Screen;
 use crate::cli::{Failure, Global, output};
 
@@ -77,6 +77,14 @@ pub(super) fn make(
                 format!("`{}` cannot be deployed: {problem}", entry.name),
                 "rename it",
             ));
+        }
+    }
+    if targets.iter().any(|target| target.object_key.is_none()) {
+        let names = entries.iter().map(|entry| &entry.name);
+        let mut names: Vec<String> = names.filter(|name| name.contains('\\')).cloned().collect();
+        names.sort();
+        if let Some(warning) = check::several(folder, &names, check::BACKSLASH) {
+            output::note(global, &warning);
         }
     }
     let count = entries.len() as u64;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use s3ferry::plan::TargetPlan;
@@ -43,6 +43,23 @@ pub(super) fn zip(
         }
     }
     bar.finish_and_clear();
+    // The archive keeps the last one of a name only.
+    let problem = if archive.has_duplicate_names() {
+        let name = repeated(file, archive.central_directory_start()).unwrap_or_default();
+        Some(format!(
+            "two entries have the name `{name}`, and one of them would be lost"
+        ))
+    } else {
+        found
+            .file_and_folder()
+            .map(|name| format!("`{name}` is a file and a folder, and cannot be extracted as both"))
+    };
+    if let Some(problem) = problem {
+        return Err(Failure::new(
+            format!("`{shown}`: {problem}"),
+            "make the zip file again",
+        ));
+    }
     if found.files == 0 {
         return Err(Failure::new(
             format!("there is no file in `{shown}`"),
@@ -60,6 +77,30 @@ pub(super) fn zip(
 
 type Archive<'f> = ZipArchive<io::BufReader<&'f File>>;
 
+/// A name that the central directory has twice (PKWARE, *APPNOTE*, 4.3.12).
+fn repeated(file: &File, start: u64) -> Option<String> {
+    let mut reader = io::BufReader::new(file);
+    reader.seek(SeekFrom::Start(start)).ok()?;
+    let mut seen = BTreeSet::new();
+    loop {
+        let mut header = [0; 46];
+        reader.read_exact(&mut header).ok()?;
+        if !header.starts_with(b"PK\x01\x02") {
+            return None;
+        }
+        let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        let mut name = vec![0; usize::from(number(28))];
+        reader.read_exact(&mut name).ok()?;
+        reader
+            .seek_relative(i64::from(number(30)) + i64::from(number(32)))
+            .ok()?;
+        let name = String::from_utf8_lossy(&name).into_owned();
+        if !seen.insert(name.clone()) {
+            return Some(name);
+        }
+    }
+}
+
 fn total(archive: &mut Archive<'_>) -> u64 {
     (0..archive.len())
         .filter_map(|index| archive.by_index_raw(index).ok().map(|entry| entry.size()))
@@ -70,11 +111,17 @@ fn total(archive: &mut Archive<'_>) -> u64 {
 #[derive(Default)]
 struct Found {
     files: u64,
+    /// Names of the files.
+    names: BTreeSet<String>,
+    /// Names of the folders that have entries of their own, without the last `/`.
+    folders: BTreeSet<String>,
     /// First parts of the names, and whether a file stands there itself.
     tops: BTreeSet<String>,
     at_top: bool,
     links: Vec<String>,
     backslashes: Vec<String>,
+    /// Names with `./` or `//`.
+    unusual: Vec<String>,
     rubbish: Vec<String>,
 }
 
@@ -89,8 +136,13 @@ impl Found {
         let raw = archive
             .by_index_raw(index)
             .map_err(|error| format!("entry {} cannot be read: {error}", index + 1))?;
-        let Ok(name) = raw.name().map(|name| name.into_owned()) else {
-            return Err(format!("the name of entry {} is no text", index + 1));
+        // As it stands: without a flag for UTF-8 another reader may take it for something else.
+        let Ok(name) = str::from_utf8(raw.name_raw()).map(str::to_owned) else {
+            return Err(format!(
+                "the name of entry {} is not UTF-8, as an object's key is: `{}`",
+                index + 1,
+                String::from_utf8_lossy(raw.name_raw())
+            ));
         };
         let method = raw.compression();
         if raw.encrypted() {
@@ -115,6 +167,7 @@ impl Found {
         let is_folder = raw.is_dir();
         drop(raw);
         if is_folder {
+            self.folders.insert(name.trim_end_matches('/').to_owned());
             return Ok(());
         }
         if let Some(problem) = limits::key_problem(&name, targets) {
@@ -147,10 +200,24 @@ impl Found {
         if name.contains('\\') {
             self.backslashes.push(name.clone());
         }
+        if name.split('/').any(|part| part.is_empty() || part == ".") {
+            self.unusual.push(name.clone());
+        }
+        self.names.insert(name.clone());
         let last = name.rsplit('/').next().unwrap_or_default();
         if name.starts_with("__MACOSX/") || matches!(last, ".DS_Store" | "Thumbs.db") {
             self.rubbish.push(name);
         }
+    }
+
+    /// A name that is a file's, and a folder's too.
+    fn file_and_folder(&self) -> Option<&str> {
+        let above = self.names.iter().flat_map(|name| {
+            let slashes = name.match_indices('/');
+            slashes.map(|(at, _)| &name[..at])
+        });
+        let mut folders = above.chain(self.folders.iter().map(String::as_str));
+        folders.find(|folder| self.names.contains(*folder))
     }
 
     fn warnings(&self, path: &Path, targets: &[TargetPlan]) -> Vec<String> {
@@ -172,29 +239,37 @@ impl Found {
                 target.names.bucket
             ));
         }
-        let mut several = |names: &[String], what: &str| {
-            if let Some(first) = names.first() {
-                let more = match names.len() {
-                    1 => String::new(),
-                    more => format!(" and {} more", more - 1),
-                };
-                warnings.push(format!("`{first}`{more} in `{shown}`: {what}"));
-            }
-        };
-        several(
-            &self.links,
-            "a symbolic link, which is deployed as a small file that names its aim.",
-        );
-        several(
-            &self.backslashes,
-            "a backslash is part of the object's key, and no folder.",
-        );
-        several(
-            &self.rubbish,
-            "the desktop's own file, which is deployed too.",
-        );
+        let said = [
+            (
+                &self.links,
+                "a symbolic link, which is deployed as a small file that names its aim.",
+            ),
+            (&self.backslashes, BACKSLASH),
+            (
+                &self.unusual,
+                "`./` or `//` may become part of the object's key, which no browser asks for.",
+            ),
+            (
+                &self.rubbish,
+                "the desktop's own file, which is deployed too.",
+            ),
+        ];
+        warnings.extend((said.iter()).filter_map(|(names, what)| several(path, names, what)));
         warnings
     }
+}
+
+/// What is said of a name with a backslash.
+pub(super) const BACKSLASH: &str = "a backslash is part of the object's key, and no folder.";
+
+/// What is said of some names, if there are any.
+pub(super) fn several(path: &Path, names: &[String], what: &str) -> Option<String> {
+    let first = names.first()?;
+    let more = match names.len() {
+        1 => String::new(),
+        more => format!(" and {} more", more - 1),
+    };
+    Some(format!("`{first}`{more} in `{}`: {what}", path.display()))
 }
 
 fn broken(name: &str, error: &ZipError) -> String {

@@ -1,6 +1,7 @@
 //! The way of a push: the bucket looked at, the content uploaded unless it is there already, the
 //! execution found, or started, and followed.
 
+use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use s3ferry::deploy::execution::{self, Execution, State};
@@ -49,6 +50,8 @@ pub(super) async fn run(
     let dev = &project.plan.dev;
     let profile = options.profile.as_ref().unwrap_or(&dev.profile).clone();
     let access = Access::open(&profile, &dev.region, &options.aws.settings()).await?;
+    // Whoever pushes needs less than whoever deploys.
+    let access = access.needing("--push");
     access.verify_account(&dev.account).await?;
     let object = SourceObject {
         bucket: dev.source_bucket.name.clone(),
@@ -81,21 +84,28 @@ pub(super) async fn run(
     };
     match same {
         Some(current) => {
-            push.source(&current.version, false);
+            push.source(&current.version, false)?;
             push.again(&object, &current).await
         }
         None => {
             let version = push.upload(&object, artifact, upload).await?;
-            push.source(&version, true);
+            push.source(&version, true)?;
             push.after_upload(&version).await
         }
     }
 }
 
 impl Push<'_> {
-    fn source(&mut self, version: &str, uploaded: bool) {
+    /// The version that there is now, which is the result: it is printed at once, since the
+    /// pipeline may fail. On a terminal the screen says it.
+    fn source(&mut self, version: &str, uploaded: bool) -> Result<(), Failure> {
         self.result["source"]["versionId"] = json!(version);
         self.result["source"]["uploaded"] = json!(uploaded);
+        let is_said = std::io::stdout().is_terminal() && !self.global.quiet;
+        if self.options.format == Format::Text && !is_said {
+            output::print(&format!("{version}\n"))?;
+        }
+        Ok(())
     }
 
     fn pipeline(&self) -> &str {
@@ -189,6 +199,8 @@ impl Push<'_> {
 
     async fn start(&mut self) -> Result<Outcome, Failure> {
         let id = execution::start(&self.access, self.pipeline(), &token(1)).await?;
+        self.screen
+            .resumes_with(super::resume(self.global, self.options, false));
         self.screen.says(&format!("Started execution {id}."));
         if self.options.no_watch {
             self.result["execution"] = json!({ "id": id, "status": "InProgress" });

@@ -21,7 +21,7 @@ use super::aws::{AwsOptions, block_on_or};
 use super::deploy::{Format, example_buckets};
 use super::project::Project;
 use super::screen::Screen;
-use super::{Failure, Global, Outcome};
+use super::{Failure, Global, Outcome, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,6 +29,10 @@ Examples:
   s3ferry push site.zip --no-watch      upload only
   s3ferry push site/ --start            the same content again: run the pipeline anyway
   s3ferry push site/ --profile dev-ci --format json
+  version=$(s3ferry push site/ --no-watch -q)
+
+The result is the version ID; it is printed alone with -q, and where standard output is no
+terminal.
 
 A push that was stopped while the pipeline ran is run again: what is uploaded already is not
 uploaded twice, and the execution is followed on.";
@@ -78,7 +82,7 @@ struct Artifact {
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
     example_buckets(&project.plan)?;
-    let screen = Screen::new(global, resume(options));
+    let screen = Screen::new(global, resume(global, options, options.start));
     let artifact = artifact(global, options, &project, &screen)?;
     let upload = Upload::default();
     let work = flow::run(global, options, &project, &screen, &artifact, &upload);
@@ -88,19 +92,29 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     })
 }
 
-/// The command that goes on after an interruption.
-fn resume(options: &Options) -> String {
-    let mut words = vec![
-        "s3ferry push".to_owned(),
-        options.path.display().to_string(),
-    ];
-    if let Some(profile) = &options.profile {
-        words.push(format!("--profile {profile}"));
+/// The command that goes on after an interruption; `start` is left out once the pipeline was
+/// started, which it would start again.
+fn resume(global: &Global, options: &Options, start: bool) -> String {
+    let path = options.path.to_string_lossy();
+    let mut words = vec!["push", &*path];
+    for (option, is_given) in [
+        ("--hidden", options.hidden),
+        ("--start", start),
+        ("--no-watch", options.no_watch),
+    ] {
+        if is_given {
+            words.push(option);
+        }
     }
-    if options.hidden {
-        words.push("--hidden".to_owned());
+    for (option, value) in [
+        ("--profile", options.profile.as_deref()),
+        ("--endpoint-url", options.aws.endpoint_url()),
+    ] {
+        if let Some(value) = value {
+            words.extend([option, value]);
+        }
     }
-    words.join(" ")
+    shell::command(global, &words)
 }
 
 fn artifact(
@@ -120,6 +134,12 @@ fn artifact(
     let targets = &project.plan.targets;
     let (mut file, files) = if data.is_dir() {
         archive::make(global, path, options.hidden, targets, screen)?
+    } else if !data.is_file() {
+        // Before it is opened: a pipe would wait for whoever writes into it.
+        return Err(Failure::new(
+            format!("`{shown}` is neither a file nor a folder"),
+            "name a folder or a zip file",
+        ));
     } else {
         let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
         let files = check::zip(global, path, &file, targets, screen)?;

@@ -60,12 +60,8 @@ impl Checks<'_> {
         for wanted in &expected {
             let region = region_of(wanted);
             let Some(store) = found.iter().find(|store| region_of(store) == region) else {
-                self.store(
-                    pipeline,
-                    name,
-                    format!("it has no artifact store in {region}"),
-                    wanted,
-                );
+                let message = format!("it has no artifact store in {region}");
+                self.store(pipeline, name, message, wanted, true);
                 continue;
             };
             if store.bucket != wanted.bucket {
@@ -73,10 +69,12 @@ impl Checks<'_> {
                     "its artifact store in {region} is bucket {}, and the template says {}",
                     store.bucket, wanted.bucket
                 );
-                self.store(pipeline, name, message, wanted);
+                self.store(pipeline, name, message, wanted, false);
             }
             if let Some(message) = self.store_key(pipeline, store, wanted, &region) {
-                self.store(pipeline, name, message, wanted);
+                // Of a pipeline with another bucket it takes nothing.
+                let adoptable = store.bucket == wanted.bucket;
+                self.store(pipeline, name, message, wanted, adoptable);
             }
         }
     }
@@ -131,8 +129,21 @@ impl Checks<'_> {
             .then(|| format!("its artifact store's key is {key}, and the template says {expected}"))
     }
 
-    fn store(&mut self, pipeline: &Resolved, name: &str, message: String, wanted: &Store) {
-        let fixes = self.change(
+    /// A store that is wrong; `adoptable` where `adopt` puts it right.
+    fn store(
+        &mut self,
+        pipeline: &Resolved,
+        name: &str,
+        message: String,
+        wanted: &Store,
+        adoptable: bool,
+    ) {
+        let mut fixes = if adoptable {
+            self.adopt(name)
+        } else {
+            Vec::new()
+        };
+        fixes.extend(self.change(
             pipeline,
             name,
             &format!(
@@ -141,7 +152,7 @@ impl Checks<'_> {
                 wanted.bucket,
                 wanted.key.as_deref().unwrap_or("the key's ARN")
             ),
-        );
+        ));
         let cause = self.add(
             STORE,
             Severity::Error,
@@ -152,6 +163,20 @@ impl Checks<'_> {
         cause.finding.fixes = fixes;
         cause.steps.extend(["encrypt", "decrypt", "store", "read"]);
         cause.named("kms:").named("KMS");
+    }
+
+    /// The command that sets roles and keys at once. It knows the first pipeline only, whose
+    /// stack is the first.
+    fn adopt(&self, name: &str) -> Vec<Fix> {
+        let first = self.expected.pipelines().next();
+        if first.and_then(|first| first.name.as_deref()) != Some(name) {
+            return Vec::new();
+        }
+        vec![
+            Fix::Advice("set the roles and the keys as the templates have them:".to_owned()),
+            Fix::Command(format!("s3ferry adopt --name {name} --write")),
+            Fix::Advice("or by hand:".to_owned()),
+        ]
     }
 
     /// How to change a pipeline that CloudFormation sees no change of.
@@ -232,7 +257,8 @@ impl Checks<'_> {
                 "set \"roleArn\": \"{}\" on the action {title}",
                 role.as_deref().unwrap_or_default()
             );
-            let fixes = self.change(pipeline, name, &what);
+            let mut fixes = self.adopt(name);
+            fixes.extend(self.change(pipeline, name, &what));
             let cause = self.add(
                 ACTION,
                 Severity::Error,

@@ -1,0 +1,130 @@
+//! Whether a deploy action does what its target's policies allow.
+
+use crate::config::CannedAcl;
+use crate::plan::TargetPlan;
+use crate::syntax::Problem;
+
+use super::super::Action;
+use super::Adoption;
+
+impl Adoption<'_> {
+    /// What the action does must be what the deploy role's policies allow.
+    pub(super) fn check_action(&mut self, action: &Action, target: &TargetPlan, place: &str) {
+        let key = action.setting("ObjectKey").unwrap_or_default();
+        let extracts = action.setting("Extract") != Some("false");
+        let (wanted, setting) = match &target.object_key {
+            None => (target.path.as_str(), "path"),
+            Some(key) => (key.as_str(), "object_key"),
+        };
+        let shown = |key: &str| match key {
+            "" => "the bucket's root".to_owned(),
+            key => format!("`{key}`"),
+        };
+        // What one action asks of the target may be wrong for another one.
+        let is_shared = (self.definition.actions.iter())
+            .filter(|other| other.output_bucket() == action.output_bucket())
+            .count()
+            > 1;
+        let own_bucket = "the bucket's other action needs the target as it is: let this one \
+                          deploy to a bucket, and so a target, of its own";
+        if extracts == target.object_key.is_some() {
+            let (does, says) = if extracts {
+                ("extracts the artifact", "does not")
+            } else {
+                ("puts the artifact as one object", "extracts it")
+            };
+            self.contradicts(
+                action,
+                format!("it {does}, and target `{}` {says}", target.name),
+                if is_shared {
+                    own_bucket.to_owned()
+                } else {
+                    format!("set `extract: {extracts}` for the target, and deploy it again")
+                },
+            );
+        } else if !extracts && key.trim_matches('/') != wanted
+            || extracts && !is_within(key.trim_matches('/'), wanted)
+        {
+            let help = if key.contains("#{") {
+                format!(
+                    "policies cannot name a value that is known only in a run: write the \
+                     `ObjectKey` out in the action{}",
+                    if extracts {
+                        ", or set the target's `path` to a folder above it, and deploy it again"
+                    } else {
+                        ""
+                    }
+                )
+            } else if !is_shared {
+                format!("set the target's `{setting}`, and deploy it again")
+            } else if extracts {
+                "set the target's `path` to a folder that holds the paths of all its actions, or \
+                 remove it for the bucket's root, and deploy it again"
+                    .to_owned()
+            } else {
+                own_bucket.to_owned()
+            };
+            self.contradicts(
+                action,
+                format!(
+                    "it deploys to {}, and target `{}` to {}",
+                    shown(key),
+                    target.name,
+                    shown(wanted)
+                ),
+                help,
+            );
+        } else if extracts && key.trim_matches('/') != wanted {
+            // The policies allow everything below the target's path.
+            self.notes.push(format!(
+                "The {place} deploys to {} only; the deploy role may write to all of {}.",
+                shown(key),
+                if wanted.is_empty() {
+                    "the bucket".to_owned()
+                } else {
+                    shown(wanted)
+                }
+            ));
+        }
+        let acl = target.canned_acl.map(CannedAcl::as_str);
+        if let Some(found) = action.setting("CannedACL")
+            && acl != Some(found)
+        {
+            self.contradicts(
+                action,
+                format!("it sets the canned ACL `{found}`, which the deploy role may not"),
+                format!("set `canned_acl: {found}` for the target, and deploy it again"),
+            );
+        }
+        if let Some(found) = action.setting("KMSEncryptionKeyARN")
+            && target.encryption_key.as_deref() != Some(found)
+        {
+            self.contradicts(
+                action,
+                format!("it encrypts with the key `{found}`, which the deploy role may not use"),
+                "set the target's `encryption_key`, and deploy it again".to_owned(),
+            );
+        }
+    }
+
+    fn contradicts(&mut self, action: &Action, what: String, help: String) {
+        let problem = Problem::new(
+            action.span,
+            format!("action `{}` is not as its target: {what}", action.name),
+        );
+        self.problems.push(problem.help(help));
+    }
+}
+
+/// Whether a path of a deploy action is the target's or lies below it, whatever its variables
+/// become.
+fn is_within(path: &str, target: &str) -> bool {
+    let known = match path.split_once("#{") {
+        Some((known, _)) => known.rsplit_once('/').map_or("", |(folder, _)| folder),
+        None => path,
+    };
+    target.is_empty()
+        || known
+            .strip_prefix(target)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
