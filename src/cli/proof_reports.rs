@@ -356,6 +356,13 @@ fn attacks(proof: &Proof, verbose: bool) -> String {
     out
 }
 
+fn plural(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", thousands(count)),
+    }
+}
+
 fn name_of(found: &StatementUse) -> String {
     match &found.sid {
         Some(sid) => format!("{} {sid}", found.resource),
@@ -386,13 +393,14 @@ fn granted(proof: &Proof, verbose: bool) -> String {
         }
         let actions: Vec<&str> = found.excess.iter().take(8).map(String::as_str).collect();
         let more = if count > actions.len() { ", …" } else { "" };
+        let serves = plural(found.serves.len(), "call");
         let says = match (found.documented, count) {
             (None, 0) if unneeded => "serves no call".to_owned(),
-            (_, 0) => format!("serves {} calls, no excess", found.serves.len()),
-            (Some(why), _) => format!("serves {} calls; {why}", found.serves.len()),
+            (_, 0) => format!("serves {serves}, no excess"),
+            (Some(why), _) => format!("serves {serves}; {why}"),
             (None, _) => format!(
-                "serves {} calls; {count} actions beyond them: {}{more}",
-                found.serves.len(),
+                "serves {serves}; {} beyond them: {}{more}",
+                plural(count, "action"),
                 actions.join(", ")
             ),
         };
@@ -406,7 +414,8 @@ fn granted(proof: &Proof, verbose: bool) -> String {
         out.push_str("Excess: none beyond what is documented.\n");
     } else {
         out.push_str(&format!(
-            "Excess: {unexplained} statements grant what no call needs.\n"
+            "Excess: {} granting what no call needs.\n",
+            plural(unexplained, "statement")
         ));
     }
     out

@@ -128,6 +128,8 @@ pub(super) struct World<'a> {
     /// What a bucket's, key's or role's policy might say that is not given.
     pub(super) open_resource: PolicyId,
     pub(super) open_roles: PolicyId,
+    /// The resource control policy that AWS attaches to every level, and that nobody can detach.
+    pub(super) full_rcp: PolicyId,
     pub(super) organization: Option<String>,
     pub(super) partition: String,
     /// The accounts of the stacks.

@@ -118,6 +118,27 @@ class ReportTest(BrowserTest):
         page.press("#find", "Escape")
         self.assertEqual(len(visible(page, "[data-find]")), everything)
 
+    def test_what_the_filter_hides_is_neither_lost_nor_left_out_of_print(self):
+        page = self.open(self.address)
+        everything = len(visible(page, "[data-find]"))
+        find(page, "nothing of the kind", "^0 of ")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        self.assertGreaterEqual(len(visible(page, "[data-find]")), everything)
+        find(page, "nothing of the kind", "^0 of ")
+        page.click(".picture a[aria-label^='5: decrypt']")
+        page.click("#panel td a >> nth=0")
+        focused = page.evaluate("document.activeElement.textContent")
+        self.assertTrue(focused.startswith("Sid: DecryptArtifacts"), focused[:80])
+
+    def test_every_link_leads_somewhere(self):
+        page = self.open(self.address)
+        dead = page.evaluate("""[...document.querySelectorAll("a[href^='#']")]
+            .map(link => link.getAttribute("href"))
+            .filter(href => !document.getElementById(href.slice(1)))""")
+        self.assertEqual(dead, [])
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(it => it.id)")
+        self.assertEqual(len(ids), len(set(ids)))
+
     def test_it_is_whole_without_scripts(self):
         page = self.open(self.address, java_script_enabled=False)
         self.assertFalse(page.is_visible("#finder"))

@@ -147,6 +147,21 @@ fn of_many_targets_that_look_the_same_one_is_drawn() {
     assert_eq!(sides.len(), 3);
     assert_eq!(sides[2]["target"], "t5");
     assert_eq!(texts(&sides[1]["alike"]).len(), 7);
+
+    // So is one whose calls are the same, but which grants more.
+    let template = project.read("stacks/t7.yaml");
+    let before = "          - Sid: DecryptArtifacts";
+    let more = "          - Effect: Allow\n            Action: iam:PassRole\n            Resource: \"*\"\n";
+    project.write(
+        "stacks/t7.yaml",
+        template.replace(before, &format!("{more}{before}")),
+    );
+    let graph = json(&project, "");
+    let sides = graph["sides"].as_array().expect("sides");
+    assert_eq!(sides.len(), 4);
+    assert_eq!(sides[3]["target"], "t7");
+    let svg = project.expect("graph --format svg", 0).stdout;
+    assert!(svg.contains("grants what no call needs"), "{svg}");
 }
 
 #[test]

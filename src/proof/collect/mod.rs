@@ -80,6 +80,11 @@ impl<'a> Collector<'a> {
             ),
             ("a trust that is not given", OPEN_TRUST, PolicyKind::Trust),
             ("a key that leaves it to its account", &key, PolicyKind::Key),
+            (
+                "RCPFullAWSAccess",
+                OPEN_RESOURCE,
+                PolicyKind::ResourceControl,
+            ),
         ] {
             let source = Source::new(name, text);
             let parsed = read(&source)
@@ -114,6 +119,7 @@ impl<'a> Collector<'a> {
                 open_resource: 2,
                 open_roles: 3,
                 open_key: 4,
+                full_rcp: 5,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs

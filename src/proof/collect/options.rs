@@ -14,7 +14,8 @@ impl Collector<'_> {
             self.world.scps.push(level);
         }
         for source in &inputs.rcps {
-            let level = self.file(source, source.name(), PolicyKind::ResourceControl);
+            let mut level = self.file(source, source.name(), PolicyKind::ResourceControl);
+            level.push(self.world.full_rcp);
             self.world.rcps.push(level);
         }
         for file in &inputs.policies {
