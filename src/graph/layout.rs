@@ -350,6 +350,14 @@ fn run(run: &Run, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Route {
         Run::Beside => {
             let sign = (x2 - x1).signum();
             let half = (x2 - x1).abs() * 0.5;
+            // A level arrow has room in its middle; others have parted only near their ends.
+            let (label, anchor) = if (y2 - y1).abs() < HEIGHT * 0.2 {
+                let middle = (f64::midpoint(x1, x2), f64::midpoint(y1, y2) - 5.0);
+                (middle, "middle")
+            } else {
+                let end = (x2 - sign * 14.0, y2 - 4.0);
+                (end, if sign > 0.0 { "end" } else { "start" })
+            };
             let back = x2 - sign * HEAD;
             Route {
                 path: format!(
@@ -358,9 +366,8 @@ fn run(run: &Run, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Route {
                     x2 - sign * half,
                 ),
                 head: horizontal(x2, y2, sign),
-                // Near its end, where arrows from one box have parted.
-                label: label_beside((x1, y1), (x2, y2)),
-                anchor: "middle",
+                label,
+                anchor,
             }
         }
         Run::Across(border) => {
@@ -391,15 +398,4 @@ fn run(run: &Run, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> Route {
             }
         }
     }
-}
-
-fn label_beside((x1, y1): (f64, f64), (x2, y2): (f64, f64)) -> (f64, f64) {
-    let part = if (y2 - y1).abs() < HEIGHT * 0.5 {
-        0.5
-    } else {
-        0.62
-    };
-    // The curve's height there: its control points lie level with its ends.
-    let smooth = part * part * (3.0 - 2.0 * part);
-    (x1 + (x2 - x1) * part, y1 + (y2 - y1) * smooth - 5.0)
 }
