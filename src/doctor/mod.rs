@@ -10,6 +10,7 @@ mod checks;
 pub mod compare;
 mod diagnose;
 mod expected;
+mod explain;
 mod finding;
 pub mod live;
 mod permissions;

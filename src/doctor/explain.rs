@@ -1,0 +1,196 @@
+//! A cause and what follows from it: which calls fail by it, and which failed execution it explains.
+//! What the causes are is [`super::checks`]'s; putting all together is [`super::diagnose`]'s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::checks::{Block, Cause};
+use super::diagnose::shown;
+use super::finding::{EXECUTION, Finding};
+use crate::authz::{Decision, Layer};
+use crate::iam::{Arn, Effect};
+use crate::lint::Severity;
+use crate::proof::{Caller, Decided};
+
+/// A cause, and what is known to follow from it.
+pub(super) struct Explained {
+    pub(super) cause: Cause,
+    /// Calls that fail by it: (step, caller, resource) and the actions.
+    calls: BTreeMap<(usize, String), Line>,
+    pub(super) attacks: BTreeSet<String>,
+    failure: Option<String>,
+}
+
+struct Line {
+    step: &'static str,
+    actions: Vec<String>,
+}
+
+impl Explained {
+    pub(super) fn new(cause: Cause) -> Self {
+        Self {
+            cause,
+            calls: BTreeMap::new(),
+            attacks: BTreeSet::new(),
+            failure: None,
+        }
+    }
+
+    pub(super) fn take(&mut self, number: usize, decided: &Decided) {
+        let call = &decided.call;
+        let key = format!(
+            "step {}: {} cannot call {{}} on {}",
+            call.step,
+            call.caller_shown(),
+            shown(&call.resource)
+        );
+        let known = self
+            .calls
+            .iter_mut()
+            .find(|((_, known), _)| *known == key)
+            .map(|(_, line)| line);
+        let action = call.action.clone();
+        match known {
+            Some(line) if line.actions.contains(&action) => {}
+            Some(line) => line.actions.push(action),
+            None => {
+                let line = Line {
+                    step: call.step,
+                    actions: vec![action],
+                };
+                self.calls.insert((number, key), line);
+            }
+        }
+    }
+
+    /// What it is to the user: a cause with its consequences.
+    pub(super) fn finding(self) -> Finding {
+        let mut finding = self.cause.finding;
+        if self.calls.is_empty() && !self.cause.steps.is_empty() {
+            finding.consequences.push(format!(
+                "{} {} of a run cannot succeed",
+                if self.cause.steps.len() == 1 {
+                    "step"
+                } else {
+                    "steps"
+                },
+                self.cause.steps.join(", ")
+            ));
+        }
+        for ((_, text), line) in &self.calls {
+            finding
+                .consequences
+                .push(text.replace("{}", &line.actions.join(", ")));
+        }
+        finding.consequences.extend(self.attacks.iter().cloned());
+        finding.consequences.extend(self.failure.clone());
+        if !self.calls.is_empty() || !self.attacks.is_empty() {
+            finding.severity = Severity::Error;
+        }
+        finding
+    }
+}
+
+impl Cause {
+    /// Whether it explains why a call fails.
+    pub(super) fn blocks(&self, decided: &Decided, is_denied: bool) -> bool {
+        let call = &decided.call;
+        let is_caller = |arn: &String| call.caller == Caller::Role(arn.clone());
+        self.blocks.iter().any(|block| match block {
+            Block::Caller(arn) => is_caller(arn),
+            Block::Resource(thing) => is_on(&call.resource, thing),
+            Block::Use(arn) => call.resource == *arn && is_use(&call.action),
+            Block::ResourcePolicy(thing) => {
+                is_denied
+                    && is_on(&call.resource, thing)
+                    && fails_in(decided, Layer::ResourcePolicy)
+            }
+            Block::Identity(arn) => {
+                is_denied && is_caller(arn) && fails_in(decided, Layer::IdentityPolicies)
+            }
+            Block::Boundary(arn) => {
+                is_denied && is_caller(arn) && fails_in(decided, Layer::PermissionBoundary)
+            }
+        })
+    }
+}
+
+/// Whether an action needs the key itself; a disabled key can still be described and administered.
+fn is_use(action: &str) -> bool {
+    !matches!(action, "kms:DescribeKey" | "kms:PutKeyPolicy")
+}
+
+/// Whether a layer is a reason why a call is denied.
+fn fails_in(decided: &Decided, layer: Layer) -> bool {
+    if decided.reason.decision == Decision::ExplicitlyDenied {
+        let mut denying = decided.decisive.iter();
+        return denying.any(|decisive| decisive.layer == layer && decisive.effect == Effect::Deny);
+    }
+    decided.reason.missing.contains(&layer)
+}
+
+/// Whether a call's resource is a thing, or an object of it: a bucket by name, others by ARN.
+pub(super) fn is_on(resource: &str, thing: &str) -> bool {
+    if resource == thing {
+        return true;
+    }
+    match Arn::parse(resource).filter(|arn| arn.service == "s3") {
+        Some(arn) => arn.resource.split('/').next() == Some(thing),
+        None => false,
+    }
+}
+
+/// A pipeline that uses the wrong key or role explains the calls of the steps that do.
+pub(super) fn by_step(explained: &mut [Explained], number: usize, decided: &Decided) -> bool {
+    let step = decided.call.step;
+    match explained
+        .iter_mut()
+        .find(|one| one.cause.steps.contains(&step))
+    {
+        Some(one) => {
+            one.take(number, decided);
+            true
+        }
+        None => false,
+    }
+}
+
+/// Puts the failure of the last execution under the first cause that explains it.
+pub(super) fn executions(explained: &mut Vec<Explained>) {
+    const DEPLOYING: [&str; 5] = ["assume", "read", "decrypt", "deploy", "output-key"];
+    let failed: Vec<usize> = (0..explained.len())
+        .filter(|at| explained[*at].cause.finding.rule == EXECUTION)
+        .collect();
+    for at in failed.into_iter().rev() {
+        let text = explained[at].cause.finding.message.clone();
+        let lower = text.to_lowercase();
+        let about_deploy = lower.contains("deploy");
+        let fits = |one: &Explained| {
+            let named = one.cause.names.iter();
+            let mut named = named.filter(|name| !name.is_empty());
+            named.any(|name| lower.contains(&name.to_lowercase()))
+        };
+        let by_step = |one: &Explained| {
+            let steps = one.calls.values().map(|line| line.step);
+            let mut steps = steps.chain(one.cause.steps.iter().copied());
+            steps.any(|step| {
+                if about_deploy {
+                    DEPLOYING.contains(&step)
+                } else {
+                    lower.contains("source") && step == "source"
+                }
+            })
+        };
+        let stops = |one: &Explained| {
+            one.cause.finding.rule != EXECUTION
+                && (one.cause.finding.severity == Severity::Error || !one.calls.is_empty())
+        };
+        let cause = explained
+            .iter()
+            .position(|one| stops(one) && fits(one))
+            .or_else(|| explained.iter().position(|one| stops(one) && by_step(one)));
+        if let Some(cause) = cause {
+            explained[cause].failure = Some(format!("the pipeline: {text}"));
+            explained.remove(at);
+        }
+    }
+}
