@@ -74,6 +74,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         "It has errors: `s3ferry prove` and `s3ferry lint` explain them here, too."
     } else if proof.has_unproven() {
         "Some of it is unproven: the page names the policies that were not given."
+    } else if proof.excess.unexplained().next().is_some() {
+        "Some statements grant what no call needs: the page names them."
     } else {
         "Next: open it in a browser, or attach it to the change request."
     };

@@ -112,11 +112,11 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         ),
         card(
             excess.to_string(),
-            match excess {
-                1 => "statement grants what no call needs",
-                _ => "statements grant what no call needs",
-            }
-            .to_owned(),
+            if excess == 1 {
+                "statement grants what no call needs".to_owned()
+            } else {
+                "statements grant what no call needs".to_owned()
+            },
             looks(!proof.excess.unknown.is_empty(), excess > 0),
             "#grants",
         ),
@@ -146,45 +146,31 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         .filter(|statement| !statement.outsiders.is_empty());
     let outsiders = outsiders.count();
     let unchecked = survey.unchecked().count();
-    let mut reserves = Vec::new();
-    if unproven != (0, 0) {
-        reserves.push(format!(
-            "{} and {} depend on policies that were not given",
-            count(unproven.0, "call"),
-            count(unproven.1, "attack")
-        ));
-    }
-    if !proof.doubts.is_empty() {
-        reserves.push(format!(
-            "{} cannot be resolved",
-            count(proof.doubts.len(), "value")
-        ));
-    }
-    let over_granted = attacks(Some(AttackResult::OverGranted));
-    if over_granted > 0 {
-        reserves.push(format!(
-            "{} succeed as AWS's published procedure lets them, which is configured",
-            count(over_granted, "attack")
-        ));
-    }
-    if excess > 0 {
-        reserves.push(format!(
-            "{} granting what no call needs",
-            count(excess, "statement")
-        ));
-    }
-    if outsiders > 0 {
-        reserves.push(format!(
-            "{} letting in outsiders",
-            count(outsiders, "statement")
-        ));
-    }
-    if unchecked > 0 {
-        reserves.push(format!(
-            "{} that no call was checked against",
-            count(unchecked, "statement")
-        ));
-    }
+    let reserves: Vec<String> = [
+        (
+            unproven.0,
+            "call",
+            "depending on policies that were not given",
+        ),
+        (
+            unproven.1,
+            "attack",
+            "depending on policies that were not given",
+        ),
+        (proof.doubts.len(), "value", "that cannot be resolved"),
+        (
+            attacks(Some(AttackResult::OverGranted)),
+            "attack",
+            "that AWS's published procedure lets succeed, as configured",
+        ),
+        (excess, "statement", "granting what no call needs"),
+        (outsiders, "statement", "letting in outsiders"),
+        (unchecked, "statement", "that no call was checked against"),
+    ]
+    .into_iter()
+    .filter(|(number, ..)| *number > 0)
+    .map(|(number, what, says)| format!("{} {says}", count(number, what)))
+    .collect();
     let verdict = if proof.has_errors() || errors > 0 {
         ("bad", "Not fit to be deployed: see what is red.".to_owned())
     } else if unproven != (0, 0) || !proof.doubts.is_empty() {
