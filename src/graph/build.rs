@@ -105,7 +105,7 @@ impl Builder<'_> {
         if !arrow.steps.contains(&call.step) {
             arrow.steps.push(call.step);
         }
-        arrow.verdict = worse(arrow.verdict, decided.verdict);
+        arrow.verdict = arrow.verdict.worse(decided.verdict);
     }
 
     fn node(&mut self, end: End, call: &Call, instances: usize) -> usize {
@@ -159,15 +159,6 @@ impl Builder<'_> {
         self.sides.insert(target, number);
         number
     }
-}
-
-fn worse(a: Verdict, b: Verdict) -> Verdict {
-    let grave = |verdict| match verdict {
-        Verdict::Allowed => 0,
-        Verdict::Unproven => 1,
-        Verdict::Denied => 2,
-    };
-    if grave(b) > grave(a) { b } else { a }
 }
 
 /// What a step's caller is, and what it works on.

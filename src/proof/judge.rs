@@ -18,6 +18,17 @@ pub enum Verdict {
     Unproven,
 }
 
+impl Verdict {
+    /// The graver of two.
+    pub fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Denied, _) | (_, Self::Denied) => Self::Denied,
+            (Self::Unproven, _) | (_, Self::Unproven) => Self::Unproven,
+            (Self::Allowed, Self::Allowed) => Self::Allowed,
+        }
+    }
+}
+
 /// A statement that decides, with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decisive {

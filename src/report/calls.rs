@@ -1,7 +1,7 @@
 //! The picture, and behind every arrow of it the calls, with the statements that decide them on
 //! both sides.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::links::Links;
 use super::{Contents, count, table};
@@ -12,13 +12,22 @@ use crate::proof::{Decided, Proof, Remedy, Verdict};
 /// Targets that are shown opened.
 const OPENED: usize = 3;
 
+const COLUMNS: [&str; 5] = [
+    "Decision",
+    "Actions",
+    "On",
+    "Statements of the caller's side",
+    "Statements of the resource's side",
+];
+
 pub(super) fn picture(contents: &Contents<'_>, graph: &Graph) -> Markup {
     let drawn = graph.clone().alike(contents.drawn_targets);
     let some_are_alike = drawn.sides.iter().any(|side| !side.alike.is_empty());
     html! {
         p {
             "An arrow is what one calls the other for. Thick ones move the artifact, and the number \
-             is the place on its way. Dashed red ones are denied, dashed amber ones unproven. Choose an arrow to see its calls."
+             is the place on its way. Dashed red ones are denied, dashed amber ones unproven. Choose an \
+             arrow to see its calls."
             @if some_are_alike {
                 " Of targets whose calls and findings are the same, one is drawn; below, each has its own \
                  calls."
@@ -41,10 +50,12 @@ pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) ->
     html! {
         @for (side, arrows) in graph.sides.iter().zip(&arrows) {
             @let title = format!("{}, {}", side.title(), side.accounts());
+            @let verdicts = arrows.iter().map(|arrow| arrow.verdict);
+            @let worst = verdicts.fold(Verdict::Allowed, Verdict::worse);
             details class="group" data-group=(title) open[opened || side.target.is_none()] {
                 summary {
                     h3 { (title) }
-                    " " (verdict(worst(arrows.iter().map(|arrow| arrow.verdict))))
+                    " " (verdict(worst))
                 }
                 @for arrow in arrows { (behind(contents.proof, graph, arrow, links)) }
                 @if let Some(target) = &side.target { (instances(contents, target)) }
@@ -70,14 +81,6 @@ fn instances(contents: &Contents<'_>, target: &str) -> Markup {
             }
         }
     }
-}
-
-fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
-    verdicts.fold(Verdict::Allowed, |worst, next| match (worst, next) {
-        (Verdict::Denied, _) | (_, Verdict::Denied) => Verdict::Denied,
-        (Verdict::Unproven, _) | (_, Verdict::Unproven) => Verdict::Unproven,
-        _ => Verdict::Allowed,
-    })
 }
 
 fn verdict(verdict: Verdict) -> Markup {
@@ -112,7 +115,7 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
                     (count(calls.len(), "call")) ", needed by " (links.place(decided.call.place))
                 }
             }
-            (table(&arrow.steps.join(", "), &["Decision", "Actions", "On", "Statements of the caller's side", "Statements of the resource's side"], &rows(&calls, links)))
+            (table(&arrow.steps.join(", "), &COLUMNS, &rows(&calls, links)))
             @for (decided, remedies) in calls.iter().filter(|call| call.0.verdict != Verdict::Allowed) {
                 (why(decided, remedies, links))
             }
@@ -122,32 +125,26 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
 
 /// Calls that differ in nothing but their action share a row.
 fn rows(calls: &[&(Decided, Vec<Remedy>)], links: &Links<'_>) -> Vec<Markup> {
-    let mut rows: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut rows: Vec<(Verdict, String, Vec<&str>)> = Vec::new();
     for (decided, _) in calls {
-        let sides = [true, false].map(|caller| side(decided, caller, links).into_string());
-        let rest = html! {
+        let on = html! {
             td { code { (decided.call.resource) } }
-            @for side in sides { td { (maud::PreEscaped(side)) } }
+            @for caller in [true, false] { td { (side(decided, caller, links)) } }
         };
-        let key = format!("{:?}\n{}", decided.verdict, rest.into_string());
-        match rows.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, actions)) => actions.push(&decided.call.action),
-            None => rows.push((key, vec![&decided.call.action])),
+        let on = on.into_string();
+        let mut known = rows.iter_mut();
+        match known.find(|(verdict, known, _)| *verdict == decided.verdict && *known == on) {
+            Some((.., actions)) => actions.push(&decided.call.action),
+            None => rows.push((decided.verdict, on, vec![&decided.call.action])),
         }
     }
-    let verdicts = |key: &str| match key.split('\n').next() {
-        Some("Allowed") => Verdict::Allowed,
-        Some("Denied") => Verdict::Denied,
-        _ => Verdict::Unproven,
-    };
-    rows.iter()
-        .map(|(key, actions)| {
-            let rest = key.split_once('\n').map_or("", |(_, rest)| rest);
+    rows.into_iter()
+        .map(|(decision, on, actions)| {
             html! {
                 tr {
-                    td { (verdict(verdicts(key))) }
+                    td { (verdict(decision)) }
                     td { @for action in actions { code { (action) } " " } }
-                    (maud::PreEscaped(rest))
+                    (PreEscaped(on))
                 }
             }
         })

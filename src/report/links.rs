@@ -26,9 +26,7 @@ impl<'p> Links<'p> {
 
     /// `dev.yaml:12`, as a link.
     pub(super) fn place(&self, place: Place) -> Markup {
-        let source = &self.proof.files[place.file];
-        let line = source.position(place.span.start).line;
-        self.named(place, &format!("{}:{line}", source.name()))
+        self.named(place, &self.line(place))
     }
 
     /// A text that leads to a place.

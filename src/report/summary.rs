@@ -23,10 +23,7 @@ pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
     let into = match (targets, instances) {
         (0 | 1, 0 | 1) => format!("bucket {first} of account {}", account(graph, 1)),
         (1, several) => format!("{several} buckets, one for each account and region"),
-        (several, _) => format!(
-            "{several} targets, {}",
-            count(instances, "output bucket").replace("1 output bucket", "one output bucket")
-        ),
+        (several, _) => format!("{several} targets, {}", count(instances, "output bucket")),
     };
     format!(
         "{whose} may deploy files into {into}. This page shows all that it is allowed for that, \
@@ -112,11 +109,12 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         ),
         card(
             excess.to_string(),
-            if excess == 1 {
-                "statement grants what no call needs".to_owned()
-            } else {
-                "statements grant what no call needs".to_owned()
-            },
+            match excess {
+                1 => "statement grants",
+                _ => "statements grant",
+            }
+            .to_owned()
+                + " what no call needs",
             looks(!proof.excess.unknown.is_empty(), excess > 0),
             "#grants",
         ),

@@ -233,3 +233,19 @@ fn a_resource_control_policy_that_only_denies_leaves_the_rest() {
     assert!(page.contains("resource control policies, level 1 from the root"));
     assert!(page.contains("NoDeletion"));
 }
+
+#[test]
+fn it_says_how_many_buckets_there_are() {
+    let targets: String = (0..11)
+        .map(|number| {
+            let account = 222_222_222_000_u64 + number;
+            format!("  - name: t{number}\n    account: \"{account}\"\n    bucket: site-{number}\n")
+        })
+        .collect();
+    let project = Project::with(&format!(
+        "dev:\n  account: \"111111111111\"\ntargets:\n{targets}"
+    ));
+    project.expect("report", 0);
+    let page = project.read("report.html");
+    assert!(page.contains("may deploy files into 11 targets, 11 output buckets."));
+}
