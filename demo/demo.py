@@ -54,11 +54,12 @@ def demonstrate(shell, emulator):
     shell.run("status")
 
     title("3  A site is uploaded")
+    pipeline = Pipeline(emulator, outputs)
+    pipeline.has_no_source()
     shell.run("sample")
     shell.run("push sample-website.zip --no-watch")
 
     title("4  CodePipeline's part, played with the deployed roles; policies decide")
-    pipeline = Pipeline(emulator, outputs)
     pipeline.source()
     pipeline.store()
     pipeline.deploy()
@@ -148,6 +149,16 @@ class Pipeline:
         # CodePipeline assumes the service role itself: its trust policy must name the service.
         self.service = emulator.session_of_service(SERVICE_ROLE, "codepipeline.amazonaws.com")
         self.zip = None
+
+    def has_no_source(self):
+        """A missing source object is not taken for a forbidden one: the role may list the bucket."""
+        try:
+            self.service("s3").get_object(Bucket=self.source_bucket, Key="sample-website.zip")
+        except botocore.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            return done("service role", "found no source", f"s3://{self.source_bucket}/sample-website.zip")
+        raise Unexpected("there is a source object already")
 
     def source(self):
         s3 = self.service("s3")

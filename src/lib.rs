@@ -9,6 +9,7 @@
 //!
 //! The [`definition`] of a pipeline that exists already is read and changed as text.
 //! The [`doctor`] compares what stands in the accounts with the templates, and proves it likewise.
+//! A [`failure`] of a pipeline's action is told by its message.
 //!
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.
@@ -20,6 +21,7 @@ pub mod definition;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod doctor;
+pub mod failure;
 pub mod graph;
 pub mod iam;
 pub mod lint;

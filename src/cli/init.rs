@@ -210,6 +210,7 @@ targets:
     create: true                        # false: the bucket exists
     role: prods3role
     path: ""                            # folder of the bucket that is deployed to
+    tagged_objects: false               # true: the source object has S3 object tags
     approval: false                     # true: somebody approves in the pipeline first
 
 permissions: least                      # or article: the wildcards of AWS's own procedure

@@ -95,7 +95,8 @@ pub struct SourceBucket {
     /// Key of the zip file that the pipeline deploys.
     #[schemars(example = &"sample-website.zip")]
     pub object_key: String,
-    /// `false`: the bucket exists; it must be versioned and send events to EventBridge.
+    /// `false`: the bucket exists in the dev account; it must be versioned and send events to
+    /// EventBridge.
     pub create: bool,
     /// How the pipeline learns of a new version.
     pub detect_changes: DetectChanges,
@@ -185,7 +186,7 @@ pub struct Target {
     #[serde(default = "default_output_bucket")]
     #[schemars(example = &"codepipeline-output-bucket")]
     pub bucket: String,
-    /// `false`: the bucket exists.
+    /// `false`: the bucket exists in the target's account.
     #[serde(default = "yes")]
     pub create: bool,
     /// Name of the deploy role; by default the target's name and `s3role`, and with `regions` the
@@ -212,6 +213,10 @@ pub struct Target {
     #[serde(default)]
     #[schemars(example = &"max-age=300")]
     pub cache_control: Option<String>,
+    /// Whether the source object has S3 object tags: the deploy role may then read the artifact's
+    /// tags and tag the deployed objects.
+    #[serde(default)]
+    pub tagged_objects: bool,
     /// ARN of a KMS key of the target's account that encrypts the output bucket.
     #[serde(default)]
     #[schemars(

@@ -233,6 +233,9 @@ impl DraftTarget {
                 quoted(&self.path)
             )),
         }
+        out.push_str(
+            "    tagged_objects: false               # true: the source object has S3 object tags\n",
+        );
         for (key, value) in [
             ("canned_acl", &self.canned_acl),
             ("cache_control", &self.cache_control),

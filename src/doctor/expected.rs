@@ -22,6 +22,8 @@ pub struct Place {
     pub region: String,
     /// Profile that deploys it.
     pub profile: String,
+    /// Whether it is of a target whose deploy role copies the tags of the source object.
+    pub tagged_objects: bool,
 }
 
 /// Everything that should stand.

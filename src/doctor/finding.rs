@@ -6,7 +6,7 @@ use super::live::Refusal;
 use crate::lint::Severity;
 
 /// The rules, in the order of causes: what stands further up can cause what stands below.
-pub const RULES: [(&str, &str); 22] = [
+pub const RULES: [(&str, &str); 24] = [
     (STACK, "every stack is deployed, and ended well"),
     (ROLE_MISSING, "every role exists"),
     (KEY_MISSING, "every key exists"),
@@ -35,6 +35,11 @@ pub const RULES: [(&str, &str); 22] = [
     ),
     (VERSIONING, "the source bucket is versioned"),
     (CHANGE_EVENTS, "a change of the source starts the pipeline"),
+    (SOURCE_OBJECT, "the source object exists"),
+    (
+        OBJECT_TAGS,
+        "the deploy roles may copy the tags of the source object",
+    ),
     (OWNERSHIP, "the target's account owns the deployed objects"),
     (DENIED, "every call of a run is allowed"),
     (EXPOSED, "nobody else is allowed anything"),
@@ -59,6 +64,8 @@ pub(super) const STORE: &str = "DOCTOR_ARTIFACT_STORE";
 pub(super) const ACTION: &str = "DOCTOR_DEPLOY_ACTION";
 pub(super) const VERSIONING: &str = "DOCTOR_VERSIONING";
 pub(super) const CHANGE_EVENTS: &str = "DOCTOR_CHANGE_EVENTS";
+pub(super) const SOURCE_OBJECT: &str = "DOCTOR_SOURCE_OBJECT";
+pub(super) const OBJECT_TAGS: &str = "DOCTOR_OBJECT_TAGS";
 pub(super) const OWNERSHIP: &str = "DOCTOR_OWNERSHIP";
 pub(super) const DENIED: &str = "DOCTOR_CALL_DENIED";
 pub(super) const EXPOSED: &str = "DOCTOR_ATTACK_ALLOWED";

@@ -210,19 +210,21 @@ pub struct Pipeline {
     pub definition: Json,
     /// Stages whose inbound transition is disabled, with the reason.
     pub stopped: Reading<Vec<(String, String)>>,
-    /// The last execution, when it failed.
+    /// The last execution, when it failed, or the source action that failed before it became one.
     pub failure: Reading<Option<Failure>>,
 }
 
 /// A failed execution.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Failure {
-    /// ID of the execution.
+    /// ID of the execution; empty where the source action failed before there was one.
     pub execution: String,
     /// Stage; empty where it is not known.
     pub stage: String,
     /// Action; empty where it is not known.
     pub action: String,
+    /// AWS's error code; empty where it is not known.
+    pub code: String,
     /// What AWS says.
     pub message: String,
 }

@@ -148,6 +148,8 @@ pub struct TargetPlan {
     pub canned_acl: Option<CannedAcl>,
     /// `Cache-Control` of the objects.
     pub cache_control: Option<String>,
+    /// Whether the source object has tags, which the deploy role copies to the deployed objects.
+    pub tagged_objects: bool,
     /// ARN of the key that encrypts the output bucket.
     pub encryption_key: Option<String>,
     /// Whether an approval stands before the first deploy action.

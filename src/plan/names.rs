@@ -185,6 +185,7 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                 object_key: target.object_key.clone(),
                 canned_acl: target.canned_acl,
                 cache_control: target.cache_control.clone(),
+                tagged_objects: target.tagged_objects,
                 encryption_key: target.encryption_key.clone(),
                 approval: target.approval,
                 instances,

@@ -62,6 +62,8 @@ pub(super) struct Deploy {
     pub(super) object_key: String,
     pub(super) canned_acl: Option<String>,
     pub(super) key: Option<String>,
+    /// Whether it copies the tags of the source object.
+    pub(super) tagged_objects: bool,
     pub(super) place: Place,
 }
 
@@ -299,6 +301,7 @@ impl Reader<'_, '_> {
                 let deploy = Deploy {
                     target: String::new(),
                     instance: None,
+                    tagged_objects: false,
                     region: String::new(),
                     bucket,
                     extract: optional("Extract").is_none_or(|text| text == "true"),
@@ -309,10 +312,11 @@ impl Reader<'_, '_> {
                     place: self.place(action),
                 };
                 let region = action.get("Region").and_then(known_text);
-                let (target, instance) = self.target(&deploy, stage);
+                let (target, instance, tagged_objects) = self.target(&deploy, stage);
                 pipeline.deploys.push(Deploy {
                     target,
                     instance,
+                    tagged_objects,
                     region: region.unwrap_or(&pipeline.region).to_owned(),
                     ..deploy
                 });
@@ -337,16 +341,18 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The target whose template makes the role, or else the stage.
-    fn target(&self, deploy: &Deploy, stage: &str) -> (String, Option<Arc<Instance>>) {
+    /// The target whose template makes the role, or else the stage; and whether that target's
+    /// objects have tags.
+    fn target(&self, deploy: &Deploy, stage: &str) -> (String, Option<Arc<Instance>>, bool) {
         let role = self.world.role(&deploy.role);
         match role.and_then(|role| role.resolver) {
             Some(number) => {
                 let deployment = self.world.resolvers[number].deployment();
                 let target = deployment.target.unwrap_or(deployment.stack);
-                (target.to_owned(), deployment.instance.clone())
+                let instance = deployment.instance.clone();
+                (target.to_owned(), instance, deployment.tagged_objects)
             }
-            None => (stage.to_owned(), None),
+            None => (stage.to_owned(), None, false),
         }
     }
 }

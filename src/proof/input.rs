@@ -48,6 +48,9 @@ pub struct Stack {
     pub is_target: bool,
     /// Whether it serves several instances.
     pub is_generic: bool,
+    /// Whether the deploy role copies the tags of the source object to the deployed objects; no
+    /// template says so.
+    pub tagged_objects: bool,
     /// The accounts and regions that it is deployed to.
     pub instances: Vec<Arc<Instance>>,
     /// The template.
@@ -120,6 +123,10 @@ impl Inputs {
             });
             stacks.push(Stack {
                 is_target: matches!(side, Side::Target(_)),
+                tagged_objects: matches!(
+                    side,
+                    Side::Target(number) if plan.targets[number].tagged_objects
+                ),
                 is_generic,
                 instances: instances.collect(),
                 source: template(&name)?,

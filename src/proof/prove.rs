@@ -274,6 +274,7 @@ pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolv
                 parameters: Arc::clone(&parameters),
                 file,
                 target: stack.is_target.then_some(&*stack.name),
+                tagged_objects: stack.tagged_objects,
                 instance: stack.is_generic.then(|| Arc::clone(instance)),
             };
             found.push(Resolver::new(node, deployment));

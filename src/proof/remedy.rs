@@ -148,7 +148,7 @@ fn statement(
                 if same_account || is_trust {
                     ("AWS", arn.clone())
                 } else {
-                    condition = Some(arn.clone());
+                    condition = Some(("ArnEquals", "aws:PrincipalArn", arn.clone()));
                     let account = call.caller.account().unwrap_or_default();
                     (
                         "AWS",
@@ -163,6 +163,11 @@ fn statement(
         };
         members.push((name, who));
     }
+    // A bucket's ARN does not name its account.
+    if layer == Layer::IdentityPolicies && call.action.starts_with("s3:") {
+        let account = call.account.clone();
+        condition = Some(("StringEquals", "aws:ResourceAccount", account));
+    }
     if json {
         let mut whole = serde_json::json!({ "Effect": "Allow" });
         if let Some((name, who)) = members.first() {
@@ -174,8 +179,8 @@ fn statement(
             let named = named.and_then(|text| serde_json::from_str(&text).ok());
             whole["Resource"] = named.unwrap_or_else(|| resource.into());
         }
-        if let Some(arn) = condition {
-            whole["Condition"] = serde_json::json!({ "ArnEquals": { "aws:PrincipalArn": arn } });
+        if let Some((operator, key, value)) = condition {
+            whole["Condition"] = serde_json::json!({ operator: { key: value } });
         }
         return format!("{whole:#}");
     }
@@ -190,9 +195,14 @@ fn statement(
         let shown = named.as_deref().unwrap_or(quoted);
         out.push_str(&format!("  Resource: {shown}\n"));
     }
-    if let Some(arn) = condition {
+    if let Some((operator, key, value)) = condition {
+        // Without quotes YAML reads an account ID as a number.
+        let value = match value.starts_with("arn:") {
+            true => value,
+            false => format!("\"{value}\""),
+        };
         out.push_str(&format!(
-            "  Condition:\n    ArnEquals:\n      aws:PrincipalArn: {arn}\n"
+            "  Condition:\n    {operator}:\n      {key}: {value}\n"
         ));
     }
     out

@@ -34,6 +34,8 @@ pub(super) struct Deployment<'a> {
     pub(super) file: usize,
     /// The target whose template it is; `None`: the dev account's side.
     pub(super) target: Option<&'a str>,
+    /// Whether the target's deploy role copies the tags of the source object.
+    pub(super) tagged_objects: bool,
     /// Which of its instances it is, where there are several.
     pub(super) instance: Option<Arc<Instance>>,
 }

@@ -23,6 +23,10 @@ const BUCKET_READS: [&str; 3] = [
     "s3:GetBucketLocation",
 ];
 
+const OBJECT_READS: [&str; 2] = ["s3:GetObject", "s3:GetObjectVersion"];
+
+const TAG_READS: [&str; 2] = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
+
 /// What the keys of artifacts end with in the proof; CodePipeline makes it up for each.
 pub const ARTIFACT: &str = "SourceArti/aB3dE5f";
 
@@ -73,12 +77,14 @@ struct Step<'s> {
     /// What tells it from the same step elsewhere: a region, or a further pipeline.
     which: &'s str,
     caller: &'s Caller,
+    /// The account of the resources, but of buckets whose own account the templates say.
     account: &'s str,
     region: &'s str,
     place: Place,
 }
 
-/// The context of every request of a caller.
+/// The context of every request of a caller. The request itself adds `aws:ResourceAccount`, the
+/// account that owns the call's resource.
 pub(super) fn context(world: &World<'_>, caller: &Caller, region: &str) -> Context {
     let mut context = Context::new()
         .with("aws:SecureTransport", "true")
@@ -169,8 +175,9 @@ impl Run<'_, '_> {
         if !step.which.is_empty() {
             id.push_str(&format!("/{}", step.which));
         }
+        let account = self.world.owner(resource).unwrap_or(step.account);
         let context = match &self.world.organization {
-            Some(organization) if self.world.accounts.contains(step.account) => {
+            Some(organization) if self.world.accounts.contains(account) => {
                 context.with("aws:ResourceOrgID", organization)
             }
             _ => context,
@@ -183,7 +190,7 @@ impl Run<'_, '_> {
             caller: step.caller.clone(),
             action: action.to_owned(),
             resource: resource.to_owned(),
-            account: step.account.to_owned(),
+            account: account.to_owned(),
             context,
             place: step.place,
             resource_policy: None,
@@ -275,13 +282,11 @@ impl Run<'_, '_> {
             };
             let bucket = self.world.bucket_arn(&source.bucket);
             self.each(&step, &BUCKET_READS, &bucket);
-            let objects = [
-                "s3:GetObject",
-                "s3:GetObjectVersion",
-                "s3:GetObjectTagging",
-                "s3:GetObjectVersionTagging",
-            ];
-            self.each(&step, &objects, &format!("{bucket}/{}", source.key));
+            // S3 checks it for a missing object (*HeadObject*): 403 without it, 404 with it.
+            self.each(&step, &["s3:ListBucket"], &bucket);
+            let object = format!("{bucket}/{}", source.key);
+            self.each(&step, &OBJECT_READS, &object);
+            self.each(&step, &TAG_READS, &object);
         }
         if let Some(store) = pipeline.store(&pipeline.region) {
             self.store(pipeline, store, common("store", store.place));
@@ -368,11 +373,11 @@ impl Run<'_, '_> {
         let plain = context(self.world, step.caller, &store.region);
         let put = encrypted_with(plain.clone(), store);
         self.add(&step, "s3:PutObject", &object, put);
-        self.each(
-            &step,
-            &["s3:PutObjectAcl", "s3:GetObject", "s3:GetObjectVersion"],
-            &object,
-        );
+        self.each(&step, &["s3:PutObjectAcl"], &object);
+        self.each(&step, &OBJECT_READS, &object);
+        // Of source objects with tags; the service role always has them.
+        self.each(&step, &["s3:PutObjectTagging"], &object);
+        self.each(&step, &TAG_READS, &object);
         let Some(key) = &store.key else { return };
         let key = key_arn(self.world, key, step.account, &store.region);
         let step = Step {
@@ -425,7 +430,10 @@ impl Run<'_, '_> {
         let bucket = self.world.bucket_arn(&store.bucket);
         let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
         let read = common("read", &pipeline.account);
-        self.each(&read, &["s3:GetObject", "s3:GetObjectVersion"], &object);
+        self.each(&read, &OBJECT_READS, &object);
+        if deploy.tagged_objects {
+            self.each(&read, &TAG_READS, &object);
+        }
         self.each(&read, &["s3:ListBucket"], &bucket);
         if let Some(key) = &key {
             let decrypt = common("decrypt", account_of(key));
@@ -439,14 +447,6 @@ impl Run<'_, '_> {
 
     fn write(&mut self, deploy: &Deploy, role: &Caller, step: Step<'_>) {
         let output = self.world.bucket_arn(&deploy.bucket);
-        let account = match self.world.buckets.get(&deploy.bucket) {
-            Some(bucket) if !bucket.account.is_empty() => bucket.account.clone(),
-            _ => step.account.to_owned(),
-        };
-        let step = Step {
-            account: &account,
-            ..step
-        };
         let written = format!("{output}/{}", deploy.written_key());
         let plain = context(self.world, role, &deploy.region);
         if self.permissions == Permissions::Least {
@@ -467,6 +467,10 @@ impl Run<'_, '_> {
         if deploy.canned_acl.is_some() {
             self.add(&step, "s3:PutObjectAcl", &written, acl.clone());
             self.add(&step, "s3:PutObjectVersionAcl", &written, acl);
+        }
+        if deploy.tagged_objects {
+            self.each(&step, &["s3:PutObjectTagging"], &written);
+            self.each(&step, &TAG_READS, &written);
         }
         if let Some(key) = &deploy.key {
             let key = key_arn(self.world, key, step.account, &deploy.region);

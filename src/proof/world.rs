@@ -125,6 +125,8 @@ pub(super) struct World<'a> {
     pub(super) open_trust: PolicyId,
     /// What a key of somebody else's says: its account's policies decide.
     pub(super) open_key: PolicyId,
+    /// What a bucket of somebody else's says: everybody may do everything.
+    pub(super) open_bucket: PolicyId,
     /// What a bucket's, key's or role's policy might say that is not given.
     pub(super) open_resource: PolicyId,
     pub(super) open_roles: PolicyId,
@@ -145,6 +147,12 @@ impl World<'_> {
     /// The bucket of an ARN of it or of an object in it.
     pub(super) fn bucket_of(&self, arn: &str) -> Option<&Bucket> {
         self.buckets.get(bucket_name(arn)?)
+    }
+
+    /// The account of a bucket, or of an object's bucket, where a template says it.
+    pub(super) fn owner(&self, arn: &str) -> Option<&str> {
+        let account = self.bucket_of(arn)?.account.as_str();
+        (!account.is_empty()).then_some(account)
     }
 
     pub(super) fn bucket_arn(&self, name: &str) -> String {

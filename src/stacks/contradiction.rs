@@ -98,8 +98,11 @@ fn calls(plan: &Plan) -> Vec<(String, Request)> {
     for action in [
         "s3:PutObject",
         "s3:PutObjectAcl",
+        "s3:PutObjectTagging",
         "s3:GetObject",
         "s3:GetObjectVersion",
+        "s3:GetObjectTagging",
+        "s3:GetObjectVersionTagging",
     ] {
         add("the service role", service_role, action, &object);
     }
@@ -110,6 +113,11 @@ fn calls(plan: &Plan) -> Vec<(String, Request)> {
         add(&who, role, "s3:ListBucket", &bucket);
         for action in ["s3:GetObject", "s3:GetObjectVersion"] {
             add(&who, role, action, &object);
+        }
+        if target.tagged_objects {
+            for action in ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"] {
+                add(&who, role, action, &object);
+            }
         }
     }
     calls

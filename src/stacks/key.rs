@@ -177,7 +177,7 @@ fn least_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<Stat
         .actions(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"])
         .on("*"),
     );
-    for readers in readers(plan, region) {
+    for readers in readers(plan, region, |_| true) {
         let who = if readers.is_one {
             "DeployRoleDecryptsArtifacts"
         } else {

@@ -60,7 +60,8 @@ impl Statement {
     }
 
     /// Actions.
-    pub(super) fn actions<const N: usize>(self, actions: [&str; N]) -> Self {
+    pub(super) fn actions<'a>(self, actions: impl IntoIterator<Item = &'a str>) -> Self {
+        let actions: Vec<&str> = actions.into_iter().collect();
         let value = match actions.as_slice() {
             [only] => Value::from(*only),
             several => list(several.iter().copied()),
@@ -76,6 +77,16 @@ impl Statement {
     /// The resource or resources.
     pub(super) fn on(self, resource: impl Into<Value>) -> Self {
         self.with("Resource", resource.into())
+    }
+
+    /// Only resources that this account owns. The ARN of a bucket does not name its account, so
+    /// without the condition a statement also applies to a bucket of the same name that another
+    /// account creates later.
+    pub(super) fn owned_by(self, account: impl Into<Value>) -> Self {
+        self.when(map([(
+            "StringEquals",
+            map([("aws:ResourceAccount", account)]),
+        )]))
     }
 
     /// A condition block.

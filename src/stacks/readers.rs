@@ -36,13 +36,21 @@ pub(super) struct Readers {
     pub(super) is_one: bool,
 }
 
-/// The roles that read the store of a region.
-pub(super) fn readers(plan: &Plan, region: &str) -> Vec<Readers> {
+/// The roles of the targets that `which` selects, as far as they read the store of a region.
+pub(super) fn readers(
+    plan: &Plan,
+    region: &str,
+    which: impl Fn(&TargetPlan) -> bool,
+) -> Vec<Readers> {
     let here = |target: &&TargetPlan| target.instances_in(region).next().is_some();
-    let (generic, single): (Vec<_>, Vec<_>) =
+    let (mut generic, mut single): (Vec<_>, Vec<_>) =
         (plan.targets.iter().filter(here)).partition(|target| target.is_generic());
+    // All targets share the policy, so all of them count.
+    let is_crowded = single.len() > STATEMENTS_OF_THEIR_OWN;
+    generic.retain(|target| which(target));
+    single.retain(|target| which(target));
     let mut found = Vec::new();
-    if single.len() > STATEMENTS_OF_THEIR_OWN {
+    if is_crowded && !single.is_empty() {
         found.push(together(plan, region, &single));
     } else {
         found.extend(single.iter().map(|target| one(plan, region, target)));

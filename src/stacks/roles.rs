@@ -99,13 +99,25 @@ const BUCKET_READS: [&str; 3] = [
 ];
 
 fn source_policy(plan: &Plan) -> Resource {
+    let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
+    let account = plan.dev.account.as_str();
     let statements = [
         Statement::allow(
             "ReadSourceBucket",
             "The source action looks at the bucket's settings, as AWS documents it for the action.",
         )
         .actions(BUCKET_READS)
-        .on(plan.bucket_arn(&plan.dev.source_bucket.name)),
+        .on(bucket.as_str())
+        .owned_by(account),
+        Statement::allow(
+            "ListSourceBucket",
+            "Without it, S3 answers 403 for a missing source object, as for a forbidden one. It \
+             also allows listing the bucket: AWS does not document that s3:prefix is set when S3 \
+             checks this permission for a missing object, so no condition names the object.",
+        )
+        .actions(["s3:ListBucket"])
+        .on(bucket)
+        .owned_by(account),
         Statement::allow(
             "ReadSourceObject",
             "It reads this one object, in any version, and its tags, as AWS documents it for the \
@@ -117,12 +129,15 @@ fn source_policy(plan: &Plan) -> Resource {
             "s3:GetObjectVersion",
             "s3:GetObjectVersionTagging",
         ])
-        .on(plan.source_object_arn()),
+        .on(plan.source_object_arn())
+        .owned_by(account),
     ];
     managed_policy(
         "SourcePolicy",
         &plan.dev.source_policy,
-        "Source stage: the service role reads the source.",
+        "Source stage: the service role reads the source. The conditions name the bucket's \
+         account: if the bucket is deleted, a bucket of the same name in another account is not \
+         read.",
         "Reads the pipeline's source",
         service_role_name(plan),
         document(&statements),
@@ -142,26 +157,33 @@ fn artifact_policy(plan: &Plan) -> Resource {
     } else {
         list(stores.iter().map(|store| key_arn(plan, *store)))
     };
+    let account = plan.dev.account.as_str();
     let statements = [
         Statement::allow(
             "ReadArtifactBucket",
             "CodePipeline looks at the store's settings, as AWS documents it for a service role.",
         )
         .actions(BUCKET_READS)
-        .on(one_or_list(buckets.collect())),
+        .on(one_or_list(buckets.collect()))
+        .owned_by(account),
         Statement::allow(
             "StoreArtifacts",
             "It stores artifacts and reads them back, in this pipeline's folder only; PutObjectAcl \
-             is what AWS documents for a service role. CodePipeline cuts the folder's name to 20 \
+             is what AWS documents for a service role, and the tagging actions are what it \
+             documents for source objects with tags. CodePipeline cuts the folder's name to 20 \
              characters.",
         )
         .actions([
             "s3:GetObject",
+            "s3:GetObjectTagging",
             "s3:GetObjectVersion",
+            "s3:GetObjectVersionTagging",
             "s3:PutObject",
             "s3:PutObjectAcl",
+            "s3:PutObjectTagging",
         ])
-        .on(one_or_list(objects.collect())),
+        .on(one_or_list(objects.collect()))
+        .owned_by(account),
         Statement::allow(
             "EncryptArtifacts",
             "It encrypts them with this key; DescribeKey is what AWS's default policy gives a key's users.",
@@ -172,7 +194,9 @@ fn artifact_policy(plan: &Plan) -> Resource {
     managed_policy(
         "ArtifactPolicy",
         &plan.dev.artifact_policy,
-        "The service role stores the artifacts, encrypted.",
+        "The service role stores the artifacts, encrypted. The conditions name the bucket's account: \
+         if the bucket is deleted, nothing is stored in a bucket of the same name in another \
+         account.",
         "Stores the pipeline's artifacts",
         service_role_name(plan),
         document(&statements),

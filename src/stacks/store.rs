@@ -110,8 +110,11 @@ pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> 
             .when(other_key),
         );
     }
-    for readers in readers(plan, store.region) {
-        statements.extend(least_access(readers, &bucket, objects()));
+    for tagged in [false, true] {
+        let which = |target: &TargetPlan| target.tagged_objects == tagged;
+        for readers in readers(plan, store.region, which) {
+            statements.extend(least_access(readers, &bucket, objects(), tagged));
+        }
     }
     statements
 }
@@ -138,7 +141,26 @@ fn unencrypted_uploads(objects: impl Into<Value>) -> Statement {
     .when(map([("StringNotEquals", encrypted)]))
 }
 
-fn least_access(readers: Readers, bucket: &str, objects: Value) -> Vec<Statement> {
+/// What roles may read; with `tagged`, the artifacts' tags too.
+fn least_access(readers: Readers, bucket: &str, objects: Value, tagged: bool) -> Vec<Statement> {
+    let (what, mut actions) = if tagged {
+        (
+            "TaggedArtifacts",
+            vec![
+                "s3:GetObject",
+                "s3:GetObjectTagging",
+                "s3:GetObjectVersion",
+                "s3:GetObjectVersionTagging",
+            ],
+        )
+    } else {
+        ("Artifacts", vec!["s3:GetObject", "s3:GetObjectVersion"])
+    };
+    let reads = if tagged {
+        "reads artifacts and their tags"
+    } else {
+        "reads"
+    };
     let Readers {
         name,
         comment,
@@ -150,11 +172,11 @@ fn least_access(readers: Readers, bucket: &str, objects: Value) -> Vec<Statement
     if is_one {
         return vec![
             Statement::allow(
-                &format!("DeployRoleReadsArtifacts{name}"),
-                &format!("{comment}, reads. {why}"),
+                &format!("DeployRoleReads{what}{name}"),
+                &format!("{comment}, {reads}. {why}"),
             )
             .aws(principal.clone())
-            .actions(["s3:GetObject", "s3:GetObjectVersion"])
+            .actions(actions)
             .on(objects)
             .when(condition.clone()),
             Statement::allow(
@@ -180,13 +202,14 @@ fn least_access(readers: Readers, bucket: &str, objects: Value) -> Vec<Statement
             value,
         }),
     }
+    actions.push("s3:ListBucket");
     vec![
         Statement::allow(
-            &format!("DeployRolesReadArtifacts{name}"),
-            &format!("{comment}, reads. {why}"),
+            &format!("DeployRolesRead{what}{name}"),
+            &format!("{comment}, {reads}. {why}"),
         )
         .aws(principal)
-        .actions(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"])
+        .actions(actions)
         .on(Value::List(resources))
         .when(condition),
     ]

@@ -18,7 +18,7 @@ pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
     let bucket_name = names.text(&target.names.bucket);
     if target.create_bucket {
         if let Some(name) = &target.names.log_bucket {
-            let (account, name) = (names.text("{account}"), names.text(name));
+            let (account, name) = (names.account(), names.text(name));
             let sources = std::slice::from_ref(&bucket_name);
             resources.extend(log_bucket(plan, account, name, sources));
         }
@@ -109,6 +109,11 @@ impl Names<'_> {
         }
     }
 
+    /// The account of the stack.
+    fn account(&self) -> Value {
+        self.text("{account}")
+    }
+
     /// The artifact bucket of the region.
     fn artifact_bucket(&self) -> Value {
         let first = self.target.instances.first();
@@ -165,11 +170,27 @@ fn output_policy(names: &Names<'_>) -> Resource {
             Statement::allow("", "Looks at the bucket.")
                 .without_sid()
                 .action_list(["s3:ListBucket"])
-                .on(list([bucket])),
+                .on(list([bucket.clone()])),
         ],
-        Permissions::Least => least_output_statements(target, bucket),
+        Permissions::Least => least_output_statements(names, &bucket),
     };
     let mut statements = statements;
+    if target.tagged_objects {
+        statements.push(
+            Statement::allow(
+                "TagDeployedFiles",
+                "tagged_objects is set in the configuration: AWS documents these actions for the S3 \
+                 deploy action if the objects have tags.",
+            )
+            .actions([
+                "s3:GetObjectTagging",
+                "s3:GetObjectVersionTagging",
+                "s3:PutObjectTagging",
+            ])
+            .on(written_objects(target, &bucket))
+            .owned_by(names.account()),
+        );
+    }
     if let Some(key) = &target.encryption_key {
         statements.push(
             Statement::allow(
@@ -180,12 +201,19 @@ fn output_policy(names: &Names<'_>) -> Resource {
             .on(key),
         );
     }
+    let mut comment = "Deploying: the role writes into the output bucket.".to_owned();
+    if plan.permissions == Permissions::Least {
+        comment.push_str(
+            " The conditions name this account: if the bucket is deleted, nothing is written into \
+             a bucket of the same name in another account.",
+        );
+    }
     suppress_wildcards(
         plan,
         managed_policy(
             "OutputBucketDeployAccess",
             names.text(&target.names.output_policy),
-            "Deploying: the role writes into the output bucket.",
+            &comment,
             "Deploys into the output bucket",
             Value::reference("DeployRole"),
             document(&statements),
@@ -193,8 +221,13 @@ fn output_policy(names: &Names<'_>) -> Resource {
     )
 }
 
-fn least_output_statements(target: &TargetPlan, bucket: Value) -> Vec<Statement> {
-    let objects = bucket.suffixed(&format!("/{}", target.written_keys()));
+/// The objects that a target's deploy actions write.
+fn written_objects(target: &TargetPlan, bucket: &Value) -> Value {
+    bucket.suffixed(&format!("/{}", target.written_keys()))
+}
+
+fn least_output_statements(names: &Names<'_>, bucket: &Value) -> Vec<Statement> {
+    let target = names.target;
     let write = Statement::allow("WriteDeployedFiles", "Writes the deployed files.");
     let write = if target.canned_acl.is_some() {
         write.actions(["s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"])
@@ -202,7 +235,9 @@ fn least_output_statements(target: &TargetPlan, bucket: Value) -> Vec<Statement>
         write.actions(["s3:PutObject"])
     };
     vec![
-        write.on(objects),
+        write
+            .on(written_objects(target, bucket))
+            .owned_by(names.account()),
         Statement::allow(
             "ReadOutputBucket",
             "Looks at the bucket, as AWS documents it for the action; not proven to be necessary.",
@@ -213,7 +248,8 @@ fn least_output_statements(target: &TargetPlan, bucket: Value) -> Vec<Statement>
             "s3:GetBucketVersioning",
             "s3:ListBucket",
         ])
-        .on(bucket),
+        .on(bucket.clone())
+        .owned_by(names.account()),
     ]
 }
 
@@ -236,6 +272,12 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
         (1, Some(only)) => only,
         (_, last) => list(objects.into_iter().chain(last)),
     };
+    let dev = plan.dev.account.as_str();
+    let mut reads = vec!["s3:GetObject", "s3:GetObjectVersion"];
+    if target.tagged_objects {
+        reads.extend(["s3:GetObjectTagging", "s3:GetObjectVersionTagging"]);
+        reads.sort_unstable();
+    }
     let statements = match plan.permissions {
         Permissions::Least => [
             Statement::allow(
@@ -244,16 +286,25 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
             )
             .actions(["kms:Decrypt", "kms:DescribeKey"])
             .on(key),
-            Statement::allow("ReadArtifacts", "Reads this pipeline's artifacts.")
-                .actions(["s3:GetObject", "s3:GetObjectVersion"])
-                .on(objects),
+            Statement::allow(
+                "ReadArtifacts",
+                if target.tagged_objects {
+                    "Reads this pipeline's artifacts and their tags."
+                } else {
+                    "Reads this pipeline's artifacts."
+                },
+            )
+            .actions(reads)
+            .on(objects)
+            .owned_by(dev),
             Statement::allow(
                 "ListArtifactBucket",
                 "Looks for them, as in AWS's procedure: without it S3 answers for a missing \
                  artifact as for a forbidden one.",
             )
             .actions(["s3:ListBucket"])
-            .on(bucket),
+            .on(bucket)
+            .owned_by(dev),
         ],
         Permissions::Article => [
             Statement::allow("", "Decrypts what the pipeline encrypted.")
@@ -276,13 +327,21 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
                 .on(list([bucket])),
         ],
     };
+    let mut comment = "Reading: the role fetches the artifact from the dev account. The dev \
+                       account's key policy and bucket policy must allow it too."
+        .to_owned();
+    if plan.permissions == Permissions::Least {
+        comment.push_str(
+            " The conditions name the dev account: if its bucket is deleted, nothing is deployed \
+             from a bucket of the same name in another account.",
+        );
+    }
     suppress_wildcards(
         plan,
         managed_policy(
             "DevKmsS3Access",
             names.text(&target.names.artifact_policy),
-            "Reading: the role fetches the artifact from the dev account. The dev account's key \
-             policy and bucket policy must allow it too.",
+            &comment,
             "Reads the pipeline's artifacts in the dev account",
             Value::reference("DeployRole"),
             document(&statements),

@@ -34,7 +34,8 @@ def install():
 def add_execution(account, region, pipeline, status, failure=None):
     with request_scope(account, region):
         found = _pipelines[pipeline]
-        found["executions"].insert(0, _execution(status))
+        if status:
+            found["executions"].insert(0, _execution(status))
         found["failure"] = failure or {}
 
 
@@ -193,7 +194,10 @@ def _failed(pipeline, stage, action):
     failure = pipeline.get("failure") or {}
     if (failure.get("stage"), failure.get("action")) != (stage["Name"], action["Name"]):
         return {}
-    details = {"code": "PermissionError", "message": failure.get("message", "")}
+    details = {
+        "code": failure.get("code", "PermissionError"),
+        "message": failure.get("message", ""),
+    }
     return {"latestExecution": {"status": "Failed", "errorDetails": details}}
 
 

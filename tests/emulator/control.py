@@ -5,7 +5,8 @@ POST /_test/failures    {"account", "type", "name", "operation", "reason"} and, 
                         the first time and once, {"after", "times"}
 POST /_test/pace        {"account", "seconds"}          each resource takes so long
 POST /_test/executions  {"account", "region", "pipeline", "status"} and, of one that failed,
-                        {"stage", "action", "message"}
+                        {"stage", "action", "code", "message"}; without "status" the action
+                        fails before there is an execution
 POST /_test/sessions    {"role", "service"}             credentials that the service gets
 """
 
@@ -33,9 +34,10 @@ async def answer(scope, receive, send):
     elif what == "executions":
         import codepipeline
 
-        failure = {name: asked[name] for name in ("stage", "action", "message") if name in asked}
+        members = ("stage", "action", "code", "message")
+        failure = {name: asked[name] for name in members if name in asked}
         codepipeline.add_execution(
-            asked["account"], asked["region"], asked["pipeline"], asked["status"], failure
+            asked["account"], asked["region"], asked["pipeline"], asked.get("status"), failure
         )
     elif what == "sessions":
         import enforcement

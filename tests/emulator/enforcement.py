@@ -1,6 +1,7 @@
 """What the emulator needs to enforce policies (`AUTH=true`) as AWS does: `aws:PrincipalArn` is the
-role's ARN, a bucket policy is asked about the very caller also from another account, plain HTTP on
-this machine counts as TLS, and services can assume roles.
+role's ARN, `aws:ResourceAccount` is the account that owns the bucket, a bucket policy is asked about
+the very caller also from another account, S3 answers 403 for a missing object to callers without
+s3:ListBucket, plain HTTP on this machine counts as TLS, and services can assume roles.
 """
 
 import dataclasses
@@ -8,10 +9,16 @@ import json
 import time
 import uuid
 
+from ministack import app
 from ministack.core import iam_evaluator
-from ministack.services import iam, sts
+from ministack.core.responses import get_region
+from ministack.core.router import extract_access_key_id
+from ministack.services import iam, s3, sts
 
 import policies
+
+
+_BUCKETS = "arn:aws:s3:::"
 
 
 def install():
@@ -23,6 +30,8 @@ def install():
             return _role_of_session(context.principal_arn)
         if key == "aws:securetransport":
             return "true"
+        if key == "aws:resourceaccount" and context.resource_arn.startswith(_BUCKETS):
+            return s3._bucket_owner_account(context.resource_arn.removeprefix(_BUCKETS).split("/")[0])
         return resolve(key, context)
 
     iam_evaluator._resolve_condition_key = resolved
@@ -36,6 +45,24 @@ def install():
         return evaluate(document, context, *rest, **named)
 
     iam_evaluator.evaluate_resource_policy = evaluated
+    s3._get_object = _hiding_what_is_missing(s3._get_object)
+    s3._head_object = _hiding_what_is_missing(s3._head_object)
+
+
+def _hiding_what_is_missing(answer):
+    """Document: HeadObject. Who may not list a bucket is not told that an object is missing."""
+
+    def answered(bucket, key, headers=None, query=None):
+        found = answer(bucket, key, headers, query)
+        if not app.AUTH or found[0] != 404:
+            return found
+        caller = extract_access_key_id(headers or {})
+        refused = iam_evaluator.enforce(
+            caller, "s3:ListBucket", "s3", get_region(), resource_arn=f"{_BUCKETS}{bucket}"
+        )
+        return s3._error("AccessDenied", "Access Denied", 403) if refused else found
+
+    return answered
 
 
 def _role_of_session(arn):

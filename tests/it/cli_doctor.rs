@@ -41,7 +41,7 @@ impl Deployment {
     fn healthy(&self) {
         let run = self.project.expect("doctor", 0);
         assert!(
-            run.stdout.contains("nothing is wrong: 36 calls"),
+            run.stdout.contains("nothing is wrong: 40 calls"),
             "{}",
             run.stdout
         );
@@ -148,7 +148,7 @@ fn a_healthy_deployment_has_no_finding_and_is_only_read() {
     let run = project.expect("doctor", 0);
     assert!(
         run.stdout.contains(&format!(
-            "nothing is wrong: 36 calls of a run are allowed by what stands in {} and {}",
+            "nothing is wrong: 40 calls of a run are allowed by what stands in {} and {}",
             accounts.dev, accounts.prod
         )),
         "{}",
@@ -522,6 +522,85 @@ fn the_last_failure_stands_under_its_cause_or_by_itself() {
             .to_string()
             .contains(message)
     );
+}
+
+#[test]
+fn a_missing_source_object_is_named_though_no_execution_tells_of_it() {
+    let deployment = Deployment::new();
+    let (emulator, dev) = (Emulator::shared(), &deployment.accounts.dev);
+    emulator.failed_source(dev, PIPELINE, "ConfigurationError", "");
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_SOURCE_OBJECT"]);
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(finding["severity"], "error");
+    let object = format!("s3://source-{dev}/sample-website.zip");
+    assert!(text(&finding["message"]).contains(&object), "{finding:#}");
+    assert!(
+        finding["fixes"].to_string().contains("s3ferry push"),
+        "{finding:#}"
+    );
+    // The same action, refused: that is about permissions.
+    let denied = "Access Denied (Service: Amazon S3; Status Code: 403)";
+    emulator.failed_source(dev, PIPELINE, "PermissionError", denied);
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_EXECUTION"]);
+    let finding = &diagnosis["findings"][0];
+    assert!(text(&finding["message"]).contains(denied), "{finding:#}");
+    assert!(
+        !finding["fixes"].to_string().contains("s3ferry push"),
+        "{finding:#}"
+    );
+    // Another execution has succeeded since.
+    emulator.execution(dev, PIPELINE, "Succeeded");
+    deployment.healthy();
+}
+
+#[test]
+fn refused_tags_name_the_option_until_it_is_set() {
+    let deployment = Deployment::new();
+    let message = "You do not have sufficient permissions to call s3.putObjectTagging for the \
+                   deployment bucket, out.";
+    Emulator::shared().failed_execution(
+        &deployment.accounts.dev,
+        PIPELINE,
+        ("Deploy", "Deploy"),
+        message,
+    );
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_OBJECT_TAGS"]);
+    let finding = &diagnosis["findings"][0];
+    assert_eq!(finding["severity"], "error");
+    assert!(text(&finding["message"]).contains(message), "{finding:#}");
+    let fixes = finding["fixes"].to_string();
+    assert!(
+        fixes.contains("`tagged_objects: true` in target prod"),
+        "{fixes}"
+    );
+    let config = deployment.project.read("s3ferry.yaml");
+    let config = config.replacen(
+        "  - name: prod\n",
+        "  - name: prod\n    tagged_objects: true\n",
+        1,
+    );
+    deployment.project.write("s3ferry.yaml", config);
+    deployment.project.expect("synth", 0);
+    // Set and not deployed: both sides lack it, and the failure is explained by that.
+    let diagnosis = deployment.diagnosis();
+    let wanted = [
+        "DOCTOR_BUCKET_POLICY",
+        "DOCTOR_ROLE_POLICY",
+        "DOCTOR_ROLE_POLICY",
+    ];
+    assert_eq!(rules(&diagnosis), wanted);
+    assert!(
+        diagnosis.to_string().contains("s3:PutObjectTagging"),
+        "{diagnosis:#}"
+    );
+    assert!(diagnosis.to_string().contains("its last execution failed"));
+    deployment.project.expect("deploy --all --yes --quiet", 0);
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_EXECUTION"]);
+    assert_eq!(diagnosis["findings"][0]["severity"], "warning");
 }
 
 #[test]

@@ -326,6 +326,78 @@ fn a_refused_action_is_explained_by_the_call_that_was_refused() {
 }
 
 #[test]
+fn refused_tags_name_the_option_of_the_target() {
+    let said = "You do not have sufficient permissions to call s3.putObjectTagging for the \
+                deployment bucket, out.";
+    let denied = "User: arn:aws:sts::222222222222:assumed-role/prods3role/1 is not authorized to \
+                  perform: s3:GetObjectTagging on resource: arn:aws:s3:::artifacts/site/a";
+    for said in [said, denied] {
+        let stage = Stage::new();
+        stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", said)]);
+        let run = stage.project.expect("push site --format json", 1);
+        crate::schemas::conforms("push", &run.stdout);
+        assert_eq!(result(&run)["explanation"]["cause"], "object-tags");
+        let help = &run.problems()[0].help;
+        assert!(
+            help.contains("`tagged_objects: true` in target `prod`"),
+            "{help}"
+        );
+        assert!(help.contains("s3ferry deploy --all"), "{help}");
+        // With the option it is a refusal like any other: what is deployed is older.
+        let config = stage.project.read("s3ferry.yaml");
+        let config = config.replacen(
+            "  - name: prod\n",
+            "  - name: prod\n    tagged_objects: true\n",
+            1,
+        );
+        stage.project.write("s3ferry.yaml", config);
+        let run = stage.project.expect("push site --format json", 1);
+        crate::schemas::conforms("push", &run.stdout);
+        let explained = &result(&run)["explanation"];
+        assert_eq!(explained["cause"], "refused");
+        assert_eq!(explained["exact"], true);
+        let calls = explained["calls"].as_array().expect("calls");
+        assert!(
+            !calls.is_empty()
+                && calls.iter().all(|call| {
+                    call["verdict"] == "Allowed"
+                        && call["action"]
+                            .as_str()
+                            .is_some_and(|it| it.ends_with("Tagging"))
+                }),
+            "{calls:?}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_source_object_is_told_from_a_forbidden_one() {
+    let missing = "Amazon S3:NoSuchKey:The specified key does not exist. (Service: Amazon S3; \
+                   Status Code: 404; Error Code: NoSuchKey; Request ID: 1)";
+    let forbidden = "Amazon S3:AccessDenied:Access Denied (Service: Amazon S3; Status Code: 403; \
+                     Error Code: AccessDenied; Request ID: 1)";
+    for (said, cause) in [(missing, "missing-source"), (forbidden, "refused")] {
+        let stage = Stage::new();
+        stage.plays("Failed", &[action("Source", "Source", "Failed", said)]);
+        let run = stage.project.expect("push site --format json", 1);
+        crate::schemas::conforms("push", &run.stdout);
+        let explained = &result(&run)["explanation"];
+        assert_eq!(explained["cause"], cause, "{}", run.stderr);
+        let object = format!(
+            "s3://source-{}/sample-website.zip does not exist",
+            stage.accounts.dev
+        );
+        let is_missing = cause == "missing-source";
+        assert_eq!(run.stderr.contains(&object), is_missing, "{}", run.stderr);
+        let help = &run.problems()[0].help;
+        assert_eq!(help.contains("without --start"), is_missing, "{help}");
+        // A forbidden source may be one that the role could not read, so the calls are shown.
+        let calls = explained["calls"].as_array().expect("calls");
+        assert_eq!(calls.is_empty(), is_missing);
+    }
+}
+
+#[test]
 fn a_failure_that_is_no_refusal_is_not_explained_by_policies() {
     let stage = Stage::new();
     let said = "The action timed out";

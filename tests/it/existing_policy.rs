@@ -237,6 +237,7 @@ fn a_statement_that_would_stop_the_run_is_an_error_at_its_place() {
             r#"{"StringNotEquals": {"s3:x-amz-server-side-encryption-aws-kms-key-id": "another"}}"#,
             "the service role",
         ),
+        ("s3:PutObjectTagging", "{}", "the service role"),
     ] {
         let project = project("", &deny(action, condition));
         let run = project.expect("synth --no-lint", 2);

@@ -125,6 +125,7 @@ fn cases() -> Vec<Case> {
         "output-key-existing-bucket",
         &format!("create: false\nencryption_key: {KEY}"),
     );
+    target("tagged-objects", "tagged_objects: true\npath: site");
     target("approval", "approval: true");
     target(
         "boundary",
@@ -236,6 +237,19 @@ fn cases() -> Vec<Case> {
     let ten: Vec<&str> = ten.iter().map(String::as_str).collect();
     all("ten-targets", many(&ten, "organization: o-exampleorg1"));
 
+    let crowd: Vec<String> = (0..24)
+        .map(|n| {
+            let tagged = n % 2 == 0;
+            format!("name: t{n}, account: \"2222222222{n:02}\", bucket: crowd-{n}, tagged_objects: {tagged}")
+        })
+        .collect();
+    let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    all("some-of-many-tagged", many(&crowd, ""));
+    all(
+        "tagged-objects-article",
+        one("", "tagged_objects: true", "permissions: article"),
+    );
+
     let elsewhere = |top: &str| {
         let targets = [
             "name: prod, account: \"222222222222\", bucket: \"out-{region}\"",
@@ -273,6 +287,10 @@ fn cases() -> Vec<Case> {
         fleet("", "role: deploy-{account}", "organization: o-exampleorg1"),
     );
     all("accounts-and-regions", fleet(multi, regions, ""));
+    all(
+        "accounts-and-regions-tagged",
+        fleet(multi, &format!("{regions}\ntagged_objects: true"), ""),
+    );
     all(
         "accounts-and-regions-with-everything",
         fleet(

@@ -8,6 +8,7 @@ use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
 use crate::prove::{inputs_of, plan_of};
+use crate::support::SMALL;
 
 /// Changes after which the run is as possible as before, and nothing more is: prefix, reason.
 const EQUIVALENT: &[(&str, &str)] = &[
@@ -129,6 +130,13 @@ fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
                 .expect("a list");
             list.remove(number);
             add("delete", without);
+            if statement.get("Condition").is_some() {
+                let mut unconditional = template.clone();
+                let changed = unconditional.pointer_mut(&format!("{at}/{number}"));
+                let changed = changed.and_then(Json::as_object_mut).expect("a statement");
+                changed.remove("Condition");
+                add("Condition", unconditional);
+            }
             for element in ["Action", "Principal", "Resource", "Condition"] {
                 let Some(value) = statement.get(element) else {
                     continue;
@@ -150,7 +158,16 @@ fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
 
 #[test]
 fn every_mutation_is_caught_at_its_place_or_equivalent() {
-    let plan = plan_of("");
+    each_is_caught_or_equivalent("");
+}
+
+#[test]
+fn every_mutation_of_a_target_with_tagged_objects_is_caught_too() {
+    each_is_caught_or_equivalent(&format!("{SMALL}    tagged_objects: true\n"));
+}
+
+fn each_is_caught_or_equivalent(config: &str) {
+    let plan = plan_of(config);
     let inputs = inputs_of(&plan, true);
     let mut tried = 0;
     let mut caught = 0;

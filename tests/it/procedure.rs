@@ -527,6 +527,7 @@ fn least_the_service_role_reads_the_source() {
         policy(&dev, "SourcePolicy"),
         &[
             (&BUCKET_READS, "arn:aws:s3:::codepipeline-input-bucket"),
+            (&["s3:ListBucket"], "arn:aws:s3:::codepipeline-input-bucket"),
             (
                 &[
                     "s3:GetObject",
@@ -555,6 +556,9 @@ fn least_the_service_role_stores_and_encrypts() {
                     "s3:PutObjectAcl",
                     "s3:GetObject",
                     "s3:GetObjectVersion",
+                    "s3:PutObjectTagging",
+                    "s3:GetObjectTagging",
+                    "s3:GetObjectVersionTagging",
                 ],
                 &objects,
             ),
@@ -650,6 +654,195 @@ fn least_the_deploy_role_reads_and_decrypts_the_artifact() {
             json!({ "AWS": "arn:aws:iam::222222222222:root" })
         );
         assert_eq!(statement["Condition"], only_prods3role());
+    }
+}
+
+/// The accounts that the roles' grants on buckets are limited to, by policy; every grant on a
+/// bucket or its objects has one, and no other grant has a condition.
+fn accounts_of_buckets(template: &Json) -> Vec<(String, Json)> {
+    let resources = template["Resources"].as_object().expect("resources");
+    let policies = resources
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == "AWS::IAM::ManagedPolicy");
+    let mut found = Vec::new();
+    for (id, policy) in policies {
+        let statements = policy["Properties"]["PolicyDocument"]["Statement"].as_array();
+        for statement in statements.expect("a list") {
+            let condition = statement["Condition"].as_object();
+            if !statement["Resource"].to_string().contains(":s3:::") {
+                assert_eq!(condition, None, "{id}");
+                continue;
+            }
+            let operators: Vec<&String> = condition.expect("a condition").keys().collect();
+            assert_eq!(operators, ["StringEquals"], "{id}");
+            let keys = statement["Condition"]["StringEquals"].as_object();
+            let keys = keys.expect("keys");
+            assert_eq!(keys.len(), 1, "{id}");
+            found.push((id.clone(), keys["aws:ResourceAccount"].clone()));
+        }
+    }
+    found.sort_by_key(|(id, _)| id.clone());
+    found
+}
+
+fn owned(policies: &[(&str, usize, Json)]) -> Vec<(String, Json)> {
+    let policies = policies.iter().flat_map(|(id, statements, account)| {
+        std::iter::repeat_n(((*id).to_owned(), account.clone()), *statements)
+    });
+    policies.collect()
+}
+
+#[test]
+fn least_every_grant_on_a_bucket_names_the_account_that_owns_it() {
+    for settings in ["", "    tagged_objects: true\n"] {
+        let (dev, prod) = templates_of(&format!("{SMALL}{settings}"));
+        let dev_buckets = owned(&[
+            ("ArtifactPolicy", 2, json!(DEV)),
+            ("SourcePolicy", 3, json!(DEV)),
+        ]);
+        assert_eq!(accounts_of_buckets(&dev), dev_buckets);
+        let writes = if settings.is_empty() { 2 } else { 3 };
+        let prod_buckets = owned(&[
+            // The artifacts are dev's.
+            ("DevKmsS3Access", 2, json!(DEV)),
+            ("OutputBucketDeployAccess", writes, json!("222222222222")),
+        ]);
+        assert_eq!(accounts_of_buckets(&prod), prod_buckets);
+    }
+    let fleet = SMALL.replace(
+        "account: \"222222222222\"",
+        "accounts: [\"222222222222\", \"333333333333\"]\n    bucket: out-{account}",
+    );
+    let (_, prod) = templates_of(&fleet);
+    let own = json!({ "Fn::Sub": "${AWS::AccountId}" });
+    let wanted = owned(&[
+        ("DevKmsS3Access", 2, json!(DEV)),
+        ("OutputBucketDeployAccess", 2, own),
+    ]);
+    assert_eq!(accounts_of_buckets(&prod), wanted);
+}
+
+#[test]
+fn least_the_source_of_an_existing_pipeline_is_listed_too() {
+    let existing = "  source: {create: false}\n  pipeline:\n    create: false\n    service_role: \
+                    arn:aws:iam::111111111111:role/mine\ntargets:";
+    let (dev, _) = templates_of(&SMALL.replace("targets:", existing));
+    let source = policy(&dev, "SourcePolicy");
+    let lists: Vec<&Json> = (source["Statement"].as_array().expect("a list").iter())
+        .filter(|statement| statement["Action"] == "s3:ListBucket")
+        .collect();
+    assert_eq!(lists.len(), 1);
+    assert_eq!(
+        lists[0]["Resource"],
+        "arn:aws:s3:::codepipeline-input-bucket"
+    );
+    // S3 documents no s3:prefix for the check that it makes for a missing object.
+    let only_account = json!({ "StringEquals": { "aws:ResourceAccount": DEV } });
+    assert_eq!(lists[0]["Condition"], only_account);
+    assert_eq!(properties(&dev, "SourcePolicy")["Roles"], json!(["mine"]));
+}
+
+#[test]
+fn article_the_service_role_is_limited_to_its_own_account_too() {
+    let (mut dev, _) = article();
+    // The procedure's own policy is not on a bucket, and its one statement is not in a list.
+    let resources = dev["Resources"].as_object_mut().expect("resources");
+    resources.remove("AssumeDeployRolesPolicy");
+    let wanted = owned(&[
+        ("ArtifactPolicy", 2, json!(DEV)),
+        ("SourcePolicy", 3, json!(DEV)),
+    ]);
+    assert_eq!(accounts_of_buckets(&dev), wanted);
+}
+
+/// The tags of a source object: the deploy role reads the artifact's and writes the files'.
+#[test]
+fn tagged_objects_grants_the_deploy_role_its_share() {
+    let tagged = format!("{SMALL}    tagged_objects: true\n    path: site\n");
+    let artifacts = format!("{ARTIFACTS}/crossaccountdeploy/*");
+    let reads: &[&str] = &["s3:GetObjectTagging", "s3:GetObjectVersionTagging"];
+    let written = format!("{OUTPUT}/site/*");
+    let pairs = |actions: &[&str], on: &str| -> BTreeSet<(String, String)> {
+        let actions = actions.iter();
+        actions
+            .map(|action| ((*action).to_owned(), on.to_owned()))
+            .collect()
+    };
+    let (dev, prod) = templates_of(&tagged);
+    let (plain_dev, plain_prod) = templates_of(&format!("{SMALL}    path: site\n"));
+    let added = |id: &str, now: &Json, before: &Json| -> BTreeSet<(String, String)> {
+        let (now, before) = (grants(policy(now, id)), grants(policy(before, id)));
+        assert!(before.is_subset(&now), "{id}");
+        now.difference(&before).cloned().collect()
+    };
+    assert_eq!(
+        added("DevKmsS3Access", &prod, &plain_prod),
+        pairs(reads, &artifacts)
+    );
+    assert_eq!(
+        added("ArtifactBucketPolicy", &dev, &plain_dev),
+        pairs(reads, &artifacts)
+    );
+    let writes = [reads, &["s3:PutObjectTagging"]].concat();
+    assert_eq!(
+        added("OutputBucketDeployAccess", &prod, &plain_prod),
+        pairs(&writes, &written)
+    );
+    // The procedure's wildcards cover the artifacts, and the writing of tags.
+    let article = "permissions: article\n";
+    let (dev, prod) = templates_of(&format!("{tagged}{article}"));
+    let (plain_dev, plain_prod) = templates_of(&format!("{SMALL}    path: site\n{article}"));
+    assert!(added("DevKmsS3Access", &prod, &plain_prod).is_empty());
+    assert!(added("ArtifactBucketPolicy", &dev, &plain_dev).is_empty());
+    assert_eq!(
+        added("OutputBucketDeployAccess", &prod, &plain_prod),
+        pairs(&writes, &written)
+    );
+}
+
+#[test]
+fn tagged_objects_of_one_target_grants_another_nothing() {
+    let many =
+        |tagged: usize, all: usize| {
+            let targets: String = (0..all)
+            .map(|n| {
+                let option = if n < tagged { ", tagged_objects: true" } else { "" };
+                format!(
+                    "  - {{name: t{n}, account: \"2222222222{n:02}\", bucket: out-{n}{option}}}\n"
+                )
+            })
+            .collect();
+            let project = Project::with(&format!(
+                "dev:\n  account: \"111111111111\"\ntargets:\n{targets}"
+            ));
+            project.expect("synth --no-lint --format json", 0);
+            serde_json::from_str::<Json>(&project.read("stacks/dev.json")).expect("JSON")
+        };
+    // A few targets have a statement each; many share one, those with tags another.
+    for (tagged, all) in [(1, 3), (2, 30), (29, 30)] {
+        let dev = many(tagged, all);
+        let statements = policy(&dev, "ArtifactBucketPolicy")["Statement"].clone();
+        let statements = statements.as_array().expect("a list");
+        let mut sids = BTreeSet::new();
+        let (mut with, mut without) = (BTreeSet::new(), BTreeSet::new());
+        for statement in statements {
+            assert!(sids.insert(statement["Sid"].to_string()), "{statement:#}");
+            let actions = statement["Action"].to_string();
+            if statement["Effect"] != "Allow" || !actions.contains("\"s3:GetObject\"") {
+                continue;
+            }
+            let roles = statement["Condition"]["ArnEquals"]["aws:PrincipalArn"].clone();
+            let roles = roles.as_array().cloned().unwrap_or_else(|| vec![roles]);
+            let roles = roles.iter().map(Json::to_string);
+            if actions.contains("GetObjectVersionTagging") {
+                with.extend(roles);
+            } else {
+                without.extend(roles);
+            }
+        }
+        let role = |n: usize| format!("\"arn:aws:iam::2222222222{n:02}:role/t{n}s3role\"");
+        assert_eq!(with, (0..tagged).map(role).collect());
+        assert_eq!(without, (tagged..all).map(role).collect());
     }
 }
 

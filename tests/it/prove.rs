@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use s3ferry::authz::ContextValue;
 use s3ferry::config::Document;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Verdict, findings, prove};
@@ -68,7 +69,7 @@ fn the_example_proves_with_twenty_attacks_a_target() {
     for json in [false, true] {
         let proof = prove(&inputs_of(&plan_of(""), json)).expect("a proof");
         assert_proven(&proof);
-        assert_eq!(proof.calls.len(), 36);
+        assert_eq!(proof.calls.len(), 40);
         let on_target = proof
             .attacks
             .iter()
@@ -109,6 +110,8 @@ fn varieties_of_configuration_prove() {
         format!("{dev}  key:\n    multi_region: true\n    administrators: [\"arn:aws:iam::111111111111:role/key-admin\"]\n{target}"),
         format!("{dev}{target}    canned_acl: bucket-owner-full-control\n    approval: true\n    cache_control: max-age=60\n"),
         format!("{dev}{target}    path: site/files\n"),
+        format!("{dev}{target}    path: site/files\n    tagged_objects: true\n"),
+        format!("{dev}{target}    encryption_key: null\n    extract: false\n    object_key: site.zip\n    tagged_objects: true\norganization: o-exampleorg1\n"),
         format!("{dev}{target}    extract: false\n    object_key: releases/site.zip\n"),
         format!("{dev}{target}organization: o-exampleorg1\n"),
         format!("{dev}  pipeline:\n    name: pipeline-with-long-name\n{target}"),
@@ -136,6 +139,156 @@ fn the_procedure_has_over_grants_and_excess_but_no_errors() {
     );
     assert!(over.contains(&"other-target-role-decrypts"), "{over:?}");
     assert!(proof.excess.unexplained().count() > 3);
+}
+
+/// The attacks of a proof by a bucket of the same name in another account.
+fn namesakes(proof: &Proof, result: AttackResult) -> Vec<&str> {
+    let attacks = proof.attacks_that(result);
+    let mut found: Vec<&str> = attacks
+        .map(|attack| attack.call.id.as_str())
+        .filter(|id| id.contains("-namesake-of-"))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn a_bucket_of_the_same_name_in_another_account_gets_and_gives_nothing() {
+    let by_service_role = [
+        "service-role-lists-namesake-of-source",
+        "service-role-looks-at-namesake-of-source",
+        "service-role-looks-at-namesake-of-store",
+        "service-role-reads-namesake-of-source",
+        "service-role-stores-in-namesake-of-store",
+    ];
+    let by_deploy_role = [
+        "deploy-role-lists-namesake-of-output",
+        "deploy-role-lists-namesake-of-store",
+        "deploy-role-reads-namesake-of-store",
+        "deploy-role-writes-namesake-of-output",
+    ];
+    let proof = proven("");
+    let all = [by_deploy_role.as_slice(), by_service_role.as_slice()].concat();
+    assert_eq!(namesakes(&proof, AttackResult::Denied), all);
+    // The bucket is another account's, and allows everything: only the condition is in the way.
+    for attack in &proof.attacks {
+        if attack.call.id.contains("-namesake-of-") {
+            assert_eq!(attack.call.account, "999999999999", "{}", attack.call.id);
+        }
+    }
+    // The procedure's deploy role has no such condition, and its over-grants are listed.
+    let proof = proven(&format!("{SMALLEST}permissions: article\n"));
+    assert_eq!(namesakes(&proof, AttackResult::OverGranted), by_deploy_role);
+    assert_eq!(namesakes(&proof, AttackResult::Denied), by_service_role);
+}
+
+#[test]
+fn every_call_says_which_account_owns_its_resource() {
+    let fleet = "dev:\n  account: \"111111111111\"\n  key:\n    multi_region: true\ntargets:\n  - name: prod\n    accounts: [\"222222222222\", \"333333333333\"]\n    regions: [us-east-1, eu-west-1]\n    bucket: \"out-{account}-{region}\"\n    tagged_objects: true\n";
+    for config in ["", fleet] {
+        let mut inputs = inputs_of(&plan_of(config), false);
+        inputs.expand = true;
+        let proof = prove(&inputs).expect("a proof");
+        assert_proven(&proof);
+        for (decided, _) in &proof.calls {
+            let call = &decided.call;
+            let owner = ContextValue::One(call.account.clone());
+            let key = call.context.get("aws:ResourceAccount");
+            assert_eq!(key, Some(&owner), "{}", call.id);
+            // Dev owns what is in the middle, whoever calls; the target owns the rest.
+            let owner = match call.step {
+                "assume" | "check" | "deploy" | "logs" => continue,
+                _ => "111111111111",
+            };
+            assert_eq!(call.account, owner, "{}", call.id);
+        }
+        let deploys = proof
+            .calls
+            .iter()
+            .filter(|(decided, _)| decided.call.step == "deploy");
+        for (decided, _) in deploys {
+            let call = &decided.call;
+            assert_eq!(
+                Some(call.account.as_str()),
+                call.caller.account(),
+                "{}",
+                call.id
+            );
+        }
+    }
+}
+
+#[test]
+fn the_account_of_a_bucket_is_that_of_the_template_that_makes_it() {
+    // Whoever edits the templates by hand may move a bucket into the other account.
+    let mut inputs = inputs_of(&plan_of(""), true);
+    let mut templates: Vec<serde_json::Value> = (inputs.stacks.iter())
+        .map(|stack| serde_json::from_str(stack.source.text()).expect("JSON"))
+        .collect();
+    let of_dev = templates[0]["Resources"]
+        .as_object_mut()
+        .expect("resources");
+    let source = of_dev.remove("SourceBucket").expect("a bucket");
+    let policy = of_dev.remove("SourceBucketPolicy").expect("a policy");
+    let of_prod = templates[1]["Resources"]
+        .as_object_mut()
+        .expect("resources");
+    of_prod.insert("SourceBucket".to_owned(), source);
+    of_prod.insert("SourceBucketPolicy".to_owned(), policy);
+    for (stack, template) in inputs.stacks.iter_mut().zip(&templates) {
+        stack.source = Source::new(stack.source.name(), template.to_string());
+    }
+    let proof = prove(&inputs).expect("a proof");
+    let calls = proof.calls.iter().map(|(decided, _)| decided);
+    let source: Vec<_> = calls
+        .filter(|decided| decided.call.step == "source")
+        .collect();
+    assert!(source.len() > 5);
+    for decided in source {
+        assert_eq!(decided.call.account, "222222222222");
+        // The service role's policy says that it is dev's.
+        assert_eq!(decided.verdict, Verdict::Denied, "{}", decided.call.id);
+    }
+}
+
+#[test]
+fn tags_are_asked_about_where_the_target_has_them() {
+    let tagging = |proof: &Proof| -> Vec<String> {
+        let calls = proof.calls.iter().map(|(decided, _)| &decided.call);
+        calls
+            .filter(|call| call.target.is_some() && call.action.contains("Tagging"))
+            .map(|call| call.id.clone())
+            .collect()
+    };
+    assert_eq!(tagging(&proven("")), Vec::<String>::new());
+    let tagged = format!("{SMALLEST}    tagged_objects: true\n");
+    let wanted = [
+        "prod/read/s3:GetObjectTagging",
+        "prod/read/s3:GetObjectVersionTagging",
+        "prod/deploy/s3:PutObjectTagging",
+        "prod/deploy/s3:GetObjectTagging",
+        "prod/deploy/s3:GetObjectVersionTagging",
+    ];
+    assert_eq!(tagging(&proven(&tagged)), wanted);
+    let article = format!("{tagged}permissions: article\n");
+    let proof = proven(&article);
+    assert!(!proof.has_errors(), "{:?}", findings(&proof));
+    assert_eq!(tagging(&proof), wanted);
+    // With the option and templates of before, the calls are denied.
+    let mut inputs = inputs_of(&plan_of(&tagged), false);
+    let before = inputs_of(&plan_of(""), false);
+    for (stack, other) in inputs.stacks.iter_mut().zip(before.stacks) {
+        stack.source = other.source;
+    }
+    let proof = prove(&inputs).expect("a proof");
+    let mut denied: Vec<&str> = proof
+        .denied()
+        .map(|(decided, _)| decided.call.id.as_str())
+        .collect();
+    denied.sort_unstable();
+    let mut wanted = wanted.to_vec();
+    wanted.sort_unstable();
+    assert_eq!(denied, wanted);
 }
 
 #[test]
@@ -317,7 +470,7 @@ fn a_denied_call_names_the_statement_to_add_and_its_place() {
     assert_eq!(remedy.resource.as_deref(), Some("OutputBucketDeployAccess"));
     assert_eq!(
         remedy.statement,
-        "- Effect: Allow\n  Action: s3:PutObject\n  Resource: arn:aws:s3:::codepipeline-output-bucket/index.html\n"
+        "- Effect: Allow\n  Action: s3:PutObject\n  Resource: arn:aws:s3:::codepipeline-output-bucket/index.html\n  Condition:\n    StringEquals:\n      aws:ResourceAccount: \"222222222222\"\n"
     );
     let [unknown] = proof.excess.unknown.as_slice() else {
         panic!("{:?}", proof.excess.unknown);

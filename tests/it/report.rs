@@ -10,8 +10,8 @@ fn it_writes_one_page_with_everything_in_it() {
     assert!(run.stderr.contains("Wrote report.html"), "{}", run.stderr);
     let page = project.read("report.html");
     for part in [
-        "36 of 36",
-        "85 of 85",
+        "40 of 40",
+        "95 of 95",
         "DeployRoleDecryptsArtifactsProd",
         "arn:aws:iam::222222222222:role/prods3role",
         "role name ServiceRole",
@@ -229,7 +229,7 @@ fn a_resource_control_policy_that_only_denies_leaves_the_rest() {
     );
     project.expect("report --rcp rcp.json", 0);
     let page = project.read("report.html");
-    assert!(page.contains("36 of 36"));
+    assert!(page.contains("40 of 40"));
     assert!(page.contains("resource control policies, level 1 from the root"));
     assert!(page.contains("NoDeletion"));
 }

@@ -120,6 +120,8 @@ impl<'a> Patient<'a> {
                 account: step.account.clone(),
                 region: step.region.clone(),
                 profile: step.profile.clone(),
+                tagged_objects: (self.project.plan.targets.iter())
+                    .any(|target| target.tagged_objects && target.name == step.template.name),
             })
             .collect()
     }

@@ -310,7 +310,7 @@ impl Push<'_> {
             if let Some(why) = why::explain(self.project, action)? {
                 self.result["explanation"] = why.json;
                 output::note(self.global, &format!("\n{}", why.text.trim_end()));
-                help = format!("{}; then the same push with --start", why.next);
+                help = why.next;
             }
         }
         self.print("")?;

@@ -1,10 +1,11 @@
-//! Why an action was refused: which call of the run it is, and the policies that decide it in the
-//! checked templates.
+//! Why an action failed: the source object is missing, or a call was refused. Then it says which
+//! call of the run that is, and the policies that decide it in the checked templates.
 
 use std::path::Path;
 
 use s3ferry::deploy::execution::ActionRun;
-use s3ferry::plan::Plan;
+use s3ferry::failure::{FailureKind, names_action};
+use s3ferry::plan::{Plan, TargetPlan};
 use s3ferry::proof::{Decided, Remedy, Verdict};
 use serde_json::{Value, json};
 
@@ -17,38 +18,36 @@ pub(super) struct Why {
     pub(super) text: String,
     /// For machines.
     pub(super) json: Value,
-    /// What to do.
+    /// What to do, the next push included.
     pub(super) next: String,
 }
 
-/// Words by which AWS's services say that a call was refused.
-const REFUSALS: [&str; 7] = [
-    "access denied",
-    "accessdenied",
-    "not authorized",
-    "sufficient permission",
-    "insufficient permission",
-    "permissionerror",
-    "forbidden",
-];
-
-/// Explains a failed action; nothing where it was not refused.
+/// Explains a failed action; nothing where AWS's message is all that is known.
 ///
 /// # Errors
 /// The templates cannot be made.
 pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Why>, Failure> {
-    let said = format!("{} {}", action.code, action.message).to_lowercase();
-    if !REFUSALS.iter().any(|refusal| said.contains(refusal)) {
-        return Ok(None);
+    let plan = &project.plan;
+    let target = target(plan, action);
+    let is_source = target.is_none() && action.stage.eq_ignore_ascii_case("source");
+    match FailureKind::of(is_source, &action.code, &action.message) {
+        FailureKind::Other => return Ok(None),
+        FailureKind::MissingSource => return Ok(Some(missing_source(plan))),
+        FailureKind::TagsRefused => {
+            if let Some(target) = target.filter(|target| !target.tagged_objects) {
+                return Ok(Some(tags_refused(target)));
+            }
+        }
+        FailureKind::Refused => {}
     }
     let generated = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
     let proof = prove::of_generated(&project.plan, &generated)?;
-    let steps = steps(&project.plan, action);
+    let steps = steps(target, is_source);
     let mut calls: Vec<&(Decided, Vec<Remedy>)> = (proof.calls.iter())
         .filter(|(decided, _)| steps.apply(decided))
         .collect();
     let named: Vec<_> = (calls.iter().copied())
-        .filter(|(decided, _)| names(&said, &decided.call.action))
+        .filter(|(decided, _)| names_action(&action.message, &decided.call.action))
         .collect();
     let exact = !named.is_empty();
     if exact {
@@ -103,8 +102,8 @@ pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Wh
         .collect();
     Ok(Some(Why {
         text,
-        json: json!({ "exact": exact, "calls": calls }),
-        next,
+        json: json!({ "cause": "refused", "exact": exact, "calls": calls }),
+        next: format!("{next}; then the same push with --start"),
     }))
 }
 
@@ -125,12 +124,8 @@ impl Steps {
     }
 }
 
-fn steps(plan: &Plan, action: &ActionRun) -> Steps {
-    let found = plan
-        .instances()
-        .find(|(_, instance)| instance.stage == action.stage && instance.action == action.action);
-    let target = found.map(|(target, _)| target);
-    let names: &[&str] = if target.is_none() && action.stage.eq_ignore_ascii_case("source") {
+fn steps(target: Option<&TargetPlan>, is_source: bool) -> Steps {
+    let names: &[&str] = if is_source {
         &["source", "store", "encrypt"]
     } else {
         &["copy", "assume", "read", "decrypt", "deploy", "output-key"]
@@ -141,17 +136,40 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
     }
 }
 
-/// Whether a message names an action: as `s3:PutObject`, or as `s3.putObject`.
-fn names(said: &str, action: &str) -> bool {
-    let action = action.to_lowercase();
-    let found = |text: &str| {
-        said.match_indices(text).any(|(at, _)| {
-            // `s3:GetObject` is not `s3:GetObjectVersion`.
-            let after = said[at + text.len()..].chars().next();
-            !after.is_some_and(char::is_alphanumeric)
-        })
-    };
-    found(&action) || found(&action.replace(':', "."))
-        // CodePipeline says so about `sts:AssumeRole`, without the service.
-        || action == "sts:assumerole" && found("assumerole")
+/// The target that an action deploys.
+fn target<'p>(plan: &'p Plan, action: &ActionRun) -> Option<&'p TargetPlan> {
+    let mut instances = plan.instances();
+    let found = instances
+        .find(|(_, instance)| instance.stage == action.stage && instance.action == action.action);
+    found.map(|(target, _)| target)
+}
+
+/// The source object does not exist.
+fn missing_source(plan: &Plan) -> Why {
+    let dev = &plan.dev;
+    Why {
+        text: format!(
+            "The source object s3://{}/{} does not exist. No permission is missing: the service \
+             role may list the bucket, and so S3 answers 404 instead of 403.\n",
+            dev.source_bucket.name, dev.source_object_key
+        ),
+        json: json!({ "cause": "missing-source", "exact": true, "calls": [] }),
+        next: "push again without --start, which uploads the object".to_owned(),
+    }
+}
+
+/// The source object has tags, and the templates do not let the deploy role copy them.
+fn tags_refused(target: &TargetPlan) -> Why {
+    let name = &target.name;
+    Why {
+        text: format!(
+            "The source object has tags, and the deploy role of target `{name}` may not copy them \
+             to the deployed objects.\n"
+        ),
+        json: json!({ "cause": "object-tags", "exact": true, "calls": [] }),
+        next: format!(
+            "set `tagged_objects: true` in target `{name}`, then `s3ferry deploy --all`; then the \
+             same push with --start"
+        ),
+    }
 }

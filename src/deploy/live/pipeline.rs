@@ -3,7 +3,7 @@
 use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
 use aws_sdk_codepipeline::types::{
     ActionDeclaration, ActionExecutionStatus, ArtifactStore, PipelineDeclaration,
-    PipelineExecutionStatus, PipelineExecutionSummary, StageExecutionStatus,
+    PipelineExecutionStatus, PipelineExecutionSummary, StageExecutionStatus, StageState,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -42,6 +42,12 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
     )
     .map(|answer| answer.pipeline_execution_summaries.unwrap_or_default());
     let failure = executions.map(|executions| {
+        if let Some(failure) = state
+            .read()
+            .and_then(|state| without_execution(state, &executions))
+        {
+            return Some(failure);
+        }
         let last = executions.into_iter().find(has_ended);
         last.filter(|last| last.status == Some(PipelineExecutionStatus::Failed))
             .map(|last| failure(&last, state.read()))
@@ -86,6 +92,51 @@ fn has_ended(execution: &PipelineExecutionSummary) -> bool {
     )
 }
 
+/// The failed action of a first stage that no execution tells about: of a pipeline whose source
+/// object does not exist, the history stays empty.
+fn without_execution(
+    state: &GetPipelineStateOutput,
+    executions: &[PipelineExecutionSummary],
+) -> Option<Failure> {
+    let stage = state.stage_states().first()?;
+    let is_told = stage.latest_execution.as_ref().is_some_and(|latest| {
+        let mut known = executions.iter();
+        latest.status != StageExecutionStatus::Succeeded
+            && known.any(|one| {
+                one.pipeline_execution_id.as_deref() == Some(&*latest.pipeline_execution_id)
+            })
+    });
+    if is_told {
+        return None;
+    }
+    failed_action(stage)
+}
+
+/// The action of a stage that failed.
+fn failed_action(stage: &StageState) -> Option<Failure> {
+    for action in stage.action_states() {
+        let Some(latest) = &action.latest_execution else {
+            continue;
+        };
+        if latest.status == Some(ActionExecutionStatus::Failed) {
+            let details = latest.error_details.as_ref();
+            let message = details.and_then(|details| details.message.clone());
+            return Some(Failure {
+                execution: String::new(),
+                stage: stage.stage_name.clone().unwrap_or_default(),
+                action: action.action_name.clone().unwrap_or_default(),
+                code: details
+                    .and_then(|details| details.code.clone())
+                    .unwrap_or_default(),
+                message: message
+                    .or_else(|| latest.summary.clone())
+                    .unwrap_or_default(),
+            });
+        }
+    }
+    None
+}
+
 fn failure(
     execution: &PipelineExecutionSummary,
     state: Option<&GetPipelineStateOutput>,
@@ -104,19 +155,16 @@ fn failure(
             continue;
         }
         found.stage = stage.stage_name.clone().unwrap_or_default();
-        for action in stage.action_states() {
-            let Some(latest) = &action.latest_execution else {
-                continue;
+        if let Some(action) = failed_action(stage) {
+            let message = match action.message.as_str() {
+                "" => found.message,
+                _ => action.message,
             };
-            if latest.status == Some(ActionExecutionStatus::Failed) {
-                found.action = action.action_name.clone().unwrap_or_default();
-                let details = latest.error_details.as_ref();
-                let message = details.and_then(|details| details.message.clone());
-                if let Some(message) = message.or_else(|| latest.summary.clone()) {
-                    found.message = message;
-                }
-                return found;
-            }
+            return Failure {
+                execution: id,
+                message,
+                ..action
+            };
         }
     }
     found

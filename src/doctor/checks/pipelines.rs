@@ -1,10 +1,10 @@
-//! Pipelines: their artifact stores, their deploy actions, what else of the definition has
-//! changed, and how the last execution ended.
+//! Pipelines: their artifact stores, their deploy actions, and what else of the definition has
+//! changed. How the last execution failed is [`super::failures`]'s.
 
 use serde_json::Value as Json;
 
 use super::super::expected::{Store, actions, is_deploy, list, stores, text};
-use super::super::finding::{ACTION, DRIFT, EXECUTION, Fix, PIPELINE_MISSING, STORE, TRANSITION};
+use super::super::finding::{ACTION, DRIFT, Fix, PIPELINE_MISSING, STORE, TRANSITION};
 use super::super::live::{Pipeline, Reading};
 use super::{Block, Checks};
 use crate::iam::Arn;
@@ -398,36 +398,6 @@ impl Checks<'_> {
             )
             .fix(fix);
         }
-    }
-
-    fn failure(&mut self, pipeline: &Resolved, name: &str, found: &Pipeline) {
-        let Reading::Read(Some(failure)) = &found.failure else {
-            return;
-        };
-        let place = if failure.action.is_empty() {
-            String::new()
-        } else {
-            format!(" in stage {}, action {}", failure.stage, failure.action)
-        };
-        let said = if failure.message.is_empty() {
-            "; AWS does not say why".to_owned()
-        } else {
-            format!(": {}", failure.message)
-        };
-        let fix = self.aws(
-            &pipeline.account,
-            &pipeline.region,
-            &format!("codepipeline start-pipeline-execution --name {name}"),
-        );
-        self.add(
-            EXECUTION,
-            Severity::Warning,
-            &pipeline.account,
-            format!("pipeline {name}"),
-            format!("its last execution failed{place}{said}"),
-        )
-        .advise("nothing that was read explains it now; to try again:")
-        .fix(fix);
     }
 }
 

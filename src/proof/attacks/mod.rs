@@ -5,6 +5,7 @@
 //! account's own resources, except without TLS, which nobody may do without.
 
 mod buckets;
+mod namesakes;
 mod pipeline;
 mod target;
 
@@ -25,7 +26,7 @@ pub(super) struct Plot {
 }
 
 /// The attacks that AWS's published procedure allows by itself: their names up to a slash.
-pub(super) const PROCEDURE_ALLOWS: [&str; 15] = [
+pub(super) const PROCEDURE_ALLOWS: [&str; 21] = [
     "artifact-bucket-without-tls",
     "other-target-role-reads-artifacts",
     "other-target-role-lists-artifacts",
@@ -41,6 +42,12 @@ pub(super) const PROCEDURE_ALLOWS: [&str; 15] = [
     "deploy-role-writes-outside-path",
     "deploy-role-changes-object-acl",
     "upload-with-another-key",
+    "deploy-role-reads-namesake-of-store",
+    "deploy-role-lists-namesake-of-store",
+    "deploy-role-writes-namesake-of-output",
+    "deploy-role-lists-namesake-of-output",
+    "deploy-role-tags-namesake-of-output",
+    "deploy-role-tags-objects",
 ];
 
 /// Gives all attacks on the pipelines and what belongs to them, one after the other.

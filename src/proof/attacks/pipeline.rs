@@ -54,6 +54,7 @@ impl Plots<'_, '_> {
                 "s3:PutObject",
                 (&object, dev),
             );
+            self.in_namesake_of_source(source, &service_role);
         }
         for store in &pipeline.stores {
             let parts = [
@@ -250,6 +251,7 @@ impl Plots<'_, '_> {
             (&object, dev),
             insecure,
         );
+        self.in_namesake_of_store(store, &object, service_role);
         let Some(key) = &store.key else { return };
         let key = key_arn(self.world, key, dev, &store.region);
         for (id, text, action) in [

@@ -51,6 +51,7 @@ impl Plots<'_, '_> {
         let role = Caller::Role(deploy.role.clone());
         self.by_deploy_role(pipeline, deploy, &role, &theirs);
         self.on_dev(pipeline, store, &role, key.as_deref());
+        self.in_namesakes_of_target(deploy, store, &object, &role);
         self.on_other_region(pipeline, store, &role);
         self.by_service_role(pipeline, deploy, &theirs);
     }
@@ -221,6 +222,15 @@ impl Plots<'_, '_> {
                 what("changes the ACL of deployed objects"),
                 role,
                 "s3:PutObjectAcl",
+                (&written, theirs),
+            );
+        }
+        if !deploy.tagged_objects {
+            self.plot(
+                "deploy-role-tags-objects",
+                what("changes the tags of deployed objects"),
+                role,
+                "s3:PutObjectTagging",
                 (&written, theirs),
             );
         }

@@ -85,6 +85,11 @@ impl<'a> Collector<'a> {
                 OPEN_RESOURCE,
                 PolicyKind::ResourceControl,
             ),
+            (
+                "a bucket that allows everybody everything",
+                OPEN_RESOURCE,
+                PolicyKind::Resource,
+            ),
         ] {
             let source = Source::new(name, text);
             let parsed = read(&source)
@@ -120,6 +125,7 @@ impl<'a> Collector<'a> {
                 open_roles: 3,
                 open_key: 4,
                 full_rcp: 5,
+                open_bucket: 6,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs

@@ -151,6 +151,20 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
+    /// The pipeline's source action has failed before there was an execution.
+    pub(crate) fn failed_source(&self, account: &str, pipeline: &str, code: &str, message: &str) {
+        let asked = json!({
+            "account": account,
+            "region": "us-east-1",
+            "pipeline": pipeline,
+            "stage": "Source",
+            "action": "Source",
+            "code": code,
+            "message": message,
+        });
+        http::post(self.address, "/_test/executions", &asked);
+    }
+
     /// Calls a Query operation without any SDK, which takes no time; gives the answer's XML.
     pub(crate) fn query(&self, account: &str, service: &str, fields: &[(&str, &str)]) -> String {
         self.try_query(account, service, fields)

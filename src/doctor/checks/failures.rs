@@ -1,0 +1,133 @@
+//! How a pipeline's last execution failed, and the causes that AWS's message tells by itself: the
+//! source object is missing, or the deploy role may not copy its tags.
+
+use serde_json::Value as Json;
+
+use super::super::expected::{is_deploy, list, text};
+use super::super::finding::{EXECUTION, Fix, OBJECT_TAGS, SOURCE_OBJECT};
+use super::super::live::{Failure, Pipeline, Reading};
+use super::Checks;
+use crate::failure::FailureKind;
+use crate::lint::Severity;
+use crate::proof::Resolved;
+
+impl Checks<'_> {
+    /// How the last execution failed, where it did.
+    pub(super) fn failure(&mut self, pipeline: &Resolved, name: &str, found: &Pipeline) {
+        let Reading::Read(Some(failure)) = &found.failure else {
+            return;
+        };
+        let failed = (list(&found.definition["Stages"]).iter())
+            .filter(|stage| stage["Name"] == *failure.stage)
+            .flat_map(|stage| list(&stage["Actions"]))
+            .find(|action| action["Name"] == *failure.action);
+        let is_source = failed.is_some_and(|action| action["ActionTypeId"]["Category"] == "Source");
+        let kind = FailureKind::of(is_source, &failure.code, &failure.message);
+        match (kind, failed) {
+            (FailureKind::MissingSource, Some(action)) => {
+                return self.missing_source(pipeline, name, failure, action);
+            }
+            (FailureKind::TagsRefused, Some(action)) => {
+                if let Some(target) = self.untagged_target(action) {
+                    return self.tags_refused(pipeline, name, failure, &target);
+                }
+            }
+            _ => {}
+        }
+        let what = match failure.execution.as_str() {
+            "" => "its source action failed",
+            _ => "its last execution failed",
+        };
+        let said = match aws_says(failure) {
+            said if said.is_empty() => "; AWS does not say why".to_owned(),
+            said => said,
+        };
+        let message = format!("{what}{}{said}", place(failure));
+        let fix = self.aws(
+            &pipeline.account,
+            &pipeline.region,
+            &format!("codepipeline start-pipeline-execution --name {name}"),
+        );
+        self.add(
+            EXECUTION,
+            Severity::Warning,
+            &pipeline.account,
+            format!("pipeline {name}"),
+            message,
+        )
+        .advise("nothing that was read explains it now; to try again:")
+        .fix(fix);
+    }
+
+    /// The source object does not exist.
+    fn missing_source(
+        &mut self,
+        pipeline: &Resolved,
+        name: &str,
+        failure: &Failure,
+        action: &Json,
+    ) {
+        let configuration = &action["Configuration"];
+        let of = |key: &str| text(&configuration[key]).unwrap_or_default();
+        let message = format!(
+            "the source object s3://{}/{} did not exist when the pipeline last looked for it{}",
+            of("S3Bucket"),
+            of("S3ObjectKey"),
+            aws_says(failure)
+        );
+        self.add(
+            SOURCE_OBJECT,
+            Severity::Error,
+            &pipeline.account,
+            format!("pipeline {name}"),
+            message,
+        )
+        .advise("upload it, which starts the pipeline; no permission is missing:")
+        .fix(Fix::Command("s3ferry push DIR".to_owned()));
+    }
+
+    /// The source object has tags, which a target's deploy role may not copy.
+    fn tags_refused(&mut self, pipeline: &Resolved, name: &str, failure: &Failure, target: &str) {
+        self.add(
+            OBJECT_TAGS,
+            Severity::Error,
+            &pipeline.account,
+            format!("pipeline {name}"),
+            format!(
+                "the source object has tags, and the deploy role of target {target} may not copy \
+                 them{}",
+                aws_says(failure)
+            ),
+        )
+        .advise(format!(
+            "set `tagged_objects: true` in target {target}; then:"
+        ))
+        .fix(Fix::Command("s3ferry deploy --all".to_owned()));
+    }
+
+    /// The target of a deploy action, if its deploy role may not copy tags by the templates.
+    fn untagged_target(&self, action: &Json) -> Option<String> {
+        let role = text(&action["RoleArn"])?;
+        let role = self.expected.roles.iter().find(|one| one.arn == role)?;
+        let place = self.expected.places.get(role.stack)?;
+        (is_deploy(action) && !place.tagged_objects).then(|| place.template.clone())
+    }
+}
+
+/// Where an execution failed.
+fn place(failure: &Failure) -> String {
+    if failure.action.is_empty() {
+        String::new()
+    } else {
+        format!(" in stage {}, action {}", failure.stage, failure.action)
+    }
+}
+
+/// AWS's message, if there is one.
+fn aws_says(failure: &Failure) -> String {
+    if failure.message.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", failure.message)
+    }
+}
