@@ -129,6 +129,15 @@ impl Value {
         self
     }
 
+    /// Changes the value of a field that a mapping has; other values stay as they are.
+    pub fn set(&mut self, key: &str, value: Value) {
+        if let Self::Map(fields) = self
+            && let Some(field) = fields.iter_mut().find(|field| field.key == key)
+        {
+            field.value = value;
+        }
+    }
+
     /// Adds a field, if there is a value for it.
     #[must_use]
     pub fn with_some(self, key: &str, value: Option<impl Into<Value>>) -> Self {

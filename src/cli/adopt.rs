@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use s3ferry::definition::{Adopted, Definition, adopt};
+use s3ferry::deploy::assume::refused_role;
+use s3ferry::deploy::pace::Attempts;
 use s3ferry::deploy::{
-    Access, DeployError, Observer as _, ProfileState, executions, pipeline, profile_state, stack,
-    stack_steps,
+    Access, Observer as _, ProfileState, executions, pipeline, profile_state, stack, stack_steps,
 };
 use s3ferry::plan::Plan;
 use s3ferry::syntax::Source;
 use serde_json::Value;
 use similar::TextDiff;
 
-use super::accounts::OutputsFile;
+use super::accounts::{Accounts, OutputsFile};
 use super::aws::{AwsOptions, block_on};
+use super::deploy::handoff::{self, Seen};
+use super::deploy::propagation::{self, Role, is_fresh};
 use super::output::{self, print};
 use super::project::Project;
 use super::screen::Screen;
@@ -131,7 +134,7 @@ async fn work(
     if !adopted.changed {
         return Ok(Outcome::Done);
     }
-    write(options, screen, &live, &definition, adopted).await
+    write(global, options, screen, &live, &definition, adopted).await
 }
 
 /// The diff, and the new definition where it is asked for.
@@ -186,6 +189,7 @@ fn show(
 }
 
 async fn write(
+    global: &Global,
     options: &Options,
     screen: &Screen,
     live: &Live<'_>,
@@ -205,9 +209,31 @@ async fn write(
     live.check_idle(name).await?;
     let new = read(Source::new("adopted", adopted.text))?;
     let access = live.access().await?;
-    let version = pipeline::update(&access, name, new.pipeline_text())
-        .await
-        .map_err(explained)?;
+    let mut attempts = None;
+    let version = loop {
+        let error = match pipeline::update(&access, name, new.pipeline_text()).await {
+            Ok(version) => break version,
+            Err(error) => error,
+        };
+        let Some(arn) = refused_role(&error.message) else {
+            return Err(error.into());
+        };
+        let (role, fresh) = look_at(global, options, arn).await?;
+        let attempts = attempts
+            .get_or_insert_with(|| Attempts::new(role.attempts(fresh), options.aws.wait_timeout));
+        if propagation::pause(screen, attempts, (arn, &role))
+            .await
+            .is_none()
+        {
+            return Err(Failure::with_code(
+                error.message.clone(),
+                format!("{}; nothing was changed", role.help(live.profile)),
+                1,
+            ));
+        }
+        live.check_same(definition).await?;
+        live.check_idle(name).await?;
+    };
     screen.says(&format!(
         "Pipeline {name} is adopted: version {version}.\nNext: `s3ferry push SITE` deploys through \
          it"
@@ -215,17 +241,16 @@ async fn write(
     Ok(Outcome::Done)
 }
 
-/// CodePipeline tries each role before it takes a definition.
-fn explained(error: DeployError) -> Failure {
-    if error.message.contains("AssumeRole") {
-        return Failure::with_code(
-            error.message,
-            "the deploy role does not trust the pipeline's service role yet: deploy the targets \
-             first (`s3ferry deploy --profile prod`); nothing was changed",
-            1,
-        );
-    }
-    error.into()
+/// What is known of a role that CodePipeline refuses, and whether the dev stack changed lately.
+async fn look_at(global: &Global, options: &Options, role: &str) -> Result<(Role, bool), Failure> {
+    let mut accounts = Accounts::new(global, &options.aws, Project::load(global)?)?;
+    let dev = accounts.steps[0].clone();
+    let fresh = match handoff::look(&mut accounts, &dev).await {
+        Seen::Read(Some(stack)) => is_fresh(stack.changed),
+        Seen::Read(None) => false,
+        Seen::Unreadable(_) | Seen::NoProfile => true,
+    };
+    Ok((Role::look(&mut accounts, role).await, fresh))
 }
 
 /// The live pipeline's account.

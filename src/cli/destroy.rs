@@ -7,7 +7,7 @@ use s3ferry::deploy::retained::{self, StackResource};
 use s3ferry::deploy::run::{Deployment, Options as RunOptions};
 use s3ferry::deploy::stack::{self, Deployed};
 use s3ferry::deploy::stack_set::{self as set, reasons};
-use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
+use s3ferry::deploy::{Access, Condition, Observer as _, RetainedBucket, StackStep};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
@@ -531,6 +531,21 @@ fn report(
              What a key encrypted can never be read again once it is deleted.\n",
             retained::EMPTYING
         );
+    }
+    for one in doomed.iter().filter(|one| one.stack.is_none()) {
+        let buckets = one.step.template.buckets.iter();
+        let names: Vec<String> = buckets.map(RetainedBucket::pattern).collect();
+        if !options.retain_stacks && !names.is_empty() {
+            let _ = writeln!(
+                out,
+                "\nThe buckets of the instances of stack set {} stay: {}. StackSets cannot import \
+                 them: empty and delete them before a stack set deploys to their accounts again. \
+                 All versions, a thousand at a time:\n  {}",
+                one.step.stack,
+                names.join(", "),
+                retained::EMPTYING
+            );
+        }
     }
     let dev = doomed.iter().find(|one| one.step.side == Side::Dev);
     if let Some(dev) = dev {

@@ -7,7 +7,7 @@ use s3ferry::deploy::bucket_policy::Standing;
 use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
 use s3ferry::deploy::stack::{self, Deployed};
 use s3ferry::deploy::stack_set as set;
-use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validation};
+use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
@@ -72,8 +72,9 @@ struct Difference {
     obstacle: Option<String>,
     /// What CloudFormation would do; `None`: nothing at all.
     changes: Option<Vec<Change>>,
-    /// What CloudFormation's own validation says.
-    validations: Vec<Validation>,
+    /// The results of CloudFormation's own validation, and the same as text.
+    validations: Validations,
+    validations_shown: String,
     /// An existing artifact bucket's policy.
     policy: Option<Examined>,
 }
@@ -169,7 +170,7 @@ async fn compare(
         found.parameters = changed(stack, &parameters);
         if stack.condition() != Condition::Reviewing {
             let deployed = stack::template(&access, &stack.id).await?;
-            found.template = Some(Comparison::of(&deployed, &step.template.text));
+            found.template = Some(step.comparison(&deployed));
         }
     }
     match deployment.compare(before, &parameters).await? {
@@ -183,6 +184,7 @@ async fn compare(
         Prepared::Changes(pending) => {
             deployment.discard(&pending).await?;
             found.validations = pending.change_set.validations;
+            found.validations_shown = show::validations(&found.validations, &access);
             found.changes = Some(pending.change_set.changes);
         }
     }
@@ -327,7 +329,7 @@ impl Difference {
         {
             out.push_str("! replaces or deletes a key, a bucket or a role: a deploy refuses it without --allow-replacement.\n");
         }
-        out.push_str(&show::validations(&self.validations));
+        out.push_str(&self.validations_shown);
         if let Some(policy) = self.policy.as_ref().filter(|policy| policy.differs()) {
             let bucket = &policy.bucket;
             let _ = match policy.standing {
@@ -358,7 +360,7 @@ impl Difference {
         let policy = self.policy.as_ref().map(|policy| {
             json!({ "bucket": policy.bucket, "differs": policy.differs(), "diff": policy.diff })
         });
-        json!({
+        let mut json = json!({
             "template": step.template.name,
             "stack": step.stack,
             "account": step.account,
@@ -370,14 +372,10 @@ impl Difference {
             "parameters": parameters,
             "obstacle": self.obstacle,
             "changes": self.changes.as_deref().map_or_else(|| json!([]), show::changes_json),
-            "validations": self.validations.iter().map(|found| json!({
-                "resource": found.logical_id,
-                "name": found.name,
-                "path": found.path,
-                "reason": found.reason,
-            })).collect::<Vec<_>>(),
             "bucketPolicy": policy,
-        })
+        });
+        show::extend(&mut json, show::validations_json(&self.validations));
+        json
     }
 }
 

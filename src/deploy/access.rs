@@ -158,6 +158,11 @@ impl Access {
         &self.profile
     }
 
+    /// The region.
+    pub fn region(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
+    }
+
     /// The same for work that needs another policy than a deployer's: `option` is that of
     /// `deployer-policy`, such as `--push`. A refusal names it.
     pub fn needing(mut self, option: &'static str) -> Self {
@@ -200,7 +205,7 @@ impl Access {
 
     /// URL of a bucket in the region, as CloudFormation takes a template's.
     pub fn bucket_url(&self, bucket: &str) -> String {
-        let region = self.config.region().map_or("", |region| region.as_ref());
+        let region = self.region();
         match self.config.endpoint_url() {
             Some(endpoint) => format!("{endpoint}/{bucket}"),
             None if region.starts_with("cn-") => {

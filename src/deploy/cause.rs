@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use super::change::Validation;
+use super::assume::refused_role;
 use super::events::Event;
+use super::validation::Validation;
 
 /// Why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +89,8 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
     let lower = reason.to_lowercase();
     let has = |part: &str| lower.contains(part);
     if has("assumerole") && has("not authorized") {
-        return match after(reason, "role ").or_else(|| after(reason, "resource: ")) {
+        let role = refused_role(reason).map(str::to_owned);
+        return match role.or_else(|| after(reason, "resource: ")) {
             Some(role) => format!(
                 "CodePipeline checks that it can assume the role of every action: deploy the \
                  target that has {role} first, then dev again"
@@ -123,8 +125,8 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
             .to_owned();
     }
     if has("already exists") {
-        return "something of this name exists outside the stack: delete it, rename it in the \
-                configuration, or let it be imported by another run"
+        return "this name is taken by something outside the stack: choose another name in the \
+                configuration, or delete what has the name"
             .to_owned();
     }
     if has("limitexceeded") || has("limit exceeded") || has("quota") || has("too many") {

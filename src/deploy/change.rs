@@ -1,6 +1,6 @@
 //! One change of a change set, and what makes it dangerous.
 
-use aws_sdk_cloudformation::types::{OperationEvent, ResourceChange};
+use aws_sdk_cloudformation::types::ResourceChange;
 
 /// Types whose loss cuts targets off from artifacts, or loses objects.
 const GUARDED_TYPES: [&str; 4] = [
@@ -91,40 +91,5 @@ impl From<ResourceChange> for Change {
             policy_action: text(change.policy_action.map(|found| found.as_str().to_owned())),
             causes,
         }
-    }
-}
-
-/// A finding of CloudFormation's validation of a change set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Validation {
-    /// Logical ID of the resource.
-    pub logical_id: String,
-    /// Its type; may be empty.
-    pub resource_type: String,
-    /// `FAIL` or `WARN`.
-    pub mode: String,
-    /// Which validation.
-    pub name: String,
-    /// Place in the resource; may be empty.
-    pub path: String,
-    /// What is wrong.
-    pub reason: String,
-}
-
-impl Validation {
-    /// The finding of an event, when it is one.
-    pub fn of(event: OperationEvent) -> Option<Self> {
-        let failed = event.validation_status?.as_str() == "FAILED";
-        failed.then(|| Self {
-            logical_id: event.logical_resource_id.unwrap_or_default(),
-            resource_type: event.resource_type.unwrap_or_default(),
-            mode: event
-                .validation_failure_mode
-                .map(|mode| mode.as_str().to_owned())
-                .unwrap_or_default(),
-            name: event.validation_name.unwrap_or_default(),
-            path: event.validation_path.unwrap_or_default(),
-            reason: event.validation_status_reason.unwrap_or_default(),
-        })
     }
 }

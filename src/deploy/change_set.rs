@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::body::Body;
-use super::change::{Change, Validation};
+use super::cause::hint;
+use super::change::Change;
 use super::pace::Pace;
+use super::validation::{self, Validations};
 use super::{Access, DeployError, Observer};
 
 /// What a change set is made from.
@@ -44,8 +45,8 @@ pub struct ChangeSet {
     pub stack: String,
     /// What it would do.
     pub changes: Vec<Change>,
-    /// What CloudFormation's own validation has to say.
-    pub validations: Vec<Validation>,
+    /// The results of CloudFormation's own validation.
+    pub validations: Validations,
 }
 
 /// What came of making a change set.
@@ -104,7 +105,7 @@ pub async fn make(
         stack_id: stack_id.unwrap_or_else(|| wanted.stack.to_owned()),
         stack: wanted.stack.to_owned(),
         changes: Vec::new(),
-        validations: Vec::new(),
+        validations: Validations::default(),
     };
     let mut pace = Pace::new(limit);
     loop {
@@ -116,9 +117,9 @@ pub async fn make(
                 return Ok(Made::NoChanges);
             }
             ChangeSetStatus::Failed => {
-                change_set.validations = validations(access, &change_set).await?;
-                delete(access, &change_set).await?;
-                return Err(refused(&change_set, &reason));
+                change_set.validations = validation::of_change_set(access, &change_set).await?;
+                let deleted = delete(access, &change_set).await;
+                return Err(refused(access, &change_set, &reason).besides(deleted));
             }
             _ => {
                 pace.pause(&format!("the change set of stack `{}`", wanted.stack))
@@ -128,18 +129,30 @@ pub async fn make(
     }
 }
 
-fn refused(change_set: &ChangeSet, reason: &str) -> DeployError {
-    let validations: String = change_set
-        .validations
-        .iter()
+/// The error for a change set that CloudFormation refuses, with the details of its validation.
+fn refused(access: &Access, change_set: &ChangeSet, reason: &str) -> DeployError {
+    let validations = &change_set.validations;
+    let failed = &validations.failed;
+    // Where to find the details is of no use beside the details.
+    let reason = match reason.split_once(" To troubleshoot") {
+        Some((reason, _)) if !failed.is_empty() => reason,
+        _ => reason,
+    };
+    let details: String = (failed.iter())
         .map(|found| format!("; {}: {}", found.logical_id, found.reason))
         .collect();
+    let hints = failed
+        .iter()
+        .map(|found| hint(&found.resource_type, &found.reason));
+    let hints = hints.chain([hint("", reason)]);
+    let mut help: Vec<String> = hints.filter(|hint| !hint.is_empty()).take(1).collect();
+    help.extend(validations.gap(access));
     DeployError::failed(
         format!(
-            "CloudFormation refuses the change set of stack `{}`: {reason}{validations}",
+            "CloudFormation refuses the change set of stack `{}`: {reason}{details}",
             change_set.stack
         ),
-        super::cause::hint("", reason),
+        help.join("; "),
     )
 }
 
@@ -170,58 +183,6 @@ async fn read(
                 answer.status.unwrap_or(ChangeSetStatus::CreateInProgress),
                 answer.status_reason.unwrap_or_default(),
             ));
-        }
-    }
-}
-
-/// What CloudFormation's validation of a change set has to say (*DescribeEvents*). An endpoint
-/// that does not have the operation says nothing.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
-pub async fn validations(
-    access: &Access,
-    change_set: &ChangeSet,
-) -> Result<Vec<Validation>, DeployError> {
-    let request = access.cloudformation().describe_events();
-    let request = request
-        .change_set_name(&change_set.id)
-        .stack_name(&change_set.stack_id);
-    failed_validations(access, request).await
-}
-
-/// What CloudFormation's validation found when it executed a stack's last change set.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
-pub async fn stack_validations(
-    access: &Access,
-    stack: &str,
-) -> Result<Vec<Validation>, DeployError> {
-    failed_validations(
-        access,
-        access.cloudformation().describe_events().stack_name(stack),
-    )
-    .await
-}
-
-async fn failed_validations(
-    access: &Access,
-    request: DescribeEventsFluentBuilder,
-) -> Result<Vec<Validation>, DeployError> {
-    match request.send().await {
-        Ok(answer) => {
-            let events = answer.operation_events.unwrap_or_default();
-            Ok(events.into_iter().filter_map(Validation::of).collect())
-        }
-        Err(error) => {
-            let error = access.error("cloudformation:DescribeEvents", &error);
-            // Advice that cannot be had stops nothing: the change set itself is the authority.
-            if error.code.is_some() {
-                Ok(Vec::new())
-            } else {
-                Err(error)
-            }
         }
     }
 }

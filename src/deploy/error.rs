@@ -53,9 +53,26 @@ impl DeployError {
         Self::new(ErrorKind::Failed, message, help)
     }
 
+    /// The same error; when cleaning up after it failed too, the help says so.
+    #[must_use]
+    pub fn besides(mut self, cleanup: Result<(), Self>) -> Self {
+        if let Err(error) = cleanup {
+            if !self.help.is_empty() {
+                self.help.push_str("; ");
+            }
+            self.help.push_str(&format!("cleaning up failed: {error}"));
+        }
+        self
+    }
+
     /// Whether AWS answered with this error code.
     pub fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
+    }
+
+    /// Whether AWS denied the call for lack of a permission.
+    pub fn is_denied(&self) -> bool {
+        self.code.as_deref().is_some_and(is_denial)
     }
 
     /// Whether the same call may succeed later.
@@ -115,6 +132,14 @@ impl DeployError {
     }
 }
 
+/// Whether an error code says that the caller lacks a permission.
+fn is_denial(code: &str) -> bool {
+    matches!(
+        code,
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation"
+    )
+}
+
 fn unreachable(call: &str, cause: &str) -> DeployError {
     DeployError::new(
         ErrorKind::Aws,
@@ -143,7 +168,7 @@ fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &st
              the same of a region that is not enabled in the account",
             login(profile)
         ),
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => format!(
+        code if is_denial(code) => format!(
             "`s3ferry deployer-policy --profile {profile}{}{policy}` prints the policy that this \
              profile needs",
             if policy.is_empty() { "" } else { " " }

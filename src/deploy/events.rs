@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::cause::{self, Cause};
 use super::condition::{Condition, succeeded};
 use super::pace::Pace;
-use super::{Access, DeployError, Observer, change_set};
+use super::{Access, DeployError, Observer, validation};
 
 /// One event of a stack.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,8 +122,24 @@ pub async fn find_cause(
     {
         return Ok(found);
     }
-    let validations = change_set::stack_validations(access, stack).await?;
-    Ok(validations.first().map(Cause::of_validation).or(found))
+    let validations = validation::of_last_operation(access, stack).await?;
+    if let Some(first) = validations.failed.first() {
+        return Ok(Some(Cause::of_validation(first)));
+    }
+    Ok(match (found, validations.gap(access)) {
+        (Some(mut cause), Some(gap)) => {
+            cause.hint = gap;
+            Some(cause)
+        }
+        (None, Some(gap)) => Some(Cause {
+            logical_id: stack.to_owned(),
+            resource_type: "AWS::CloudFormation::Stack".to_owned(),
+            status: String::new(),
+            reason: "no event of the stack gives a reason".to_owned(),
+            hint: gap,
+        }),
+        (found, None) => found,
+    })
 }
 
 /// The events of the last operation, the oldest first.

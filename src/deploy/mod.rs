@@ -5,6 +5,7 @@
 //! what the user sees and answers is the command line's. Nothing here prints or asks.
 
 mod access;
+pub mod assume;
 pub mod body;
 pub mod bucket_policy;
 pub mod cause;
@@ -18,6 +19,7 @@ mod error;
 pub mod events;
 pub mod execution;
 pub mod executions;
+pub mod existing_bucket;
 pub mod live;
 pub mod next;
 mod observer;
@@ -34,15 +36,17 @@ mod steps;
 pub mod time;
 pub mod timeline;
 pub mod trust;
+pub mod validation;
 pub mod view;
 
 pub use access::{Access, Identity, ProfileState, Settings, profile_state};
 pub use body::Text;
 pub use cause::Cause;
-pub use change::{Change, Validation};
+pub use change::Change;
 pub use comparison::Comparison;
 pub use condition::{Condition, succeeded};
 pub use error::{DeployError, ErrorKind};
 pub use observer::{Observer, Silent};
 pub use outputs::{Outputs, StackOutputs};
-pub use steps::{StackStep, StackTemplate, stack_steps};
+pub use steps::{RetainedBucket, StackStep, StackTemplate, stack_steps};
+pub use validation::{Validation, Validations};

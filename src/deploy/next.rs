@@ -186,8 +186,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::cfn::Template;
+    use crate::deploy::StackTemplate;
     use crate::deploy::stack::Deployed;
-    use crate::deploy::{StackTemplate, Text};
 
     fn step(name: &str, side: Side) -> StackStep {
         StackStep {
@@ -197,15 +198,17 @@ mod tests {
             account: "111111111111".to_owned(),
             region: "us-east-1".to_owned(),
             profile: name.to_owned(),
-            template: Arc::new(StackTemplate {
-                name: name.to_owned(),
-                text: Text {
-                    yaml: String::new(),
-                    json: String::new(),
+            template: Arc::new(StackTemplate::new(
+                name.to_owned(),
+                Template {
+                    header: String::new(),
+                    description: String::new(),
+                    parameters: Vec::new(),
+                    conditions: Vec::new(),
+                    resources: Vec::new(),
+                    outputs: Vec::new(),
                 },
-                parameters: Vec::new(),
-                protected: Vec::new(),
-            }),
+            )),
         }
     }
 

@@ -50,3 +50,61 @@ impl Pace {
         Ok(())
     }
 }
+
+/// The pause before a second attempt.
+const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
+
+/// Further attempts at something that fails for a while; each pause is twice as long as the one
+/// before.
+#[derive(Debug)]
+pub struct Attempts {
+    pause: Duration,
+    made: u32,
+    most: u32,
+    until: Instant,
+}
+
+impl Attempts {
+    /// At most `further` attempts after the first, the last of them within `limit`.
+    pub fn new(further: u32, limit: Duration) -> Self {
+        Self {
+            pause: SECOND_ATTEMPT,
+            made: 1,
+            most: further + 1,
+            until: Instant::now() + limit,
+        }
+    }
+
+    /// The pause before the next attempt; `None` when there is no further one.
+    pub fn next_pause(&mut self) -> Option<Duration> {
+        if self.made == self.most || Instant::now() + self.pause > self.until {
+            return None;
+        }
+        let pause = self.pause;
+        self.made += 1;
+        self.pause *= 2;
+        Some(pause)
+    }
+
+    /// The next attempt and how many there are, such as `attempt 2 of 7`.
+    pub fn shown(&self) -> String {
+        format!("attempt {} of {}", self.made, self.most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_end_by_their_number_and_by_the_limit() {
+        let seconds = |limit: u64| {
+            let mut attempts = Attempts::new(4, Duration::from_secs(limit));
+            let pauses = std::iter::from_fn(|| attempts.next_pause());
+            pauses.map(|pause| pause.as_secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(seconds(3600), [1, 2, 4, 8]);
+        assert_eq!(seconds(3), [1, 2]);
+        assert_eq!(seconds(0), [0; 0]);
+    }
+}

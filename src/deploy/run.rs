@@ -2,15 +2,17 @@
 //!
 //! Every part can be repeated: a run that was killed at any point is completed by the next one.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::change_set::{ChangeSet, Made, Wanted};
 use super::events::{Operation, find_cause, follow, last_operation};
+use super::existing_bucket::{self, ExistingBucket};
 use super::pace::Pace;
 use super::stack::{Deployed, condition};
 use super::{
-    Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, body,
-    change_set, protection, stack,
+    Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, Text, body,
+    change_set, protection, stack, validation,
 };
 
 /// What the user says about a deployment.
@@ -143,7 +145,11 @@ impl Deployment<'_> {
             }
         }
         let bucket = options.template_bucket.as_deref();
-        let body = body::prepare(self.access, &step.stack, &step.template.text, bucket).await?;
+        let text = match state {
+            Condition::Ready => Cow::Borrowed(&step.template.text),
+            _ => self.text_of_new_stack().await?,
+        };
+        let body = body::prepare(self.access, &step.stack, &text, bucket).await?;
         body::validate(self.access, &step.stack, &body).await?;
         let wanted = Wanted {
             stack: &step.stack,
@@ -158,8 +164,7 @@ impl Deployment<'_> {
             change_set::make(self.access, &wanted, &options.token, wait, self.observer).await;
         let made = match made {
             Err(error) if found.is_none() && error.kind == ErrorKind::Failed => {
-                self.remove_empty().await?;
-                return Err(error);
+                return Err(error.besides(self.remove_empty().await));
             }
             made => made?,
         };
@@ -173,10 +178,56 @@ impl Deployment<'_> {
                 "the template has no resources",
             )),
             (Made::Changes(mut change_set), before) => {
-                change_set.validations = change_set::validations(self.access, &change_set).await?;
+                change_set.validations =
+                    validation::of_change_set(self.access, &change_set).await?;
                 Ok(Prepared::Changes(Box::new(Pending { change_set, before })))
             }
         }
+    }
+
+    /// The template of a stack that is to be created. When a bucket of the stack exists already and
+    /// a function gives its name, the names are written out, since CloudFormation imports only
+    /// what has a static name.
+    ///
+    /// # Errors
+    /// A bucket exists in another region, or AWS cannot be reached.
+    async fn text_of_new_stack(&self) -> Result<Cow<'_, Text>, DeployError> {
+        let step = self.step;
+        let mut import = false;
+        let buckets = step.template.buckets.iter();
+        for bucket in buckets.filter(|bucket| bucket.has_dynamic_name()) {
+            let name = bucket.name_in(&step.account, &step.region);
+            match existing_bucket::look(self.access, &step.account, &name).await? {
+                ExistingBucket::No => {}
+                ExistingBucket::Here => {
+                    import = true;
+                    self.observer.says(&format!(
+                        "Bucket {name} exists already. CloudFormation imports only buckets with a \
+                         static name, so this stack is created from the same template with the \
+                         bucket names written out."
+                    ));
+                }
+                ExistingBucket::Elsewhere(region) => {
+                    return Err(DeployError::failed(
+                        format!(
+                            "bucket `{name}` exists in region {region}, and stack `{}` is to \
+                             create it in {}; nothing was changed",
+                            step.stack, step.region
+                        ),
+                        "bucket names are unique in all regions: choose another name in the \
+                         configuration, or empty and delete that bucket",
+                    ));
+                }
+                // If the bucket exists, CloudFormation refuses the change set or the creation.
+                ExistingBucket::Unknown(error) => self.observer.says(&format!(
+                    "Whether a bucket of an earlier stack must be imported is unknown: {error}."
+                )),
+            }
+        }
+        Ok(match import {
+            true => Cow::Owned(step.with_static_names()),
+            false => Cow::Borrowed(&step.template.text),
+        })
     }
 
     /// Puts stack policy and termination protection in force where they are not: after a
@@ -249,10 +300,10 @@ impl Deployment<'_> {
         self.observer.begins(&format!("stack {}", change_set.stack));
         self.observer.executing(&change_set.stack);
         if let Err(error) = change_set::execute(self.access, change_set).await {
-            if relaxed {
-                self.guard(true).await?;
-            }
-            return Err(error);
+            return Err(match relaxed {
+                true => error.besides(self.guard(true).await),
+                false => error,
+            });
         }
         let operation = Operation {
             stack: change_set.stack_id.clone(),
@@ -261,10 +312,14 @@ impl Deployment<'_> {
         };
         let end = follow(self.access, &operation, options.wait, self.observer).await?;
         self.observer.ended();
-        if relaxed {
-            self.guard(true).await?;
+        let guarded = match relaxed {
+            true => self.guard(true).await,
+            false => Ok(()),
+        };
+        if let Err(error) = end.into_result(self.access, &operation).await {
+            return Err(error.besides(guarded));
         }
-        end.into_result(self.access, &operation).await?;
+        guarded?;
         if !existed {
             let policy = protection::policy(&self.step.template.protected);
             protection::set(self.access, &change_set.stack, &policy).await?;

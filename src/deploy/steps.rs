@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::cfn::{Template, Value};
 use crate::plan::Plan;
 use crate::stacks::{Side, Stack, stacks};
 
+use super::Comparison;
 use super::body::Text;
 
 /// Types that a stack policy protects from replacement and deletion.
@@ -47,12 +49,74 @@ pub struct StackTemplate {
     pub parameters: Vec<String>,
     /// Logical IDs that the stack policy protects.
     pub protected: Vec<String>,
+    /// The buckets that outlive a stack of the template.
+    pub buckets: Vec<RetainedBucket>,
+    /// What the text is written from.
+    model: Template,
+}
+
+/// A bucket that outlives its stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetainedBucket {
+    /// Logical ID.
+    pub logical_id: String,
+    /// Its name; in a template of several accounts or regions with pseudo parameters.
+    name: String,
+}
+
+impl RetainedBucket {
+    /// Whether an intrinsic function gives the name. CloudFormation imports existing resources
+    /// only by static names (AWS CloudFormation, *Import AWS resources into a CloudFormation stack
+    /// automatically*).
+    pub fn has_dynamic_name(&self) -> bool {
+        self.name.contains("${")
+    }
+
+    /// The name with `{account}` and `{region}`, as the configuration writes it.
+    pub fn pattern(&self) -> String {
+        self.name_in("{account}", "{region}")
+    }
+
+    /// The name in an account and region.
+    pub fn name_in(&self, account: &str, region: &str) -> String {
+        self.name
+            .replace("${AWS::AccountId}", account)
+            .replace("${AWS::Region}", region)
+    }
 }
 
 impl StackStep {
     /// Whether it is a target's.
     pub fn is_target(&self) -> bool {
         matches!(self.side, Side::Target(_))
+    }
+
+    /// The template with the names of its retained buckets written out, so that CloudFormation can
+    /// import those that exist. It means the same as the template in this account and region.
+    pub fn with_static_names(&self) -> Text {
+        let mut model = self.template.model.clone();
+        for bucket in &self.template.buckets {
+            let resources = &mut model.resources;
+            if let Some(found) = resources.iter_mut().find(|one| one.id == bucket.logical_id) {
+                let name = bucket.name_in(&self.account, &self.region);
+                found.properties.set("BucketName", name.into());
+            }
+        }
+        text(&model)
+    }
+
+    /// Compares the text of a deployed template with ours; that of a stack that imported buckets
+    /// has their names written out.
+    pub fn comparison(&self, deployed: &str) -> Comparison {
+        let general = Comparison::of(deployed, &self.template.text);
+        let buckets = &self.template.buckets;
+        if general.is_same() || !buckets.iter().any(RetainedBucket::has_dynamic_name) {
+            return general;
+        }
+        if Comparison::of(deployed, &self.with_static_names()).is_same() {
+            return Comparison::SameMeaning(general.diff().to_owned());
+        }
+        general
     }
 
     /// Whether both are the same stack, or stack set, of the same account and region.
@@ -108,19 +172,43 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
 }
 
 fn template(stack: Stack) -> StackTemplate {
-    let template = stack.template;
-    StackTemplate {
-        text: Text {
-            yaml: template.to_yaml(),
-            json: template.to_json().to_string(),
-        },
-        parameters: (template.parameters.iter())
-            .map(|parameter| parameter.id.clone())
-            .collect(),
-        protected: (template.resources.iter())
-            .filter(|resource| PROTECTED_TYPES.contains(&resource.kind.as_str()))
-            .map(|resource| resource.id.clone())
-            .collect(),
-        name: stack.name,
+    StackTemplate::new(stack.name, stack.template)
+}
+
+fn text(template: &Template) -> Text {
+    Text {
+        yaml: template.to_yaml(),
+        json: template.to_json().to_string(),
+    }
+}
+
+impl StackTemplate {
+    /// A template by the name of its file, without ending.
+    pub fn new(name: String, model: Template) -> Self {
+        let resources = &model.resources;
+        let buckets = resources
+            .iter()
+            .filter(|resource| resource.retained && resource.kind == "AWS::S3::Bucket")
+            .filter_map(|resource| match resource.properties.field("BucketName") {
+                Some(Value::String(name) | Value::Sub(name)) => Some(RetainedBucket {
+                    logical_id: resource.id.clone(),
+                    name: name.clone(),
+                }),
+                _ => None,
+            })
+            .collect();
+        Self {
+            text: text(&model),
+            parameters: (model.parameters.iter())
+                .map(|parameter| parameter.id.clone())
+                .collect(),
+            protected: (resources.iter())
+                .filter(|resource| PROTECTED_TYPES.contains(&resource.kind.as_str()))
+                .map(|resource| resource.id.clone())
+                .collect(),
+            buckets,
+            name,
+            model,
+        }
     }
 }

@@ -45,7 +45,7 @@ pub async fn look(
         return Ok(Some(found));
     }
     let deployed = stack::template(access, &stack.id).await?;
-    found.comparison = Some(Comparison::of(&deployed, &step.template.text));
+    found.comparison = Some(step.comparison(&deployed));
     if has_failed(&stack) {
         let events = last_operation(access, &stack.id).await?;
         found.cause = find_cause(access, &stack.id, &events).await?;

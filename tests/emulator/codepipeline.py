@@ -17,6 +17,7 @@ from ministack.services import s3
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
 import asgi
+import control
 import policies
 
 _TARGET = "CodePipeline_20150709."
@@ -76,6 +77,10 @@ def _delete(name, props):
 def _check(props):
     """What CodePipeline checks whenever a pipeline is saved."""
     service_role = props["RoleArn"]
+    if not _is_known(service_role) or not policies.trusts(service_role, "codepipeline.amazonaws.com"):
+        raise ValueError(
+            _refused(f"CodePipeline is not authorized to perform AssumeRole on role {service_role}")
+        )
     stores = [entry["ArtifactStore"] for entry in props.get("ArtifactStores", [])]
     for store in stores or [props["ArtifactStore"]]:
         owner = s3._bucket_owner_account(store["Location"])
@@ -84,10 +89,14 @@ def _check(props):
     for stage in props["Stages"]:
         for action in stage["Actions"]:
             role = action.get("RoleArn")
-            if role and not policies.may_assume(service_role, role):
+            if role and not (_is_known(role) and policies.may_assume(service_role, role)):
                 raise ValueError(
                     _refused(f"{service_role} is not authorized to perform AssumeRole on role {role}")
                 )
+
+
+def _is_known(role):
+    return not control.is_unknown(get_account_id(), role)
 
 
 def _refused(text, code="InvalidStructureException"):

@@ -4,6 +4,8 @@ executions of a pipeline, and sessions of services.
 POST /_test/failures    {"account", "type", "name", "operation", "reason"} and, if not
                         the first time and once, {"after", "times"}
 POST /_test/pace        {"account", "seconds"}          each resource takes so long
+POST /_test/propagation {"account", "role", "times"}    CodePipeline does not know the role yet, the
+                        next times that it saves a pipeline of the account
 POST /_test/executions  {"account", "region", "pipeline", "status"} and, of one that failed,
                         {"stage", "action", "code", "message"}; without "status" the action
                         fails before there is an execution
@@ -16,6 +18,7 @@ import asgi
 
 _lock = threading.Lock()
 _failures = []
+_unknown_roles = {}
 _pace = {}
 
 
@@ -29,6 +32,9 @@ async def answer(scope, receive, send):
     if what == "failures":
         with _lock:
             _failures.append(asked)
+    elif what == "propagation":
+        with _lock:
+            _unknown_roles[asked["account"], asked["role"]] = asked["times"]
     elif what == "pace":
         _pace[asked["account"]] = asked["seconds"]
     elif what == "executions":
@@ -52,6 +58,14 @@ async def answer(scope, receive, send):
 def pace(account):
     """Seconds that every resource of the account takes."""
     return _pace.get(account, 0)
+
+
+def is_unknown(account, role):
+    """Whether IAM has not made the role known to CodePipeline yet; counted down."""
+    with _lock:
+        left = _unknown_roles.get((account, role), 0)
+        _unknown_roles[account, role] = max(left - 1, 0)
+        return left > 0
 
 
 def failure(account, resource_type, name, operation):

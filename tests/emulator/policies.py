@@ -49,6 +49,18 @@ def install():
             actions["DeleteRole"] = delete_role_call
 
 
+def trusts(role, service):
+    """Whether the role exists and lets the service assume it."""
+    found = _role(role)
+    statements = _statements(json.loads(found["AssumeRolePolicyDocument"])) if found else []
+    return any(
+        statement["Effect"] == "Allow"
+        and isinstance(statement.get("Principal"), dict)
+        and service in _as_list(statement["Principal"].get("Service"))
+        for statement in statements
+    )
+
+
 def may_assume(caller, role):
     """Whether the role trusts the caller and the caller's policies let it assume the role."""
     found = _role(role)

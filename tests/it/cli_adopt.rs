@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::emulator::profiles::log_in;
 use crate::emulator::{Accounts, Emulator};
 use crate::played_pipeline::PlayedPipeline;
 use crate::support::Project;
@@ -340,21 +341,70 @@ fn without_an_answer_nothing_is_changed() {
     assert_eq!(played.count("UpdatePipeline"), 0);
 }
 
+/// CodePipeline's refusal of a target's role.
+fn refusal(project: &Project) -> String {
+    let config = project.read("s3ferry.yaml");
+    let (_, target) = config.split_once("targets:").expect("targets");
+    let account = target.split('"').find(|word| word.len() == 12);
+    let account = account.expect("an account ID");
+    format!(
+        "arn:aws:iam::1:role/a is not authorized to perform AssumeRole on role \
+         arn:aws:iam::{account}:role/prods3role"
+    )
+}
+
 #[test]
-fn a_role_that_does_not_trust_yet_is_said() {
+fn the_role_of_a_target_that_does_not_exist_is_said_at_once() {
     let (project, played, key, _) = live();
-    played.plays_error(
-        "UpdatePipeline",
-        "InvalidStructureException",
-        "arn:aws:iam::1:role/a is not authorized to perform AssumeRole on role arn:aws:iam::2:role/b",
-    );
+    let refusal = refusal(&project);
+    played.plays_error("UpdatePipeline", "InvalidStructureException", &refusal);
     let run = project.expect(
         &format!("adopt --name website --key-arn {key} --write --yes"),
         1,
     );
-    assert!(
-        run.stderr.contains("deploy the targets first"),
+    for part in [
+        "target `prod` does not exist",
+        "deploy it first (`s3ferry deploy --profile prod`)",
+        "nothing was changed",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert_eq!(played.count("UpdatePipeline"), 1);
+}
+
+#[test]
+fn a_role_that_iam_has_not_made_known_yet_is_tried_again() {
+    let (mut project, played, key, _) = live();
+    let refusal = refusal(&project);
+    for _ in 0..2 {
+        played.plays_error_first("UpdatePipeline", "InvalidStructureException", &refusal);
+    }
+    // Without a profile for prod, nothing says that its role is missing.
+    let config = project.read("s3ferry.yaml");
+    let (_, dev) = config.split_once("account: \"").expect("an account");
+    log_in(&mut project, &played.endpoint(), &[("dev", &dev[..12])]);
+    let run = project.expect(
+        &format!("adopt --name website --key-arn {key} --write --yes"),
+        0,
+    );
+    assert_eq!(
+        run.stderr.matches("Trying again in").count(),
+        2,
         "{}",
         run.stderr
     );
+    assert!(
+        run.stderr
+            .contains("whether target `prod` exists cannot be seen from here"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("is adopted: version 8"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(played.count("UpdatePipeline"), 3);
+    // Before each attempt it is made sure that the pipeline is still the same and idle.
+    assert_eq!(played.count("ListPipelineExecutions"), 4);
 }

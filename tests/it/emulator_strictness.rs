@@ -181,3 +181,95 @@ fn failures_can_be_ordered_down_to_a_failed_rollback() {
         .replacen("              - s3:GetObjectTagging\n", "", 1);
     assert_eq!(dev.put("UpdateStack"), "UPDATE_ROLLBACK_FAILED");
 }
+
+#[test]
+fn only_a_static_name_is_imported() {
+    let account = Accounts::fresh().dev;
+    let template = |name: &str| {
+        format!(
+            "Resources:\n  Kept:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: \
+             RetainExceptOnCreate\n    Properties:\n      BucketName: {name}\n"
+        )
+    };
+    let bucket = format!("kept-{account}");
+    let make = format!("s3api create-bucket --bucket {bucket}");
+    Emulator::shared().aws(&account, &make);
+    for (name, action, end) in [
+        ("!Sub kept-${AWS::AccountId}", "Add", "ROLLBACK_COMPLETE"),
+        (bucket.as_str(), "Import", "CREATE_COMPLETE"),
+    ] {
+        let stack = Stack {
+            account: account.clone(),
+            template: template(name),
+            parameter: None,
+        };
+        let fields = [
+            ("ChangeSetName", "c"),
+            ("ChangeSetType", "CREATE"),
+            ("ImportExistingResources", "true"),
+            ("TemplateBody", stack.template.as_str()),
+        ];
+        stack.call("CreateChangeSet", &fields);
+        let described = stack.call("DescribeChangeSet", &[("ChangeSetName", "c")]);
+        assert_eq!(element(&described, "Action"), action, "{described}");
+        stack.call("ExecuteChangeSet", &[("ChangeSetName", "c")]);
+        let status = loop {
+            let described = stack.call("DescribeStacks", &[]);
+            let status = element(&described, "StackStatus").to_owned();
+            if !status.ends_with("_IN_PROGRESS") {
+                break status;
+            }
+        };
+        assert_eq!(status, end);
+        stack.delete();
+    }
+}
+
+#[test]
+fn codepipeline_checks_the_service_role_and_does_not_know_a_new_role_at_once() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    project.expect("deploy --all --yes", 0);
+    let get = "codepipeline get-pipeline --name crossaccountdeploy";
+    let pipeline = emulator.aws(&accounts.dev, get)["pipeline"].to_string();
+    let save = || {
+        let update = ["codepipeline", "update-pipeline", "--pipeline", &pipeline];
+        emulator.aws_with(&accounts.dev, &update)
+    };
+    let deploy_role = format!("arn:aws:iam::{}:role/prods3role", accounts.prod);
+    let service_role = format!(
+        "arn:aws:iam::{}:role/service-role/AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy",
+        accounts.dev
+    );
+    let forms = [
+        (
+            &deploy_role,
+            format!("{service_role} is not authorized to perform AssumeRole on role {deploy_role}"),
+        ),
+        (
+            &service_role,
+            format!("CodePipeline is not authorized to perform AssumeRole on role {service_role}"),
+        ),
+    ];
+    for (role, message) in &forms {
+        emulator.hide_role(&accounts.dev, role, 1);
+        let refused = save().expect_err("refused");
+        assert!(refused.contains("InvalidStructureException"), "{refused}");
+        assert!(refused.contains(message), "{refused}");
+        save().expect("known by now");
+    }
+    let name = "AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
+    let trust = "{\"Version\":\"2012-10-17\",\"Statement\":[]}";
+    let update = [
+        "iam",
+        "update-assume-role-policy",
+        "--role-name",
+        name,
+        "--policy-document",
+        trust,
+    ];
+    emulator.aws_with(&accounts.dev, &update).expect("changed");
+    let refused = save().expect_err("refused");
+    assert!(refused.contains(&forms[1].1), "{refused}");
+}

@@ -106,6 +106,14 @@ impl PlayedPipeline {
         self.state().answers.insert(action.to_owned(), vec![error]);
     }
 
+    /// Answers an operation with an error once, before the other answers.
+    pub(crate) fn plays_error_first(&self, action: &str, code: &str, message: &str) {
+        let error = Played::Error(code.to_owned(), message.to_owned());
+        let mut state = self.state();
+        let answers = state.answers.entry(action.to_owned()).or_default();
+        answers.insert(0, error);
+    }
+
     /// Refuses an operation, whichever service it is of.
     pub(crate) fn refuses(&self, action: &str) {
         self.state().refused.push(action.to_owned());

@@ -42,9 +42,7 @@ fn logged_in(project: &mut Project, endpoint: &str) {
 }
 
 fn identity(account: &str) -> Answer {
-    Answer::query(format!(
-        "<Account>{account}</Account><Arn>arn:aws:iam::{account}:user/me</Arn><UserId>ME</UserId>"
-    ))
+    Answer::identity(account)
 }
 
 /// The stack set as it stands, with this template.
@@ -129,6 +127,18 @@ fn begun() -> Answer {
 
 fn done() -> Answer {
     Answer::query("")
+}
+
+fn no_bucket() -> Answer {
+    Answer::error(404, "NoSuchBucket", "The specified bucket does not exist")
+}
+
+fn denied(action: &str) -> Answer {
+    Answer::error(
+        403,
+        "AccessDenied",
+        format!("not authorized to perform: {action}"),
+    )
 }
 
 fn call(script: &Script, action: &str) -> Call {
@@ -460,11 +470,7 @@ fn failures_are_a_table_with_the_first_cause_of_the_stacks_that_can_be_read() {
         ("555555555555", "CURRENT"),
     ];
     let script = Script::start([
-        // The profiles `admin`, and to read the failed stacks `prod`.
-        (
-            "GetCallerIdentity",
-            vec![identity(ADMIN), identity(ADMIN), identity(ONE)],
-        ),
+        ("HeadBucket", vec![no_bucket()]),
         (
             "DescribeStackSet",
             vec![stack_set(&template, KEY, SELF_MANAGED)],
@@ -511,6 +517,158 @@ fn failures_are_a_table_with_the_first_cause_of_the_stacks_that_can_be_read() {
     assert!(run.stderr.contains("ended in FAILED"), "{}", run.stderr);
     let events = call(&script, "DescribeStackEvents");
     assert_eq!(events.access_key_id, ONE);
+}
+
+#[test]
+fn what_cannot_be_read_of_a_failed_instance_is_said_and_stacksets_own_reason_stays() {
+    let mut project = project(&[ONE, TWO], "");
+    let template = project.read("stacks/prod.yaml");
+    let failed = [
+        (ONE, "FAILED", "ResourceLogicalId:OutputBucket"),
+        (TWO, "FAILED", "ResourceLogicalId:DeployRole"),
+    ];
+    let script = Script::start([
+        ("HeadBucket", vec![no_bucket()]),
+        (
+            "DescribeStackSet",
+            vec![stack_set(&template, KEY, SELF_MANAGED)],
+        ),
+        ("ListStackSetOperations", vec![operations(&[])]),
+        (
+            "ListStackInstances",
+            vec![
+                instances(&[]),
+                instances(&[(ONE, "OUTDATED"), (TWO, "OUTDATED")]),
+            ],
+        ),
+        ("CreateStackInstances", vec![begun()]),
+        ("DescribeStackSetOperation", vec![operation("FAILED")]),
+        ("ListStackSetOperationResults", vec![results(&failed)]),
+        (
+            "DescribeStackEvents",
+            vec![denied("cloudformation:DescribeStackEvents")],
+        ),
+    ]);
+    logged_in(&mut project, &script.endpoint());
+    let run = project.expect(DEPLOY, 1);
+    nothing_unscripted(&script);
+    let said = "The events of a failed stack cannot be read: cloudformation:DescribeStackEvents was \
+                refused for profile `prod` (AccessDenied)";
+    assert_eq!(run.stderr.matches(said).count(), 1, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("ResourceLogicalId:OutputBucket"),
+        "{}",
+        run.stdout
+    );
+}
+
+/// What a first deployment of a stack set calls, with these answers about its buckets.
+fn first_deployment(buckets: Vec<Answer>) -> Script {
+    Script::start([
+        ("HeadBucket", buckets),
+        ("DescribeStackSet", vec![no_stack_set()]),
+        ("ValidateTemplate", vec![done()]),
+        (
+            "CreateStackSet",
+            vec![Answer::query("<StackSetId>s:1</StackSetId>")],
+        ),
+        ("CreateStackInstances", vec![begun()]),
+        ("DescribeStackSetOperation", vec![operation("SUCCEEDED")]),
+        (
+            "ListStackSetOperationResults",
+            vec![results(&[(ONE, "SUCCEEDED", ""), (TWO, "SUCCEEDED", "")])],
+        ),
+        (
+            "ListStackInstances",
+            vec![instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")])],
+        ),
+    ])
+}
+
+/// Which buckets were looked for, and with whose access key.
+fn looked_for(script: &Script) -> Vec<(String, String)> {
+    let calls = script.calls().into_iter();
+    let mut found: Vec<(String, String)> = calls
+        .filter(|call| call.action == "HeadBucket")
+        .map(|call| {
+            let path = call.parameter("path").unwrap_or_default();
+            (
+                call.access_key_id.clone(),
+                path.trim_matches('/').to_owned(),
+            )
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_bucket_that_an_earlier_instance_left_is_refused_before_anything_changes() {
+    let mut project = project(&[ONE, TWO], "");
+    let script = first_deployment(vec![done()]);
+    logged_in(&mut project, &script.endpoint());
+    let dry = project.expect(&format!("{DEPLOY} --dry-run"), 0);
+    let run = project.expect(&format!("{DEPLOY} --format json"), 1);
+    let bucket = format!("out-x-{ONE}");
+    let remove =
+        format!("aws s3api delete-bucket --bucket {bucket} --region us-east-1 --profile prod");
+    for run in [&dry, &run] {
+        assert!(run.stderr.contains(&remove), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("list-object-versions"),
+            "{}",
+            run.stderr
+        );
+    }
+    for said in [
+        "is to create 2 buckets that exist already; nothing was changed",
+        "StackSets cannot import buckets",
+    ] {
+        assert!(run.stderr.contains(said), "{said}: {}", run.stderr);
+    }
+    let result = crate::schemas::conforms("deploy", &run.stdout);
+    let stack_set = &result["stacks"][0];
+    assert_eq!(stack_set["result"], "refused");
+    let named: Vec<&str> = (stack_set["buckets"].as_array().expect("buckets").iter())
+        .filter_map(|one| one["bucket"].as_str())
+        .collect();
+    assert!(named.contains(&bucket.as_str()), "{named:?}");
+    assert!(
+        !script
+            .actions()
+            .iter()
+            .any(|action| action.starts_with("Create"))
+    );
+    nothing_unscripted(&script);
+    // Only the account that a profile reaches is looked at: with that profile.
+    let looked = looked_for(&script);
+    assert!(looked.contains(&(ONE.to_owned(), bucket)), "{looked:?}");
+    assert!(looked.iter().all(|(key, _)| key == ONE), "{looked:?}");
+}
+
+#[test]
+fn buckets_that_are_missing_or_cannot_be_seen_stop_nothing() {
+    let mut project = project(&[ONE, TWO], "");
+    for (answer, said) in [
+        (no_bucket(), ""),
+        (
+            denied("s3:ListBucket"),
+            "or the profile lacks s3:ListBucket on it",
+        ),
+    ] {
+        let script = first_deployment(vec![answer]);
+        logged_in(&mut project, &script.endpoint());
+        let run = project.expect(DEPLOY, 0);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+        assert_eq!(looked_for(&script).len(), 2);
+        nothing_unscripted(&script);
+    }
+    // Without a profile there is nothing to look at, and nothing to say about it.
+    let script = first_deployment(vec![done()]);
+    log_in(&mut project, &script.endpoint(), &[("admin", ADMIN)]);
+    let run = project.expect(DEPLOY, 0);
+    assert!(!run.stderr.contains("rofile prod"), "{}", run.stderr);
+    assert!(looked_for(&script).is_empty());
 }
 
 #[test]

@@ -139,10 +139,19 @@ impl<T> Seen<T> {
     }
 }
 
+/// Why nothing can be seen of a stack: its profile is not at hand.
+async fn unseen<T>(step: &StackStep) -> Option<Seen<T>> {
+    match profile_state(&step.profile).await {
+        Ok(ProfileState::Known) => None,
+        Ok(_) => Some(Seen::NoProfile),
+        Err(error) => Some(Seen::Unreadable(error.into())),
+    }
+}
+
 /// Whether all instances of a stack set stand, when its administrator's profile is at hand.
 async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<bool> {
-    if profile_state(&step.profile).await != Ok(ProfileState::Known) {
-        return Seen::NoProfile;
+    if let Some(unseen) = unseen(step).await {
+        return unseen;
     }
     let stands = match accounts.access(step).await {
         Ok(access) => stack_set::all_stand(&accounts.project, &access, step).await,
@@ -156,8 +165,8 @@ async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> See
 
 /// Looks at a stack of another account, when its profile is at hand.
 pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<Option<Deployed>> {
-    if profile_state(&step.profile).await != Ok(ProfileState::Known) {
-        return Seen::NoProfile;
+    if let Some(unseen) = unseen(step).await {
+        return unseen;
     }
     let read = match accounts.access(step).await {
         Ok(access) => stack::read(&access, &step.stack)

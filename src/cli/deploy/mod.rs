@@ -4,10 +4,12 @@ pub(crate) mod existing_policy;
 pub(crate) mod flow;
 pub(crate) mod handoff;
 mod one;
+pub(crate) mod propagation;
 pub(crate) mod refuse;
 mod session;
 pub(crate) mod show;
 pub(crate) mod stack_set;
+mod stack_set_buckets;
 pub(crate) mod stack_set_show;
 
 use std::path::PathBuf;

@@ -3,11 +3,12 @@
 use s3ferry::deploy::pace::Pace;
 use s3ferry::deploy::run::{Pending, Prepared};
 use s3ferry::deploy::stack::{Deployed, condition};
-use s3ferry::deploy::{Access, Condition, Observer as _, StackStep, executions};
+use s3ferry::deploy::{Access, Condition, DeployError, Observer as _, StackStep, executions};
 use s3ferry::stacks::Side;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::handoff::{self, KEY_ID, Standing};
+use super::propagation::Retries;
 use super::{Session, existing_policy, show};
 use crate::cli::{Failure, output};
 
@@ -41,6 +42,7 @@ pub(super) async fn deploy(
         Some(found) => found,
         None => session.deployment(&access, step).settled().await?,
     };
+    let mut retries = Retries::default();
     loop {
         session.renew_token();
         let before = found.take();
@@ -54,11 +56,23 @@ pub(super) async fn deploy(
         match prepared {
             Prepared::UpToDate(stack) => {
                 output::note(session.global, "No changes.");
-                finish(session, step, &access, "unchanged", &stack).await?;
+                finish(session, step, &access, "unchanged", &stack, json!({})).await?;
                 return Ok(Done::Yes);
             }
             Prepared::Changes(pending) => {
-                return changes(session, step, &access, &pending, parameters).await;
+                let done =
+                    changes(session, step, &access, &pending, parameters, &mut retries).await?;
+                if let Some(done) = done {
+                    return Ok(done);
+                }
+                found = session.deployment(&access, step).settled().await?;
+            }
+            Prepared::CreationFailed(left, _) if retries.are_under_way() => {
+                session.screen.says(&format!(
+                    "Stack {} is in {}: deleting it before the next attempt.",
+                    left.name, left.status
+                ));
+                session.deployment(&access, step).delete(&left).await?;
             }
             Prepared::CreationFailed(left, cause) => {
                 let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -85,39 +99,50 @@ pub(super) async fn deploy(
     }
 }
 
+/// Shows a change set, asks, and executes it. Nothing: it failed, and is to be tried again.
 async fn changes(
     session: &mut Session<'_>,
     step: &StackStep,
     access: &Access,
     pending: &Pending,
     parameters: &[(String, String)],
-) -> Result<Done, Failure> {
+    retries: &mut Retries,
+) -> Result<Option<Done>, Failure> {
     let change_set = &pending.change_set;
-    output::note(
-        session.global,
-        show::changes(&change_set.changes).trim_end(),
-    );
-    let validations = show::validations(&change_set.validations);
-    if !validations.is_empty() {
-        output::note(session.global, validations.trim_end());
+    let agreed = retries.agreed_to(&change_set.changes);
+    if !agreed {
+        output::note(
+            session.global,
+            show::changes(&change_set.changes).trim_end(),
+        );
+        let validations = show::validations(&change_set.validations, access);
+        if !validations.is_empty() {
+            output::note(session.global, validations.trim_end());
+        }
+        say_key_change(session, pending, parameters);
+        say_new_key(session, pending);
     }
-    say_key_change(session, pending, parameters);
-    say_new_key(session, pending);
-    match may_go_on(session, step, access, pending).await {
+    match may_go_on(session, step, access, pending, agreed).await {
         Ok(true) => {}
         Ok(false) => {
             session.deployment(access, step).discard(pending).await?;
             if session.options.dry_run {
-                let changes = show::changes_json(&change_set.changes);
-                session.result(step, "planned", json!({ "changes": changes }));
+                let mut more = json!({ "changes": show::changes_json(&change_set.changes) });
+                show::extend(&mut more, show::validations_json(&change_set.validations));
+                session.result(step, "planned", more);
                 output::note(session.global, "Dry run: nothing was changed.");
-                return Ok(Done::Yes);
+                return Ok(Some(Done::Yes));
             }
             output::note(session.global, "Nothing was changed.");
-            return Ok(Done::Declined);
+            return Ok(Some(Done::Declined));
         }
         Err(failure) => {
-            session.deployment(access, step).discard(pending).await?;
+            if let Err(error) = session.deployment(access, step).discard(pending).await {
+                let name = &change_set.name;
+                session
+                    .screen
+                    .says(&format!("Change set {name} is left: {error}."));
+            }
             return Err(failure);
         }
     }
@@ -128,11 +153,25 @@ async fn changes(
     };
     let stack = match session.deployment(access, step).execute(pending).await {
         Ok(stack) => stack,
-        Err(error) => return Err(name_target(session, error.into())),
+        Err(error) => {
+            if retries.wait(session, pending, &error.message).await {
+                return Ok(None);
+            }
+            let help = retries.help(&session.accounts.steps[0]);
+            return Err(DeployError {
+                help: help.unwrap_or_else(|| error.help.clone()),
+                ..error
+            }
+            .into());
+        }
     };
     output::note(session.global, &format!("Stack {} is {what}.", step.stack));
-    finish(session, step, access, what, &stack).await?;
-    Ok(Done::Yes)
+    let mut more = show::validations_json(&change_set.validations);
+    if retries.are_under_way() {
+        more["retries"] = retries.json();
+    }
+    finish(session, step, access, what, &stack, more).await?;
+    Ok(Some(Done::Yes))
 }
 
 /// Whether the change set is to be executed.
@@ -141,6 +180,7 @@ async fn may_go_on(
     step: &StackStep,
     access: &Access,
     pending: &Pending,
+    agreed: bool,
 ) -> Result<bool, Failure> {
     let changes = &pending.change_set.changes;
     let dangerous: Vec<&str> = changes
@@ -190,7 +230,7 @@ async fn may_go_on(
         }
     }
     let question = format!("Make these changes to stack {}?", step.stack);
-    Ok(session.options.yes || session.screen.confirm(&question).await?)
+    Ok(session.options.yes || agreed || session.screen.confirm(&question).await?)
 }
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
@@ -291,11 +331,13 @@ async fn finish(
     access: &Access,
     what: &str,
     stack: &Deployed,
+    mut more: Value,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
         session.accounts.outputs.put(step, stack)?;
     }
-    session.result(step, what, json!({ "outputs": stack.outputs }));
+    more["outputs"] = json!(stack.outputs);
+    session.result(step, what, more);
     let rows: Vec<Vec<String>> = stack
         .outputs
         .iter()
@@ -308,37 +350,4 @@ async fn finish(
         existing_policy::put(session, step, access).await?;
     }
     Ok(())
-}
-
-/// Says which target an `AssumeRole` that AWS refused belongs to.
-fn name_target(session: &Session<'_>, failure: Failure) -> Failure {
-    let Failure::Message {
-        message,
-        help,
-        code,
-    } = failure
-    else {
-        return failure;
-    };
-    let target = session
-        .accounts
-        .project
-        .plan
-        .instances()
-        .find(|(_, instance)| {
-            message.contains("AssumeRole") && message.contains(&instance.role.arn)
-        });
-    let help = match target {
-        Some((target, instance)) => format!(
-            "target `{}` does not stand, or its role does not trust the service role: deploy it \
-             first (`s3ferry deploy --profile {}`), then dev again",
-            target.name, instance.profile
-        ),
-        None => help,
-    };
-    Failure::Message {
-        message,
-        help,
-        code,
-    }
 }

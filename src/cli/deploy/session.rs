@@ -7,7 +7,7 @@ use s3ferry::deploy::stack::Deployed;
 use s3ferry::deploy::{Access, StackStep};
 use serde_json::{Value, json};
 
-use super::{Format, Options, refuse};
+use super::{Format, Options, refuse, show};
 use crate::cli::accounts::Accounts;
 use crate::cli::project::{Project, TemplateFormat};
 use crate::cli::screen::Screen;
@@ -116,9 +116,7 @@ impl<'a> Session<'a> {
             "profile": step.profile,
             "result": what,
         });
-        if let (Some(result), Value::Object(more)) = (result.as_object_mut(), more) {
-            result.extend(more);
-        }
+        show::extend(&mut result, more);
         self.results.push(result);
     }
 

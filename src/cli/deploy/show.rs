@@ -1,6 +1,6 @@
 //! What a change set would do, as a table.
 
-use s3ferry::deploy::{Change, Validation};
+use s3ferry::deploy::{Access, Change, Validations};
 use serde_json::{Value, json};
 
 use crate::cli::output::table;
@@ -42,19 +42,63 @@ fn causes(all: &[String]) -> String {
     text
 }
 
-/// What CloudFormation's validation says, a line each.
-pub(crate) fn validations(found: &[Validation]) -> String {
-    found
-        .iter()
+/// The results of CloudFormation's validation: a line for each finding and each skipped check.
+pub(crate) fn validations(found: &Validations, access: &Access) -> String {
+    let mut lines: Vec<String> = (found.failed.iter())
         .map(|one| {
             let place = if one.path.is_empty() {
                 one.logical_id.clone()
             } else {
                 format!("{} {}", one.logical_id, one.path)
             };
-            format!("CloudFormation's validation: {place}: {}\n", one.reason)
+            format!("CloudFormation's validation: {place}: {}", one.reason)
         })
-        .collect()
+        .collect();
+    for one in found.skipped_checks() {
+        let reason = match one.reason {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        lines.push(format!(
+            "CloudFormation skipped the check {}{reason}",
+            one.name
+        ));
+    }
+    if !found.skipped.is_empty() {
+        lines.push(format!(
+            "`s3ferry deployer-policy --profile {}` prints the policy that these checks need.",
+            access.profile()
+        ));
+    }
+    if let Some(gap) = found.gap(access) {
+        lines.push(format!(
+            "CloudFormation's validation may have warnings: {gap}."
+        ));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The results of CloudFormation's validation for machines: findings, skipped checks, and why
+/// the results could not be read.
+pub(crate) fn validations_json(found: &Validations) -> Value {
+    let findings: Vec<Value> = (found.failed.iter())
+        .map(|one| {
+            json!({
+                "resource": one.logical_id,
+                "name": one.name,
+                "path": one.path,
+                "reason": one.reason,
+            })
+        })
+        .collect();
+    let skipped: Vec<Value> = (found.skipped_checks().iter())
+        .map(|one| json!({ "name": one.name, "reason": one.reason, "resources": one.resources }))
+        .collect();
+    json!({
+        "validations": findings,
+        "skippedValidations": skipped,
+        "validationProblem": found.unread.as_ref().map(ToString::to_string),
+    })
 }
 
 /// The changes for machines.
@@ -74,4 +118,11 @@ pub(crate) fn changes_json(changes: &[Change]) -> Value {
             })
         })
         .collect()
+}
+
+/// Adds the members of an object to another.
+pub(crate) fn extend(object: &mut Value, more: Value) {
+    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
 }

@@ -1,16 +1,17 @@
 //! A target's stack set, as the user sees it: what would change, the questions, the way to its
 //! end, and which instances failed and why.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use s3ferry::deploy::stack_set::run::{Deployment, Options, Prepared, Report};
-use s3ferry::deploy::stack_set::{Instance, Wanted, reasons};
-use s3ferry::deploy::{Access, Observer as _, ProfileState, StackStep, profile_state};
+use s3ferry::deploy::stack_set::{Failed, Instance, Wanted, reasons};
+use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep};
 use s3ferry::plan::{StackSetPermissions, TargetPlan};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
 use super::one::Done;
+use super::stack_set_buckets::{self, reach};
 use super::{Format, Session, stack_set_show as show};
 use crate::cli::Failure;
 use crate::cli::output::{self, thousands};
@@ -78,6 +79,7 @@ pub(super) async fn deploy(
     }
     let shown = show::changes(&prepared);
     output::note(session.global, shown.trim_end());
+    stack_set_buckets::check(session, step, &prepared).await?;
     if session.options.dry_run {
         session.result(
             step,
@@ -152,7 +154,10 @@ pub(crate) fn wanted(
     })
 }
 
-fn target<'p>(project: &'p Project, step: &StackStep) -> Result<&'p TargetPlan, Failure> {
+pub(super) fn target<'p>(
+    project: &'p Project,
+    step: &StackStep,
+) -> Result<&'p TargetPlan, Failure> {
     let found = match step.side {
         Side::Target(index) => project.plan.targets.get(index),
         _ => None,
@@ -303,49 +308,55 @@ async fn explain(
     report: &mut Report,
 ) -> String {
     let mut accounts = HashMap::from([(step.account.clone(), access.clone())]);
+    let mut problems = BTreeSet::new();
     if report
         .failed
         .iter()
         .any(|one| one.instance.account != step.account)
     {
-        reach(session, &mut accounts).await;
+        let plan = &session.accounts.project.plan;
+        let instances = plan.targets.iter().flat_map(|target| &target.instances);
+        let profiles = instances.map(|instance| instance.profile.as_str());
+        let found = reach(session, profiles.chain([plan.dev.profile.as_str()])).await;
+        for (account, access) in found.accounts {
+            accounts.entry(account).or_insert(access);
+        }
+        problems.extend(found.problems);
     }
     let mut hint = String::new();
     for one in report.failed.iter_mut().take(EXPLAINED) {
         let mut own = None;
         if let Some(account) = accounts.get(&one.instance.account) {
-            // What cannot be read is no error: StackSets' own reason stands.
-            let _ = reasons::find_stack(access, &wanted.plan, one).await;
             let there = account.in_region(&one.instance.region);
-            own = reasons::from_events(&there, one).await.ok().flatten();
+            match from_own_events(access, &there, wanted, one).await {
+                Ok(found) => own = found,
+                // StackSets' own reason remains.
+                Err(error) => {
+                    problems.insert(format!(
+                        "The events of a failed stack cannot be read: {error}."
+                    ));
+                }
+            }
         }
         if hint.is_empty() {
             hint = own.unwrap_or_else(|| reasons::hint(&one.reason));
         }
     }
+    for problem in problems {
+        output::note(session.global, &problem);
+    }
     hint
 }
 
-/// The accounts that the configuration's profiles are in, as far as they are at hand.
-async fn reach(session: &Session<'_>, accounts: &mut HashMap<String, Access>) {
-    let plan = &session.accounts.project.plan;
-    let mut profiles: Vec<&str> = vec![&plan.dev.profile];
-    let instances = plan.targets.iter().flat_map(|target| &target.instances);
-    profiles.extend(instances.map(|instance| instance.profile.as_str()));
-    profiles.sort_unstable();
-    profiles.dedup();
-    for profile in profiles {
-        if profile_state(profile).await != Ok(ProfileState::Known) {
-            continue;
-        }
-        let settings = session.options.aws.settings();
-        let Ok(access) = Access::open(profile, &plan.dev.region, &settings).await else {
-            continue;
-        };
-        if let Ok(identity) = access.identity().await {
-            accounts.entry(identity.account).or_insert(access);
-        }
-    }
+/// Looks for the first cause in a failed instance's own stack; gives what to do about it.
+async fn from_own_events(
+    access: &Access,
+    there: &Access,
+    wanted: &Wanted,
+    failed: &mut Failed,
+) -> Result<Option<String>, DeployError> {
+    reasons::find_stack(access, &wanted.plan, failed).await?;
+    reasons::from_events(there, failed).await
 }
 
 /// The table of what failed, the result for machines, and the error that ends the run.

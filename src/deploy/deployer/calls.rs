@@ -34,6 +34,15 @@ const OF_NO_STACK: [&str; 2] = [
     "cloudformation:ValidateTemplate",
 ];
 
+/// What CloudFormation calls as the caller for the warning checks of a change set's validation
+/// (AWS CloudFormation, *Validate stack deployments*). IAM knows no resource for them. Without
+/// them, CloudFormation skips the checks.
+const OF_VALIDATION: [&str; 3] = [
+    "cloudwatch:GetMetricData",
+    "iam:GetAccountSummary",
+    "servicequotas:GetServiceQuota",
+];
+
 /// Calls on a stack set; those that create or change instances name their accounts and types too.
 const OF_STACK_SETS: [&str; 11] = [
     "cloudformation:CreateStackInstances",
@@ -105,6 +114,7 @@ pub(super) fn statements(
     let mut found = Vec::new();
     if !arns.is_empty() {
         found.push(Statement::new("Stacks", actions, &arns));
+        found.push(Statement::new("ValidationChecks", OF_VALIDATION, &anything));
     }
     found.push(Statement::new("Templates", OF_NO_STACK, &anything));
     found.extend(of_stack_sets(plan, stacks));
@@ -134,6 +144,21 @@ pub(super) fn statements(
         found.push(Statement::new("LongTemplates", actions, &objects));
     }
     found
+}
+
+/// Looking for the buckets of an earlier stack, whose names CloudFormation does not find by itself;
+/// the buckets' own permissions include it.
+pub(super) fn of_existing_buckets(plan: &Plan, stacks: &[&StackStep]) -> Option<Statement> {
+    let buckets: Vec<String> = (stacks.iter())
+        .filter(|step| !step.stack_set)
+        .flat_map(|step| {
+            let buckets = step.template.buckets.iter();
+            let dynamic = buckets.filter(|bucket| bucket.has_dynamic_name());
+            dynamic.map(|bucket| plan.bucket_arn(&bucket.name_in(&step.account, &step.region)))
+        })
+        .collect();
+    let list = || Statement::new("ExistingBuckets", ["s3:ListBucket"], &buckets);
+    (!buckets.is_empty()).then(list)
 }
 
 fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {

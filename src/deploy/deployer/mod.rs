@@ -67,11 +67,14 @@ pub fn statements(
         found.extend(calls::statements(plan, stacks, template_bucket));
     }
     match holder {
-        Holder::DeployerWithRole(role) => found.push(pass_role(
-            "PassServiceRole",
-            &[role.to_owned()],
-            "cloudformation.amazonaws.com",
-        )),
+        Holder::DeployerWithRole(role) => {
+            found.push(pass_role(
+                "PassServiceRole",
+                &[role.to_owned()],
+                "cloudformation.amazonaws.com",
+            ));
+            found.extend(calls::of_existing_buckets(plan, stacks));
+        }
         Holder::Deployer | Holder::ServiceRole | Holder::Pusher | Holder::Doctor => {
             found.extend(resources::statements(plan, stacks));
         }

@@ -36,7 +36,7 @@ pub async fn from_events(
         return Ok(None);
     };
     let events = events::last_operation(access, stack).await?;
-    let Some(cause) = cause::first(&events) else {
+    let Some(cause) = events::find_cause(access, stack, &events).await? else {
         return Ok(None);
     };
     failed.reason = if cause.resource_type == "AWS::CloudFormation::Stack" {
@@ -70,9 +70,8 @@ pub fn hint(reason: &str) -> String {
             .to_owned();
     }
     if lower.contains("already exist") {
-        return "something of this name stands there already, such as a bucket that an earlier \
-                instance left: StackSets cannot take it over, so empty and delete it, or choose \
-                other names"
+        return "this name is taken there, for example by a bucket that an earlier instance left: \
+                StackSets cannot import it, so empty and delete it, or choose other names"
             .to_owned();
     }
     if lower.contains("region") && (lower.contains("not enabled") || lower.contains("opt-in")) {
@@ -96,7 +95,7 @@ mod tests {
             (
                 "ResourceLogicalId:OutputBucket, ResourceType:AWS::S3::Bucket, \
                  ResourceStatusReason:out-x already exists.",
-                "StackSets cannot take it over",
+                "StackSets cannot import it",
             ),
             (
                 "User: arn:aws:sts::222222222222:assumed-role/x/y is not authorized to perform: \

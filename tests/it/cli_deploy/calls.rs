@@ -48,3 +48,19 @@ fn as_many_as_the_readme_says_and_no_more_than_8_and_12() {
     assert_eq!(prod, of_readme("a deploy of prod without changes"));
     assert!(dev <= 8 && prod <= 8, "{dev} {prod}");
 }
+
+#[test]
+fn a_template_of_many_accounts_costs_a_call_for_each_bucket() {
+    let site = Site::with(|config| {
+        let (before, targets) = config.split_once("targets:").expect("targets");
+        let account = targets.split('"').nth(1).expect("an account ID");
+        format!(
+            "{before}targets:\n  - name: prod\n    accounts: [\"{account}\"]\n    bucket: \
+             \"output-{{account}}\"\n"
+        )
+    });
+    counted(&site, "--profile dev --yes");
+    let (prod, _) = counted(&site, "--profile prod --yes");
+    let row = "a first deploy of a target with `accounts` or `regions`";
+    assert_eq!(prod, of_readme(row));
+}

@@ -11,15 +11,15 @@ const REGIONS: &str = "us-east-1,eu-west-1,ap-south-1";
 const FLEET_STACK: &str = "crossaccountdeploy-fleet";
 
 /// A dev account and four others, of which a configuration names some.
-struct Fleet {
-    dev: String,
-    targets: [String; 4],
-    project: Project,
-    proxy: FaultProxy,
+pub(super) struct Fleet {
+    pub(super) dev: String,
+    pub(super) targets: [String; 4],
+    pub(super) project: Project,
+    pub(super) proxy: FaultProxy,
 }
 
 impl Fleet {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let Accounts { dev, prod } = Accounts::fresh();
         let number = &dev[8..];
         let more = ["33333333", "44444444", "55555555"].map(|start| format!("{start}{number}"));
@@ -43,7 +43,7 @@ impl Fleet {
     }
 
     /// Names the first accounts, and these regions.
-    fn configure(&self, accounts: usize, regions: &str, more: &str) {
+    pub(super) fn configure(&self, accounts: usize, regions: &str, more: &str) {
         let number = &self.dev[8..];
         let accounts = self.targets[..accounts]
             .iter()
@@ -73,13 +73,13 @@ targets:
         self.project.expect("synth --no-lint --no-prove", 0);
     }
 
-    fn deploy(&self) -> String {
+    pub(super) fn deploy(&self) -> String {
         self.proxy.reset();
         self.project.expect("deploy --all --yes", 0).stderr
     }
 
     /// Every executed change set: account, region and stack, in their order.
-    fn executed(&self) -> Vec<(String, String, String)> {
+    pub(super) fn executed(&self) -> Vec<(String, String, String)> {
         let calls = self.proxy.calls().into_iter();
         calls
             .filter(|(call, outcome)| {

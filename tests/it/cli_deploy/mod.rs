@@ -9,13 +9,16 @@ mod failures;
 mod faults;
 mod fleet;
 mod handoff;
+mod imports;
 mod interrupted;
 mod killed;
+mod propagation;
 mod refusals;
 mod replacement;
 mod secrets;
 mod states;
 mod steps;
+mod validation;
 
 use std::process::Command;
 use std::time::Duration;

@@ -122,7 +122,8 @@ fn codepipelines_own_refusal_names_the_target() {
     let run = site.deploy("--profile dev --yes --create-pipeline", 1);
     for part in [
         "is not authorized to perform AssumeRole on role",
-        "target `prod` does not stand",
+        "whether target `prod` exists cannot be seen from here",
+        "target `prod` does not exist, or its role does not trust the service role",
         "`s3ferry deploy --profile prod`",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);

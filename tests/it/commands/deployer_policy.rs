@@ -325,7 +325,7 @@ fn every_action_is_one_that_aws_has() {
     granted.extend(actions(&documents(&project, "--profile prod")));
     for action in granted {
         let (service, name) = action.split_once(':').expect("service:Name");
-        if service != "cloudformation" {
+        if !["cloudformation", "cloudwatch", "servicequotas"].contains(&service) {
             let known = &reference[service]["actions"];
             assert!(known.get(name).is_some(), "{action}");
         }
@@ -402,4 +402,81 @@ fn what_belongs_to_nobody_is_refused() {
     }
     assert_eq!(run.stdout, "");
     project.expect("deployer-policy --profile dev --push", 0);
+}
+
+/// Prints whether services of AWS's API have operations, by the models that its CLI ships.
+const OPERATIONS: &str = "
+import sys, botocore.session
+session = botocore.session.get_session()
+for asked in sys.argv[1:]:
+    service, name = asked.split(':')
+    print(asked, name in session.get_service_model(service).operation_names)
+";
+
+#[test]
+fn the_checks_of_a_change_sets_validation_are_granted_by_a_statement_of_their_own() {
+    let operations = [
+        ("cloudwatch:GetMetricData", "cloudwatch:GetMetricData"),
+        ("iam:GetAccountSummary", "iam:GetAccountSummary"),
+        (
+            "servicequotas:GetServiceQuota",
+            "service-quotas:GetServiceQuota",
+        ),
+    ];
+    let output = Command::new(python("python"))
+        .args(["-c", OPERATIONS])
+        .args(operations.map(|(_, operation)| operation))
+        .output()
+        .expect("Python runs");
+    let known = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(known.matches(" True").count(), 3, "{known}");
+    let project = Project::with(SMALL);
+    for (profile, account) in [("dev", "111111111111"), ("prod", "222222222222")] {
+        for role in [
+            String::new(),
+            format!(" --role-arn arn:aws:iam::{account}:role/cfn"),
+        ] {
+            let found = documents(&project, &format!("--profile {profile}{role}"));
+            let statements = found.iter().flat_map(|one| one["Statement"].as_array());
+            let checks = statements
+                .flatten()
+                .find(|one| one["Sid"] == "ValidationChecks")
+                .expect("the statement");
+            assert_eq!(
+                checks["Action"],
+                serde_json::json!(operations.map(|(action, _)| action))
+            );
+        }
+    }
+    // CloudFormation calls them as the caller, so a service role has no use for them.
+    let role = documents(&project, "--profile dev --service-role");
+    assert!(!actions(&role).contains("cloudwatch:GetMetricData"));
+}
+
+#[test]
+fn looking_for_the_buckets_of_an_earlier_stack_is_allowed_on_them_alone() {
+    let config = SMALL.replace("account: \"222222222222\"", "accounts: [\"222222222222\"]")
+        + "    profile: fleet\n    bucket: site-{account}\n";
+    let project = Project::with(&config);
+    let role = "arn:aws:iam::222222222222:role/cfn";
+    for arguments in [
+        "--profile fleet".to_owned(),
+        format!("--profile fleet --role-arn {role}"),
+    ] {
+        let policies = policies(&documents(&project, &arguments));
+        for (bucket, decision) in [
+            ("site-222222222222", Decision::Allowed),
+            ("site-333333333333", Decision::ImplicitlyDenied),
+        ] {
+            let arn = format!("arn:aws:s3:::{bucket}");
+            let decided = decide(&policies, "222222222222", "s3:ListBucket", &arn);
+            assert_eq!(decided, decision, "{arguments}: {bucket}");
+        }
+    }
+    // Of a template with static names nothing is looked for.
+    let with_role = documents(
+        &Project::with(SMALL),
+        &format!("--profile prod --role-arn {role}"),
+    );
+    assert!(!actions(&with_role).contains("s3:ListBucket"));
 }

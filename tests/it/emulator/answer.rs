@@ -27,6 +27,14 @@ impl Answer {
         Self::Query(result.into())
     }
 
+    /// The account of an access key, which is its ID, as STS answers.
+    pub(crate) fn identity(account: &str) -> Self {
+        Self::query(format!(
+            "<Account>{account}</Account><Arn>arn:aws:iam::{account}:user/me</Arn>\
+             <UserId>ME</UserId>"
+        ))
+    }
+
     /// The result of a JSON operation.
     pub(crate) fn json(value: Value) -> Self {
         Self::Json(value)
@@ -86,6 +94,11 @@ impl Answer {
                 let (kind, body) = refusal(code, message, protocol);
                 (*status, kind, body)
             }
+        };
+        // The answer to a HEAD request has no body.
+        let body = match action {
+            head if head.starts_with("Head") => String::new(),
+            _ => body,
         };
         Message {
             start: format!("HTTP/1.1 {status} Answer"),

@@ -120,6 +120,12 @@ impl Emulator {
         http::post(self.address, "/_test/failures", &asked);
     }
 
+    /// CodePipeline does not know a role yet, the next times that it saves a pipeline of the account.
+    pub(crate) fn hide_role(&self, account: &str, role: &str, times: u32) {
+        let asked = json!({"account": account, "role": role, "times": times});
+        http::post(self.address, "/_test/propagation", &asked);
+    }
+
     /// The pipeline has an execution in this status.
     pub(crate) fn execution(&self, account: &str, pipeline: &str, status: &str) {
         let asked = json!({

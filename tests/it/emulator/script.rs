@@ -23,7 +23,8 @@ struct State {
 }
 
 impl Script {
-    /// Answers each operation with its answers, in their order.
+    /// Answers each operation with its answers, in their order. Without a script,
+    /// *GetCallerIdentity* is answered with the access key ID as the account.
     pub(crate) fn start<const N: usize>(answers: [(&str, Vec<Answer>); N]) -> Self {
         let answers = answers.map(|(action, answers)| {
             assert!(!answers.is_empty(), "{action} has no answer");
@@ -38,10 +39,12 @@ impl Script {
             let (call, protocol) = Call::of(request);
             let mut state = of_server.lock().expect("no test panics in here");
             let action = call.action.clone();
+            let key = call.access_key_id.clone();
             state.calls.push(call);
             let answer = match state.answers.get_mut(&action) {
                 Some(answers) if answers.len() > 1 => answers.remove(0),
                 Some(answers) => answers[0].clone(),
+                None if action == "GetCallerIdentity" => Answer::identity(&key),
                 None => {
                     state.unscripted.push(action.clone());
                     Answer::error(

@@ -1,0 +1,230 @@
+//! Buckets of earlier stacks where a stack set is to create its own: StackSets cannot import them,
+//! so they are looked for before anything changes, in the accounts that a profile reaches.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use s3ferry::deploy::existing_bucket::{self, ExistingBucket, Place};
+use s3ferry::deploy::retained::{self, StackResource};
+use s3ferry::deploy::stack_set::Instance;
+use s3ferry::deploy::stack_set::run::Prepared;
+use s3ferry::deploy::{Access, DeployError, ProfileState, Settings, StackStep, profile_state};
+use s3ferry::plan::InstancePlan;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{Format, Session, stack_set};
+use crate::cli::output::thousands;
+use crate::cli::{Failure, output};
+
+/// How many profiles are tried at the same time.
+const TOGETHER: usize = 8;
+/// How many buckets are shown.
+const SHOWN: usize = 20;
+
+/// A bucket that may be in the way of a stack instance.
+struct InTheWay {
+    instance: Instance,
+    place: Place,
+}
+
+/// Accounts that profiles reach.
+#[derive(Default)]
+pub(super) struct Reached {
+    /// The way into each account.
+    pub(super) accounts: HashMap<String, Access>,
+    /// Why profiles that exist cannot be used.
+    pub(super) problems: BTreeSet<String>,
+}
+
+/// The accounts of these profiles, as far as the AWS configuration files have them.
+pub(super) async fn reach(
+    session: &Session<'_>,
+    profiles: impl IntoIterator<Item = &str>,
+) -> Reached {
+    let region = &session.accounts.project.plan.dev.region;
+    let settings = session.options.aws.settings();
+    let mut found = Reached::default();
+    let profiles = Vec::from_iter(BTreeSet::from_iter(profiles));
+    for some in profiles.chunks(TOGETHER) {
+        let mut work = JoinSet::new();
+        for profile in some {
+            match profile_state(profile).await {
+                Ok(ProfileState::Known) => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    found.problems.insert(format!("{error}."));
+                    continue;
+                }
+            }
+            let (profile, region, settings) =
+                ((*profile).to_owned(), region.clone(), settings.clone());
+            work.spawn(async move {
+                let opened = open(&profile, &region, &settings).await;
+                (profile, opened)
+            });
+        }
+        let mut opened = work.join_all().await;
+        opened.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (profile, result) in opened {
+            match result {
+                Ok((account, access)) => {
+                    found.accounts.entry(account).or_insert(access);
+                }
+                Err(error) => {
+                    let problem = format!("Profile {profile} cannot be used: {error}.");
+                    found.problems.insert(problem);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The account of a profile, and the way into it.
+async fn open(
+    profile: &str,
+    region: &str,
+    settings: &Settings,
+) -> Result<(String, Access), DeployError> {
+    let access = Access::open(profile, region, settings).await?;
+    let identity = access.identity().await?;
+    Ok((identity.account, access))
+}
+
+/// Looks for buckets that the new instances of a stack set are to create and that exist already.
+///
+/// # Errors
+/// There are some, and it is no dry run; AWS cannot be reached.
+pub(super) async fn check(
+    session: &mut Session<'_>,
+    step: &StackStep,
+    prepared: &Prepared,
+) -> Result<(), Failure> {
+    let found = in_the_way(session, step, prepared).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    output::note(session.global, &text(session, &found));
+    if session.options.dry_run {
+        return Ok(());
+    }
+    let buckets: Vec<Value> = (found.iter())
+        .map(|one| {
+            json!({
+                "account": one.instance.account,
+                "region": one.instance.region,
+                "bucket": one.place.bucket,
+            })
+        })
+        .collect();
+    session.result(step, "refused", json!({ "buckets": buckets }));
+    if session.options.format == Format::Json {
+        session.finish(None)?;
+    }
+    Err(Failure::with_code(
+        format!(
+            "stack set `{}` is to create {} that exist already; nothing was changed",
+            step.stack,
+            match found.len() {
+                1 => "a bucket".to_owned(),
+                number => format!("{} buckets", thousands(number)),
+            }
+        ),
+        "StackSets cannot import buckets: empty and delete them with the commands above, or choose \
+         other names in the configuration",
+        1,
+    ))
+}
+
+async fn in_the_way(
+    session: &Session<'_>,
+    step: &StackStep,
+    prepared: &Prepared,
+) -> Result<Vec<InTheWay>, Failure> {
+    let target = stack_set::target(&session.accounts.project, step)?;
+    let comparison = &prepared.comparison;
+    let again = comparison.recreate.iter().map(|one| &one.instance);
+    let new: HashSet<&Instance> = comparison.add.iter().chain(again).collect();
+    let instances: Vec<&InstancePlan> = (target.instances.iter())
+        .filter(|one| new.contains(&Instance::new(&one.account, &one.region)))
+        .collect();
+    if instances.is_empty() || step.template.buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let profiles = instances.iter().map(|one| one.profile.as_str());
+    let reached = reach(session, profiles).await;
+    for problem in &reached.problems {
+        output::note(
+            session.global,
+            &format!("{problem} Buckets of earlier stacks in its account are not looked for."),
+        );
+    }
+    let mut candidates = Vec::new();
+    for instance in instances {
+        let Some(access) = reached.accounts.get(&instance.account) else {
+            continue;
+        };
+        let access = access.in_region(&instance.region);
+        candidates.extend(step.template.buckets.iter().map(|bucket| InTheWay {
+            instance: Instance::new(&instance.account, &instance.region),
+            place: Place {
+                access: access.clone(),
+                account: instance.account.clone(),
+                bucket: bucket.name_in(&instance.account, &instance.region),
+            },
+        }));
+    }
+    let places = candidates.iter().map(|one| &one.place);
+    let answers = existing_bucket::look_for(places).await?;
+    let mut unknown = BTreeSet::new();
+    let mut found = Vec::new();
+    for (candidate, answer) in candidates.into_iter().zip(answers) {
+        match answer {
+            ExistingBucket::No => {}
+            ExistingBucket::Here | ExistingBucket::Elsewhere(_) => found.push(candidate),
+            ExistingBucket::Unknown(error) => {
+                unknown.insert(error.message);
+            }
+        }
+    }
+    for problem in unknown {
+        output::note(
+            session.global,
+            &format!("Whether a bucket exists already is unknown: {problem}."),
+        );
+    }
+    Ok(found)
+}
+
+/// The buckets, and how each is removed.
+fn text(session: &Session<'_>, found: &[InTheWay]) -> String {
+    let days = session.accounts.project.plan.dev.key_deletion_window_days;
+    let rows: Vec<Vec<String>> = (found.iter().take(SHOWN))
+        .map(|one| {
+            let bucket = StackResource {
+                logical_id: String::new(),
+                physical_id: one.place.bucket.clone(),
+                resource_type: "AWS::S3::Bucket".to_owned(),
+            };
+            let (region, profile) = (&one.instance.region, one.place.access.profile());
+            vec![
+                one.place.bucket.clone(),
+                one.instance.account.clone(),
+                retained::removal(&bucket, region, profile, days).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let mut text = output::table(
+        &["exists already", "account", "how to remove it"],
+        &rows,
+        &[],
+    );
+    if found.len() > SHOWN {
+        text.push_str(&format!("{} more\n", thousands(found.len() - SHOWN)));
+    }
+    text.push_str(&format!(
+        "A bucket must be empty first. All versions, a thousand at a time:\n  {}",
+        retained::EMPTYING
+    ));
+    text
+}

@@ -1,0 +1,117 @@
+//! Whether a bucket exists that a stack is to create (Amazon S3, *HeadBucket*). Stacks retain their
+//! buckets, so an earlier stack may have left it.
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use tokio::task::JoinSet;
+
+use super::{Access, DeployError};
+
+const NOT_FOUND: u16 = 404;
+const FORBIDDEN: u16 = 403;
+const MOVED: u16 = 301;
+const REGION: &str = "x-amz-bucket-region";
+/// How many buckets are looked for at the same time.
+const TOGETHER: usize = 8;
+
+/// What is known about a bucket before a stack creates it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExistingBucket {
+    /// There is none.
+    No,
+    /// It exists, in the account and region of the stack.
+    Here,
+    /// It exists in another region.
+    Elsewhere(String),
+    /// It cannot be seen: why.
+    Unknown(DeployError),
+}
+
+/// Looks for a bucket of the account.
+///
+/// # Errors
+/// AWS cannot be reached.
+pub async fn look(
+    access: &Access,
+    account: &str,
+    bucket: &str,
+) -> Result<ExistingBucket, DeployError> {
+    let answer = access
+        .s3()
+        .head_bucket()
+        .bucket(bucket)
+        .expected_bucket_owner(account)
+        .send()
+        .await;
+    let error = match answer {
+        Ok(answer) => {
+            return Ok(match answer.bucket_region {
+                Some(region) if region != access.region() => ExistingBucket::Elsewhere(region),
+                _ => ExistingBucket::Here,
+            });
+        }
+        Err(error) => error,
+    };
+    let raw = match &error {
+        SdkError::ServiceError(service) => Some(service.raw()),
+        SdkError::ResponseError(response) => Some(response.raw()),
+        _ => None,
+    };
+    // The answer to a HEAD request has no body, and so no error code.
+    match raw.map(|raw| (raw.status().as_u16(), raw.headers().get(REGION))) {
+        Some((NOT_FOUND, _)) => Ok(ExistingBucket::No),
+        Some((MOVED, Some(region))) => Ok(ExistingBucket::Elsewhere(region.to_owned())),
+        Some((FORBIDDEN, _)) => Ok(ExistingBucket::Unknown(DeployError::input(
+            format!(
+                "profile `{}` cannot see bucket `{bucket}`: it belongs to another account, or the \
+                 profile lacks s3:ListBucket on it",
+                access.profile()
+            ),
+            "",
+        ))),
+        found => {
+            let error = access.error("s3:HeadBucket", &error);
+            match found {
+                Some(_) => Ok(ExistingBucket::Unknown(error)),
+                None => Err(error),
+            }
+        }
+    }
+}
+
+/// A bucket to look for, and the way into its account and region.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The way.
+    pub access: Access,
+    /// Account ID.
+    pub account: String,
+    /// Name.
+    pub bucket: String,
+}
+
+/// Looks for several buckets, some at the same time; gives the answers in the order of the places.
+///
+/// # Errors
+/// AWS cannot be reached.
+pub async fn look_for<'p>(
+    places: impl IntoIterator<Item = &'p Place>,
+) -> Result<Vec<ExistingBucket>, DeployError> {
+    let places = Vec::from_iter(places);
+    let mut found = Vec::with_capacity(places.len());
+    for some in places.chunks(TOGETHER) {
+        let mut work = JoinSet::new();
+        for (index, &place) in some.iter().enumerate() {
+            let place = place.clone();
+            work.spawn(async move {
+                let looked = look(&place.access, &place.account, &place.bucket).await;
+                (index, looked)
+            });
+        }
+        let mut answers = work.join_all().await;
+        answers.sort_by_key(|(index, _)| *index);
+        for (_, answer) in answers {
+            found.push(answer?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,237 @@
+//! The results of CloudFormation's own validation of a change set or an operation
+//! (AWS CloudFormation, *Validate stack deployments*), read with *DescribeEvents*.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
+use aws_sdk_cloudformation::types::{OperationEvent, ValidationStatus};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
+
+use super::change_set::ChangeSet;
+use super::{Access, DeployError};
+
+const CALL: &str = "cloudformation:DescribeEvents";
+
+/// The result of one check of one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    /// Logical ID of the resource; may be empty.
+    pub logical_id: String,
+    /// Its type; may be empty.
+    pub resource_type: String,
+    /// `FAIL` or `WARN`.
+    pub mode: String,
+    /// Name of the check.
+    pub name: String,
+    /// Path in the template; may be empty.
+    pub path: String,
+    /// What is wrong, or why the check was skipped.
+    pub reason: String,
+}
+
+/// The results of a validation. CloudFormation reports no check that succeeded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validations {
+    /// Checks that failed.
+    pub failed: Vec<Validation>,
+    /// Checks that CloudFormation skipped, for example because the caller lacks a permission.
+    pub skipped: Vec<Validation>,
+    /// Why the results could not be read.
+    pub unread: Option<DeployError>,
+}
+
+/// A check that CloudFormation skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped<'v> {
+    /// Name of the check.
+    pub name: &'v str,
+    /// Why; may be empty.
+    pub reason: &'v str,
+    /// Logical IDs of the resources that were not checked.
+    pub resources: Vec<&'v str>,
+}
+
+impl Validations {
+    /// Whether there is nothing to report.
+    pub fn is_empty(&self) -> bool {
+        self.failed.is_empty() && self.skipped.is_empty() && self.unread.is_none()
+    }
+
+    /// The skipped checks, each once.
+    pub fn skipped_checks(&self) -> Vec<Skipped<'_>> {
+        let mut found: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for one in &self.skipped {
+            let resources = found.entry((&one.name, &one.reason)).or_default();
+            if !one.logical_id.is_empty() {
+                resources.push(&one.logical_id);
+            }
+        }
+        (found.into_iter())
+            .map(|((name, reason), resources)| Skipped {
+                name,
+                reason,
+                resources,
+            })
+            .collect()
+    }
+
+    /// Why the results could not be read, and the permission that is missing; `None` when they
+    /// were read.
+    pub fn gap(&self, access: &Access) -> Option<String> {
+        let error = self.unread.as_ref()?;
+        let profile = access.profile();
+        Some(if error.is_denied() {
+            format!(
+                "the details require {CALL}, which profile `{profile}` does not have: see \
+                 `s3ferry deployer-policy --profile {profile}`"
+            )
+        } else {
+            format!("the details cannot be read: {error}")
+        })
+    }
+
+    fn of(events: Vec<OperationEvent>, unread: Option<DeployError>) -> Self {
+        let mut found = Self {
+            unread,
+            ..Self::default()
+        };
+        for event in events {
+            found.add(event);
+        }
+        found
+    }
+
+    fn add(&mut self, event: OperationEvent) {
+        let list = match event.validation_status {
+            Some(ValidationStatus::Failed) => &mut self.failed,
+            Some(ValidationStatus::Skipped) => &mut self.skipped,
+            _ => return,
+        };
+        let mode = event.validation_failure_mode;
+        list.push(Validation {
+            logical_id: event.logical_resource_id.unwrap_or_default(),
+            resource_type: event.resource_type.unwrap_or_default(),
+            mode: mode.map_or_else(String::new, |mode| mode.as_str().to_owned()),
+            name: event.validation_name.unwrap_or_default(),
+            path: event.validation_path.unwrap_or_default(),
+            reason: event.validation_status_reason.unwrap_or_default(),
+        });
+    }
+}
+
+/// The results for a change set.
+///
+/// # Errors
+/// AWS cannot be reached.
+pub async fn of_change_set(
+    access: &Access,
+    change_set: &ChangeSet,
+) -> Result<Validations, DeployError> {
+    let request = access.cloudformation().describe_events();
+    let request = request
+        .change_set_name(&change_set.id)
+        .stack_name(&change_set.stack_id);
+    let (events, unread) = read(access, request).await?;
+    Ok(Validations::of(events, unread))
+}
+
+/// The results for the last operation of a stack that was validated.
+///
+/// # Errors
+/// AWS cannot be reached.
+pub async fn of_last_operation(access: &Access, stack: &str) -> Result<Validations, DeployError> {
+    let request = access.cloudformation().describe_events().stack_name(stack);
+    let (events, unread) = read(access, request).await?;
+    Ok(Validations::of(of_latest(events), unread))
+}
+
+/// The validation events of the operation that has the latest one.
+fn of_latest(mut events: Vec<OperationEvent>) -> Vec<OperationEvent> {
+    events.retain(|event| event.validation_status.is_some());
+    let latest = events.iter().max_by(|one, other| {
+        let time = |event: &OperationEvent| event.timestamp.map(|time| time.as_secs_f64());
+        time(one)
+            .partial_cmp(&time(other))
+            .unwrap_or(Ordering::Equal)
+    });
+    let latest = latest.and_then(|event| event.operation_id.clone());
+    events.retain(|event| event.operation_id == latest);
+    events
+}
+
+/// All events, or those up to the page that AWS refused, with its refusal: the change set decides
+/// what happens, so missing advice about it stops nothing.
+async fn read(
+    access: &Access,
+    request: DescribeEventsFluentBuilder,
+) -> Result<(Vec<OperationEvent>, Option<DeployError>), DeployError> {
+    let mut events = Vec::new();
+    let mut page = None;
+    loop {
+        match request.clone().set_next_token(page).send().await {
+            Ok(answer) => {
+                events.extend(answer.operation_events.unwrap_or_default());
+                page = answer.next_token;
+                if page.is_none() {
+                    return Ok((events, None));
+                }
+            }
+            // An emulator may not have the operation.
+            Err(error) if error.code() == Some("InvalidAction") => return Ok((events, None)),
+            Err(error) => {
+                let error = access.error(CALL, &error);
+                return match error.code {
+                    Some(_) => Ok((events, Some(error))),
+                    None => Err(error),
+                };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    fn event(operation: &str, time: i64, status: ValidationStatus, id: &str) -> OperationEvent {
+        OperationEvent::builder()
+            .operation_id(operation)
+            .timestamp(DateTime::from_secs(time))
+            .validation_status(status)
+            .validation_name("SERVICE_QUOTA_VALIDATION")
+            .validation_status_reason("Access denied")
+            .logical_resource_id(id)
+            .build()
+    }
+
+    #[test]
+    fn only_the_latest_operation_counts() {
+        let old = event("old", 1, ValidationStatus::Failed, "Bucket");
+        let new = event("new", 2, ValidationStatus::Failed, "Role");
+        let other = OperationEvent::builder()
+            .operation_id("newest")
+            .timestamp(DateTime::from_secs(3))
+            .build();
+        for events in [[&old, &new, &other], [&other, &new, &old]] {
+            let events = events.map(Clone::clone).to_vec();
+            let found = Validations::of(of_latest(events), None);
+            let ids: Vec<&str> = found.failed.iter().map(|one| &*one.logical_id).collect();
+            assert_eq!(ids, ["Role"]);
+        }
+        assert!(of_latest(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn a_skipped_check_is_reported_once() {
+        let events = ["Role", "Bucket"].map(|id| event("x", 1, ValidationStatus::Skipped, id));
+        let found = Validations::of(events.to_vec(), None);
+        assert!(found.failed.is_empty() && !found.is_empty());
+        let skipped = found.skipped_checks();
+        assert_eq!(skipped.len(), 1);
+        assert_eq!(skipped[0].resources, ["Role", "Bucket"]);
+        assert_eq!(skipped[0].reason, "Access denied");
+    }
+}

@@ -1,0 +1,185 @@
+//! CloudFormation's own validation of a change set: its findings, the checks that it skipped, and
+//! what is said when the results cannot be read.
+
+use super::{DEV_STACK, Site, between};
+use crate::emulator::answer::escaped;
+use crate::emulator::{Answer, Emulator, Fault};
+use crate::schemas::conforms;
+
+const REASON: &str = "The following hook(s)/validation failed: \
+                      [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot Early \
+                      Validation errors, use the DescribeEvents API for detailed failure \
+                      information.";
+const PERMISSION: &str = "the details require cloudformation:DescribeEvents, which profile `dev` \
+                          does not have: see `s3ferry deployer-policy --profile dev`";
+
+fn denied() -> Fault {
+    let said = "not authorized to perform: cloudformation:DescribeEvents";
+    Fault::Answered(Answer::error(403, "AccessDenied", said))
+}
+
+/// The event of a check: name, status, resource and its type, reason.
+fn event([name, status, id, kind, reason]: [&str; 5]) -> String {
+    format!(
+        "<member><EventId>{name}-{id}</EventId><OperationId>o</OperationId>\
+         <EventType>VALIDATION_ERROR</EventType><LogicalResourceId>{id}</LogicalResourceId>\
+         <ResourceType>{kind}</ResourceType><Timestamp>2026-11-24T04:00:00Z</Timestamp>\
+         <ValidationName>{name}</ValidationName><ValidationStatus>{status}</ValidationStatus>\
+         <ValidationStatusReason>{}</ValidationStatusReason></member>",
+        escaped(reason)
+    )
+}
+
+fn events(all: &[[&str; 5]], next: &str) -> Fault {
+    let members: String = all.iter().copied().map(event).collect();
+    Fault::Answered(Answer::query(format!(
+        "<OperationEvents>{members}</OperationEvents>{next}"
+    )))
+}
+
+const TAKEN: [&str; 5] = [
+    "NAME_CONFLICT_VALIDATION",
+    "FAILED",
+    "SourceBucket",
+    "AWS::S3::Bucket",
+    "Resource of type 'AWS::S3::Bucket' with identifier 'source' already exists.",
+];
+const SKIPPED: [&str; 5] = [
+    "SERVICE_QUOTA_VALIDATION",
+    "SKIPPED",
+    "ServiceRole",
+    "AWS::IAM::Role",
+    "Not authorized to perform iam:GetAccountSummary",
+];
+
+/// A site whose change sets CloudFormation refuses.
+fn refused() -> Site {
+    let site = Site::new();
+    let failed = format!("<Status>FAILED</Status><StatusReason>{REASON}</StatusReason>");
+    site.proxy
+        .always("DescribeChangeSet", Fault::Answered(Answer::query(failed)));
+    site
+}
+
+#[test]
+fn without_the_permission_the_error_names_it() {
+    let site = refused();
+    site.proxy.always("DescribeEvents", denied());
+    let run = site.deploy("--profile dev --yes", 1);
+    assert!(run.stderr.contains(REASON), "{}", run.stderr);
+    assert!(run.stderr.contains(PERMISSION), "{}", run.stderr);
+    // Nothing is left of the change set.
+    assert_eq!(site.status(&site.accounts.dev, DEV_STACK), None);
+}
+
+#[test]
+fn with_the_permission_the_error_has_the_details_and_what_to_do() {
+    let site = refused();
+    let next = "<NextToken>second</NextToken>";
+    site.proxy.nth("DescribeEvents", 1, events(&[], next));
+    site.proxy.nth("DescribeEvents", 2, events(&[TAKEN], ""));
+    let run = site.deploy("--profile dev --yes", 1);
+    for part in [
+        "[AWS::EarlyValidation::ResourceExistenceCheck].; SourceBucket: Resource of type",
+        "choose another in the configuration",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    assert!(!run.stderr.contains("To troubleshoot"), "{}", run.stderr);
+    let role = [
+        "NAME_CONFLICT_VALIDATION",
+        "FAILED",
+        "ServiceRole",
+        "AWS::IAM::Role",
+        "Resource of type 'AWS::IAM::Role' with identifier 'x' already exists.",
+    ];
+    site.proxy.nth("DescribeEvents", 3, events(&[role], ""));
+    let run = site.deploy("--profile dev --yes", 1);
+    assert!(
+        run.stderr
+            .contains("choose another name in the configuration"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn skipped_checks_are_reported_and_stop_nothing() {
+    let site = Site::new();
+    site.proxy.always("DescribeEvents", events(&[SKIPPED], ""));
+    let diff = site.project.expect("diff --profile dev", 1);
+    let said = "CloudFormation skipped the check SERVICE_QUOTA_VALIDATION: Not authorized to \
+                perform iam:GetAccountSummary";
+    assert!(diff.stdout.contains(said), "{}", diff.stdout);
+    let diff = site.project.expect("diff --profile dev --format json", 1);
+    let diff = conforms("diff", &diff.stdout);
+    let skipped = &diff["stacks"][0]["skippedValidations"];
+    assert_eq!(skipped[0]["resources"][0], "ServiceRole");
+    assert_eq!(diff["stacks"][0]["validations"], serde_json::json!([]));
+    let run = site.deploy("--profile dev --yes --format json", 0);
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("`s3ferry deployer-policy --profile dev`"),
+        "{}",
+        run.stderr
+    );
+    let result = conforms("deploy", &run.stdout);
+    assert_eq!(result["stacks"][0]["skippedValidations"], *skipped);
+}
+
+#[test]
+fn results_that_cannot_be_read_are_said_and_stop_nothing() {
+    let site = Site::new();
+    site.proxy.always("DescribeEvents", denied());
+    let run = site.deploy("--profile dev --yes --format json", 0);
+    assert!(
+        run.stderr
+            .contains(&format!("may have warnings: {PERMISSION}")),
+        "{}",
+        run.stderr
+    );
+    let result = conforms("deploy", &run.stdout);
+    let problem = result["stacks"][0]["validationProblem"].as_str();
+    assert!(
+        problem.is_some_and(|said| said.contains("DescribeEvents")),
+        "{result:#}"
+    );
+}
+
+#[test]
+fn a_failed_operation_that_only_points_to_the_details_names_the_permission() {
+    let site = Site::new();
+    let taken = format!("s3api create-bucket --bucket source-{}", site.accounts.dev);
+    Emulator::shared().aws("777777777777", &taken);
+    site.proxy.always("DescribeEvents", denied());
+    let run = site.deploy("--profile dev --yes", 1);
+    assert!(
+        run.stderr.contains("ended in ROLLBACK_COMPLETE"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains(PERMISSION), "{}", run.stderr);
+    let run = site.project.expect("events --profile dev", 1);
+    assert!(run.stdout.contains(PERMISSION), "{}", run.stdout);
+    let hint = between(&run.stdout, "What to do: ", "\n");
+    assert_eq!(hint, PERMISSION);
+}
+
+#[test]
+fn a_cleanup_that_fails_hides_no_reason() {
+    let site = refused();
+    site.proxy.always("DescribeEvents", events(&[TAKEN], ""));
+    let said = "not authorized to perform: cloudformation:DeleteChangeSet";
+    let answer = Answer::error(403, "AccessDenied", said);
+    site.proxy
+        .always("DeleteChangeSet", Fault::Answered(answer));
+    let run = site.deploy("--profile dev --yes", 1);
+    for part in [
+        "already exists",
+        "choose another in the configuration",
+        "cleaning up failed: cloudformation:DeleteChangeSet was refused",
+    ] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+}
