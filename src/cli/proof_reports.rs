@@ -7,11 +7,12 @@ use s3ferry::proof::{Attack, AttackResult, Decided, Place, Proof, Remedy, Statem
 use super::output::{table, thousands};
 
 /// The steps of a run, in its order.
-pub(crate) const STEPS: [&str; 14] = [
+pub(crate) const STEPS: [&str; 15] = [
     "administer",
     "check",
     "start",
     "source",
+    "source-key",
     "store",
     "encrypt",
     "copy",
@@ -237,6 +238,12 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         at(proof, call.place),
         decided.reason.because
     );
+    if let Some(rejection) = decided.rejection() {
+        let resource = rejection.resource.as_deref();
+        let resource = resource.map_or(String::new(), |resource| format!("{resource}, "));
+        let place = at(proof, rejection.place);
+        out.push_str(&format!("  fix: {} ({resource}{place})\n", rejection.fix));
+    }
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
             s3ferry::authz::Outcome::Allows => "allow",

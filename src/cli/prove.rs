@@ -23,8 +23,8 @@ Examples:
                                         one file a level: a policy, or a list of them
   s3ferry prove --format sarif > proof.sarif
 
-Steps of a run: check, start, source, store, encrypt, copy, assume, read, decrypt, deploy,
-output-key, invoke, logs; and administer, which KMS checks when it takes a key policy.";
+Steps of a run: check, start, source, source-key, store, encrypt, copy, assume, read, decrypt,
+deploy, output-key, invoke, logs; and administer, which KMS checks when it takes a key policy.";
 
 /// Options of `prove`.
 #[derive(Debug, clap::Args)]

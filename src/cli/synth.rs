@@ -119,6 +119,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     for requirement in stacks::requirements(&project.plan) {
         output::note(global, &format!("\nTo do: {requirement}."));
     }
+    for grant in stacks::key_grants(&project.plan) {
+        let (what, statement) = (grant.instruction(), &grant.statement);
+        output::note(global, &format!("\nTo do: {what}\n{statement:#}"));
+    }
     Ok(Outcome::Done)
 }
 

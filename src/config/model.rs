@@ -100,6 +100,13 @@ pub struct SourceBucket {
     pub create: bool,
     /// How the pipeline learns of a new version.
     pub detect_changes: DetectChanges,
+    /// ARN of a customer managed KMS key of the dev account and region that encrypts the bucket by
+    /// default: the service role may then decrypt with it. A bucket that is created here gets it as
+    /// its default encryption.
+    #[schemars(
+        example = &"arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
+    )]
+    pub encryption_key: Option<String>,
 }
 
 /// How a source change starts the pipeline.
@@ -217,7 +224,9 @@ pub struct Target {
     /// tags and tag the deployed objects.
     #[serde(default)]
     pub tagged_objects: bool,
-    /// ARN of a KMS key of the target's account that encrypts the output bucket.
+    /// ARN of a customer managed KMS key of the target's account and region that encrypts the
+    /// deployed objects. A bucket that is created here gets it as its default encryption. Name it
+    /// for an existing bucket whose default encryption uses such a key, too.
     #[serde(default)]
     #[schemars(
         example = &"arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"
@@ -368,6 +377,7 @@ impl Default for SourceBucket {
             object_key: "sample-website.zip".to_owned(),
             create: true,
             detect_changes: DetectChanges::default(),
+            encryption_key: None,
         }
     }
 }

@@ -176,6 +176,27 @@ pub(super) fn target_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` cannot be a target's name: {fault}"))
 }
 
+/// Whether this is the ID of a KMS key (AWS KMS, *Key identifiers (KeyId)*): a UUID, or `mrk-` and
+/// 32 hexadecimal digits. Nothing else can stand in the ARN of a key, no wildcard above all: that
+/// would grant every key of the account.
+pub(super) fn is_key_id(id: &str) -> bool {
+    let hexadecimal = |text: &str, length: usize| {
+        text.len() == length
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+    };
+    if let Some(rest) = id.strip_prefix("mrk-") {
+        return hexadecimal(rest, 32);
+    }
+    let parts: Vec<&str> = id.split('-').collect();
+    parts.len() == 5
+        && parts
+            .iter()
+            .zip([8, 4, 4, 4, 12])
+            .all(|(part, length)| hexadecimal(part, length))
+}
+
 /// An ARN's six parts, or nothing when it is none.
 pub(super) fn arn_parts(arn: &str) -> Option<[&str; 6]> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();

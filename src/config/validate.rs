@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::names::{
-    account_id_problem, alias_problem, arn_parts, bucket_problem, object_key_problem,
+    account_id_problem, alias_problem, arn_parts, bucket_problem, is_key_id, object_key_problem,
     pipeline_problem, role_problem, target_problem,
 };
 use super::places::unknown_region;
@@ -116,6 +116,10 @@ impl Found {
             object_key_problem(&dev.source.object_key),
             "such as `sample-website.zip`",
         );
+        if let Some(arn) = &dev.source.encryption_key {
+            let path = "dev.source.encryption_key";
+            self.encryption_key(config, path, arn, &dev.account, &dev.region);
+        }
         if let Some(bucket) = &dev.artifacts.bucket {
             let bucket = bucket.replace("{region}", &dev.region);
             self.name("dev.artifacts.bucket", bucket_problem(&bucket), bucket_help);
@@ -232,7 +236,7 @@ impl Found {
                     "write a target for each account and region that has a key of its own",
                 );
             } else {
-                self.encryption_key(config, index, arn, account, region);
+                self.encryption_key(config, &at("encryption_key"), arn, account, region);
             }
         }
         if let Some(arn) = &target.permissions_boundary {
@@ -242,28 +246,43 @@ impl Found {
             .extend(stack_set_rules::complaints(config, index, target));
     }
 
-    fn encryption_key(&mut self, config: &Config, index: usize, arn: &str, id: &str, region: &str) {
-        let path = format!("targets.{index}.encryption_key");
+    /// A customer managed key of an account and region, by its ARN.
+    fn encryption_key(
+        &mut self,
+        config: &Config,
+        path: &str,
+        arn: &str,
+        account: &str,
+        region: &str,
+    ) {
+        let partition = partition_of(&config.dev.region).as_str();
         let form = format!(
-            "write `arn:{}:kms:{region}:{id}:key/…`: an alias or a bare ID means another key in \
-             another account",
-            partition_of(&config.dev.region).as_str()
+            "write `arn:{partition}:kms:{region}:{account}:key/ID`, with the key's own ID: an \
+             alias or a bare ID names another key in another account"
         );
-        match arn_parts(arn) {
-            Some([_, partition, "kms", key_region, account, resource])
-                if resource.starts_with("key/") =>
+        let shown = arn.escape_debug();
+        let message = match arn_parts(arn) {
+            Some([_, _, "kms", _, _, resource]) if resource.contains(['*', '?']) => {
+                format!("`{shown}` has a wildcard, which stands for every key that it fits")
+            }
+            Some([_, found, "kms", key_region, owner, resource])
+                if resource.strip_prefix("key/").is_some_and(is_key_id) =>
             {
-                let wanted = partition_of(&config.dev.region).as_str();
-                if account != id || key_region != region || partition != wanted {
-                    self.add(
-                        &path,
-                        "the key must be in the target's account, region and partition",
-                        form,
-                    );
+                if owner != account {
+                    format!(
+                        "the key belongs to account {owner}, and the bucket to account {account}"
+                    )
+                } else if key_region != region {
+                    format!("the key is in region {key_region}, and the bucket in {region}")
+                } else if found != partition {
+                    format!("the key is in partition `{found}`, and the bucket in `{partition}`")
+                } else {
+                    return;
                 }
             }
-            _ => self.add(&path, format!("`{arn}` is not the ARN of a KMS key"), form),
-        }
+            _ => format!("`{shown}` is not the ARN of a KMS key"),
+        };
+        self.add(path, message, form);
     }
 
     fn iam_arn(&mut self, config: &Config, path: &str, arn: &str, account: &str, kinds: &[&str]) {

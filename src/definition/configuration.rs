@@ -157,6 +157,7 @@ dev:
     object_key: {key}
     create: false                       # it exists; it must be versioned
     detect_changes: {detect}
+    encryption_key: null                # ARN of the key of its default encryption, if it is one of your own
   artifacts:
     bucket: {artifacts}
     create: false                       # it exists
@@ -244,6 +245,12 @@ impl DraftTarget {
             if let Some(value) = value {
                 out.push_str(&format!("    {key}: {}\n", quoted(value)));
             }
+        }
+        if self.encryption_key.is_none() {
+            out.push_str(
+                "    encryption_key: null                # ARN of the key of its default encryption, \
+                 if it is one of your own\n",
+            );
         }
         if self.approval {
             out.push_str("    approval: true\n");

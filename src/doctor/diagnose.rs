@@ -126,7 +126,8 @@ impl Diagnosis {
             if !wanted(&decided.call.target) {
                 continue;
             }
-            let is_denied = decided.verdict == Verdict::Denied && !is_granted(live, decided);
+            let is_denied = decided.verdict == Verdict::Denied
+                && (decided.rejection().is_some() || !is_granted(live, decided));
             let mut found = false;
             for one in explained.iter_mut() {
                 if one.cause.blocks(decided, is_denied) {
@@ -321,6 +322,7 @@ pub(super) fn shown(arn: &str) -> String {
         ("s3", _) if parsed.resource.ends_with(ARTIFACT) => {
             format!("artifacts {}*", parsed.resource.trim_end_matches(ARTIFACT))
         }
+        ("kms", Some("alias")) => format!("key {}", parsed.resource),
         ("kms", _) => format!("key {last}"),
         ("iam", Some("role")) => format!("role {last}"),
         ("s3", Some(bucket)) if bucket == parsed.resource => format!("bucket {bucket}"),
@@ -382,6 +384,15 @@ fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
             && !key.is_aws_managed
         {
             add(account, format!("policy of {name}"), key.policy.refusal());
+            add(
+                account,
+                format!("names of the policies of {name}"),
+                key.others.refusal(),
+            );
+            for policy in key.others.read().into_iter().flatten() {
+                let what = format!("policy {} of {name}", policy.name);
+                add(account, what, policy.document.refusal());
+            }
             add(account, format!("grants of {name}"), key.grants.refusal());
             add(account, format!("aliases of {name}"), key.aliases.refusal());
             add(

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::live::Encryption;
 use crate::iam::Arn;
-use crate::proof::Resolved;
+use crate::proof::{BucketKey, Resolved};
 
 /// Where a stack is deployed, and who can look there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,9 @@ pub struct ExpectedBucket {
     pub properties: Option<Json>,
     /// Its policy; `None`: nothing is said about it.
     pub policy: Option<Json>,
+    /// ARN of the key that the configuration names for the default encryption of a bucket that exists
+    /// already.
+    pub key: Option<String>,
 }
 
 /// A key.
@@ -116,12 +119,14 @@ const UNKNOWN_ID: &str = "s3ferry:unknown-key";
 impl Expected {
     /// What `resources` say. `key` is the ID of the dev stack's key, which AWS decides; what names
     /// a key whose ID is not known is not compared with anything. `merged` are the policies of
-    /// existing buckets that are to be put, by bucket.
+    /// existing buckets that are to be put, by bucket, and `bucket_keys` the keys that they encrypt
+    /// with.
     pub fn new(
         resources: &[Resolved],
         places: Vec<Place>,
         key: Option<&str>,
         merged: &BTreeMap<String, Json>,
+        bucket_keys: &[BucketKey],
     ) -> Self {
         let made_up: Vec<&str> = resources
             .iter()
@@ -154,7 +159,7 @@ impl Expected {
             keys: keys(&resources),
             resources,
         };
-        expected.add_existing();
+        expected.add_existing(bucket_keys);
         expected
     }
 
@@ -190,11 +195,20 @@ impl Expected {
             .unwrap_or_default()
     }
 
+    /// The stack of an account in a region, or else of the account.
+    pub(super) fn stack_in(&self, account: &str, region: &str) -> usize {
+        let places = &mut self.places.iter();
+        places
+            .position(|place| place.account == account && place.region == region)
+            .unwrap_or_else(|| self.stack_of(account))
+    }
+
     /// What pipelines name and no template makes.
-    fn add_existing(&mut self) {
+    fn add_existing(&mut self, bucket_keys: &[BucketKey]) {
         let mut roles = BTreeSet::new();
         let mut buckets = Vec::new();
-        let mut keys = BTreeSet::new();
+        let mut keys: BTreeSet<String> =
+            bucket_keys.iter().map(|found| found.key.clone()).collect();
         for pipeline in self.pipelines() {
             roles.extend(text(&pipeline.properties["RoleArn"]));
             for store in stores(&pipeline.properties) {
@@ -250,6 +264,7 @@ impl Expected {
                     stack: self.stack_of(&account),
                     policy: None,
                     properties: None,
+                    key: None,
                     name,
                     account,
                     region,
@@ -257,13 +272,18 @@ impl Expected {
                 }),
             }
         }
+        for bucket in &mut self.buckets {
+            let found = bucket_keys.iter().find(|found| found.bucket == bucket.name);
+            bucket.key = found.map(|found| found.key.clone());
+        }
         for arn in keys {
             let Some(account) = Arn::parse(&arn).map(|arn| arn.account.to_owned()) else {
                 continue;
             };
+            let region = Arn::parse(&arn).map_or("", |arn| arn.region);
             if self.keys.iter().all(|key| key.arn != arn) {
                 self.keys.push(ExpectedKey {
-                    stack: self.stack_of(&account),
+                    stack: self.stack_in(&account, region),
                     aliases: Vec::new(),
                     policy: None,
                     rotation: false,
@@ -426,6 +446,7 @@ fn buckets(resources: &[Resolved], merged: &BTreeMap<String, Json>) -> Vec<Expec
             purpose: Purpose::Other,
             properties: Some(bucket.properties.clone()),
             policy: None,
+            key: None,
             name,
         });
     }
@@ -453,6 +474,7 @@ fn buckets(resources: &[Resolved], merged: &BTreeMap<String, Json>) -> Vec<Expec
                 purpose: Purpose::Other,
                 properties: None,
                 policy: Some(document),
+                key: None,
                 name,
             });
         }

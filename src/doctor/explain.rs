@@ -9,7 +9,7 @@ use super::finding::{EXECUTION, Finding};
 use crate::authz::{Decision, Layer};
 use crate::iam::{Arn, Effect};
 use crate::lint::Severity;
-use crate::proof::{Caller, Decided};
+use crate::proof::{Caller, Decided, is_cryptographic};
 
 /// A cause, and what is known to follow from it.
 pub(super) struct Explained {
@@ -98,12 +98,13 @@ impl Cause {
         self.blocks.iter().any(|block| match block {
             Block::Caller(arn) => is_caller(arn),
             Block::Resource(thing) => is_on(&call.resource, thing),
-            Block::Use(arn) => call.resource == *arn && is_use(&call.action),
+            Block::Use(arn) => call.resource == *arn && is_cryptographic(&call.action),
             Block::ResourcePolicy(thing) => {
                 is_denied
                     && is_on(&call.resource, thing)
                     && fails_in(decided, Layer::ResourcePolicy)
             }
+            Block::Denied(thing) => is_denied && is_on(&call.resource, thing),
             Block::Identity(arn) => {
                 is_denied && is_caller(arn) && fails_in(decided, Layer::IdentityPolicies)
             }
@@ -112,11 +113,6 @@ impl Cause {
             }
         })
     }
-}
-
-/// Whether an action needs the key itself; a disabled key can still be described and administered.
-fn is_use(action: &str) -> bool {
-    !matches!(action, "kms:DescribeKey" | "kms:PutKeyPolicy")
 }
 
 /// Whether a layer is a reason why a call is denied.
@@ -176,7 +172,7 @@ pub(super) fn executions(explained: &mut Vec<Explained>) {
                 if about_deploy {
                     DEPLOYING.contains(&step)
                 } else {
-                    lower.contains("source") && step == "source"
+                    lower.contains("source") && ["source", "source-key"].contains(&step)
                 }
             })
         };

@@ -6,7 +6,7 @@ use super::live::Refusal;
 use crate::lint::Severity;
 
 /// The rules, in the order of causes: what stands further up can cause what stands below.
-pub const RULES: [(&str, &str); 24] = [
+pub const RULES: [(&str, &str); 25] = [
     (STACK, "every stack is deployed, and ended well"),
     (ROLE_MISSING, "every role exists"),
     (KEY_MISSING, "every key exists"),
@@ -32,6 +32,10 @@ pub const RULES: [(&str, &str); 24] = [
     (
         ACTION,
         "deploy actions have the role, region and bucket of the templates",
+    ),
+    (
+        BUCKET_KEY,
+        "the configuration names the keys that existing buckets encrypt with",
     ),
     (VERSIONING, "the source bucket is versioned"),
     (CHANGE_EVENTS, "a change of the source starts the pipeline"),
@@ -62,6 +66,7 @@ pub(super) const BOUNDARY: &str = "DOCTOR_BOUNDARY";
 pub(super) const PIPELINE_MISSING: &str = "DOCTOR_PIPELINE_MISSING";
 pub(super) const STORE: &str = "DOCTOR_ARTIFACT_STORE";
 pub(super) const ACTION: &str = "DOCTOR_DEPLOY_ACTION";
+pub(super) const BUCKET_KEY: &str = "DOCTOR_BUCKET_KEY";
 pub(super) const VERSIONING: &str = "DOCTOR_VERSIONING";
 pub(super) const CHANGE_EVENTS: &str = "DOCTOR_CHANGE_EVENTS";
 pub(super) const SOURCE_OBJECT: &str = "DOCTOR_SOURCE_OBJECT";

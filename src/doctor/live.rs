@@ -122,8 +122,10 @@ pub struct Key {
     pub usage: String,
     /// When it will be deleted, as AWS writes a date; `None`: it will not.
     pub deletion: Option<String>,
-    /// Its policy.
+    /// Its policy: the one that is called `default`.
     pub policy: Reading<Json>,
+    /// Its other policies, such as `AWS_RAM`, by their names.
+    pub others: Reading<Vec<Policy>>,
     /// Grants.
     pub grants: Reading<Vec<Grant>>,
     /// Names of its aliases, with `alias/`.
@@ -194,10 +196,10 @@ pub struct Role {
     pub detached: BTreeMap<String, Reading<()>>,
 }
 
-/// An identity-based policy.
+/// A policy with a name: of a role, or of a key beside its default one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// ARN of a managed policy, name of an inline one.
+    /// ARN of a managed policy, name of an inline one or of a key's.
     pub name: String,
     /// The document; of a managed policy its default version's.
     pub document: Reading<Json>,

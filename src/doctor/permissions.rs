@@ -2,7 +2,7 @@
 
 /// The actions that reading the live state takes, in every account that is looked at. All of them
 /// only read.
-pub const PERMISSIONS: [&str; 26] = [
+pub const PERMISSIONS: [&str; 27] = [
     "cloudformation:DescribeStacks",
     "codepipeline:GetPipeline",
     "codepipeline:GetPipelineState",
@@ -20,6 +20,7 @@ pub const PERMISSIONS: [&str; 26] = [
     "kms:GetKeyRotationStatus",
     "kms:ListAliases",
     "kms:ListGrants",
+    "kms:ListKeyPolicies",
     "s3:GetBucketAcl",
     "s3:GetBucketLocation",
     "s3:GetBucketNotification",

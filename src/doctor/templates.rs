@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::expected::{Expected, ExpectedBucket, ExpectedRole, actions, encryption, is_deploy};
-use super::live::{Bucket, Key, Live, Policy, Reading, Role};
+use super::expected::{Expected, ExpectedBucket, ExpectedRole, encryption};
+use super::live::{Bucket, Encryption, Key, Live, Policy, Reading, Role};
 use crate::iam::{Arn, Policy as Document, PolicyKind};
-use crate::proof::{Inputs, NamedFile, Stack};
+use crate::proof::{Inputs, KeyFact, KeyState, NamedFile, Stack};
 use crate::syntax::{Source, read};
 
 /// Whose pipeline the live policies are proven with.
@@ -73,14 +73,18 @@ pub(super) fn inputs(
     keys.dedup_by(|a, b| a.arn == b.arn);
     for found in keys {
         let known = expected.keys.iter().find(|key| key.arn == found.arn);
-        let account = Arn::parse(&found.arn).map_or("", |arn| arn.account);
-        let stack = known.map_or_else(|| expected.stack_of(account), |key| key.stack);
-        let Reading::Read(policy) = &found.policy else {
-            continue;
-        };
-        if !usable(policy, PolicyKind::Key) {
-            continue;
-        }
+        let (account, region) =
+            Arn::parse(&found.arn).map_or(("", ""), |arn| (arn.account, arn.region));
+        // The stack's account and region make the key's ARN.
+        let stack = known.map_or_else(|| expected.stack_in(account, region), |key| key.stack);
+        let (policy, is_whole) = key_policy(found);
+        inputs.key_facts.push(KeyFact {
+            arn: found.arn.clone(),
+            state: KeyState::of(&found.state),
+            is_whole,
+            is_made: known.is_some_and(|key| key.policy.is_some()),
+        });
+        let Some(policy) = policy else { continue };
         // Only of a replica can a template say which ID it has.
         let properties = json!({ "PrimaryKeyArn": found.arn, "KeyPolicy": policy });
         add(stack, found.arn.clone(), "AWS::KMS::ReplicaKey", properties);
@@ -102,7 +106,7 @@ pub(super) fn inputs(
             bucket.stack,
             bucket.name.clone(),
             "AWS::S3::Bucket",
-            bucket_properties(bucket, found),
+            bucket_properties(bucket, found, live),
         );
         if let Some(policy) = policy {
             let properties = json!({ "Bucket": bucket.name, "PolicyDocument": policy });
@@ -121,7 +125,6 @@ pub(super) fn inputs(
             || pipeline.properties.clone(),
             |read| read.definition.clone(),
         );
-        let definition = with_output_keys(definition, live);
         add(
             pipeline.stack,
             name,
@@ -222,53 +225,83 @@ fn role_properties(expected: &ExpectedRole, role: &Role) -> Json {
     properties
 }
 
-fn bucket_properties(expected: &ExpectedBucket, bucket: &Bucket) -> Json {
+/// The policies of a key as one: KMS takes them together, and a Deny of either wins. Says whether
+/// that is all that the key has.
+fn key_policy(key: &Key) -> (Option<Json>, bool) {
+    let Reading::Read(policy) = &key.policy else {
+        return (None, false);
+    };
+    if !usable(policy, PolicyKind::Key) {
+        return (None, false);
+    }
+    let mut is_whole = key.others.refusal().is_none();
+    let mut statements = statements(policy);
+    for other in key.others.read().into_iter().flatten() {
+        match &other.document {
+            Reading::Read(document) if usable(document, PolicyKind::Key) => {
+                statements.extend(self::statements(document));
+            }
+            _ => is_whole = false,
+        }
+    }
+    let whole = json!({ "Version": NEWEST, "Statement": statements });
+    (Some(whole), is_whole)
+}
+
+/// The version of the policy language that knows variables.
+const NEWEST: &str = "2012-10-17";
+
+/// The statements of a policy, as the newest version of the language writes them.
+fn statements(policy: &Json) -> Vec<Json> {
+    let mut found = match &policy["Statement"] {
+        Json::Array(all) => all.clone(),
+        one => vec![one.clone()],
+    };
+    if policy["Version"] != NEWEST {
+        // Without variables a dollar sign is one.
+        found.iter_mut().for_each(without_variables);
+    }
+    found
+}
+
+fn without_variables(value: &mut Json) {
+    match value {
+        Json::String(text) => *text = text.replace("${", "${$}{"),
+        Json::Array(items) => items.iter_mut().for_each(without_variables),
+        Json::Object(members) => members.values_mut().for_each(without_variables),
+        _ => {}
+    }
+}
+
+fn bucket_properties(expected: &ExpectedBucket, bucket: &Bucket, live: &Live) -> Json {
     let mut properties = json!({ "BucketName": expected.name });
     let intended = expected.properties.as_ref();
     // Not read: who delivers logs where decides nothing about a run.
     if let Some(logging) = intended.and_then(|properties| properties.get("LoggingConfiguration")) {
         properties["LoggingConfiguration"] = logging.clone();
     }
-    let bucket_key = match &bucket.encryption {
-        Reading::Read(encryption) => encryption.bucket_key,
-        Reading::Missing => false,
-        Reading::Refused(_) => intended
-            .and_then(encryption)
-            .is_some_and(|encryption| encryption.bucket_key),
+    let live_encryption = match &bucket.encryption {
+        Reading::Read(found) => Some(found.clone()),
+        Reading::Missing => None,
+        Reading::Refused(_) => intended.and_then(encryption),
     };
-    properties["BucketEncryption"] = json!({
-        "ServerSideEncryptionConfiguration": [{ "BucketKeyEnabled": bucket_key }]
-    });
+    if let Some(found) = live_encryption {
+        let mut default = json!({ "SSEAlgorithm": found.algorithm });
+        // Without a name it is the AWS managed key.
+        if let Some(key) = customer_key(&found, live) {
+            default["KMSMasterKeyID"] = Json::from(key);
+        }
+        properties["BucketEncryption"] = json!({ "ServerSideEncryptionConfiguration": [{
+            "ServerSideEncryptionByDefault": default,
+            "BucketKeyEnabled": found.bucket_key,
+        }] });
+    }
     properties
 }
 
-/// A deploy action without a key of its own writes with the bucket's: then the run needs that.
-fn with_output_keys(mut definition: Json, live: &Live) -> Json {
-    let wanted: Vec<Option<String>> = actions(&definition)
-        .map(|action| {
-            let configuration = &action["Configuration"];
-            if !is_deploy(action) || configuration.get("KMSEncryptionKeyARN").is_some() {
-                return None;
-            }
-            let bucket = live.buckets.get(configuration["BucketName"].as_str()?)?;
-            output_key(bucket.read()?, live)
-        })
-        .collect();
-    let mut wanted = wanted.into_iter();
-    let stages = definition["Stages"].as_array_mut().into_iter().flatten();
-    for action in stages.filter_map(|stage| stage["Actions"].as_array_mut()) {
-        for action in action {
-            if let Some(key) = wanted.next().flatten() {
-                action["Configuration"]["KMSEncryptionKeyARN"] = Json::from(key);
-            }
-        }
-    }
-    definition
-}
-
-/// The customer managed key that a bucket encrypts with, by its ARN.
-pub(super) fn output_key(bucket: &Bucket, live: &Live) -> Option<String> {
-    let encryption = bucket.encryption.read()?;
+/// The customer managed key of a bucket's default encryption: its ARN, where it could be read, and
+/// otherwise as the bucket names it. `None`: S3's own keys, or the AWS managed key.
+pub(super) fn customer_key(encryption: &Encryption, live: &Live) -> Option<String> {
     let key = encryption
         .key
         .as_ref()
@@ -276,6 +309,6 @@ pub(super) fn output_key(bucket: &Bucket, live: &Live) -> Option<String> {
     match live.keys.get(key) {
         Some(Reading::Read(found)) if found.is_aws_managed => None,
         Some(Reading::Read(found)) => Some(found.arn.clone()),
-        _ => Some(key.clone()).filter(|key| key.starts_with("arn:") && key.contains(":key/")),
+        _ => Some(key.clone()),
     }
 }

@@ -7,6 +7,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod keys;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
@@ -69,7 +71,13 @@ impl Patient {
         };
         let places = vec![place("dev", "111111111111"), place("prod", "222222222222")];
         let resources = resolved(&inputs).unwrap();
-        let expected = Expected::new(&resources, places, Some(KEY), &BTreeMap::new());
+        let expected = Expected::new(
+            &resources,
+            places,
+            Some(KEY),
+            &BTreeMap::new(),
+            &inputs.bucket_keys,
+        );
         let live = healthy(&expected);
         Self {
             inputs,
@@ -202,6 +210,7 @@ fn healthy(expected: &Expected) -> Live {
             usage: "ENCRYPT_DECRYPT".to_owned(),
             deletion: None,
             policy: key.policy.clone().map_or(Reading::Missing, Reading::Read),
+            others: Reading::Read(Vec::new()),
             grants: Reading::Read(Vec::new()),
             aliases: Reading::Read(key.aliases.clone()),
             rotation: Reading::Read(true),

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use super::{Arrow, Graph, Kind, Node, Side};
 use crate::authz::ContextValue;
 use crate::iam::Arn;
-use crate::proof::{AttackResult, Call, Caller, Decided, Proof, Verdict};
+use crate::proof::{AttackResult, Call, Caller, Decided, KeyState, Proof, Verdict};
 
 const CODEPIPELINE: &str = "codepipeline.amazonaws.com";
 const EVENTS: &str = "events.amazonaws.com";
@@ -23,6 +23,7 @@ pub(super) fn graph(proof: &Proof) -> Graph {
         sides: HashMap::new(),
         nodes: HashMap::new(),
         arrows: HashMap::new(),
+        keys: keys(proof),
     };
     // The dev account stands first, whoever calls first.
     builder.side(None, String::new);
@@ -64,6 +65,35 @@ struct Builder<'p> {
     nodes: HashMap<(Option<usize>, String), usize>,
     /// By their ends.
     arrows: HashMap<(usize, usize), usize>,
+    /// The keys of the run, by ARN.
+    keys: HashMap<&'p str, Key>,
+}
+
+/// What the calls on a key say about it.
+#[derive(Clone, Copy)]
+struct Key {
+    kind: Kind,
+    /// Why it cannot be used.
+    state: Option<KeyState>,
+}
+
+/// What each key is for: a key of an artifact store is one whatever else uses it.
+fn keys(proof: &Proof) -> HashMap<&str, Key> {
+    let mut found: HashMap<&str, Key> = HashMap::new();
+    for (decided, _) in &proof.calls {
+        let call = &decided.call;
+        let (_, kind) = kinds(call);
+        if !kind.is_key() || call.step == "administer" {
+            continue;
+        }
+        let state = call.rejection().and_then(|rejection| rejection.state);
+        let key = found.entry(&call.resource).or_insert(Key { kind, state });
+        if kind == Kind::DeployKey {
+            key.kind = kind;
+        }
+        key.state = key.state.or(state);
+    }
+    found
 }
 
 /// An end of an arrow.
@@ -80,7 +110,8 @@ struct End {
 impl Builder<'_> {
     fn call(&mut self, number: usize, decided: &Decided) {
         let call = &decided.call;
-        let (from, to) = (caller(self.proof, call), resource(decided));
+        let known = self.keys.get(call.resource.as_str()).copied();
+        let (from, to) = (caller(self.proof, call), resource(decided, known));
         let from = self.node(from, call, decided.instances);
         let to = self.node(to, call, decided.instances);
         let arrow = match self.arrows.entry((from, to)) {
@@ -173,6 +204,7 @@ fn kinds(call: &Call) -> (Kind, Kind) {
         "start" if by_service => (Kind::EventBridge, Kind::RuleRole),
         "start" => (Kind::RuleRole, Kind::Pipeline),
         "source" => (Kind::ServiceRole, Kind::SourceBucket),
+        "source-key" => (Kind::ServiceRole, Kind::SourceKey),
         "invoke" => (Kind::ServiceRole, Kind::Pipeline),
         "read" | "decrypt" if on_key => (Kind::DeployRole, Kind::DeployKey),
         "read" | "decrypt" => (Kind::DeployRole, Kind::ArtifactBucket),
@@ -219,19 +251,27 @@ fn caller(proof: &Proof, call: &Call) -> End {
     }
 }
 
-fn resource(decided: &Decided) -> End {
+fn resource(decided: &Decided, known: Option<Key>) -> End {
     let call = &decided.call;
     let (_, kind) = kinds(call);
+    let kind = known.map_or(kind, |known| known.kind);
+    let state = known.and_then(|known| known.state?.rejection());
     let arn = Arn::parse(&call.resource);
     let rest = arn.map_or(call.resource.as_str(), |arn| arn.resource);
     let (arn, name, detail) = match kind {
         // Known by its name, as the service that calls for it says no more.
-        Kind::Pipeline => (rest, rest.to_owned(), ""),
-        Kind::DeployKey | Kind::OutputKey => {
+        Kind::Pipeline => (rest, rest.to_owned(), String::new()),
+        kind if kind.is_key() => {
             let logical = decided.resource_policy.as_ref();
-            let name = logical.map_or(last(rest), |(_, resource)| resource);
+            // An AWS managed key is known by its alias.
+            let name = rest.strip_prefix("alias/").unwrap_or_else(|| last(rest));
+            let name = logical.map_or(name, |(_, resource)| resource);
             let region = arn.map_or("", |arn| arn.region);
-            (call.resource.as_str(), name.to_owned(), region)
+            let detail = match state {
+                Some((state, _)) => format!("{region}, {state}"),
+                None => region.to_owned(),
+            };
+            (call.resource.as_str(), name.to_owned(), detail)
         }
         kind if kind.is_store() => {
             let bucket = rest.split('/').next().unwrap_or(rest);
@@ -239,19 +279,19 @@ fn resource(decided: &Decided) -> End {
             // An S3 ARN has no region; which store it is shows where it is asked for.
             let region = match (kind, call.context.get("aws:RequestedRegion")) {
                 (Kind::ArtifactBucket | Kind::LogBucket, Some(ContextValue::One(region))) => {
-                    region.as_str()
+                    region.clone()
                 }
-                _ => "",
+                _ => String::new(),
             };
             (&call.resource[..object], bucket.to_owned(), region)
         }
-        _ => (call.resource.as_str(), last(rest).to_owned(), ""),
+        _ => (call.resource.as_str(), last(rest).to_owned(), String::new()),
     };
     End {
         kind,
         arn: arn.to_owned(),
         name,
-        detail: detail.to_owned(),
+        detail,
         account: call.account.clone(),
         in_dev: matches!(call.step, "read" | "decrypt"),
     }

@@ -132,7 +132,12 @@ fn cells(graph: &Graph) -> Vec<Cell> {
                 .collect()
         };
         let columns: [Vec<Option<usize>>; 3] = if side == 0 {
-            let left = [Kind::SourceBucket, Kind::RuleRole, Kind::EventBridge];
+            let left = [
+                Kind::SourceBucket,
+                Kind::SourceKey,
+                Kind::RuleRole,
+                Kind::EventBridge,
+            ];
             let middle = [
                 Kind::ServiceRole,
                 Kind::Pipeline,
@@ -170,6 +175,8 @@ fn cells(graph: &Graph) -> Vec<Cell> {
                 Kind::OutputKey,
                 Kind::ArtifactBucket,
                 Kind::DeployKey,
+                Kind::SourceBucket,
+                Kind::SourceKey,
             ]);
             let all = |column: Vec<usize>| column.into_iter().map(Some).collect();
             [all(left), all(right), Vec::new()]

@@ -52,7 +52,7 @@ pub struct Node {
     pub kind: Kind,
     /// Its name; of a key, the logical ID in its template.
     pub name: String,
-    /// What there is to say beside it: the region of a key.
+    /// What there is to say beside it: the region of a key, and that it cannot be used.
     pub detail: String,
     /// Its ARN, or the service's or account's name.
     pub arn: String,
@@ -96,6 +96,8 @@ pub enum Kind {
     DeployKey,
     /// The key of an output bucket.
     OutputKey,
+    /// The key of the source bucket.
+    SourceKey,
 }
 
 /// The calls of one node on another.
@@ -170,7 +172,7 @@ impl Arrow {
 fn number(step: &str) -> Option<u8> {
     Some(match step {
         "start" => 1,
-        "source" => 2,
+        "source" | "source-key" => 2,
         "store" | "encrypt" | "copy" => 3,
         "assume" => 4,
         "read" | "decrypt" => 5,
@@ -199,6 +201,7 @@ impl Kind {
             Self::LogBucket => "log bucket",
             Self::DeployKey => "deploy key",
             Self::OutputKey => "key of the output bucket",
+            Self::SourceKey => "key of the source bucket",
         }
     }
 
@@ -208,6 +211,11 @@ impl Kind {
             self,
             Self::SourceBucket | Self::ArtifactBucket | Self::OutputBucket | Self::LogBucket
         )
+    }
+
+    /// Whether it is a KMS key.
+    fn is_key(self) -> bool {
+        matches!(self, Self::DeployKey | Self::OutputKey | Self::SourceKey)
     }
 }
 

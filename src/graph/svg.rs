@@ -91,7 +91,7 @@ fn boxed(class: &str, rect: &Rect, radius: f64) -> Markup {
 fn node_box(node: &Node, rect: &Rect) -> Markup {
     let class = match node.kind {
         kind if kind.is_store() => "node bucket",
-        Kind::DeployKey | Kind::OutputKey => "node key",
+        kind if kind.is_key() => "node key",
         Kind::Pipeline => "node pipeline",
         Kind::Account | Kind::EventBridge | Kind::LogDelivery | Kind::Service => "node service",
         _ => "node role",

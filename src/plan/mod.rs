@@ -64,6 +64,8 @@ pub struct DevPlan {
     pub source_bucket: BucketPlan,
     /// Key of the source object.
     pub source_object_key: String,
+    /// ARN of the customer managed key that encrypts the source bucket by default.
+    pub source_encryption_key: Option<String>,
     /// How a source change starts the pipeline.
     pub detect_changes: DetectChanges,
     /// The artifact bucket.
@@ -356,6 +358,30 @@ impl Plan {
     pub fn source_object_arn(&self) -> String {
         let bucket = self.bucket_arn(&self.dev.source_bucket.name);
         format!("{bucket}/{}", self.dev.source_object_key)
+    }
+
+    /// The existing buckets whose default encryption uses a customer managed key, with its ARN: what
+    /// no template says.
+    pub fn existing_bucket_keys(&self) -> impl Iterator<Item = (&str, &str)> {
+        let source = &self.dev.source_bucket;
+        let source = (!source.create).then_some((source, &self.dev.source_encryption_key));
+        let outputs = self
+            .instances()
+            .filter(|(_, instance)| !instance.bucket.create)
+            .map(|(target, instance)| (&instance.bucket, &target.encryption_key));
+        source
+            .into_iter()
+            .chain(outputs)
+            .filter_map(|(bucket, key)| Some((bucket.name.as_str(), key.as_deref()?)))
+    }
+
+    /// The encryption contexts that S3 gives KMS for the source object, as patterns of a policy: the
+    /// bucket's ARN with an S3 Bucket Key, the object's without (Amazon S3, *Using server-side
+    /// encryption with AWS KMS keys*, section *Encryption context*).
+    pub fn source_encryption_contexts(&self) -> [String; 2] {
+        let bucket = self.bucket_arn(&self.dev.source_bucket.name);
+        let objects = format!("{bucket}/*");
+        [bucket, objects]
     }
 
     /// ARN of a pipeline, by its name.

@@ -108,6 +108,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         log_bucket: logged.map(|bucket| format!("{}-logs", bucket.name)),
         source_bucket,
         source_object_key: dev.source.object_key.clone(),
+        source_encryption_key: dev.source.encryption_key.clone(),
         detect_changes: dev.source.detect_changes,
         artifact_bucket,
         artifact_bucket_pattern: artifact_bucket_pattern(config).to_owned(),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::input::Instance;
-use super::world::{Place, PolicyId};
+use super::key_state::KeyState;
+use super::world::{Doubt, Place, PolicyId};
 use crate::authz::Context;
 use crate::iam::Arn;
 
@@ -37,9 +38,43 @@ pub struct Call {
     pub(super) resource_policy: Option<PolicyId>,
     /// Whether the resource is nobody's: it is made up for an attack and has no policy.
     pub(super) made_up: bool,
+    /// What keeps AWS from doing it, whatever the policies say.
+    pub hindrance: Option<Hindrance>,
+}
+
+/// What keeps AWS from doing a call that the policies may allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hindrance {
+    /// AWS rejects it.
+    Rejected(Rejection),
+    /// AWS may reject it: this cannot be resolved.
+    Doubtful(Doubt),
+}
+
+/// Why AWS rejects a call whatever the policies say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why, in a sentence.
+    pub because: String,
+    /// The state of the key that makes KMS reject it, if that is why.
+    pub state: Option<KeyState>,
+    /// What to do.
+    pub fix: String,
+    /// Where to do it.
+    pub place: Place,
+    /// The resource of the template that stands there.
+    pub resource: Option<String>,
 }
 
 impl Call {
+    /// Why AWS rejects it whatever the policies say.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        match &self.hindrance {
+            Some(Hindrance::Rejected(rejection)) => Some(rejection),
+            Some(Hindrance::Doubtful(_)) | None => None,
+        }
+    }
+
     /// How its caller is shown: with the account, where roles of several accounts have one name.
     pub fn caller_shown(&self) -> String {
         let shown = self.caller.shown();

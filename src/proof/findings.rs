@@ -114,6 +114,11 @@ fn denied(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
         what(decided),
         decided.reason.because
     );
+    if let Some(rejection) = decided.rejection() {
+        let (place, resource) = (rejection.place, rejection.resource.as_deref());
+        let fix = Some(rejection.fix.clone());
+        return finding(DENIED, Severity::Error, place, resource, message, fix);
+    }
     let denying = |decisive: &&Decisive| decisive.effect == crate::iam::Effect::Deny;
     if let Some(decisive) = decided.decisive.iter().find(denying) {
         let fix = Some("change this statement, so that it leaves the call alone".to_owned());

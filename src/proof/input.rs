@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::key_state::KeyState;
 use crate::config::Permissions;
 use crate::plan::Plan;
 use crate::stacks::Side;
@@ -33,6 +34,10 @@ pub struct Inputs {
     pub policies: Vec<NamedFile>,
     /// What else roles have as identity-based policies, by role.
     pub identities: Vec<NamedFile>,
+    /// Existing buckets, in no template, that encrypt by default with a customer managed key.
+    pub bucket_keys: Vec<BucketKey>,
+    /// What is known of keys and no template can say.
+    pub key_facts: Vec<KeyFact>,
     /// Whether every instance of a target is told, though another stands for it.
     pub expand: bool,
     /// Whether instances of different regions are told apart, though another stands for them.
@@ -73,6 +78,28 @@ pub struct NamedFile {
     pub name: String,
     /// The file; `None`: it has no policy.
     pub source: Option<Source>,
+}
+
+/// The customer managed key that a bucket encrypts with by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketKey {
+    /// Bucket name.
+    pub bucket: String,
+    /// ARN of the key.
+    pub key: String,
+}
+
+/// What is known of a key that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFact {
+    /// ARN of the key.
+    pub arn: String,
+    /// Its state.
+    pub state: KeyState,
+    /// Whether the policy that is given is all that the key has.
+    pub is_whole: bool,
+    /// Whether a stack makes the key. The administration of another one is no part of a run.
+    pub is_made: bool,
 }
 
 /// Problems of one of the files.
@@ -145,6 +172,14 @@ impl Inputs {
             boundaries: Vec::new(),
             policies: Vec::new(),
             identities: Vec::new(),
+            bucket_keys: plan
+                .existing_bucket_keys()
+                .map(|(bucket, key)| BucketKey {
+                    bucket: bucket.to_owned(),
+                    key: key.to_owned(),
+                })
+                .collect(),
+            key_facts: Vec::new(),
             expand: false,
             by_region: false,
         })

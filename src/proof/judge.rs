@@ -1,7 +1,7 @@
 //! The verdict on a call: what the known policies decide, and whether what is not known could
 //! make it otherwise.
 
-use super::call::Call;
+use super::call::{Call, Hindrance, Rejection};
 use super::document::Document;
 use super::world::{Doubt, Missing, Place, PolicyId, World};
 use crate::authz::{self, Decision, Layer, PolicySet, Reason, Request};
@@ -70,6 +70,14 @@ pub struct Decided {
     pub(super) sets: Sets,
 }
 
+impl Decided {
+    /// Why AWS rejects the call though no policy denies it.
+    pub fn rejection(&self) -> Option<&Rejection> {
+        let is_denied = self.reason.decision == Decision::ExplicitlyDenied;
+        self.call.rejection().filter(|_| !is_denied)
+    }
+}
+
 /// The policies that apply to a call.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sets {
@@ -113,8 +121,8 @@ enum Reading {
 /// Decides a call of a run.
 pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Option<Decided> {
     let judge = Judge::new(world, &mut call)?;
-    let reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
-    let verdict = match reason.decision {
+    let mut reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
+    let mut verdict = match reason.decision {
         Decision::ExplicitlyDenied => Verdict::Denied,
         Decision::Allowed if judge.is_sure() => Verdict::Allowed,
         Decision::Allowed => Verdict::Unproven,
@@ -122,7 +130,26 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Option<Decided> {
         Decision::ImplicitlyDenied if judge.allows(Reading::Known, true) => Verdict::Unproven,
         Decision::ImplicitlyDenied => Verdict::Denied,
     };
-    Some(judge.decided(call, verdict, reason))
+    let mut doubt = None;
+    match &call.hindrance {
+        Some(Hindrance::Rejected(rejection)) if reason.decision != Decision::ExplicitlyDenied => {
+            verdict = Verdict::Denied;
+            reason.decision = Decision::ImplicitlyDenied;
+            reason.because.clone_from(&rejection.because);
+            // No statement would help.
+            reason.missing.clear();
+        }
+        Some(Hindrance::Doubtful(found)) => {
+            doubt = Some(found.clone());
+            if verdict == Verdict::Allowed {
+                verdict = Verdict::Unproven;
+            }
+        }
+        _ => {}
+    }
+    let mut decided = judge.decided(call, verdict, reason);
+    decided.doubts.extend(doubt);
+    Some(decided)
 }
 
 /// Decides the call of an attack; only what is not denied is explained.
@@ -331,8 +358,11 @@ fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
         PolicyKind::Key => {
             let key = world.key(&call.resource);
             sets.resource = key.map(|(_, policy)| policy);
+            let known = world.known_key(&call.resource);
             if sets.resource.is_none() {
                 sets.missing_resource = missing("the policy of the key");
+            } else if known.is_some_and(|key| !key.is_whole) {
+                sets.missing_resource = missing("the other policies of the key");
             }
         }
         PolicyKind::Trust => {

@@ -2,21 +2,25 @@
 //! anything is deployed; the calls that must not be allowed; and what is granted beyond the run.
 //!
 //! Here live the resolution of templates ([`resolve`]), who has which policies ([`world`]), the
-//! calls of a run ([`run`]) and those of attackers ([`attacks`]), the verdicts ([`judge`]), what
-//! nobody needs ([`excess`]) and what to add where something is missing ([`remedy`]). It reads
+//! calls of a run ([`run`]) with the keys that S3 uses for them ([`encryption`]), those of attackers
+//! ([`attacks`]), the verdicts ([`judge`]), what nobody needs ([`excess`]) and what to add where
+//! something is missing ([`remedy`]). It reads
 //! templates, so that it checks the synthesis independently; of the configuration it is told the
-//! accounts and regions only. How AWS decides a request is [`crate::authz`]'s; printing and
+//! accounts and regions, and the keys of existing buckets. How AWS decides a request is [`crate::authz`]'s; printing and
 //! files are the command line's.
 
 mod attacks;
 mod call;
 mod collect;
 mod document;
+mod encryption;
 mod excess;
 mod facts;
 mod findings;
 mod input;
 mod judge;
+mod key_state;
+mod outsiders;
 mod prove;
 mod reference;
 mod remedy;
@@ -26,11 +30,13 @@ mod run;
 mod symbols;
 mod world;
 
-pub use call::{Call, Caller};
+pub use call::{Call, Caller, Hindrance, Rejection};
 pub use excess::{Excess, StatementUse, UnknownAction};
 pub use findings::{RULES, findings};
-pub use input::{InputError, Inputs, Instance, NamedFile, Stack};
+pub use input::{BucketKey, InputError, Inputs, Instance, KeyFact, NamedFile, Stack};
 pub use judge::{Decided, Decisive, Verdict};
+pub use key_state::{KeyState, is_cryptographic};
+pub use outsiders::outsiders;
 pub use prove::{Attack, AttackResult, Proof, prove};
 pub use remedy::Remedy;
 pub use resolved::{Resolved, resolved};

@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::call::{Call, Caller};
+use super::call::{Call, Caller, Hindrance, Rejection};
+use super::encryption::{self, UsedKey};
 use super::facts::{Deploy, Pipeline, Store};
 use super::input::Instance;
 use super::resolve::Resolver;
@@ -120,6 +121,11 @@ pub(super) fn via_s3(
     } else {
         object.to_owned()
     };
+    via_s3_for(world, context, store_region, encrypted)
+}
+
+/// The same with an encryption context that is known.
+fn via_s3_for(world: &World<'_>, context: Context, region: &str, encrypted: String) -> Context {
     let suffix = if world.partition == "aws-cn" {
         ".cn"
     } else {
@@ -128,7 +134,7 @@ pub(super) fn via_s3(
     context
         .with(
             "kms:ViaService",
-            format!("s3.{store_region}.amazonaws.com{suffix}"),
+            format!("s3.{region}.amazonaws.com{suffix}"),
         )
         .with("kms:EncryptionContext:aws:s3:arn", encrypted)
 }
@@ -162,6 +168,27 @@ pub(super) fn encrypted_with(context: Context, store: &Store) -> Context {
 
 impl Run<'_, '_> {
     fn add(&mut self, step: &Step<'_>, action: &str, resource: &str, context: Context) {
+        let hindrance = encryption::hindrance(self.world, action, resource, step.place);
+        self.add_hindered(step, action, resource, context, hindrance);
+    }
+
+    /// A call of KMS on a key that S3 chose.
+    fn add_on_key(&mut self, step: &Step<'_>, action: &str, key: &UsedKey, context: Context) {
+        let hindrance = match &key.rejection {
+            Some(rejection) => Some(Hindrance::Rejected(rejection.clone())),
+            None => encryption::hindrance(self.world, action, &key.arn, step.place),
+        };
+        self.add_hindered(step, action, &key.arn, context, hindrance);
+    }
+
+    fn add_hindered(
+        &mut self,
+        step: &Step<'_>,
+        action: &str,
+        resource: &str,
+        context: Context,
+        hindrance: Option<Hindrance>,
+    ) {
         let mut id = String::new();
         if let Some(target) = step.target {
             id.push_str(target);
@@ -195,7 +222,62 @@ impl Run<'_, '_> {
             place: step.place,
             resource_policy: None,
             made_up: false,
+            hindrance,
         });
+    }
+
+    /// What S3 asks of KMS for an object of a bucket that encrypts by default: once for each
+    /// encryption context that is possible.
+    fn by_default(&mut self, step: &Step<'_>, bucket: &str, object: &str, actions: &[&str]) {
+        let world = self.world;
+        let Some(found) = world.buckets.get(bucket) else {
+            return;
+        };
+        let Some(default) = &found.default_key else {
+            return;
+        };
+        let known = |known: &'_ str, other: &'_ str| match known {
+            "" => other.to_owned(),
+            known => known.to_owned(),
+        };
+        let owner = known(&found.account, step.account);
+        let region = known(&found.region, step.region);
+        let user = step.caller.account().unwrap_or_default();
+        let said = match &default.said {
+            Some((place, resource)) => (*place, Some(resource.clone())),
+            None => (step.place, None),
+        };
+        let key = default.key.as_deref();
+        let key = encryption::default_key(world, key, (&owner, &region), user, said);
+        let step = Step {
+            account: key.account(),
+            ..*step
+        };
+        let plain = context(world, step.caller, step.region);
+        for (is_bucket_key, encrypted) in
+            [(false, object.to_owned()), (true, world.bucket_arn(bucket))]
+        {
+            if default
+                .bucket_key
+                .is_some_and(|known| known != is_bucket_key)
+            {
+                continue;
+            }
+            // Where both are possible they need names of their own.
+            let which = match (default.bucket_key, step.which) {
+                (None, "") if is_bucket_key => "bucket-key".to_owned(),
+                (None, which) if is_bucket_key => format!("{which}/bucket-key"),
+                (_, which) => which.to_owned(),
+            };
+            let step = Step {
+                which: &which,
+                ..step
+            };
+            let via = via_s3_for(world, plain.clone(), &region, encrypted);
+            for action in actions {
+                self.add_on_key(&step, action, &key, via.clone());
+            }
+        }
     }
 
     fn each(&mut self, step: &Step<'_>, actions: &[&str], resource: &str) {
@@ -209,13 +291,13 @@ impl Run<'_, '_> {
     fn administration(&mut self) {
         let dev = self.world.resolvers.first();
         let world_region = dev.map_or("", |dev| dev.deployment().region);
-        for key in &self.world.keys {
+        for key in self.world.keys.iter().filter(|key| key.is_made) {
             let held = &self.world.policies[key.policy];
             let region = Arn::parse(&key.arn).map_or("", |arn| arn.region);
             let step = Step {
                 name: "administer",
-                target: None,
-                instance: None,
+                target: key.target.as_deref(),
+                instance: key.instance.as_ref(),
                 which: if world_region == region { "" } else { region },
                 caller: &Caller::Root(key.account.clone()),
                 account: &key.account,
@@ -287,6 +369,11 @@ impl Run<'_, '_> {
             let object = format!("{bucket}/{}", source.key);
             self.each(&step, &OBJECT_READS, &object);
             self.each(&step, &TAG_READS, &object);
+            let step = Step {
+                name: "source-key",
+                ..step
+            };
+            self.by_default(&step, &source.bucket, &object, &["kms:Decrypt"]);
         }
         if let Some(store) = pipeline.store(&pipeline.region) {
             self.store(pipeline, store, common("store", store.place));
@@ -378,35 +465,42 @@ impl Run<'_, '_> {
         // Of source objects with tags; the service role always has them.
         self.each(&step, &["s3:PutObjectTagging"], &object);
         self.each(&step, &TAG_READS, &object);
-        let Some(key) = &store.key else { return };
-        let key = key_arn(self.world, key, step.account, &store.region);
+        let key = self.store_key(pipeline, store, step.account);
         let step = Step {
             name: if step.name == "store" {
                 "encrypt"
             } else {
                 step.name
             },
-            account: account_of(&key),
+            account: key.account(),
             ..step
         };
         let via = via_s3(self.world, plain.clone(), &store.region, &object);
-        self.add(&step, "kms:GenerateDataKey", &key, via.clone());
-        self.add(&step, "kms:Decrypt", &key, via);
-        self.add(&step, "kms:DescribeKey", &key, plain);
+        self.add_on_key(&step, "kms:GenerateDataKey", &key, via.clone());
+        self.add_on_key(&step, "kms:Decrypt", &key, via);
+        if store.key.is_some() {
+            self.add_on_key(&step, "kms:DescribeKey", &key, plain);
+        }
+    }
+
+    /// The key of an artifact store, as it is for a caller of an account. Without an `EncryptionKey`
+    /// CodePipeline uses the AWS managed key of S3 (AWS CodePipeline, *Create a pipeline in
+    /// CodePipeline that uses resources from another AWS account*).
+    fn store_key(&self, pipeline: &Pipeline, store: &Store, user: &str) -> UsedKey {
+        match &store.key {
+            Some(key) => UsedKey::named(key_arn(self.world, key, user, &store.region)),
+            None => {
+                let said = (store.place, None);
+                let owner = &pipeline.account;
+                encryption::managed(self.world, owner, &store.region, user, said)
+            }
+        }
     }
 
     fn deploy(&mut self, pipeline: &Pipeline, deploy: &Deploy) {
         let service_role = Caller::Role(pipeline.service_role.clone());
         let role = Caller::Role(deploy.role.clone());
         let role_account = account_of(&deploy.role);
-        let key = pipeline.store(&deploy.region).and_then(|store| {
-            Some(key_arn(
-                self.world,
-                store.key.as_ref()?,
-                role_account,
-                &store.region,
-            ))
-        });
         let common = |name, account| Step {
             name,
             target: Some(&deploy.target),
@@ -435,12 +529,13 @@ impl Run<'_, '_> {
             self.each(&read, &TAG_READS, &object);
         }
         self.each(&read, &["s3:ListBucket"], &bucket);
-        if let Some(key) = &key {
-            let decrypt = common("decrypt", account_of(key));
-            let plain = context(self.world, &role, &deploy.region);
-            let via = via_s3(self.world, plain.clone(), &store.region, &object);
-            self.add(&decrypt, "kms:Decrypt", key, via);
-            self.add(&decrypt, "kms:DescribeKey", key, plain);
+        let key = self.store_key(pipeline, store, role_account);
+        let decrypt = common("decrypt", key.account());
+        let plain = context(self.world, &role, &deploy.region);
+        let via = via_s3(self.world, plain.clone(), &store.region, &object);
+        self.add_on_key(&decrypt, "kms:Decrypt", &key, via);
+        if store.key.is_some() {
+            self.add_on_key(&decrypt, "kms:DescribeKey", &key, plain);
         }
         self.write(deploy, &role, common("deploy", role_account));
     }
@@ -472,16 +567,22 @@ impl Run<'_, '_> {
             self.each(&step, &["s3:PutObjectTagging"], &written);
             self.each(&step, &TAG_READS, &written);
         }
-        if let Some(key) = &deploy.key {
-            let key = key_arn(self.world, key, step.account, &deploy.region);
-            let via = via_s3(self.world, plain, &deploy.region, &written);
-            let step = Step {
-                name: "output-key",
-                account: account_of(&key),
-                ..step
-            };
-            self.add(&step, "kms:GenerateDataKey", &key, via.clone());
-            self.add(&step, "kms:Decrypt", &key, via);
+        let step = Step {
+            name: "output-key",
+            ..step
+        };
+        let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
+        let Some(key) = &deploy.key else {
+            return self.by_default(&step, &deploy.bucket, &written, &actions);
+        };
+        let key = key_arn(self.world, key, step.account, &deploy.region);
+        let via = via_s3(self.world, plain, &deploy.region, &written);
+        let step = Step {
+            account: account_of(&key),
+            ..step
+        };
+        for action in actions {
+            self.add(&step, action, &key, via.clone());
         }
     }
 
@@ -518,7 +619,24 @@ impl Run<'_, '_> {
                 "{}/{prefix}2026-01-31-12-00-00-AB",
                 self.world.bucket_arn(log_bucket)
             );
-            self.add(&step, "s3:PutObject", &object, context);
+            let hindrance = self.undeliverable(log_bucket).map(Hindrance::Rejected);
+            self.add_hindered(&step, "s3:PutObject", &object, context, hindrance);
         }
+    }
+
+    /// Why S3 cannot deliver access logs to a bucket: its default encryption uses a KMS key.
+    fn undeliverable(&self, log_bucket: &str) -> Option<Rejection> {
+        let default = self.world.buckets.get(log_bucket)?.default_key.as_ref()?;
+        let (place, resource) = default.said.clone()?;
+        Some(Rejection {
+            because: format!(
+                "S3 cannot deliver access logs to {log_bucket}, whose default encryption uses a KMS \
+                 key"
+            ),
+            state: None,
+            fix: "write `SSEAlgorithm: AES256`".to_owned(),
+            place,
+            resource: Some(resource),
+        })
     }
 }

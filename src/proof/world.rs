@@ -2,8 +2,11 @@
 //! policy stands. Filling it from templates and files is [`super::collect`]'s.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::document::Document;
+use super::input::Instance;
+use super::key_state::KeyState;
 use super::resolve::Resolver;
 use crate::iam::{Arn, Effect};
 use crate::syntax::{Node, Source, Span};
@@ -78,6 +81,9 @@ pub(super) struct Bucket {
     pub(super) policy: Option<PolicyId>,
     /// Whether S3 encrypts with a bucket key, so that the context is the bucket's ARN.
     pub(super) bucket_key: bool,
+    /// How S3 encrypts with KMS what is uploaded without a word about encryption; `None`: it does
+    /// not.
+    pub(super) default_key: Option<DefaultKey>,
     /// The bucket that its server access logs go to.
     pub(super) log_bucket: Option<(String, String)>,
     /// The template that makes it, if one does: the number of its resolver.
@@ -86,12 +92,44 @@ pub(super) struct Bucket {
     pub(super) place: Option<Place>,
 }
 
+/// The key of a bucket's default encryption.
+#[derive(Debug, Clone)]
+pub(super) struct DefaultKey {
+    /// As the bucket names it; `None`: the AWS managed key.
+    pub(super) key: Option<String>,
+    /// Whether the bucket has an S3 Bucket Key; `None`: nobody knows.
+    pub(super) bucket_key: Option<bool>,
+    /// Where the template says it, and the logical ID of the bucket; `None`: the configuration
+    /// says it of an existing bucket.
+    pub(super) said: Option<(Place, String)>,
+}
+
 /// A KMS key.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     pub(super) arn: String,
     pub(super) account: String,
     pub(super) policy: PolicyId,
+    /// Whether that is all that the key has as policies.
+    pub(super) is_whole: bool,
+    /// Whether a stack makes it.
+    pub(super) is_made: bool,
+    pub(super) usable: Usable,
+    /// The target whose template makes it; `None`: the dev account's side.
+    pub(super) target: Option<String>,
+    /// Which of the target's instances makes it, where there are several.
+    pub(super) instance: Option<Arc<Instance>>,
+}
+
+/// Whether KMS lets a key be used.
+#[derive(Debug, Clone)]
+pub(super) enum Usable {
+    /// It does, or nobody says otherwise.
+    Yes,
+    /// It does not, for the key's state: where the template says so, and the key's logical ID.
+    No(KeyState, Place, String),
+    /// The template's value cannot be resolved.
+    Unknown(Doubt),
 }
 
 /// A resource of a template that is there.
@@ -117,6 +155,8 @@ pub(super) struct World<'a> {
     /// Aliases, as (account, region, alias), with their keys' IDs or ARNs.
     pub(super) aliases: BTreeMap<(String, String, String), String>,
     pub(super) key_files: BTreeMap<String, PolicyId>,
+    /// The states of keys that exist, by ARN.
+    pub(super) key_states: BTreeMap<String, KeyState>,
     pub(super) scps: Vec<Vec<PolicyId>>,
     pub(super) rcps: Vec<Vec<PolicyId>>,
     /// What an administrator is allowed: everything.
@@ -132,6 +172,10 @@ pub(super) struct World<'a> {
     pub(super) open_roles: PolicyId,
     /// The resource control policy that AWS attaches to every level, and that nobody can detach.
     pub(super) full_rcp: PolicyId,
+    /// The policy of the AWS managed key of S3 in each account.
+    pub(super) managed_key: PolicyId,
+    /// What cannot be resolved and stands in no policy.
+    pub(super) other_doubts: Vec<Doubt>,
     pub(super) organization: Option<String>,
     pub(super) partition: String,
     /// The accounts of the stacks.
@@ -164,6 +208,15 @@ impl World<'_> {
         if let Some(id) = self.key_files.get(arn) {
             return Some((arn.to_owned(), *id));
         }
+        if is_managed_key(arn) {
+            return Some((arn.to_owned(), self.managed_key));
+        }
+        let key = self.known_key(arn)?;
+        Some((key.arn.clone(), key.policy))
+    }
+
+    /// The key that a template makes, by its ARN or that of an alias of it.
+    pub(super) fn known_key(&self, arn: &str) -> Option<&Key> {
         let parts = Arn::parse(arn)?;
         let target = if parts.resource.starts_with("alias/") {
             let alias = (
@@ -180,12 +233,14 @@ impl World<'_> {
             key.arn == target
                 || (key.account == parts.account && key.arn.rsplit('/').next() == Some(target))
         })
-        .map(|key| (key.arn.clone(), key.policy))
     }
 
-    /// The statements that cannot be resolved.
+    /// What cannot be resolved.
     pub(super) fn doubts(&self) -> Vec<Doubt> {
-        self.policies.iter().flat_map(Held::doubts).collect()
+        let of_policies = self.policies.iter().flat_map(Held::doubts);
+        of_policies
+            .chain(self.other_doubts.iter().cloned())
+            .collect()
     }
 }
 
@@ -210,6 +265,14 @@ pub(super) fn role_key(arn: &str) -> Option<(String, String)> {
     let path = arn.resource.strip_prefix("role/")?;
     let name = path.rsplit('/').next()?;
     Some((arn.account.to_owned(), name.to_lowercase()))
+}
+
+/// The alias of the AWS managed key of S3, which every account has in every region.
+pub(super) const MANAGED_KEY: &str = "alias/aws/s3";
+
+/// Whether an ARN is that of the AWS managed key of S3.
+pub(super) fn is_managed_key(arn: &str) -> bool {
+    Arn::parse(arn).is_some_and(|arn| arn.service == "kms" && arn.resource == MANAGED_KEY)
 }
 
 /// The bucket in an S3 ARN.

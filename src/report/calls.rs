@@ -169,6 +169,13 @@ fn why(decided: &Decided, remedies: &[Remedy], links: &Links<'_>) -> Markup {
     html! {
         div class="why" {
             p { code { (decided.call.action) } ": " (decided.reason.because) }
+            @if let Some(rejection) = decided.rejection() {
+                p {
+                    "To fix it: " (rejection.fix) " ("
+                    @if let Some(resource) = &rejection.resource { (resource) ", " }
+                    (links.place(rejection.place)) ")"
+                }
+            }
             @for missing in &decided.missing {
                 p { "Not given: " (missing.what) " (" code { (missing.option) } ")" }
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Contents;
-use crate::proof::{Place, StatementUse};
+use crate::proof::{Place, StatementUse, outsiders};
 use crate::syntax::{Node, Source, Value, read};
 
 /// A file that the page shows.
@@ -103,10 +103,7 @@ pub(super) fn survey<'p>(contents: &Contents<'p>) -> Survey<'p> {
                     None => Use::Unchecked,
                 },
                 proven,
-                outsiders: match denies {
-                    true => Vec::new(),
-                    false => outsiders(node, &accounts),
-                },
+                outsiders: outsiders(node, &accounts),
             });
         });
     }
@@ -184,35 +181,4 @@ fn each_statement<'n>(node: &'n Node, found: &mut dyn FnMut(&'n Node)) {
         Value::Sequence(items) => items.iter().for_each(|item| each_statement(item, found)),
         _ => {}
     }
-}
-
-fn outsiders(statement: &Node, accounts: &BTreeSet<&str>) -> Vec<String> {
-    let mut named = Vec::new();
-    if let Some(principal) = statement.get("Principal") {
-        scalars(principal, &mut named);
-    }
-    let everybody = statement.get("Condition").is_none();
-    named.retain(|text| match account_in(text) {
-        Some(account) => !accounts.contains(account),
-        None => *text == "*" && everybody,
-    });
-    named.into_iter().map(str::to_owned).collect()
-}
-
-fn scalars<'n>(node: &'n Node, found: &mut Vec<&'n str>) {
-    match &node.value {
-        Value::Mapping(entries) => {
-            for entry in entries {
-                scalars(&entry.value, found);
-            }
-        }
-        Value::Sequence(items) => items.iter().for_each(|item| scalars(item, found)),
-        _ => found.extend(node.scalar_text()),
-    }
-}
-
-/// The account in a principal: its ID, or the fifth part of an ARN.
-fn account_in(principal: &str) -> Option<&str> {
-    let part = principal.split(':').nth(4).unwrap_or(principal);
-    crate::iam::is_account_id(part).then_some(part)
 }

@@ -73,7 +73,7 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
             id: "SourceBucket",
             name: (&dev.source_bucket.name).into(),
             comment: "Source of the pipeline: a new version of the object starts it.",
-            key: None,
+            key: dev.source_encryption_key.as_ref().map(Value::from),
             events: dev.detect_changes == DetectChanges::Events,
             log_bucket: dev.log_bucket.is_some(),
         };

@@ -10,7 +10,7 @@ use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
 use super::key::{self, alphanumeric};
 use super::policy::{Statement, document, single_statement_document};
 use super::store::one_or_list;
-use super::tags;
+use super::{ENCRYPTED_ARN, tags};
 
 /// The longest managed policy, without whitespace (AWS IAM, *IAM and AWS STS quotas*); what stands
 /// in it beside the roles' ARNs is left room for.
@@ -101,7 +101,7 @@ const BUCKET_READS: [&str; 3] = [
 fn source_policy(plan: &Plan) -> Resource {
     let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
     let account = plan.dev.account.as_str();
-    let statements = [
+    let mut statements = vec![
         Statement::allow(
             "ReadSourceBucket",
             "The source action looks at the bucket's settings, as AWS documents it for the action.",
@@ -132,6 +132,9 @@ fn source_policy(plan: &Plan) -> Resource {
         .on(plan.source_object_arn())
         .owned_by(account),
     ];
+    if let Some(key) = &plan.dev.source_encryption_key {
+        statements.push(decrypt_source(plan, key));
+    }
     managed_policy(
         "SourcePolicy",
         &plan.dev.source_policy,
@@ -142,6 +145,22 @@ fn source_policy(plan: &Plan) -> Resource {
         service_role_name(plan),
         document(&statements),
     )
+}
+
+/// Decrypting the source with its bucket's own key (Amazon S3, *Using server-side encryption with
+/// AWS KMS keys*, sections *Permissions* and *Encryption context*).
+fn decrypt_source(plan: &Plan, key: &str) -> Statement {
+    let contexts = list(plan.source_encryption_contexts());
+    let context = map([(ENCRYPTED_ARN, contexts)]);
+    Statement::allow(
+        "DecryptSource",
+        "The bucket encrypts with this key. S3 decrypts for the role, and names the bucket or the \
+         object as the encryption context, so the key opens nothing else. The key's own policy is in \
+         no template: it must let the account's IAM policies decide, or allow the role as well.",
+    )
+    .actions(["kms:Decrypt"])
+    .on(key)
+    .when(map([("StringLike", context)]))
 }
 
 fn artifact_policy(plan: &Plan) -> Resource {

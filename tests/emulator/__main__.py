@@ -25,6 +25,7 @@ import cloudformation  # noqa: E402
 import codepipeline  # noqa: E402
 import control  # noqa: E402
 import enforcement  # noqa: E402
+import keypolicies  # noqa: E402
 import policies  # noqa: E402
 import replicakey  # noqa: E402
 import resources  # noqa: E402
@@ -49,7 +50,7 @@ def with_our_services(inner):
     return outer
 
 
-for module in (codepipeline, replicakey, resources, policies, enforcement, cloudformation):
+for module in (codepipeline, keypolicies, replicakey, resources, policies, enforcement, cloudformation):
     module.install()
 app.app = with_our_services(app.app)
 threading.Thread(target=end_with_parent, daemon=True).start()

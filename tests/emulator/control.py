@@ -10,6 +10,7 @@ POST /_test/executions  {"account", "region", "pipeline", "status"} and, of one 
                         {"stage", "action", "code", "message"}; without "status" the action
                         fails before there is an execution
 POST /_test/sessions    {"role", "service"}             credentials that the service gets
+POST /_test/shares      {"account", "region", "key", "policy"}  AWS RAM shares a key
 """
 
 import threading
@@ -45,6 +46,10 @@ async def answer(scope, receive, send):
         codepipeline.add_execution(
             asked["account"], asked["region"], asked["pipeline"], asked.get("status"), failure
         )
+    elif what == "shares":
+        import keypolicies
+
+        keypolicies.share(asked["account"], asked["region"], asked["key"], asked["policy"])
     elif what == "sessions":
         import enforcement
 

@@ -549,14 +549,70 @@ fn an_arn_of_something_else() {
         "is not the ARN of a KMS key",
         "arn:aws:kms:us-east-1:222222222222:key/",
     );
-    let elsewhere = "arn:aws:kms:us-east-1:111111111111:key/x";
-    one(
-        &target(&format!("    encryption_key: {elsewhere}")),
-        "6:21",
-        elsewhere,
-        "must be in the target's account, region and partition",
-        "arn:aws:kms:us-east-1:222222222222:key/",
-    );
+    let id = "key/11111111-2222-3333-4444-555555555555";
+    for (elsewhere, message) in [
+        (
+            format!("arn:aws:kms:us-east-1:111111111111:{id}"),
+            "the key belongs to account 111111111111, and the bucket to account 222222222222",
+        ),
+        (
+            format!("arn:aws:kms:eu-west-1:222222222222:{id}"),
+            "the key is in region eu-west-1, and the bucket in us-east-1",
+        ),
+        (
+            format!("arn:aws-cn:kms:us-east-1:222222222222:{id}"),
+            "the key is in partition `aws-cn`, and the bucket in `aws`",
+        ),
+    ] {
+        one(
+            &target(&format!("    encryption_key: {elsewhere}")),
+            "6:21",
+            &elsewhere,
+            message,
+            "arn:aws:kms:us-east-1:222222222222:key/",
+        );
+    }
+}
+
+#[test]
+fn a_key_is_named_exactly_or_it_would_be_every_key() {
+    for (resource, message) in [
+        ("key/*", "has a wildcard"),
+        ("key/????????-2222-3333-4444-555555555555", "has a wildcard"),
+        ("key/", "is not the ARN of a KMS key"),
+        ("key/x", "is not the ARN of a KMS key"),
+        ("key/${aws:PrincipalTag/key}", "is not the ARN of a KMS key"),
+        (
+            "key/11111111-2222-3333-4444-55555555555G",
+            "is not the ARN of a KMS key",
+        ),
+        ("key/mrk-0123456789abcdef", "is not the ARN of a KMS key"),
+        ("alias/x", "is not the ARN of a KMS key"),
+        ("key/a b\\nc", "a b\\nc` is not the ARN of a KMS key"),
+    ] {
+        let arn = format!("\"arn:aws:kms:us-east-1:222222222222:{resource}\"");
+        one(
+            &target(&format!("    encryption_key: {arn}")),
+            "6:21",
+            &arn,
+            message,
+            "with the key's own ID",
+        );
+        let arn = format!("\"arn:aws:kms:us-east-1:111111111111:{resource}\"");
+        one(
+            &dev(&format!("  source: {{encryption_key: {arn}}}")),
+            "3:28",
+            &arn,
+            message,
+            "with the key's own ID",
+        );
+    }
+    let multi_region =
+        "arn:aws:kms:us-east-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef";
+    let project = Project::with(&dev(&format!(
+        "  source: {{encryption_key: \"{multi_region}\"}}"
+    )));
+    project.expect("synth --no-lint --no-prove", 0);
 }
 
 #[test]

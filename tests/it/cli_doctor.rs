@@ -184,6 +184,108 @@ fn a_disabled_key_is_the_one_cause_of_what_needs_it() {
 }
 
 #[test]
+fn the_second_policy_of_a_key_is_read_and_its_outsiders_are_reported() {
+    let deployment = Deployment::new();
+    let key = deployment.key_id();
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "AWS": "arn:aws:iam::999999999999:root" },
+        "Action": ["kms:Decrypt", "kms:DescribeKey"],
+        "Resource": "*",
+    }] });
+    Emulator::shared().share_key(&deployment.accounts.dev, &key, &policy);
+    let diagnosis = deployment.diagnosis();
+    assert_eq!(rules(&diagnosis), ["DOCTOR_KEY_POLICY"]);
+    let message = text(&diagnosis["findings"][0]["message"]);
+    assert!(
+        message.starts_with("its policy `AWS_RAM` allows `arn:aws:iam::999999999999:root`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_policies_of_a_key_that_may_not_be_listed_are_reported_as_such() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let proxy = FaultProxy::before(emulator.address());
+    let project = accounts.project(&proxy.endpoint());
+    project.expect("deploy --all --yes --quiet", 0);
+    let denied = || Fault::Answered(Answer::error(400, "AccessDeniedException", "no"));
+    proxy.always("ListKeyPolicies", denied());
+    let run = project.expect("doctor --format json", 0);
+    let diagnosis: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(diagnosis["findings"], json!([]));
+    let unread = diagnosis["unread"].to_string();
+    assert!(unread.contains("kms:ListKeyPolicies"), "{unread}");
+    assert_eq!(diagnosis["summary"]["callsUndecided"], 6);
+}
+
+#[test]
+fn a_source_bucket_with_a_key_of_its_own_needs_it_in_the_configuration() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let bucket = format!("source-{}", accounts.dev);
+    let aws = |arguments: &[&str]| {
+        emulator
+            .aws_with(&accounts.dev, arguments)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+    };
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "AWS": format!("arn:aws:iam::{}:root", accounts.dev) },
+        "Action": "kms:*",
+        "Resource": "*",
+    }] });
+    let key = aws(&["kms", "create-key", "--policy", &policy.to_string()]);
+    let key = text(&key["KeyMetadata"]["Arn"]);
+    let default = json!({ "Rules": [{ "ApplyServerSideEncryptionByDefault": {
+        "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key } }] });
+    let of_bucket = |command: &str, option: &str, value: &str| {
+        aws(&["s3api", command, "--bucket", &bucket, option, value]);
+    };
+    aws(&["s3api", "create-bucket", "--bucket", &bucket]);
+    of_bucket(
+        "put-bucket-versioning",
+        "--versioning-configuration",
+        "Status=Enabled",
+    );
+    of_bucket(
+        "put-bucket-notification-configuration",
+        "--notification-configuration",
+        r#"{"EventBridgeConfiguration":{}}"#,
+    );
+    of_bucket(
+        "put-bucket-encryption",
+        "--server-side-encryption-configuration",
+        &default.to_string(),
+    );
+
+    let existing = format!("bucket: {bucket}\n    create: false");
+    let config = accounts
+        .config()
+        .replace(&format!("bucket: {bucket}"), &existing);
+    let mut project = Project::with(&config);
+    accounts.log_in(&mut project, &emulator.endpoint());
+    project.expect("synth --quiet", 0);
+    project.expect("deploy --all --yes --quiet", 0);
+    let run = project.expect("doctor --format json", 1);
+    let diagnosis: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(rules(&diagnosis), ["DOCTOR_BUCKET_KEY"], "{diagnosis:#}");
+    assert_eq!(steps(&diagnosis["findings"][0]), ["source-key"]);
+
+    let named = format!("create: false\n    encryption_key: {key}");
+    project.write("s3ferry.yaml", config.replace("create: false", &named));
+    project.expect("synth --quiet", 0);
+    project.expect("deploy --profile dev --yes --quiet", 0);
+    let run = project.expect("doctor", 0);
+    assert!(
+        run.stdout.contains("nothing is wrong: 37 calls"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
 fn an_overwritten_bucket_policy_is_named_with_its_missing_statements_and_put_back() {
     let deployment = Deployment::new();
     let bucket = format!("artifacts-{}", deployment.accounts.dev);

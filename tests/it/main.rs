@@ -24,6 +24,7 @@ mod commands;
 mod completions;
 mod emulator;
 mod emulator_strictness;
+mod encryption;
 mod existing_policy;
 mod fault_proxy;
 mod fleet;

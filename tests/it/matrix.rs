@@ -46,6 +46,8 @@ fn many(targets: &[&str], top: &str) -> String {
 }
 
 const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+const SOURCE_KEY: &str =
+    "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
 
 fn cases() -> Vec<Case> {
     let mut found = Vec::new();
@@ -68,6 +70,19 @@ fn cases() -> Vec<Case> {
     dev("deletion-window", "key: {deletion_window_days: 7}");
     dev("multi-region", "key: {multi_region: true}");
     dev("existing-source", "source: {create: false}");
+    dev(
+        "source-key",
+        &format!("source: {{encryption_key: {SOURCE_KEY}}}"),
+    );
+    dev(
+        "source-key-existing-bucket",
+        &format!("source: {{create: false, encryption_key: {SOURCE_KEY}}}"),
+    );
+    dev(
+        "source-key-odd-object",
+        "source:\n  object_key: \"été #1: 'q'.zip\"\n  encryption_key: \
+         arn:aws:kms:us-east-1:111111111111:key/mrk-0123456789abcdef0123456789abcdef",
+    );
     dev("existing-artifacts", "artifacts: {create: false}");
     dev(
         "existing-dev-buckets",
@@ -190,6 +205,23 @@ fn cases() -> Vec<Case> {
              arn:aws:iam::111111111111:role/mine",
             "create: false",
             "",
+        ),
+    );
+    let own_key = format!("source: {{create: false, encryption_key: {SOURCE_KEY}}}");
+    all(
+        "existing-buckets-with-keys",
+        one(
+            &own_key,
+            &format!("create: false\nencryption_key: {KEY}"),
+            "",
+        ),
+    );
+    all(
+        "existing-buckets-with-keys-article",
+        one(
+            &own_key,
+            &format!("create: false\nencryption_key: {KEY}"),
+            "permissions: article",
         ),
     );
     all(
@@ -344,6 +376,17 @@ fn cases() -> Vec<Case> {
         let dev = format!("region: {region}");
         add(least, region, one(&dev, "", ""));
         add(article, region, one(&dev, "", "permissions: article"));
+    }
+
+    for (name, region, partition) in [
+        ("china-source-key", "cn-north-1", "aws-cn"),
+        ("gov-cloud-source-key", "us-gov-west-1", "aws-us-gov"),
+    ] {
+        let key = SOURCE_KEY
+            .replace("arn:aws:", &format!("arn:{partition}:"))
+            .replace("us-east-1", region);
+        let dev = format!("region: {region}\nsource: {{encryption_key: \"{key}\"}}");
+        add(name, region, one(&dev, "", ""));
     }
 
     let merged = |name, top| Case {

@@ -3,7 +3,7 @@
 //! reason why it changes nothing.
 
 use s3ferry::lint::Severity;
-use s3ferry::proof::{findings, prove};
+use s3ferry::proof::{Inputs, NamedFile, findings, prove};
 use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
@@ -156,6 +156,25 @@ fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
     found
 }
 
+/// The places of the errors that a mutation makes; none: it changes nothing.
+fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
+    let mut inputs = inputs.clone();
+    let text = format!("{:#}", mutation.template);
+    inputs.stacks[number].source = Source::new(format!("{}.json", mutation.stack), text);
+    match prove(&inputs) {
+        Ok(proof) => findings(&proof)
+            .into_iter()
+            .filter(|(_, finding)| finding.severity == Severity::Error)
+            .map(|(file, finding)| format!("{file}/{}", finding.resource.unwrap_or_default()))
+            .collect(),
+        Err(errors) => {
+            assert!(errors[0].file.name().starts_with(mutation.stack));
+            assert!(!errors[0].problems.is_empty());
+            vec![format!("{number}/{}", mutation.resource)]
+        }
+    }
+}
+
 #[test]
 fn every_mutation_is_caught_at_its_place_or_equivalent() {
     each_is_caught_or_equivalent("");
@@ -178,26 +197,10 @@ fn each_is_caught_or_equivalent(config: &str) {
             serde_json::from_str(inputs.stacks[number].source.text()).expect("JSON");
         for mutation in mutations(stack, &template) {
             tried += 1;
-            let mut inputs = inputs.clone();
-            let text = format!("{:#}", mutation.template);
-            inputs.stacks[number].source = Source::new(format!("{}.json", mutation.stack), text);
             let is_equivalent = EQUIVALENT
                 .iter()
                 .any(|(prefix, _)| mutation.name.starts_with(prefix));
-            let places: Vec<String> = match prove(&inputs) {
-                Ok(proof) => findings(&proof)
-                    .into_iter()
-                    .filter(|(_, finding)| finding.severity == Severity::Error)
-                    .map(|(file, finding)| {
-                        format!("{file}/{}", finding.resource.unwrap_or_default())
-                    })
-                    .collect(),
-                Err(errors) => {
-                    assert!(errors[0].file.name().starts_with(mutation.stack));
-                    assert!(!errors[0].problems.is_empty());
-                    vec![format!("{number}/{}", mutation.resource)]
-                }
-            };
+            let places = errors(&inputs, number, &mutation);
             if is_equivalent {
                 equivalent += 1;
                 if !places.is_empty() {
@@ -218,4 +221,39 @@ fn each_is_caught_or_equivalent(config: &str) {
     println!("{tried} mutations: {caught} caught, {equivalent} equivalent");
     assert_eq!(wrong, Vec::<String>::new());
     assert!(tried > 100, "{tried}");
+}
+
+#[test]
+fn every_mutation_of_the_source_keys_statement_is_caught() {
+    let key = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
+    let config = format!(
+        "dev:\n  account: \"111111111111\"\n  source: {{create: false, encryption_key: {key}}}\n\
+         targets:\n  - name: prod\n    account: \"222222222222\"\n"
+    );
+    let mut inputs = inputs_of(&plan_of(&config), true);
+    // Its policy leaves the decision to the account.
+    let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"kms:*","Resource":"*"}}"#;
+    inputs.policies.push(NamedFile {
+        name: key.to_owned(),
+        source: Some(Source::new("key.json", policy)),
+    });
+    let template: Json = serde_json::from_str(inputs.stacks[0].source.text()).expect("JSON");
+    let all = mutations("dev", &template);
+    let ours = all
+        .iter()
+        .filter(|mutation| mutation.name.starts_with("dev/SourcePolicy/DecryptSource/"));
+    let mut tried = 0;
+    for mutation in ours {
+        tried += 1;
+        let places = errors(&inputs, 0, mutation);
+        // Without the statement another policy is the nearest to what it was about.
+        let elsewhere = mutation.name.ends_with("/delete") && !places.is_empty();
+        assert!(
+            elsewhere || places.contains(&"0/SourcePolicy".to_owned()),
+            "{}: {places:?}",
+            mutation.name
+        );
+    }
+    // Removed, and changed in its action, its key and both of its contexts.
+    assert_eq!(tried, 5);
 }

@@ -126,6 +126,17 @@ fn dev() -> impl Strategy<Value = Json> {
                         vec![json!("event")],
                     ),
                 ),
+                (
+                    "encryption_key",
+                    value(
+                        vec![json!(null)],
+                        vec![
+                            json!("arn:aws:kms:us-east-1:111111111111:key/*"),
+                            json!("arn:aws:kms:us-east-1:111111111111:key/a b\nc"),
+                            json!("alias/x"),
+                        ],
+                    ),
+                ),
             ]),
         ),
         (

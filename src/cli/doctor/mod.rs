@@ -260,7 +260,13 @@ async fn look(patient: &Patient<'_>, views: &Views, screen: &Screen) -> Result<D
     let places = patient.places();
     let stacks = edge::stacks(&places, &views.accesses).await;
     let key = key_id(patient, &stacks, &views.accesses).await;
-    let expected = Expected::new(&patient.resources, places, key.as_deref(), &patient.merged);
+    let expected = Expected::new(
+        &patient.resources,
+        places,
+        key.as_deref(),
+        &patient.merged,
+        &patient.inputs.bucket_keys,
+    );
     let mut live = edge::read(&expected, stacks, &views.accesses, screen).await;
     live.accounts = views.accounts.clone();
     let target = patient.options.target.as_deref();

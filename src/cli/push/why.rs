@@ -126,7 +126,7 @@ impl Steps {
 
 fn steps(target: Option<&TargetPlan>, is_source: bool) -> Steps {
     let names: &[&str] = if is_source {
-        &["source", "store", "encrypt"]
+        &["source", "source-key", "store", "encrypt"]
     } else {
         &["copy", "assume", "read", "decrypt", "deploy", "output-key"]
     };

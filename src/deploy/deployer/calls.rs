@@ -1,6 +1,8 @@
 //! The calls that the commands make themselves, as IAM authorizes them (*Service Authorization
 //! Reference*). `sts:GetCallerIdentity` needs no permission.
 
+use serde_json::json;
+
 use crate::plan::{Plan, StackSetPermissions};
 use crate::stacks::Side;
 
@@ -70,7 +72,7 @@ const OF_A_PIPELINE: [&str; 5] = [
 /// What a push needs, and no more.
 pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
     let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
-    vec![
+    let mut found = vec![
         // Without the list S3 says of an object that is not there that it may not be seen.
         Statement::new(
             "SourceBucket",
@@ -87,7 +89,16 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
             OF_A_PIPELINE,
             &[plan.pipeline_arn(&plan.dev.pipeline)],
         ),
-    ]
+    ];
+    if let Some(key) = &plan.dev.source_encryption_key {
+        // S3 encrypts for the uploader; a multipart upload needs kms:Decrypt, too.
+        let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
+        let contexts = plan.source_encryption_contexts();
+        let condition = json!({ "StringLike": { "kms:EncryptionContext:aws:s3:arn": contexts } });
+        let statement = Statement::new("SourceKey", actions, std::slice::from_ref(key));
+        found.push(statement.when(condition));
+    }
+    found
 }
 
 pub(super) fn statements(

@@ -3,9 +3,13 @@
 use aws_sdk_kms::types::KeyMetadata;
 
 use super::{Access, document, reading};
-use crate::doctor::live::{Grant, Key, Reading};
+use crate::doctor::live::{Grant, Key, Policy, Reading};
 
 const MISSING: [&str; 1] = ["NotFoundException"];
+
+/// The name of the policy that every key has. A key that is shared by AWS RAM has another (AWS KMS
+/// API Reference, *ListKeyPolicies*).
+const DEFAULT: &str = "default";
 
 /// What a key is, by its ARN, ID or alias.
 pub(super) async fn describe(access: &Access, name: &str) -> Reading<KeyMetadata> {
@@ -38,6 +42,7 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
             .map_or(String::new(), |usage| usage.as_str().to_owned()),
         deletion: metadata.deletion_date.map(|date| date.to_string()),
         policy: Reading::Missing,
+        others: Reading::Read(Vec::new()),
         grants: Reading::Missing,
         aliases: Reading::Missing,
         rotation: Reading::Missing,
@@ -47,18 +52,15 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
     }
     let grants = kms.list_grants().key_id(&id).into_paginator().items();
     let aliases = kms.list_aliases().key_id(&id).into_paginator().items();
-    let (policy, grants, aliases, rotation) = tokio::join!(
-        kms.get_key_policy()
-            .key_id(&id)
-            .policy_name("default")
-            .send(),
+    let (policy, others, grants, aliases, rotation) = tokio::join!(
+        policy(access, &id, DEFAULT),
+        others(access, &id),
         grants.send().collect::<Result<Vec<_>, _>>(),
         aliases.send().collect::<Result<Vec<_>, _>>(),
         kms.get_key_rotation_status().key_id(&id).send(),
     );
-    let action = "kms:GetKeyPolicy";
-    key.policy = reading(access, action, &MISSING, policy)
-        .then(|answer| document(action, &answer.policy.unwrap_or_default()));
+    key.policy = policy;
+    key.others = others;
     key.grants = reading(access, "kms:ListGrants", &MISSING, grants).map(|grants| {
         let grants = grants.into_iter();
         grants
@@ -92,4 +94,33 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
         Reading::Missing
     };
     Reading::Read(key)
+}
+
+/// One of a key's policies.
+async fn policy(access: &Access, key: &str, name: &str) -> Reading<serde_json::Value> {
+    let action = "kms:GetKeyPolicy";
+    let request = access.kms().get_key_policy().key_id(key).policy_name(name);
+    reading(access, action, &MISSING, request.send().await)
+        .then(|answer| document(action, &answer.policy.unwrap_or_default()))
+}
+
+/// The policies of a key beside its default one.
+async fn others(access: &Access, key: &str) -> Reading<Vec<Policy>> {
+    let names = access.kms().list_key_policies().key_id(key);
+    let names = names.into_paginator().items().send();
+    let names = names.collect::<Result<Vec<String>, _>>().await;
+    let names = match reading(access, "kms:ListKeyPolicies", &MISSING, names) {
+        Reading::Read(names) => names,
+        Reading::Missing => return Reading::Missing,
+        Reading::Refused(refusal) => return Reading::Refused(refusal),
+    };
+    let mut found = Vec::new();
+    for name in names.into_iter().filter(|name| name != DEFAULT) {
+        let document = policy(access, key, &name).await;
+        // Somebody may have removed it since.
+        if !document.is_missing() {
+            found.push(Policy { name, document });
+        }
+    }
+    Reading::Read(found)
 }

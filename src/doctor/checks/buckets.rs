@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::super::expected::{ExpectedBucket, Purpose, encryption, is_true, text};
 use super::super::finding::{
-    BUCKET_MISSING, BUCKET_POLICY, CHANGE_EVENTS, DRIFT, OWNERSHIP, VERSIONING,
+    BUCKET_KEY, BUCKET_MISSING, BUCKET_POLICY, CHANGE_EVENTS, DRIFT, OWNERSHIP, VERSIONING,
 };
 use super::super::live::{Bucket, Reading};
+use super::super::templates::customer_key;
 use super::policies::Subject;
 use super::{Block, Checks, quoted};
 use crate::lint::Severity;
@@ -30,6 +31,7 @@ impl Checks<'_> {
                     self.ownership(bucket, found);
                     self.public_access(bucket, found);
                     self.encryption(bucket, found);
+                    self.default_key(bucket, found);
                 }
                 _ => {}
             }
@@ -349,6 +351,65 @@ impl Checks<'_> {
             ),
         )
         .fix(fix);
+    }
+
+    /// The default encryption of an existing bucket that a run reads from or writes to: the roles may
+    /// only use a key that the configuration names.
+    fn default_key(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
+        let is_used = matches!(bucket.purpose, Purpose::Source | Purpose::Output);
+        let Reading::Read(live) = &found.encryption else {
+            return;
+        };
+        if bucket.properties.is_some() || !is_used {
+            return;
+        }
+        let configured = match bucket.purpose {
+            Purpose::Source => "`encryption_key` under `dev.source`".to_owned(),
+            _ => {
+                let target = self.expected.places.get(bucket.stack);
+                let target = target.map_or("", |place| &place.template);
+                format!("`encryption_key` of target `{target}`")
+            }
+        };
+        let resource = format!("bucket {}", bucket.name);
+        match (customer_key(live, self.live), &bucket.key) {
+            (Some(key), Some(named)) if key == *named => {}
+            (Some(key), named) => {
+                let says = match named {
+                    Some(named) => format!("the configuration names key {named}"),
+                    None => "the configuration names no key".to_owned(),
+                };
+                let deploy = self.deploy(&bucket.account);
+                self.add(
+                    BUCKET_KEY,
+                    Severity::Warning,
+                    &bucket.account,
+                    resource,
+                    format!("its default encryption uses key {key}, and {says}"),
+                )
+                .blocking(Block::Denied(key.clone()))
+                .named(super::last(&key))
+                .advise(format!("set {configured} to `{key}` and deploy:"))
+                .fix(deploy)
+                .advise("`s3ferry synth` prints what the policy of the key must allow");
+            }
+            (None, Some(named)) => {
+                self.add(
+                    BUCKET_KEY,
+                    Severity::Warning,
+                    &bucket.account,
+                    resource,
+                    format!(
+                        "its default encryption is {}, and the configuration names key {named}",
+                        live.algorithm
+                    ),
+                )
+                .advise(format!(
+                    "remove {configured}, or set the default encryption of the bucket to the key"
+                ));
+            }
+            (None, None) => {}
+        }
     }
 
     /// Accounts and ACLs of the actions that write into a bucket.

@@ -1,5 +1,9 @@
 //! Keys: whether they can be used, who may use them, and what they are called.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
 use super::super::expected::ExpectedKey;
 use super::super::finding::{DRIFT, KEY_MISSING, KEY_POLICY, KEY_STATE};
 use super::super::live::{Key, Reading};
@@ -7,6 +11,11 @@ use super::policies::Subject;
 use super::{Block, Checks, last, quoted};
 use crate::iam::Arn;
 use crate::lint::Severity;
+use crate::proof::outsiders;
+use crate::syntax::{Node, Source, read};
+
+/// The name of the policy that every key has.
+const DEFAULT: &str = "default";
 
 impl Checks<'_> {
     pub(super) fn keys(&mut self) {
@@ -19,6 +28,7 @@ impl Checks<'_> {
                 Some(Reading::Read(found)) => {
                     self.state(found, &key.account);
                     self.key_policy(key, found);
+                    self.key_outsiders(found, &key.account);
                     self.key_drift(key, found);
                 }
                 _ => {}
@@ -35,6 +45,7 @@ impl Checks<'_> {
                 seen.push(&key.arn);
                 let account = Arn::parse(&key.arn).map_or("", |arn| arn.account);
                 self.state(key, account);
+                self.key_outsiders(key, account);
             }
         }
     }
@@ -126,6 +137,58 @@ impl Checks<'_> {
             is_whole: true,
         };
         self.policy(&subject, key.policy.as_ref(), live);
+    }
+
+    /// Principals that a policy of the key lets in, and that belong to no account of the deployment.
+    fn key_outsiders(&mut self, key: &Key, account: &str) {
+        let others = key.others.read().into_iter().flatten();
+        let others = others.map(|other| (other.name.as_str(), &other.document));
+        let policies: Vec<(&str, &Reading<Json>)> = std::iter::once((DEFAULT, &key.policy))
+            .chain(others)
+            .collect();
+        for (name, policy) in policies {
+            let Some(policy) = policy.read() else {
+                continue;
+            };
+            let found = self.outsiders(policy);
+            if found.is_empty() {
+                continue;
+            }
+            let listed: Vec<String> = found.iter().map(|who| format!("`{who}`")).collect();
+            let cause = self.add(
+                KEY_POLICY,
+                Severity::Warning,
+                account,
+                format!("key {}", last(&key.arn)),
+                format!(
+                    "its policy `{name}` allows {}, which no account of this deployment owns",
+                    listed.join(", ")
+                ),
+            );
+            if name == DEFAULT {
+                cause.advise("remove the statement, unless somebody else is meant to use the key");
+            } else {
+                cause.advise(
+                    "AWS RAM writes this policy: remove the principal from the resource share of \
+                     the key, unless it is meant to use the key",
+                );
+            }
+        }
+    }
+
+    /// The outsiders of a policy, each once.
+    fn outsiders(&self, policy: &Json) -> BTreeSet<String> {
+        let places = self.expected.places.iter();
+        let accounts: BTreeSet<&str> = places.map(|place| place.account.as_str()).collect();
+        let source = Source::new("policy", policy.to_string());
+        let Ok(document) = read(&source) else {
+            return BTreeSet::new();
+        };
+        let statements = document.get("Statement").map_or(&[][..], Node::one_or_many);
+        statements
+            .iter()
+            .flat_map(|statement| outsiders(statement, &accounts))
+            .collect()
     }
 
     fn key_drift(&mut self, key: &ExpectedKey, found: &Key) {

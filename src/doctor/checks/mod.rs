@@ -39,6 +39,8 @@ pub(super) enum Block {
     Resource(String),
     /// Every call that encrypts or decrypts with a key, by its ARN: the key is not to be used.
     Use(String),
+    /// Every denied call on a thing: a key by its ARN.
+    Denied(String),
     /// The denied calls that this thing's own policy is one reason for: trust, key, bucket policy.
     ResourcePolicy(String),
     /// The denied calls that a role's own policies are one reason for.

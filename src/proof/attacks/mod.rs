@@ -7,6 +7,7 @@
 mod buckets;
 mod namesakes;
 mod pipeline;
+mod source_key;
 mod target;
 
 use std::sync::Arc;
@@ -158,6 +159,7 @@ impl Plots<'_, '_> {
                 place: self.place,
                 resource_policy: None,
                 made_up: false,
+                hindrance: None,
             },
         });
     }

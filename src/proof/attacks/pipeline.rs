@@ -55,6 +55,7 @@ impl Plots<'_, '_> {
                 (&object, dev),
             );
             self.in_namesake_of_source(source, &service_role);
+            self.on_source_key(pipeline, &source.bucket, &object, &service_role);
         }
         for store in &pipeline.stores {
             let parts = [

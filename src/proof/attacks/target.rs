@@ -2,6 +2,7 @@
 
 use super::super::facts::{Deploy, Pipeline, Store};
 use super::super::run::{account_of, artifact_key, encrypted_with, key_arn, via_s3};
+use super::source_key::source_key;
 use super::{Caller, Plots};
 
 impl Plots<'_, '_> {
@@ -243,6 +244,22 @@ impl Plots<'_, '_> {
                 "s3:GetObject",
                 (&object, dev),
             );
+            let reader = source.role.as_ref().unwrap_or(&pipeline.service_role);
+            if let Some(key) = source_key(self.world, pipeline, &source.bucket)
+                && deploy.role != *reader
+            {
+                let region = &pipeline.region;
+                let context = via_s3(self.world, self.context(role), region, &object);
+                self.plot_in(
+                    "deploy-role-decrypts-source",
+                    what("decrypts the source"),
+                    role,
+                    "kms:Decrypt",
+                    (&key, account_of(&key)),
+                    context,
+                );
+                self.of_unknown_key(&key);
+            }
         }
     }
 

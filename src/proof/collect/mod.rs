@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use super::document::Document;
 use super::input::{InputError, Inputs};
-use super::resolve::{Resolver, known_text};
-use super::world::{Found, Held, Key, Missing, Place, PolicyId, World, role_key};
+use super::key_state::KeyState;
+use super::resolve::{Resolver, known_text, unknown_in};
+use super::world::{
+    DefaultKey, Doubt, Found, Held, Key, Missing, Place, PolicyId, Usable, World, role_key,
+};
 use crate::iam::{Policy, PolicyKind};
 use crate::syntax::{Node, Problem, Source, read};
 
@@ -21,6 +24,11 @@ const OPEN_RESOURCE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Al
 /// The same of a trust policy.
 const OPEN_TRUST: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:*"}}"#;
+
+/// The policy of the AWS managed key of S3, as AWS writes it in every account: its principals use
+/// it through S3, and no other account does (AWS KMS, *Permissions for AWS services in key
+/// policies*).
+const MANAGED_KEY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:Encrypt","kms:Decrypt","kms:ReEncrypt*","kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*","Condition":{"StringLike":{"kms:ViaService":"s3.*"},"StringEquals":{"kms:CallerAccount":"${aws:ResourceAccount}"}}}}"#;
 
 /// Collects all policies.
 pub(super) fn collect<'a>(
@@ -90,6 +98,7 @@ impl<'a> Collector<'a> {
                 OPEN_RESOURCE,
                 PolicyKind::Resource,
             ),
+            ("the AWS managed key of S3", MANAGED_KEY, PolicyKind::Key),
         ] {
             let source = Source::new(name, text);
             let parsed = read(&source)
@@ -117,6 +126,7 @@ impl<'a> Collector<'a> {
                 keys: Vec::new(),
                 aliases: BTreeMap::new(),
                 key_files: BTreeMap::new(),
+                key_states: BTreeMap::new(),
                 scps: Vec::new(),
                 rcps: Vec::new(),
                 administrator: 0,
@@ -126,6 +136,8 @@ impl<'a> Collector<'a> {
                 open_key: 4,
                 full_rcp: 5,
                 open_bucket: 6,
+                managed_key: 7,
+                other_doubts: Vec::new(),
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs
@@ -342,9 +354,12 @@ impl<'a> Collector<'a> {
         };
         let here = resolver.deployment();
         let encryption = resolver.property(found.node, "BucketEncryption");
-        let rule = encryption.as_ref().and_then(|node| {
-            node.at(["ServerSideEncryptionConfiguration", "0", "BucketKeyEnabled"])
-        });
+        let rule = encryption
+            .as_ref()
+            .and_then(|node| node.at(["ServerSideEncryptionConfiguration", "0"]));
+        let default_key = encryption
+            .as_ref()
+            .and_then(|node| self.default_key(found, node));
         let logging = resolver.property(found.node, "LoggingConfiguration");
         let log_bucket = logging.as_ref().and_then(|logging| {
             let bucket = known_text(logging.get("DestinationBucketName")?)?;
@@ -357,13 +372,57 @@ impl<'a> Collector<'a> {
         let bucket = self.world.buckets.entry(name).or_default();
         here.account.clone_into(&mut bucket.account);
         here.region.clone_into(&mut bucket.region);
-        bucket.bucket_key = rule.and_then(Node::scalar_text) == Some("true");
+        bucket.bucket_key = rule.and_then(has_bucket_key) == Some(true);
+        bucket.default_key = default_key;
         bucket.log_bucket = log_bucket;
         bucket.resolver = Some(found.resolver);
         bucket.place = Some(Place {
             file: here.file,
             span: found.node.span,
         });
+    }
+
+    /// The key of a bucket's default encryption; what cannot be known of it is a doubt.
+    fn default_key(&mut self, found: &Found<'a>, encryption: &Node) -> Option<DefaultKey> {
+        let place = |span| Place {
+            file: self.file_of(found),
+            span,
+        };
+        let rule = encryption.at(["ServerSideEncryptionConfiguration", "0"]);
+        let default = rule.and_then(|rule| rule.get("ServerSideEncryptionByDefault"));
+        let setting = |name: &str| default.and_then(|default| default.get(name));
+        let algorithm = setting("SSEAlgorithm").and_then(known_text);
+        let key = setting("KMSMasterKeyID");
+        let unknown = match algorithm {
+            Some(algorithm) if !algorithm.starts_with("aws:kms") => None,
+            Some(_) => key.and_then(unknown_in),
+            None => unknown_in(default.unwrap_or(encryption)),
+        };
+        if let Some(part) = unknown {
+            let doubt = Doubt {
+                place: place(part.span),
+                resource: found.id.to_owned(),
+                reason: format!(
+                    "the bucket's default encryption: {}",
+                    part.as_str().unwrap_or_default()
+                ),
+                effect: None,
+            };
+            // A template that serves several instances has the same doubt in each.
+            if !self.world.other_doubts.contains(&doubt) {
+                self.world.other_doubts.push(doubt);
+            }
+            return None;
+        }
+        algorithm.filter(|algorithm| algorithm.starts_with("aws:kms"))?;
+        Some(DefaultKey {
+            key: key.and_then(known_text).map(str::to_owned),
+            bucket_key: rule.and_then(has_bucket_key),
+            said: Some((
+                place(default.map_or(encryption.span, |default| default.span)),
+                found.id.to_owned(),
+            )),
+        })
     }
 
     fn bucket_policy(
@@ -392,11 +451,17 @@ impl<'a> Collector<'a> {
         let Some(policy) = self.hold(found, document, PolicyKind::Key, uncertain) else {
             return;
         };
+        let here = resolver.deployment();
         if let Some(arn) = super::symbols::attribute(resolver, found.id, found.node, "Arn") {
             self.world.keys.push(Key {
                 arn,
-                account: resolver.deployment().account.to_owned(),
+                account: here.account.to_owned(),
                 policy,
+                is_whole: true,
+                is_made: true,
+                usable: usable(resolver, found),
+                target: here.target.map(str::to_owned),
+                instance: here.instance.clone(),
             });
         }
     }
@@ -431,6 +496,46 @@ impl<'a> Collector<'a> {
             .into_iter()
             .map(|(file, problems)| InputError::new(&files[file], problems))
             .collect())
+    }
+}
+
+/// Whether a template's key can be used: its `Enabled` (AWS CloudFormation, *AWS::KMS::Key*).
+fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
+    let Some(enabled) = resolver.property(found.node, "Enabled") else {
+        return Usable::Yes;
+    };
+    let place = Place {
+        file: resolver.deployment().file,
+        span: enabled.span,
+    };
+    match (known_text(&enabled), unknown_in(&enabled)) {
+        (Some(text), _) if text.eq_ignore_ascii_case("false") => {
+            Usable::No(KeyState::Disabled, place, found.id.to_owned())
+        }
+        (None, Some(part)) => Usable::Unknown(Doubt {
+            place,
+            resource: found.id.to_owned(),
+            reason: format!(
+                "whether the key is enabled: {}",
+                part.as_str().unwrap_or_default()
+            ),
+            effect: None,
+        }),
+        _ => Usable::Yes,
+    }
+}
+
+/// Whether a rule of a bucket's default encryption has an S3 Bucket Key, which dual-layer encryption
+/// does not support (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). `None`:
+/// the value cannot be resolved.
+fn has_bucket_key(rule: &Node) -> Option<bool> {
+    let algorithm = rule.at(["ServerSideEncryptionByDefault", "SSEAlgorithm"]);
+    if algorithm.and_then(known_text) == Some("aws:kms:dsse") {
+        return Some(false);
+    }
+    match rule.get("BucketKeyEnabled") {
+        None => Some(false),
+        Some(enabled) => known_text(enabled).map(|text| text == "true"),
     }
 }
 

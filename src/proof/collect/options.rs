@@ -2,7 +2,7 @@
 
 use super::super::document::Document;
 use super::super::input::{Inputs, NamedFile};
-use super::super::world::{Place, PolicyId, Role, bucket_name, role_key};
+use super::super::world::{DefaultKey, Place, PolicyId, Role, bucket_name, role_key};
 use super::Collector;
 use crate::iam::{Arn, Policy, PolicyKind};
 use crate::syntax::{Source, Span, read};
@@ -20,6 +20,24 @@ impl Collector<'_> {
         }
         for file in &inputs.policies {
             self.resource_file(file);
+        }
+        for found in &inputs.bucket_keys {
+            let bucket = self.world.buckets.entry(found.bucket.clone()).or_default();
+            // What a template says of the bucket counts.
+            if bucket.resolver.is_none() {
+                bucket.default_key = Some(DefaultKey {
+                    key: Some(found.key.clone()),
+                    bucket_key: None,
+                    said: None,
+                });
+            }
+        }
+        for fact in &inputs.key_facts {
+            self.world.key_states.insert(fact.arn.clone(), fact.state);
+            let keys = self.world.keys.iter_mut();
+            for key in keys.filter(|key| key.arn == fact.arn) {
+                (key.is_whole, key.is_made) = (fact.is_whole, fact.is_made);
+            }
         }
         for file in &inputs.identities {
             let policies = self.named(file, PolicyKind::Identity);

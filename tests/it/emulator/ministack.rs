@@ -171,6 +171,17 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
+    /// AWS RAM shares a key: it has a second policy from now on.
+    pub(crate) fn share_key(&self, account: &str, key: &str, policy: &Value) {
+        let asked = json!({
+            "account": account,
+            "region": "us-east-1",
+            "key": key,
+            "policy": policy,
+        });
+        http::post(self.address, "/_test/shares", &asked);
+    }
+
     /// Calls a Query operation without any SDK, which takes no time; gives the answer's XML.
     pub(crate) fn query(&self, account: &str, service: &str, fields: &[(&str, &str)]) -> String {
         self.try_query(account, service, fields)

@@ -1,0 +1,304 @@
+//! Keys: their states, their second policy, and those that existing buckets encrypt with.
+
+use super::*;
+use crate::plan::Plan;
+
+const OWN: &str = "arn:aws:kms:us-east-1:111111111111:key/99999999-2222-4333-8444-555555555555";
+const THEIRS: &str = "arn:aws:kms:us-east-1:222222222222:key/99999999-2222-4333-8444-555555555555";
+
+fn shared(patient: &mut Patient, policy: Json) {
+    patient.key().others = Reading::Read(vec![Policy {
+        name: "AWS_RAM".to_owned(),
+        document: Reading::Read(policy),
+    }]);
+}
+
+fn policy(statements: Json) -> Json {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+#[test]
+fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
+    let outsider = json!({
+        "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*",
+        "Principal": { "AWS": ["arn:aws:iam::999999999999:root", "arn:aws:iam::222222222222:root"] },
+    });
+    let mut patient = Patient::new();
+    shared(&mut patient, policy(json!([outsider])));
+    let diagnosis = patient.diagnosis();
+    let found = diagnosis.findings.iter();
+    let found: Vec<&Finding> = found
+        .filter(|finding| finding.rule == "DOCTOR_KEY_POLICY")
+        .collect();
+    let [finding] = found.as_slice() else {
+        panic!("{:#?}", diagnosis.findings);
+    };
+    assert_eq!(
+        finding.message,
+        "its policy `AWS_RAM` allows `arn:aws:iam::999999999999:root`, which no account of this \
+         deployment owns"
+    );
+    let mut patient = Patient::new();
+    let Reading::Read(live) = &mut patient.key().policy else {
+        panic!("no policy");
+    };
+    statements(live).push(outsider);
+    let diagnosis = patient.diagnosis();
+    let named = diagnosis.findings.iter();
+    let named = named.filter(|finding| finding.message.starts_with("its policy `default` allows"));
+    assert_eq!(named.count(), 1, "{:#?}", diagnosis.findings);
+}
+
+#[test]
+fn both_policies_of_a_key_decide_together() {
+    // What the second one denies, the first cannot allow.
+    let mut patient = Patient::new();
+    let deny = json!({
+        "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
+        "Condition": { "ArnEquals": { "aws:PrincipalArn": DEPLOY } },
+    });
+    shared(&mut patient, policy(json!([deny])));
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_CALL_DENIED");
+    assert!(
+        finding.consequences[0].contains("step decrypt"),
+        "{finding:#?}"
+    );
+    // What the first one lacks, the second may allow.
+    let mut patient = Patient::new();
+    let Reading::Read(live) = &mut patient.key().policy else {
+        panic!("no policy");
+    };
+    let mut kept = statements(live).clone();
+    let at = kept
+        .iter()
+        .position(|statement| statement["Sid"] == "DeployRoleDecryptsArtifactsProd");
+    let moved = kept.remove(at.expect("the statement"));
+    *statements(live) = kept;
+    let error = patient.only();
+    assert_eq!(error.severity, Severity::Error);
+    shared(&mut patient, policy(moved));
+    let warning = patient.only();
+    assert_eq!(warning.severity, Severity::Warning, "{warning:#?}");
+    assert!(warning.consequences.is_empty());
+}
+
+#[test]
+fn a_key_whose_policies_may_not_be_listed_leaves_its_use_undecided() {
+    let mut patient = Patient::new();
+    patient.key().others = refused("kms:ListKeyPolicies");
+    let diagnosis = patient.diagnosis();
+    assert_eq!(diagnosis.findings, []);
+    let [unread] = diagnosis.unread.as_slice() else {
+        panic!("{:?}", diagnosis.unread);
+    };
+    assert_eq!(unread.refusal.action, "kms:ListKeyPolicies");
+    assert!(PERMISSIONS.contains(&"kms:ListKeyPolicies"));
+    assert!(
+        unread.what.starts_with("names of the policies"),
+        "{}",
+        unread.what
+    );
+    let (what, count) = diagnosis.undecided.first_key_value().expect("undecided");
+    assert!(what.contains("the other policies of the key"), "{what}");
+    // Encryption, decryption, description by both roles, and the key's administration.
+    assert_eq!(*count, 6, "{:?}", diagnosis.undecided);
+    // The same where one of the listed policies may not be read.
+    let mut patient = Patient::new();
+    patient.key().others = Reading::Read(vec![Policy {
+        name: "AWS_RAM".to_owned(),
+        document: refused("kms:GetKeyPolicy"),
+    }]);
+    let diagnosis = patient.diagnosis();
+    assert_eq!(diagnosis.findings, []);
+    assert!(
+        diagnosis.unread[0]
+            .what
+            .starts_with("policy AWS_RAM of key")
+    );
+    assert_eq!(diagnosis.undecided.values().sum::<usize>(), 6);
+}
+
+#[test]
+fn a_variable_of_the_older_language_stays_what_it_says() {
+    let mut patient = Patient::new();
+    let deny = json!({
+        "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
+        "Condition": { "StringEquals": { "kms:CallerAccount": "${aws:PrincipalAccount}" } },
+    });
+    // Without a version a variable is a text, which no account is.
+    shared(&mut patient, json!({ "Statement": [deny.clone()] }));
+    assert_eq!(patient.diagnosis().findings, []);
+    shared(&mut patient, policy(json!([deny])));
+    assert!(!patient.diagnosis().findings.is_empty());
+}
+
+#[test]
+fn every_state_but_two_keeps_a_key_from_being_used() {
+    for state in [
+        "Disabled",
+        "PendingDeletion",
+        "PendingReplicaDeletion",
+        "PendingImport",
+        "Unavailable",
+        "Creating",
+        "SomethingNew",
+    ] {
+        let mut patient = Patient::new();
+        patient.key().state = state.to_owned();
+        let finding = patient.only();
+        assert_eq!(finding.rule, "DOCTOR_KEY_STATE", "{state}");
+        let lines = finding.consequences.join("\n");
+        assert!(
+            lines.contains("cannot call kms:GenerateDataKey, kms:Decrypt"),
+            "{lines}"
+        );
+        assert!(!lines.contains("DescribeKey"), "{lines}");
+        // A grant does not help.
+        patient.key().grants = Reading::Read(vec![Grant {
+            id: "1".to_owned(),
+            grantee: DEPLOY.to_owned(),
+            operations: vec!["Decrypt".to_owned()],
+            is_constrained: false,
+        }]);
+        assert_eq!(patient.only().consequences, finding.consequences);
+    }
+    let mut patient = Patient::new();
+    patient.key().state = "Updating".to_owned();
+    assert_eq!(patient.diagnosis().calls, 36);
+}
+
+/// Existing buckets, with the keys that the configuration names for them.
+fn existing(source: &str, output: &str) -> Patient {
+    Patient::of(&format!(
+        "dev:\n  account: \"111111111111\"\n  source: {{create: false{source}}}\ntargets:\n  - name: \
+         prod\n    account: \"222222222222\"\n    create: false\n{output}"
+    ))
+}
+
+/// Lets a bucket encrypt by default with a key that its account's policies decide about.
+fn encrypt(patient: &mut Patient, bucket: &str, arn: &str) {
+    patient.bucket(bucket).encryption = Reading::Read(Encryption {
+        algorithm: "aws:kms".to_owned(),
+        key: Some(arn.to_owned()),
+        bucket_key: true,
+    });
+    let account = arn.split(':').nth(4).unwrap();
+    let mut key = patient.key().clone();
+    key.arn = arn.to_owned();
+    key.aliases = Reading::Read(Vec::new());
+    key.policy = Reading::Read(policy(json!([{
+        "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": { "AWS": format!("arn:aws:iam::{account}:root") },
+    }])));
+    patient.live.keys.insert(arn.to_owned(), Reading::Read(key));
+}
+
+#[test]
+fn the_key_of_an_existing_bucket_must_be_in_the_configuration() {
+    let mut patient = existing("", "");
+    encrypt(&mut patient, SOURCE, OWN);
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_BUCKET_KEY");
+    assert_eq!(finding.severity, Severity::Error);
+    assert!(finding.message.contains(OWN), "{}", finding.message);
+    assert!(
+        finding.consequences[0].contains("step source-key") && finding.consequences.len() == 1,
+        "{:?}",
+        finding.consequences
+    );
+    let advice = format!("{:?}", finding.fixes);
+    assert!(
+        advice.contains("`encryption_key` under `dev.source`"),
+        "{advice}"
+    );
+
+    let mut patient = existing(&format!(", encryption_key: \"{OWN}\""), "");
+    encrypt(&mut patient, SOURCE, OWN);
+    assert_eq!(patient.diagnosis().findings, []);
+
+    let mut patient = existing("", "");
+    encrypt(&mut patient, OUTPUT, THEIRS);
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_BUCKET_KEY");
+    assert!(
+        finding.consequences[0].contains("step output-key"),
+        "{finding:#?}"
+    );
+    let advice = format!("{:?}", finding.fixes);
+    assert!(
+        advice.contains("`encryption_key` of target `prod`"),
+        "{advice}"
+    );
+
+    let mut patient = existing("", &format!("    encryption_key: {THEIRS}\n"));
+    encrypt(&mut patient, OUTPUT, THEIRS);
+    assert_eq!(patient.diagnosis().findings, []);
+}
+
+#[test]
+fn a_key_that_is_named_and_not_used_is_a_difference_only() {
+    let mut patient = existing(&format!(", encryption_key: \"{OWN}\""), "");
+    let finding = patient.only();
+    assert_eq!(
+        (finding.rule, finding.severity),
+        ("DOCTOR_BUCKET_KEY", Severity::Warning)
+    );
+    assert!(finding.message.contains("AES256"), "{}", finding.message);
+    // The AWS managed key needs nothing, and is no key to name.
+    let mut patient_of_managed = existing("", "");
+    encrypt(&mut patient_of_managed, SOURCE, OWN);
+    read(patient_of_managed.live.keys.get_mut(OWN).unwrap()).is_aws_managed = true;
+    assert_eq!(patient_of_managed.diagnosis().findings, []);
+    // What the default of an artifact bucket is does not matter: CodePipeline names the key.
+    patient = Patient::of(
+        "dev:\n  account: \"111111111111\"\n  artifacts: {create: false}\ntargets:\n  - name: \
+         prod\n    account: \"222222222222\"\n",
+    );
+    encrypt(&mut patient, ARTIFACTS, OWN);
+    assert_eq!(patient.diagnosis().findings, []);
+}
+
+#[test]
+fn the_policy_of_an_existing_key_decides_as_well() {
+    let config = format!(", encryption_key: \"{OWN}\"");
+    let mut patient = existing(&config, "");
+    encrypt(&mut patient, SOURCE, OWN);
+    let key = read(patient.live.keys.get_mut(OWN).unwrap());
+    key.policy = Reading::Read(policy(json!([{
+        "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": { "AWS": "arn:aws:iam::111111111111:role/admin" },
+    }])));
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_CALL_DENIED");
+    assert!(
+        finding.consequences[0].contains("step source-key"),
+        "{finding:#?}"
+    );
+    // The statement that `synth` prints is what it lacks.
+    let document = Document::read(Source::new(
+        "s3ferry.yaml",
+        format!(
+            "dev:\n  account: \"111111111111\"\n  source: {{create: false{config}}}\ntargets:\n  - \
+             name: prod\n    account: \"222222222222\"\n"
+        ),
+    ));
+    let plan = Plan::new(&document.unwrap().config).unwrap();
+    let grant = crate::stacks::key_grants(&plan).pop().unwrap();
+    let key = read(patient.live.keys.get_mut(OWN).unwrap());
+    let Reading::Read(live) = &mut key.policy else {
+        panic!("no policy");
+    };
+    statements(live).push(grant.statement);
+    assert_eq!(patient.diagnosis().findings, []);
+    // One that may not be read leaves the call undecided.
+    read(patient.live.keys.get_mut(OWN).unwrap()).policy = refused("kms:GetKeyPolicy");
+    let diagnosis = patient.diagnosis();
+    assert_eq!(diagnosis.findings, []);
+    assert_eq!(
+        diagnosis.undecided.values().sum::<usize>(),
+        1,
+        "{:?}",
+        diagnosis.undecided
+    );
+}

@@ -1,0 +1,98 @@
+//! What the policies of existing keys must allow: no template has them, so their owners are told.
+
+use serde_json::{Value, json};
+
+use super::ENCRYPTED_ARN;
+use crate::plan::Plan;
+
+/// Access that the policy of an existing key must give.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeyGrant {
+    /// ARN of the key.
+    pub key: String,
+    /// Account that owns the key.
+    pub account: String,
+    /// ARN of the role that uses it.
+    pub role: String,
+    /// The actions that the role calls.
+    pub actions: &'static [&'static str],
+    /// A statement for the key policy that allows them.
+    ///
+    /// It names the account, and the role in a condition: KMS rejects a principal that does not
+    /// exist yet.
+    pub statement: Value,
+}
+
+/// The access to existing keys that a run of the pipeline needs.
+pub fn key_grants(plan: &Plan) -> Vec<KeyGrant> {
+    let mut found = Vec::new();
+    if let Some(key) = &plan.dev.source_encryption_key {
+        let mut grant = grant(
+            plan,
+            "PipelineDecryptsSource",
+            key,
+            &plan.dev.account,
+            &plan.dev.service_role.arn,
+            &["kms:Decrypt"],
+        );
+        let contexts = plan.source_encryption_contexts();
+        grant.statement["Condition"]["StringLike"] = json!({ ENCRYPTED_ARN: contexts });
+        found.push(grant);
+    }
+    for (target, instance) in plan.instances() {
+        if let Some(key) = &target.encryption_key {
+            found.push(grant(
+                plan,
+                "PipelineEncryptsDeployedFiles",
+                key,
+                &instance.account,
+                &instance.role.arn,
+                &["kms:Decrypt", "kms:GenerateDataKey"],
+            ));
+        }
+    }
+    found
+}
+
+fn grant(
+    plan: &Plan,
+    sid: &str,
+    key: &str,
+    account: &str,
+    role: &str,
+    actions: &'static [&'static str],
+) -> KeyGrant {
+    let listed = match actions {
+        [only] => json!(only),
+        several => json!(several),
+    };
+    KeyGrant {
+        statement: json!({
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": { "AWS": plan.account_arn(account) },
+            "Action": listed,
+            "Resource": "*",
+            "Condition": { "ArnEquals": { "aws:PrincipalArn": role } },
+        }),
+        key: key.to_owned(),
+        account: account.to_owned(),
+        role: role.to_owned(),
+        actions,
+    }
+}
+
+impl KeyGrant {
+    /// What the key's owner must do, in sentences; the statement stands behind them.
+    pub fn instruction(&self) -> String {
+        format!(
+            "the policy of key {} in account {} must let {} call {}. The default policy does so, \
+             because it leaves the decision to the IAM policies of the account. To another policy, \
+             add this statement:",
+            self.key,
+            self.account,
+            self.role,
+            self.actions.join(" and ")
+        )
+    }
+}
