@@ -22,7 +22,7 @@ import botocore.exceptions
 
 from emulator import Emulator
 
-DEV, PROD = "111111111111", "222222222222"
+DEV, PROD, STRANGER = "111111111111", "222222222222", "333333333333"
 REGION = "us-east-1"
 PIPELINE = "crossaccountdeploy"
 SERVICE_ROLE = f"arn:aws:iam::{DEV}:role/service-role/AWSCodePipelineServiceRole-{REGION}-{PIPELINE}"
@@ -74,7 +74,11 @@ def demonstrate(shell, emulator):
 
     title("5  What prod has now")
     show_objects(prod, pipeline.output_bucket)
-    refuse_others(emulator, prod, pipeline.artifact_bucket)
+    administrator = administrator_of(emulator, prod)
+    refused(
+        "an administrator of prod reads the artifact",
+        lambda: administrator("s3").get_object(Bucket=pipeline.artifact_bucket, Key=ARTIFACT),
+    )
     shell.run("doctor")
 
     title("6  Somebody overwrites the artifact bucket's policy")
@@ -91,6 +95,11 @@ def demonstrate(shell, emulator):
     dev("s3").put_bucket_policy(Bucket=pipeline.artifact_bucket, Policy=policy)
     pipeline.read_artifact()
     shell.run("doctor")
+
+    title("9  The output bucket is deleted, and another account takes its name")
+    take_name(prod, emulator.account(STRANGER), pipeline.output_bucket)
+    pipeline.put(administrator, "index.html", b"an administrator's", who="administrator")
+    refused("the deploy role deploys into it", lambda: pipeline.put(pipeline.assume(), "index.html", b""))
 
     title("Everything went as expected.")
 
@@ -182,11 +191,13 @@ class Pipeline:
     def deploy(self):
         role = self.assume()
         files = zipfile.ZipFile(io.BytesIO(self.read_artifact(role)))
-        s3 = role("s3")
-        s3.list_objects_v2(Bucket=self.output_bucket)
+        role("s3").list_objects_v2(Bucket=self.output_bucket)
         for name in files.namelist():
-            s3.put_object(Bucket=self.output_bucket, Key=name, Body=files.read(name))
-            done("deploy role", "put", f"s3://{self.output_bucket}/{name}")
+            self.put(role, name, files.read(name))
+
+    def put(self, role, name, body, who="deploy role"):
+        role("s3").put_object(Bucket=self.output_bucket, Key=name, Body=body)
+        done(who, "put", f"s3://{self.output_bucket}/{name}")
 
     def assume(self):
         role = self.emulator.session(
@@ -217,19 +228,38 @@ def refused(what, call):
     raise Unexpected(f"allowed: {what}")
 
 
-def refuse_others(emulator, prod, bucket):
-    """An administrator of prod is not the deploy role: dev's bucket policy does not admit it."""
+def administrator_of(emulator, prod):
+    """A role of prod that its account allows everything. It is not the deploy role, so dev's bucket
+    policy does not admit it."""
     iam = prod("iam")
     trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": PROD}, "Action": "sts:AssumeRole"}]}
     everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     role = iam.create_role(RoleName="administrator", AssumeRolePolicyDocument=json.dumps(trust))
     iam.put_role_policy(RoleName="administrator", PolicyName="all", PolicyDocument=json.dumps(everything))
     credentials = prod("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="demo")["Credentials"]
-    administrator = emulator.session(credentials)
-    refused(
-        "an administrator of prod reads the artifact",
-        lambda: administrator("s3").get_object(Bucket=bucket, Key=ARTIFACT),
+    return emulator.session(credentials)
+
+
+def take_name(owner, stranger, bucket):
+    """Deletes a bucket; another account makes one of its name, which allows everybody everything."""
+    s3 = owner("s3")
+    for version in s3.list_object_versions(Bucket=bucket).get("Versions", []):
+        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+    s3 = stranger("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_public_access_block(
+        Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
     )
+    everything = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+    }
+    policy = {"Version": "2012-10-17", "Statement": [everything]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    print(f"  s3://{bucket} is now account {STRANGER}'s", flush=True)
 
 
 def show_objects(prod, bucket):

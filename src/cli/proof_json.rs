@@ -130,6 +130,15 @@ pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
             })
         })
         .collect();
+    let obstacles: Vec<Json> = (proof.obstacles.iter())
+        .map(|obstacle| {
+            json!({
+                "place": place_json(proof, obstacle.place),
+                "resource": obstacle.resource,
+                "reason": obstacle.reason,
+            })
+        })
+        .collect();
     let whole = json!({
         "version": JSON_VERSION,
         "pipelines": proof.pipelines,
@@ -139,6 +148,7 @@ pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
         "statements": statements,
         "unknownActions": unknown,
         "unresolved": doubts,
+        "obstacles": obstacles,
     });
     format!("{whole:#}\n")
 }

@@ -121,6 +121,7 @@ pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
     if call.is_none() {
         out.push_str(&attacks(proof, verbose));
         out.push_str(&granted(proof, verbose));
+        out.push_str(&obstacles(proof));
         for doubt in &proof.doubts {
             out.push_str(&format!(
                 "unresolved: {} ({}): {}\n",
@@ -441,6 +442,7 @@ pub(crate) fn complaints(proof: &Proof) -> String {
             out.push_str(&explanation(proof, decided, &[]));
         }
     }
+    out.push_str(&obstacles(proof));
     let mut missing: Vec<_> = proof
         .calls
         .iter()
@@ -456,6 +458,21 @@ pub(crate) fn complaints(proof: &Proof) -> String {
         ));
     }
     out.trim_end().to_owned()
+}
+
+/// What ends a run early.
+fn obstacles(proof: &Proof) -> String {
+    let obstacles = proof.obstacles.iter();
+    obstacles
+        .map(|obstacle| {
+            format!(
+                "error: {} ({}): {}\n",
+                at(proof, obstacle.place),
+                obstacle.resource,
+                obstacle.reason
+            )
+        })
+        .collect()
 }
 
 /// One line on the whole.

@@ -9,15 +9,21 @@ use s3ferry::deploy::stack_set::run::stands;
 use s3ferry::deploy::stack_set::{Wanted, set};
 use s3ferry::deploy::view::{self, View};
 use s3ferry::deploy::{Access, Comparison, Condition, DeployError, Observer as _, StackStep, time};
+use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
+use super::deploy::flow::made_pipeline;
 use super::deploy::{Format, refuse, stack_set};
 use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
+
+mod source;
+
+use source::Deliveries;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +32,7 @@ Examples:
   s3ferry status --format json
 
 A stack whose account cannot be reached from here is listed as such, unless --profile names it.
+It warns when a pipeline has not deployed the newest version of the source object.
 
 Exit codes: 0 no stack has failed, 1 one has, or it drifted (with --drift), 3 none can be read.";
 
@@ -103,6 +110,8 @@ async fn show(
         .map(|one| (one.step.clone(), one.found.clone()))
         .collect();
     let mut hints = hints(&all, accounts.project.plan.dev.create_pipeline);
+    let deliveries = deliveries(&mut accounts, &seen).await;
+    hints.extend(deliveries.as_ref().and_then(Deliveries::hint));
     if let Some(file) = &stale {
         hints.insert(
             0,
@@ -110,10 +119,21 @@ async fn show(
         );
     }
     match options.format {
-        Format::Text => output::print(&text(&seen, &hints))?,
+        Format::Text => output::print(&text(&seen, deliveries.as_ref(), &hints))?,
         Format::Json => {
             let stacks: Vec<Value> = seen.iter().map(Seen::json).collect();
-            let all = json!({ "version": 1, "stacks": stacks, "staleFile": stale, "next": hints });
+            let (source, pipelines) = match &deliveries {
+                Some(deliveries) => deliveries.json(),
+                None => (Value::Null, json!([])),
+            };
+            let all = json!({
+                "version": 1,
+                "stacks": stacks,
+                "source": source,
+                "pipelines": pipelines,
+                "staleFile": stale,
+                "next": hints,
+            });
             output::print(&format!("{all:#}\n"))?;
         }
     }
@@ -122,6 +142,18 @@ async fn show(
     } else {
         Outcome::Done
     })
+}
+
+/// What the pipelines have deployed, where the dev stack can be read and there is a pipeline.
+async fn deliveries(accounts: &mut Accounts<'_>, seen: &[Seen]) -> Option<Deliveries> {
+    let dev = seen.iter().find(|one| one.step.side == Side::Dev)?;
+    let stack = &dev.view()?.stack;
+    let adopted = !accounts.project.plan.dev.create_pipeline;
+    if !adopted && !made_pipeline(Some(stack)) {
+        return None;
+    }
+    let access = accounts.access(&dev.step).await.ok()?;
+    Some(Deliveries::look(&access, &accounts.project.plan).await)
 }
 
 /// Looks at all stacks, several at a time, and gives them in their order.
@@ -338,7 +370,7 @@ fn drift(view: &View) -> String {
     }
 }
 
-fn text(seen: &[Seen], hints: &[String]) -> String {
+fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> String {
     const HEADER: [&str; 9] = [
         "template",
         "stack",
@@ -363,6 +395,9 @@ fn text(seen: &[Seen], hints: &[String]) -> String {
         if let Some(view) = one.view() {
             out.push_str(&details(&place, view));
         }
+    }
+    if let Some(deliveries) = deliveries {
+        out.push_str(&deliveries.text());
     }
     if !hints.is_empty() {
         out.push_str("\nNext:\n");

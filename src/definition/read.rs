@@ -143,6 +143,12 @@ impl Definition {
         &self.source.text()[node.span.start..end]
     }
 
+    /// Whether the pipeline is of type V2. A definition that names no type is of type V1.
+    pub fn is_v2(&self) -> bool {
+        let kind = self.pipeline().get("pipelineType");
+        kind.and_then(Node::as_str) == Some("V2")
+    }
+
     /// Region of the pipeline: its ARN's, or the only one that the definition speaks of.
     pub fn region(&self) -> Option<String> {
         if let Some(arn) = &self.arn {

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use aws_sdk_codepipeline::types::{
-    ActionExecutionDetail, ActionExecutionFilter, PipelineExecutionSummary, StageState,
+    ActionExecutionDetail, ActionExecutionFilter, ExecutionTrigger, PipelineExecutionSummary,
+    SourceRevisionOverride, SourceRevisionType, StageState,
 };
 use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
@@ -28,6 +29,17 @@ pub struct Execution {
     pub versions: Vec<String>,
     /// When it started: seconds since 1970.
     pub started: i64,
+    /// What started it, such as `CreatePipeline`; empty where it is not known.
+    pub trigger: String,
+}
+
+/// A version of the source object that an execution is started with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revision<'a> {
+    /// Name of the source action.
+    pub action: &'a str,
+    /// Version ID.
+    pub version: &'a str,
 }
 
 impl Execution {
@@ -143,11 +155,30 @@ fn execution(summary: PipelineExecutionSummary) -> Execution {
             .filter_map(|revision| revision.revision_id)
             .collect(),
         started: summary.start_time.map_or(0, |time| time.secs()),
+        trigger: trigger(summary.trigger.as_ref()),
     }
 }
 
-/// Waits until an execution takes a version of the source object; nothing where none does within
-/// `limit`.
+fn trigger(trigger: Option<&ExecutionTrigger>) -> String {
+    trigger
+        .and_then(|trigger| trigger.trigger_type.as_ref())
+        .map(|kind| kind.as_str().to_owned())
+        .unwrap_or_default()
+}
+
+/// The execution that took the place of a superseded one: of the newer ones, the oldest that was
+/// not superseded itself, or else the newest. `recent` has the newest first.
+pub fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e Execution> {
+    let at = recent.iter().position(|execution| execution.id == id)?;
+    let newer = &recent[..at];
+    let mut alive = newer.iter().rev();
+    alive
+        .find(|execution| execution.status != "Superseded")
+        .or(newer.first())
+}
+
+/// Waits until an execution takes a version of the source object, and finds the newest one that
+/// started at `since` or later; `None` where there is none within `limit`.
 ///
 /// # Errors
 /// As [`recent`].
@@ -155,12 +186,14 @@ pub async fn find(
     access: &Access,
     pipeline: &str,
     version: &str,
+    since: i64,
     limit: Duration,
 ) -> Result<Option<Execution>, DeployError> {
     let mut pace = Pace::new(limit);
     loop {
         let found = patiently(recent(access, pipeline).await)?.unwrap_or_default();
         let ours = (found.into_iter())
+            .filter(|execution| execution.started >= since)
             .find(|execution| execution.versions.iter().any(|found| found == version));
         if ours.is_some() || pace.pause("the start of the pipeline").await.is_err() {
             return Ok(ours);
@@ -168,18 +201,54 @@ pub async fn find(
     }
 }
 
-/// Starts the pipeline (*StartPipelineExecution*); gives the execution's ID.
+/// Waits until a pipeline that was just created has an execution; `None` where there is none within
+/// `limit`.
+///
+/// # Errors
+/// As [`recent`].
+pub async fn first(
+    access: &Access,
+    pipeline: &str,
+    limit: Duration,
+) -> Result<Option<Execution>, DeployError> {
+    let mut pace = Pace::new(limit);
+    loop {
+        let found = patiently(recent(access, pipeline).await)?.unwrap_or_default();
+        let first = found.into_iter().last();
+        if first.is_some() || pace.pause("the start of the pipeline").await.is_err() {
+            return Ok(first);
+        }
+    }
+}
+
+/// Starts the pipeline with a version of the source object, or with the newest
+/// (*StartPipelineExecution*); gives the execution's ID.
 ///
 /// # Errors
 /// There is no such pipeline, AWS refuses, or cannot be reached.
-pub async fn start(access: &Access, pipeline: &str, token: &str) -> Result<String, DeployError> {
-    let answer = access
+pub async fn start(
+    access: &Access,
+    pipeline: &str,
+    token: &str,
+    revision: Option<Revision<'_>>,
+) -> Result<String, DeployError> {
+    let mut request = access
         .codepipeline()
         .start_pipeline_execution()
         .name(pipeline)
-        .client_request_token(token)
-        .send()
-        .await;
+        .client_request_token(token);
+    if let Some(Revision { action, version }) = revision {
+        let revision = SourceRevisionOverride::builder()
+            .action_name(action)
+            .revision_type(SourceRevisionType::S3ObjectVersionId)
+            .revision_value(version)
+            .build()
+            .map_err(|error| {
+                DeployError::input(format!("cannot build the source revision: {error}"), "")
+            })?;
+        request = request.source_revisions(revision);
+    }
+    let answer = request.send().await;
     match answer {
         Ok(answer) => Ok(answer.pipeline_execution_id.unwrap_or_default()),
         Err(error) if error.code() == Some("PipelineNotFoundException") => {
@@ -201,20 +270,59 @@ pub async fn follow(
     watch: &dyn Fn(&State),
 ) -> Result<State, DeployError> {
     let mut pace = Pace::new(limit);
-    let mut last: Option<State> = None;
+    let mut last = None;
     loop {
-        if let Some(state) = patiently(state(access, pipeline, id).await)? {
-            if last.as_ref() != Some(&state) {
-                pace.hasten();
-                watch(&state);
-            }
-            if !state.execution.is_running() {
-                return Ok(state);
-            }
-            last = Some(state);
+        if let Some(state) = look(access, pipeline, id, &mut last, &mut pace, watch).await?
+            && !state.execution.is_running()
+        {
+            return Ok(state.clone());
         }
         pace.pause(&format!("execution {id}")).await?;
     }
+}
+
+/// Follows an execution until it ends, waits for a person, or `limit` is over, and tells `watch`
+/// of each change; `None` where its state was not known by then.
+///
+/// # Errors
+/// AWS refuses.
+pub async fn follow_briefly(
+    access: &Access,
+    pipeline: &str,
+    id: &str,
+    limit: Duration,
+    watch: &dyn Fn(&State),
+) -> Result<Option<State>, DeployError> {
+    let mut pace = Pace::new(limit);
+    let mut last = None;
+    loop {
+        let state = look(access, pipeline, id, &mut last, &mut pace, watch).await?;
+        let is_over =
+            state.is_some_and(|state| !state.execution.is_running() || !state.waits.is_empty());
+        if is_over || pace.pause(&format!("execution {id}")).await.is_err() {
+            return Ok(last);
+        }
+    }
+}
+
+/// Looks at an execution once; keeps its state as the `last`, and gives it.
+async fn look<'l>(
+    access: &Access,
+    pipeline: &str,
+    id: &str,
+    last: &'l mut Option<State>,
+    pace: &mut Pace,
+    watch: &dyn Fn(&State),
+) -> Result<Option<&'l State>, DeployError> {
+    if let Some(state) = patiently(state(access, pipeline, id).await)? {
+        if last.as_ref() != Some(&state) {
+            pace.hasten();
+            watch(&state);
+        }
+        *last = Some(state);
+        return Ok(last.as_ref());
+    }
+    Ok(None)
 }
 
 /// An answer; nothing where the same call may succeed later.
@@ -254,6 +362,7 @@ pub async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, D
             .iter()
             .filter_map(|revision| revision.revision_id.clone())
             .collect(),
+        trigger: trigger(whole.as_ref().and_then(|whole| whole.trigger.as_ref())),
         summary: whole
             .and_then(|whole| whole.status_summary)
             .unwrap_or_default(),

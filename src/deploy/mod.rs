@@ -13,6 +13,7 @@ mod change;
 pub mod change_set;
 mod comparison;
 mod condition;
+pub mod delivery;
 pub mod deployer;
 pub mod drift;
 mod error;

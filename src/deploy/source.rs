@@ -17,6 +17,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use tokio::task::JoinSet;
 
 use super::{Access, DeployError};
+use crate::plan::DevPlan;
 
 /// Bytes of a part. Ten thousand parts of it (Amazon S3, *multipart upload limits*) are far more
 /// than CodePipeline takes.
@@ -42,6 +43,16 @@ pub struct SourceObject {
     pub account: String,
 }
 
+impl From<&DevPlan> for SourceObject {
+    fn from(dev: &DevPlan) -> Self {
+        Self {
+            bucket: dev.source_bucket.name.clone(),
+            key: dev.source_object_key.clone(),
+            account: dev.account.clone(),
+        }
+    }
+}
+
 /// The version of the object that is current.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Current {
@@ -53,6 +64,17 @@ pub struct Current {
     pub sha256: Option<String>,
     /// When it was uploaded: seconds since 1970.
     pub modified: i64,
+}
+
+/// What a look at the object shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// Its current version.
+    Current(Current),
+    /// There is no such object.
+    Missing,
+    /// S3 does not say: without `s3:GetObject` or, of a missing object, `s3:ListBucket`.
+    Forbidden,
 }
 
 /// What is uploaded.
@@ -116,6 +138,17 @@ impl SourceObject {
     /// # Errors
     /// AWS cannot be reached, or refuses.
     pub async fn current(&self, access: &Access) -> Result<Option<Current>, DeployError> {
+        match self.look(access).await? {
+            Look::Current(current) => Ok(Some(current)),
+            Look::Missing | Look::Forbidden => Ok(None),
+        }
+    }
+
+    /// Looks at the object (*HeadObject*).
+    ///
+    /// # Errors
+    /// AWS cannot be reached, or answers with another error.
+    pub async fn look(&self, access: &Access) -> Result<Look, DeployError> {
         let answer = access
             .s3()
             .head_object()
@@ -126,18 +159,18 @@ impl SourceObject {
             .await;
         let answer = match answer {
             Ok(answer) => answer,
-            // The answer to HEAD has no body, so there is no code but the status.
-            Err(error)
-                if error
-                    .raw_response()
-                    .is_some_and(|raw| matches!(raw.status().as_u16(), 403 | 404)) =>
-            {
-                return Ok(None);
+            Err(error) => {
+                // The answer to HEAD has no body, so there is no code but the status.
+                let status = error.raw_response().map(|raw| raw.status().as_u16());
+                return match status {
+                    Some(403) => Ok(Look::Forbidden),
+                    Some(404) => Ok(Look::Missing),
+                    _ => Err(access.error("s3:HeadObject", &error)),
+                };
             }
-            Err(error) => return Err(access.error("s3:HeadObject", &error)),
         };
         let digest = answer.metadata().and_then(|all| all.get(DIGEST)).cloned();
-        Ok(Some(Current {
+        Ok(Look::Current(Current {
             size: answer.content_length.unwrap_or_default().unsigned_abs(),
             sha256: digest,
             modified: answer.last_modified.map_or(0, |time| time.secs()),

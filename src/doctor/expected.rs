@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::live::Encryption;
+use super::live::{Encryption, Input};
 use crate::iam::Arn;
 use crate::proof::{BucketKey, Resolved};
 
@@ -349,6 +349,23 @@ pub(super) fn encryption(properties: &Json) -> Option<Encryption> {
         key: text(&default["KMSMasterKeyID"]),
         bucket_key: is_true(&rule["BucketKeyEnabled"]),
     })
+}
+
+/// What a template's target passes on.
+pub(super) fn input(target: &Json) -> Input {
+    let transformer = &target["InputTransformer"];
+    if let Some(template) = text(&transformer["InputTemplate"]) {
+        let paths = transformer["InputPathsMap"].as_object();
+        let paths = paths.into_iter().flatten();
+        return Input::Transformed {
+            paths: paths
+                .filter_map(|(name, path)| Some((name.clone(), text(path)?)))
+                .collect(),
+            template,
+        };
+    }
+    let other = text(&target["Input"]).or_else(|| text(&target["InputPath"]));
+    other.map_or(Input::Event, Input::Other)
 }
 
 /// Whether a value is true, as a boolean or as a text.

@@ -229,6 +229,8 @@ pub struct Failure {
     pub code: String,
     /// What AWS says.
     pub message: String,
+    /// What started the execution, such as `CreatePipeline`.
+    pub trigger: String,
 }
 
 /// An EventBridge rule.
@@ -240,6 +242,36 @@ pub struct Rule {
     pub enabled: bool,
     /// Event pattern.
     pub pattern: Option<Json>,
-    /// Targets: ARN, and the role that EventBridge takes for it.
-    pub targets: Reading<Vec<(String, Option<String>)>>,
+    /// Its targets.
+    pub targets: Reading<Vec<Target>>,
+}
+
+/// A target of an EventBridge rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// ID within the rule.
+    pub id: String,
+    /// ARN of what it starts.
+    pub arn: String,
+    /// Role that EventBridge assumes for it.
+    pub role: Option<String>,
+    /// What EventBridge passes to it.
+    pub input: Input,
+}
+
+/// What EventBridge passes to a target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Input {
+    /// The event.
+    #[default]
+    Event,
+    /// A constant text, or the part of the event at a path.
+    Other(String),
+    /// A text made from parts of the event.
+    Transformed {
+        /// Paths into the event, by the name that the template has for them.
+        paths: BTreeMap<String, String>,
+        /// The text, with names in angle brackets.
+        template: String,
+    },
 }

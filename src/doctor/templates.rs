@@ -138,7 +138,9 @@ pub(super) fn inputs(
             Some(found) => {
                 let targets = found.targets.read().into_iter().flatten();
                 targets
-                    .map(|(arn, role)| json!({ "Id": "target", "Arn": arn, "RoleArn": role }))
+                    .map(|target| {
+                        json!({ "Id": target.id, "Arn": target.arn, "RoleArn": target.role })
+                    })
                     .collect()
             }
             None => rule.properties["Targets"].clone(),

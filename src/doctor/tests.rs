@@ -8,6 +8,7 @@
 )]
 
 mod keys;
+mod runs;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use serde_json::{Value as Json, json};
 use super::compare::compare;
 use super::live::{
     Bucket, Encryption, Failure, Grant, Key, Live, Pipeline, Policy, Reading, Refusal, Role, Rule,
-    Stack, View,
+    Stack, Target, View,
 };
 use super::*;
 use crate::config::Document;
@@ -234,9 +235,11 @@ fn healthy(expected: &Expected) -> Live {
             pattern: Some(rule.properties["EventPattern"].clone()),
             targets: Reading::Read(
                 targets
-                    .map(|target| {
-                        let role = target["RoleArn"].as_str().map(str::to_owned);
-                        (target["Arn"].as_str().unwrap().to_owned(), role)
+                    .map(|target| Target {
+                        id: target["Id"].as_str().unwrap().to_owned(),
+                        arn: target["Arn"].as_str().unwrap().to_owned(),
+                        role: target["RoleArn"].as_str().map(str::to_owned),
+                        input: super::expected::input(target),
                     })
                     .collect(),
             ),
@@ -494,6 +497,7 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
         action: "Deploy".to_owned(),
         code: "JobFailed".to_owned(),
         message: format!("{KEY_ARN} is pending deletion. (Service: AWSKMS)"),
+        ..Failure::default()
     }));
     let finding = patient.only();
     assert_eq!(finding.rule, "DOCTOR_KEY_STATE");

@@ -19,6 +19,17 @@ pub use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPl
 /// CodePipeline cuts the pipeline's name to this many characters in the keys of its artifacts.
 const ARTIFACT_FOLDER_LENGTH: usize = 20;
 
+/// Name of the source action of every pipeline.
+pub const SOURCE_ACTION: &str = "Source";
+/// The pipeline variable that tells an additional pipeline what started the execution.
+pub const STARTED_BY: &str = "StartedBy";
+/// Its value when nobody sets it: on creation, or when a person starts the pipeline.
+pub const STARTED_DIRECTLY: &str = "direct";
+/// Its value when the previous pipeline starts the execution. Names of pipelines may contain dots,
+/// which values of variables may not (AWS CloudFormation, *AWS::CodePipeline::Pipeline*), so the
+/// value is not the name.
+pub const STARTED_BY_PREVIOUS: &str = "previous-pipeline";
+
 /// What will be made, where, and under which names.
 #[derive(Debug, Clone)]
 pub struct Plan {

@@ -25,8 +25,12 @@ pub(super) struct Pipeline {
     pub(super) deploys: Vec<Deploy>,
     pub(super) rules: Vec<Rule>,
     /// The pipelines that it starts.
-    pub(super) invokes: Vec<(String, Place)>,
-    /// Roles of actions that are neither S3 sources nor S3 deployments.
+    pub(super) invokes: Vec<Invoke>,
+    /// Its variables with their defaults.
+    pub(super) variables: Vec<(String, String)>,
+    /// What an execution must meet to enter a stage.
+    pub(super) gates: Vec<Gate>,
+    /// Roles of actions that are neither S3 sources nor S3 deployments, and of rules.
     pub(super) other_roles: Vec<(String, Place)>,
     pub(super) place: Place,
 }
@@ -72,6 +76,26 @@ pub(super) struct Deploy {
 pub(super) struct Rule {
     pub(super) arn: String,
     pub(super) role: String,
+    pub(super) place: Place,
+}
+
+/// An action that starts another pipeline.
+#[derive(Debug, Clone)]
+pub(super) struct Invoke {
+    pub(super) name: String,
+    /// Variables that it passes; `None` where they cannot be known.
+    pub(super) variables: Option<Vec<(String, String)>>,
+    pub(super) place: Place,
+}
+
+/// An entry condition that fails the execution unless a pipeline variable has a value.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    pub(super) stage: String,
+    pub(super) variable: String,
+    pub(super) value: String,
+    /// Logical ID of the pipeline.
+    pub(super) resource: String,
     pub(super) place: Place,
 }
 
@@ -122,16 +146,16 @@ pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
 fn in_order(mut pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
     let started: HashSet<String> = pipelines
         .iter()
-        .flat_map(|pipeline| pipeline.invokes.iter().map(|(name, _)| name.clone()))
+        .flat_map(|pipeline| pipeline.invokes.iter().map(|invoke| invoke.name.clone()))
         .collect();
     // Those that nothing starts first; the others wait for the one that does.
     pipelines.sort_by_key(|pipeline| started.contains(&pipeline.name));
     let mut found: Vec<Pipeline> = Vec::with_capacity(pipelines.len());
     while !pipelines.is_empty() {
         let next = found.last().and_then(|last| last.invokes.first());
-        let at = next.and_then(|(name, _)| {
+        let at = next.and_then(|invoke| {
             let mut waiting = pipelines.iter();
-            waiting.position(|pipeline| pipeline.name == *name)
+            waiting.position(|pipeline| pipeline.name == invoke.name)
         });
         found.push(pipelines.remove(at.unwrap_or(0)));
     }
@@ -202,6 +226,8 @@ impl Reader<'_, '_> {
             deploys: Vec::new(),
             rules: Vec::new(),
             invokes: Vec::new(),
+            variables: self.variables(),
+            gates: Vec::new(),
             other_roles: Vec::new(),
             place: self.place(node),
         };
@@ -226,8 +252,77 @@ impl Reader<'_, '_> {
             for action in actions.unwrap_or_default() {
                 self.action(&mut pipeline, &name, action);
             }
+            self.conditions(&mut pipeline, &name, stage);
         }
         Some(pipeline)
+    }
+
+    /// The pipeline's variables with their defaults, as far as they can be known.
+    fn variables(&self) -> Vec<(String, String)> {
+        let variables = self.resolver.property(self.resource.node, "Variables");
+        let variables = variables.as_ref().and_then(Node::items).unwrap_or_default();
+        let text = |node: &Node, key| node.get(key).and_then(known_text).map(str::to_owned);
+        variables
+            .iter()
+            .filter_map(|node| {
+                let default = text(node, "DefaultValue").unwrap_or_default();
+                Some((text(node, "Name")?, default))
+            })
+            .collect()
+    }
+
+    /// The rules of a stage's conditions (AWS CodePipeline, *Rule structure reference*).
+    fn conditions(&mut self, pipeline: &mut Pipeline, stage: &str, node: &Node) {
+        for kind in ["BeforeEntry", "OnSuccess", "OnFailure"] {
+            let conditions = node.at([kind, "Conditions"]).and_then(Node::items);
+            for condition in conditions.unwrap_or_default() {
+                let fails = kind == "BeforeEntry"
+                    && condition.get("Result").and_then(known_text) == Some("FAIL");
+                let rules = condition.get("Rules").and_then(Node::items);
+                for rule in rules.unwrap_or_default() {
+                    self.rule(pipeline, rule);
+                    if fails {
+                        pipeline.gates.extend(self.gate(stage, rule));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a rule calls. The documents of these two name no permission.
+    fn rule(&mut self, pipeline: &mut Pipeline, rule: &Node) {
+        let provider = rule.at(["RuleTypeId", "Provider"]).and_then(known_text);
+        if matches!(provider, Some("VariableCheck" | "DeploymentWindow")) {
+            return;
+        }
+        if let Some(role) = rule.get("RoleArn")
+            && let Some(role) = self.text(Some(role), "the rule's role", rule)
+        {
+            pipeline.other_roles.push((role, self.place(rule)));
+        }
+        let provider = provider.unwrap_or("?");
+        self.doubt(
+            rule,
+            &format!("the calls of a {provider} rule are not known"),
+        );
+    }
+
+    /// A rule that compares a pipeline variable with a text.
+    fn gate(&self, stage: &str, rule: &Node) -> Option<Gate> {
+        let setting = |name| rule.at(["Configuration", name]).and_then(known_text);
+        if rule.at(["RuleTypeId", "Provider"]).and_then(known_text) != Some("VariableCheck")
+            || setting("Operator") != Some("EQ")
+        {
+            return None;
+        }
+        let variable = setting("Variable")?.strip_prefix("#{variables.")?;
+        Some(Gate {
+            stage: stage.to_owned(),
+            variable: variable.strip_suffix('}')?.to_owned(),
+            value: setting("Value")?.to_owned(),
+            resource: self.resource.id.to_owned(),
+            place: self.place(rule),
+        })
     }
 
     fn stores(&mut self, pipeline: &mut Pipeline) {
@@ -324,7 +419,11 @@ impl Reader<'_, '_> {
             (Some("Invoke"), Some("CodePipeline")) => {
                 let name = configuration("PipelineName");
                 if let Some(name) = self.text(name, "the pipeline to start", action) {
-                    pipeline.invokes.push((name, self.place(action)));
+                    pipeline.invokes.push(Invoke {
+                        name,
+                        variables: variables(configuration("Variables")),
+                        place: self.place(action),
+                    });
                 }
             }
             (Some("Approval"), _) => {}
@@ -355,6 +454,21 @@ impl Reader<'_, '_> {
             None => (stage.to_owned(), None, false),
         }
     }
+}
+
+/// The variables of an invoke action, which are JSON in a text.
+fn variables(node: Option<&Node>) -> Option<Vec<(String, String)>> {
+    #[derive(serde::Deserialize)]
+    struct Variable {
+        name: String,
+        value: String,
+    }
+    let Some(node) = node else {
+        return Some(Vec::new());
+    };
+    let found: Vec<Variable> = serde_json::from_str(known_text(node)?).ok()?;
+    let found = found.into_iter();
+    Some(found.map(|one| (one.name, one.value)).collect())
 }
 
 fn rules(world: &World<'_>, pipeline: &str) -> Vec<Rule> {

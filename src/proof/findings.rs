@@ -9,12 +9,16 @@ use super::{Decisive, Verdict};
 use crate::lint::{Finding, Severity};
 
 /// The kinds of findings, with what each is about.
-pub const RULES: [(&str, &str); 7] = [
+pub const RULES: [(&str, &str); 8] = [
     (DENIED, "every call of a pipeline run is allowed"),
     (ATTACK, "a call that must not be allowed is denied"),
     (UNPROVEN, "no call depends on a policy that is not given"),
     (UNRESOLVED, "every policy's values can be resolved"),
     (ACTION, "every action exists"),
+    (
+        RUN_ENDS,
+        "a run reaches every stage of the pipelines that it starts",
+    ),
     (EXCESS, "nothing is granted that no call of the run needs"),
     (
         OVER_GRANT,
@@ -27,6 +31,7 @@ const ATTACK: &str = "PROVE_ATTACK_ALLOWED";
 const UNPROVEN: &str = "PROVE_UNPROVEN";
 const UNRESOLVED: &str = "PROVE_UNRESOLVED";
 const ACTION: &str = "PROVE_UNKNOWN_ACTION";
+const RUN_ENDS: &str = "PROVE_RUN_ENDS";
 const EXCESS: &str = "PROVE_EXCESS";
 const OVER_GRANT: &str = "PROVE_OVER_GRANT";
 
@@ -59,6 +64,16 @@ pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
             Some(&unknown.resource),
             format!("there is no action `{}`", unknown.action),
             fix,
+        )
+    }));
+    found.extend(proof.obstacles.iter().map(|obstacle| {
+        finding(
+            RUN_ENDS,
+            Severity::Error,
+            obstacle.place,
+            Some(&obstacle.resource),
+            obstacle.reason.clone(),
+            Some("pass the variable in `Variables` of the invoke action".to_owned()),
         )
     }));
     found.extend(proof.doubts.iter().map(|doubt| {

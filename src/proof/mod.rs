@@ -11,6 +11,7 @@
 
 mod attacks;
 mod call;
+mod chain;
 mod collect;
 mod document;
 mod encryption;
@@ -31,6 +32,7 @@ mod symbols;
 mod world;
 
 pub use call::{Call, Caller, Hindrance, Rejection};
+pub use chain::Obstacle;
 pub use excess::{Excess, StatementUse, UnknownAction};
 pub use findings::{RULES, findings};
 pub use input::{BucketKey, InputError, Inputs, Instance, KeyFact, NamedFile, Stack};

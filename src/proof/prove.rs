@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::attacks::{self, PROCEDURE_ALLOWS};
 use super::call::Call;
+use super::chain::{self, Obstacle};
 use super::collect::collect;
 use super::excess::{Excess, Served, excess};
 use super::facts::{self, Pipeline};
@@ -35,6 +36,8 @@ pub struct Proof {
     pub excess: Excess,
     /// What cannot be resolved.
     pub doubts: Vec<Doubt>,
+    /// What ends a run before its last action.
+    pub obstacles: Vec<Obstacle>,
 }
 
 /// A call that must not be allowed, and what came of it.
@@ -79,9 +82,10 @@ impl Proof {
             .filter(move |attack| attack.result == result)
     }
 
-    /// Whether a call is denied, an attack allowed, or an action none.
+    /// Whether a call is denied, an attack allowed, an action none, or a run ends early.
     pub fn has_errors(&self) -> bool {
         self.denied().next().is_some()
+            || !self.obstacles.is_empty()
             || self.attacks_that(AttackResult::Allowed).next().is_some()
             || !self.excess.unknown.is_empty()
     }
@@ -124,7 +128,9 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
             doubts.push(doubt);
         }
     }
+    let obstacles = chain::obstacles(&pipelines);
     Ok(Proof {
+        obstacles,
         pipelines: pipelines
             .into_iter()
             .map(|pipeline| pipeline.name)

@@ -382,10 +382,10 @@ impl Run<'_, '_> {
         for deploy in &pipeline.deploys {
             self.deploy(pipeline, deploy);
         }
-        for (next, place) in &pipeline.invokes {
+        for invoke in &pipeline.invokes {
             let arn = pipeline.arn.strip_suffix(pipeline.name.as_str());
-            let arn = format!("{}{next}", arn.unwrap_or_default());
-            let step = common("invoke", *place);
+            let arn = format!("{}{}", arn.unwrap_or_default(), invoke.name);
+            let step = common("invoke", invoke.place);
             self.each(&step, &["codepipeline:StartPipelineExecution"], &arn);
         }
     }

@@ -48,6 +48,12 @@ pub(super) fn part(contents: &Contents<'_>, graph: &Graph, links: &Links<'_>) ->
     }
     let opened = graph.sides.len() <= OPENED + 1;
     html! {
+        @for obstacle in &contents.proof.obstacles {
+            p class="why" data-find {
+                span class="tag bad" { "error" } " " (obstacle.resource) ", "
+                (links.place(obstacle.place)) ": " (obstacle.reason)
+            }
+        }
         @for (side, arrows) in graph.sides.iter().zip(&arrows) {
             @let title = format!("{}, {}", side.title(), side.accounts());
             @let verdicts = arrows.iter().map(|arrow| arrow.verdict);

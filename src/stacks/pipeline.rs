@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::cfn::{Output, Resource, Template, Value, list, map};
 use crate::config::{CannedAcl, DetectChanges};
-use crate::plan::{InstancePlan, PipelinePlan, Plan, StagePlan, Store, TargetPlan};
+use crate::plan::{
+    InstancePlan, PipelinePlan, Plan, SOURCE_ACTION, STARTED_BY, STARTED_BY_PREVIOUS,
+    STARTED_DIRECTLY, StagePlan, Store, TargetPlan,
+};
 
 use super::policy::{Statement, document};
 use super::roles::{key_arn, key_arn_text, managed_policy, service_role_arn};
@@ -67,27 +70,34 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
         .with("RoleArn", surroundings.service_role.clone());
     let properties = stores(plan, pipeline, properties, &surroundings);
     let next = plan.pipelines.get(number + 1);
+    let deploying = pipeline.stages.iter().enumerate();
+    let deploying = deploying.map(|(at, stage)| {
+        let condition = (number > 0 && at == 0).then(started_by_previous);
+        deploy_stage(plan, stage, condition)
+    });
     let stages = std::iter::once(source_stage(plan, number))
-        .chain(
-            pipeline
-                .stages
-                .iter()
-                .map(|stage| deploy_stage(plan, stage)),
-        )
+        .chain(deploying)
         .chain(next.map(next_stage));
     let properties = properties
+        .with_some("Variables", (number > 0).then(started_by))
         .with("Stages", list(stages))
         .with_some("Tags", tags(plan));
     let comment = if number == 0 {
         "The pipeline. It comes last, after the targets: CodePipeline checks on every change that \
-         the service role can assume the role of each action."
+         the service role can assume the role of each action. Creating it starts it, with the \
+         newest version of the source."
+            .to_owned()
     } else {
-        "A further pipeline: the one before it starts it, with the same version of the source."
+        format!(
+            "An additional pipeline. The pipeline before it starts it, with the same version of \
+             the source and {STARTED_BY}={STARTED_BY_PREVIOUS}. Every other execution fails \
+             before it deploys, such as the one that starts when the pipeline is created."
+        )
     };
     let mut resource = Resource::new(
         "Pipeline",
         "AWS::CodePipeline::Pipeline",
-        comment,
+        &comment,
         properties,
     );
     resource.depends_on = surroundings.depends_on;
@@ -182,7 +192,7 @@ fn source_stage(plan: &Plan, number: usize) -> Value {
         ("S3ObjectKey", dev.source_object_key.as_str()),
         ("PollForSourceChanges", if polls { "true" } else { "false" }),
     ]);
-    let source = action("Source", "Source", "S3", 1)
+    let source = action(SOURCE_ACTION, "Source", "S3", 1)
         .with("Region", dev.region.as_str())
         .with("Namespace", "SourceVariables")
         .with("Configuration", configuration)
@@ -190,7 +200,7 @@ fn source_stage(plan: &Plan, number: usize) -> Value {
     map([("Name", Value::from("Source"))]).with("Actions", list([source]))
 }
 
-fn deploy_stage(plan: &Plan, stage: &StagePlan) -> Value {
+fn deploy_stage(plan: &Plan, stage: &StagePlan, condition: Option<Value>) -> Value {
     let target = &plan.targets[stage.target];
     let mut actions = Vec::new();
     if stage.approval {
@@ -202,7 +212,10 @@ fn deploy_stage(plan: &Plan, stage: &StagePlan) -> Value {
             .iter()
             .map(|instance| deploy_action(target, &target.instances[*instance], stage.approval)),
     );
-    map([("Name", Value::from(stage.name.as_str()))]).with("Actions", list(actions))
+    let entry = condition.map(|condition| map([("Conditions", list([condition]))]));
+    map([("Name", Value::from(stage.name.as_str()))])
+        .with_some("BeforeEntry", entry)
+        .with("Actions", list(actions))
 }
 
 fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -> Value {
@@ -233,14 +246,61 @@ fn deploy_action(target: &TargetPlan, instance: &InstancePlan, approval: bool) -
         .with("InputArtifacts", list([map([("Name", "SourceArtifact")])]))
 }
 
+/// The source revisions of *StartPipelineExecution*, as JSON; `version` is JSON too.
+fn source_revisions(version: &str) -> String {
+    format!(
+        "[{{\"actionName\":\"{SOURCE_ACTION}\",\"revisionType\":\"S3_OBJECT_VERSION_ID\",\
+         \"revisionValue\":{version}}}]"
+    )
+}
+
+/// The variable that an additional pipeline's condition checks.
+fn started_by() -> Value {
+    list([map([
+        ("Name", STARTED_BY),
+        ("DefaultValue", STARTED_DIRECTLY),
+        (
+            "Description",
+            "What started the execution. The previous pipeline sets it.",
+        ),
+    ])])
+}
+
+/// The entry condition of an additional pipeline's first deploy stage: CodePipeline starts a
+/// pipeline when it is created, and such an execution must not deploy. The condition fails the
+/// execution instead of skipping the stage, since a skipped stage is followed by the next one (AWS
+/// CodePipeline, *How do stage conditions work?*, *VariableCheck*). The rule makes no call.
+fn started_by_previous() -> Value {
+    let kind = map([
+        ("Category", "Rule"),
+        ("Owner", "AWS"),
+        ("Provider", "VariableCheck"),
+        ("Version", "1"),
+    ]);
+    let configuration = map([
+        ("Variable", format!("#{{variables.{STARTED_BY}}}")),
+        ("Operator", "EQ".to_owned()),
+        ("Value", STARTED_BY_PREVIOUS.to_owned()),
+    ]);
+    let rule = map([("Name", "StartedByPreviousPipeline")])
+        .with("RuleTypeId", kind)
+        .with("Configuration", configuration);
+    map([("Result", "FAIL")]).with("Rules", list([rule]))
+}
+
 /// Starts the next pipeline with the version of the source that this one has (AWS CodePipeline,
 /// *AWS CodePipeline invoke action reference*).
 fn next_stage(next: &PipelinePlan) -> Value {
-    let revision = "[{\"actionName\":\"Source\",\"revisionType\":\"S3_OBJECT_VERSION_ID\",\
-                    \"revisionValue\":\"#{SourceVariables.VersionId}\"}]";
     let configuration = map([
-        ("PipelineName", next.name.as_str()),
-        ("SourceRevisions", revision),
+        ("PipelineName", next.name.clone()),
+        (
+            "SourceRevisions",
+            source_revisions("\"#{SourceVariables.VersionId}\""),
+        ),
+        (
+            "Variables",
+            format!("[{{\"name\":\"{STARTED_BY}\",\"value\":\"{STARTED_BY_PREVIOUS}\"}}]"),
+        ),
     ]);
     let invoke =
         action("StartNext", "Invoke", "CodePipeline", 1).with("Configuration", configuration);
@@ -327,9 +387,19 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
         ("detail-type", list(["Object Created"])),
     ])
     .with("detail", detail);
+    // EventBridge puts the quotes around the version itself.
+    let transformer = map([(
+        "InputPathsMap",
+        map([("revision", "$.detail.object.version-id")]),
+    )])
+    .with(
+        "InputTemplate",
+        format!("{{\"sourceRevisions\":{}}}", source_revisions("<revision>")),
+    );
     let target = map([("Id", Value::from("Pipeline"))])
         .with("Arn", plan.pipeline_arn(&dev.pipeline))
-        .with("RoleArn", Value::attribute("ChangeRuleRole", "Arn"));
+        .with("RoleArn", Value::attribute("ChangeRuleRole", "Arn"))
+        .with("InputTransformer", transformer);
     let rule = map([("Name", dev.change_rule.as_str())])
         .with(
             "Description",
@@ -360,7 +430,8 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
     let mut rule = Resource::new(
         "ChangeRule",
         "AWS::Events::Rule",
-        "Starts the pipeline when a new version of the source is uploaded.",
+        "Starts the pipeline when a new version of the source is uploaded, and passes this version: \
+         without it, the execution takes the newest one, which may already be another.",
         rule,
     );
     rule.depends_on = vec!["ChangeRulePolicy".to_owned(), "Pipeline".to_owned()];

@@ -1,5 +1,5 @@
-"""CodePipeline, as far as deploying a pipeline touches it: the resource type with AWS's check of
-the action roles, and the calls that look at pipelines and their executions. Nothing is ever run.
+"""CodePipeline, as far as deploying a pipeline touches it: the resource type with AWS's checks of a
+definition, and the calls that look at pipelines and their executions (executions.py).
 """
 
 import time
@@ -18,6 +18,7 @@ from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
 import asgi
 import control
+import executions
 import policies
 
 _TARGET = "CodePipeline_20150709."
@@ -30,26 +31,15 @@ def install():
         "update": _update,
         "delete": _delete,
     }
+    executions.install(_pipelines)
 
 
 def add_execution(account, region, pipeline, status, failure=None):
     with request_scope(account, region):
         found = _pipelines[pipeline]
         if status:
-            found["executions"].insert(0, _execution(status))
+            found["executions"].insert(0, executions.new(status, "CloudWatchEvent"))
         found["failure"] = failure or {}
-
-
-def _execution(status):
-    now = time.time()
-    return {
-        "pipelineExecutionId": str(uuid.uuid4()),
-        "status": status,
-        "startTime": now,
-        "lastUpdateTime": now,
-        "trigger": {"triggerType": "CloudWatchEvent"},
-        "executionMode": "SUPERSEDED",
-    }
 
 
 def _create(logical_id, props, stack_name):
@@ -59,6 +49,7 @@ def _create(logical_id, props, stack_name):
                                   f"'{get_account_id()}'", "PipelineNameInUseException"))
     _check(props)
     _pipelines[name] = {"definition": props, "version": 1, "created": time.time(), "executions": []}
+    executions.created(_pipelines[name])
     return name, {"Version": "1"}
 
 
@@ -87,6 +78,7 @@ def _check(props):
         if owner != get_account_id():
             raise ValueError(_refused(f"Artifact store bucket {store['Location']} does not exist"))
     for stage in props["Stages"]:
+        _check_condition(stage.get("BeforeEntry"))
         for action in stage["Actions"]:
             role = action.get("RoleArn")
             if role and not (_is_known(role) and policies.may_assume(service_role, role)):
@@ -97,6 +89,20 @@ def _check(props):
 
 def _is_known(role):
     return not control.is_unknown(get_account_id(), role)
+
+
+def _check_condition(entry):
+    """Documents: BeforeEntryConditions, How do stage conditions work?"""
+    if entry is None:
+        return
+    if len(entry["Conditions"]) != 1:
+        raise ValueError(_refused("BeforeEntry must have exactly one condition"))
+    [condition] = entry["Conditions"]
+    providers = {rule["RuleTypeId"]["Provider"] for rule in condition["Rules"]}
+    if condition["Result"] not in ("FAIL", "SKIP"):
+        raise ValueError(_refused(f"The result {condition['Result']} is not valid for BeforeEntry"))
+    if condition["Result"] == "SKIP" and not providers <= {"LambdaInvoke", "VariableCheck"}:
+        raise ValueError(_refused("The result SKIP is valid for LambdaInvoke and VariableCheck only"))
 
 
 def _refused(text, code="InvalidStructureException"):
@@ -127,7 +133,12 @@ async def answer(scope, receive, send):
         elif action == "UpdatePipeline":
             status, value = _saved(_pipelines[name], asked["pipeline"])
         else:
-            status, value = 200, _CALLS[action](name, _pipelines[name])
+            executions.play(_pipelines, name)
+            try:
+                status, value = 200, _CALLS[action](name, _pipelines[name], asked)
+            except executions.Refused as error:
+                code, message = error.args
+                status, value = 400, {"__type": code, "message": message}
     await asgi.send_json(send, status, value, b"application/x-amz-json-1.1")
 
 
@@ -157,7 +168,7 @@ def _declaration(pipeline):
     return {**found, "version": pipeline["version"]}
 
 
-def _get(name, pipeline):
+def _get(name, pipeline, _):
     return {
         "pipeline": _declaration(pipeline),
         "metadata": {
@@ -168,7 +179,7 @@ def _get(name, pipeline):
     }
 
 
-def _state(name, pipeline):
+def _state(name, pipeline, _):
     latest = pipeline["executions"][:1]
     return {
         "pipelineName": name,
@@ -210,18 +221,45 @@ def _failed(pipeline, stage, action):
     return {"latestExecution": {"status": "Failed", "errorDetails": details}}
 
 
-def _executions(name, pipeline):
-    return {"pipelineExecutionSummaries": pipeline["executions"]}
+def _executions(name, pipeline, _):
+    return {"pipelineExecutionSummaries": [executions.shown(one) for one in pipeline["executions"]]}
 
 
-def _start(name, pipeline):
-    pipeline["executions"].insert(0, _execution("InProgress"))
-    return {"pipelineExecutionId": pipeline["executions"][0]["pipelineExecutionId"]}
+def _one(pipeline, execution_id):
+    for execution in pipeline["executions"]:
+        if execution["pipelineExecutionId"] == execution_id:
+            return execution
+    raise executions.Refused("PipelineExecutionNotFoundException", f"no execution {execution_id}")
+
+
+def _execution(name, pipeline, asked):
+    found = _one(pipeline, asked["pipelineExecutionId"])
+    revisions = [
+        {"name": "SourceArtifact", "revisionId": one["revisionId"]}
+        for one in found.get("sourceRevisions", [])
+    ]
+    return {"pipelineExecution": {
+        "pipelineName": name,
+        "pipelineVersion": pipeline["version"],
+        "artifactRevisions": revisions,
+        **{key: found[key] for key in ("pipelineExecutionId", "status", "trigger", "executionMode")},
+    }}
+
+
+def _actions(name, pipeline, asked):
+    execution = _one(pipeline, asked["filter"]["pipelineExecutionId"])
+    return {"actionExecutionDetails": execution["_actions"][::-1]}
+
+
+def _start(name, pipeline, asked):
+    return {"pipelineExecutionId": executions.start(pipeline, asked, "StartPipelineExecution")}
 
 
 _CALLS = {
     "GetPipeline": _get,
+    "GetPipelineExecution": _execution,
     "GetPipelineState": _state,
+    "ListActionExecutions": _actions,
     "ListPipelineExecutions": _executions,
     "StartPipelineExecution": _start,
 }

@@ -216,6 +216,14 @@ fn a_folder_is_uploaded_once_and_its_execution_followed() {
     assert_eq!(started.len(), 1);
     assert_eq!(started[0]["name"], "crossaccountdeploy");
     assert!(started[0]["clientRequestToken"].is_string());
+    assert_eq!(
+        started[0]["sourceRevisions"],
+        json!([{
+            "actionName": "Source",
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": versions[0],
+        }])
+    );
 }
 
 #[test]
@@ -250,7 +258,6 @@ fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
         .filter(|name| name != "sts:GetCallerIdentity")
         // The permissions of calls that have none of their own (*Service Authorization Reference*).
         .map(|name| match name.as_str() {
-            "s3:HeadObject" => "s3:GetObject".to_owned(),
             "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => {
                 "s3:PutObject".to_owned()
             }
@@ -409,18 +416,120 @@ fn a_failure_that_is_no_refusal_is_not_explained_by_policies() {
 }
 
 #[test]
-fn superseded_and_stopped_executions_are_told() {
-    for (status, said) in [
-        ("Superseded", "a newer execution"),
-        ("Stopped", "somebody stopped it"),
-    ] {
-        let stage = Stage::new();
-        stage.plays(status, &[action("Source", "Source", "Succeeded", "")]);
-        let run = stage.project.expect("push site", 1);
-        assert!(run.stderr.contains(status), "{}", run.stderr);
-        assert!(run.stderr.contains(said), "{}", run.stderr);
-        assert!(run.stderr.contains("--start"), "{}", run.stderr);
+fn a_superseded_execution_is_reported_with_the_one_that_took_its_place() {
+    let stage = Stage::new();
+    stage.plays("Superseded", &[action("Source", "Source", "Succeeded", "")]);
+    let execution = |id: &str, status: &str, version: &str| {
+        json!({
+            "pipelineExecutionId": id,
+            "status": status,
+            "startTime": 1.7e9,
+            "sourceRevisions": [{"actionName": "Source", "revisionId": version}],
+        })
+    };
+    stage.pipeline.plays([(
+        "ListPipelineExecutions",
+        vec![json!({"pipelineExecutionSummaries": [
+            execution("newest", "InProgress", "version-4"),
+            execution("newer", "Succeeded", "version-3"),
+            execution("also-superseded", "Superseded", "version-2"),
+            execution(ID, "Superseded", "VERSION"),
+            execution("older", "Succeeded", "version-0"),
+        ]})],
+    )]);
+    let run = stage.project.expect("push site --format json", 1);
+    crate::schemas::conforms("push", &run.stdout);
+    let found = result(&run);
+    assert_eq!(found["execution"]["status"], "Superseded");
+    assert_eq!(
+        found["supersededBy"],
+        json!({"id": "newer", "status": "Succeeded", "versionId": "version-3"})
+    );
+    let said = format!(
+        "execution {ID} with version {} is Superseded: execution newer took its place with version \
+         version-3 (Succeeded)",
+        stage.versions()[0]
+    );
+    assert!(run.stderr.contains(&said), "{said}\n{}", run.stderr);
+    assert!(run.stderr.contains("--start"), "{}", run.stderr);
+}
+
+#[test]
+fn a_stopped_execution_is_reported() {
+    let stage = Stage::new();
+    stage.plays("Stopped", &[action("Source", "Source", "Succeeded", "")]);
+    let run = stage.project.expect("push site", 1);
+    assert!(run.stderr.contains("Stopped"), "{}", run.stderr);
+    assert!(run.stderr.contains("somebody stopped it"), "{}", run.stderr);
+    assert!(run.stderr.contains("--start"), "{}", run.stderr);
+}
+
+#[test]
+fn an_execution_that_deployed_another_version_is_no_success() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    stage.pipeline.plays([(
+        "GetPipelineExecution",
+        vec![json!({"pipelineExecution": {
+            "pipelineName": "crossaccountdeploy",
+            "pipelineExecutionId": ID,
+            "status": "Succeeded",
+            "artifactRevisions": [{"name": "SourceArtifact", "revisionId": "another-version"}],
+        }})],
+    )]);
+    stage.project.expect("push site --no-watch", 0);
+    let run = stage.project.expect("push site --start", 1);
+    let said = format!(
+        "execution {ID} deployed version another-version instead of version {}",
+        stage.versions()[0]
+    );
+    assert!(run.stderr.contains(&said), "{said}\n{}", run.stderr);
+}
+
+#[test]
+fn an_adopted_pipeline_is_started_with_the_name_of_its_own_source_action() {
+    let stage = Stage::new();
+    let config = stage.accounts.config().replace(
+        "  source:\n",
+        "  pipeline:\n    create: false\n    service_role: \
+         arn:aws:iam::111111111111:role/own\n  source:\n",
+    );
+    let config = config.replace("111111111111", &stage.accounts.dev);
+    stage.project.write("s3ferry.yaml", config);
+    stage.plays("Succeeded", &good_actions());
+    let definition = |kind: &str| {
+        let source = json!({
+            "name": "Fetch",
+            "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"},
+            "configuration": {
+                "S3Bucket": format!("source-{}", stage.accounts.dev),
+                "S3ObjectKey": "sample-website.zip",
+            },
+        });
+        json!({"pipeline": {
+            "name": "crossaccountdeploy",
+            "roleArn": format!("arn:aws:iam::{}:role/own", stage.accounts.dev),
+            "artifactStore": {"type": "S3", "location": "store"},
+            "stages": [{"name": "In", "actions": [source]}],
+            "version": 1,
+            "pipelineType": kind,
+        }})
+    };
+    stage.project.expect("push site --no-watch", 0);
+    // A pipeline of type V1 takes no source revisions.
+    for (kind, action) in [("V2", json!("Fetch")), ("V1", Value::Null)] {
+        stage
+            .pipeline
+            .plays([("GetPipeline", vec![definition(kind)])]);
+        stage.project.expect("push site --start", 0);
+        let started = stage.pipeline.bodies("StartPipelineExecution");
+        let last = started.last().expect("it was started");
+        assert_eq!(last["sourceRevisions"][0]["actionName"], action, "{last}");
     }
+    let allowed = stage
+        .project
+        .expect("deployer-policy --profile dev --push", 0);
+    assert!(allowed.stdout.contains("codepipeline:GetPipeline\""));
 }
 
 #[test]

@@ -273,3 +273,44 @@ fn codepipeline_checks_the_service_role_and_does_not_know_a_new_role_at_once() {
     let refused = save().expect_err("refused");
     assert!(refused.contains(&forms[1].1), "{refused}");
 }
+
+#[test]
+fn an_entry_condition_must_be_one_and_skip_takes_few_rules() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    let mut dev = Stack::of(&project, "stacks/dev.yaml", &accounts.dev);
+    let mut prod = Stack::of(&project, "stacks/prod.yaml", &accounts.prod);
+    prod.parameter = Some(("DeployKeyId", "00000000-0000-4000-8000-000000000000"));
+    assert_eq!(dev.put("CreateStack"), "CREATE_COMPLETE");
+    assert_eq!(prod.put("CreateStack"), "CREATE_COMPLETE");
+    dev.parameter = Some(("CreatePipeline", "true"));
+    let template = dev.template.clone();
+    let condition = |result: &str, provider: &str| {
+        format!(
+            "{{Result: {result}, Rules: [{{Name: R, RuleTypeId: {{Category: Rule, Owner: AWS, \
+             Provider: {provider}, Version: \"1\"}}, Configuration: {{}}}}]}}"
+        )
+    };
+    let fails = condition("FAIL", "VariableCheck");
+    for (conditions, refused) in [
+        (format!("{fails}, {fails}"), "exactly one condition"),
+        (
+            condition("SKIP", "DeploymentWindow"),
+            "valid for LambdaInvoke and VariableCheck only",
+        ),
+        (condition("ROLLBACK", "VariableCheck"), "is not valid"),
+    ] {
+        dev.template = template.replace(
+            "        - Name: Deploy\n          Actions:\n",
+            &format!(
+                "        - Name: Deploy\n          BeforeEntry: {{Conditions: [{conditions}]}}\n          \
+                 Actions:\n"
+            ),
+        );
+        assert_ne!(dev.template, template);
+        assert_eq!(dev.put("UpdateStack"), "UPDATE_ROLLBACK_COMPLETE");
+        let reason = dev.last_failure();
+        assert!(reason.contains(refused), "{reason}");
+    }
+}

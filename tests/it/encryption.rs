@@ -405,6 +405,32 @@ fn a_disabled_key_stops_its_use_and_nothing_else() {
 }
 
 #[test]
+fn the_lint_reports_a_disabled_key_once_and_where_it_is_disabled() {
+    let project = Project::with(&with_source(""));
+    project.expect("synth --quiet", 0);
+    let path = project.path("stacks/dev.yaml");
+    let text = std::fs::read_to_string(&path).expect("a template");
+    let on = "      EnableKeyRotation: true\n";
+    project.write(
+        "stacks/dev.yaml",
+        text.replace(on, &format!("{on}      Enabled: false\n")),
+    );
+    let run = project.expect("lint --format json", 1);
+    let report: Json = serde_json::from_str(&run.stdout).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let [finding] = findings.as_slice() else {
+        panic!("{report:#}");
+    };
+    assert_eq!(finding["rule"], "KMS_KEY_ENABLED");
+    let number = finding["line"].as_u64().expect("a line");
+    let text = std::fs::read_to_string(&path).expect("a template");
+    let line = text
+        .lines()
+        .nth(usize::try_from(number).expect("a line") - 1);
+    assert_eq!(line.map(str::trim), Some("Enabled: false"));
+}
+
+#[test]
 fn a_disabled_replica_stops_the_targets_of_its_region() {
     let config = "dev:\n  account: \"111111111111\"\n  key: {multi_region: true}\ntargets:\n  - \
                   name: prod\n    account: \"222222222222\"\n    region: eu-west-1\n";

@@ -262,7 +262,9 @@ fn waves_run_in_order_over_pipelines_and_each_instance_once() {
     .enumerate()
     {
         let template = &templates[name];
-        let all = &resources(template)["Pipeline"]["Properties"]["Stages"];
+        let pipeline = &resources(template)["Pipeline"]["Properties"];
+        assert_only_the_previous_pipeline_deploys(pipeline, number > 0);
+        let all = &pipeline["Stages"];
         let all: Vec<&Json> = all
             .as_array()
             .expect("stages")
@@ -304,6 +306,12 @@ fn waves_run_in_order_over_pipelines_and_each_instance_once() {
                 revisions[0]["revisionValue"],
                 json!(format!("#{{{namespace}.VersionId}}"))
             );
+            let variables = configuration["Variables"].as_str().expect("text");
+            let variables: Json = serde_json::from_str(variables).expect("JSON");
+            assert_eq!(
+                variables,
+                json!([{"name": "StartedBy", "value": "previous-pipeline"}])
+            );
         } else {
             assert_eq!(invokes["ActionTypeId"]["Category"], "Deploy");
         }
@@ -314,6 +322,45 @@ fn waves_run_in_order_over_pipelines_and_each_instance_once() {
     assert_eq!(seen.len(), 1_002);
     assert_eq!(waves, ["codepipeline", "out", "last"]);
     assert_eq!(approvals, 1);
+}
+
+/// The first stage after the source lets an execution in only if the previous pipeline started it;
+/// the first pipeline has no condition. With one condition that fails, no later stage runs either
+/// (AWS CodePipeline, *How do stage conditions work?*).
+fn assert_only_the_previous_pipeline_deploys(pipeline: &Json, is_additional: bool) {
+    let stages = pipeline["Stages"].as_array().expect("stages");
+    let guarded: Vec<usize> = (stages.iter().enumerate())
+        .filter(|(_, stage)| stage.get("BeforeEntry").is_some())
+        .map(|(number, _)| number)
+        .collect();
+    if !is_additional {
+        assert_eq!(guarded, Vec::<usize>::new());
+        assert_eq!(pipeline["Variables"], Json::Null);
+        return;
+    }
+    assert_eq!(guarded, [1]);
+    let conditions = stages[1]["BeforeEntry"]["Conditions"].as_array();
+    let [condition] = conditions.expect("conditions").as_slice() else {
+        panic!("CodePipeline takes one condition: {}", stages[1]);
+    };
+    assert_eq!(condition["Result"], "FAIL");
+    let rule = &condition["Rules"][0];
+    assert_eq!(
+        rule["RuleTypeId"],
+        json!({"Category": "Rule", "Owner": "AWS", "Provider": "VariableCheck", "Version": "1"})
+    );
+    assert_eq!(
+        rule["Configuration"],
+        json!({
+            "Variable": "#{variables.StartedBy}",
+            "Operator": "EQ",
+            "Value": "previous-pipeline",
+        })
+    );
+    let variable = &pipeline["Variables"][0];
+    assert_eq!(variable["Name"], "StartedBy");
+    assert_ne!(variable["DefaultValue"], rule["Configuration"]["Value"]);
+    assert!(variable["DefaultValue"].is_string());
 }
 
 /// What kinds of fleets there are, each with its number of instances.
@@ -491,6 +538,76 @@ fn a_fault_of_the_shared_template_is_found_in_every_instance() {
         .filter_map(|(decided, _)| Some(decided.call.instance.as_ref()?.account.clone()))
         .collect();
     assert_eq!(denied.len(), 3);
+}
+
+#[test]
+fn a_condition_that_the_previous_pipeline_does_not_meet_is_an_error() {
+    let config = format!(
+        "{}quotas: {{actions_per_pipeline: 5, actions_per_stage: 2}}\n",
+        multi(&fleet(9, ""))
+    );
+    let inputs = inputs_of(&plan_of(&config), true);
+    let proof = prove(&inputs).expect("a proof");
+    assert_eq!(proof.obstacles, []);
+    let passed = "[{\\\"name\\\":\\\"StartedBy\\\",\\\"value\\\":\\\"previous-pipeline\\\"}]";
+    for (other, said) in [
+        ("[]", "does not pass StartedBy, whose default is direct"),
+        (
+            "[{\\\"name\\\":\\\"StartedBy\\\",\\\"value\\\":\\\"other\\\"}]",
+            "passes StartedBy=other",
+        ),
+    ] {
+        let mut broken = inputs.clone();
+        let text = broken.stacks[0].source.text();
+        assert!(text.contains(passed), "{text}");
+        let text = text.replace(passed, other);
+        broken.stacks[0].source = Source::new("dev.json", text);
+        let proof = prove(&broken).expect("a proof");
+        assert!(proof.has_errors());
+        let [obstacle] = proof.obstacles.as_slice() else {
+            panic!("{:?}", proof.obstacles);
+        };
+        assert!(obstacle.reason.contains(said), "{}", obstacle.reason);
+        let file = proof.files[obstacle.place.file].name();
+        assert_eq!(file, "dev-pipeline-2.json");
+        let mut found = s3ferry::proof::findings(&proof).into_iter();
+        assert!(found.any(|(_, finding)| finding.rule == "PROVE_RUN_ENDS"));
+    }
+    // What only a run knows is not held against it.
+    let mut unknown = inputs.clone();
+    let text = unknown.stacks[0].source.text();
+    let text = text.replace("previous-pipeline", "#{SourceVariables.ETag}");
+    unknown.stacks[0].source = Source::new("dev.json", text);
+    assert_eq!(prove(&unknown).expect("a proof").obstacles, []);
+}
+
+#[test]
+fn the_calls_of_other_rules_of_stages_are_not_known() {
+    let inputs = inputs_of(&plan_of(""), true);
+    let with = |provider: &str| {
+        let mut inputs = inputs.clone();
+        let text = inputs.stacks[0].source.text();
+        let mut template: Json = serde_json::from_str(text).expect("JSON");
+        let stage = &mut template["Resources"]["Pipeline"]["Properties"]["Stages"][1];
+        stage["OnSuccess"] = json!({"Conditions": [{"Result": "FAIL", "Rules": [{
+            "Name": "R",
+            "RuleTypeId": {"Category": "Rule", "Owner": "AWS", "Provider": provider, "Version": "1"},
+            "Configuration": {},
+        }]}]});
+        inputs.stacks[0].source = Source::new("dev.json", template.to_string());
+        prove(&inputs).expect("a proof")
+    };
+    for provider in ["VariableCheck", "DeploymentWindow"] {
+        let proof = with(provider);
+        assert!(!proof.has_unproven() && !proof.has_errors(), "{provider}");
+    }
+    let proof = with("LambdaInvoke");
+    assert!(proof.has_unproven());
+    assert!(
+        proof.doubts[0].reason.contains("a LambdaInvoke rule"),
+        "{}",
+        proof.doubts[0].reason
+    );
 }
 
 #[test]

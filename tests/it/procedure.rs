@@ -457,6 +457,25 @@ fn changes_arrive_over_eventbridge() {
             }
         }),
     );
+    // The event's version is the source revision (AWS CodePipeline, *Create an EventBridge rule for
+    // an Amazon S3 source*). EventBridge puts quotes around the text itself.
+    let transformer = &rule["Targets"][0]["InputTransformer"];
+    assert_eq!(
+        transformer["InputPathsMap"],
+        json!({ "revision": "$.detail.object.version-id" })
+    );
+    let template = transformer["InputTemplate"].as_str().expect("text");
+    let input: Json =
+        serde_json::from_str(&template.replace("<revision>", "\"v1\"")).expect("JSON");
+    let source = &properties(&dev, "Pipeline")["Stages"][0]["Actions"][0];
+    assert_eq!(
+        input,
+        json!({ "sourceRevisions": [{
+            "actionName": source["Name"],
+            "revisionType": "S3_OBJECT_VERSION_ID",
+            "revisionValue": "v1",
+        }]})
+    );
     assert_eq!(
         properties(&dev, "SourceBucket")["NotificationConfiguration"],
         json!({ "EventBridgeConfiguration": { "EventBridgeEnabled": true } })

@@ -3,6 +3,7 @@
 pub(crate) mod existing_policy;
 pub(crate) mod flow;
 pub(crate) mod handoff;
+mod initial_run;
 mod one;
 pub(crate) mod propagation;
 pub(crate) mod refuse;

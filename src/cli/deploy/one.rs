@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::handoff::{self, KEY_ID, Standing};
 use super::propagation::Retries;
-use super::{Session, existing_policy, show};
+use super::{Session, existing_policy, initial_run, show};
 use crate::cli::{Failure, output};
 
 /// How a stack's deployment ended.
@@ -122,6 +122,7 @@ async fn changes(
         say_key_change(session, pending, parameters);
         say_new_key(session, pending);
     }
+    let initial = initial_run::announce(session, step, access, &change_set.changes).await;
     match may_go_on(session, step, access, pending, agreed).await {
         Ok(true) => {}
         Ok(false) => {
@@ -130,6 +131,9 @@ async fn changes(
                 let mut more = json!({ "changes": show::changes_json(&change_set.changes) });
                 show::extend(&mut more, show::validations_json(&change_set.validations));
                 session.result(step, "planned", more);
+                if let Some(initial) = initial {
+                    session.initial_execution(initial.into_json());
+                }
                 output::note(session.global, "Dry run: nothing was changed.");
                 return Ok(Some(Done::Yes));
             }
@@ -171,6 +175,10 @@ async fn changes(
         more["retries"] = retries.json();
     }
     finish(session, step, access, what, &stack, more).await?;
+    if let Some(initial) = initial {
+        let execution = initial.report(session, access).await;
+        session.initial_execution(execution);
+    }
     Ok(Some(Done::Yes))
 }
 

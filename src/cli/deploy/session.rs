@@ -120,6 +120,13 @@ impl<'a> Session<'a> {
         self.results.push(result);
     }
 
+    /// Adds the execution that a pipeline's creation starts to the result of its stack.
+    pub(super) fn initial_execution(&mut self, execution: Value) {
+        if let Some(result) = self.results.last_mut() {
+            result["initialExecution"] = execution;
+        }
+    }
+
     /// Prints the results for machines, when they are asked for.
     ///
     /// # Errors

@@ -4,9 +4,11 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use s3ferry::deploy::execution::{self, Execution, State};
+use s3ferry::definition::Definition;
+use s3ferry::deploy::execution::{self, Execution, Revision, State};
 use s3ferry::deploy::source::{Content, Current, SourceObject, Upload};
-use s3ferry::deploy::{Access, Observer as _};
+use s3ferry::deploy::{Access, Observer as _, pipeline};
+use s3ferry::plan::{PipelinePlan, SOURCE_ACTION};
 use serde_json::{Value, json};
 
 use super::{Artifact, Options, watch, why};
@@ -31,6 +33,8 @@ struct Push<'a> {
     screen: &'a Screen,
     access: Access,
     profile: String,
+    /// Version ID of the source object.
+    version: String,
     /// The result for machines, as far as it is known.
     result: Value,
 }
@@ -53,11 +57,7 @@ pub(super) async fn run(
     // Whoever pushes needs less than whoever deploys.
     let access = access.needing("--push");
     access.verify_account(&dev.account).await?;
-    let object = SourceObject {
-        bucket: dev.source_bucket.name.clone(),
-        key: dev.source_object_key.clone(),
-        account: dev.account.clone(),
-    };
+    let object = SourceObject::from(dev);
     object.check_versioning(&access).await?;
     let current = object.current(&access).await?;
     let same = current.filter(|current| {
@@ -70,6 +70,7 @@ pub(super) async fn run(
         screen,
         access,
         profile,
+        version: String::new(),
         result: json!({
             "version": 1,
             "source": {
@@ -80,6 +81,7 @@ pub(super) async fn run(
                 "sha256": artifact.sha256,
             },
             "execution": null,
+            "additional": [],
         }),
     };
     match same {
@@ -90,7 +92,7 @@ pub(super) async fn run(
         None => {
             let version = push.upload(&object, artifact, upload).await?;
             push.source(&version, true)?;
-            push.after_upload(&version).await
+            push.after_upload().await
         }
     }
 }
@@ -99,6 +101,7 @@ impl Push<'_> {
     /// The version that there is now, which is the result: it is printed at once, since the
     /// pipeline may fail. On a terminal the screen says it.
     fn source(&mut self, version: &str, uploaded: bool) -> Result<(), Failure> {
+        version.clone_into(&mut self.version);
         self.result["source"]["versionId"] = json!(version);
         self.result["source"]["uploaded"] = json!(uploaded);
         let is_said = std::io::stdout().is_terminal() && !self.global.quiet;
@@ -145,15 +148,15 @@ impl Push<'_> {
     }
 
     /// After an upload: its execution.
-    async fn after_upload(&mut self, version: &str) -> Result<Outcome, Failure> {
+    async fn after_upload(&mut self) -> Result<Outcome, Failure> {
         if self.options.no_watch {
             return self.finish("the same without --no-watch follows the pipeline");
         }
         self.screen
             .goes_on("The upload is complete, and the pipeline starts by itself.".to_owned());
-        match self.find(version, START_LIMIT).await? {
+        match self.find(self.pipeline(), 0, START_LIMIT).await? {
             Some(found) => self.follow(&found.id).await,
-            None => Err(self.not_started(version).await),
+            None => Err(self.not_started().await),
         }
     }
 
@@ -178,27 +181,34 @@ impl Push<'_> {
             .map_or(0, |now| now.as_secs())
             .saturating_sub(current.modified.unsigned_abs());
         let left = START_LIMIT.saturating_sub(Duration::from_secs(age));
-        let Some(found) = self.find(&current.version, left).await? else {
-            return Err(self.not_started(&current.version).await);
+        let Some(found) = self.find(self.pipeline(), 0, left).await? else {
+            return Err(self.not_started().await);
         };
-        if found.is_running() {
-            return self.follow(&found.id).await;
+        let is_all = self.further().next().is_none();
+        if !found.is_running() {
+            self.screen.says(&format!(
+                "Execution {} took it: {}.",
+                found.id,
+                said(&found)
+            ));
         }
-        self.screen.says(&format!(
-            "Execution {} took it: {}.",
-            found.id,
-            said(&found)
-        ));
-        if found.status == "Succeeded" {
-            self.result["execution"] = json!({ "id": found.id, "status": found.status });
+        if found.status == "Succeeded" && is_all {
+            self.result["execution"] = json!({
+                "id": found.id, "status": found.status, "versionId": self.version,
+            });
             return self.finish("nothing is to be done; --start runs the pipeline again");
         }
-        // Once more, for what it failed by.
+        // Once more: for what it failed by, or for what the next pipelines do.
         self.follow(&found.id).await
     }
 
     async fn start(&mut self) -> Result<Outcome, Failure> {
-        let id = execution::start(&self.access, self.pipeline(), &token(1)).await?;
+        let action = self.source_action().await?;
+        let revision = action.as_deref().map(|action| Revision {
+            action,
+            version: &self.version,
+        });
+        let id = execution::start(&self.access, self.pipeline(), &token(1), revision).await?;
         self.screen
             .resumes_with(super::resume(self.global, self.options, false));
         self.screen.says(&format!("Started execution {id}."));
@@ -209,18 +219,43 @@ impl Push<'_> {
         self.follow(&id).await
     }
 
-    async fn find(&self, version: &str, limit: Duration) -> Result<Option<Execution>, Failure> {
+    /// Name of the source action that takes the version; `None` where the pipeline takes none: a
+    /// source revision needs a pipeline of type V2 (AWS CodePipeline, *Pipeline types*).
+    async fn source_action(&self) -> Result<Option<String>, Failure> {
+        let dev = &self.project.plan.dev;
+        if dev.create_pipeline {
+            return Ok(Some(SOURCE_ACTION.to_owned()));
+        }
+        let text = pipeline::read(&self.access, &dev.pipeline).await?;
+        let definition = Definition::of_answer(&format!("pipeline {}", dev.pipeline), &text)
+            .map_err(|(source, problems)| Failure::document(source, problems))?;
+        let mut sources = definition.actions.iter().filter(|action| {
+            action.is_s3_source()
+                && action.setting("S3Bucket") == Some(&dev.source_bucket.name)
+                && action.setting("S3ObjectKey") == Some(&dev.source_object_key)
+        });
+        let action = sources.next().filter(|_| definition.is_v2());
+        Ok(action.map(|action| action.name.clone()))
+    }
+
+    /// Finds the newest execution that takes the version and started at `since` or later.
+    async fn find(
+        &self,
+        pipeline: &str,
+        since: i64,
+        limit: Duration,
+    ) -> Result<Option<Execution>, Failure> {
         let limit = limit.min(self.options.aws.wait_timeout);
         self.screen.begins("start of the pipeline");
-        let found = execution::find(&self.access, self.pipeline(), version, limit).await;
+        let found = execution::find(&self.access, pipeline, &self.version, since, limit).await;
         self.screen.clear();
         Ok(found?)
     }
 
     /// Why no execution may have started.
-    async fn not_started(&self, version: &str) -> Failure {
+    async fn not_started(&self) -> Failure {
         let dev = &self.project.plan.dev;
-        let pipeline = self.pipeline();
+        let (pipeline, version) = (self.pipeline(), &self.version);
         let newest = execution::recent(&self.access, pipeline).await.ok();
         let newest = newest.and_then(|found| found.into_iter().next());
         let other = newest.map_or_else(
@@ -247,48 +282,96 @@ impl Push<'_> {
         )
     }
 
+    /// The pipelines after the first.
+    fn further(&self) -> impl Iterator<Item = &PipelinePlan> {
+        self.project.plan.pipelines.iter().skip(1)
+    }
+
+    /// Follows an execution of the first pipeline, and those of the pipelines after it.
     async fn follow(&mut self, id: &str) -> Result<Outcome, Failure> {
-        let pipeline = self.pipeline().to_owned();
+        let first = self.pipeline().to_owned();
+        let (mut end, json) = self.follow_one(&first, id).await?;
+        self.result["execution"] = json;
+        self.ended(&first, &end).await?;
+        let further: Vec<String> = self.further().map(|next| next.name.clone()).collect();
+        for next in further {
+            // The last action starts the next pipeline.
+            let started = (end.actions.iter()).map(|action| action.started);
+            let since = started.fold(0.0, f64::max);
+            #[expect(clippy::cast_possible_truncation, reason = "a time in seconds")]
+            let found = self.find(&next, since as i64, START_LIMIT).await?;
+            let Some(found) = found else {
+                self.print("")?;
+                return Err(Failure::with_code(
+                    format!(
+                        "no execution of pipeline `{next}` takes version {}",
+                        self.version
+                    ),
+                    "the previous pipeline starts it with its last action; the same push with \
+                     --start runs all pipelines again",
+                    1,
+                ));
+            };
+            let (state, mut json) = self.follow_one(&next, &found.id).await?;
+            json["pipeline"] = json!(next);
+            if let Some(all) = self.result["additional"].as_array_mut() {
+                all.push(json);
+            }
+            end = state;
+            self.ended(&next, &end).await?;
+        }
+        output::note(self.global, &self.deployed());
+        self.finish("")
+    }
+
+    async fn follow_one(&self, pipeline: &str, id: &str) -> Result<(State, Value), Failure> {
         let region = &self.project.plan.dev.region;
-        let page = watch::console(region, &pipeline, id);
+        let page = watch::console(region, pipeline, id);
         self.screen.says(&format!("Execution {id}\n{page}"));
         self.screen
             .goes_on(format!("Execution {id} of pipeline {pipeline} goes on."));
-        let watcher = watch::Watcher::new(self.screen, &pipeline, region, &self.profile);
+        let watcher = watch::Watcher::new(self.screen, pipeline, region, &self.profile);
         let limit = self.options.aws.wait_timeout;
-        let end = execution::follow(&self.access, &pipeline, id, limit, &|state| {
+        let end = execution::follow(&self.access, pipeline, id, limit, &|state| {
             watcher.shows(state);
         })
         .await;
         self.screen.ended();
         let end = end?;
-        self.result["execution"] = watch::json(&end, &page);
-        self.ended(&end)
+        let json = watch::json(&end, &page);
+        Ok((end, json))
     }
 
-    fn ended(&mut self, end: &State) -> Result<Outcome, Failure> {
+    /// Whether an execution deployed the version.
+    ///
+    /// # Errors
+    /// It did not: what it did, and what to do.
+    async fn ended(&mut self, pipeline: &str, end: &State) -> Result<(), Failure> {
         let execution = &end.execution;
-        let plan = &self.project.plan;
+        let version = &self.version;
+        let took = execution.versions.first();
         if execution.status == "Succeeded" {
-            output::note(self.global, &self.deployed());
-            let further: Vec<&str> = (plan.pipelines.iter().skip(1))
-                .map(|pipeline| pipeline.name.as_str())
-                .collect();
-            if !further.is_empty() {
-                let note = format!(
-                    "It started the next pipeline, of: {}. Those go on by themselves.",
-                    further.join(", ")
-                );
-                output::note(self.global, &note);
-            }
-            return self.finish("");
+            let Some(other) = took.filter(|_| !execution.versions.contains(version)) else {
+                self.screen.says(&format!(
+                    "Execution {} of pipeline {pipeline} deployed version {version}.",
+                    execution.id
+                ));
+                return Ok(());
+            };
+            let failure = Failure::with_code(
+                format!(
+                    "execution {} deployed version {other} instead of version {version}",
+                    execution.id
+                ),
+                "the same push with --start deploys this version",
+                1,
+            );
+            self.print("")?;
+            return Err(failure);
         }
         let failed = end.actions.iter().find(|action| action.status == "Failed");
         let mut help = match execution.status.as_str() {
-            "Superseded" => {
-                "a newer execution goes through the pipeline in its place; the same push with \
-                 --start runs this content again"
-            }
+            "Superseded" => "the same push with --start deploys this version",
             "Stopped" | "Cancelled" => {
                 "somebody stopped it; the same push with --start runs it again"
             }
@@ -296,7 +379,9 @@ impl Push<'_> {
         }
         .to_owned();
         let mut message = format!("execution {} is {}", execution.id, said(execution));
-        if let Some(action) = failed {
+        if execution.status == "Superseded" {
+            message = self.superseded(pipeline, &execution.id).await;
+        } else if let Some(action) = failed {
             message = format!(
                 "action `{}` of stage `{}` failed: {}",
                 action.action,
@@ -317,11 +402,32 @@ impl Push<'_> {
         Err(Failure::with_code(message, help, 1))
     }
 
+    /// Which execution took the place of a superseded one.
+    async fn superseded(&mut self, pipeline: &str, id: &str) -> String {
+        let message = format!("execution {id} with version {} is Superseded", self.version);
+        let recent = execution::recent(&self.access, pipeline).await;
+        let Some(newer) = execution::superseding(&recent.unwrap_or_default(), id).cloned() else {
+            return format!("{message}: a newer execution took its place");
+        };
+        let version = newer.versions.first();
+        self.result["supersededBy"] = json!({
+            "id": newer.id, "status": newer.status, "versionId": version,
+        });
+        format!(
+            "{message}: execution {} took its place with {} ({})",
+            newer.id,
+            version.map_or_else(
+                || "the newest version".to_owned(),
+                |version| format!("version {version}")
+            ),
+            newer.status
+        )
+    }
+
     /// Where the files are now.
     fn deployed(&self) -> String {
         let plan = &self.project.plan;
-        let first = plan.pipelines.first().into_iter();
-        let placed: Vec<String> = first
+        let placed: Vec<String> = (plan.pipelines.iter())
             .flat_map(|pipeline| &pipeline.stages)
             .flat_map(|stage| {
                 let target = &plan.targets[stage.target];

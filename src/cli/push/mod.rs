@@ -5,7 +5,7 @@ mod archive;
 mod check;
 mod flow;
 mod limits;
-mod watch;
+pub(crate) mod watch;
 mod why;
 
 use std::fs::File;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::screen::{Row, RowState, Screen};
 
 /// Shows what changes.
-pub(super) struct Watcher<'s> {
+pub(crate) struct Watcher<'s> {
     screen: &'s Screen,
     pipeline: &'s str,
     region: &'s str,
@@ -22,7 +22,7 @@ pub(super) struct Watcher<'s> {
 }
 
 impl<'s> Watcher<'s> {
-    pub(super) fn new(
+    pub(crate) fn new(
         screen: &'s Screen,
         pipeline: &'s str,
         region: &'s str,
@@ -39,7 +39,7 @@ impl<'s> Watcher<'s> {
     }
 
     /// Shows what has changed.
-    pub(super) fn shows(&self, state: &State) {
+    pub(crate) fn shows(&self, state: &State) {
         for action in &state.actions {
             self.action(action);
         }
@@ -114,7 +114,7 @@ impl<'s> Watcher<'s> {
 }
 
 /// The page of an execution in AWS's console.
-pub(super) fn console(region: &str, pipeline: &str, id: &str) -> String {
+pub(crate) fn console(region: &str, pipeline: &str, id: &str) -> String {
     let host = match partition_of(region) {
         Partition::Aws => format!("{region}.console.aws.amazon.com"),
         Partition::AwsCn => format!("{region}.console.amazonaws.cn"),
@@ -145,6 +145,7 @@ pub(super) fn json(state: &State, page: &str) -> Value {
         "id": state.execution.id,
         "status": state.execution.status,
         "summary": state.execution.summary,
+        "versionId": state.execution.versions.first(),
         "url": page,
         "actions": actions,
     })

@@ -69,9 +69,22 @@ const OF_A_PIPELINE: [&str; 5] = [
     "codepipeline:StartPipelineExecution",
 ];
 
+/// Of these, the calls that follow an execution.
+const OF_AN_EXECUTION: [&str; 4] = [
+    "codepipeline:GetPipelineExecution",
+    "codepipeline:GetPipelineState",
+    "codepipeline:ListActionExecutions",
+    "codepipeline:ListPipelineExecutions",
+];
+
 /// What a push needs, and no more.
 pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
     let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
+    let mut of_a_pipeline = OF_A_PIPELINE.to_vec();
+    if !plan.dev.create_pipeline {
+        // Its source action may have any name.
+        of_a_pipeline.push("codepipeline:GetPipeline");
+    }
     let mut found = vec![
         // Without the list S3 says of an object that is not there that it may not be seen.
         Statement::new(
@@ -86,7 +99,7 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         ),
         Statement::new(
             "Pipeline",
-            OF_A_PIPELINE,
+            of_a_pipeline,
             &[plan.pipeline_arn(&plan.dev.pipeline)],
         ),
     ];
@@ -97,6 +110,16 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         let condition = json!({ "StringLike": { "kms:EncryptionContext:aws:s3:arn": contexts } });
         let statement = Statement::new("SourceKey", actions, std::slice::from_ref(key));
         found.push(statement.when(condition));
+    }
+    let further: Vec<String> = (plan.pipelines.iter().skip(1))
+        .map(|pipeline| plan.pipeline_arn(&pipeline.name))
+        .collect();
+    if !further.is_empty() {
+        found.push(Statement::new(
+            "AdditionalPipelines",
+            OF_AN_EXECUTION,
+            &further,
+        ));
     }
     found
 }
@@ -130,11 +153,7 @@ pub(super) fn statements(
     found.push(Statement::new("Templates", OF_NO_STACK, &anything));
     found.extend(of_stack_sets(plan, stacks));
     if stacks.iter().any(|step| step.side == Side::Dev) {
-        found.push(Statement::new(
-            "PipelineExecutions",
-            ["codepipeline:ListPipelineExecutions"],
-            &[plan.pipeline_arn(&plan.dev.pipeline)],
-        ));
+        found.extend(of_executions(plan));
         if plan.dev.existing_policy.is_some() {
             let bucket = plan.bucket_arn(&plan.dev.artifact_bucket.name);
             found.push(Statement::new(
@@ -170,6 +189,29 @@ pub(super) fn of_existing_buckets(plan: &Plan, stacks: &[&StackStep]) -> Option<
         .collect();
     let list = || Statement::new("ExistingBuckets", ["s3:ListBucket"], &buckets);
     (!buckets.is_empty()).then(list)
+}
+
+/// What tells which version of the source each pipeline has deployed, and how the first execution
+/// ends.
+fn of_executions(plan: &Plan) -> [Statement; 3] {
+    let pipelines = plan.pipelines.iter();
+    let pipelines: Vec<String> = pipelines
+        .map(|pipeline| plan.pipeline_arn(&pipeline.name))
+        .collect();
+    [
+        Statement::new("PipelineExecutions", OF_AN_EXECUTION, &pipelines),
+        Statement::new(
+            "SourceBucket",
+            // Without it, S3 does not tell a missing object from a forbidden one.
+            ["s3:ListBucket"],
+            &[plan.bucket_arn(&plan.dev.source_bucket.name)],
+        ),
+        Statement::new(
+            "SourceObject",
+            ["s3:GetObject"],
+            &[plan.source_object_arn()],
+        ),
+    ]
 }
 
 fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {

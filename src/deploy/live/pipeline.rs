@@ -1,9 +1,12 @@
 //! Reading a pipeline: its definition, in the names of the CloudFormation type, and how it fares.
 
+use std::collections::HashMap;
+
 use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
 use aws_sdk_codepipeline::types::{
-    ActionDeclaration, ActionExecutionStatus, ArtifactStore, PipelineDeclaration,
-    PipelineExecutionStatus, PipelineExecutionSummary, StageExecutionStatus, StageState,
+    ActionDeclaration, ActionExecutionStatus, ArtifactStore, Condition, PipelineDeclaration,
+    PipelineExecutionStatus, PipelineExecutionSummary, RuleDeclaration, StageDeclaration,
+    StageExecutionStatus, StageState,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -131,6 +134,7 @@ fn failed_action(stage: &StageState) -> Option<Failure> {
                 message: message
                     .or_else(|| latest.summary.clone())
                     .unwrap_or_default(),
+                ..Failure::default()
             });
         }
     }
@@ -145,6 +149,10 @@ fn failure(
     let mut found = Failure {
         execution: id.clone(),
         message: execution.status_summary.clone().unwrap_or_default(),
+        trigger: (execution.trigger.as_ref())
+            .and_then(|trigger| trigger.trigger_type.as_ref())
+            .map(|trigger| trigger.as_str().to_owned())
+            .unwrap_or_default(),
         ..Failure::default()
     };
     for stage in state.map_or(&[][..], |state| state.stage_states()) {
@@ -163,6 +171,7 @@ fn failure(
             return Failure {
                 execution: id,
                 message,
+                trigger: found.trigger,
                 ..action
             };
         }
@@ -189,15 +198,88 @@ fn definition(pipeline: &PipelineDeclaration) -> Json {
             })
             .collect();
     }
-    out["Stages"] = pipeline
-        .stages
-        .iter()
-        .map(|stage| {
-            let actions: Vec<Json> = stage.actions.iter().map(action).collect();
-            json!({ "Name": stage.name, "Actions": actions })
+    if let Some(kind) = &pipeline.pipeline_type {
+        out["PipelineType"] = Json::from(kind.as_str());
+    }
+    let variables = pipeline.variables.iter().flatten();
+    let variables: Vec<Json> = variables
+        .map(|variable| {
+            let mut out = json!({ "Name": variable.name });
+            set(&mut out, "DefaultValue", variable.default_value.as_deref());
+            set(&mut out, "Description", variable.description.as_deref());
+            out
         })
         .collect();
+    if !variables.is_empty() {
+        out["Variables"] = Json::from(variables);
+    }
+    out["Stages"] = pipeline.stages.iter().map(stage).collect();
     out
+}
+
+fn stage(stage: &StageDeclaration) -> Json {
+    let actions: Vec<Json> = stage.actions.iter().map(action).collect();
+    let mut out = json!({ "Name": stage.name });
+    if let Some(entry) = &stage.before_entry {
+        out["BeforeEntry"] = json!({ "Conditions": conditions(&entry.conditions) });
+    }
+    out["Actions"] = Json::from(actions);
+    if let Some(success) = &stage.on_success {
+        out["OnSuccess"] = json!({ "Conditions": conditions(&success.conditions) });
+    }
+    if let Some(failure) = &stage.on_failure {
+        let found = failure.conditions.as_deref().unwrap_or_default();
+        out["OnFailure"] = json!({ "Conditions": conditions(found) });
+        let result = failure.result.as_ref().map(|result| result.as_str());
+        set(&mut out["OnFailure"], "Result", result);
+    }
+    out
+}
+
+fn conditions(conditions: &[Condition]) -> Vec<Json> {
+    let conditions = conditions.iter();
+    conditions
+        .map(|condition| {
+            let rules: Vec<Json> = condition.rules().iter().map(rule).collect();
+            let mut out = json!({ "Rules": rules });
+            let result = condition.result.as_ref().map(|result| result.as_str());
+            set(&mut out, "Result", result);
+            out
+        })
+        .collect()
+}
+
+/// A rule, without its Region, which CodePipeline adds.
+fn rule(rule: &RuleDeclaration) -> Json {
+    let mut out = json!({ "Name": rule.name });
+    if let Some(kind) = &rule.rule_type_id {
+        out["RuleTypeId"] = json!({
+            "Category": kind.category.as_str(),
+            "Owner": kind.owner.as_ref().map(|owner| owner.as_str()),
+            "Provider": kind.provider,
+            "Version": kind.version,
+        });
+    }
+    set(&mut out, "RoleArn", rule.role_arn.as_deref());
+    out["Configuration"] = texts(rule.configuration.as_ref());
+    out
+}
+
+fn set(object: &mut Json, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        object[name] = Json::from(value);
+    }
+}
+
+/// A configuration, sorted by name.
+fn texts(configuration: Option<&HashMap<String, String>>) -> Json {
+    let mut found: Vec<_> = configuration.into_iter().flatten().collect();
+    found.sort();
+    let found: Map<String, Json> = found
+        .into_iter()
+        .map(|(name, value)| (name.clone(), Json::from(value.as_str())))
+        .collect();
+    Json::Object(found)
 }
 
 fn artifact_store(store: &ArtifactStore) -> Json {
@@ -224,16 +306,8 @@ fn action(action: &ActionDeclaration) -> Json {
         ("Region", &action.region),
         ("Namespace", &action.namespace),
     ] {
-        if let Some(value) = value {
-            out[name] = Json::from(value.as_str());
-        }
+        set(&mut out, name, value.as_deref());
     }
-    let mut configuration: Vec<_> = action.configuration.iter().flatten().collect();
-    configuration.sort();
-    let configuration: Map<String, Json> = configuration
-        .into_iter()
-        .map(|(name, value)| (name.clone(), Json::from(value.as_str())))
-        .collect();
-    out["Configuration"] = Json::Object(configuration);
+    out["Configuration"] = texts(action.configuration.as_ref());
     out
 }

@@ -1,9 +1,9 @@
 //! Reading an EventBridge rule of the default bus.
 
-use aws_sdk_eventbridge::types::RuleState;
+use aws_sdk_eventbridge::types::{RuleState, Target as Found};
 
 use super::{Access, reading};
-use crate::doctor::live::{Reading, Rule};
+use crate::doctor::live::{Input, Reading, Rule, Target};
 
 const MISSING: [&str; 1] = ["ResourceNotFoundException"];
 
@@ -16,9 +16,7 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Rule> {
     );
     let targets = reading(access, "events:ListTargetsByRule", &MISSING, targets).map(|answer| {
         let targets = answer.targets.unwrap_or_default().into_iter();
-        targets
-            .map(|target| (target.arn, target.role_arn))
-            .collect()
+        targets.map(target).collect()
     });
     reading(access, "events:DescribeRule", &MISSING, rule).map(|answer| Rule {
         arn: answer.arn.unwrap_or_default(),
@@ -30,4 +28,26 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Rule> {
             .and_then(|text| serde_json::from_str(&text).ok()),
         targets,
     })
+}
+
+fn target(found: Found) -> Target {
+    let other = found.input.or(found.input_path);
+    let input = match (found.input_transformer, other) {
+        (Some(transformer), _) => Input::Transformed {
+            paths: transformer
+                .input_paths_map
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            template: transformer.input_template,
+        },
+        (None, Some(other)) => Input::Other(other),
+        (None, None) => Input::Event,
+    };
+    Target {
+        id: found.id,
+        arn: found.arn,
+        role: found.role_arn,
+        input,
+    }
 }

@@ -363,13 +363,18 @@ impl Checks<'_> {
         if bucket.properties.is_some() || !is_used {
             return;
         }
-        let configured = match bucket.purpose {
-            Purpose::Source => "`encryption_key` under `dev.source`".to_owned(),
-            _ => {
-                let target = self.expected.places.get(bucket.stack);
-                let target = target.map_or("", |place| &place.template);
-                format!("`encryption_key` of target `{target}`")
-            }
+        let places = &self.expected.places;
+        let target = places.get(bucket.stack).map_or("", |place| &place.template);
+        let instances = places.iter().filter(|place| place.template == target);
+        let (configured, advice) = match bucket.purpose {
+            Purpose::Source => ("`encryption_key` under `dev.source`".to_owned(), None),
+            _ => (
+                format!("`encryption_key` of target `{target}`"),
+                // A key is of one account and region.
+                (instances.count() > 1).then_some(
+                    "give this account and region a separate target, which can name the key",
+                ),
+            ),
         };
         let resource = format!("bucket {}", bucket.name);
         match (customer_key(live, self.live), &bucket.key) {
@@ -389,7 +394,10 @@ impl Checks<'_> {
                 )
                 .blocking(Block::Denied(key.clone()))
                 .named(super::last(&key))
-                .advise(format!("set {configured} to `{key}` and deploy:"))
+                .advise(match advice {
+                    Some(advice) => advice.to_owned(),
+                    None => format!("set {configured} to `{key}` and deploy:"),
+                })
                 .fix(deploy)
                 .advise("`s3ferry synth` prints what the policy of the key must allow");
             }

@@ -17,6 +17,12 @@ impl Checks<'_> {
         let Reading::Read(Some(failure)) = &found.failure else {
             return;
         };
+        let mut stages = list(&pipeline.properties["Stages"]).iter();
+        let is_guarded = stages.any(|stage| stage.get("BeforeEntry").is_some());
+        if is_guarded && failure.trigger == "CreatePipeline" {
+            // The condition fails the execution that creation starts.
+            return;
+        }
         let failed = (list(&found.definition["Stages"]).iter())
             .filter(|stage| stage["Name"] == *failure.stage)
             .flat_map(|stage| list(&stage["Actions"]))
@@ -43,11 +49,16 @@ impl Checks<'_> {
             said => said,
         };
         let message = format!("{what}{}{said}", place(failure));
-        let fix = self.aws(
-            &pipeline.account,
-            &pipeline.region,
-            &format!("codepipeline start-pipeline-execution --name {name}"),
-        );
+        // A retry keeps the version and the variables, which another start would not.
+        let command = match failure.stage.as_str() {
+            stage if is_guarded && !stage.is_empty() && !failure.execution.is_empty() => format!(
+                "codepipeline retry-stage-execution --pipeline-name {name} --stage-name {stage} \
+                 --pipeline-execution-id {} --retry-mode FAILED_ACTIONS",
+                failure.execution
+            ),
+            _ => format!("codepipeline start-pipeline-execution --name {name}"),
+        };
+        let fix = self.aws(&pipeline.account, &pipeline.region, &command);
         self.add(
             EXECUTION,
             Severity::Warning,

@@ -327,6 +327,9 @@ impl Checks<'_> {
         if text(&wanted["RoleArn"]) != text(&live["RoleArn"]) {
             differences.push("its service role".to_owned());
         }
+        if !same(&wanted["Variables"], &live["Variables"]) {
+            differences.push("its variables".to_owned());
+        }
         let stages = |definition: &Json| -> Vec<Json> { list(&definition["Stages"]).to_vec() };
         let name_of = |node: &Json| node["Name"].as_str().unwrap_or_default().to_owned();
         let found = stages(live);
@@ -335,6 +338,11 @@ impl Checks<'_> {
                 differences.push(format!("no stage {}", name_of(&stage)));
                 continue;
             };
+            for key in ["BeforeEntry", "OnSuccess", "OnFailure"] {
+                if !same(&stage[key], &other[key]) {
+                    differences.push(format!("{key} of stage {}", name_of(&stage)));
+                }
+            }
             for action in list(&stage["Actions"]) {
                 let mut others = list(&other["Actions"]).iter();
                 match others.find(|other| name_of(other) == name_of(action)) {

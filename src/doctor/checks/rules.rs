@@ -1,10 +1,10 @@
 //! EventBridge rules: whether a change of the source starts the pipeline.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use super::super::expected::{list, text};
+use super::super::expected::{input, list, text};
 use super::super::finding::CHANGE_EVENTS;
-use super::super::live::{Reading, Rule};
+use super::super::live::{Input, Reading, Rule, Target};
 use super::{Checks, quoted};
 use crate::lint::Severity;
 use crate::proof::Resolved;
@@ -101,46 +101,88 @@ impl Checks<'_> {
             return;
         };
         for wanted in list(&rule.properties["Targets"]) {
-            let Some(arn) = text(&wanted["Arn"]) else {
-                continue;
-            };
-            let role = text(&wanted["RoleArn"]);
-            let message = match targets.iter().find(|(target, _)| *target == arn) {
-                Some((_, live)) if *live == role => continue,
-                Some((_, live)) => format!(
-                    "it starts {arn} as {}, and the template says {}",
-                    live.as_deref().unwrap_or("nobody"),
-                    role.as_deref().unwrap_or("nobody")
-                ),
-                None if targets.is_empty() => {
-                    format!("it has no target: it does not start {arn}")
-                }
-                None => format!(
-                    "its target is another one ({}): it does not start {arn}",
-                    targets
-                        .iter()
-                        .map(|(target, _)| target.as_str())
-                        .collect::<Vec<&str>>()
-                        .join(", ")
-                ),
-            };
-            let role = role.map(|role| format!(",RoleArn={role}"));
-            let command = format!(
-                "events put-targets --rule {name} --targets Id={},Arn={arn}{}",
-                wanted["Id"].as_str().unwrap_or("pipeline"),
-                role.unwrap_or_default()
-            );
-            let fix = self.aws(&rule.account, &rule.region, &command);
-            self.add(
-                CHANGE_EVENTS,
-                Severity::Error,
-                &rule.account,
-                &resource,
-                message,
-            )
-            .fix(fix);
+            self.target(rule, name, wanted, targets);
         }
     }
+
+    fn target(&mut self, rule: &Resolved, name: &str, wanted: &Json, targets: &[Target]) {
+        let Some(arn) = text(&wanted["Arn"]) else {
+            return;
+        };
+        let role = text(&wanted["RoleArn"]);
+        let input = input(wanted);
+        let live = targets.iter().find(|target| target.arn == arn);
+        let mut severity = Severity::Error;
+        let message = match live {
+            Some(live) if live.role != role => format!(
+                "it starts {arn} as {}, and the template says {}",
+                live.role.as_deref().unwrap_or("nobody"),
+                role.as_deref().unwrap_or("nobody")
+            ),
+            Some(live) if !same_input(&live.input, &input) => {
+                severity = Severity::Warning;
+                if live.input == Input::Event {
+                    "it passes no source revision: an execution deploys the newest version of \
+                     the source, not the one that was uploaded"
+                        .to_owned()
+                } else {
+                    format!("what it passes to {arn} is not what the template says")
+                }
+            }
+            Some(_) => return,
+            None if targets.is_empty() => {
+                format!("it has no target: it does not start {arn}")
+            }
+            None => format!(
+                "its target is another one ({}): it does not start {arn}",
+                targets
+                    .iter()
+                    .map(|target| target.arn.as_str())
+                    .collect::<Vec<&str>>()
+                    .join(", ")
+            ),
+        };
+        let mut fixed = wanted.clone();
+        if let Some(live) = live {
+            // Another ID would be another target, which starts the pipeline a second time.
+            fixed["Id"] = Json::from(live.id.as_str());
+        }
+        let command = format!(
+            "events put-targets --rule {name} --targets {}",
+            quoted(&json!([fixed]))
+        );
+        let fix = self.aws(&rule.account, &rule.region, &command);
+        self.add(
+            CHANGE_EVENTS,
+            severity,
+            &rule.account,
+            format!("rule {name}"),
+            message,
+        )
+        .fix(fix);
+    }
+}
+
+/// Whether a target gets the same, whatever the names of the paths and the layout of the text are.
+fn same_input(a: &Input, b: &Input) -> bool {
+    a == b || matches!((meaning(a), meaning(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// The text of a transformer as JSON, with the paths themselves in place of their names.
+/// EventBridge puts quotes around a text that has none (Amazon EventBridge API reference,
+/// *InputTransformer*).
+fn meaning(input: &Input) -> Option<Json> {
+    let Input::Transformed { paths, template } = input else {
+        return None;
+    };
+    let mut text = template.clone();
+    for (name, path) in paths {
+        let placeholder = format!("<{name}>");
+        text = text
+            .replace(&format!("\"{placeholder}\""), &placeholder)
+            .replace(&placeholder, &format!("\"<{path}>\""));
+    }
+    serde_json::from_str(&text).ok()
 }
 
 /// Whether two patterns mean the same: the order of values makes no difference.

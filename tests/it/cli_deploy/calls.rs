@@ -35,7 +35,11 @@ fn as_many_as_the_readme_says_and_no_more_than_8_and_12() {
     let site = Site::new();
     let (dev, _) = counted(&site, "--profile dev --yes");
     let (prod, _) = counted(&site, "--profile prod --yes");
-    site.deploy("--profile dev --yes", 0);
+    let (pipeline, _) = counted(&site, "--profile dev --yes");
+    assert_eq!(
+        pipeline,
+        of_readme("the deploy of dev that creates the pipeline, without a source object")
+    );
     assert_eq!(dev, of_readme("a first deploy of dev"));
     assert_eq!(prod, of_readme("a first deploy of prod"));
     assert!(dev <= 12 && prod <= 12, "{dev} {prod}");

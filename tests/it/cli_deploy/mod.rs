@@ -19,6 +19,7 @@ mod secrets;
 mod states;
 mod steps;
 mod validation;
+mod versions;
 
 use std::process::Command;
 use std::time::Duration;

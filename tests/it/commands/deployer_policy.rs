@@ -91,8 +91,8 @@ fn every_call_that_the_commands_make_is_allowed_and_no_other_of_cloudformation()
     project.expect("deploy --all --yes", 0);
     configure(
         &project,
-        "  source:\n",
-        "  source:\n    object_key: site.zip\n",
+        "    bucket: output-",
+        "    path: v2\n    bucket: output-",
     );
     project.expect("diff --all", 1);
     project.expect("deploy --all --yes --allow-replacement", 0);

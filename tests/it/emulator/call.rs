@@ -78,7 +78,12 @@ impl Call {
 
     /// `service:Action`, as IAM writes it.
     pub(crate) fn iam_name(&self) -> String {
-        format!("{}:{}", self.service, self.action)
+        // HeadObject has no action of its own (Amazon S3 API reference).
+        let action = match self.action.as_str() {
+            "HeadObject" => "GetObject",
+            action => action,
+        };
+        format!("{}:{action}", self.service)
     }
 }
 

@@ -1,0 +1,207 @@
+//! Whether the pipelines have deployed the newest version of the source object. Without the
+//! permission to look, the command says so and goes on.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use s3ferry::deploy::delivery::{Delivery, Freshness};
+use s3ferry::deploy::source::{Look, SourceObject};
+use s3ferry::deploy::{Access, DeployError, execution, time};
+use s3ferry::plan::{Plan, SOURCE_ACTION};
+use serde_json::{Value, json};
+
+use crate::cli::shell;
+
+/// The source object, and what each pipeline has deployed of it.
+pub(super) struct Deliveries {
+    object: SourceObject,
+    /// The newest version and its time.
+    newest: Result<(String, i64), String>,
+    pipelines: Vec<(String, Result<Delivery, String>)>,
+    /// The command that deploys the newest version.
+    remedy: String,
+}
+
+impl Deliveries {
+    /// Looks at the source object and at the executions of each pipeline.
+    pub(super) async fn look(access: &Access, plan: &Plan) -> Self {
+        let object = SourceObject::from(&plan.dev);
+        let newest = newest(&object, access).await;
+        let mut pipelines = Vec::new();
+        if let Ok((version, _)) = &newest {
+            for pipeline in &plan.pipelines {
+                let found = execution::recent(access, &pipeline.name).await;
+                let found = found.map(|executions| Delivery::new(&executions, version));
+                let found = found.map_err(|error| reason(access, &error));
+                pipelines.push((pipeline.name.clone(), found));
+            }
+        }
+        let remedy = match &newest {
+            Ok((version, _)) => remedy(access, plan, version),
+            Err(_) => String::new(),
+        };
+        Self {
+            object,
+            newest,
+            pipelines,
+            remedy,
+        }
+    }
+
+    /// What to do where the newest version is not live.
+    pub(super) fn hint(&self) -> Option<String> {
+        let is_behind = |found: &Result<Delivery, String>| {
+            let freshness = found.as_ref().map(|delivery| delivery.freshness);
+            matches!(freshness, Ok(Freshness::Outdated | Freshness::Never))
+        };
+        let mut pipelines = self.pipelines.iter();
+        pipelines
+            .any(|(_, found)| is_behind(found))
+            .then(|| format!("`{}` deploys the newest version of the source", self.remedy))
+    }
+
+    fn place(&self) -> String {
+        format!("s3://{}/{}", self.object.bucket, self.object.key)
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
+        let (version, uploaded) = match &self.newest {
+            Ok(newest) => newest,
+            Err(problem) => {
+                let _ = writeln!(out, "\nSource {}: {problem}", self.place());
+                return out;
+            }
+        };
+        let _ = writeln!(
+            out,
+            "\nSource {}: newest version {version}, uploaded {}",
+            self.place(),
+            time::utc(*uploaded)
+        );
+        for (name, found) in &self.pipelines {
+            let delivery = match found {
+                Ok(delivery) => delivery,
+                Err(problem) => {
+                    let _ = writeln!(out, "  {name}: {problem}");
+                    continue;
+                }
+            };
+            let live = delivery
+                .version()
+                .unwrap_or("a version that AWS does not name");
+            let id = |execution: &Option<execution::Execution>| {
+                let execution = execution.as_ref();
+                execution.map_or_else(String::new, |execution| execution.id.clone())
+            };
+            let (running, live_id) = (id(&delivery.newest), id(&delivery.live));
+            let _ = match delivery.freshness {
+                Freshness::Newest => writeln!(
+                    out,
+                    "  {name}: has deployed the newest version (execution {live_id})"
+                ),
+                Freshness::Running if delivery.live.is_none() => {
+                    writeln!(
+                        out,
+                        "  {name}: execution {running} deploys the newest version"
+                    )
+                }
+                Freshness::Running => writeln!(
+                    out,
+                    "  {name}: has deployed version {live}; execution {running} deploys the newest \
+                     version"
+                ),
+                Freshness::Outdated => writeln!(
+                    out,
+                    "  {yellow}{name}: warning: the live version is {live} (execution {live_id}), \
+                     not the newest{}{yellow:#}",
+                    attempt(delivery)
+                ),
+                Freshness::Never => writeln!(
+                    out,
+                    "  {yellow}{name}: warning: no execution has succeeded{}{yellow:#}",
+                    attempt(delivery)
+                ),
+            };
+        }
+        out
+    }
+
+    /// The source object, and the pipelines.
+    pub(super) fn json(&self) -> (Value, Value) {
+        let newest = self.newest.as_ref();
+        let source = json!({
+            "bucket": self.object.bucket,
+            "key": self.object.key,
+            "newestVersion": newest.ok().map(|(version, _)| version),
+            "uploaded": newest.ok().map(|(_, uploaded)| time::utc(*uploaded)),
+            "problem": newest.err(),
+        });
+        let pipelines = (self.pipelines.iter())
+            .map(|(name, found)| {
+                let delivery = found.as_ref().ok();
+                let live = delivery.and_then(|delivery| delivery.live.as_ref());
+                json!({
+                    "name": name,
+                    "state": delivery.map_or("unknown", |delivery| delivery.freshness.as_str()),
+                    "liveVersion": delivery.and_then(Delivery::version),
+                    "liveExecution": live.map(|live| &live.id),
+                    "problem": found.as_ref().err(),
+                })
+            })
+            .collect();
+        (source, pipelines)
+    }
+}
+
+/// How the last execution with the newest version ended.
+fn attempt(delivery: &Delivery) -> String {
+    match &delivery.newest {
+        Some(newest) => format!("; execution {} with it is {}", newest.id, newest.status),
+        None => "; no execution takes it".to_owned(),
+    }
+}
+
+async fn newest(object: &SourceObject, access: &Access) -> Result<(String, i64), String> {
+    match object.look(access).await {
+        Ok(Look::Current(current)) => Ok((current.version, current.modified)),
+        Ok(Look::Missing) => Err("there is no such object yet".to_owned()),
+        Ok(Look::Forbidden) => Err(format!(
+            "the newest version is not known, because profile `{}` may not read the object \
+             (s3:GetObject on it and s3:ListBucket on the bucket)",
+            access.profile()
+        )),
+        Err(error) => Err(reason(access, &error)),
+    }
+}
+
+fn reason(access: &Access, error: &DeployError) -> String {
+    format!(
+        "what is live is not known, because profile `{}` cannot read it: {}",
+        access.profile(),
+        error.message
+    )
+}
+
+/// The command that deploys a version.
+fn remedy(access: &Access, plan: &Plan, version: &str) -> String {
+    let dev = &plan.dev;
+    let revision = format!(
+        "actionName={SOURCE_ACTION},revisionType=S3_OBJECT_VERSION_ID,revisionValue={version}"
+    );
+    let mut words = vec![
+        "aws",
+        "codepipeline",
+        "start-pipeline-execution",
+        "--name",
+        &dev.pipeline,
+    ];
+    // The source action of an adopted pipeline may have another name.
+    if dev.create_pipeline {
+        words.extend(["--source-revisions", &revision]);
+    }
+    words.extend(["--region", &dev.region, "--profile", access.profile()]);
+    let words: Vec<String> = words.into_iter().map(shell::word).collect();
+    words.join(" ")
+}

@@ -1,0 +1,143 @@
+//! Which version of the source a pipeline has deployed, and whether it is the newest. Pure.
+
+use super::execution::Execution;
+
+/// How the version that a pipeline has deployed compares with the newest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is the newest.
+    Newest,
+    /// It is older, and an execution with the newest one runs.
+    Running,
+    /// It is older, and no execution with the newest one runs.
+    Outdated,
+    /// None of the executions that AWS lists succeeded, and none with the newest version runs.
+    Never,
+}
+
+impl Freshness {
+    /// The word for it in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Running => "running",
+            Self::Outdated => "outdated",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// What a pipeline has deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The last execution that succeeded.
+    pub live: Option<Execution>,
+    /// The last execution with the newest version, whatever its status.
+    pub newest: Option<Execution>,
+    /// How they compare.
+    pub freshness: Freshness,
+}
+
+impl Delivery {
+    /// Compares a pipeline's executions, the newest first, with the newest version of the source.
+    pub fn new(executions: &[Execution], version: &str) -> Self {
+        let takes = |execution: &&Execution| execution.versions.iter().any(|one| one == version);
+        let mut all = executions.iter();
+        let live = all.find(|execution| execution.status == "Succeeded");
+        let newest = executions.iter().find(takes);
+        // An execution has no version until its source action has run; then it may be this one.
+        let runs = executions
+            .iter()
+            .any(|one| one.is_running() && (takes(&one) || one.versions.is_empty()));
+        let freshness = match live {
+            Some(live) if takes(&live) => Freshness::Newest,
+            _ if runs => Freshness::Running,
+            Some(_) => Freshness::Outdated,
+            None => Freshness::Never,
+        };
+        Self {
+            live: live.cloned(),
+            newest: newest.cloned(),
+            freshness,
+        }
+    }
+
+    /// The version that is live.
+    pub fn version(&self) -> Option<&str> {
+        let live = self.live.as_ref()?;
+        live.versions.first().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn execution(status: &str, version: &str) -> Execution {
+        Execution {
+            id: format!("{status}-{version}"),
+            status: status.to_owned(),
+            summary: String::new(),
+            versions: (!version.is_empty())
+                .then(|| version.to_owned())
+                .into_iter()
+                .collect(),
+            started: 0,
+            trigger: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_succeeded_execution_makes_a_version_live() {
+        let of = |executions: &[(&str, &str)]| {
+            let executions: Vec<Execution> = (executions.iter())
+                .map(|(status, version)| execution(status, version))
+                .collect();
+            let delivery = Delivery::new(&executions, "v2");
+            (
+                delivery.freshness,
+                delivery.version().map(str::to_owned),
+                delivery.newest.map(|newest| newest.status),
+            )
+        };
+        let v1 = Some("v1".to_owned());
+        let v2 = Some("v2".to_owned());
+        let status = |status: &str| Some(status.to_owned());
+        let succeeded = ("Succeeded", "v1");
+        for (executions, wanted) in [
+            (vec![], (Freshness::Never, None, None)),
+            (
+                vec![("Succeeded", "v2"), succeeded],
+                (Freshness::Newest, v2.clone(), status("Succeeded")),
+            ),
+            (vec![succeeded], (Freshness::Outdated, v1.clone(), None)),
+            (
+                vec![("Failed", "v2"), succeeded],
+                (Freshness::Outdated, v1.clone(), status("Failed")),
+            ),
+            (
+                vec![("InProgress", "v2"), succeeded],
+                (Freshness::Running, v1.clone(), status("InProgress")),
+            ),
+            (
+                vec![("InProgress", ""), succeeded],
+                (Freshness::Running, v1.clone(), None),
+            ),
+            (
+                vec![("InProgress", "v1"), succeeded],
+                (Freshness::Outdated, v1.clone(), None),
+            ),
+            // The newer execution deployed the older version.
+            (
+                vec![succeeded, ("Succeeded", "v2")],
+                (Freshness::Outdated, v1.clone(), status("Succeeded")),
+            ),
+            (
+                vec![("Failed", "v2")],
+                (Freshness::Never, None, status("Failed")),
+            ),
+        ] {
+            assert_eq!(of(&executions), wanted, "{executions:?}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What starts the pipelines: the rule's target, and the condition of additional pipelines.
+
+use serde_json::json;
+
+use super::super::live::{Failure, Input, Reading, Rule, Target};
+use super::{Patient, read};
+use crate::doctor::finding::Fix;
+use crate::lint::Severity;
+
+const RULE: &str = "crossaccountdeploy-us-east-1-start";
+
+/// A fleet with so few actions in a pipeline that it takes two.
+const FLEET: &str = "dev:\n  account: \"111111111111\"\nquotas:\n  actions_per_pipeline: 4\n\
+                     targets:\n  - name: canary\n    account: \"222222222222\"\n    bucket: \
+                     site-canary\n  - name: fleet\n    accounts: [\"333333333333\", \
+                     \"444444444444\", \"555555555555\"]\n    bucket: \"site-{account}\"\n";
+const ADDITIONAL: &str = "crossaccountdeploy-2";
+
+fn rule(patient: &mut Patient) -> &mut Rule {
+    read(patient.live.rules.get_mut(RULE).unwrap())
+}
+
+fn target(patient: &mut Patient) -> &mut Target {
+    &mut read(&mut rule(patient).targets)[0]
+}
+
+fn transformed(name: &str, template: &str) -> Input {
+    Input::Transformed {
+        paths: [(name.to_owned(), "$.detail.object.version-id".to_owned())].into(),
+        template: template.to_owned(),
+    }
+}
+
+#[test]
+fn a_rule_that_passes_no_version_is_found_and_the_command_restores_it() {
+    let mut patient = Patient::new();
+    target(&mut patient).input = Input::Event;
+    target(&mut patient).id = "Id-of-the-console".to_owned();
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_CHANGE_EVENTS");
+    assert_eq!(finding.severity, Severity::Warning);
+    assert!(
+        finding.message.contains("passes no source revision"),
+        "{}",
+        finding.message
+    );
+    let [Fix::Command(command)] = finding.fixes.as_slice() else {
+        panic!("{:?}", finding.fixes);
+    };
+    let (_, argument) = command.split_once("--targets '").unwrap();
+    let (argument, _) = argument.split_once('\'').unwrap();
+    let targets: serde_json::Value = serde_json::from_str(argument).unwrap();
+    assert_eq!(
+        targets,
+        json!([{
+            "Id": "Id-of-the-console",
+            "Arn": "arn:aws:codepipeline:us-east-1:111111111111:crossaccountdeploy",
+            "RoleArn": format!("arn:aws:iam::111111111111:role/{RULE}"),
+            "InputTransformer": {
+                "InputPathsMap": {"revision": "$.detail.object.version-id"},
+                "InputTemplate": "{\"sourceRevisions\":[{\"actionName\":\"Source\",\
+                    \"revisionType\":\"S3_OBJECT_VERSION_ID\",\"revisionValue\":<revision>}]}",
+            },
+        }])
+    );
+}
+
+#[test]
+fn inputs_are_compared_by_what_the_pipeline_gets() {
+    // As AWS's user guide writes it, and with another name of the path.
+    for input in [
+        transformed(
+            "revision",
+            "{ \"sourceRevisions\": [ { \"actionName\": \"Source\", \"revisionType\": \
+             \"S3_OBJECT_VERSION_ID\", \"revisionValue\": \"<revision>\" } ] }",
+        ),
+        transformed(
+            "v",
+            "{\"sourceRevisions\":[{\"revisionValue\":<v>,\"actionName\":\"Source\",\
+             \"revisionType\":\"S3_OBJECT_VERSION_ID\"}]}",
+        ),
+    ] {
+        let mut patient = Patient::new();
+        target(&mut patient).input = input;
+        assert_eq!(patient.diagnosis().findings, []);
+    }
+    for input in [
+        transformed(
+            "revision",
+            "{\"sourceRevisions\":[{\"actionName\":\"Other\",\"revisionType\":\
+             \"S3_OBJECT_VERSION_ID\",\"revisionValue\":<revision>}]}",
+        ),
+        transformed("revision", "<revision>"),
+        Input::Other("{}".to_owned()),
+    ] {
+        let mut patient = Patient::new();
+        target(&mut patient).input = input;
+        let finding = patient.only();
+        assert_eq!(finding.rule, "DOCTOR_CHANGE_EVENTS");
+        assert!(
+            finding.message.contains("is not what the template says"),
+            "{}",
+            finding.message
+        );
+    }
+}
+
+#[test]
+fn a_condition_that_somebody_removed_is_drift() {
+    let patient = Patient::of(FLEET);
+    assert_eq!(patient.diagnosis().findings, []);
+    for member in ["BeforeEntry", "Variables"] {
+        let mut patient = Patient::of(FLEET);
+        let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+        let holder = match member {
+            "Variables" => &mut pipeline.definition,
+            _ => &mut pipeline.definition["Stages"][1],
+        };
+        assert!(holder.as_object_mut().unwrap().remove(member).is_some());
+        let finding = patient.only();
+        assert_eq!(finding.rule, "DOCTOR_DRIFT");
+        assert!(finding.resource.contains(ADDITIONAL), "{finding:?}");
+        let said = member.to_lowercase();
+        let message = finding.message.to_lowercase();
+        assert!(message.contains(&said), "{message}");
+    }
+}
+
+#[test]
+fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
+    let failed = |trigger: &str| Failure {
+        execution: "1".to_owned(),
+        stage: "fleet".to_owned(),
+        trigger: trigger.to_owned(),
+        ..Failure::default()
+    };
+    let mut patient = Patient::of(FLEET);
+    let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+    pipeline.failure = Reading::Read(Some(failed("CreatePipeline")));
+    assert_eq!(patient.diagnosis().findings, []);
+
+    let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+    pipeline.failure = Reading::Read(Some(failed("StartPipelineExecution")));
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_EXECUTION");
+    let fixes = format!("{:?}", finding.fixes);
+    assert!(
+        fixes.contains("retry-stage-execution") && fixes.contains("--pipeline-execution-id 1"),
+        "{fixes}"
+    );
+
+    // The first pipeline has no condition: its failure counts, whatever started it.
+    let mut patient = Patient::new();
+    patient.pipeline().failure = Reading::Read(Some(failed("CreatePipeline")));
+    assert_eq!(patient.only().rule, "DOCTOR_EXECUTION");
+}

@@ -1,0 +1,204 @@
+"""Executions of pipelines, as far as tests need them: what starts one, which version of the source it
+takes, which stages it enters, and how it ends. No action does its work.
+
+The source action of a real pipeline runs some time after the start. Here it runs when somebody looks
+at the pipeline: until then, an execution without a source revision takes whatever is newest.
+"""
+
+import contextvars
+import json
+import re
+import time
+import uuid
+
+from ministack.core.arn import parse_arn
+from ministack.core.responses import request_scope
+from ministack.services import eventbridge, s3
+
+_version = contextvars.ContextVar("version", default=None)
+
+
+class Refused(Exception):
+    """What StartPipelineExecution refuses: an error code and a message."""
+
+
+def install(pipelines):
+    """Lets S3 events start pipelines; `pipelines` are those of the account and region, by name."""
+    fire, dispatch, invoke = s3._fire_s3_event, eventbridge._dispatch_event, eventbridge._invoke_target
+
+    def fired(*arguments, version_id=None, **named):
+        _version.set(version_id)
+        return fire(*arguments, version_id=version_id, **named)
+
+    def dispatched(event, *rest):
+        """Document: Amazon S3, EventBridge event message structure. ministack leaves the version out."""
+        if event.get("Source") == "aws.s3" and _version.get():
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = _version.get()
+            event = {**event, "Detail": json.dumps(detail)}
+        return dispatch(event, *rest)
+
+    def invoked(target, event, rule, view=None):
+        arn = parse_arn(target["Arn"])
+        if arn.service != "codepipeline":
+            return invoke(target, event, rule, view)
+        given = {}
+        if "InputTransformer" in target:
+            try:
+                given = json.loads(
+                    eventbridge._apply_input_transformer(target["InputTransformer"], rule, view)
+                )
+            except ValueError:
+                return None
+        with request_scope(arn.account_id, arn.region):
+            if arn.resource in pipelines:
+                try:
+                    start(pipelines[arn.resource], given, "CloudWatchEvent")
+                except Refused:
+                    pass
+        return None
+
+    s3._fire_s3_event = fired
+    eventbridge._dispatch_event = dispatched
+    eventbridge._invoke_target = invoked
+
+
+def new(status, trigger):
+    now = time.time()
+    return {
+        "pipelineExecutionId": str(uuid.uuid4()),
+        "status": status,
+        "startTime": now,
+        "lastUpdateTime": now,
+        "trigger": {"triggerType": trigger},
+        "executionMode": "SUPERSEDED",
+        "_actions": [],
+    }
+
+
+def shown(execution):
+    return {name: value for name, value in execution.items() if not name.startswith("_")}
+
+
+def start(pipeline, given, trigger):
+    """Starts an execution with the input of StartPipelineExecution; gives its ID."""
+    definition = pipeline["definition"]
+    sources = {action["Name"] for action in definition["Stages"][0]["Actions"]}
+    revisions = {}
+    for revision in given.get("sourceRevisions", []):
+        if revision["actionName"] not in sources:
+            raise Refused("ValidationException", f"no source action {revision['actionName']}")
+        revisions[revision["actionName"]] = revision["revisionValue"]
+    variables = {one["Name"]: one.get("DefaultValue") for one in definition.get("Variables", [])}
+    for variable in given.get("variables", []):
+        if variable["name"] not in variables:
+            raise Refused("ValidationException", f"no pipeline variable {variable['name']}")
+        variables[variable["name"]] = variable["value"]
+    execution = new("InProgress", trigger)
+    execution["_waiting"] = (revisions, variables)
+    pipeline["executions"].insert(0, execution)
+    return execution["pipelineExecutionId"]
+
+
+def created(pipeline):
+    """Document: Start a pipeline. Creating one starts it. Without a source object, none appears."""
+    if all(_newest(action) for action in pipeline["definition"]["Stages"][0]["Actions"]):
+        start(pipeline, {}, "CreatePipeline")
+
+
+def play(pipelines, name):
+    """Runs what waits, the oldest first, to its end or to an approval."""
+    for execution in reversed(pipelines[name]["executions"]):
+        if "_waiting" in execution:
+            _run(pipelines, pipelines[name]["definition"], execution, *execution.pop("_waiting"))
+
+
+def _run(pipelines, definition, execution, revisions, variables):
+    values = {f"variables.{name}": value for name, value in variables.items()}
+    for stage in definition["Stages"]:
+        result = _before_entry(stage, values)
+        if result == "SKIP":
+            continue
+        if result:
+            return _end(execution, "Failed")
+        for action in sorted(stage["Actions"], key=lambda action: action.get("RunOrder", 1)):
+            status, message = _act(pipelines, action, execution, revisions, values)
+            execution["_actions"].append(_detail(execution, stage, action, status, message))
+            if status == "Failed":
+                return _end(execution, "Failed")
+            if status == "InProgress":
+                return None
+    return _end(execution, "Succeeded")
+
+
+def _end(execution, status):
+    execution["status"] = status
+    execution["lastUpdateTime"] = time.time()
+
+
+def _before_entry(stage, values):
+    """The result of the stage's condition, or None where it may be entered."""
+    for condition in stage.get("BeforeEntry", {}).get("Conditions", []):
+        for rule in condition["Rules"]:
+            asked = rule["Configuration"]
+            value, wanted = _resolved(asked["Variable"], values), asked["Value"]
+            passes = {
+                "EQ": value == wanted,
+                "NE": value != wanted,
+                "CONTAINS": wanted in value,
+                "MATCHES": re.fullmatch(wanted, value) is not None,
+            }[asked["Operator"]]
+            if not passes:
+                return condition["Result"]
+    return None
+
+
+def _act(pipelines, action, execution, revisions, values):
+    kind = (action["ActionTypeId"]["Category"], action["ActionTypeId"]["Provider"])
+    configuration = action.get("Configuration", {})
+    if kind == ("Source", "S3"):
+        version = revisions.get(action["Name"]) or _newest(action)
+        if not version:
+            return "Failed", "The object does not exist."
+        execution.setdefault("sourceRevisions", []).append(
+            {"actionName": action["Name"], "revisionId": version}
+        )
+        values[f"{action.get('Namespace')}.VersionId"] = version
+    elif kind == ("Approval", "Manual"):
+        return "InProgress", ""
+    elif kind == ("Invoke", "CodePipeline"):
+        given = {
+            "sourceRevisions": json.loads(_resolved(configuration.get("SourceRevisions", "[]"), values)),
+            "variables": json.loads(_resolved(configuration.get("Variables", "[]"), values)),
+        }
+        try:
+            start(pipelines[configuration["PipelineName"]], given, "StartPipelineExecution")
+        except (KeyError, Refused) as error:
+            return "Failed", str(error)
+    return "Succeeded", ""
+
+
+def _detail(execution, stage, action, status, message):
+    now = time.time()
+    return {
+        "pipelineExecutionId": execution["pipelineExecutionId"],
+        "actionExecutionId": str(uuid.uuid4()),
+        "stageName": stage["Name"],
+        "actionName": action["Name"],
+        "startTime": now,
+        "lastUpdateTime": now,
+        "status": status,
+        "output": {"executionResult": {"externalExecutionSummary": message}},
+    }
+
+
+def _resolved(text, values):
+    return re.sub(r"#\{([^}]+)\}", lambda found: values[found.group(1)], text)
+
+
+def _newest(action):
+    """Version ID of what an S3 source action takes; None where there is no object."""
+    configuration = action.get("Configuration", {})
+    bucket = s3._buckets.get(configuration.get("S3Bucket"), {})
+    found = bucket.get("objects", {}).get(configuration.get("S3ObjectKey"))
+    return found and found.get("version_id")
