@@ -9,7 +9,7 @@
 //!
 //! The [`definition`] of a pipeline that exists already is read and changed as text.
 //! The [`doctor`] compares what stands in the accounts with the templates, and proves it likewise.
-//! A [`failure`] of a pipeline's action is told by its message.
+//! [`failure`] explains the errors of CodePipeline.
 //!
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.

@@ -6,8 +6,10 @@ use s3ferry::definition::{Adopted, Definition, adopt};
 use s3ferry::deploy::assume::refused_role;
 use s3ferry::deploy::pace::Attempts;
 use s3ferry::deploy::{
-    Access, Observer as _, ProfileState, executions, pipeline, profile_state, stack, stack_steps,
+    Access, DeployError, Observer as _, ProfileState, executions, pipeline, profile_state, stack,
+    stack_steps,
 };
+use s3ferry::failure;
 use s3ferry::plan::Plan;
 use s3ferry::syntax::Source;
 use serde_json::Value;
@@ -216,7 +218,7 @@ async fn write(
             Err(error) => error,
         };
         let Some(arn) = refused_role(&error.message) else {
-            return Err(error.into());
+            return Err(explained(error));
         };
         let (role, fresh) = look_at(global, options, arn).await?;
         let attempts = attempts
@@ -251,6 +253,18 @@ async fn look_at(global: &Global, options: &Options, role: &str) -> Result<(Role
         Seen::Unreadable(_) | Seen::NoProfile => true,
     };
     Ok((Role::look(&mut accounts, role).await, fresh))
+}
+
+/// CodePipeline checks the actions before it accepts a definition.
+fn explained(error: DeployError) -> Failure {
+    match failure::of_save(&error.message) {
+        Some(meaning) => Failure::with_code(
+            error.message,
+            format!("{}: {}; nothing was changed", meaning.cause, meaning.next),
+            1,
+        ),
+        None => error.into(),
+    }
 }
 
 /// The live pipeline's account.

@@ -155,6 +155,21 @@ pub(super) fn object_key_problem(key: &str) -> Option<String> {
     Some(format!("`{key}` cannot be an object key: {fault}"))
 }
 
+/// Why this is not a deployment path. The S3 deploy action writes `/` for `\`, fails at `../`, and
+/// no browser asks for a key with `./` or `//`.
+pub(super) fn path_problem(path: &str) -> Option<String> {
+    let is_plain = |part: &str| !part.is_empty() && part != "." && !part.ends_with("..");
+    object_key_problem(path).or_else(|| {
+        let is_usable = !path.contains('\\') && path.split('/').all(is_plain);
+        (!is_usable).then(|| {
+            format!(
+                "`{path}` cannot be a deployment path: it must be names with `/` between them, \
+                 without `\\`, `//`, `./` and `../`"
+            )
+        })
+    })
+}
+
 /// Why this is not a target name. It names a file, a stage and parts of policy names.
 pub(super) fn target_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > 40 {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::names::{
     account_id_problem, alias_problem, arn_parts, bucket_problem, is_key_id, object_key_problem,
-    pipeline_problem, role_problem, target_problem,
+    path_problem, pipeline_problem, role_problem, target_problem,
 };
 use super::places::unknown_region;
 use super::{CannedAcl, Complaint, Config, Target, partition_of, stack_set_rules};
@@ -183,7 +183,7 @@ impl Found {
         if !target.path.is_empty() {
             self.name(
                 &at("path"),
-                object_key_problem(&target.path),
+                path_problem(&target.path),
                 "such as `site/assets`",
             );
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use super::assume::refused_role;
 use super::events::Event;
 use super::validation::Validation;
+use crate::failure;
 
 /// Why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +89,11 @@ fn is_consequence(reason: &str) -> bool {
 pub fn hint(resource_type: &str, reason: &str) -> String {
     let lower = reason.to_lowercase();
     let has = |part: &str| lower.contains(part);
-    if has("assumerole") && has("not authorized") {
-        let role = refused_role(reason).map(str::to_owned);
-        return match role.or_else(|| after(reason, "resource: ")) {
+    if has("assumerole") && has("not authorized") && failure::of_save(reason).is_none() {
+        return match refused_role(reason)
+            .map(str::to_owned)
+            .or_else(|| after(reason, "resource: "))
+        {
             Some(role) => format!(
                 "CodePipeline checks that it can assume the role of every action: deploy the \
                  target that has {role} first, then dev again"
@@ -99,6 +102,9 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
                      targets first, then dev again"
                 .to_owned(),
         };
+    }
+    if let Some(meaning) = failure::of_save(reason) {
+        return format!("{}: {}", meaning.cause, meaning.next);
     }
     if has("invalid principal") || has("malformedpolicydocument") && has("principal") {
         return "AWS refuses a policy that names a role or user which does not exist: was the \
@@ -211,6 +217,14 @@ mod tests {
             said.contains("arn:aws:iam::222222222222:role/prods3role"),
             "{said}"
         );
+        let reason = "CodePipeline is not authorized to perform AssumeRole on role \
+                      arn:aws:iam::111111111111:role/service-role/pipeline";
+        let said = hint("AWS::CodePipeline::Pipeline", reason);
+        assert!(said.contains("codepipeline.amazonaws.com"), "{said}");
+        let reason = "Action configuration for action 'Deploy' is missing required configuration \
+                      'Extract' (Error Code: InvalidActionDeclarationException)";
+        let said = hint("AWS::CodePipeline::Pipeline", reason);
+        assert!(said.contains("`s3ferry lint`"), "{said}");
         let reason = "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
                       kms:CreateKey on resource: * (Status Code: 400)";
         assert!(hint("AWS::KMS::Key", reason).contains("lacks kms:CreateKey:"));

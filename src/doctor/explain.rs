@@ -183,7 +183,12 @@ pub(super) fn executions(explained: &mut Vec<Explained>) {
         let cause = explained
             .iter()
             .position(|one| stops(one) && fits(one))
-            .or_else(|| explained.iter().position(|one| stops(one) && by_step(one)));
+            .or_else(|| {
+                let is_open = !explained[at].cause.is_known;
+                explained
+                    .iter()
+                    .position(|one| is_open && stops(one) && by_step(one))
+            });
         if let Some(cause) = cause {
             explained[cause].failure = Some(format!("the pipeline: {text}"));
             explained.remove(at);

@@ -495,7 +495,7 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
         execution: "1".to_owned(),
         stage: "Deploy".to_owned(),
         action: "Deploy".to_owned(),
-        code: "JobFailed".to_owned(),
+        code: "PermissionError".to_owned(),
         message: format!("{KEY_ARN} is pending deletion. (Service: AWSKMS)"),
         ..Failure::default()
     }));

@@ -17,9 +17,9 @@ from ministack.services import s3
 from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS
 
 import asgi
-import control
+import declarations
 import executions
-import policies
+import rollback
 
 _TARGET = "CodePipeline_20150709."
 _pipelines = AccountRegionScopedDict()
@@ -37,6 +37,7 @@ def install():
 def add_execution(account, region, pipeline, status, failure=None):
     with request_scope(account, region):
         found = _pipelines[pipeline]
+        # A source that is missing fails its action, and no execution appears in the history.
         if status:
             found["executions"].insert(0, executions.new(status, "CloudWatchEvent"))
         found["failure"] = failure or {}
@@ -45,8 +46,10 @@ def add_execution(account, region, pipeline, status, failure=None):
 def _create(logical_id, props, stack_name):
     name = props.get("Name") or f"{stack_name}-{logical_id}"
     if name in _pipelines:
-        raise ValueError(_refused(f"A pipeline with the name '{name}' already exists in account "
-                                  f"'{get_account_id()}'", "PipelineNameInUseException"))
+        raise declarations.Refused(
+            "PipelineNameInUseException",
+            f"A pipeline with the name '{name}' already exists in account '{get_account_id()}'",
+        )
     _check(props)
     _pipelines[name] = {"definition": props, "version": 1, "created": time.time(), "executions": []}
     executions.created(_pipelines[name])
@@ -56,8 +59,7 @@ def _create(logical_id, props, stack_name):
 def _update(name, old, new, stack_name):
     _check(new)
     pipeline = _pipelines[name]
-    pipeline["definition"] = new
-    pipeline["version"] += 1
+    _replace(pipeline, new)
     return name, {"Version": str(pipeline["version"])}
 
 
@@ -67,49 +69,21 @@ def _delete(name, props):
 
 def _check(props):
     """What CodePipeline checks whenever a pipeline is saved."""
-    service_role = props["RoleArn"]
-    if not _is_known(service_role) or not policies.trusts(service_role, "codepipeline.amazonaws.com"):
-        raise ValueError(
-            _refused(f"CodePipeline is not authorized to perform AssumeRole on role {service_role}")
-        )
     stores = [entry["ArtifactStore"] for entry in props.get("ArtifactStores", [])]
     for store in stores or [props["ArtifactStore"]]:
         owner = s3._bucket_owner_account(store["Location"])
         if owner != get_account_id():
-            raise ValueError(_refused(f"Artifact store bucket {store['Location']} does not exist"))
-    for stage in props["Stages"]:
-        _check_condition(stage.get("BeforeEntry"))
-        for action in stage["Actions"]:
-            role = action.get("RoleArn")
-            if role and not (_is_known(role) and policies.may_assume(service_role, role)):
-                raise ValueError(
-                    _refused(f"{service_role} is not authorized to perform AssumeRole on role {role}")
-                )
+            raise declarations.Refused(
+                "InvalidStructureException",
+                f"Artifact store bucket {store['Location']} does not exist",
+            )
+    declarations.check(props)
 
 
-def _is_known(role):
-    return not control.is_unknown(get_account_id(), role)
-
-
-def _check_condition(entry):
-    """Documents: BeforeEntryConditions, How do stage conditions work?"""
-    if entry is None:
-        return
-    if len(entry["Conditions"]) != 1:
-        raise ValueError(_refused("BeforeEntry must have exactly one condition"))
-    [condition] = entry["Conditions"]
-    providers = {rule["RuleTypeId"]["Provider"] for rule in condition["Rules"]}
-    if condition["Result"] not in ("FAIL", "SKIP"):
-        raise ValueError(_refused(f"The result {condition['Result']} is not valid for BeforeEntry"))
-    if condition["Result"] == "SKIP" and not providers <= {"LambdaInvoke", "VariableCheck"}:
-        raise ValueError(_refused("The result SKIP is valid for LambdaInvoke and VariableCheck only"))
-
-
-def _refused(text, code="InvalidStructureException"):
-    return (
-        f"{text} (Service: AWSCodePipeline; Status Code: 400; Error Code: {code}; "
-        f"Request ID: {uuid.uuid4()}; Proxy: null)"
-    )
+def _replace(pipeline, definition):
+    rollback.outdate(pipeline)
+    pipeline["definition"] = definition
+    pipeline["version"] += 1
 
 
 def is_asked(scope):
@@ -123,7 +97,7 @@ async def answer(scope, receive, send):
         asked = await asgi.read_json(receive)
         action = headers["x-amz-target"].removeprefix(_TARGET)
         name = asked.get("pipelineName") or asked.get("name") or asked.get("pipeline", {}).get("name")
-        if action not in _CALLS and action != "UpdatePipeline":
+        if action not in _CALLS and action not in ("UpdatePipeline", "RollbackStage"):
             status, value = 400, {"__type": "UnknownOperationException"}
         elif name not in _pipelines:
             status, value = 400, {
@@ -132,6 +106,8 @@ async def answer(scope, receive, send):
             }
         elif action == "UpdatePipeline":
             status, value = _saved(_pipelines[name], asked["pipeline"])
+        elif action == "RollbackStage":
+            status, value = rollback.answer(_pipelines[name], asked)
         else:
             executions.play(_pipelines, name)
             try:
@@ -152,10 +128,9 @@ def _saved(pipeline, declaration):
         ]
     try:
         _check(definition)
-    except ValueError as error:
-        return 400, {"__type": "InvalidStructureException", "message": str(error)}
-    pipeline["definition"] = definition
-    pipeline["version"] += 1
+    except declarations.Refused as error:
+        return 400, {"__type": error.code, "message": error.message}
+    _replace(pipeline, definition)
     return 200, {"pipeline": {**declaration, "version": pipeline["version"]}}
 
 
@@ -214,10 +189,7 @@ def _failed(pipeline, stage, action):
     failure = pipeline.get("failure") or {}
     if (failure.get("stage"), failure.get("action")) != (stage["Name"], action["Name"]):
         return {}
-    details = {
-        "code": failure.get("code", "PermissionError"),
-        "message": failure.get("message", ""),
-    }
+    details = {"code": failure.get("code", "PermissionError"), "message": failure.get("message", "")}
     return {"latestExecution": {"status": "Failed", "errorDetails": details}}
 
 

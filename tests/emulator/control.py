@@ -7,16 +7,20 @@ POST /_test/pace        {"account", "seconds"}          each resource takes so l
 POST /_test/propagation {"account", "role", "times"}    CodePipeline does not know the role yet, the
                         next times that it saves a pipeline of the account
 POST /_test/executions  {"account", "region", "pipeline", "status"} and, of one that failed,
-                        {"stage", "action", "code", "message"}; without "status" the action
-                        fails before there is an execution
+                        {"stage", "action", "message", "code"}, or {"stage", "action", "failure"}
+                        with a failure of `failures.json`; a null status: none in the history
 POST /_test/sessions    {"role", "service"}             credentials that the service gets
 POST /_test/shares      {"account", "region", "key", "policy"}  AWS RAM shares a key
 """
 
+import json
+import pathlib
 import threading
 
 import asgi
 
+# What AWS says of an action that failed, by the kind of the failure.
+_known = json.loads((pathlib.Path(__file__).parent / "failures.json").read_text())
 _lock = threading.Lock()
 _failures = []
 _unknown_roles = {}
@@ -41,8 +45,9 @@ async def answer(scope, receive, send):
     elif what == "executions":
         import codepipeline
 
-        members = ("stage", "action", "code", "message")
-        failure = {name: asked[name] for name in members if name in asked}
+        failure = _known.get(asked.get("failure"), {}) | {
+            name: asked[name] for name in ("stage", "action", "message", "code") if name in asked
+        }
         codepipeline.add_execution(
             asked["account"], asked["region"], asked["pipeline"], asked.get("status"), failure
         )

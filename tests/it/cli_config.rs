@@ -331,6 +331,28 @@ fn extract_and_object_key_belong_together() {
 }
 
 #[test]
+fn a_path_makes_keys_that_the_action_puts_and_a_browser_asks_for() {
+    let wrong = |path: &str, message: &str| {
+        let underlined = format!("'{path}'");
+        one(
+            &target(&format!("    path: {underlined}")),
+            "6:11",
+            &underlined,
+            message,
+            "such as `site/assets`",
+        );
+    };
+    // With it the action would make keys with a double slash.
+    wrong("site/", "must not begin or end with `/`");
+    wrong("/site", "must not begin or end with `/`");
+    for path in ["a//b", "a\\b", "./a", "a/..", "a/../b", "v1../b"] {
+        wrong(path, "without `\\`, `//`, `./` and `../`");
+    }
+    let project = Project::with(&target("    path: v1.2/a..b/.well-known"));
+    project.expect("synth --no-lint", 0);
+}
+
+#[test]
 fn a_canned_acl_that_the_bucket_cannot_take() {
     one(
         &target("    canned_acl: public-read"),

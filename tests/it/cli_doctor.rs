@@ -10,20 +10,20 @@ const PIPELINE: &str = "crossaccountdeploy";
 const SERVICE_ROLE: &str = "AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy";
 
 /// A deployment of its own.
-struct Deployment {
-    accounts: Accounts,
-    project: Project,
+pub(crate) struct Deployment {
+    pub(crate) accounts: Accounts,
+    pub(crate) project: Project,
 }
 
 impl Deployment {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let accounts = Accounts::fresh();
         let project = accounts.project(&Emulator::shared().endpoint());
         project.expect("deploy --all --yes --quiet", 0);
         Self { accounts, project }
     }
 
-    fn dev(&self, arguments: &str) -> Value {
+    pub(crate) fn dev(&self, arguments: &str) -> Value {
         Emulator::shared().aws(&self.accounts.dev, arguments)
     }
 
@@ -32,13 +32,13 @@ impl Deployment {
     }
 
     /// The diagnosis, as JSON; something is wrong.
-    fn diagnosis(&self) -> Value {
+    pub(crate) fn diagnosis(&self) -> Value {
         let run = self.project.expect("doctor --format json", 1);
         crate::schemas::conforms("doctor", &run.stdout);
         serde_json::from_str(&run.stdout).expect("JSON")
     }
 
-    fn healthy(&self) {
+    pub(crate) fn healthy(&self) {
         let run = self.project.expect("doctor", 0);
         assert!(
             run.stdout.contains("nothing is wrong: 40 calls"),
@@ -52,11 +52,11 @@ impl Deployment {
         text(&found["KeyMetadata"]["KeyId"])
     }
 
-    fn pipeline(&self) -> Value {
+    pub(crate) fn pipeline(&self) -> Value {
         self.dev(&format!("codepipeline get-pipeline --name {PIPELINE}"))["pipeline"].clone()
     }
 
-    fn put_pipeline(&self, definition: &Value) {
+    pub(crate) fn put_pipeline(&self, definition: &Value) {
         let definition = json!({ "pipeline": definition }).to_string();
         Emulator::shared()
             .aws_with(
@@ -105,7 +105,7 @@ fn words(command: &str) -> Vec<String> {
     found
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value
         .as_str()
         .unwrap_or_else(|| panic!("no text: {value}"))
@@ -113,7 +113,7 @@ fn text(value: &Value) -> String {
 }
 
 /// The rules of the findings, in their order.
-fn rules(diagnosis: &Value) -> Vec<String> {
+pub(crate) fn rules(diagnosis: &Value) -> Vec<String> {
     let findings = diagnosis["findings"].as_array().expect("findings").iter();
     findings.map(|finding| text(&finding["rule"])).collect()
 }

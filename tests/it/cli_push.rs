@@ -14,14 +14,14 @@ use crate::support::{Project, Run, python};
 const ID: &str = "3c2a0f5e-0000-4000-8000-000000000001";
 
 /// A project with a source bucket in the emulator, and a played pipeline in front of it.
-struct Stage {
-    project: Project,
-    pipeline: PlayedPipeline,
-    accounts: Accounts,
+pub(crate) struct Stage {
+    pub(crate) project: Project,
+    pub(crate) pipeline: PlayedPipeline,
+    pub(crate) accounts: Accounts,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let stage = Self::without_versions();
         let bucket = format!("source-{}", stage.accounts.dev);
         stage.aws(&format!(
@@ -56,7 +56,7 @@ impl Stage {
     }
 
     /// Version IDs of the source object, the newest first.
-    fn versions(&self) -> Vec<String> {
+    pub(crate) fn versions(&self) -> Vec<String> {
         let found = self.aws(&format!(
             "s3api list-object-versions --bucket source-{}",
             self.accounts.dev
@@ -80,7 +80,7 @@ impl Stage {
     }
 
     /// An execution that takes the uploaded version, runs and ends with `status`.
-    fn plays(&self, status: &str, actions: &[Value]) {
+    pub(crate) fn plays(&self, status: &str, actions: &[Value]) {
         let summary = |status: &str| {
             json!({"pipelineExecutionSummaries": [{
                 "pipelineExecutionId": ID,
@@ -121,7 +121,7 @@ impl Stage {
     }
 }
 
-fn action(stage: &str, name: &str, status: &str, message: &str) -> Value {
+pub(crate) fn action(stage: &str, name: &str, status: &str, message: &str) -> Value {
     json!({
         "pipelineExecutionId": ID,
         "stageName": stage,
@@ -150,7 +150,7 @@ fn zip_content(path: &str) -> Value {
     run_python(&["-c", script, path])
 }
 
-fn run_python(arguments: &[&str]) -> Value {
+pub(crate) fn run_python(arguments: &[&str]) -> Value {
     let output = Command::new(python("python"))
         .args(arguments)
         .output()
@@ -163,7 +163,7 @@ fn run_python(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
 }
 
-fn result(run: &Run) -> Value {
+pub(crate) fn result(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stdout))
 }
 
@@ -343,7 +343,7 @@ fn refused_tags_name_the_option_of_the_target() {
         stage.plays("Failed", &[action("Deploy", "Deploy", "Failed", said)]);
         let run = stage.project.expect("push site --format json", 1);
         crate::schemas::conforms("push", &run.stdout);
-        assert_eq!(result(&run)["explanation"]["cause"], "object-tags");
+        assert_eq!(result(&run)["explanation"]["failure"], "object-tags");
         let help = &run.problems()[0].help;
         assert!(
             help.contains("`tagged_objects: true` in target `prod`"),
@@ -361,7 +361,7 @@ fn refused_tags_name_the_option_of_the_target() {
         let run = stage.project.expect("push site --format json", 1);
         crate::schemas::conforms("push", &run.stdout);
         let explained = &result(&run)["explanation"];
-        assert_eq!(explained["cause"], "refused");
+        assert_eq!(explained["failure"], Value::Null);
         assert_eq!(explained["exact"], true);
         let calls = explained["calls"].as_array().expect("calls");
         assert!(
@@ -383,18 +383,18 @@ fn a_missing_source_object_is_told_from_a_forbidden_one() {
                    Status Code: 404; Error Code: NoSuchKey; Request ID: 1)";
     let forbidden = "Amazon S3:AccessDenied:Access Denied (Service: Amazon S3; Status Code: 403; \
                      Error Code: AccessDenied; Request ID: 1)";
-    for (said, cause) in [(missing, "missing-source"), (forbidden, "refused")] {
+    for (said, cause) in [(missing, json!("source-missing")), (forbidden, Value::Null)] {
         let stage = Stage::new();
         stage.plays("Failed", &[action("Source", "Source", "Failed", said)]);
         let run = stage.project.expect("push site --format json", 1);
         crate::schemas::conforms("push", &run.stdout);
         let explained = &result(&run)["explanation"];
-        assert_eq!(explained["cause"], cause, "{}", run.stderr);
+        assert_eq!(explained["failure"], cause, "{}", run.stderr);
         let object = format!(
-            "s3://source-{}/sample-website.zip does not exist",
+            "The source object is s3://source-{}/sample-website.zip.",
             stage.accounts.dev
         );
-        let is_missing = cause == "missing-source";
+        let is_missing = cause == "source-missing";
         assert_eq!(run.stderr.contains(&object), is_missing, "{}", run.stderr);
         let help = &run.problems()[0].help;
         assert_eq!(help.contains("without --start"), is_missing, "{help}");
@@ -723,80 +723,6 @@ fn the_wrong_account_uploads_nothing() {
 }
 
 #[test]
-fn a_zip_file_is_checked_before_it_is_uploaded() {
-    let project = Project::with(&Accounts::fresh().config());
-    let make = |body: &str| {
-        let script = format!("import sys, zipfile\np = sys.argv[1]\n{body}");
-        let path = project.path("z.zip").display().to_string();
-        run_python(&["-c", &script, &path]);
-    };
-    let entry =
-        |name: &str| format!("with zipfile.ZipFile(p, 'w') as z: z.writestr({name:?}, 'text')");
-    let damaged = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
-                   b = bytearray(open(p, 'rb').read()); b[60] ^= 1; open(p, 'wb').write(b)";
-    let truncated = "with zipfile.ZipFile(p, 'w') as z: z.writestr('a', 'text' * 100)\n\
-                     b = open(p, 'rb').read()[:-30]; open(p, 'wb').write(b)";
-    let entries = |names: &[&str]| {
-        format!(
-            "import warnings; warnings.simplefilter('ignore')\n\
-             with zipfile.ZipFile(p, 'w') as z: [z.writestr(n, '') for n in {names:?}]"
-        )
-    };
-    let latin = "with zipfile.ZipFile(p, 'w') as z: z.writestr('aXb', 'text')\n\
-                 b = open(p, 'rb').read().replace(b'aXb', b'a\\xfcb'); open(p, 'wb').write(b)";
-    let bzip2 = "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')";
-    let cases = [
-        (
-            entry("/etc/passwd"),
-            "`/etc/passwd` is a path that leads out",
-        ),
-        (entry("a/../../b"), "`a/../../b` is a path that leads out"),
-        (entry("C:/a"), "`C:/a` is a path that leads out"),
-        (
-            "with zipfile.ZipFile(p, 'w'): pass".to_owned(),
-            "there is no file in `z.zip`",
-        ),
-        (entry("folder/"), "there is no file in `z.zip`"),
-        (damaged.to_owned(), "`a` is damaged"),
-        (truncated.to_owned(), "not a zip file that can be read"),
-        (
-            "open(p, 'w').write('<html>')".to_owned(),
-            "not a zip file that can be read",
-        ),
-        (bzip2.to_owned(), "compressed with"),
-        (entries(&["x", "a", "a"]), "two entries have the name `a`"),
-        (entries(&["a", "a/b/c"]), "`a` is a file and a folder"),
-        (entries(&["a/b/c", "a/b"]), "`a/b` is a file and a folder"),
-        (entries(&["a/", "a"]), "`a` is a file and a folder"),
-        (latin.to_owned(), "the name of entry 1 is not UTF-8"),
-    ];
-    for (body, message) in cases {
-        make(&body);
-        let run = project.expect("push z.zip", 2);
-        assert!(run.stderr.contains(message), "{body}: {}", run.stderr);
-    }
-    make(
-        "with zipfile.ZipFile(p, 'w') as z: z.writestr('dist/index.html', 'a'); \
-         z.writestr('dist/b', 'b')",
-    );
-    // Without a profile it comes no further, but the warning is said by then.
-    let run = project.run("push z.zip");
-    assert!(
-        run.stderr
-            .contains("Everything in `z.zip` is below `dist/`"),
-        "{}",
-        run.stderr
-    );
-    make(&entries(&["./a", "b//c", "d/e"]));
-    let run = project.run("push z.zip");
-    assert!(
-        run.stderr.contains("`./a` and 1 more in `z.zip`"),
-        "{}",
-        run.stderr
-    );
-}
-
-#[test]
 #[cfg(unix)]
 fn what_a_folder_cannot_hold_is_refused() {
     let accounts = Accounts::fresh();
@@ -839,13 +765,6 @@ fn what_a_folder_cannot_hold_is_refused() {
         "as an object's key it has 1205 bytes, and S3 allows 1024",
     );
     let odd = Project::with(&accounts.config());
-    odd.write("site/a\\b", "x");
-    let run = odd.run("push site");
-    assert!(
-        run.stderr.contains("`a\\b` in `site`: a backslash is part"),
-        "{}",
-        run.stderr
-    );
     // Nobody writes into the pipe, so that opening it would never end.
     let made = Command::new("mkfifo").arg(odd.path("pipe")).status();
     assert!(made.expect("mkfifo runs").success());

@@ -1,6 +1,8 @@
 //! The emulator is as strict as AWS where our templates and commands depend on it. Without this,
 //! a test that passes against it would say little.
 
+use serde_json::{Value, json};
+
 use crate::emulator::{Accounts, Emulator, Failure};
 use crate::support::Project;
 
@@ -313,4 +315,120 @@ fn an_entry_condition_must_be_one_and_skip_takes_few_rules() {
         let reason = dev.last_failure();
         assert!(reason.contains(refused), "{reason}");
     }
+}
+
+/// The code and message with which a change of the deployed pipeline is refused.
+fn refusal(account: &str, definition: &Value) -> String {
+    let definition = json!({ "pipeline": definition }).to_string();
+    let call = [
+        "codepipeline",
+        "update-pipeline",
+        "--cli-input-json",
+        &definition,
+    ];
+    Emulator::shared()
+        .aws_with(account, &call)
+        .err()
+        .unwrap_or_default()
+}
+
+#[test]
+fn codepipeline_checks_a_definition_as_in_aws() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    project.expect("deploy --all --yes --quiet", 0);
+    let get = "codepipeline get-pipeline --name crossaccountdeploy";
+    let good = emulator.aws(&accounts.dev, get)["pipeline"].clone();
+    let with = |key: &str, value: Value| {
+        let mut changed = good.clone();
+        let configuration = &mut changed["stages"][1]["actions"][0]["configuration"];
+        match value {
+            Value::Null => {
+                configuration
+                    .as_object_mut()
+                    .expect("an object")
+                    .remove(key);
+            }
+            value => configuration[key] = value,
+        }
+        changed
+    };
+    for (key, value, message) in [
+        (
+            "BucketName",
+            Value::Null,
+            "is missing required configuration 'BucketName'",
+        ),
+        (
+            "Extract",
+            Value::Null,
+            "is missing required configuration 'Extract'",
+        ),
+        ("Foo", json!("x"), "contains unknown configuration 'Foo'"),
+    ] {
+        let said = refusal(&accounts.dev, &with(key, value));
+        assert!(
+            said.contains("(InvalidActionDeclarationException)"),
+            "{said}"
+        );
+        assert!(said.contains(message), "{said}");
+    }
+    for value in ["false", "maybe"] {
+        assert_eq!(refusal(&accounts.dev, &with("Extract", json!(value))), "");
+    }
+    let mut other = good.clone();
+    let role = format!("arn:aws:iam::{}:role/nobody", accounts.prod);
+    other["stages"][1]["actions"][0]["roleArn"] = json!(role);
+    let said = refusal(&accounts.dev, &other);
+    assert!(said.contains("(InvalidStructureException)"), "{said}");
+    let service = good["roleArn"].as_str().expect("a role");
+    let wanted = format!("{service} is not authorized to perform AssumeRole on role {role}");
+    assert!(said.contains(&wanted), "{said}");
+    let trust = "iam update-assume-role-policy --role-name \
+                 AWSCodePipelineServiceRole-us-east-1-crossaccountdeploy --policy-document \
+                 {\"Version\":\"2012-10-17\",\"Statement\":[]}";
+    emulator.aws(&accounts.dev, trust);
+    let said = refusal(&accounts.dev, &good);
+    assert!(said.contains("(InvalidStructureException)"), "{said}");
+    let wanted = format!("CodePipeline is not authorized to perform AssumeRole on role {service}");
+    assert!(said.contains(&wanted), "{said}");
+}
+
+#[test]
+fn a_rollback_takes_no_execution_of_an_earlier_definition() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    project.expect("deploy --all --yes --quiet", 0);
+    emulator.execution(&accounts.dev, "crossaccountdeploy", "Succeeded");
+    let list = "codepipeline list-pipeline-executions --pipeline-name crossaccountdeploy";
+    let found = emulator.aws(&accounts.dev, list);
+    let id = found["pipelineExecutionSummaries"][0]["pipelineExecutionId"]
+        .as_str()
+        .expect("an ID")
+        .to_owned();
+    let roll_back = [
+        "codepipeline",
+        "rollback-stage",
+        "--pipeline-name",
+        "crossaccountdeploy",
+        "--stage-name",
+        "Deploy",
+        "--target-pipeline-execution-id",
+        &id,
+    ];
+    emulator
+        .aws_with(&accounts.dev, &roll_back)
+        .expect("rolled back");
+    let get = "codepipeline get-pipeline --name crossaccountdeploy";
+    let definition = emulator.aws(&accounts.dev, get)["pipeline"].clone();
+    assert_eq!(refusal(&accounts.dev, &definition), "");
+    let said = emulator
+        .aws_with(&accounts.dev, &roll_back)
+        .expect_err("refused");
+    assert!(
+        said.contains("(PipelineExecutionOutdatedException)"),
+        "{said}"
+    );
 }

@@ -9,7 +9,10 @@ use s3ferry::plan::TargetPlan;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::{check, limits};
+use super::content::Text;
+use super::site::Site;
+use super::warning::{escaped, quoted};
+use super::{Inspected, limits};
 use crate::cli::screen::Screen;
 use crate::cli::{Failure, Global, output};
 
@@ -34,7 +37,7 @@ struct Walk<'w> {
     hidden: Vec<String>,
 }
 
-/// Makes a zip file of a folder; gives it, and the number of files in it.
+/// Makes a zip file of a folder; gives it, and what is known of the files.
 ///
 /// # Errors
 /// There is something in the folder that cannot be deployed, or it cannot be read.
@@ -44,7 +47,7 @@ pub(super) fn make(
     take_hidden: bool,
     targets: &[TargetPlan],
     screen: &Screen,
-) -> Result<(File, u64), Failure> {
+) -> Result<(File, Inspected), Failure> {
     let root = folder.canonicalize();
     let mut walk = Walk {
         root: root.map_err(|error| super::cannot_read(folder, &error))?,
@@ -71,37 +74,34 @@ pub(super) fn make(
             },
         ));
     }
-    for entry in &entries {
-        if let Some(problem) = limits::key_problem(&entry.name, targets) {
-            return Err(Failure::new(
-                format!("`{}` cannot be deployed: {problem}", entry.name),
-                "rename it",
-            ));
-        }
-    }
-    if targets.iter().any(|target| target.object_key.is_none()) {
-        let names = entries.iter().map(|entry| &entry.name);
-        let mut names: Vec<String> = names.filter(|name| name.contains('\\')).cloned().collect();
-        names.sort();
-        if let Some(warning) = check::several(folder, &names, check::BACKSLASH) {
-            output::note(global, &warning);
-        }
-    }
-    let count = entries.len() as u64;
-    if let Some(note) = limits::files(folder, count, targets)? {
-        output::note(global, &note);
-    }
     entries.sort_by(|one, other| one.name.as_bytes().cmp(other.name.as_bytes()));
+    let mut site = Site::new(folder, targets);
+    for entry in &entries {
+        site.file(&entry.name, false)
+            .map_err(|problem| Failure::new(problem, "rename it"))?;
+    }
+    if let Some(problem) = site.conflict() {
+        return Err(Failure::new(problem, "rename one of them"));
+    }
+    let files = site.files();
+    let note = limits::files(folder, files, targets)?;
     let total = entries.iter().map(|entry| entry.size).sum();
     let bar = screen.bytes("Zipping", total);
     let file = tempfile::tempfile().map_err(|error| cannot_write(&error))?;
-    let file = write(file, &entries, &|bytes| bar.inc(bytes));
+    let file = write(file, &entries, &mut site, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    Ok((file?, count))
+    let mut warnings = site.warnings();
+    warnings.extend(note);
+    Ok((file?, Inspected { files, warnings }))
 }
 
 /// Writes entries in their order.
-fn write(file: File, entries: &[Entry], progress: &dyn Fn(u64)) -> Result<File, Failure> {
+fn write(
+    file: File,
+    entries: &[Entry],
+    site: &mut Site<'_>,
+    progress: &dyn Fn(u64),
+) -> Result<File, Failure> {
     let mut zip = ZipWriter::new(file);
     let mut buffer = vec![0; 1 << 18];
     for entry in entries {
@@ -109,6 +109,7 @@ fn write(file: File, entries: &[Entry], progress: &dyn Fn(u64)) -> Result<File, 
             File::open(&entry.path).map_err(|error| super::cannot_read(&entry.path, &error))?;
         zip.start_file(entry.name.as_str(), options(entry.size))
             .map_err(|error| cannot_write(&error))?;
+        let mut text = Text::of(&entry.name);
         loop {
             let count = source
                 .read(&mut buffer)
@@ -118,7 +119,13 @@ fn write(file: File, entries: &[Entry], progress: &dyn Fn(u64)) -> Result<File, 
             }
             zip.write_all(&buffer[..count])
                 .map_err(|error| cannot_write(&error))?;
+            if let Some(text) = &mut text {
+                text.read(&buffer[..count]);
+            }
             progress(count as u64);
+        }
+        if let Some(text) = &text {
+            site.text(&entry.name, text);
         }
     }
     zip.finish().map_err(|error| cannot_write(&error))
@@ -148,7 +155,7 @@ fn say_hidden(global: &Global, hidden: &[String]) {
     let mut named = hidden
         .iter()
         .take(NAMED)
-        .cloned()
+        .map(|name| escaped(name))
         .collect::<Vec<_>>()
         .join(", ");
     if hidden.len() > NAMED {
@@ -192,7 +199,7 @@ impl Walk<'_> {
         let data = fs::metadata(&path).map_err(|error| super::cannot_read(&path, &error))?;
         if !data.is_file() {
             return Err(Failure::new(
-                format!("`{name}` is neither a file nor a folder"),
+                format!("{} is neither a file nor a folder", quoted(&name)),
                 "take it out of the folder",
             ));
         }
@@ -208,9 +215,9 @@ impl Walk<'_> {
         let Some(text) = name.to_str() else {
             return Err(Failure::new(
                 format!(
-                    "a file's name in `{}` is not UTF-8: `{prefix}{}`",
+                    "a file's name in `{}` is not UTF-8: {}",
                     self.shown.display(),
-                    name.to_string_lossy()
+                    quoted(&format!("{prefix}{}", name.to_string_lossy()))
                 ),
                 "rename it: an object's key is UTF-8",
             ));
@@ -223,7 +230,7 @@ impl Walk<'_> {
     fn link(&self, path: &Path, name: &str) -> Result<PathBuf, Failure> {
         let refused = |why: &str| {
             Failure::new(
-                format!("`{name}` is a symbolic link {why}"),
+                format!("{} is a symbolic link {why}", quoted(name)),
                 "put a copy in its place, or take it out of the folder",
             )
         };
@@ -260,6 +267,7 @@ mod tests {
             let mut file = write(
                 tempfile::tempfile().expect("a file"),
                 &entries(100_000),
+                &mut Site::new(folder.path(), &[]),
                 &|_| {},
             )
             .expect("written");

@@ -1,284 +1,281 @@
-//! A zip file that the user made: whether it can be read, whole, and where its files would land.
+//! A zip file that the user made: whether the S3 deploy action can unpack it, and what it makes
+//! of the entries.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use s3ferry::plan::TargetPlan;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::limits;
+use super::content::Text;
+use super::site::Site;
+use super::warning::{Code, Names, Warning, quoted};
+use super::{Inspected, limits};
+use crate::cli::Failure;
 use crate::cli::screen::Screen;
-use crate::cli::{Failure, Global, output};
 
-/// Checks a zip file; gives the number of files in it.
+/// Unpacked bytes that are read at most. An artifact without large repetitions has fewer.
+const CHECKED: u64 = 8 * 1024 * 1024 * 1024;
+
+type Archive<'f> = ZipArchive<io::BufReader<&'f File>>;
+
+/// Checks a zip file.
 ///
 /// # Errors
-/// It is none, it is broken, or something in it cannot be deployed.
+/// It is not a zip file, it is damaged, or something in it cannot be deployed.
 pub(super) fn zip(
-    global: &Global,
     path: &Path,
     file: &File,
     targets: &[TargetPlan],
     screen: &Screen,
-) -> Result<u64, Failure> {
-    let shown = path.display();
+) -> Result<Inspected, Failure> {
+    let shown = quoted(&path.to_string_lossy());
+    let refused =
+        |problem: String| Failure::new(format!("{shown}: {problem}"), "make the zip file again");
+    let mut site = Site::new(path, targets);
+    let claimed = end::entries(file).unwrap_or_default();
+    if !limits::entries(path, claimed, site.is_extracted())? {
+        // It is put as it is, and not looked into.
+        return Ok(Inspected {
+            files: claimed,
+            warnings: Vec::new(),
+        });
+    }
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(|error| {
         Failure::new(
-            format!("`{shown}` is not a zip file that can be read: {error}"),
+            format!(
+                "{shown} is not a zip file that can be read: {error}; CodePipeline fails with \
+                 \"The archive is malformed.\""
+            ),
             "make it again, or push the folder itself",
         )
     })?;
-    let bar = screen.bytes("Checking", total(&mut archive));
-    let mut found = Found::default();
+    let bar = screen.bytes("Checking", unpacked(&archive).min(CHECKED));
+    let mut budget = CHECKED;
+    let mut unchecked = Names::default();
     for index in 0..archive.len() {
-        if let Err(problem) = found.entry(&mut archive, index, targets, &|bytes| bar.inc(bytes)) {
-            bar.finish_and_clear();
-            return Err(Failure::new(
-                format!("`{shown}`: {problem}"),
-                "make the zip file again",
-            ));
+        let left = entry(&mut archive, index, &mut site, budget, &|bytes| {
+            bar.inc(bytes);
+        });
+        match left {
+            Ok(left) => budget = left,
+            Err(Stop::Unchecked(name)) => unchecked.add(&name),
+            Err(Stop::Problem(problem)) => {
+                bar.finish_and_clear();
+                return Err(refused(problem));
+            }
         }
     }
     bar.finish_and_clear();
     // The archive keeps the last one of a name only.
-    let problem = if archive.has_duplicate_names() {
-        let name = repeated(file, archive.central_directory_start()).unwrap_or_default();
-        Some(format!(
-            "two entries have the name `{name}`, and one of them would be lost"
-        ))
-    } else {
-        found
-            .file_and_folder()
-            .map(|name| format!("`{name}` is a file and a folder, and cannot be extracted as both"))
-    };
-    if let Some(problem) = problem {
-        return Err(Failure::new(
-            format!("`{shown}`: {problem}"),
-            "make the zip file again",
-        ));
+    if archive.has_duplicate_names() {
+        let start = archive.central_directory_start();
+        repeated(file, start, &mut site).map_err(|error| super::cannot_read(path, &error))?;
     }
-    if found.files == 0 {
+    if let Some(problem) = site.conflict() {
+        return Err(refused(problem));
+    }
+    let files = site.files();
+    if files == 0 {
         return Err(Failure::new(
-            format!("there is no file in `{shown}`"),
+            format!("there is no file in {shown}"),
             "zip the folder that holds the built site, or push that folder",
         ));
     }
-    if let Some(note) = limits::files(path, found.files, targets)? {
-        output::note(global, &note);
+    let mut warnings = Vec::from_iter(limits::files(path, files, targets)?);
+    if !unchecked.is_empty() {
+        let message = format!(
+            "the content of {} was not checked: unpacked, the files have more than 8 GiB",
+            unchecked.shown()
+        );
+        warnings.push(Warning::new(Code::Unchecked, unchecked, message, ""));
     }
-    for warning in found.warnings(path, targets) {
-        output::note(global, &warning);
-    }
-    Ok(found.files)
+    warnings.extend(site.warnings());
+    Ok(Inspected { files, warnings })
 }
 
-type Archive<'f> = ZipArchive<io::BufReader<&'f File>>;
-
-/// A name that the central directory has twice (PKWARE, *APPNOTE*, 4.3.12).
-fn repeated(file: &File, start: u64) -> Option<String> {
-    let mut reader = io::BufReader::new(file);
-    reader.seek(SeekFrom::Start(start)).ok()?;
-    let mut seen = BTreeSet::new();
-    loop {
-        let mut header = [0; 46];
-        reader.read_exact(&mut header).ok()?;
-        if !header.starts_with(b"PK\x01\x02") {
-            return None;
-        }
-        let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
-        let mut name = vec![0; usize::from(number(28))];
-        reader.read_exact(&mut name).ok()?;
-        reader
-            .seek_relative(i64::from(number(30)) + i64::from(number(32)))
-            .ok()?;
-        let name = String::from_utf8_lossy(&name).into_owned();
-        if !seen.insert(name.clone()) {
-            return Some(name);
-        }
-    }
-}
-
-fn total(archive: &mut Archive<'_>) -> u64 {
+/// The sizes of the files, as the directory says.
+fn unpacked(archive: &Archive<'_>) -> u64 {
     (0..archive.len())
-        .filter_map(|index| archive.by_index_raw(index).ok().map(|entry| entry.size()))
+        .filter_map(|index| Some(archive.by_index_data(index).ok()?.size()))
         .fold(0, u64::saturating_add)
 }
 
-/// What is in a zip file.
-#[derive(Default)]
-struct Found {
-    files: u64,
-    /// Names of the files.
-    names: BTreeSet<String>,
-    /// Names of the folders that have entries of their own, without the last `/`.
-    folders: BTreeSet<String>,
-    /// First parts of the names, and whether a file stands there itself.
-    tops: BTreeSet<String>,
-    at_top: bool,
-    links: Vec<String>,
-    backslashes: Vec<String>,
-    /// Names with `./` or `//`.
-    unusual: Vec<String>,
-    rubbish: Vec<String>,
+/// Why an entry is not read to its end.
+enum Stop {
+    /// It cannot be deployed; why.
+    Problem(String),
+    /// Too much was read already; its name.
+    Unchecked(String),
 }
 
-impl Found {
-    fn entry(
-        &mut self,
-        archive: &mut Archive<'_>,
-        index: usize,
-        targets: &[TargetPlan],
-        progress: &dyn Fn(u64),
-    ) -> Result<(), String> {
-        let raw = archive
-            .by_index_raw(index)
-            .map_err(|error| format!("entry {} cannot be read: {error}", index + 1))?;
-        // As it stands: without a flag for UTF-8 another reader may take it for something else.
-        let Ok(name) = str::from_utf8(raw.name_raw()).map(str::to_owned) else {
-            return Err(format!(
-                "the name of entry {} is not UTF-8, as an object's key is: `{}`",
+impl From<String> for Stop {
+    fn from(problem: String) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// Checks an entry; gives how many bytes may still be read.
+fn entry(
+    archive: &mut Archive<'_>,
+    index: usize,
+    site: &mut Site<'_>,
+    budget: u64,
+    progress: &dyn Fn(u64),
+) -> Result<u64, Stop> {
+    // From the directory alone: to read each entry's own header takes too long.
+    let raw = archive
+        .by_index_data(index)
+        .map_err(|error| format!("entry {} cannot be read: {error}", index + 1))?;
+    // As it stands: without a flag for UTF-8 another reader may take it for something else.
+    let name = match str::from_utf8(raw.name_raw()) {
+        Ok(name) => name.to_owned(),
+        Err(_) if !site.is_extracted() => String::from_utf8_lossy(raw.name_raw()).into_owned(),
+        Err(_) => {
+            return Err(Stop::Problem(format!(
+                "the name of entry {} is not UTF-8, as an object's key is: {}",
                 index + 1,
-                String::from_utf8_lossy(raw.name_raw())
-            ));
-        };
-        let method = raw.compression();
-        if raw.encrypted() {
-            return Err(format!(
-                "`{name}` is encrypted, and CodePipeline has no password"
-            ));
+                quoted(&String::from_utf8_lossy(raw.name_raw()))
+            )));
         }
-        if !matches!(
+    };
+    let (method, is_encrypted) = (raw.compression(), raw.encrypted());
+    let (is_link, size) = (raw.is_symlink(), raw.size());
+    if raw.is_dir() {
+        site.folder(&name);
+        return Ok(budget);
+    }
+    let is_readable = !is_encrypted
+        && matches!(
             method,
             CompressionMethod::Stored | CompressionMethod::Deflated
-        ) {
-            return Err(format!(
-                "`{name}` is compressed with {method}, and every reader takes deflate only"
-            ));
+        );
+    if !is_readable && site.is_extracted() {
+        return Err(Stop::Problem(if is_encrypted {
+            format!(
+                "{} is encrypted, and CodePipeline has no password",
+                quoted(&name)
+            )
+        } else {
+            format!(
+                "{} is compressed with {method}, and only deflate is sure to be understood",
+                quoted(&name)
+            )
+        }));
+    }
+    site.file(&name, is_link)?;
+    if !is_readable {
+        return Ok(budget);
+    }
+    if size > budget {
+        return Err(Stop::Unchecked(name));
+    }
+    let mut text = if is_link { None } else { Text::of(&name) };
+    let read = content(archive, index, size, |bytes| {
+        progress(bytes.len() as u64);
+        if let Some(text) = &mut text {
+            text.read(bytes);
         }
-        if leads_out(&name) {
-            return Err(format!("`{name}` is a path that leads out of the zip file"));
-        }
-        if raw.is_symlink() {
-            self.links.push(name.clone());
-        }
-        let is_folder = raw.is_dir();
-        drop(raw);
-        if is_folder {
-            self.folders.insert(name.trim_end_matches('/').to_owned());
-            return Ok(());
-        }
-        if let Some(problem) = limits::key_problem(&name, targets) {
-            return Err(format!("`{name}` cannot be deployed: {problem}"));
-        }
-        let mut entry = archive
-            .by_index(index)
-            .map_err(|error| broken(&name, &error))?;
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            // The end of the entry compares its checksum.
-            match entry.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => progress(count as u64),
-                Err(error) => return Err(format!("`{name}` is damaged: {error}")),
+    });
+    read.map_err(|problem| format!("{} {problem}", quoted(&name)))?;
+    if let Some(text) = &text {
+        site.text(&name, text);
+    }
+    Ok(budget - size)
+}
+
+/// Reads the content of an entry to its end, where its checksum is compared; gives what is wrong
+/// with it. The reader stops where there is more than the directory says.
+fn content(
+    archive: &mut Archive<'_>,
+    index: usize,
+    size: u64,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), String> {
+    let broken = |error: ZipError| format!("cannot be read: {error}");
+    let mut entry = archive.by_index(index).map_err(broken)?;
+    let mut buffer = vec![0; 1 << 16];
+    let mut seen = 0;
+    loop {
+        match entry.read(&mut buffer) {
+            Ok(0) if seen < size => {
+                return Err(format!(
+                    "is damaged: it has {seen} bytes, and {size} by the zip file's directory"
+                ));
             }
-        }
-        self.count(name);
-        Ok(())
-    }
-
-    fn count(&mut self, name: String) {
-        self.files += 1;
-        match name.split_once('/') {
-            Some((top, _)) => {
-                self.tops.insert(top.to_owned());
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                seen += count as u64;
+                take(&buffer[..count]);
             }
-            None => self.at_top = true,
+            Err(error) => return Err(format!("is damaged: {error}")),
         }
-        if name.contains('\\') {
-            self.backslashes.push(name.clone());
-        }
-        if name.split('/').any(|part| part.is_empty() || part == ".") {
-            self.unusual.push(name.clone());
-        }
-        self.names.insert(name.clone());
-        let last = name.rsplit('/').next().unwrap_or_default();
-        if name.starts_with("__MACOSX/") || matches!(last, ".DS_Store" | "Thumbs.db") {
-            self.rubbish.push(name);
-        }
-    }
-
-    /// A name that is a file's, and a folder's too.
-    fn file_and_folder(&self) -> Option<&str> {
-        let above = self.names.iter().flat_map(|name| {
-            let slashes = name.match_indices('/');
-            slashes.map(|(at, _)| &name[..at])
-        });
-        let mut folders = above.chain(self.folders.iter().map(String::as_str));
-        folders.find(|folder| self.names.contains(*folder))
-    }
-
-    fn warnings(&self, path: &Path, targets: &[TargetPlan]) -> Vec<String> {
-        let shown = path.display();
-        let mut warnings = Vec::new();
-        let extracted = targets.iter().find(|target| target.object_key.is_none());
-        let Some(target) = extracted else {
-            return warnings;
-        };
-        let mut tops = self.tops.iter();
-        if let (Some(top), None, false) = (tops.next(), tops.next(), self.at_top) {
-            let folder = match target.path.as_str() {
-                "" => String::new(),
-                path => format!("{path}/"),
-            };
-            warnings.push(format!(
-                "Everything in `{shown}` is below `{top}/`, so the site lands in \
-                 s3://{}/{folder}{top}/. To have it above, push the folder `{top}` itself.",
-                target.names.bucket
-            ));
-        }
-        let said = [
-            (
-                &self.links,
-                "a symbolic link, which is deployed as a small file that names its aim.",
-            ),
-            (&self.backslashes, BACKSLASH),
-            (
-                &self.unusual,
-                "`./` or `//` may become part of the object's key, which no browser asks for.",
-            ),
-            (
-                &self.rubbish,
-                "the desktop's own file, which is deployed too.",
-            ),
-        ];
-        warnings.extend((said.iter()).filter_map(|(names, what)| several(path, names, what)));
-        warnings
     }
 }
 
-/// What is said of a name with a backslash.
-pub(super) const BACKSLASH: &str = "a backslash is part of the object's key, and no folder.";
-
-/// What is said of some names, if there are any.
-pub(super) fn several(path: &Path, names: &[String], what: &str) -> Option<String> {
-    let first = names.first()?;
-    let more = match names.len() {
-        1 => String::new(),
-        more => format!(" and {} more", more - 1),
-    };
-    Some(format!("`{first}`{more} in `{}`: {what}", path.display()))
+/// Adds the entries whose names the central directory has already had (PKWARE, *APPNOTE*, 4.3.12).
+fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<()> {
+    let mut reader = io::BufReader::new(file);
+    reader.seek(SeekFrom::Start(start))?;
+    let mut seen = HashSet::new();
+    while reader.fill_buf()?.starts_with(b"PK\x01\x02") {
+        let mut header = [0; 46];
+        reader.read_exact(&mut header)?;
+        let number = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        let mut name = vec![0; usize::from(number(28))];
+        reader.read_exact(&mut name)?;
+        reader.seek_relative(i64::from(number(30)) + i64::from(number(32)))?;
+        if seen.contains(&name) {
+            let shown = String::from_utf8_lossy(&name);
+            if !shown.ends_with('/') {
+                site.again(&shown);
+            }
+        } else {
+            seen.insert(name);
+        }
+    }
+    Ok(())
 }
 
-fn broken(name: &str, error: &ZipError) -> String {
-    format!("`{name}` cannot be read: {error}")
-}
+/// The end of a zip file, read before the rest of it.
+mod end {
+    use std::fs::File;
+    use std::io::{self, Read as _, Seek as _, SeekFrom};
 
-/// Whether a name is an absolute path, or climbs above the folder that it is extracted to.
-fn leads_out(name: &str) -> bool {
-    let name = name.replace('\\', "/");
-    let drive = name.get(1..2) == Some(":") && name.starts_with(|c: char| c.is_ascii_alphabetic());
-    name.starts_with('/') || drive || name.split('/').any(|part| part == "..")
+    /// The record without its comment, and the longest comment (PKWARE, *APPNOTE*, 4.3.16).
+    const RECORD: usize = 22;
+    const COMMENT: usize = 65_535;
+    /// The locator of the 64-bit record, which stands right before (4.3.15).
+    const LOCATOR: usize = 20;
+
+    /// How many entries a zip file says it has; nothing where there is no end that says it.
+    pub(super) fn entries(mut file: &File) -> Option<u64> {
+        let length = file.seek(SeekFrom::End(0)).ok()?;
+        let start = length.saturating_sub((RECORD + COMMENT + LOCATOR) as u64);
+        let tail = read(file, start, usize::try_from(length - start).ok()?).ok()?;
+        let at = (0..=tail.len().checked_sub(RECORD)?)
+            .rev()
+            .find(|at| tail[*at..].starts_with(b"PK\x05\x06"))?;
+        let entries = u16::from_le_bytes([tail[at + 10], tail[at + 11]]);
+        if entries != u16::MAX {
+            return Some(u64::from(entries));
+        }
+        let locator = tail.get(at.checked_sub(LOCATOR)?..at)?;
+        if !locator.starts_with(b"PK\x06\x07") {
+            return Some(u64::from(entries));
+        }
+        let offset = u64::from_le_bytes(locator[8..16].try_into().ok()?);
+        let record = read(file, offset, 40).ok()?;
+        Some(u64::from_le_bytes(record[32..40].try_into().ok()?))
+    }
+
+    fn read(mut file: &File, start: u64, count: usize) -> io::Result<Vec<u8>> {
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = vec![0; count];
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
 }

@@ -11,6 +11,7 @@ use s3ferry::deploy::{Access, Observer as _, pipeline};
 use s3ferry::plan::{PipelinePlan, SOURCE_ACTION};
 use serde_json::{Value, json};
 
+use super::warning::one_line;
 use super::{Artifact, Options, watch, why};
 use crate::cli::accounts::token;
 use crate::cli::deploy::Format;
@@ -71,18 +72,7 @@ pub(super) async fn run(
         access,
         profile,
         version: String::new(),
-        result: json!({
-            "version": 1,
-            "source": {
-                "bucket": object.bucket,
-                "key": object.key,
-                "bytes": artifact.size,
-                "files": artifact.files,
-                "sha256": artifact.sha256,
-            },
-            "execution": null,
-            "additional": [],
-        }),
+        result: super::result(project, artifact),
     };
     match same {
         Some(current) => {
@@ -387,9 +377,9 @@ impl Push<'_> {
                 action.action,
                 action.stage,
                 if action.message.is_empty() {
-                    "AWS says nothing about it"
+                    "AWS says nothing about it".to_owned()
                 } else {
-                    &action.message
+                    one_line(&action.message)
                 }
             );
             if let Some(why) = why::explain(self.project, action)? {
@@ -462,7 +452,7 @@ impl Push<'_> {
                 } else {
                     json!(next)
                 };
-                output::print(&format!("{:#}\n", self.result))
+                output::print(&super::json_text(&self.result))
             }
             Format::Text => {
                 if !next.is_empty() {
@@ -478,6 +468,6 @@ impl Push<'_> {
 fn said(execution: &Execution) -> String {
     match execution.summary.as_str() {
         "" => execution.status.clone(),
-        summary => format!("{} ({summary})", execution.status),
+        summary => format!("{} ({})", execution.status, one_line(summary)),
     }
 }

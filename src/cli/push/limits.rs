@@ -4,6 +4,7 @@ use std::path::Path;
 
 use s3ferry::plan::TargetPlan;
 
+use super::warning::{Code, Names, Warning, quoted};
 use crate::cli::Failure;
 use crate::cli::output::thousands;
 
@@ -37,6 +38,9 @@ pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
     ))
 }
 
+/// Entries of a zip file that is looked into: more than any site has with its folders.
+const ENTRIES: u64 = 250_000;
+
 /// Whether the S3 deploy action takes so many files; gives what the user should know about them.
 ///
 /// # Errors
@@ -45,26 +49,44 @@ pub(super) fn files(
     path: &Path,
     files: u64,
     targets: &[TargetPlan],
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<Warning>, Failure> {
     let extracted = targets.iter().any(|target| target.object_key.is_none());
     let shown = thousands(usize::try_from(files).unwrap_or(usize::MAX));
     if !extracted || files <= MANY_FILES {
         return Ok(None);
     }
     if files <= FILES {
-        return Ok(Some(format!(
-            "`{}` has {shown} files. The S3 deploy action has 90 minutes to put them.",
-            path.display()
-        )));
+        let message = format!(
+            "{} has {shown} files, and the S3 deploy action has 90 minutes to put them",
+            quoted(&path.to_string_lossy())
+        );
+        let warning = Warning::new(Code::ManyFiles, Names::default(), message, "");
+        return Ok(Some(warning));
     }
-    Err(Failure::new(
+    Err(too_many(path, &shown))
+}
+
+/// Whether a zip file can be looked into with so many entries, as its end says.
+///
+/// # Errors
+/// It has more than can be deployed.
+pub(super) fn entries(path: &Path, entries: u64, is_extracted: bool) -> Result<bool, Failure> {
+    if entries > ENTRIES && is_extracted {
+        let shown = thousands(usize::try_from(entries).unwrap_or(usize::MAX));
+        return Err(too_many(path, &shown));
+    }
+    Ok(entries <= ENTRIES)
+}
+
+fn too_many(path: &Path, files: &str) -> Failure {
+    Failure::new(
         format!(
-            "`{}` has {shown} files, and the S3 deploy action extracts {}",
-            path.display(),
+            "{} has {files} files, and the S3 deploy action extracts {}",
+            quoted(&path.to_string_lossy()),
             thousands(usize::try_from(FILES).unwrap_or(usize::MAX))
         ),
         WAY_OUT,
-    ))
+    )
 }
 
 /// Whether a file's name can be an object's key in each target; otherwise why not.

@@ -3,8 +3,11 @@
 
 mod archive;
 mod check;
+mod content;
 mod flow;
 mod limits;
+mod site;
+mod warning;
 pub(crate) mod watch;
 mod why;
 
@@ -13,6 +16,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use s3ferry::deploy::source::Upload;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use archive::options as entry_options;
@@ -21,7 +25,8 @@ use super::aws::{AwsOptions, block_on_or};
 use super::deploy::{Format, example_buckets};
 use super::project::Project;
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, shell};
+use super::{Failure, Global, Outcome, output, shell};
+use warning::{Code, Warning};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,10 +34,18 @@ Examples:
   s3ferry push site.zip --no-watch      upload only
   s3ferry push site/ --start            the same content again: run the pipeline anyway
   s3ferry push site/ --profile dev-ci --format json
+  s3ferry push site/ --strict --allow content-type
   version=$(s3ferry push site/ --no-watch -q)
 
 The result is the version ID; it is printed alone with -q, and where standard output is no
 terminal.
+
+Before the upload, push warns about files that the S3 deploy action treats in an unexpected way:
+`\\` in a name becomes `/`, a symbolic link becomes a small file, most types become
+application/octet-stream. Notes are for information; --strict refuses warnings only.
+
+The pipeline adds and overwrites files. Files that are removed from the site are not deleted from
+the bucket.
 
 A push that was stopped while the pipeline ran is run again: what is uploaded already is not
 uploaded twice, and the execution is followed on.";
@@ -59,6 +72,12 @@ pub(crate) struct Options {
     /// Take the folder's hidden files too, whose names begin with a dot
     #[arg(long)]
     hidden: bool,
+    /// Refuse to upload if there is a warning about the files; notes are accepted
+    #[arg(long)]
+    strict: bool,
+    /// Leave out a kind of warning or note; can be repeated
+    #[arg(long, value_name = "KIND", value_enum)]
+    allow: Vec<Code>,
     /// Format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -74,8 +93,18 @@ struct Artifact {
     size: u64,
     /// Number of files in it.
     files: u64,
+    /// What is reported about the files.
+    warnings: Vec<Warning>,
     /// SHA-256 of the zip file, in hexadecimal digits.
     sha256: String,
+}
+
+/// What is known of an artifact's files before it is uploaded.
+struct Inspected {
+    /// Number of files.
+    files: u64,
+    /// What the S3 deploy action does with them that is not expected.
+    warnings: Vec<Warning>,
 }
 
 /// Uploads and follows.
@@ -83,7 +112,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let project = Project::load(global)?;
     example_buckets(&project.plan)?;
     let screen = Screen::new(global, resume(global, options, options.start));
-    let artifact = artifact(global, options, &project, &screen)?;
+    let mut artifact = artifact(global, options, &project, &screen)?;
+    artifact.warnings = warning::report(global, artifact.warnings, &options.allow);
+    if options.strict {
+        strict(options, &project, &artifact)?;
+    }
     let upload = Upload::default();
     let work = flow::run(global, options, &project, &screen, &artifact, &upload);
     block_on_or(&screen, work, async || {
@@ -92,19 +125,69 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     })
 }
 
+/// Refuses an artifact with warnings. Machines get the result without an upload.
+fn strict(options: &Options, project: &Project, artifact: &Artifact) -> Result<(), Failure> {
+    let refused = warning::refuse(&artifact.warnings);
+    if refused.is_err() && options.format == Format::Json {
+        let mut result = result(project, artifact);
+        result["source"]["versionId"] = Value::Null;
+        result["source"]["uploaded"] = json!(false);
+        result["next"] = json!("fix the files, or accept the warnings with --allow");
+        output::print(&json_text(&result))?;
+    }
+    refused
+}
+
+/// The result for machines before an upload.
+fn result(project: &Project, artifact: &Artifact) -> Value {
+    let dev = &project.plan.dev;
+    let warnings: Vec<Value> = artifact.warnings.iter().map(Warning::json).collect();
+    json!({
+        "version": 1,
+        "source": {
+            "bucket": dev.source_bucket.name,
+            "key": dev.source_object_key,
+            "bytes": artifact.size,
+            "files": artifact.files,
+            "sha256": artifact.sha256,
+        },
+        "warnings": warnings,
+        "execution": null,
+    })
+}
+
+/// JSON text in which characters that hide text or turn it around are written as escapes.
+fn json_text(value: &Value) -> String {
+    let mut text = String::new();
+    for c in format!("{value:#}\n").chars() {
+        if c == '\n' || warning::escaped(c.encode_utf8(&mut [0; 4])).starts_with(c) {
+            text.push(c);
+        } else {
+            // All of these are in the basic plane.
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        }
+    }
+    text
+}
+
 /// The command that goes on after an interruption; `start` is left out once the pipeline was
 /// started, which it would start again.
 fn resume(global: &Global, options: &Options, start: bool) -> String {
     let path = options.path.to_string_lossy();
+    let allowed: Vec<String> = options.allow.iter().map(|code| code.name()).collect();
     let mut words = vec!["push", &*path];
     for (option, is_given) in [
         ("--hidden", options.hidden),
+        ("--strict", options.strict),
         ("--start", start),
         ("--no-watch", options.no_watch),
     ] {
         if is_given {
             words.push(option);
         }
+    }
+    for code in &allowed {
+        words.extend(["--allow", code]);
     }
     for (option, value) in [
         ("--profile", options.profile.as_deref()),
@@ -132,7 +215,7 @@ fn artifact(
         )
     })?;
     let targets = &project.plan.targets;
-    let (mut file, files) = if data.is_dir() {
+    let (mut file, Inspected { files, warnings }) = if data.is_dir() {
         archive::make(global, path, options.hidden, targets, screen)?
     } else if !data.is_file() {
         // Before it is opened: a pipe would wait for whoever writes into it.
@@ -142,8 +225,8 @@ fn artifact(
         ));
     } else {
         let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-        let files = check::zip(global, path, &file, targets, screen)?;
-        (file, files)
+        let inspected = check::zip(path, &file, targets, screen)?;
+        (file, inspected)
     };
     let (size, sha256) = digest(&mut file).map_err(|error| cannot_read(path, &error))?;
     limits::size(path, size)?;
@@ -151,6 +234,7 @@ fn artifact(
         file,
         size,
         files,
+        warnings,
         sha256,
     })
 }

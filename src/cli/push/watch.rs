@@ -8,6 +8,7 @@ use s3ferry::deploy::Observer as _;
 use s3ferry::deploy::execution::{ActionRun, State, Wait};
 use serde_json::{Value, json};
 
+use super::warning::one_line;
 use crate::cli::screen::{Row, RowState, Screen};
 
 /// Shows what changes.
@@ -77,7 +78,7 @@ impl<'s> Watcher<'s> {
                 id: &id,
                 state,
                 text: text.clone(),
-                reason: &action.message,
+                reason: &one_line(&action.message),
                 time,
             });
         };

@@ -1,10 +1,10 @@
-//! Why an action failed: the source object is missing, or a call was refused. Then it says which
-//! call of the run that is, and the policies that decide it in the checked templates.
+//! Why an action failed: a known failure by its meaning; a refused one by the call of the run that
+//! it is, and the policies that decide it in the checked templates.
 
 use std::path::Path;
 
 use s3ferry::deploy::execution::ActionRun;
-use s3ferry::failure::{FailureKind, names_action};
+use s3ferry::failure::{self, Action, Kind, Meaning, Sign, names_action};
 use s3ferry::plan::{Plan, TargetPlan};
 use s3ferry::proof::{Decided, Remedy, Verdict};
 use serde_json::{Value, json};
@@ -18,40 +18,116 @@ pub(super) struct Why {
     pub(super) text: String,
     /// For machines.
     pub(super) json: Value,
-    /// What to do, the next push included.
+    /// What to do.
     pub(super) next: String,
 }
 
-/// Explains a failed action; nothing where AWS's message is all that is known.
+/// The end of what to do: the same content is deployed again.
+const AGAIN: &str = "; then the same push with --start";
+
+/// Explains a failed action; nothing where the failure is unknown and not a refusal.
 ///
 /// # Errors
 /// The templates cannot be made.
 pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Why>, Failure> {
     let plan = &project.plan;
-    let target = target(plan, action);
-    let is_source = target.is_none() && action.stage.eq_ignore_ascii_case("source");
-    match FailureKind::of(is_source, &action.code, &action.message) {
-        FailureKind::Other => return Ok(None),
-        FailureKind::MissingSource => return Ok(Some(missing_source(plan))),
-        FailureKind::TagsRefused => {
-            if let Some(target) = target.filter(|target| !target.tagged_objects) {
-                return Ok(Some(tags_refused(target)));
-            }
+    let untagged = target(plan, action).filter(|target| !target.tagged_objects);
+    let meaning = match (sign(action), untagged) {
+        (Sign::TagsRefused, Some(target)) => Some(failure::object_tags(&target.name)),
+        _ => failure::of_run(&action.code, &action.message, kind(plan, action)),
+    };
+    match meaning {
+        Some(meaning) if !meaning.kind.is_access() => Ok(Some(known(plan, &meaning))),
+        meaning => refused(project, action, meaning.as_ref()),
+    }
+}
+
+/// What the action is. Its live configuration is not read.
+fn kind(plan: &Plan, action: &ActionRun) -> Action<'static> {
+    if target(plan, action).is_some() {
+        Action::Deploy(None)
+    } else if is_source(action) {
+        Action::Source
+    } else {
+        Action::Other
+    }
+}
+
+/// A failure that no policy explains. What was pushed is checked, and so are the templates.
+fn known(plan: &Plan, meaning: &Meaning) -> Why {
+    const DOCTOR: &str = "`s3ferry doctor` compares the live pipeline with the templates";
+    let next = match meaning.kind {
+        Kind::ArchiveMalformed => {
+            "push the folder of the site instead of the zip file: s3ferry then makes the zip file"
+                .to_owned()
         }
-        FailureKind::Refused => {}
+        Kind::RollbackOutdated => "the same push with --start runs this content again".to_owned(),
+        Kind::SourceMissing => "push again without --start, which uploads the object".to_owned(),
+        Kind::ObjectTags => format!("{}{AGAIN}", meaning.next),
+        _ => format!("{DOCTOR}{AGAIN}"),
+    };
+    let mut text = sentence(meaning);
+    if meaning.kind == Kind::SourceMissing {
+        let dev = &plan.dev;
+        text.push_str(&format!(
+            "The source object is s3://{}/{}.\n",
+            dev.source_bucket.name, dev.source_object_key
+        ));
+    }
+    Why {
+        text,
+        json: explanation(Some(meaning), false, &[]),
+        next,
+    }
+}
+
+/// What a failure means, as a sentence of its own.
+fn sentence(meaning: &Meaning) -> String {
+    let text = format!("{}: {}.\n", meaning.meaning, meaning.cause);
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
+}
+
+fn explanation(meaning: Option<&Meaning>, exact: bool, calls: &[Value]) -> Value {
+    json!({
+        "failure": meaning.map(|meaning| meaning.kind),
+        "meaning": meaning.map(|meaning| &meaning.meaning),
+        "cause": meaning.map(|meaning| &meaning.cause),
+        "exact": exact,
+        "calls": calls,
+    })
+}
+
+/// Explains a refused action by the proof of the templates.
+fn refused(
+    project: &Project,
+    action: &ActionRun,
+    meaning: Option<&Meaning>,
+) -> Result<Option<Why>, Failure> {
+    if !matches!(sign(action), Sign::Refused | Sign::TagsRefused) {
+        return Ok(None);
     }
     let generated = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
     let proof = prove::of_generated(&project.plan, &generated)?;
-    let steps = steps(target, is_source);
+    let steps = steps(&project.plan, action);
     let mut calls: Vec<&(Decided, Vec<Remedy>)> = (proof.calls.iter())
         .filter(|(decided, _)| steps.apply(decided))
         .collect();
     let named: Vec<_> = (calls.iter().copied())
         .filter(|(decided, _)| names_action(&action.message, &decided.call.action))
         .collect();
-    let exact = !named.is_empty();
+    let mut exact = !named.is_empty();
     if exact {
+        let by_key =
+            (calls.iter().copied()).filter(|(decided, _)| decided.call.step == "output-key");
+        let by_key: Vec<_> = by_key.collect();
         calls = named;
+        // AWS names s3.putObject, too, when the key of the output bucket refuses.
+        if meaning.is_some_and(|meaning| meaning.kind == Kind::PutDenied) && !by_key.is_empty() {
+            calls.extend(by_key);
+            exact = false;
+        }
     }
     let Some((first, _)) = calls.first() else {
         return Ok(None);
@@ -62,13 +138,14 @@ pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Wh
         .iter()
         .filter(|(decided, _)| decided.verdict == Verdict::Denied)
         .collect();
-    let mut text = if exact {
+    let mut text = meaning.map(sentence).unwrap_or_default();
+    text.push_str(&if exact {
         format!("The refused call is of step `{step}` of the run. In the checked templates:\n")
     } else {
         "AWS does not say which call was refused. The action makes these; in the checked \
          templates:\n"
             .to_owned()
-    };
+    });
     let decided: Vec<&Decided> = calls.iter().map(|(decided, _)| decided).collect();
     text.push_str(&proof_reports::calls_table(&proof, &decided));
     for (decided, remedies) in &denied {
@@ -102,8 +179,8 @@ pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Wh
         .collect();
     Ok(Some(Why {
         text,
-        json: json!({ "cause": "refused", "exact": exact, "calls": calls }),
-        next: format!("{next}; then the same push with --start"),
+        json: explanation(meaning, exact, &calls),
+        next: format!("{next}{AGAIN}"),
     }))
 }
 
@@ -124,8 +201,9 @@ impl Steps {
     }
 }
 
-fn steps(target: Option<&TargetPlan>, is_source: bool) -> Steps {
-    let names: &[&str] = if is_source {
+fn steps(plan: &Plan, action: &ActionRun) -> Steps {
+    let target = target(plan, action);
+    let names: &[&str] = if target.is_none() && is_source(action) {
         &["source", "source-key", "store", "encrypt"]
     } else {
         &["copy", "assume", "read", "decrypt", "deploy", "output-key"]
@@ -136,7 +214,7 @@ fn steps(target: Option<&TargetPlan>, is_source: bool) -> Steps {
     }
 }
 
-/// The target that an action deploys.
+/// The target that an action deploys to.
 fn target<'p>(plan: &'p Plan, action: &ActionRun) -> Option<&'p TargetPlan> {
     let mut instances = plan.instances();
     let found = instances
@@ -144,32 +222,10 @@ fn target<'p>(plan: &'p Plan, action: &ActionRun) -> Option<&'p TargetPlan> {
     found.map(|(target, _)| target)
 }
 
-/// The source object does not exist.
-fn missing_source(plan: &Plan) -> Why {
-    let dev = &plan.dev;
-    Why {
-        text: format!(
-            "The source object s3://{}/{} does not exist. No permission is missing: the service \
-             role may list the bucket, and so S3 answers 404 instead of 403.\n",
-            dev.source_bucket.name, dev.source_object_key
-        ),
-        json: json!({ "cause": "missing-source", "exact": true, "calls": [] }),
-        next: "push again without --start, which uploads the object".to_owned(),
-    }
+fn is_source(action: &ActionRun) -> bool {
+    action.stage.eq_ignore_ascii_case("source")
 }
 
-/// The source object has tags, and the templates do not let the deploy role copy them.
-fn tags_refused(target: &TargetPlan) -> Why {
-    let name = &target.name;
-    Why {
-        text: format!(
-            "The source object has tags, and the deploy role of target `{name}` may not copy them \
-             to the deployed objects.\n"
-        ),
-        json: json!({ "cause": "object-tags", "exact": true, "calls": [] }),
-        next: format!(
-            "set `tagged_objects: true` in target `{name}`, then `s3ferry deploy --all`; then the \
-             same push with --start"
-        ),
-    }
+fn sign(action: &ActionRun) -> Sign {
+    Sign::of(is_source(action), &action.code, &action.message)
 }

@@ -1,17 +1,48 @@
-//! How a pipeline's last execution failed, and the causes that AWS's message tells by itself: the
-//! source object is missing, or the deploy role may not copy its tags.
+//! S3 deploy actions at which every run fails, how a pipeline's last execution failed, and the causes
+//! that AWS's message tells by itself.
 
 use serde_json::Value as Json;
 
-use super::super::expected::{is_deploy, list, text};
-use super::super::finding::{EXECUTION, Fix, OBJECT_TAGS, SOURCE_OBJECT};
+use super::super::expected::{actions, is_deploy, list, text};
+use super::super::finding::{ACTION, EXECUTION, Fix, OBJECT_TAGS, SOURCE_OBJECT};
 use super::super::live::{Failure, Pipeline, Reading};
 use super::Checks;
-use crate::failure::FailureKind;
+use crate::failure::{self, Action, Meaning, Sign};
 use crate::lint::Severity;
 use crate::proof::Resolved;
 
 impl Checks<'_> {
+    pub(super) fn configurations(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
+        for action in actions(live).filter(|action| is_deploy(action)) {
+            let Some(fault) = failure::configuration_fault(&action["Configuration"]) else {
+                continue;
+            };
+            let title = text(&action["Name"]).unwrap_or_default();
+            let fixes = self.change(
+                pipeline,
+                name,
+                &format!(
+                    "set \"Extract\": \"true\" on the action {title}, or \"false\" with \
+                     \"ObjectKey\", as the template has it"
+                ),
+            );
+            let cause = self.add(
+                ACTION,
+                Severity::Error,
+                &pipeline.account,
+                format!("pipeline {name}"),
+                format!(
+                    "its action {title} cannot run: {fault}. CodePipeline accepts this, and every \
+                     run fails with ConfigurationError"
+                ),
+            );
+            cause.finding.fixes = fixes;
+            cause.steps.push("deploy");
+            // As the message of the failed execution writes it.
+            cause.named(&format!("action {title} (ConfigurationError)"));
+        }
+    }
+
     /// How the last execution failed, where it did.
     pub(super) fn failure(&mut self, pipeline: &Resolved, name: &str, found: &Pipeline) {
         let Reading::Read(Some(failure)) = &found.failure else {
@@ -28,12 +59,12 @@ impl Checks<'_> {
             .flat_map(|stage| list(&stage["Actions"]))
             .find(|action| action["Name"] == *failure.action);
         let is_source = failed.is_some_and(|action| action["ActionTypeId"]["Category"] == "Source");
-        let kind = FailureKind::of(is_source, &failure.code, &failure.message);
-        match (kind, failed) {
-            (FailureKind::MissingSource, Some(action)) => {
+        let sign = Sign::of(is_source, &failure.code, &failure.message);
+        match (sign, failed) {
+            (Sign::MissingSource, Some(action)) => {
                 return self.missing_source(pipeline, name, failure, action);
             }
-            (FailureKind::TagsRefused, Some(action)) => {
+            (Sign::TagsRefused, Some(action)) => {
                 if let Some(target) = self.untagged_target(action) {
                     return self.tags_refused(pipeline, name, failure, &target);
                 }
@@ -44,11 +75,14 @@ impl Checks<'_> {
             "" => "its source action failed",
             _ => "its last execution failed",
         };
+        let code = match failure.code.as_str() {
+            "" => String::new(),
+            code => format!(" ({code})"),
+        };
         let said = match aws_says(failure) {
             said if said.is_empty() => "; AWS does not say why".to_owned(),
             said => said,
         };
-        let message = format!("{what}{}{said}", place(failure));
         // A retry keeps the version and the variables, which another start would not.
         let command = match failure.stage.as_str() {
             stage if is_guarded && !stage.is_empty() && !failure.execution.is_empty() => format!(
@@ -59,15 +93,28 @@ impl Checks<'_> {
             _ => format!("codepipeline start-pipeline-execution --name {name}"),
         };
         let fix = self.aws(&pipeline.account, &pipeline.region, &command);
-        self.add(
+        let known = meaning(failure, failed);
+        let cause = self.add(
             EXECUTION,
             Severity::Warning,
             &pipeline.account,
             format!("pipeline {name}"),
-            message,
-        )
-        .advise("nothing that was read explains it now; to try again:")
-        .fix(fix);
+            format!("{what}{}{code}{said}", place(failure)),
+        );
+        if let Some(known) = &known {
+            cause.advise(format!("{}: {}", known.meaning, known.cause));
+        }
+        match &known {
+            Some(known) if !known.kind.is_access() => {
+                cause.is_known = true;
+                cause.advise(known.next.clone());
+            }
+            _ => {
+                cause
+                    .advise("nothing that was read explains it now; to try again:")
+                    .fix(fix);
+            }
+        }
     }
 
     /// The source object does not exist.
@@ -123,6 +170,16 @@ impl Checks<'_> {
         let place = self.expected.places.get(role.stack)?;
         (is_deploy(action) && !place.tagged_objects).then(|| place.template.clone())
     }
+}
+
+/// What a failure means, by the action that failed.
+fn meaning(failed: &Failure, action: Option<&Json>) -> Option<Meaning> {
+    let kind = match action {
+        Some(action) if is_deploy(action) => Action::Deploy(Some(&action["Configuration"])),
+        Some(action) if action["ActionTypeId"]["Category"] == "Source" => Action::Source,
+        _ => Action::Other,
+    };
+    failure::of_run(&failed.code, &failed.message, kind)
 }
 
 /// Where an execution failed.

@@ -27,6 +27,8 @@ pub(super) struct Cause {
     pub(super) names: Vec<String>,
     /// Steps of a run that fail by it, whatever the policies say.
     pub(super) steps: Vec<&'static str>,
+    /// Of a failed execution: the failure is known, and a denied call is not the reason.
+    pub(super) is_known: bool,
     pub(super) repair: Option<Repair>,
 }
 
@@ -101,6 +103,7 @@ impl Checks<'_> {
             blocks: Vec::new(),
             names: Vec::new(),
             steps: Vec::new(),
+            is_known: false,
             repair: None,
         });
         &mut self.causes[at]

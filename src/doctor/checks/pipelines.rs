@@ -7,6 +7,7 @@ use super::super::expected::{Store, actions, is_deploy, list, stores, text};
 use super::super::finding::{ACTION, DRIFT, Fix, PIPELINE_MISSING, STORE, TRANSITION};
 use super::super::live::{Pipeline, Reading};
 use super::{Block, Checks};
+use crate::failure;
 use crate::iam::Arn;
 use crate::lint::Severity;
 use crate::proof::Resolved;
@@ -20,6 +21,7 @@ impl Checks<'_> {
                 Some(Reading::Read(found)) => {
                     self.stores(pipeline, &name, &found.definition);
                     self.actions(pipeline, &name, &found.definition);
+                    self.configurations(pipeline, &name, &found.definition);
                     self.definition(pipeline, &name, &found.definition);
                     self.transitions(pipeline, &name, found);
                     self.failure(pipeline, &name, found);
@@ -180,7 +182,7 @@ impl Checks<'_> {
     }
 
     /// How to change a pipeline that CloudFormation sees no change of.
-    fn change(&self, pipeline: &Resolved, name: &str, what: &str) -> Vec<Fix> {
+    pub(super) fn change(&self, pipeline: &Resolved, name: &str, what: &str) -> Vec<Fix> {
         vec![
             self.aws(
                 &pipeline.account,
@@ -414,10 +416,15 @@ fn is_told(wanted: &Json, found: &Json, key: &str) -> bool {
     if key != "Configuration" || !is_deploy(wanted) {
         return false;
     }
+    let is_faulty = failure::configuration_fault(&found["Configuration"]).is_some();
     let without = |action: &Json| {
         let mut configuration = action["Configuration"].clone();
         if let Some(members) = configuration.as_object_mut() {
             members.remove("BucketName");
+            if is_faulty {
+                members.remove("Extract");
+                members.remove("ObjectKey");
+            }
         }
         configuration
     };

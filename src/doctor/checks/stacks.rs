@@ -3,6 +3,7 @@
 use super::super::finding::{PIPELINE_MISSING, STACK};
 use super::super::live::Reading;
 use super::Checks;
+use crate::failure;
 use crate::lint::Severity;
 
 impl Checks<'_> {
@@ -49,14 +50,17 @@ impl Checks<'_> {
                 Severity::Warning
             };
             let fix = self.deploy(&place.account);
-            self.add(
+            let cause = self.add(
                 STACK,
                 severity,
                 &place.account,
                 resource,
                 format!("its last deployment did not end well: {status}{reason}"),
-            )
-            .fix(fix);
+            );
+            if let Some(known) = failure::of_save(&stack.reason) {
+                cause.advise(format!("{}: {}", known.cause, known.next));
+            }
+            cause.fix(fix);
         } else if status.ends_with("_IN_PROGRESS") {
             self.add(
                 STACK,

@@ -171,6 +171,27 @@ impl Emulator {
         http::post(self.address, "/_test/executions", &asked);
     }
 
+    /// The pipeline's last execution has failed in an action, (stage, action), as AWS describes a
+    /// failure of `tests/emulator/failures.json`.
+    pub(crate) fn known_failure(
+        &self,
+        account: &str,
+        pipeline: &str,
+        (stage, action): (&str, &str),
+        failure: &str,
+    ) {
+        let asked = json!({
+            "account": account,
+            "region": "us-east-1",
+            "pipeline": pipeline,
+            "status": "Failed",
+            "stage": stage,
+            "action": action,
+            "failure": failure,
+        });
+        http::post(self.address, "/_test/executions", &asked);
+    }
+
     /// AWS RAM shares a key: it has a second policy from now on.
     pub(crate) fn share_key(&self, account: &str, key: &str, policy: &Value) {
         let asked = json!({

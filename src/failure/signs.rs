@@ -35,9 +35,9 @@ const NOT_FOUND: [&str; 4] = [
 /// Words about something else of the source action: its bucket, or one version of the object.
 const NOT_THE_OBJECT: [&str; 3] = ["nosuchbucket", "bucket does not exist", "version"];
 
-/// Why an action failed, as far as AWS says.
+/// What AWS's words about a failed action are a sign of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
+pub enum Sign {
     /// The source object does not exist.
     MissingSource,
     /// A call on the tags of an object was refused.
@@ -48,7 +48,7 @@ pub enum FailureKind {
     Other,
 }
 
-impl FailureKind {
+impl Sign {
     /// Reads the error code and message of an action, which may be empty. `is_source` says that
     /// it is a source action.
     pub fn of(is_source: bool, code: &str, message: &str) -> Self {
@@ -109,11 +109,11 @@ mod tests {
             ),
             ("", "The object with key 'site.zip' does not exist."),
         ] {
-            let kind = FailureKind::of(true, code, message);
-            assert_eq!(kind, FailureKind::MissingSource, "{code}: {message}");
+            let kind = Sign::of(true, code, message);
+            assert_eq!(kind, Sign::MissingSource, "{code}: {message}");
             // Only a source action has a source object.
-            let kind = FailureKind::of(false, code, message);
-            assert_eq!(kind, FailureKind::Other, "{code}: {message}");
+            let kind = Sign::of(false, code, message);
+            assert_eq!(kind, Sign::Other, "{code}: {message}");
         }
     }
 
@@ -124,16 +124,16 @@ mod tests {
              Code: AccessDenied; Request ID: 1)",
             "Insufficient permissions: the role or the bucket does not exist",
         ] {
-            let kind = FailureKind::of(true, "ConfigurationError", message);
-            assert_eq!(kind, FailureKind::Refused, "{message}");
+            let kind = Sign::of(true, "ConfigurationError", message);
+            assert_eq!(kind, Sign::Refused, "{message}");
         }
         for message in [
             "NoSuchBucket: The specified bucket does not exist",
             "The bucket does not have versioning enabled",
             "NoSuchVersion: The specified version does not exist.",
         ] {
-            let kind = FailureKind::of(true, "ConfigurationError", message);
-            assert_eq!(kind, FailureKind::Other, "{message}");
+            let kind = Sign::of(true, "ConfigurationError", message);
+            assert_eq!(kind, Sign::Other, "{message}");
         }
     }
 
@@ -143,12 +143,12 @@ mod tests {
                      deployment bucket, out.";
         let tagging = plain.replace("s3.putObject", "s3.putObjectTagging");
         for (message, kind) in [
-            (DENIED, FailureKind::TagsRefused),
-            (&*tagging, FailureKind::TagsRefused),
-            (plain, FailureKind::Refused),
-            ("s3:GetObjectTagging timed out", FailureKind::Other),
+            (DENIED, Sign::TagsRefused),
+            (&*tagging, Sign::TagsRefused),
+            (plain, Sign::Refused),
+            ("s3:GetObjectTagging timed out", Sign::Other),
         ] {
-            assert_eq!(FailureKind::of(false, "", message), kind, "{message}");
+            assert_eq!(Sign::of(false, "", message), kind, "{message}");
         }
         assert!(names_action(DENIED, "s3:GetObjectTagging"));
         assert!(!names_action(DENIED, "s3:GetObject"));

@@ -1,0 +1,214 @@
+//! The content types that the S3 deploy action sets, and text whose character set is left open.
+
+use std::collections::BTreeMap;
+
+use super::warning::{Code, Names, Warning, escaped};
+
+/// Extensions that the action knows. Everything else is `application/octet-stream`.
+const KNOWN: [&str; 9] = [
+    "html", "css", "js", "json", "xml", "svg", "png", "jpg", "txt",
+];
+/// Extensions of what a browser opens or runs by its content type; empty: no extension.
+const BY_TYPE: [&str; 7] = ["", "htm", "xhtml", "shtml", "pdf", "mjs", "wasm"];
+/// How many bytes of a page a browser searches for its character set (HTML, *Determining the
+/// character encoding*).
+const HEAD: usize = 1024;
+/// How many extensions a note lists.
+const LISTED: usize = 8;
+
+/// The content types of a site.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    /// Files that a browser opens or runs by their content type.
+    by_type: Names,
+    /// Other files of an unknown extension, with their number by extension.
+    others: Names,
+    extensions: BTreeMap<String, u64>,
+    scripts: Names,
+    /// Text that is not ASCII and does not declare its character set.
+    open: Names,
+}
+
+impl Types {
+    pub(super) fn file(&mut self, name: &str) {
+        let extension = extension(name);
+        if extension == "js" {
+            self.scripts.add(name);
+        } else if KNOWN.contains(&extension.as_str()) {
+        } else if BY_TYPE.contains(&extension.as_str()) {
+            self.by_type.add(name);
+        } else {
+            self.others.add(name);
+            *self.extensions.entry(extension).or_default() += 1;
+        }
+    }
+
+    /// Takes what was read of a file.
+    pub(super) fn text(&mut self, name: &str, text: &Text) {
+        if text.is_open() {
+            self.open.add(name);
+        }
+    }
+
+    pub(super) fn warnings(self) -> Vec<Warning> {
+        let mut found = Vec::new();
+        if !self.by_type.is_empty() {
+            let message = format!(
+                "the S3 deploy action does not know the type of {}, and sets the content type \
+                 application/octet-stream: a browser downloads such a page or document and does \
+                 not run such a script",
+                self.by_type.shown()
+            );
+            let help = "rename .htm to .html and .mjs to .js, or set the type where the site is \
+                        served";
+            found.push(Warning::new(Code::ContentType, self.by_type, message, help));
+        }
+        if !self.open.is_empty() {
+            let message = format!(
+                "{} contains text that is not ASCII and does not declare its character set; the \
+                 S3 deploy action sets none, and a browser guesses",
+                self.open.shown()
+            );
+            let help = "add `<meta charset=\"utf-8\">` to a page, or a byte order mark to a text \
+                        file";
+            found.push(Warning::new(Code::Charset, self.open, message, help));
+        }
+        if !self.others.is_empty() {
+            let message = format!(
+                "the S3 deploy action sets the content type application/octet-stream for {}: \
+                 images and fonts still work in a page, and are downloaded when they are opened",
+                counted(&self.extensions)
+            );
+            found.push(Warning::new(Code::OctetStream, self.others, message, ""));
+        }
+        if !self.scripts.is_empty() {
+            let message = format!(
+                "the S3 deploy action sets the content type application/x-javascript without a \
+                 character set for {} (.js): browsers run it, and read it in the character set \
+                 of the page",
+                files(self.scripts.count())
+            );
+            found.push(Warning::new(Code::Javascript, self.scripts, message, ""));
+        }
+        found
+    }
+}
+
+fn files(count: u64) -> String {
+    match count {
+        1 => "1 file".to_owned(),
+        more => format!("{more} files"),
+    }
+}
+
+/// `12 files (.woff2 6, .map 4, .ico 2)`: the most frequent extensions first.
+fn counted(extensions: &BTreeMap<String, u64>) -> String {
+    let mut sorted: Vec<(&String, &u64)> = extensions.iter().collect();
+    sorted.sort_by_key(|(extension, count)| (std::cmp::Reverse(**count), *extension));
+    let mut listed: Vec<String> = sorted
+        .iter()
+        .take(LISTED)
+        .map(|(extension, count)| format!(".{} {count}", escaped(extension)))
+        .collect();
+    if sorted.len() > LISTED {
+        listed.push(format!("{} more extensions", sorted.len() - LISTED));
+    }
+    let total = extensions.values().sum();
+    format!("{} ({})", files(total), listed.join(", "))
+}
+
+/// The extension of a name in lowercase; empty where there is none, as in `LICENSE` and `.nojekyll`.
+fn extension(name: &str) -> String {
+    let last = name.rsplit('/').next().unwrap_or_default();
+    match last.rsplit_once('.') {
+        Some((before, extension)) if !before.is_empty() => extension.to_lowercase(),
+        _ => String::new(),
+    }
+}
+
+/// What is known of a text file while it is read.
+#[derive(Debug)]
+pub(super) struct Text {
+    is_page: bool,
+    is_ascii: bool,
+    head: Vec<u8>,
+}
+
+impl Text {
+    /// For a file whose character set a browser guesses, unless it is declared.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let extension = extension(name);
+        let is_page = matches!(extension.as_str(), "html" | "htm");
+        (is_page || extension == "txt").then(|| Self {
+            is_page,
+            is_ascii: true,
+            head: Vec::new(),
+        })
+    }
+
+    /// Takes the next bytes.
+    pub(super) fn read(&mut self, bytes: &[u8]) {
+        self.is_ascii &= bytes.is_ascii();
+        let room = HEAD - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn is_open(&self) -> bool {
+        let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe"];
+        let is_declared = marks.iter().any(|mark| self.head.starts_with(mark))
+            || self.is_page
+                && self
+                    .head
+                    .to_ascii_lowercase()
+                    .windows(b"charset".len())
+                    .any(|found| found == b"charset");
+        !self.is_ascii && !is_declared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_is_that_of_the_last_part() {
+        for (name, wanted) in [
+            ("a/b.HTML", "html"),
+            ("a.b/c", ""),
+            (".nojekyll", ""),
+            ("a/.well-known/security.txt", "txt"),
+            ("app.min.js", "js"),
+            ("LICENSE", ""),
+            ("end.", ""),
+        ] {
+            assert_eq!(extension(name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_text_whose_character_set_is_open_is_reported() {
+        let is_open = |name: &str, parts: &[&[u8]]| {
+            let mut text = Text::of(name).expect("text");
+            parts.iter().for_each(|part| text.read(part));
+            text.is_open()
+        };
+        let umlaut = "ü".as_bytes();
+        assert!(!is_open("a.html", &[b"<h1>plain</h1>"]));
+        assert!(is_open("a.html", &[b"<h1>", umlaut]));
+        assert!(!is_open("a.html", &[b"<META ChArSeT=utf-8>", umlaut]));
+        // Only the beginning of a page counts, wherever the pieces are cut.
+        assert!(!is_open(
+            "a.html",
+            &[&[b' '; 1000], b"<meta char", b"set=x>", umlaut]
+        ));
+        assert!(is_open(
+            "a.html",
+            &[&[b' '; 1020], b"<meta charset=x>", umlaut]
+        ));
+        assert!(!is_open("a.txt", &[b"\xef\xbb\xbf", umlaut]));
+        assert!(is_open("a.txt", &[b"charset=utf-8 ", umlaut]));
+        for name in ["a.css", "a.json", "a.png", "a"] {
+            assert!(Text::of(name).is_none(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What `push` reports about an artifact before it uploads it.
+
+use annotate_snippets::{Group, Level, Renderer};
+use s3ferry::graph::visible;
+use s3ferry::lint::Severity;
+use serde_json::{Value, json};
+
+use crate::cli::{Failure, Global, output};
+
+/// How many names a warning lists.
+const NAMED: usize = 3;
+
+/// The kinds of warnings. The order is the order of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Code {
+    /// Everything is below one folder
+    SingleFolder,
+    /// There is no index.html at the top
+    NoIndex,
+    /// Names contain `\`, which becomes `/`
+    Backslash,
+    /// Names begin with `/`, which is kept
+    LeadingSlash,
+    /// Names contain `./` or `//`
+    UnusualPath,
+    /// A name occurs more than once
+    DuplicateName,
+    /// Entries are symbolic links
+    SymbolicLink,
+    /// Files of a desktop, such as .DS_Store
+    DesktopFile,
+    /// Pages, documents or scripts get application/octet-stream
+    ContentType,
+    /// Text that is not ASCII declares no character set
+    Charset,
+    /// The content is too large to check all of it
+    Unchecked,
+    /// Names differ only in upper and lower case
+    Case,
+    /// Other files get application/octet-stream
+    OctetStream,
+    /// Scripts get application/x-javascript
+    Javascript,
+    /// The number of files is close to the limit of the action
+    ManyFiles,
+}
+
+impl Code {
+    /// The name on the command line and in JSON.
+    pub(super) fn name(self) -> String {
+        use clap::ValueEnum as _;
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// A warning is probably a mistake; a note is only good to know.
+    pub(super) fn severity(self) -> Severity {
+        match self {
+            Self::Case | Self::OctetStream | Self::Javascript | Self::ManyFiles => Severity::Note,
+            _ => Severity::Warning,
+        }
+    }
+}
+
+/// The number of names of a kind, and the first of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    count: u64,
+    first: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn add(&mut self, name: &str) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(name.to_owned());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// As text: `a`, `b`, `c` and 7 more.
+    pub(super) fn shown(&self) -> String {
+        let named: Vec<String> = self.first.iter().map(|name| quoted(name)).collect();
+        let mut text = named.join(", ");
+        match self.count.saturating_sub(self.first.len() as u64) {
+            0 => {}
+            more => text.push_str(&format!(" and {more} more")),
+        }
+        text
+    }
+}
+
+/// A name in backticks, without characters that hide text, turn it around or end the line.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", escaped(name))
+}
+
+/// A text from outside on one line of a terminal.
+pub(super) fn escaped(text: &str) -> String {
+    visible(&text.replace('\n', "\\n").replace('\t', "\\t"))
+}
+
+/// A message of AWS, which can contain names of files, on one line.
+pub(super) fn one_line(text: &str) -> String {
+    visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A warning or a note.
+#[derive(Debug, Clone)]
+pub(super) struct Warning {
+    pub(super) code: Code,
+    /// What the S3 deploy action does, as one sentence without a full stop.
+    pub(super) message: String,
+    /// What to do; may be empty.
+    pub(super) help: String,
+    /// The names that it is about.
+    pub(super) names: Names,
+}
+
+impl Warning {
+    pub(super) fn new(
+        code: Code,
+        names: Names,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            help: help.into(),
+            names,
+        }
+    }
+
+    /// For machines. The names are exact.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "code": self.code.name(),
+            "severity": self.code.severity(),
+            "message": self.message,
+            "names": self.names.first,
+            "count": self.names.count,
+        })
+    }
+
+    fn text(&self) -> String {
+        let code = self.code.name();
+        let level = match self.code.severity() {
+            Severity::Note => Level::NOTE,
+            _ => Level::WARNING,
+        };
+        let mut group = Group::with_title(level.primary_title(&self.message).id(&code));
+        if !self.help.is_empty() {
+            group = group.element(Level::HELP.message(&self.help));
+        }
+        Renderer::styled().render(&[group])
+    }
+}
+
+/// Leaves out the allowed kinds, orders the others, prints them, and returns them.
+pub(super) fn report(global: &Global, mut found: Vec<Warning>, allowed: &[Code]) -> Vec<Warning> {
+    found.retain(|warning| !allowed.contains(&warning.code));
+    found.sort_by_key(|warning| warning.code);
+    for warning in &found {
+        output::note(global, &warning.text());
+    }
+    found
+}
+
+/// Refuses an artifact with warnings; notes are no reason.
+///
+/// # Errors
+/// There is a warning.
+pub(super) fn refuse(found: &[Warning]) -> Result<(), Failure> {
+    let codes: Vec<String> = found
+        .iter()
+        .filter(|warning| warning.code.severity() == Severity::Warning)
+        .map(|warning| warning.code.name())
+        .collect();
+    if codes.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::with_code(
+        format!("nothing was uploaded: --strict, and {}", codes.join(", ")),
+        format!(
+            "fix the files, or accept a kind of warning, as with `--allow {}`",
+            codes[0]
+        ),
+        1,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_counted_and_the_first_are_shown() {
+        let mut names = Names::default();
+        for name in ["a", "b\u{202e}c", "d\ne", "f", "g"] {
+            names.add(name);
+        }
+        assert_eq!(names.shown(), "`a`, `b⟨U+202E⟩c`, `d\\ne` and 2 more");
+    }
+}

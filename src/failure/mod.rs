@@ -1,0 +1,335 @@
+//! The errors of CodePipeline: what each means, why it occurs, and what to do next.
+//!
+//! The codes and messages are those of a real CodePipeline. Where only a code was seen, the
+//! configuration of the action decides between the known causes.
+
+//!
+//! What a refusal or a missing object looks like is [`signs`]'s.
+
+mod signs;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+pub use signs::{Sign, names_action};
+
+/// A known kind of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The pipeline cannot be saved: the service role cannot assume an action's role.
+    ActionRole,
+    /// The pipeline cannot be saved: CodePipeline cannot assume the service role.
+    ServiceRole,
+    /// The pipeline cannot be saved: the configuration of an action is not complete, or has an
+    /// unknown key.
+    Declaration,
+    /// The deploy role cannot write into the output bucket.
+    PutDenied,
+    /// The deploy role may not copy the tags of the source object.
+    ObjectTags,
+    /// The artifact is not a zip file that can be unpacked.
+    ArchiveMalformed,
+    /// The S3 deploy action fails at its configuration or at the name of a file.
+    DeployConfiguration,
+    /// The source action finds no source object.
+    SourceMissing,
+    /// The target of a rollback belongs to an earlier version of the pipeline.
+    RollbackOutdated,
+}
+
+impl Kind {
+    /// Whether a permission is missing, so that the proof of the policies can say which.
+    pub fn is_access(self) -> bool {
+        matches!(self, Self::ActionRole | Self::ServiceRole | Self::PutDenied)
+    }
+}
+
+/// What a failure means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meaning {
+    /// The kind of the failure.
+    pub kind: Kind,
+    /// What happened, as one sentence without a full stop.
+    pub meaning: String,
+    /// Why it happened, as one sentence without a full stop.
+    pub cause: String,
+    /// What to do, as one sentence without a full stop.
+    pub next: String,
+}
+
+/// The action that failed.
+#[derive(Debug, Clone, Copy)]
+pub enum Action<'a> {
+    /// A source action.
+    Source,
+    /// An S3 deploy action; its configuration, where it is known.
+    Deploy(Option<&'a Json>),
+    /// Another action, or an unknown one.
+    Other,
+}
+
+/// Explains why CodePipeline does not create or update a pipeline (`CreatePipeline`,
+/// `UpdatePipeline`, and the reasons that CloudFormation reports for them).
+pub fn of_save(text: &str) -> Option<Meaning> {
+    const NOT_AUTHORIZED: &str = "is not authorized to perform AssumeRole on role";
+    if let Some((before, after)) = text.split_once(NOT_AUTHORIZED) {
+        let role = after.split_whitespace().next().unwrap_or_default();
+        let role = role.trim_matches(['\'', '"', '.', ',', ';', ')']);
+        let is_service = before.trim_end().ends_with("CodePipeline");
+        return Some(if is_service {
+            service_role(role)
+        } else {
+            action_role(role)
+        });
+    }
+    let has = |part: &str| text.contains(part);
+    let is_declaration = has("InvalidActionDeclarationException")
+        || has("is missing required configuration")
+        || has("contains unknown configuration");
+    is_declaration.then(|| Meaning {
+        kind: Kind::Declaration,
+        meaning: "CodePipeline refuses the declaration of an action".to_owned(),
+        cause: "a required key is missing in the action's configuration, such as `BucketName` or \
+                `Extract` of an S3 deploy action, or a key is unknown"
+            .to_owned(),
+        next: "correct the action that AWS names; `s3ferry lint` checks the S3 deploy actions of \
+               a template"
+            .to_owned(),
+    })
+}
+
+fn action_role(role: &str) -> Meaning {
+    Meaning {
+        kind: Kind::ActionRole,
+        meaning: format!(
+            "CodePipeline checks that it can assume the role of every action, and the service \
+             role cannot assume {role}"
+        ),
+        cause: "the role does not exist yet, its trust policy does not name the service role, or \
+                no policy of the service role allows sts:AssumeRole on it; IAM also needs some \
+                seconds before a new role or policy applies everywhere"
+            .to_owned(),
+        next: format!(
+            "deploy the targets first, with the one that has {role}, then dev again; if both \
+             exist, repeat the command after some seconds"
+        ),
+    }
+}
+
+fn service_role(role: &str) -> Meaning {
+    Meaning {
+        kind: Kind::ServiceRole,
+        meaning: format!("CodePipeline cannot assume the pipeline's service role {role}"),
+        cause: "its trust policy does not allow codepipeline.amazonaws.com to assume it; IAM also \
+                needs some seconds before a new role applies everywhere"
+            .to_owned(),
+        next: "allow sts:AssumeRole to codepipeline.amazonaws.com in the trust policy of the \
+               service role; if it does, repeat the command after some seconds"
+            .to_owned(),
+    }
+}
+
+/// Explains why an action or an execution failed.
+pub fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Meaning> {
+    let lower = message.to_lowercase();
+    let has = |part: &str| lower.contains(part);
+    if has("is not authorized to perform assumerole on role") {
+        return of_save(message);
+    }
+    if has("call s3.putobject for the deployment bucket") {
+        return Some(put_denied());
+    }
+    if has("the archive is malformed") {
+        return Some(archive_malformed());
+    }
+    if code == "PipelineExecutionOutdatedException"
+        || has("pipelineexecutionoutdatedexception")
+        || has("outdated and cannot be used as a target")
+    {
+        return Some(rollback_outdated());
+    }
+    match (code, action) {
+        ("ConfigurationError", Action::Deploy(configuration)) => {
+            Some(deploy_configuration(configuration))
+        }
+        (_, Action::Source) => match Sign::of(true, code, message) {
+            Sign::MissingSource => Some(source_missing()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn put_denied() -> Meaning {
+    Meaning {
+        kind: Kind::PutDenied,
+        meaning: "S3 refuses to let the deploy role write into the output bucket".to_owned(),
+        cause: "s3:PutObject is not allowed, or the key of the output bucket does not allow the \
+                role kms:GenerateDataKey and kms:Decrypt; AWS names s3.putObject in both cases"
+            .to_owned(),
+        next: "`s3ferry doctor` finds the policy that does not allow it; then retry the stage"
+            .to_owned(),
+    }
+}
+
+fn archive_malformed() -> Meaning {
+    Meaning {
+        kind: Kind::ArchiveMalformed,
+        meaning: "the S3 deploy action cannot unpack the artifact".to_owned(),
+        cause: "the source object is not a zip file, is damaged, or uses an encryption or \
+                compression that the action does not know"
+            .to_owned(),
+        next: "upload it again with `s3ferry push`, which checks the file first; a retry of the \
+               stage takes the same version again"
+            .to_owned(),
+    }
+}
+
+/// What it means that a call on the tags of an object is refused, by the target's name.
+pub fn object_tags(target: &str) -> Meaning {
+    Meaning {
+        kind: Kind::ObjectTags,
+        meaning: "the deploy role may not copy the tags of the source object".to_owned(),
+        cause: format!(
+            "the source object has tags, and target `{target}` does not set `tagged_objects`"
+        ),
+        next: format!(
+            "set `tagged_objects: true` in target `{target}`, then `s3ferry deploy --all`"
+        ),
+    }
+}
+
+fn source_missing() -> Meaning {
+    Meaning {
+        kind: Kind::SourceMissing,
+        meaning: "the source action cannot read the source object".to_owned(),
+        cause: "the source bucket has no object with the configured key; no permission is missing"
+            .to_owned(),
+        next: "upload the site with `s3ferry push`".to_owned(),
+    }
+}
+
+fn rollback_outdated() -> Meaning {
+    Meaning {
+        kind: Kind::RollbackOutdated,
+        meaning: "CodePipeline does not roll back to this execution".to_owned(),
+        cause: "the pipeline's definition changed after the execution: a rollback takes only \
+                executions of the current version of the pipeline"
+            .to_owned(),
+        next: "push the older content again with `s3ferry push`".to_owned(),
+    }
+}
+
+fn deploy_configuration(configuration: Option<&Json>) -> Meaning {
+    let (cause, next) = match configuration.map(configuration_fault) {
+        Some(Some(fault)) => (
+            fault,
+            "correct the configuration of the action; `s3ferry lint` checks it in a template",
+        ),
+        Some(None) => (
+            "the name of a file in the artifact contains `../`: the action stops there, and the \
+             files before it are in the bucket already"
+                .to_owned(),
+            "upload the site again with `s3ferry push`, which checks the names first; a retry of \
+             the stage takes the same version again",
+        ),
+        None => (
+            "`Extract` of the live pipeline is neither `true` nor `false`, or is `false` without \
+             `ObjectKey`; or the name of a file in the artifact contains `../`"
+                .to_owned(),
+            "`s3ferry doctor` compares the live pipeline with the templates",
+        ),
+    };
+    Meaning {
+        kind: Kind::DeployConfiguration,
+        meaning: "the S3 deploy action cannot run with this configuration or artifact".to_owned(),
+        cause,
+        next: next.to_owned(),
+    }
+}
+
+/// Returns what makes every run of an S3 deploy action fail, although CodePipeline accepts it:
+/// any other `Extract` than `true` and `false`, and `false` without `ObjectKey`.
+pub fn configuration_fault(configuration: &Json) -> Option<String> {
+    let extract = match &configuration["Extract"] {
+        Json::String(text) => text.clone(),
+        Json::Bool(value) => value.to_string(),
+        _ => return None,
+    };
+    let has_key = configuration["ObjectKey"]
+        .as_str()
+        .is_some_and(|key| !key.is_empty());
+    match extract.as_str() {
+        "true" => None,
+        "false" if has_key => None,
+        "false" => Some("`Extract` is `false`, and `ObjectKey` is missing".to_owned()),
+        other => Some(format!(
+            "`Extract` is `{other}`, neither `true` nor `false`"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_role_errors_are_told_apart() {
+        let role = "arn:aws:iam::222222222222:role/prods3role";
+        let service = "arn:aws:iam::111111111111:role/service-role/pipeline";
+        let found = of_save(&format!(
+            "{service} is not authorized to perform AssumeRole on role {role} (Service: \
+             AWSCodePipeline; Status Code: 400; Error Code: InvalidStructureException)"
+        ));
+        let found = found.expect("known");
+        assert_eq!(found.kind, Kind::ActionRole);
+        assert!(found.next.contains(&format!("has {role},")), "{found:?}");
+        let found = of_save(&format!(
+            "CodePipeline is not authorized to perform AssumeRole on role {service}"
+        ));
+        let found = found.expect("known");
+        assert_eq!(found.kind, Kind::ServiceRole);
+        assert!(found.meaning.ends_with(service), "{found:?}");
+    }
+
+    #[test]
+    fn a_configuration_error_is_explained_by_the_configuration() {
+        let cause = |configuration: Option<&Json>| {
+            let found = of_run("ConfigurationError", "", Action::Deploy(configuration));
+            found.expect("known").cause
+        };
+        for (configuration, part) in [
+            (json!({"Extract": "maybe"}), "`Extract` is `maybe`"),
+            (json!({"Extract": "false"}), "`ObjectKey` is missing"),
+            (
+                json!({"Extract": "false", "ObjectKey": ""}),
+                "`ObjectKey` is missing",
+            ),
+            (
+                json!({"Extract": "false", "ObjectKey": "a.zip"}),
+                "contains `../`",
+            ),
+            (json!({"Extract": true}), "contains `../`"),
+        ] {
+            let cause = cause(Some(&configuration));
+            assert!(cause.contains(part), "{configuration}: {cause}");
+        }
+        assert!(cause(None).contains("of the live pipeline"));
+        assert_eq!(of_run("ConfigurationError", "", Action::Other), None);
+    }
+
+    #[test]
+    fn an_unknown_failure_is_not_explained() {
+        for (code, message) in [
+            ("JobFailed", "The build failed."),
+            ("PermissionError", "No access to the pipeline."),
+            ("", ""),
+        ] {
+            assert_eq!(of_run(code, message, Action::Deploy(None)), None);
+        }
+        assert_eq!(of_save("Artifact store bucket x does not exist"), None);
+    }
+}

@@ -1,0 +1,93 @@
+"""What CodePipeline checks of a definition whenever a pipeline is created or updated: that it can
+assume the roles, and the configuration of every S3 deploy action.
+
+The codes and the wording of the role errors were seen in AWS's answers. Of an S3 deploy action's
+configuration only the codes are known: a missing `BucketName` or `Extract` and an unknown key are
+refused, every value of `Extract` is accepted, and so is `false` without `ObjectKey`.
+"""
+
+import uuid
+
+from ministack.core.responses import get_account_id
+
+import control
+import policies
+
+_REQUIRED = ("BucketName", "Extract")
+_OPTIONAL = ("ObjectKey", "KMSEncryptionKeyARN", "CannedACL", "CacheControl")
+
+
+class Refused(ValueError):
+    """A refusal; as text it is what CloudFormation reports of it."""
+
+    def __init__(self, code, message):
+        super().__init__(
+            f"{message} (Service: AWSCodePipeline; Status Code: 400; Error Code: {code}; "
+            f"Request ID: {uuid.uuid4()}; Proxy: null)"
+        )
+        self.code = code
+        self.message = message
+
+
+def check(definition):
+    """Raises `Refused`; `definition` has CloudFormation's property names."""
+    service_role = definition["RoleArn"]
+    actions = [action for stage in definition["Stages"] for action in stage["Actions"]]
+    for action in actions:
+        _check_configuration(action)
+    for stage in definition["Stages"]:
+        _check_condition(stage.get("BeforeEntry"))
+    if not _is_known(service_role) or not policies.trusts(service_role, "codepipeline.amazonaws.com"):
+        raise Refused(
+            "InvalidStructureException",
+            f"CodePipeline is not authorized to perform AssumeRole on role {service_role}",
+        )
+    for action in actions:
+        role = action.get("RoleArn")
+        if role and not (_is_known(role) and policies.may_assume(service_role, role)):
+            raise Refused(
+                "InvalidStructureException",
+                f"{service_role} is not authorized to perform AssumeRole on role {role}",
+            )
+
+
+def _is_known(role):
+    return not control.is_unknown(get_account_id(), role)
+
+
+def _check_condition(entry):
+    """Documents: BeforeEntryConditions, How do stage conditions work?"""
+    if entry is None:
+        return
+    if len(entry["Conditions"]) != 1:
+        raise _structure("BeforeEntry must have exactly one condition")
+    [condition] = entry["Conditions"]
+    providers = {rule["RuleTypeId"]["Provider"] for rule in condition["Rules"]}
+    if condition["Result"] not in ("FAIL", "SKIP"):
+        raise _structure(f"The result {condition['Result']} is not valid for BeforeEntry")
+    if condition["Result"] == "SKIP" and not providers <= {"LambdaInvoke", "VariableCheck"}:
+        raise _structure("The result SKIP is valid for LambdaInvoke and VariableCheck only")
+
+
+def _structure(message):
+    return Refused("InvalidStructureException", message)
+
+
+def _check_configuration(action):
+    kind = action["ActionTypeId"]
+    if (kind["Category"], kind["Provider"]) != ("Deploy", "S3"):
+        return
+    given = action.get("Configuration") or {}
+    for key in _REQUIRED:
+        if key not in given:
+            raise _invalid(action, f"is missing required configuration '{key}'")
+    for key in given:
+        if key not in _REQUIRED + _OPTIONAL:
+            raise _invalid(action, f"contains unknown configuration '{key}'")
+
+
+def _invalid(action, what):
+    return Refused(
+        "InvalidActionDeclarationException",
+        f"Action configuration for action '{action['Name']}' {what}",
+    )
