@@ -15,6 +15,7 @@
 //! reads and writes files and prints.
 
 pub mod authz;
+pub mod aws;
 pub mod cfn;
 pub mod config;
 pub mod definition;

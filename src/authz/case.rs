@@ -237,7 +237,7 @@ impl Reader {
             boundary: member(entries, "permissionBoundary")
                 .and_then(|policy| self.policy(policy, PolicyKind::Identity)),
             session: member(entries, "sessionPolicy")
-                .and_then(|policy| self.policy(policy, PolicyKind::Identity)),
+                .and_then(|policy| self.policy(policy, PolicyKind::Session)),
             expect: member(entries, "expect").and_then(|expect| self.expect(expect)),
             request: request?,
         })
@@ -278,7 +278,11 @@ impl Reader {
                     RequestField::ResourceAccount => "resourceAccount",
                 };
                 let span = request.get(name).map_or(request.span, |node| node.span);
-                self.problems.push(Problem::new(span, problem.message));
+                let mut found = Problem::new(span, problem.message);
+                if !problem.help.is_empty() {
+                    found = found.help(problem.help);
+                }
+                self.problems.push(found);
                 None
             }
         }

@@ -18,7 +18,10 @@ pub struct PolicySet<'p> {
     /// Service control policies of the principal's account, by level, from the organization's
     /// root to the account. No levels: none apply. A level without policies allows nothing.
     pub scps: Vec<Vec<&'p Policy>>,
-    /// Resource control policies of the resource's account, likewise.
+    /// Resource control policies of the resource's account, by level, likewise. AWS attaches
+    /// RCPFullAWSAccess to the root, every organizational unit and every account, and nobody can
+    /// detach it (AWS Organizations User Guide, *Resource control policies (RCPs)*). So every level
+    /// has it, listed or not.
     pub rcps: Vec<Vec<&'p Policy>>,
     /// The permissions boundary of the principal's role or user.
     pub boundary: Option<&'p Policy>,
@@ -54,8 +57,6 @@ pub(super) enum Because {
     Denied,
     /// A level of the service control policies does not allow it.
     ScpLevel(usize),
-    /// A level of the resource control policies does not allow it.
-    RcpLevel(usize),
     /// AWS does not let the root user assume roles.
     RootAssumesNoRole,
     /// KMS does not do this for other accounts.
@@ -95,9 +96,6 @@ pub(super) fn decide(request: &Request, found: &Findings) -> (Decision, Because)
     }
     if let Some(level) = found.silent_scp {
         return (ImplicitlyDenied, Because::ScpLevel(level));
-    }
-    if let Some(level) = found.silent_rcp {
-        return (ImplicitlyDenied, Because::RcpLevel(level));
     }
     let principal = request.principal();
     let kind = request.resource_policy_kind();

@@ -43,15 +43,24 @@ fn layers_of(policies: &PolicySet<'_>) -> Vec<LayerReport> {
             policies.boundary.is_some(),
         ))
         .chain(single(Layer::SessionPolicy, policies.session.is_some()))
-        .map(|(layer, level)| LayerReport {
-            layer,
-            level,
-            outcome: Outcome::Silent,
-            note: None,
-            statements: Vec::new(),
+        .map(|(layer, level)| {
+            let (outcome, note) = match layer {
+                Layer::Rcps => (Outcome::Allows, Some(FULL_RCP.to_owned())),
+                _ => (Outcome::Silent, None),
+            };
+            LayerReport {
+                layer,
+                level,
+                outcome,
+                note,
+                statements: Vec::new(),
+            }
         })
         .collect()
 }
+
+/// Why a level of resource control policies allows what no statement in it denies.
+const FULL_RCP: &str = "RCPFullAWSAccess, which AWS attaches to every level, allows it";
 
 struct Writer {
     layers: Vec<LayerReport>,
@@ -90,7 +99,10 @@ impl Observer for Writer {
             return;
         };
         match verdict {
-            Verdict::Denied => report.outcome = Outcome::Denies,
+            Verdict::Denied => {
+                report.outcome = Outcome::Denies;
+                report.note = None;
+            }
             Verdict::Allowed if report.outcome == Outcome::Silent => {
                 report.outcome = Outcome::Allows;
             }
@@ -203,7 +215,6 @@ fn failed_condition(condition: &Condition, request: &Request) -> Failure {
 fn missing(because: Because) -> Vec<Layer> {
     match because {
         Because::ScpLevel(_) => vec![Layer::Scps],
-        Because::RcpLevel(_) => vec![Layer::Rcps],
         Because::Lacking(lacking) => [
             (lacking.identity, Layer::IdentityPolicies),
             (lacking.resource, Layer::ResourcePolicy),
@@ -228,9 +239,6 @@ fn sentence(request: &Request, because: Because) -> String {
         Because::Denied => "a statement denies it explicitly".to_owned(),
         Because::ScpLevel(level) => {
             format!("level {level} of the service control policies does not allow it")
-        }
-        Because::RcpLevel(level) => {
-            format!("level {level} of the resource control policies does not allow it")
         }
         Because::RootAssumesNoRole => "a root user cannot assume a role".to_owned(),
         Because::NotAcrossAccounts => {

@@ -20,8 +20,6 @@ pub(super) struct Findings {
     pub(super) grant: Option<Grant>,
     /// The first level of service control policies that does not allow.
     pub(super) silent_scp: Option<usize>,
-    /// The first level of resource control policies that does not allow.
-    pub(super) silent_rcp: Option<usize>,
     /// Whether the permissions boundary allows, where there is one.
     pub(super) boundary: Option<bool>,
     /// Whether the session's policy allows, where there is one.
@@ -108,10 +106,9 @@ pub(super) fn gather<O: Observer>(
             observer.exempt(Layer::Rcps, Some(level), why);
         }
     } else {
+        // RCPFullAWSAccess is on every level, so a level can only deny.
         for (level, of_level) in policies.rcps.iter().enumerate() {
-            if ask!(Layer::Rcps, Some(level), of_level).is_none() {
-                found.silent_rcp = found.silent_rcp.or(Some(level));
-            }
+            let _ = ask!(Layer::Rcps, Some(level), of_level);
         }
     }
     if let Some(policy) = policies.resource {

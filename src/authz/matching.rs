@@ -216,6 +216,7 @@ fn bounded_glob(tokens: &[Token], text: &str, context: &Context) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iam::PolicyKind;
     use crate::syntax::Span;
 
     fn string(pattern: &str, text: &str) -> bool {
@@ -223,7 +224,8 @@ mod tests {
     }
 
     fn arn_resource(pattern: &str, text: &str, context: &Context) -> Match {
-        let pattern = ResourcePattern::parse(pattern, true, Span::default()).expect("a resource");
+        let pattern = ResourcePattern::parse(pattern, PolicyKind::Identity, true, Span::default())
+            .expect("a resource");
         resource(&pattern, text, context)
     }
 

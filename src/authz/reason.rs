@@ -51,7 +51,7 @@ pub struct LayerReport {
     pub level: Option<usize>,
     /// What it says.
     pub outcome: Outcome,
-    /// Why it does not apply.
+    /// Why it does not apply, or why it allows without a statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// The statements that apply, and those that nearly do.

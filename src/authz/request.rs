@@ -1,6 +1,6 @@
 //! A request: who wants to do what to which resource, and what AWS knows about it.
 
-use crate::iam::{Arn, PolicyKind};
+use crate::iam::{Arn, PolicyKind, reference};
 
 /// A request to AWS.
 ///
@@ -78,6 +78,8 @@ pub struct RequestProblem {
     pub field: RequestField,
     /// What is wrong.
     pub message: String,
+    /// What to do; empty where the message says it.
+    pub help: String,
 }
 
 /// A part of a request.
@@ -162,7 +164,9 @@ impl Request {
     /// one in the resource's ARN, or for the resource `*` the principal's.
     ///
     /// # Errors
-    /// A principal, action or resource that is none, or a resource whose account is unknown.
+    /// A principal, action or resource that is none, an action that its service does not have, or a
+    /// resource whose account is unknown. The actions of a service that the embedded reference does
+    /// not have are not checked.
     pub fn new(
         principal: &str,
         action: &str,
@@ -170,7 +174,13 @@ impl Request {
         resource_account: Option<&str>,
         mut context: Context,
     ) -> Result<Self, RequestProblem> {
-        let problem = |field, message| Err(RequestProblem { field, message });
+        let problem = |field, message| {
+            Err(RequestProblem {
+                field,
+                message,
+                help: String::new(),
+            })
+        };
         let name_fits = |name: &str| !name.is_empty() && !name.contains(['*', '?', ':']);
         match action.split_once(':') {
             Some((service, name)) if name_fits(service) && name_fits(name) => {}
@@ -182,6 +192,9 @@ impl Request {
             }
         }
         let action_lower = action.to_ascii_lowercase();
+        if reference::has(&action_lower) == Some(false) {
+            return Err(unknown_action(action));
+        }
         let principal = Principal::parse(principal, &action_lower, &context)?;
         let arn = Arn::parse(resource);
         if arn.is_none() && resource != "*" {
@@ -272,6 +285,18 @@ impl Request {
     }
 }
 
+/// AWS would answer such a request with an error, whatever the policies say.
+fn unknown_action(action: &str) -> RequestProblem {
+    let service = action.split(':').next().unwrap_or_default();
+    let near =
+        reference::near(action).map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    RequestProblem {
+        field: RequestField::Action,
+        message: format!("`{service}` has no action `{action}`"),
+        help: format!("{near}The service reference is of {}", reference::AS_OF),
+    }
+}
+
 /// The kind of the resource policy that a request for `action` (in lower case) is up against.
 pub(super) fn resource_policy_kind(action: &str, resource: &str) -> PolicyKind {
     let Some(arn) = Arn::parse(resource) else {
@@ -303,6 +328,7 @@ impl Principal {
                 "`{text}` is no principal: it is the ARN of a role session, role, user or root, \
                  or a service such as `codepipeline.amazonaws.com`"
             ),
+            help: String::new(),
         };
         let of = |kind, account: Option<&str>| Self {
             id: text.to_owned(),

@@ -23,7 +23,12 @@ A case:
    \"identityPolicies\": [], \"resourcePolicy\": null, \"scps\": [], \"rcps\": [],
    \"permissionBoundary\": null, \"sessionPolicy\": null, \"expect\": \"ImplicitlyDenied\"}
 
-Exit code 1 where a decision is not the one that is expected.";
+`scps` and `rcps` are lists of levels, from the root to the account, each a list of policies. Every
+level of `rcps` has RCPFullAWSAccess without listing it, because AWS attaches it and nobody can
+detach it. A level of `scps` has what it lists.
+
+Exit code 1 where a decision is not the one that is expected; 2 where a case cannot be read, also
+because its service has no such action.";
 
 /// Options of `authorize`.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ mod existing;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use s3ferry::config::{Document, account_id_problem, is_region, near_region};
+use s3ferry::config::{Document, account_id_problem, pipeline_region_problem};
 use s3ferry::syntax::Source;
 
 use super::output::print;
@@ -106,14 +106,10 @@ fn region(options: &Options) -> Result<String, Failure> {
         }
         None => "us-east-1".to_owned(),
     };
-    if !is_region(&region) {
-        let help = near_region(&region).map_or_else(
-            || "such as us-east-1".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        return Err(Failure::new(format!("there is no region `{region}`"), help));
+    match pipeline_region_problem(&region, "the pipeline") {
+        Some((message, help)) => Err(Failure::new(message, help)),
+        None => Ok(region),
     }
-    Ok(region)
 }
 
 fn check_account(option: &str, id: &str) -> Result<(), Failure> {
@@ -214,6 +210,8 @@ targets:
     approval: false                     # true: somebody approves in the pipeline first
 
 permissions: least                      # or article: the wildcards of AWS's own procedure
+quotas:
+  actions_per_pipeline: 1000            # AWS's limit; a large fleet needs further pipelines beyond it
 tags: {{}}
 "#
     )

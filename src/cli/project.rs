@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use s3ferry::aws::quotas::grouped;
 use s3ferry::config::{Document, EXAMPLE};
 use s3ferry::lint::quotas;
 use s3ferry::plan::Plan;
@@ -141,9 +142,10 @@ impl Project {
                 return Err(Failure::new(
                     format!(
                         "the merged policy of bucket `{bucket}` has {} bytes, and S3 allows {}",
-                        size.used, size.limit
+                        grouped(size.used),
+                        grouped(size.limit)
                     ),
-                    size.way_out,
+                    size.fix,
                 ));
             }
             found.push(generated(format!("policies/{bucket}.json"), merged, false));

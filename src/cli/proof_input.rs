@@ -15,10 +15,11 @@ pub(crate) struct ProofInput {
     /// Folder of the templates [default: stacks, where it has them]
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     dir: Option<PathBuf>,
-    /// Service control policies of every account; one file for each level, from the root
+    /// Service control policies of the accounts of the stacks; one file for each level, from the
+    /// root
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     scp: Vec<PathBuf>,
-    /// Resource control policies, likewise
+    /// Resource control policies, likewise; RCPFullAWSAccess is on every level without a file
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     rcp: Vec<PathBuf>,
     /// The permissions boundary of a role

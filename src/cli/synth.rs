@@ -151,7 +151,7 @@ fn row(project: &Project, file: &Generated, state: &str) -> Result<Vec<String>, 
         |usage| {
             let limit = usize::try_from(usage.limit).unwrap_or(usize::MAX);
             (
-                format!("{} ({} {})", usage.what, thousands(limit), usage.unit),
+                format!("{} ({} {})", usage.what, thousands(limit), usage.quota.unit),
                 format!("{}%", usage.percent()),
             )
         },

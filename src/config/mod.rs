@@ -6,6 +6,7 @@ mod accounts;
 mod model;
 mod names;
 mod places;
+mod quotas;
 mod regions;
 mod schema;
 mod stack_set;
@@ -14,7 +15,9 @@ mod validate;
 
 pub use model::*;
 pub use names::account_id_problem;
-pub use regions::{Partition, is_region, near_region, partition_of};
+pub use regions::{
+    Partition, has_codepipeline, is_region, partition_of, pipeline_region_problem, regions,
+};
 pub use schema::{json_schema, near};
 pub use stack_set::*;
 

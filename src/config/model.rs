@@ -25,7 +25,7 @@ pub struct Config {
     /// `article`, the wildcards of AWS's published procedure, statement by statement.
     #[serde(default)]
     pub permissions: Permissions,
-    /// Raised service quotas of the accounts, by name.
+    /// Quotas of the accounts that AWS raised, by name.
     #[serde(default)]
     pub quotas: Quotas,
     /// Tags, put on every resource that takes them.
@@ -329,17 +329,21 @@ pub enum Permissions {
     Article,
 }
 
-/// Service quotas that AWS raised for the accounts; what is absent has AWS's default.
+/// Quotas of the accounts that AWS raised, and how many actions the plan puts together. Defaults
+/// and maximums are in `docs/quotas.md`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quotas {
-    /// Characters of a role's trust policy (2,048).
+    /// Characters of a role's trust policy: 2,048, which AWS raises up to 8,192.
     pub trust_policy_characters: Option<u64>,
-    /// Managed policies attached to a role (10).
+    /// Managed policies attached to a role: 20, which AWS raises up to 25.
     pub managed_policies_per_role: Option<u64>,
-    /// Actions in a stage (50).
+    /// Actions that the plan puts into a stage: 50 by default, and at most 100, AWS's fixed limit.
+    /// A change moves deploy actions to other stages.
     pub actions_per_stage: Option<u64>,
-    /// Actions in a pipeline (500).
+    /// Actions that the plan puts into a pipeline before it opens another one: 500 by default, and
+    /// at most 1,000, AWS's fixed limit. A change moves the accounts of a large fleet to other
+    /// pipelines.
     pub actions_per_pipeline: Option<u64>,
 }
 

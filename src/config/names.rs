@@ -1,5 +1,10 @@
 //! What AWS accepts as a name. Each check gives what is wrong, or nothing.
 
+use crate::aws::quotas::{
+    BUCKET_NAME, KEY_ALIAS, OBJECT_KEY, PIPELINE_NAME, ROLE_NAME, SHORTEST_BUCKET_NAME,
+    STACK_SET_NAME, grouped,
+};
+
 /// Why this is not an account ID (AWS Account Management, *View AWS account identifiers*).
 pub fn account_id_problem(id: &str) -> Option<String> {
     if !id.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -18,8 +23,12 @@ pub fn account_id_problem(id: &str) -> Option<String> {
 /// Why this is not a bucket name (Amazon S3, *General purpose bucket naming rules*).
 pub(super) fn bucket_problem(name: &str) -> Option<String> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let fault = if !(3..=63).contains(&name.len()) {
-        format!("it has {} characters, and S3 allows 3 to 63", name.len())
+    let fault = if !(SHORTEST_BUCKET_NAME..=BUCKET_NAME.length()).contains(&name.len()) {
+        format!(
+            "it has {} characters, and S3 allows {SHORTEST_BUCKET_NAME} to {}",
+            name.len(),
+            BUCKET_NAME.value
+        )
     } else if let Some(bad) = name
         .chars()
         .find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-')))
@@ -53,8 +62,11 @@ pub(super) fn alias_problem(alias: &str) -> Option<String> {
         "leave out `alias/`, it is added"
     } else if alias.starts_with("aws/") {
         "AWS reserves `alias/aws/` for its managed keys"
-    } else if alias.is_empty() || alias.len() > 250 {
-        "it must have 1 to 250 characters"
+    } else if alias.is_empty() || alias.len() > KEY_ALIAS.length() {
+        return Some(format!(
+            "`{alias}` cannot be a key alias: it must have 1 to {} characters",
+            KEY_ALIAS.value
+        ));
     } else if !alias
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-'))
@@ -68,10 +80,11 @@ pub(super) fn alias_problem(alias: &str) -> Option<String> {
 
 /// Why this is not a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
 pub(super) fn pipeline_problem(name: &str) -> Option<String> {
-    let fault = if name.is_empty() || name.len() > 100 {
+    let fault = if name.is_empty() || name.len() > PIPELINE_NAME.length() {
         format!(
-            "it has {} characters, and CodePipeline allows 1 to 100",
-            name.len()
+            "it has {} characters, and CodePipeline allows 1 to {}",
+            name.len(),
+            PIPELINE_NAME.value
         )
     } else if let Some(bad) = name
         .chars()
@@ -86,8 +99,12 @@ pub(super) fn pipeline_problem(name: &str) -> Option<String> {
 
 /// Why this is not a role name (AWS IAM, *IAM and AWS STS quotas*).
 pub(super) fn role_problem(name: &str) -> Option<String> {
-    let fault = if name.is_empty() || name.len() > 64 {
-        format!("it has {} characters, and IAM allows 1 to 64", name.len())
+    let fault = if name.is_empty() || name.len() > ROLE_NAME.length() {
+        format!(
+            "it has {} characters, and IAM allows 1 to {}",
+            name.len(),
+            ROLE_NAME.value
+        )
     } else if let Some(bad) = name.chars().find(|c| {
         !(c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-'))
     }) {
@@ -100,10 +117,11 @@ pub(super) fn role_problem(name: &str) -> Option<String> {
 
 /// Why this is not the name of a stack set (AWS CloudFormation, *CreateStackSet*).
 pub(super) fn stack_set_problem(name: &str) -> Option<String> {
-    let fault = if name.is_empty() || name.len() > 128 {
+    let fault = if name.is_empty() || name.len() > STACK_SET_NAME.length() {
         format!(
-            "it has {} characters, and StackSets allows 1 to 128",
-            name.len()
+            "it has {} characters, and StackSets allows 1 to {}",
+            name.len(),
+            STACK_SET_NAME.value
         )
     } else if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         "it must begin with a letter".to_owned()
@@ -138,8 +156,12 @@ pub(super) fn organizational_unit_problem(id: &str) -> Option<String> {
 /// Why this is not an object key that a policy can name exactly (Amazon S3, *Naming objects*;
 /// IAM, *Policy elements: Variables and tags*).
 pub(super) fn object_key_problem(key: &str) -> Option<String> {
-    let fault = if key.is_empty() || key.len() > 1024 {
-        format!("it has {} bytes, and S3 allows 1 to 1,024", key.len())
+    let fault = if key.is_empty() || key.len() > OBJECT_KEY.length() {
+        format!(
+            "it has {} bytes, and S3 allows 1 to {}",
+            key.len(),
+            grouped(OBJECT_KEY.value)
+        )
     } else if key.starts_with('/') || key.ends_with('/') {
         "it must not begin or end with `/`".to_owned()
     } else if key.contains(['*', '?']) || key.contains("${") {

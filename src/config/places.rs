@@ -3,23 +3,7 @@
 use std::collections::HashSet;
 
 use super::validate::Found;
-use super::{Config, Target, near_region, partition_of};
-
-/// Why this is no region, and what to do.
-pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
-    if super::is_region(region) {
-        return None;
-    }
-    let partition = partition_of(region).as_str();
-    let help = match near_region(region) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => "write a region's code, such as `us-east-1`".to_owned(),
-    };
-    Some((
-        format!("partition `{partition}` has no region `{region}`"),
-        help,
-    ))
-}
+use super::{Config, Target, partition_of, pipeline_region_problem};
 
 /// Why a target cannot be in a region, and what to do.
 pub(super) fn region_problem(
@@ -28,7 +12,8 @@ pub(super) fn region_problem(
     region: &str,
 ) -> Option<(String, String)> {
     let dev = &config.dev;
-    if let Some(problem) = unknown_region(region) {
+    let what = format!("target `{target}`");
+    if let Some(problem) = pipeline_region_problem(region, &what) {
         return Some(problem);
     }
     let (theirs, ours) = (partition_of(region), partition_of(&dev.region));

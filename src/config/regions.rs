@@ -1,6 +1,11 @@
-//! AWS partitions and their regions (AWS General Reference, *Regions and zones*).
+//! AWS partitions and their regions (AWS General Reference, *Regions and zones*), and where
+//! CodePipeline is available (CodePipeline User Guide, *Quotas in AWS CodePipeline*; AWS General
+//! Reference, *AWS CodePipeline endpoints and quotas*).
 
 use super::near;
+
+/// The month in which the tables of this file were compared with AWS's documents.
+pub(super) const AS_OF: &str = "2026-11";
 
 /// A group of regions with its own account IDs and ARNs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -9,9 +14,81 @@ pub enum Partition {
     Aws,
     /// China.
     AwsCn,
+    /// AWS European Sovereign Cloud.
+    AwsEusc,
     /// AWS GovCloud (US).
     AwsUsGov,
 }
+
+/// A region: its partition, and whether CodePipeline is available there.
+#[derive(Debug, Clone, Copy)]
+struct Region {
+    name: &'static str,
+    partition: Partition,
+    has_codepipeline: bool,
+}
+
+const fn with(partition: Partition, name: &'static str) -> Region {
+    Region {
+        name,
+        partition,
+        has_codepipeline: true,
+    }
+}
+
+const fn without(partition: Partition, name: &'static str) -> Region {
+    Region {
+        name,
+        partition,
+        has_codepipeline: false,
+    }
+}
+
+use Partition::{Aws, AwsCn, AwsEusc, AwsUsGov};
+
+const REGIONS: [Region; 39] = [
+    with(Aws, "us-east-1"),
+    with(Aws, "us-east-2"),
+    with(Aws, "us-west-1"),
+    with(Aws, "us-west-2"),
+    with(Aws, "af-south-1"),
+    with(Aws, "ap-east-1"),
+    without(Aws, "ap-east-2"),
+    with(Aws, "ap-northeast-1"),
+    with(Aws, "ap-northeast-2"),
+    with(Aws, "ap-northeast-3"),
+    with(Aws, "ap-south-1"),
+    with(Aws, "ap-south-2"),
+    with(Aws, "ap-southeast-1"),
+    with(Aws, "ap-southeast-2"),
+    with(Aws, "ap-southeast-3"),
+    with(Aws, "ap-southeast-4"),
+    with(Aws, "ap-southeast-5"),
+    with(Aws, "ap-southeast-6"),
+    without(Aws, "ap-southeast-7"),
+    with(Aws, "ca-central-1"),
+    without(Aws, "ca-west-1"),
+    with(Aws, "eu-central-1"),
+    with(Aws, "eu-central-2"),
+    with(Aws, "eu-north-1"),
+    with(Aws, "eu-south-1"),
+    with(Aws, "eu-south-2"),
+    with(Aws, "eu-west-1"),
+    with(Aws, "eu-west-2"),
+    with(Aws, "eu-west-3"),
+    with(Aws, "il-central-1"),
+    with(Aws, "me-central-1"),
+    with(Aws, "me-south-1"),
+    without(Aws, "mx-central-1"),
+    with(Aws, "sa-east-1"),
+    with(AwsCn, "cn-north-1"),
+    // The documents for China do not confirm it; the AWS SDKs have an endpoint for it.
+    with(AwsCn, "cn-northwest-1"),
+    // No document and no AWS SDK has an endpoint for it.
+    without(AwsEusc, "eusc-de-east-1"),
+    with(AwsUsGov, "us-gov-east-1"),
+    with(AwsUsGov, "us-gov-west-1"),
+];
 
 impl Partition {
     /// The partition as ARNs write it.
@@ -19,69 +96,127 @@ impl Partition {
         match self {
             Self::Aws => "aws",
             Self::AwsCn => "aws-cn",
+            Self::AwsEusc => "aws-eusc",
             Self::AwsUsGov => "aws-us-gov",
+        }
+    }
+
+    /// Returns the partition that ARNs write like this.
+    pub fn of_arns(name: &str) -> Option<Self> {
+        [Aws, AwsCn, AwsEusc, AwsUsGov]
+            .into_iter()
+            .find(|partition| partition.as_str() == name)
+    }
+
+    /// Returns the domain of the service endpoints, which is also in `kms:ViaService`.
+    ///
+    /// The names of service principals end in `amazonaws.com` in every partition.
+    pub fn dns_suffix(self) -> &'static str {
+        match self {
+            Self::Aws | Self::AwsUsGov => "amazonaws.com",
+            Self::AwsCn => "amazonaws.com.cn",
+            Self::AwsEusc => "amazonaws.eu",
+        }
+    }
+
+    /// Returns the domain of the console, below the region's name.
+    pub fn console_domain(self) -> &'static str {
+        match self {
+            Self::Aws => "console.aws.amazon.com",
+            Self::AwsCn => "console.amazonaws.cn",
+            Self::AwsEusc => "console.amazonaws-eusc.eu",
+            Self::AwsUsGov => "console.amazonaws-us-gov.com",
         }
     }
 }
 
-const AWS: &[&str] = &[
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-    "af-south-1",
-    "ap-east-1",
-    "ap-east-2",
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-south-2",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-4",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ca-central-1",
-    "ca-west-1",
-    "eu-central-1",
-    "eu-central-2",
-    "eu-north-1",
-    "eu-south-1",
-    "eu-south-2",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "il-central-1",
-    "me-central-1",
-    "me-south-1",
-    "mx-central-1",
-    "sa-east-1",
-];
-const AWS_CN: &[&str] = &["cn-north-1", "cn-northwest-1"];
-const AWS_US_GOV: &[&str] = &["us-gov-east-1", "us-gov-west-1"];
+/// Returns the names of all regions.
+pub fn regions() -> impl Iterator<Item = &'static str> {
+    REGIONS.iter().map(|region| region.name)
+}
 
 /// Whether AWS has such a region.
 pub fn is_region(region: &str) -> bool {
-    [AWS, AWS_CN, AWS_US_GOV]
+    REGIONS.iter().any(|known| known.name == region)
+}
+
+/// Whether CodePipeline is available in a region.
+pub fn has_codepipeline(region: &str) -> bool {
+    REGIONS
         .iter()
-        .any(|regions| regions.contains(&region))
+        .any(|known| known.name == region && known.has_codepipeline)
 }
 
 /// The partition of a region, by its name.
 pub fn partition_of(region: &str) -> Partition {
-    if region.starts_with("cn-") {
-        Partition::AwsCn
-    } else if region.starts_with("us-gov-") {
-        Partition::AwsUsGov
-    } else {
-        Partition::Aws
+    match region {
+        _ if region.starts_with("cn-") => AwsCn,
+        _ if region.starts_with("eusc-") => AwsEusc,
+        _ if region.starts_with("us-gov-") => AwsUsGov,
+        _ => Aws,
     }
 }
 
-/// The region that was probably meant.
-pub fn near_region(region: &str) -> Option<&'static str> {
-    near(region, [AWS, AWS_CN, AWS_US_GOV].concat())
+/// Why AWS has no such region or no CodePipeline in it, and what to do. `what` is what is to be
+/// there: `the pipeline`.
+pub fn pipeline_region_problem(region: &str, what: &str) -> Option<(String, String)> {
+    if let Some(problem) = unknown_region(region) {
+        return Some(problem);
+    }
+    (!has_codepipeline(region)).then(|| {
+        let partition = partition_of(region);
+        let others: Vec<&str> = REGIONS
+            .iter()
+            .filter(|known| known.partition == partition && known.has_codepipeline)
+            .map(|known| known.name)
+            .collect();
+        let help = if others.is_empty() {
+            format!(
+                "partition `{}` has no region with CodePipeline: choose one of another partition",
+                partition.as_str()
+            )
+        } else {
+            format!("choose one of: {}", others.join(", "))
+        };
+        (
+            format!("{what} cannot be in `{region}`: CodePipeline is not available there (as of {AS_OF})"),
+            help,
+        )
+    })
+}
+
+/// Why AWS has no such region, and what to do.
+pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
+    if is_region(region) {
+        return None;
+    }
+    let partition = partition_of(region).as_str();
+    let help = match near(region, regions()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "write a region's code, such as `us-east-1`".to_owned(),
+    };
+    Some((
+        format!("partition `{partition}` has no region `{region}` (as of {AS_OF})"),
+        help,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_agrees_with_the_names() {
+        for region in REGIONS {
+            assert_eq!(
+                region.partition,
+                partition_of(region.name),
+                "{}",
+                region.name
+            );
+            let partition = region.partition;
+            assert_eq!(Partition::of_arns(partition.as_str()), Some(partition));
+        }
+        assert_eq!(Partition::of_arns("aws-iso"), None);
+    }
 }

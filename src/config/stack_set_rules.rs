@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::names::{
     account_id_problem, organizational_unit_problem, role_problem, stack_set_problem,
 };
-use super::places::unknown_region;
+use super::regions::unknown_region;
 use super::{
     AccountFilter, CallAs, Complaint, ConcurrencyMode, Config, OperationPreferences,
     PermissionModel, StackSet, Target, partition_of,

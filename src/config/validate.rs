@@ -6,8 +6,10 @@ use super::names::{
     account_id_problem, alias_problem, arn_parts, bucket_problem, is_key_id, object_key_problem,
     path_problem, pipeline_problem, role_problem, target_problem,
 };
-use super::places::unknown_region;
-use super::{CannedAcl, Complaint, Config, Target, partition_of, stack_set_rules};
+use super::{
+    CannedAcl, Complaint, Config, Target, partition_of, pipeline_region_problem, stack_set_rules,
+};
+use crate::aws::quotas::{TAG_KEY, TAG_VALUE, TAGS};
 
 /// Everything that is wrong with the values.
 pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
@@ -23,22 +25,7 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
             "add a target with `name` and `account`",
         );
     }
-    for (name, value, least) in [
-        ("actions_per_stage", config.quotas.actions_per_stage, 2),
-        (
-            "actions_per_pipeline",
-            config.quotas.actions_per_pipeline,
-            4,
-        ),
-    ] {
-        if let Some(value) = value.filter(|value| *value < least) {
-            found.add(
-                &format!("quotas.{name}"),
-                format!("{value} actions are too few for any deployment"),
-                format!("write the quota that AWS set for the account, or at least {least}"),
-            );
-        }
-    }
+    config.quotas.check(&mut found);
     found.repeated(config);
     found.tags(config);
     if let Some(id) = &config.organization {
@@ -86,16 +73,12 @@ impl Found {
         );
     }
 
-    fn region(&mut self, path: &str, region: &str) {
-        if let Some((message, help)) = unknown_region(region) {
-            self.add(path, message, help);
-        }
-    }
-
     fn dev(&mut self, config: &Config) {
         let dev = &config.dev;
         self.account("dev.account", &dev.account);
-        self.region("dev.region", &dev.region);
+        if let Some((message, help)) = pipeline_region_problem(&dev.region, "the pipeline") {
+            self.add("dev.region", message, help);
+        }
         self.name(
             "dev.key.alias",
             alias_problem(&dev.key.alias),
@@ -345,22 +328,23 @@ impl Found {
     }
 
     fn tags(&mut self, config: &Config) {
-        if config.tags.len() > 50 {
-            self.add("tags", "AWS allows 50 tags on a resource", "remove some");
+        if config.tags.len() > TAGS.length() {
+            let message = format!("AWS allows {} tags on a resource", TAGS.value);
+            self.add("tags", message, "remove some");
         }
         for (key, value) in &config.tags {
-            let fault = if key.is_empty() || key.chars().count() > 128 {
-                "a tag's key has 1 to 128 characters"
-            } else if value.chars().count() > 256 {
-                "a tag's value has at most 256 characters"
+            let fault = if key.is_empty() || key.chars().count() > TAG_KEY.length() {
+                format!("a tag's key has 1 to {} characters", TAG_KEY.value)
+            } else if value.chars().count() > TAG_VALUE.length() {
+                format!("a tag's value has at most {} characters", TAG_VALUE.value)
             } else if key.to_lowercase().starts_with("aws:") {
-                "AWS reserves tags that begin with `aws:`"
+                "AWS reserves tags that begin with `aws:`".to_owned()
             } else if key
                 .chars()
                 .chain(value.chars())
                 .any(|c| !(c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)))
             {
-                "a tag has letters, digits, spaces and `_.:/=+-@`"
+                "a tag has letters, digits, spaces and `_.:/=+-@`".to_owned()
             } else {
                 continue;
             };

@@ -184,7 +184,14 @@ targets:
         for target in &self.targets {
             out.push_str(&target.to_yaml(&region));
         }
-        out.push_str("\npermissions: least                      # or article: the wildcards of AWS's own procedure\ntags: {}\n");
+        out.push_str(
+            "\
+\npermissions: least                      # or article: the wildcards of AWS's own procedure
+quotas:
+  actions_per_pipeline: 1000            # AWS's limit; a large fleet needs further pipelines beyond it
+tags: {}
+",
+        );
         out
     }
 }

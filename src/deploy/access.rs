@@ -11,6 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_types::os_shim_internal::{Env, Fs};
 
 use super::{DeployError, ErrorKind};
+use crate::config::partition_of;
 
 /// How often a call is tried that fails in passing.
 const ATTEMPTS: u32 = 6;
@@ -208,10 +209,10 @@ impl Access {
         let region = self.region();
         match self.config.endpoint_url() {
             Some(endpoint) => format!("{endpoint}/{bucket}"),
-            None if region.starts_with("cn-") => {
-                format!("https://{bucket}.s3.{region}.amazonaws.com.cn")
+            None => {
+                let suffix = partition_of(region).dns_suffix();
+                format!("https://{bucket}.s3.{region}.{suffix}")
             }
-            None => format!("https://{bucket}.s3.{region}.amazonaws.com"),
         }
     }
 

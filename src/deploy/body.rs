@@ -2,11 +2,7 @@
 //! bucket.
 
 use super::{Access, DeployError};
-
-/// The longest template that goes inline, in bytes (AWS CloudFormation, *quotas*).
-const INLINE_LIMIT: usize = 51_200;
-/// The longest template that goes by a bucket, in bytes (the same document).
-const UPLOAD_LIMIT: usize = 1_000_000;
+use crate::aws::quotas::{TEMPLATE_IN_BUCKET, TEMPLATE_INLINE, grouped};
 
 /// A template on its way to CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,31 +33,31 @@ pub async fn prepare(
     bucket: Option<&str>,
 ) -> Result<Body, DeployError> {
     for inline in [&text.yaml, &text.json] {
-        if inline.len() <= INLINE_LIMIT {
+        if inline.len() <= TEMPLATE_INLINE.length() {
             return Ok(Body::Inline(inline.clone()));
         }
     }
-    let body = if text.yaml.len() <= UPLOAD_LIMIT {
+    let body = if text.yaml.len() <= TEMPLATE_IN_BUCKET.length() {
         &text.yaml
     } else {
         &text.json
     };
-    if body.len() > UPLOAD_LIMIT {
+    if body.len() > TEMPLATE_IN_BUCKET.length() {
         return Err(DeployError::input(
             format!(
-                "the template of stack `{stack}` has {} bytes, and CloudFormation allows \
-                 {UPLOAD_LIMIT}",
-                body.len()
+                "the template of stack `{stack}` has {} bytes, and CloudFormation allows {}",
+                grouped(body.len() as u64),
+                grouped(TEMPLATE_IN_BUCKET.value)
             ),
-            "make several pipelines of it",
+            "split the targets over several pipelines: AWS does not raise this quota",
         ));
     }
     let Some(bucket) = bucket else {
         return Err(DeployError::input(
             format!(
-                "the template of stack `{stack}` has {} bytes, more than the {INLINE_LIMIT} that \
-                 go inline",
-                text.json.len()
+                "the template of stack `{stack}` has {} bytes, more than the {} that go inline",
+                grouped(text.json.len() as u64),
+                grouped(TEMPLATE_INLINE.value)
             ),
             "name a bucket that it can go by, with --template-bucket",
         ));

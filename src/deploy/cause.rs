@@ -6,6 +6,9 @@ use std::fmt;
 use super::assume::refused_role;
 use super::events::Event;
 use super::validation::Validation;
+use crate::aws::quotas::{
+    Increase, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY, TRUST_POLICY, grouped,
+};
 use crate::failure;
 
 /// Why an operation failed.
@@ -89,7 +92,10 @@ fn is_consequence(reason: &str) -> bool {
 pub fn hint(resource_type: &str, reason: &str) -> String {
     let lower = reason.to_lowercase();
     let has = |part: &str| lower.contains(part);
-    if has("assumerole") && has("not authorized") && failure::of_save(reason).is_none() {
+    if let Some(meaning) = failure::of_save(reason) {
+        return format!("{}: {}", meaning.cause, meaning.next);
+    }
+    if has("assumerole") && has("not authorized") {
         return match refused_role(reason)
             .map(str::to_owned)
             .or_else(|| after(reason, "resource: "))
@@ -102,9 +108,6 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
                      targets first, then dev again"
                 .to_owned(),
         };
-    }
-    if let Some(meaning) = failure::of_save(reason) {
-        return format!("{}: {}", meaning.cause, meaning.next);
     }
     if has("invalid principal") || has("malformedpolicydocument") && has("principal") {
         return "AWS refuses a policy that names a role or user which does not exist: was the \
@@ -136,9 +139,7 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
             .to_owned();
     }
     if has("limitexceeded") || has("limit exceeded") || has("quota") || has("too many") {
-        return "a service quota of the account is used up: have it raised (Service Quotas), or \
-                remove what is not needed"
-            .to_owned();
+        return exceeded_quota(&lower);
     }
     if has("accessdenied") || has("access denied") || has("not authorized to perform") {
         let action = after(reason, "perform: ").unwrap_or_else(|| "the action".to_owned());
@@ -157,6 +158,35 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
             .to_owned();
     }
     String::new()
+}
+
+/// What to do about a quota that is exceeded; IAM names some of its own.
+fn exceeded_quota(lower: &str) -> String {
+    let iam = [
+        ("aclsizeperrole", TRUST_POLICY, "trust fewer principals"),
+        ("policiesperrole", MANAGED_POLICIES_PER_ROLE, "attach fewer"),
+        ("policysize", MANAGED_POLICY, "shorten it, or split it"),
+    ];
+    for (name, quota, restructure) in iam {
+        if !lower.contains(name) {
+            continue;
+        }
+        let value = grouped(quota.value);
+        return match quota.increase {
+            Increase::UpTo(most) => format!(
+                "{} ({value} {}): {restructure}, or request an increase (up to {})",
+                quota.name,
+                quota.unit,
+                grouped(most)
+            ),
+            _ => format!(
+                "{} ({value} {}): {restructure}; AWS does not raise this quota",
+                quota.name, quota.unit
+            ),
+        };
+    }
+    "a quota of AWS is used up: remove what is not needed; Service Quotas shows whether AWS raises it"
+        .to_owned()
 }
 
 /// The word after `mark`, without quotes and full stops.
@@ -228,5 +258,19 @@ mod tests {
         let reason = "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
                       kms:CreateKey on resource: * (Status Code: 400)";
         assert!(hint("AWS::KMS::Key", reason).contains("lacks kms:CreateKey:"));
+    }
+
+    #[test]
+    fn an_increase_is_suggested_only_where_aws_grants_one() {
+        let said = |reason| hint("AWS::IAM::Role", reason);
+        let trust = said("Cannot exceed quota for ACLSizePerRole: 2048");
+        assert!(
+            trust.contains("request an increase (up to 8,192)"),
+            "{trust}"
+        );
+        let many = said("Cannot exceed quota for PoliciesPerRole: 20");
+        assert!(many.contains("request an increase (up to 25)"), "{many}");
+        let size = said("Cannot exceed quota for PolicySize: 6144");
+        assert!(size.contains("AWS does not raise this quota"), "{size}");
     }
 }

@@ -5,7 +5,7 @@
 /// Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arn<'a> {
-    /// `aws`, `aws-cn`, `aws-us-gov`…
+    /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
     pub partition: &'a str,
     /// The service's namespace, `s3`.
     pub service: &'a str,

@@ -17,6 +17,7 @@ mod parse;
 mod pattern;
 mod policy;
 mod principal;
+pub(crate) mod reference;
 mod resource;
 mod statement;
 #[cfg(test)]

@@ -117,7 +117,10 @@ impl Reader {
     fn sid(&mut self, node: &Node) -> Option<String> {
         let sid = self.text(node, "Sid")?;
         // Other services take more, spaces among them.
-        let by_iam = matches!(self.kind, PolicyKind::Identity | PolicyKind::Trust);
+        let by_iam = matches!(
+            self.kind,
+            PolicyKind::Identity | PolicyKind::Session | PolicyKind::Trust
+        );
         if by_iam && !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             let span = node.get("Sid").map_or(node.span, |node| node.span);
             self.problem(
@@ -153,7 +156,7 @@ impl Reader {
         let found = self.either(node, "Principal", "NotPrincipal");
         let name = self.kind.name();
         match self.kind {
-            PolicyKind::Identity | PolicyKind::ServiceControl => {
+            PolicyKind::Identity | PolicyKind::Session | PolicyKind::ServiceControl => {
                 if let Some((entry, _)) = found {
                     self.problem(
                         Problem::new(entry.key_span, format!("{name} has no `{}`", entry.key))
@@ -302,7 +305,8 @@ impl Reader {
         };
         let mut patterns = Vec::new();
         for (text, span) in self.texts(&entry.value, &entry.key) {
-            match ResourcePattern::parse(text, self.version == Version::V2012, span) {
+            let variables = self.version == Version::V2012;
+            match ResourcePattern::parse(text, self.kind, variables, span) {
                 Ok(resource) => patterns.push(resource),
                 Err(problem) => self.problem(problem),
             }

@@ -24,9 +24,10 @@ pub struct Policy {
 /// *Key policies in AWS KMS*, *SCP syntax* and *RCP syntax*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// An identity-based policy, and what is written like one: a permissions boundary, a session
-    /// policy.
+    /// An identity-based policy, and what is written like one: a permissions boundary.
     Identity,
+    /// A session policy: written like an identity-based policy, with complete ARNs only.
+    Session,
     /// A resource-based policy, such as a bucket policy.
     Resource,
     /// A KMS key's policy.
@@ -66,6 +67,7 @@ impl PolicyKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Identity => "an identity-based policy",
+            Self::Session => "a session policy",
             Self::Resource => "a resource-based policy",
             Self::Key => "a key policy",
             Self::Trust => "a role trust policy",

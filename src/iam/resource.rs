@@ -1,6 +1,6 @@
 //! The elements `Resource` and `NotResource`.
 
-use super::Pattern;
+use super::{Pattern, PolicyKind};
 use crate::syntax::{Problem, Span};
 
 /// `Resource` or `NotResource`.
@@ -27,22 +27,75 @@ pub struct ResourcePattern {
 }
 
 impl ResourcePattern {
-    /// Reads a resource; variables count only with `variables`.
+    /// Reads a resource of a policy of this kind; variables count only with `variables`.
+    ///
+    /// An ARN with fewer than six parts is completed with wildcards where AWS does so. Its last part
+    /// can be empty.
     ///
     /// # Errors
-    /// A text that is neither an ARN nor `*`. An ARN may have fewer than six parts only where
-    /// its last one ends in `*`, which then stands for the rest.
-    pub fn parse(text: &str, variables: bool, span: Span) -> Result<Self, Problem> {
+    /// A text that is neither an ARN nor `*`, or an incomplete ARN that AWS rejects in such a
+    /// policy.
+    pub fn parse(
+        text: &str,
+        kind: PolicyKind,
+        variables: bool,
+        span: Span,
+    ) -> Result<Self, Problem> {
+        let problem = |message: String| Problem::new(span, message).label("not an ARN");
         if let Some(message) = fault(text) {
-            return Err(Problem::new(span, message)
-                .label("not an ARN")
+            return Err(problem(message)
                 .help("write `arn:partition:service:region:account:resource`, or `*`"));
         }
+        let parts = text.splitn(PARTS, ':').count();
+        let missing = if text == "*" { 0 } else { PARTS - parts };
+        let completed = match incomplete(kind, text) {
+            _ if missing == 0 => None,
+            Incomplete::Completed => Some(format!("{text}{}", ":*".repeat(missing))),
+            Incomplete::MatchesNothing => None,
+            Incomplete::Rejected => {
+                let message = format!(
+                    "the resource `{text}` has {parts} of an ARN's six parts, which AWS rejects in {}",
+                    kind.name()
+                );
+                let help = format!("write it in full: `{text}{}`", ":*".repeat(missing));
+                return Err(problem(message).help(help));
+            }
+        };
         Ok(Self {
             text: text.to_owned(),
             span,
-            pattern: Pattern::resource(text, variables),
+            pattern: Pattern::resource(completed.as_deref().unwrap_or(text), variables),
         })
+    }
+}
+
+/// The parts of an ARN, `arn` among them.
+const PARTS: usize = 6;
+
+/// What AWS makes of an ARN with fewer than six parts.
+enum Incomplete {
+    /// The missing parts are wildcards.
+    Completed,
+    /// AWS accepts the policy, and the ARN names no resource.
+    MatchesNothing,
+    /// AWS rejects the policy.
+    Rejected,
+}
+
+/// Follows the IAM User Guide, *Identify AWS resources with Amazon Resource Names (ARNs)*: AWS
+/// completes an incomplete ARN in an identity-based policy, and rejects it in a session policy. The
+/// document says nothing of other policies. For these, the observations are those that the tests of
+/// cloud-copilot/iam-simulate record.
+fn incomplete(kind: PolicyKind, text: &str) -> Incomplete {
+    match kind {
+        PolicyKind::Identity => Incomplete::Completed,
+        PolicyKind::Session | PolicyKind::ResourceControl => Incomplete::Rejected,
+        PolicyKind::ServiceControl if text.ends_with('*') => Incomplete::Completed,
+        PolicyKind::ServiceControl => Incomplete::Rejected,
+        PolicyKind::Resource | PolicyKind::Key | PolicyKind::Trust if text.contains('*') => {
+            Incomplete::Completed
+        }
+        PolicyKind::Resource | PolicyKind::Key | PolicyKind::Trust => Incomplete::MatchesNothing,
     }
 }
 
@@ -50,15 +103,12 @@ fn fault(text: &str) -> Option<String> {
     if text == "*" {
         return None;
     }
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let parts: Vec<&str> = text.splitn(PARTS, ':').collect();
     if parts[0] != "arn" {
         return Some(format!("the resource `{text}` is no ARN"));
     }
-    if parts.len() < 6 && !(parts.len() > 3 && text.ends_with('*')) {
-        return Some(format!(
-            "the resource `{text}` has {} of an ARN's six parts",
-            parts.len()
-        ));
+    if parts.len() < 3 {
+        return Some(format!("the ARN `{text}` names no service"));
     }
     if parts[1].is_empty() {
         return Some(format!("the ARN `{text}` has no partition"));
@@ -68,14 +118,11 @@ fn fault(text: &str) -> Option<String> {
             "the service of the ARN `{text}` must be named in full"
         ));
     }
-    if parts.len() == 6 && parts[5].is_empty() {
-        return Some(format!("the ARN `{text}` names no resource"));
-    }
     let account = parts.get(4).copied().unwrap_or_default();
     let digits = account.bytes().all(|byte| byte.is_ascii_digit());
     if !account.is_empty() && digits && account.len() != 12 {
         return Some(format!(
-            "the account `{account}` of the ARN `{text}` has not twelve digits"
+            "the account `{account}` of the ARN `{text}` must have 12 digits"
         ));
     }
     None

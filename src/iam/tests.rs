@@ -36,13 +36,19 @@ fn statement(member: &str) -> String {
 
 #[test]
 fn whatever_aws_accepts_is_accepted() {
-    use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Trust};
+    use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Session, Trust};
     let accepted = [
         (Identity, statement("\"Sid\": \"\"")),
         (Identity, statement("\"Condition\": {}")),
         (Identity, statement("\"Action\": [\"s3:*\", \"*\", \"*:*\", \"execute-api:Invoke\"]")),
         (Identity, statement("\"Resource\": [\"arn:aws:s3:::b/*\", \"arn:aws:logs:*:*:*\"]")),
         (Identity, statement("\"Resource\": \"arn:*:s3:::b\"")),
+        (Identity, statement("\"Resource\": [\"arn:aws:sqs\", \"arn:aws:s3:b\", \"arn:aws:sqs:us-east-1:111111111111\"]")),
+        (Identity, "{\"Statement\": {\"Effect\": \"Allow\", \"Action\": \"s3:*\", \"NotResource\": \"arn:aws:sqs\"}}".into()),
+        (Identity, statement("\"Resource\": [\"arn:aws:organizations::*:\", \"arn:aws:s3:::\", \"arn:aws:s3:::/*\"]")),
+        (Resource, "{\"Statement\": {\"Effect\": \"Allow\", \"Principal\": \"*\", \"Action\": \"s3:*\", \"Resource\": [\"arn:aws:s3:::\", \"arn:aws:sqs\", \"arn:aws:sqs:*\"]}}".into()),
+        (ServiceControl, statement("\"Resource\": \"arn:aws:sqs:*\"")),
+        (Session, statement("\"Resource\": [\"*\", \"arn:aws:sqs:us-east-1:111111111111:*\"]")),
         (Identity, statement("\"Condition\": {\"NumericLessThan\": {\"s3:max-keys\": [10, \"9\"]}}")),
         (Identity, statement("\"Condition\": {\"Bool\": {\"aws:SecureTransport\": false}}")),
         (Identity, statement("\"Condition\": {\"StringEquals\": {\"saml:aud\": []}}")),
@@ -68,7 +74,7 @@ fn whatever_aws_accepts_is_accepted() {
 
 #[test]
 fn what_aws_refuses_is_refused_at_its_place() {
-    use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Trust};
+    use PolicyKind::{Identity, Key, Resource, ResourceControl, ServiceControl, Session, Trust};
     let refused = [
         (
             Identity,
@@ -144,10 +150,34 @@ fn what_aws_refuses_is_refused_at_its_place() {
             "no ARN",
         ),
         (
-            Identity,
+            Session,
             statement("\"Resource\": \"arn:aws:s3:b\""),
             "\"arn:aws:s3:b\"",
-            "4 of an ARN's six",
+            "4 of an ARN's six parts, which AWS rejects in a session policy",
+        ),
+        (
+            Session,
+            statement("\"Resource\": \"arn:aws:sqs:*\""),
+            "\"arn:aws:sqs:*\"",
+            "rejects in a session policy",
+        ),
+        (
+            ServiceControl,
+            statement("\"Resource\": \"arn:aws:sqs:*:111111111111\""),
+            "\"arn:aws:sqs:*:111111111111\"",
+            "rejects in a service control policy",
+        ),
+        (
+            ResourceControl,
+            "{\"Statement\": {\"Effect\": \"Deny\", \"Principal\": \"*\", \"Action\": \"sqs:*\", \"Resource\": \"arn:aws:sqs:*\"}}".into(),
+            "\"arn:aws:sqs:*\"",
+            "rejects in a resource control policy",
+        ),
+        (
+            Identity,
+            statement("\"Resource\": \"arn:aws\""),
+            "\"arn:aws\"",
+            "names no service",
         ),
         (
             Identity,
@@ -159,13 +189,7 @@ fn what_aws_refuses_is_refused_at_its_place() {
             Identity,
             statement("\"Resource\": \"arn:aws:sqs:r:123:q\""),
             "\"arn:aws:sqs:r:123:q\"",
-            "twelve digits",
-        ),
-        (
-            Identity,
-            statement("\"Resource\": \"arn:aws:s3:::\""),
-            "\"arn:aws:s3:::\"",
-            "no resource",
+            "12 digits",
         ),
         (
             Identity,

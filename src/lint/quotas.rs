@@ -1,11 +1,16 @@
 //! AWS's quotas, held against a template: what is used of each, and what goes beyond.
 //!
-//! Sizes of policies are upper bounds: what AWS decides at deployment (a key's ID) is counted
-//! with the longest text that it can become.
+//! The values are those of [`crate::aws::quotas`]. Sizes of policies are upper bounds: what AWS
+//! decides at deployment (a key's ID) is counted with the longest text that it can become.
+
+mod pipeline;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value as Json;
 
 use super::{Finding, Severity};
+use crate::aws::quotas::{self as table, Increase, Quota, grouped};
 use crate::config::Quotas;
 use crate::syntax::{Entry, Node, Source, Span};
 
@@ -17,14 +22,16 @@ const RESOLVED_LENGTH: usize = 100;
 pub struct Usage {
     /// What is counted: `managed policy DevKmsS3Access`.
     pub what: String,
-    /// What it is counted in.
-    pub unit: &'static str,
+    /// The quota.
+    pub quota: Quota,
     /// How much is used.
     pub used: u64,
-    /// How much is allowed.
+    /// How much is allowed in the configured accounts.
     pub limit: u64,
+    /// A lower limit that is exceeded, and that AWS states elsewhere.
+    pub advised: Option<u64>,
     /// What to do when it is too much.
-    pub way_out: &'static str,
+    pub fix: String,
     /// The rule's name.
     pub rule: &'static str,
     /// The resource, if it is about one.
@@ -45,67 +52,75 @@ impl Usage {
     pub fn is_soft(&self) -> bool {
         self.rule == TEMPLATE_INLINE
     }
+
+    /// Returns the finding that it is, if it goes beyond the quota.
+    fn finding(self) -> Option<Finding> {
+        let Self { what, used, .. } = &self;
+        let (used, unit) = (grouped(*used), self.quota.unit);
+        let (severity, message) = if self.used > self.limit {
+            // A larger template still deploys, from a bucket.
+            let severity = if self.is_soft() {
+                Severity::Warning
+            } else {
+                Severity::Error
+            };
+            let limit = grouped(self.limit);
+            let message = format!("{what} has {used} {unit}, and AWS allows {limit}");
+            (severity, message)
+        } else {
+            let advised = grouped(self.advised?);
+            let message = format!(
+                "{what} has {used} {unit}; *{}* allows {}, and in an older row {advised}",
+                self.quota.document,
+                grouped(self.limit)
+            );
+            (Severity::Warning, message)
+        };
+        Some(Finding {
+            rule: self.rule.to_owned(),
+            severity,
+            resource: self.resource,
+            path: self.path,
+            span: self.span,
+            message,
+            fix: Some(self.fix),
+        })
+    }
 }
 
 /// What goes beyond its quota.
 pub fn findings(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Finding> {
-    let mut found: Vec<Finding> = usages(source, template, quotas)
-        .into_iter()
-        .filter(|usage| usage.used > usage.limit)
-        .map(|usage| Finding {
-            rule: usage.rule.to_owned(),
-            // A larger template still deploys, from a bucket.
-            severity: if usage.is_soft() {
-                Severity::Warning
-            } else {
-                Severity::Error
-            },
-            resource: usage.resource,
-            path: usage.path,
-            span: usage.span,
-            message: format!(
-                "{} has {} {}, and AWS allows {}",
-                usage.what, usage.used, usage.unit, usage.limit
-            ),
-            fix: Some(usage.way_out.to_owned()),
-        })
-        .collect();
-    found.extend(too_few_stages(template));
+    let usages = usages(source, template, quotas).into_iter();
+    let mut found: Vec<Finding> = usages.filter_map(Usage::finding).collect();
+    found.extend(pipeline::too_few_stages(template));
     found
 }
 
 const TEMPLATE_INLINE: &str = "QUOTA_TEMPLATE_INLINE_SIZE";
 
-/// How much of each quota a template uses (AWS CloudFormation, IAM, KMS, S3 and CodePipeline,
-/// each service's *Quotas*).
+/// How much of each quota a template uses.
 pub fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Usage> {
     let mut meter = Meter {
         template,
         quotas,
         found: Vec::new(),
     };
-    let bytes = source.text().len() as u64;
-    let whole = |rule, limit, way_out| Usage {
+    let bytes = source.text().len();
+    let whole = |rule, quota: Quota, restructure| Usage {
         what: "template".to_owned(),
-        unit: "bytes",
-        used: bytes,
-        limit,
-        way_out,
-        rule,
-        resource: None,
-        path: String::new(),
-        span: Span::default(),
+        ..measured(rule, quota, bytes, restructure)
     };
     meter.found.push(whole(
         TEMPLATE_INLINE,
-        51_200,
+        table::TEMPLATE_INLINE,
         "deploy it from a bucket, or write it as JSON without indentation",
     ));
-    if bytes > 51_200 {
-        let way_out = "split the targets over several configurations";
-        meter
-            .found
-            .push(whole("QUOTA_TEMPLATE_SIZE", 1_000_000, way_out));
+    if bytes > table::TEMPLATE_INLINE.length() {
+        meter.found.push(whole(
+            "QUOTA_TEMPLATE_SIZE",
+            table::TEMPLATE_IN_BUCKET,
+            "split the targets over several configurations",
+        ));
     }
     meter.sections();
     for resource in resources(template) {
@@ -118,19 +133,53 @@ pub fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Usage> {
 pub fn bucket_policy_usage(text: &str) -> Usage {
     Usage {
         what: "bucket policy".to_owned(),
-        unit: "bytes",
-        used: text.len() as u64,
-        limit: 20_480,
-        way_out: BUCKET_POLICY_WAY_OUT,
-        rule: "QUOTA_BUCKET_POLICY_SIZE",
+        ..measured(
+            "QUOTA_BUCKET_POLICY_SIZE",
+            table::BUCKET_POLICY,
+            text.len(),
+            SHORTER_BUCKET_POLICY,
+        )
+    }
+}
+
+/// Returns the usage of a quota by nothing in particular.
+fn measured(rule: &'static str, quota: Quota, used: usize, restructure: &str) -> Usage {
+    Usage {
+        what: String::new(),
+        used: used as u64,
+        limit: quota.value,
+        advised: None,
+        fix: fix(quota, quota.value, restructure),
+        quota,
+        rule,
         resource: None,
         path: String::new(),
         span: Span::default(),
     }
 }
 
-const BUCKET_POLICY_WAY_OUT: &str = "name an organization instead of accounts, or give some targets a pipeline and artifact \
-     bucket of their own";
+/// Returns what to do about a quota: restructure, and request an increase only where AWS grants
+/// one.
+fn fix(quota: Quota, limit: u64, restructure: &str) -> String {
+    let setting = match quota {
+        table::TRUST_POLICY => Some("trust_policy_characters"),
+        table::MANAGED_POLICIES_PER_ROLE => Some("managed_policies_per_role"),
+        _ => None,
+    };
+    match (quota.increase, setting) {
+        (Increase::UpTo(most), Some(setting)) if limit < most => format!(
+            "{restructure}; or request an increase (up to {}), and set `quotas.{setting}` to it",
+            grouped(most)
+        ),
+        (Increase::UpTo(_) | Increase::Fixed, _) => {
+            format!("{restructure}: AWS does not raise this quota")
+        }
+        (Increase::OnRequest, _) => format!("{restructure}, or request an increase"),
+    }
+}
+
+const SHORTER_BUCKET_POLICY: &str = "name an organization instead of accounts, or give some targets a separate pipeline and \
+     artifact bucket";
 
 fn resources(template: &Node) -> &[Entry] {
     template
@@ -146,47 +195,47 @@ struct Meter<'t> {
 }
 
 impl Meter<'_> {
+    /// Measures a quota of a resource. `what` is followed by the resource's name.
     fn add(
         &mut self,
         rule: &'static str,
-        (what, unit): (&str, &'static str),
-        (used, limit): (usize, u64),
-        way_out: &'static str,
+        quota: Quota,
+        (what, used): (&str, usize),
+        restructure: &str,
         (resource, path, span): (&Entry, &str, Span),
     ) {
+        let limit = match quota {
+            table::TRUST_POLICY => self.quotas.trust_policy(),
+            table::MANAGED_POLICIES_PER_ROLE => self.quotas.managed_policies(),
+            _ => quota.value,
+        };
         self.found.push(Usage {
             what: format!("{what} {}", resource.key),
-            unit,
-            used: used as u64,
             limit,
-            way_out,
-            rule,
+            fix: fix(quota, limit, restructure),
             resource: Some(resource.key.clone()),
             path: format!("Resources.{}.Properties.{path}", resource.key),
             span,
+            ..measured(rule, quota, used, restructure)
         });
     }
 
     fn sections(&mut self) {
-        for (section, limit) in [
-            ("Resources", 500),
-            ("Parameters", 200),
-            ("Outputs", 200),
-            ("Mappings", 200),
+        for (section, quota) in [
+            ("Resources", table::RESOURCES),
+            ("Parameters", table::PARAMETERS),
+            ("Outputs", table::OUTPUTS),
+            ("Mappings", table::MAPPINGS),
         ] {
             let Some(entry) = self.template.entry(section) else {
                 continue;
             };
+            let used = entry.value.entries().map_or(0, <[_]>::len);
             self.found.push(Usage {
                 what: format!("section {section}"),
-                unit: "entries",
-                used: entry.value.entries().map_or(0, <[_]>::len) as u64,
-                limit,
-                way_out: "split the stack",
-                rule: "QUOTA_TEMPLATE_ENTRIES",
-                resource: None,
                 path: section.to_owned(),
                 span: entry.key_span,
+                ..measured("QUOTA_TEMPLATE_ENTRIES", quota, used, "split the stack")
             });
         }
     }
@@ -201,29 +250,27 @@ impl Meter<'_> {
                     resource,
                     "PolicyDocument",
                     "QUOTA_MANAGED_POLICY_SIZE",
-                    ("managed policy", "characters"),
-                    6_144,
+                    (table::MANAGED_POLICY, "managed policy"),
                     "name fewer targets in it, or an organization, or shorten their names",
                 );
-                self.name(resource, "ManagedPolicyName", "managed policy name", 128);
+                let what = "managed policy name";
+                self.name(resource, "ManagedPolicyName", table::POLICY_NAME, what);
             }
             Some("AWS::IAM::Role") => self.role(resource, properties),
             Some("AWS::KMS::Key" | "AWS::KMS::ReplicaKey") => self.policy(
                 resource,
                 "KeyPolicy",
                 "QUOTA_KEY_POLICY_SIZE",
-                ("key policy", "bytes"),
-                32_768,
-                "name an organization instead of accounts, or give some targets a pipeline and key of \
-                 their own",
+                (table::KEY_POLICY, "key policy"),
+                "name an organization instead of accounts, or give some targets a separate \
+                 pipeline and key",
             ),
             Some("AWS::S3::BucketPolicy") => self.policy(
                 resource,
                 "PolicyDocument",
                 "QUOTA_BUCKET_POLICY_SIZE",
-                ("bucket policy", "bytes"),
-                20_480,
-                BUCKET_POLICY_WAY_OUT,
+                (table::BUCKET_POLICY, "bucket policy"),
+                SHORTER_BUCKET_POLICY,
             ),
             Some("AWS::CodePipeline::Pipeline") => self.pipeline(resource, properties),
             Some("AWS::Events::Rule") => {
@@ -231,9 +278,9 @@ impl Meter<'_> {
                     let used = targets.value.items().map_or(0, <[_]>::len);
                     self.add(
                         "QUOTA_RULE_TARGETS",
-                        ("rule", "targets"),
-                        (used, 5),
-                        "use a second rule",
+                        table::RULE_TARGETS,
+                        ("rule", used),
+                        "use a second rule with the same pattern",
                         (resource, "Targets", targets.key_span),
                     );
                 }
@@ -247,18 +294,17 @@ impl Meter<'_> {
         resource: &Entry,
         property: &str,
         rule: &'static str,
-        what: (&str, &'static str),
-        limit: u64,
-        way_out: &'static str,
+        (quota, what): (Quota, &str),
+        restructure: &str,
     ) {
         if let Some(document) = resource.value.at(["Properties", property]) {
             let used = policy_length(&document.to_json());
             let place = (resource, property, document.span);
-            self.add(rule, what, (used, limit), way_out, place);
+            self.add(rule, quota, (what, used), restructure, place);
         }
     }
 
-    fn name(&mut self, resource: &Entry, property: &str, what: &str, limit: u64) {
+    fn name(&mut self, resource: &Entry, property: &str, quota: Quota, what: &str) {
         if let Some(node) = resource.value.at(["Properties", property])
             && node.tag.is_none()
             && let Some(name) = node.as_str()
@@ -267,25 +313,22 @@ impl Meter<'_> {
             let place = (resource, property, node.span);
             self.add(
                 "QUOTA_NAME_LENGTH",
-                (what, "characters"),
-                (used, limit),
-                "shorten it",
+                quota,
+                (what, used),
+                "shorten the name",
                 place,
             );
         }
     }
 
     fn role(&mut self, resource: &Entry, properties: &Node) {
-        self.name(resource, "RoleName", "role name", 64);
-        let limit = self.quotas.trust_policy_characters.unwrap_or(2_048);
+        self.name(resource, "RoleName", table::ROLE_NAME, "role name");
         self.policy(
             resource,
             "AssumeRolePolicyDocument",
             "QUOTA_TRUST_POLICY_SIZE",
-            ("trust policy", "characters"),
-            limit,
-            "trust fewer principals, or have the quota raised and configure \
-             `quotas.trust_policy_characters`",
+            (table::TRUST_POLICY, "trust policy"),
+            "trust fewer principals",
         );
         if let Some(inline) = properties.get("Policies") {
             let documents = inline.items().unwrap_or_default();
@@ -296,8 +339,8 @@ impl Meter<'_> {
                 .sum();
             self.add(
                 "QUOTA_INLINE_POLICIES_SIZE",
-                ("inline policies of", "characters"),
-                (used, 10_240),
+                table::INLINE_POLICIES,
+                ("inline policies of", used),
                 "use managed policies",
                 (resource, "Policies", inline.span),
             );
@@ -310,76 +353,12 @@ impl Meter<'_> {
                 .count();
         self.add(
             "QUOTA_MANAGED_POLICIES_PER_ROLE",
-            ("role", "managed policies"),
-            (
-                attached,
-                self.quotas.managed_policies_per_role.unwrap_or(10),
-            ),
-            "join policies, or have the quota raised and configure \
-             `quotas.managed_policies_per_role`",
+            table::MANAGED_POLICIES_PER_ROLE,
+            ("role", attached),
+            "combine policies",
             (resource, "RoleName", resource.key_span),
         );
     }
-
-    fn pipeline(&mut self, resource: &Entry, properties: &Node) {
-        self.name(resource, "Name", "pipeline name", 100);
-        let Some(stages) = properties.get("Stages") else {
-            return;
-        };
-        let items = stages.items().unwrap_or_default();
-        let actions = |stage: &Node| {
-            stage
-                .get("Actions")
-                .and_then(Node::items)
-                .map_or(0, <[_]>::len)
-        };
-        self.add(
-            "QUOTA_PIPELINE_STAGES",
-            ("pipeline", "stages"),
-            (items.len(), 50),
-            "use several pipelines",
-            (resource, "Stages", stages.span),
-        );
-        let limit = self.quotas.actions_per_stage.unwrap_or(50);
-        for (index, stage) in items.iter().enumerate() {
-            self.add(
-                "QUOTA_STAGE_ACTIONS",
-                (&format!("stage {} of", index + 1), "actions"),
-                (actions(stage), limit),
-                "use several stages, or have the quota raised and configure \
-                 `quotas.actions_per_stage`",
-                (resource, "Stages", stage.span),
-            );
-        }
-        self.add(
-            "QUOTA_PIPELINE_ACTIONS",
-            ("pipeline", "actions"),
-            (
-                items.iter().map(actions).sum(),
-                self.quotas.actions_per_pipeline.unwrap_or(500),
-            ),
-            "use several pipelines, or have the quota raised and configure \
-             `quotas.actions_per_pipeline`",
-            (resource, "Stages", stages.span),
-        );
-    }
-}
-
-fn too_few_stages(template: &Node) -> impl Iterator<Item = Finding> {
-    resources(template).iter().filter_map(|resource| {
-        let kind = resource.value.get("Type").and_then(Node::as_str);
-        let stages = resource.value.at(["Properties", "Stages"])?;
-        let few = stages.items()?.len() < 2;
-        (kind == Some("AWS::CodePipeline::Pipeline") && few).then(|| Finding {
-            rule: "QUOTA_PIPELINE_STAGES".to_owned(),
-            severity: Severity::Error,
-            resource: Some(resource.key.clone()),
-            path: format!("Resources.{}.Properties.Stages", resource.key),
-            span: stages.span,
-            message: "a pipeline has at least 2 stages".to_owned(),
-            fix: Some("add a stage that deploys".to_owned()),
-        })
-    })
 }
 
 /// Whether a resource is a managed policy that attaches itself to the role.

@@ -4,16 +4,8 @@
 use std::collections::HashMap;
 
 use super::{InstancePlan, Plan};
+use crate::aws::quotas::{BUCKET_NAME, PIPELINE_NAME, POLICY_NAME, ROLE_NAME};
 use crate::config::{Complaint, Config, DetectChanges};
-
-/// The longest bucket name (Amazon S3, *General purpose bucket naming rules*).
-const BUCKET_NAME_LIMIT: usize = 63;
-/// The longest role name (AWS IAM, *IAM and AWS STS quotas*).
-const ROLE_NAME_LIMIT: usize = 64;
-/// The longest managed policy name (the same document).
-const POLICY_NAME_LIMIT: usize = 128;
-/// The longest pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
-const PIPELINE_NAME_LIMIT: usize = 100;
 
 /// Everything that is wrong with the names.
 pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
@@ -59,9 +51,9 @@ impl Plan {
             let name = &dev.service_role.name;
             let help = format!(
                 "{}, or name an existing role as `dev.pipeline.service_role`",
-                shorter(name, ROLE_NAME_LIMIT, path)
+                shorter(name, ROLE_NAME.length(), path)
             );
-            check(path, "service role", name, ROLE_NAME_LIMIT, help);
+            check(path, "service role", name, ROLE_NAME.length(), help);
         }
         if dev.detect_changes == DetectChanges::Events {
             let name = &dev.change_rule;
@@ -69,8 +61,8 @@ impl Plan {
                 path,
                 "change rule's role",
                 name,
-                ROLE_NAME_LIMIT,
-                shorter(name, ROLE_NAME_LIMIT, path),
+                ROLE_NAME.length(),
+                shorter(name, ROLE_NAME.length(), path),
             );
         }
         for name in [&dev.source_policy, &dev.artifact_policy, &dev.assume_policy] {
@@ -78,8 +70,8 @@ impl Plan {
                 path,
                 "managed policy",
                 name,
-                POLICY_NAME_LIMIT,
-                shorter(name, POLICY_NAME_LIMIT, path),
+                POLICY_NAME.length(),
+                shorter(name, POLICY_NAME.length(), path),
             );
         }
         if let Some(name) = &dev.log_bucket {
@@ -90,14 +82,14 @@ impl Plan {
             };
             let help = format!(
                 "{}, or set `access_logs: false`",
-                shorter(name, BUCKET_NAME_LIMIT, path)
+                shorter(name, BUCKET_NAME.length(), path)
             );
-            check(path, "log bucket", name, BUCKET_NAME_LIMIT, help);
+            check(path, "log bucket", name, BUCKET_NAME.length(), help);
         }
         if let Some(pipeline) = self.pipelines.last() {
             let name = &pipeline.name;
-            let help = shorter(name, PIPELINE_NAME_LIMIT, path);
-            check(path, "pipeline name", name, PIPELINE_NAME_LIMIT, help);
+            let help = shorter(name, PIPELINE_NAME.length(), path);
+            check(path, "pipeline name", name, PIPELINE_NAME.length(), help);
         }
         for region in &self.regions {
             let path = "dev.artifacts.bucket";
@@ -107,8 +99,8 @@ impl Plan {
                     "artifact bucket's or log bucket's name in `{}`",
                     region.region
                 );
-                let help = shorter(name, BUCKET_NAME_LIMIT, path);
-                check(path, &what, name, BUCKET_NAME_LIMIT, help);
+                let help = shorter(name, BUCKET_NAME.length(), path);
+                check(path, &what, name, BUCKET_NAME.length(), help);
             }
         }
         for (index, target) in self.targets.iter().enumerate() {
@@ -127,16 +119,16 @@ impl Plan {
                 &role_path,
                 "deploy role",
                 name,
-                ROLE_NAME_LIMIT,
-                shorter(name, ROLE_NAME_LIMIT, &role_path),
+                ROLE_NAME.length(),
+                shorter(name, ROLE_NAME.length(), &role_path),
             );
             let name = longest(|instance| instance.log_bucket.as_deref().unwrap_or_default());
             let path = at("bucket");
             let help = format!(
                 "{}, or set `access_logs: false`",
-                shorter(name, BUCKET_NAME_LIMIT, &path)
+                shorter(name, BUCKET_NAME.length(), &path)
             );
-            check(&path, "log bucket", name, BUCKET_NAME_LIMIT, help);
+            check(&path, "log bucket", name, BUCKET_NAME.length(), help);
         }
     }
 

@@ -48,7 +48,7 @@ pub struct Plan {
     pub organization: Option<String>,
     /// What the policies grant.
     pub permissions: Permissions,
-    /// Raised quotas.
+    /// Raised quotas, and how many actions are put together.
     pub quotas: Quotas,
     /// Tags of every resource, by key.
     pub tags: Vec<(String, String)>,

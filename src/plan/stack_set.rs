@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::aws::quotas::STACK_SET_NAME;
 use crate::config::{
     AccountFilter, AutoDeployment, CallAs, Complaint, Config, OperationPreferences, Partition,
     PermissionModel, StackSet, Target, partition_of,
@@ -12,8 +13,6 @@ use crate::config::{
 const ADMINISTRATION_ROLE: &str = "AWSCloudFormationStackSetAdministrationRole";
 /// The same in the target accounts.
 const EXECUTION_ROLE: &str = "AWSCloudFormationStackSetExecutionRole";
-/// The longest name of a stack set (AWS CloudFormation, *CreateStackSet*).
-const NAME_LIMIT: usize = 128;
 
 /// A target's stack set.
 #[derive(Debug, Clone)]
@@ -150,13 +149,14 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
         }
         let plan = StackSetPlan::new(config, target);
         let path = format!("targets.{index}.stack_set.name");
-        if plan.name.len() > NAME_LIMIT {
+        if plan.name.len() > STACK_SET_NAME.length() {
             found.push(Complaint::new(
                 &path,
                 format!(
-                    "the stack set `{}` has {} characters, and {NAME_LIMIT} are allowed",
+                    "the stack set `{}` has {} characters, and {} are allowed",
                     plan.name,
-                    plan.name.len()
+                    plan.name.len(),
+                    STACK_SET_NAME.value
                 ),
                 "give it a shorter name with `name:`",
             ));

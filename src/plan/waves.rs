@@ -10,12 +10,8 @@
 use std::ops::Range;
 
 use super::{InstancePlan, PipelinePlan, StagePlan, TargetPlan};
+use crate::aws::quotas::{ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, Quota, STAGES};
 use crate::config::Config;
-
-/// Stages of a pipeline (AWS CodePipeline, *Quotas in AWS CodePipeline*).
-const STAGES: usize = 50;
-/// A template has at most 1 MB, and an action takes some 800 bytes of it.
-const ACTIONS_OF_A_TEMPLATE: usize = 1_000;
 
 /// How much fits.
 #[derive(Debug, Clone, Copy)]
@@ -30,16 +26,16 @@ struct Limits {
 
 impl Limits {
     fn of(config: &Config) -> Self {
-        let quota = |raised: Option<u64>, default: u64| {
-            usize::try_from(raised.unwrap_or(default)).unwrap_or(usize::MAX)
+        let within = |planned: u64, quota: Quota| {
+            usize::try_from(planned.min(quota.value)).unwrap_or(usize::MAX)
         };
-        let stage = quota(config.quotas.actions_per_stage, 50).max(2);
-        let pipeline = quota(config.quotas.actions_per_pipeline, 500);
+        let stage = within(config.quotas.stage_actions(), ACTIONS_PER_STAGE);
+        let pipeline = within(config.quotas.pipeline_actions(), ACTIONS_PER_PIPELINE);
         Self {
-            stage: stage.min(ACTIONS_OF_A_TEMPLATE),
+            stage: stage.max(2),
             // One stage, with one action, is the source's.
-            stages: STAGES - 1,
-            actions: pipeline.min(ACTIONS_OF_A_TEMPLATE).saturating_sub(1).max(3),
+            stages: STAGES.length() - 1,
+            actions: pipeline.saturating_sub(1).max(3),
         }
     }
 

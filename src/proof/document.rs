@@ -159,7 +159,7 @@ fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
         Node::synthetic(Value::String(effect.to_owned()), span),
         span,
     )];
-    let has_principal = !matches!(kind, PolicyKind::Identity);
+    let has_principal = !matches!(kind, PolicyKind::Identity | PolicyKind::Session);
     let Some(entries) = statement.entries().filter(|_| statement.tag.is_none()) else {
         out.push(star("Action"));
         if kind != PolicyKind::Trust {

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::judge::{Decided, Verdict};
-use super::reference;
 use super::world::{Key, Place, PolicyId, World};
-use crate::iam::{ActionPattern, Effect, PrincipalId, Statement};
+use crate::iam::{ActionPattern, Effect, PrincipalId, Statement, reference};
 
 /// What an Allow statement is good for.
 #[derive(Debug, Clone)]

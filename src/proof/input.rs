@@ -14,7 +14,7 @@ use crate::syntax::{Problem, Source};
 pub struct Inputs {
     /// The templates: the dev stack's first, which the others depend on.
     pub stacks: Vec<Stack>,
-    /// `aws`, `aws-cn`, `aws-us-gov`…
+    /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
     pub partition: String,
     /// The organization of all accounts, if any.
     pub organization: Option<String>,
@@ -24,9 +24,10 @@ pub struct Inputs {
     pub key_administrators: Vec<String>,
     /// Values of the dev template's parameters.
     pub parameters: Vec<(String, String)>,
-    /// Service control policies of every account: one file for each level, the root's first.
+    /// Service control policies of the accounts of the stacks: one file for each level, the root's
+    /// first.
     pub scps: Vec<Source>,
-    /// Resource control policies, likewise.
+    /// Resource control policies, likewise. Every level has RCPFullAWSAccess, which AWS attaches.
     pub rcps: Vec<Source>,
     /// Permissions boundaries, by role.
     pub boundaries: Vec<NamedFile>,

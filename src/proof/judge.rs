@@ -4,7 +4,7 @@
 use super::call::{Call, Hindrance, Rejection};
 use super::document::Document;
 use super::world::{Doubt, Missing, Place, PolicyId, World};
-use crate::authz::{self, Decision, Layer, PolicySet, Reason, Request};
+use crate::authz::{self, Decision, Layer, PolicySet, Reason, Request, RequestProblem};
 use crate::iam::{Effect, Policy, PolicyKind};
 
 /// Whether a call is allowed.
@@ -119,8 +119,11 @@ enum Reading {
 }
 
 /// Decides a call of a run.
-pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Option<Decided> {
-    let judge = Judge::new(world, &mut call)?;
+pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
+    let judge = match Judge::new(world, &mut call) {
+        Ok(judge) => judge,
+        Err(problem) => return no_request(call, &problem),
+    };
     let mut reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
     let mut verdict = match reason.decision {
         Decision::ExplicitlyDenied => Verdict::Denied,
@@ -149,17 +152,40 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Option<Decided> {
     }
     let mut decided = judge.decided(call, verdict, reason);
     decided.doubts.extend(doubt);
-    Some(decided)
+    decided
+}
+
+/// A call that makes no request, because of what a template says: nothing is proven of it.
+fn no_request(call: Call, problem: &RequestProblem) -> Decided {
+    Decided {
+        call,
+        verdict: Verdict::Unproven,
+        reason: Reason {
+            decision: Decision::ImplicitlyDenied,
+            because: format!("AWS has no such request: {problem}"),
+            missing: Vec::new(),
+            layers: Vec::new(),
+        },
+        decisive: Vec::new(),
+        instances: 1,
+        missing: Vec::new(),
+        doubts: Vec::new(),
+        resource_policy: None,
+        sets: Sets::default(),
+    }
 }
 
 /// Decides the call of an attack; only what is not denied is explained.
 ///
 /// The call's context is taken for the request; of a call that is denied it does not come back.
-pub(super) fn judge_attack(
-    world: &World<'_>,
-    call: &mut Call,
-) -> Option<(Verdict, Option<Decided>)> {
-    let judge = Judge::new(world, call)?;
+pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Option<Decided>) {
+    let judge = match Judge::new(world, call) {
+        Ok(judge) => judge,
+        Err(problem) => {
+            let decided = no_request(call.clone(), &problem);
+            return (Verdict::Unproven, Some(decided));
+        }
+    };
     let verdict = match authz::evaluate(&judge.request, &judge.policies(Reading::Known, false)) {
         Decision::ExplicitlyDenied => Verdict::Denied,
         Decision::Allowed if judge.is_sure() => Verdict::Allowed,
@@ -168,10 +194,10 @@ pub(super) fn judge_attack(
         Decision::ImplicitlyDenied => Verdict::Denied,
     };
     if verdict == Verdict::Denied {
-        return Some((verdict, None));
+        return (verdict, None);
     }
     let reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
-    Some((verdict, Some(judge.decided(call.clone(), verdict, reason))))
+    (verdict, Some(judge.decided(call.clone(), verdict, reason)))
 }
 
 struct Judge<'j, 'w> {
@@ -181,17 +207,16 @@ struct Judge<'j, 'w> {
 }
 
 impl<'j, 'w> Judge<'j, 'w> {
-    fn new(world: &'j World<'w>, call: &mut Call) -> Option<Self> {
+    fn new(world: &'j World<'w>, call: &mut Call) -> Result<Self, RequestProblem> {
         let request = Request::new(
             &call.caller.principal(&world.partition),
             &call.action,
             &call.resource,
             Some(&call.account),
             std::mem::take(&mut call.context),
-        )
-        .ok()?;
+        )?;
         let sets = sets(world, call, &request);
-        Some(Self {
+        Ok(Self {
             world,
             request,
             sets,
@@ -225,7 +250,12 @@ impl<'j, 'w> Judge<'j, 'w> {
                 resource = Some(policy(open));
             }
         }
-        let levels = |levels: &[Vec<PolicyId>]| {
+        // The given control policies are those of the stacks' accounts. Nothing is known of other
+        // accounts', so nothing there is assumed to deny.
+        let levels = |levels: &[Vec<PolicyId>], account: Option<&str>| -> Vec<Vec<&'j Policy>> {
+            if account.is_none_or(|account| !self.world.accounts.contains(account)) {
+                return Vec::new();
+            }
             let levels = levels.iter();
             levels
                 .map(|level| level.iter().map(|id| policy(*id)).collect())
@@ -235,8 +265,8 @@ impl<'j, 'w> Judge<'j, 'w> {
             identity,
             resource,
             boundary: self.sets.boundary.map(policy),
-            scps: levels(&self.world.scps),
-            rcps: levels(&self.world.rcps),
+            scps: levels(&self.world.scps, self.request.principal().account()),
+            rcps: levels(&self.world.rcps, Some(self.request.resource_account())),
             session: None,
         }
     }

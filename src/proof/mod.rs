@@ -23,7 +23,6 @@ mod judge;
 mod key_state;
 mod outsiders;
 mod prove;
-mod reference;
 mod remedy;
 mod resolve;
 mod resolved;

@@ -150,9 +150,7 @@ fn decided_calls(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> 
     let mut alike = Alike::new(inputs);
     let mut calls: Calls = Vec::new();
     run::calls(world, pipelines, inputs.permissions, &mut |call| {
-        let Some(decided) = judge_call(world, call) else {
-            return;
-        };
+        let decided = judge_call(world, call);
         let known = match decided.verdict {
             Verdict::Allowed => alike.find(&decided.call, &decided.decisive, calls.len()),
             _ => None,
@@ -173,9 +171,7 @@ fn decided_attacks(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -
     let mut alike = Alike::new(inputs);
     let mut attacks: Vec<Attack> = Vec::new();
     attacks::attacks(world, pipelines, &mut |mut plot| {
-        let Some((verdict, decided)) = judge_attack(world, &mut plot.call) else {
-            return;
-        };
+        let (verdict, decided) = judge_attack(world, &mut plot.call);
         if verdict == Verdict::Denied
             && let Some(at) = alike.find(&plot.call, &[], attacks.len())
         {

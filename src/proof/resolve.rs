@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::input::Instance;
+use crate::config::Partition;
 use crate::syntax::{Entry, Node, Span, Value};
 
 /// The tag of a value that cannot be known; its text is the reason.
@@ -230,8 +231,7 @@ impl<'a> Resolver<'a> {
             "AWS::Region" => Some(deployment.region),
             "AWS::Partition" => Some(deployment.partition),
             "AWS::StackName" => Some(deployment.stack),
-            "AWS::URLSuffix" if deployment.partition == "aws-cn" => Some("amazonaws.com.cn"),
-            "AWS::URLSuffix" => Some("amazonaws.com"),
+            "AWS::URLSuffix" => Partition::of_arns(deployment.partition).map(Partition::dns_suffix),
             _ => None,
         };
         if let Some(text) = pseudo {

@@ -15,7 +15,7 @@ use super::input::Instance;
 use super::resolve::Resolver;
 use super::world::{Place, World};
 use crate::authz::Context;
-use crate::config::Permissions;
+use crate::config::{Permissions, partition_of};
 use crate::iam::Arn;
 
 const BUCKET_READS: [&str; 3] = [
@@ -121,21 +121,14 @@ pub(super) fn via_s3(
     } else {
         object.to_owned()
     };
-    via_s3_for(world, context, store_region, encrypted)
+    via_s3_for(context, store_region, encrypted)
 }
 
 /// The same with an encryption context that is known.
-fn via_s3_for(world: &World<'_>, context: Context, region: &str, encrypted: String) -> Context {
-    let suffix = if world.partition == "aws-cn" {
-        ".cn"
-    } else {
-        ""
-    };
+fn via_s3_for(context: Context, region: &str, encrypted: String) -> Context {
+    let suffix = partition_of(region).dns_suffix();
     context
-        .with(
-            "kms:ViaService",
-            format!("s3.{region}.amazonaws.com{suffix}"),
-        )
+        .with("kms:ViaService", format!("s3.{region}.{suffix}"))
         .with("kms:EncryptionContext:aws:s3:arn", encrypted)
 }
 
@@ -273,7 +266,7 @@ impl Run<'_, '_> {
                 which: &which,
                 ..step
             };
-            let via = via_s3_for(world, plain.clone(), &region, encrypted);
+            let via = via_s3_for(plain.clone(), &region, encrypted);
             for action in actions {
                 self.add_on_key(&step, action, &key, via.clone());
             }

@@ -157,7 +157,9 @@ pub(super) struct World<'a> {
     pub(super) key_files: BTreeMap<String, PolicyId>,
     /// The states of keys that exist, by ARN.
     pub(super) key_states: BTreeMap<String, KeyState>,
+    /// Service control policies of the accounts of the stacks, by level.
     pub(super) scps: Vec<Vec<PolicyId>>,
+    /// Resource control policies of these accounts, by level.
     pub(super) rcps: Vec<Vec<PolicyId>>,
     /// What an administrator is allowed: everything.
     pub(super) administrator: PolicyId,
@@ -170,8 +172,6 @@ pub(super) struct World<'a> {
     /// What a bucket's, key's or role's policy might say that is not given.
     pub(super) open_resource: PolicyId,
     pub(super) open_roles: PolicyId,
-    /// The resource control policy that AWS attaches to every level, and that nobody can detach.
-    pub(super) full_rcp: PolicyId,
     /// The policy of the AWS managed key of S3 in each account.
     pub(super) managed_key: PolicyId,
     /// What cannot be resolved and stands in no policy.

@@ -130,13 +130,13 @@ fn bar(source: &Source, usage: &Usage, links: &Links<'_>) -> Markup {
             // No more than full: what goes beyond is said in words.
             meter min="0" max=(limit) value=(usage.used.min(limit)) low=(limit * 3 / 4)
                 high=(limit * 9 / 10) optimum="0" aria-label=(format!(
-                    "{}, {}: {} of {limit} {}", usage.what, source.name(), usage.used, usage.unit
+                    "{}, {}: {} of {limit} {}", usage.what, source.name(), usage.used, usage.quota.unit
                 )) {}
             span class="used" {
-                (usage.used) " of " (limit) " " (usage.unit) ", " (usage.percent()) " %"
+                (usage.used) " of " (limit) " " (usage.quota.unit) ", " (usage.percent()) " %"
             }
         }
-        @if usage.used > limit { p class="why" { (usage.way_out) } }
+        @if usage.used > limit { p class="why" { (usage.fix) } }
     }
 }
 
@@ -148,7 +148,7 @@ fn others(usages: &[(&Source, &Usage)]) -> Markup {
                 @for (source, usage) in usages.iter().take(NAMED) {
                     li {
                         (usage.what) ", " (source.name()) ": " (usage.used) " of " (usage.limit) " "
-                        (usage.unit) ", " (usage.percent()) " %"
+                        (usage.quota.unit) ", " (usage.percent()) " %"
                     }
                 }
                 @if usages.len() > NAMED {

@@ -1,6 +1,7 @@
 //! Policies that cannot hold all targets: said before anything is written, with what to do.
 
 use super::{Side, Stack};
+use crate::aws::quotas::{BUCKET_POLICY, KEY_POLICY, MANAGED_POLICY, grouped};
 use crate::cfn::Resource;
 use crate::config::Complaint;
 use crate::lint::quotas::policy_length;
@@ -47,34 +48,31 @@ fn complaint(plan: &Plan, what: &str) -> Complaint {
 }
 
 fn oversized(plan: &Plan, stack: &str, resource: &Resource) -> Option<Complaint> {
-    let (property, what, unit, limit) = match resource.kind.as_str() {
-        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => {
-            ("KeyPolicy", "key policy", "bytes, and KMS", 32_768)
-        }
-        "AWS::S3::BucketPolicy" => ("PolicyDocument", "bucket policy", "bytes, and S3", 20_480),
-        "AWS::IAM::ManagedPolicy" => (
-            "PolicyDocument",
-            "managed policy",
-            "characters, and IAM",
-            6_144,
-        ),
+    let (property, quota) = match resource.kind.as_str() {
+        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => ("KeyPolicy", KEY_POLICY),
+        "AWS::S3::BucketPolicy" => ("PolicyDocument", BUCKET_POLICY),
+        "AWS::IAM::ManagedPolicy" => ("PolicyDocument", MANAGED_POLICY),
         _ => return None,
     };
     let size = policy_length(&resource.properties.field(property)?.to_json());
-    if size <= limit {
+    if size <= quota.length() {
         return None;
     }
     let message = format!(
-        "with {} instances of the targets the {what} {} of `{stack}` has {size} {unit} allows \
-         {limit}",
+        "with {} instances of the targets the {} {} of `{stack}` has {} {}, and {} allows {}",
         plan.instances().count(),
+        quota.name,
         resource.id,
+        grouped(size as u64),
+        quota.unit,
+        quota.service,
+        grouped(quota.value),
     );
     Some(complaint(plan, &message))
 }
 
 fn too_many_policies(plan: &Plan, stack: &Stack) -> Option<Complaint> {
-    let limit = plan.quotas.managed_policies_per_role.unwrap_or(10);
+    let limit = plan.quotas.managed_policies();
     let resources = stack.template.resources.iter();
     let policies = resources
         .filter(|resource| resource.kind == "AWS::IAM::ManagedPolicy")

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws::quotas::MANAGED_POLICY;
 use crate::cfn::{Resource, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
@@ -12,9 +13,9 @@ use super::policy::{Statement, document, single_statement_document};
 use super::store::one_or_list;
 use super::{ENCRYPTED_ARN, tags};
 
-/// The longest managed policy, without whitespace (AWS IAM, *IAM and AWS STS quotas*); what stands
-/// in it beside the roles' ARNs is left room for.
-const ASSUMED_ROLES_LENGTH: usize = 6_144 - 300;
+/// How much of a managed policy the ARNs of the assumed roles can take: the rest is left for what
+/// surrounds them.
+const ASSUMED_ROLES_LENGTH: usize = MANAGED_POLICY.length() - 300;
 
 /// The service role's ARN: of the role in the stack, so that what names it waits for it, or of
 /// the existing one.

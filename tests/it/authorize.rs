@@ -62,3 +62,55 @@ fn malformed_cases_have_positions_and_keep_no_others_back() {
     assert!(err.contains("standard input:2"), "{err}");
     assert_eq!(authorize(&["no-such-file"], "").0, 2);
 }
+
+/// AWS has no such request, so no policy can allow it.
+#[test]
+fn an_action_that_its_service_does_not_have_is_refused() {
+    let put = |action: &str| {
+        case("one", "Allowed")
+            .replace("s3:GetObject", action)
+            .replace("s3:Get*", "s3:Put*")
+    };
+    let (code, out, err) = authorize(&["-"], &put("s3:PutObjekt"));
+    assert_eq!((code, out.as_str()), (2, ""));
+    let found = crate::support::shown(&err);
+    let [problem] = found.as_slice() else {
+        panic!("{err}");
+    };
+    assert_eq!(problem.message, "`s3` has no action `s3:PutObjekt`");
+    assert_eq!(problem.underlined, "\"s3:PutObjekt\"");
+    assert!(
+        problem.help.contains("did you mean `s3:PutObject`?"),
+        "{err}"
+    );
+    // Whatever the case of its letters; and a service that the reference does not have.
+    for known in ["S3:putOBJECT", "sqs:SendMessage", "notes:Put"] {
+        let input = put(known).replace("s3:Put*", "*");
+        assert_eq!(authorize(&["-"], &input).0, 0, "{known}");
+    }
+}
+
+/// Every policy that AWS publishes is one that it accepts.
+#[test]
+fn every_managed_policy_of_aws_is_read() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let made = Command::new(crate::support::python("python"))
+        .arg("-B")
+        .arg(root.join("tests/python/managed_policies.py"))
+        .output()
+        .expect("Python runs");
+    assert!(made.status.success(), "{made:?}");
+    let cases = String::from_utf8(made.stdout).expect("text");
+    let count = cases.lines().count();
+    assert!(count > 1_500, "{count} managed policies");
+    let (code, out, err) = authorize(&["-"], &cases);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(out.lines().count(), count);
+    // The decisions are real ones.
+    let decisions = |decision: &str| {
+        let decision = format!("\"decision\":\"{decision}\"");
+        out.lines().filter(|line| line.contains(&decision)).count()
+    };
+    assert!(decisions("Allowed") > 20, "{}", decisions("Allowed"));
+    assert!(decisions("ImplicitlyDenied") > 1_000);
+}

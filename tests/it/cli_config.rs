@@ -306,6 +306,103 @@ fn a_region_that_does_not_exist() {
 }
 
 #[test]
+fn a_region_without_codepipeline() {
+    let message = "cannot be in `ca-west-1`: CodePipeline is not available there (as of 2026-11)";
+    one(
+        &dev("  region: ca-west-1"),
+        "3:11",
+        "ca-west-1",
+        &format!("the pipeline {message}"),
+        "choose one of: us-east-1, ",
+    );
+    // The deploy action runs in the target's region.
+    let elsewhere =
+        target("    region: ca-west-1").replace("dev:", "dev:\n  key: {multi_region: true}");
+    one(
+        &elsewhere,
+        "7:13",
+        "ca-west-1",
+        &format!("target `prod` {message}"),
+        "ca-central-1",
+    );
+    let several = elsewhere.replace(
+        "region: ca-west-1",
+        "regions: [us-east-1, ca-west-1]\n    bucket: \"o-{region}\"",
+    );
+    one(
+        &several,
+        "7:26",
+        "ca-west-1",
+        &format!("target `prod` {message}"),
+        "ca-central-1",
+    );
+    one(
+        &dev("  region: eusc-de-east-1"),
+        "3:11",
+        "eusc-de-east-1",
+        "the pipeline cannot be in `eusc-de-east-1`: CodePipeline is not available there",
+        "partition `aws-eusc` has no region with CodePipeline",
+    );
+    one(
+        &dev("  region: eusc-de-west-1"),
+        "3:11",
+        "eusc-de-west-1",
+        "partition `aws-eusc` has no region `eusc-de-west-1` (as of 2026-11)",
+        "did you mean `eusc-de-east-1`?",
+    );
+    // Both regions of China are taken.
+    let china = target("    region: cn-northwest-1").replace(
+        "dev:",
+        "dev:\n  region: cn-north-1\n  key: {multi_region: true}",
+    );
+    Project::with(&china).expect("synth --no-lint", 0);
+}
+
+#[test]
+fn quotas_that_aws_does_not_grant() {
+    let quota = |name: &str, value: u64| format!("{SMALL}quotas: {{{name}: {value}}}\n");
+    for (name, least, most, reason) in [
+        (
+            "actions_per_stage",
+            2,
+            100,
+            "CodePipeline allows 100 (actions of a stage), and does not raise this quota",
+        ),
+        (
+            "actions_per_pipeline",
+            4,
+            1_000,
+            "CodePipeline allows 1,000 (actions of a pipeline), and does not raise this quota",
+        ),
+        (
+            "managed_policies_per_role",
+            20,
+            25,
+            "IAM raises the quota (managed policies of a role) to at most 25",
+        ),
+        (
+            "trust_policy_characters",
+            2_048,
+            8_192,
+            "IAM raises the quota (trust policy) to at most 8,192",
+        ),
+    ] {
+        for value in [least, most] {
+            let project = Project::with(&quota(name, value));
+            project.expect("synth --no-lint", 0);
+        }
+        let over = most + 1;
+        one(
+            &quota(name, over),
+            &format!("6:{}", "quotas: {".len() + name.len() + 3),
+            &over.to_string(),
+            reason,
+            &format!("write at most {most}"),
+        );
+    }
+}
+
+#[test]
 fn extract_and_object_key_belong_together() {
     one(
         &target("    extract: false"),

@@ -286,7 +286,10 @@ fn quotas_are_checked_on_any_template() {
             .contains("has 65 characters, and AWS allows 64"),
         "{found:?}"
     );
-    assert_eq!(found[0].help, "shorten it");
+    assert_eq!(
+        found[0].help,
+        "shorten the name: AWS does not raise this quota"
+    );
     assert!(run.stdout.contains("error[QUOTA_NAME_LENGTH]"));
     let run = project.expect(&format!("{OURS} --format junit role.yaml"), 1);
     assert!(

@@ -333,21 +333,21 @@ fn accounts_that_no_policy_can_name_are_refused() {
     // As many as fit are taken.
     let project = Project::with(&config(500));
     project.expect("synth --no-lint --no-prove", 0);
-    let project = Project::with(&config(1_200));
+    let project = Project::with(&config(2_000));
     let run = project.expect("synth --no-lint --no-prove", 2);
     let problems = run.problems();
     for (problem, part) in problems.iter().zip([
         "the key policy DeployKey of `dev` has",
         "the bucket policy ArtifactBucketPolicy of `dev` has",
-        "the service role needs 13 managed policies, and IAM allows 10",
+        "the service role needs 21 managed policies, and IAM allows 20",
     ]) {
         assert!(problem.message.contains(part), "{problem:?}");
-        assert!(problem.message.contains("1200 instances"), "{problem:?}");
+        assert!(problem.message.contains("2000 instances"), "{problem:?}");
         assert_eq!(problem.place, "s3ferry.yaml:4:11");
         assert!(problem.help.contains("set `organization:`"), "{problem:?}");
     }
     assert_eq!(problems.len(), 3, "{problems:?}");
-    assert!(problems[1].message.ends_with("and S3 allows 20480"));
+    assert!(problems[1].message.ends_with("and S3 allows 20,480"));
     assert!(!project.exists("stacks"));
     // With an organization the policies name it instead.
     let project = Project::with(&format!("{}organization: o-exampleorg1\n", config(1_200)));

@@ -224,6 +224,63 @@ fn one_account_added_to_a_thousand_changes_one_pipeline() {
     }
 }
 
+/// A deployed fleet keeps its assignment: these are the places that earlier versions gave.
+#[test]
+fn accounts_stay_in_their_pipelines() {
+    let targets = fleet(1_000, "    approval: true\n");
+    let config = format!(
+        "dev:\n  account: \"111111111111\"\ntargets:\n{PROD}{targets}organization: o-exampleorg1\n"
+    );
+    let plan = plan_of(&config);
+    let instances = &plan.targets[1].instances;
+    let mut counts = [0; 4];
+    for instance in instances {
+        counts[instance.pipeline] += 1;
+    }
+    assert_eq!(counts, [0, 333, 335, 332]);
+    let places: Vec<(usize, &str)> = (instances.iter().step_by(37).take(11))
+        .map(|instance| (instance.pipeline + 1, instance.stage.as_str()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            (4, "fleet-1"),
+            (2, "fleet-1"),
+            (2, "fleet-1"),
+            (3, "fleet-1"),
+            (3, "fleet-1"),
+            (4, "fleet-2"),
+            (2, "fleet-2"),
+            (4, "fleet-2"),
+            (3, "fleet-2"),
+            (3, "fleet-3"),
+            (4, "fleet-3"),
+        ]
+    );
+}
+
+#[test]
+fn a_fleet_of_six_hundred_is_one_pipeline_where_that_is_configured() {
+    let config = |quotas: &str| {
+        let targets = fleet(600, "");
+        format!(
+            "dev:\n  account: \"111111111111\"\ntargets:\n{targets}{quotas}organization: o-exampleorg1\n"
+        )
+    };
+    assert!(plan_of(&config("")).pipelines.len() > 1);
+    let plan = plan_of(&config("quotas: {actions_per_pipeline: 1000}\n"));
+    assert_eq!(plan.pipelines.len(), 1);
+    let stages = stages(&templates(&plan)["dev"]);
+    assert_eq!(
+        stages
+            .iter()
+            .map(|(_, actions)| actions.len())
+            .sum::<usize>(),
+        601
+    );
+    assert!(stages.iter().all(|(_, actions)| actions.len() <= 50));
+}
+
 #[test]
 fn waves_run_in_order_over_pipelines_and_each_instance_once() {
     let config = format!(

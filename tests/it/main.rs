@@ -11,6 +11,7 @@ mod action;
 mod authorize;
 mod authz_cases;
 mod authz_properties;
+mod aws_facts;
 mod cli;
 mod cli_adopt;
 mod cli_config;

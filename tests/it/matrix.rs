@@ -539,6 +539,68 @@ fn cfn_lint_would_find_a_fault() {
     assert!(!output.status.success());
 }
 
+/// What AWS's own validator warns of or calls an error in the templates of folders.
+fn validated(folders: &[PathBuf]) -> (u64, Vec<Json>) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/validate.py");
+    let output = Command::new(python("python"))
+        .arg("-B")
+        .arg(script)
+        .args(folders)
+        .output()
+        .expect("Python runs");
+    assert!(output.status.success(), "{output:?}");
+    let said: Json = serde_json::from_slice(&output.stdout).expect("JSON");
+    let found = said["found"].as_array().expect("a list").clone();
+    (said["templates"].as_u64().expect("a number"), found)
+}
+
+#[test]
+fn cloudformation_validate_finds_nothing() {
+    let (root, cases) = matrix();
+    let folders: Vec<PathBuf> = cases
+        .iter()
+        .map(|case| root.join(case.name).join("yaml"))
+        .collect();
+    let (count, mut found) = validated(&folders);
+    assert_eq!(count, templates().len() as u64);
+    // The one exception: an ARN that the user's configuration has is written as it is there, since
+    // nothing else says what the user means.
+    found.retain(|fault| {
+        let is_about_arns = matches!(fault["rule"].as_str(), Some("W9002" | "W9013"));
+        !is_about_arns || !is_configured(fault)
+    });
+    assert_eq!(found, Vec::<Json>::new());
+}
+
+/// Whether the ARN that a finding is about is in the configuration of its case.
+fn is_configured(fault: &Json) -> bool {
+    let path = Path::new(fault["template"].as_str().expect("a path"));
+    let number = usize::try_from(fault["line"].as_u64().expect("a line")).expect("a line");
+    let template = read(path);
+    let line = template.lines().nth(number - 1).expect("a line");
+    let arn = line.find("arn:").map(|at| line[at..].trim_matches('"'));
+    let folder = path.parent().and_then(Path::parent).expect("a folder");
+    let config = read(&folder.join("s3ferry.yaml"));
+    arn.is_some_and(|arn| config.contains(arn))
+}
+
+#[test]
+fn cloudformation_validate_would_find_a_fault() {
+    let folder = matrix().0.join("invalid");
+    fs::create_dir_all(&folder).expect("a folder");
+    let text = read(&matrix().0.join("default/yaml/prod.yaml"));
+    let text = text.replace("BucketName:", "BucketNam:");
+    fs::write(folder.join("prod.yaml"), text).expect("written");
+    let (count, found) = validated(&[folder]);
+    assert_eq!(count, 1);
+    assert!(
+        found
+            .iter()
+            .any(|fault| fault.to_string().contains("BucketNam")),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn pyyaml_reads_what_the_json_says() {
     let (root, cases) = matrix();

@@ -478,6 +478,102 @@ fn a_denied_call_names_the_statement_to_add_and_its_place() {
     assert_eq!(unknown.near, Some("s3:PutObject"));
 }
 
+/// The control policies that are given are those of the stacks' accounts: nobody else's.
+#[test]
+fn control_policies_do_not_bind_other_accounts() {
+    let allowed = |inputs: &Inputs, id: &str| {
+        let proof = prove(inputs).expect("a proof");
+        let mut found = proof.attacks_that(AttackResult::Allowed);
+        found.any(|attack| attack.call.id == id)
+    };
+    let edited = |from: &str, to: &str| {
+        let mut inputs = inputs_of(&plan_of(""), false);
+        let source = &inputs.stacks[0].source;
+        assert!(source.text().contains(from), "{from}");
+        let text = source.text().replacen(from, to, 1);
+        inputs.stacks[0].source = Source::new(source.name(), text);
+        inputs
+    };
+    let deny = |principal: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny",{principal}"Action":"sts:AssumeRole","Resource":"*"}}]}}"#
+        )
+    };
+    let all =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+
+    // An attacker's account is in nobody's organization.
+    let attack = "third-account-assumes-service-role";
+    let trust = "              Service: codepipeline.amazonaws.com\n";
+    let mut inputs = edited(trust, &format!("{trust}              AWS: \"*\"\n"));
+    assert!(allowed(&inputs, attack));
+    let scp = format!("[{all}, {}]", deny(""));
+    inputs.scps.push(Source::new("scp.json", scp));
+    assert!(allowed(&inputs, attack), "no policy of ours stops them");
+    let rcp = deny("\"Principal\":\"*\",");
+    inputs.rcps.push(Source::new("rcp.json", &rcp));
+    assert!(!allowed(&inputs, attack), "one on our role does");
+
+    // And neither is the owner of a role that lets in the service role.
+    let attack = "service-role-assumes-namesake";
+    let role = "              - arn:aws:iam::222222222222:role/prods3role\n";
+    let mut inputs = edited(role, "              - \"*\"\n");
+    assert!(allowed(&inputs, attack));
+    inputs.rcps.push(Source::new("rcp.json", &rcp));
+    assert!(allowed(&inputs, attack));
+}
+
+#[test]
+fn a_resource_control_policy_of_denials_only_leaves_the_run() {
+    let mut inputs = inputs_of(&plan_of(""), false);
+    let rcp = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
+    inputs.rcps.push(Source::new("rcp.json", rcp));
+    assert_proven(&prove(&inputs).expect("a proof"));
+}
+
+/// A call that AWS has no request for is not left out of the proof.
+#[test]
+fn a_call_without_a_request_is_unproven() {
+    let proof = changed(
+        0,
+        "RoleArn: arn:aws:iam::222222222222:role/prods3role",
+        "RoleArn: arn:aws:iam::2222:role/prods3role",
+    );
+    assert!(proof.has_unproven() || proof.has_errors());
+    let mut reads = proof
+        .calls
+        .iter()
+        .filter(|(decided, _)| decided.call.step == "read");
+    assert!(reads.any(|(decided, _)| {
+        decided.verdict == Verdict::Unproven && decided.reason.because.contains("no principal")
+    }));
+}
+
+/// A parameter that is empty makes ARNs that name nothing, and a policy that AWS accepts.
+#[test]
+fn an_empty_parameter_is_read() {
+    let mut inputs = inputs_of(&plan_of(""), false);
+    let source = &inputs.stacks[1].source;
+    let text = source
+        .text()
+        .replace(
+            "BucketName: codepipeline-output-bucket\n",
+            "BucketName: !Ref Name\n",
+        )
+        .replace(
+            "Resources:\n",
+            "  Name: {Type: String, Default: \"\"}\n\nResources:\n",
+        )
+        .replace(
+            "Resource: arn:aws:s3:::codepipeline-output-bucket\n",
+            "Resource: !GetAtt OutputBucket.Arn\n",
+        );
+    assert!(text.contains("!GetAtt OutputBucket.Arn"), "{text}");
+    inputs.stacks[1].source = Source::new(source.name(), text);
+    let proof = prove(&inputs).expect("the policies are read");
+    assert!(!proof.calls.is_empty() && proof.has_errors());
+}
+
 #[test]
 fn excess_names_the_actions() {
     let more = WRITES.replace("s3:PutObject", "[s3:PutObject, s3:DeleteObject]");

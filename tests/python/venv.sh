@@ -1,13 +1,15 @@
 #!/bin/sh
-# Makes the virtual environment of the tests (.venv: cfn-lint, the AWS CLI, ministack, pinned) when
-# it is missing or was made from other requirements. Prints nothing unless something goes wrong.
+# Makes the virtual environment of the tests (.venv: cfn-lint, the AWS CLI, ministack, and data of
+# moto, pinned) when it is missing or was made from other requirements. Prints nothing unless
+# something goes wrong.
 set -eu
 cd "$(dirname "$0")/../.."
 requirements=tests/python/requirements.txt
+data=tests/python/data.txt
 ready=.venv/requirements.txt
 
 is_ready() {
-    cmp -s "$requirements" "$ready" && .venv/bin/python -c 'import cfnlint, ministack, yaml' 2>/dev/null
+    cat "$requirements" "$data" | cmp -s - "$ready" && .venv/bin/python -c 'import cfnlint, ministack, yaml' 2>/dev/null
 }
 
 is_ready && exit 0
@@ -23,4 +25,5 @@ rm -f "$ready"
 .venv/bin/python -c '' 2>/dev/null || rm -rf .venv/bin .venv/lib .venv/lib64 .venv/pyvenv.cfg
 python3 -m venv .venv >&2
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement "$requirements" >&2
-cp "$requirements" "$ready"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$data" >&2
+cat "$requirements" "$data" >"$ready"

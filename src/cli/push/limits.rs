@@ -1,40 +1,35 @@
-//! What CodePipeline takes (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+//! The quotas of CodePipeline and S3 that a site can exceed.
 
 use std::path::Path;
 
+use s3ferry::aws::quotas::{DEPLOY_ACTION, DEPLOYED_FILES, OBJECT_KEY, SOURCE_OBJECT, grouped};
 use s3ferry::plan::TargetPlan;
 
 use super::warning::{Code, Names, Warning, quoted};
 use crate::cli::Failure;
-use crate::cli::output::thousands;
 
-/// Bytes of an artifact whose source is S3.
-const ARTIFACT: u64 = 7 * 1024 * 1024 * 1024;
-/// Files that an S3 deploy action extracts.
-const FILES: u64 = 100_000;
-/// Files from which the action's 90 minutes may become short.
-const MANY_FILES: u64 = 50_000;
-/// Bytes of an object's key (Amazon S3, *Naming Amazon S3 objects*).
-const KEY: usize = 1024;
+/// Files from which the deploy action's time may become short.
+const MANY_FILES: u64 = DEPLOYED_FILES.value / 2;
 
-const WAY_OUT: &str = "this is CodePipeline's limit: deploy less, or in several pipelines";
+const RESTRUCTURE: &str =
+    "AWS does not raise this quota: deploy less, or split the site over several pipelines";
 
 /// Whether CodePipeline takes an artifact of this size.
 ///
 /// # Errors
 /// It does not.
 pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
-    if size <= ARTIFACT {
+    if size <= SOURCE_OBJECT.value {
         return Ok(());
     }
     Err(Failure::new(
         format!(
             "`{}` has {} bytes as a zip file, and CodePipeline takes {}",
             path.display(),
-            thousands(usize::try_from(size).unwrap_or(usize::MAX)),
-            thousands(usize::try_from(ARTIFACT).unwrap_or(usize::MAX)),
+            grouped(size),
+            grouped(SOURCE_OBJECT.value),
         ),
-        WAY_OUT,
+        RESTRUCTURE,
     ))
 }
 
@@ -51,14 +46,16 @@ pub(super) fn files(
     targets: &[TargetPlan],
 ) -> Result<Option<Warning>, Failure> {
     let extracted = targets.iter().any(|target| target.object_key.is_none());
-    let shown = thousands(usize::try_from(files).unwrap_or(usize::MAX));
+    let shown = grouped(files);
     if !extracted || files <= MANY_FILES {
         return Ok(None);
     }
-    if files <= FILES {
+    if files <= DEPLOYED_FILES.value {
         let message = format!(
-            "{} has {shown} files, and the S3 deploy action has 90 minutes to put them",
-            quoted(&path.to_string_lossy())
+            "{} has {shown} files, and the S3 deploy action has {} minutes to put them; AWS raises \
+             this quota on request",
+            quoted(&path.to_string_lossy()),
+            DEPLOY_ACTION.value
         );
         let warning = Warning::new(Code::ManyFiles, Names::default(), message, "");
         return Ok(Some(warning));
@@ -72,7 +69,7 @@ pub(super) fn files(
 /// It has more than can be deployed.
 pub(super) fn entries(path: &Path, entries: u64, is_extracted: bool) -> Result<bool, Failure> {
     if entries > ENTRIES && is_extracted {
-        let shown = thousands(usize::try_from(entries).unwrap_or(usize::MAX));
+        let shown = grouped(entries);
         return Err(too_many(path, &shown));
     }
     Ok(entries <= ENTRIES)
@@ -83,9 +80,9 @@ fn too_many(path: &Path, files: &str) -> Failure {
         format!(
             "{} has {files} files, and the S3 deploy action extracts {}",
             quoted(&path.to_string_lossy()),
-            thousands(usize::try_from(FILES).unwrap_or(usize::MAX))
+            grouped(DEPLOYED_FILES.value)
         ),
-        WAY_OUT,
+        RESTRUCTURE,
     )
 }
 
@@ -101,5 +98,10 @@ pub(super) fn key_problem(name: &str, targets: &[TargetPlan]) -> Option<String> 
         .max()
         .unwrap_or_default();
     let length = prefix + name.len();
-    (length > KEY).then(|| format!("as an object's key it has {length} bytes, and S3 allows {KEY}"))
+    (length > OBJECT_KEY.length()).then(|| {
+        format!(
+            "as an object's key it has {length} bytes, and S3 allows {}",
+            OBJECT_KEY.value
+        )
+    })
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use s3ferry::config::{Partition, partition_of};
+use s3ferry::config::partition_of;
 use s3ferry::deploy::Observer as _;
 use s3ferry::deploy::execution::{ActionRun, State, Wait};
 use serde_json::{Value, json};
@@ -116,11 +116,7 @@ impl<'s> Watcher<'s> {
 
 /// The page of an execution in AWS's console.
 pub(crate) fn console(region: &str, pipeline: &str, id: &str) -> String {
-    let host = match partition_of(region) {
-        Partition::Aws => format!("{region}.console.aws.amazon.com"),
-        Partition::AwsCn => format!("{region}.console.amazonaws.cn"),
-        Partition::AwsUsGov => format!("{region}.console.amazonaws-us-gov.com"),
-    };
+    let host = format!("{region}.{}", partition_of(region).console_domain());
     format!(
         "https://{host}/codesuite/codepipeline/pipelines/{pipeline}/executions/{id}/timeline?region={region}"
     )

@@ -14,11 +14,11 @@ mod resources;
 use serde_json::{Value, json};
 
 use super::StackStep;
+use crate::aws::quotas::MANAGED_POLICY;
 use crate::plan::Plan;
 
-/// The longest managed policy, in characters without whitespace (AWS IAM, *IAM and AWS STS
-/// quotas*).
-pub const LONGEST: usize = 6_144;
+/// The longest managed policy, in characters without whitespace.
+pub const LONGEST: usize = MANAGED_POLICY.length();
 
 /// Whose policy it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

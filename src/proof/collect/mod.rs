@@ -89,11 +89,6 @@ impl<'a> Collector<'a> {
             ("a trust that is not given", OPEN_TRUST, PolicyKind::Trust),
             ("a key that leaves it to its account", &key, PolicyKind::Key),
             (
-                "RCPFullAWSAccess",
-                OPEN_RESOURCE,
-                PolicyKind::ResourceControl,
-            ),
-            (
                 "a bucket that allows everybody everything",
                 OPEN_RESOURCE,
                 PolicyKind::Resource,
@@ -134,9 +129,8 @@ impl<'a> Collector<'a> {
                 open_resource: 2,
                 open_roles: 3,
                 open_key: 4,
-                full_rcp: 5,
-                open_bucket: 6,
-                managed_key: 7,
+                open_bucket: 5,
+                managed_key: 6,
                 other_doubts: Vec::new(),
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),

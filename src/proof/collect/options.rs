@@ -14,8 +14,7 @@ impl Collector<'_> {
             self.world.scps.push(level);
         }
         for source in &inputs.rcps {
-            let mut level = self.file(source, source.name(), PolicyKind::ResourceControl);
-            level.push(self.world.full_rcp);
+            let level = self.file(source, source.name(), PolicyKind::ResourceControl);
             self.world.rcps.push(level);
         }
         for file in &inputs.policies {

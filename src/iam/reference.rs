@@ -1,20 +1,24 @@
-//! The actions of AWS's services, from the embedded service reference.
+//! The actions of the AWS services that a pipeline run touches, from the embedded service
+//! reference.
 
 use std::sync::OnceLock;
 
 use serde::Deserialize;
+
+/// The day of the service reference.
+pub(crate) const AS_OF: &str = "2026-09-26";
 
 /// Trimmed from iam-data; see `data/README.md`.
 const TEXT: &str = include_str!("../../data/service-reference.json");
 
 /// An action of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Action {
+pub(crate) struct Action {
     /// `s3:GetObject`.
-    pub(super) name: String,
-    pub(super) lower: String,
+    pub(crate) name: String,
+    pub(crate) lower: String,
     /// The types of the resources that it works on.
-    pub(super) resources: Vec<String>,
+    pub(crate) resources: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -43,21 +47,30 @@ fn services() -> &'static std::collections::BTreeMap<String, Vec<Action>> {
                         resources: entry.r,
                     }
                 });
-                let actions = actions.collect();
+                let mut actions: Vec<Action> = actions.collect();
+                actions.sort_unstable_by(|a, b| a.lower.cmp(&b.lower));
                 (service, actions)
             })
             .collect()
     })
 }
 
-/// The actions of a service; `None`: the reference does not have it.
-pub(super) fn actions(service: &str) -> Option<&'static [Action]> {
+/// Whether a service has an action, which is in lower case; `None`: the reference does not have the
+/// service.
+pub(crate) fn has(action: &str) -> Option<bool> {
+    let (service, _) = action.split_once(':')?;
+    let found = actions(service)?.binary_search_by(|known| known.lower.as_str().cmp(action));
+    Some(found.is_ok())
+}
+
+/// The actions of a service, sorted; `None`: the reference does not have it.
+fn actions(service: &str) -> Option<&'static [Action]> {
     services().get(service).map(Vec::as_slice)
 }
 
 /// The actions that a pattern in lower case covers; `None`: the reference does not know its
 /// service. The pattern `*` covers all that there are.
-pub(super) fn expand(pattern: &str) -> Option<Vec<&'static Action>> {
+pub(crate) fn expand(pattern: &str) -> Option<Vec<&'static Action>> {
     let covers = |action: &&Action| matches(pattern.as_bytes(), action.lower.as_bytes());
     match pattern.split_once(':') {
         Some((service, _)) if service != "*" => {
@@ -68,7 +81,7 @@ pub(super) fn expand(pattern: &str) -> Option<Vec<&'static Action>> {
 }
 
 /// The action that a wrong one was probably meant to be.
-pub(super) fn near(action: &str) -> Option<&'static str> {
+pub(crate) fn near(action: &str) -> Option<&'static str> {
     let lower = action.to_ascii_lowercase();
     let (service, _) = lower.split_once(':')?;
     let all = actions(service)?.iter();
@@ -120,6 +133,14 @@ mod tests {
         assert_eq!(names, ["kms:ReEncryptFrom", "kms:ReEncryptTo"]);
         assert_eq!(near("s3:GetObjectt"), Some("s3:GetObject"));
         assert!(expand("unknown:do").is_none());
+        assert_eq!(has("s3:getobject"), Some(true));
+        assert_eq!(has("s3:getobjectt"), Some(false));
+        assert_eq!(has("unknown:do"), None);
+    }
+
+    #[test]
+    fn the_day_is_the_one_in_the_readme() {
+        assert!(include_str!("../../data/README.md").contains(AS_OF));
         assert!(expand("*").expect("all").len() > 500);
     }
 }

@@ -1,0 +1,4 @@
+//! Facts about AWS, one table each, with the AWS document that each fact comes from. Independent
+//! of all other modules.
+
+pub mod quotas;

@@ -1,0 +1,100 @@
+//! The quotas of a configuration: their defaults, and which values AWS can grant.
+
+use super::Quotas;
+use super::validate::Found;
+use crate::aws::quotas::{
+    ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, Increase, MANAGED_POLICIES_PER_ROLE,
+    PLANNED_ACTIONS_PER_PIPELINE, PLANNED_ACTIONS_PER_STAGE, Quota, TRUST_POLICY, grouped,
+};
+
+impl Quotas {
+    /// Returns how many characters a trust policy can have.
+    pub fn trust_policy(&self) -> u64 {
+        self.trust_policy_characters.unwrap_or(TRUST_POLICY.value)
+    }
+
+    /// Returns how many managed policies a role can have.
+    pub fn managed_policies(&self) -> u64 {
+        self.managed_policies_per_role
+            .unwrap_or(MANAGED_POLICIES_PER_ROLE.value)
+    }
+
+    /// Returns how many actions the plan puts into a stage.
+    pub fn stage_actions(&self) -> u64 {
+        self.actions_per_stage.unwrap_or(PLANNED_ACTIONS_PER_STAGE)
+    }
+
+    /// Returns how many actions the plan puts into a pipeline.
+    pub fn pipeline_actions(&self) -> u64 {
+        self.actions_per_pipeline
+            .unwrap_or(PLANNED_ACTIONS_PER_PIPELINE)
+    }
+
+    /// Reports values that no account can have, and values that no deployment fits into.
+    pub(super) fn check(&self, found: &mut Found) {
+        for (name, value, least, quota) in [
+            (
+                "trust_policy_characters",
+                self.trust_policy_characters,
+                1,
+                TRUST_POLICY,
+            ),
+            (
+                "managed_policies_per_role",
+                self.managed_policies_per_role,
+                1,
+                MANAGED_POLICIES_PER_ROLE,
+            ),
+            // A deploy action and its approval.
+            (
+                "actions_per_stage",
+                self.actions_per_stage,
+                2,
+                ACTIONS_PER_STAGE,
+            ),
+            // The source, an approval, a deploy action, and the start of the next pipeline.
+            (
+                "actions_per_pipeline",
+                self.actions_per_pipeline,
+                4,
+                ACTIONS_PER_PIPELINE,
+            ),
+        ] {
+            let Some(value) = value else { continue };
+            let path = format!("quotas.{name}");
+            if value < least {
+                found.add(
+                    &path,
+                    format!("{value} {} are too few for any deployment", quota.unit),
+                    format!("write the quota of the account, or at least {least}"),
+                );
+            } else if let Some(most) = quota.maximum().filter(|most| value > *most) {
+                found.add(
+                    &path,
+                    too_large(value, most, quota),
+                    format!("write at most {most}"),
+                );
+            }
+        }
+    }
+}
+
+fn too_large(value: u64, most: u64, quota: Quota) -> String {
+    let (value, shown) = (grouped(value), grouped(most));
+    let Quota {
+        service,
+        unit,
+        name,
+        ..
+    } = quota;
+    match quota.increase {
+        Increase::UpTo(_) => {
+            format!("{value} {unit}: {service} raises the quota ({name}) to at most {shown}")
+        }
+        Increase::Fixed | Increase::OnRequest => {
+            format!(
+                "{value} {unit}: {service} allows {shown} ({name}), and does not raise this quota"
+            )
+        }
+    }
+}
