@@ -38,7 +38,7 @@ pub struct Validations {
     /// Checks that CloudFormation skipped, for example because the caller lacks a permission.
     pub skipped: Vec<Validation>,
     /// Why the results could not be read.
-    pub unread: Option<DeployError>,
+    pub unread: Option<Box<DeployError>>,
 }
 
 /// A check that CloudFormation skipped.
@@ -93,7 +93,7 @@ impl Validations {
 
     fn of(events: Vec<OperationEvent>, unread: Option<DeployError>) -> Self {
         let mut found = Self {
-            unread,
+            unread: unread.map(Box::new),
             ..Self::default()
         };
         for event in events {

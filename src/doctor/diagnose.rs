@@ -179,7 +179,9 @@ impl Diagnosis {
             let text = format!("it is allowed that {}, which must be denied", attack.what);
             let about = |one: &&mut Explained| {
                 one.cause.blocks.iter().any(|block| match block {
-                    Block::ResourcePolicy(thing) => is_on(&attack.call.resource, thing),
+                    Block::ResourcePolicy(thing) | Block::Admits(thing) => {
+                        is_on(&attack.call.resource, thing)
+                    }
                     Block::Identity(arn) => attack.call.caller == Caller::Role(arn.clone()),
                     _ => false,
                 })

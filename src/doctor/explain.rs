@@ -104,6 +104,7 @@ impl Cause {
                     && is_on(&call.resource, thing)
                     && fails_in(decided, Layer::ResourcePolicy)
             }
+            Block::Admits(_) => false,
             Block::Denied(thing) => is_denied && is_on(&call.resource, thing),
             Block::Identity(arn) => {
                 is_denied && is_caller(arn) && fails_in(decided, Layer::IdentityPolicies)

@@ -122,6 +122,15 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
             ));
         }
     }
+    if !plan.dev.create_pipeline && plan.dev.detect_changes == DetectChanges::Events {
+        found.push(format!(
+            "the EventBridge rule that starts pipeline `{}` must pass the version of the event, or \
+             two quick uploads can both deploy the second version: give its target the \
+             `InputTransformer` of resource ChangeRule in the dev template, with the name of the \
+             pipeline's own source action; this takes a pipeline of type V2",
+            plan.dev.pipeline
+        ));
+    }
     found
 }
 

@@ -307,27 +307,12 @@ fn next_stage(next: &PipelinePlan) -> Value {
     map([("Name", Value::from("Next"))]).with("Actions", list([invoke]))
 }
 
-/// The service role's ARN in another stack of the dev account. One that the dev stack creates is of
-/// the account that the stack is in.
-fn service_role_of_dev(plan: &Plan) -> Value {
-    let role = &plan.dev.service_role;
-    if !role.create {
-        return Value::from(role.arn.as_str());
-    }
-    Value::Sub(format!(
-        "arn:{}:iam::${{AWS::AccountId}}:role{}{}",
-        plan.partition.as_str(),
-        role.path,
-        role.name
-    ))
-}
-
 /// A further pipeline's stack.
 pub(super) fn further(plan: &Plan, number: usize) -> Template {
     let dev = &plan.dev;
     let surroundings = Surroundings {
         depends_on: Vec::new(),
-        service_role: service_role_of_dev(plan),
+        service_role: dev.service_role.arn.as_str().into(),
         bucket: dev.artifact_bucket.name.as_str().into(),
         key: |plan, store| Value::Sub(key_arn_text(plan, store.region, "DeployKeyId")),
     };

@@ -46,7 +46,7 @@ fn the_region_is_us_east_1_unless_it_is_given() {
 #[test]
 fn the_longest_region_fits_and_partitions_follow() {
     for (region, partition) in [
-        ("ap-southeast-7", "aws"),
+        ("ap-southeast-6", "aws"),
         ("cn-northwest-1", "aws-cn"),
         ("us-gov-east-1", "aws-us-gov"),
     ] {
@@ -108,7 +108,7 @@ fn bad_values_are_refused() {
         ),
         (
             "init --dev-account 111111111111 --prod-account 222222222222 --region eu-wset-1",
-            "there is no region `eu-wset-1`",
+            "has no region `eu-wset-1`",
             "did you mean `eu-west-1`?",
         ),
         (

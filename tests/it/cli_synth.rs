@@ -333,16 +333,16 @@ fn accounts_that_no_policy_can_name_are_refused() {
     // As many as fit are taken.
     let project = Project::with(&config(500));
     project.expect("synth --no-lint --no-prove", 0);
-    let project = Project::with(&config(2_000));
+    let project = Project::with(&config(2_400));
     let run = project.expect("synth --no-lint --no-prove", 2);
     let problems = run.problems();
     for (problem, part) in problems.iter().zip([
         "the key policy DeployKey of `dev` has",
         "the bucket policy ArtifactBucketPolicy of `dev` has",
-        "the service role needs 21 managed policies, and IAM allows 20",
+        "the service role needs 22 managed policies, and IAM allows 20",
     ]) {
         assert!(problem.message.contains(part), "{problem:?}");
-        assert!(problem.message.contains("2000 instances"), "{problem:?}");
+        assert!(problem.message.contains("2400 instances"), "{problem:?}");
         assert_eq!(problem.place, "s3ferry.yaml:4:11");
         assert!(problem.help.contains("set `organization:`"), "{problem:?}");
     }
@@ -495,6 +495,21 @@ fn what_existing_things_need_is_printed() {
     }
     let quiet = project.expect("synth --no-lint -q", 0);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn the_rule_of_an_existing_pipeline_must_pass_the_version() {
+    let pipeline = "  pipeline:\n    create: false\n    service_role: \
+                    arn:aws:iam::111111111111:role/own\n";
+    let config = SMALL.replace("targets:", &format!("{pipeline}targets:"));
+    let run = Project::with(&config).expect("synth --no-lint", 0);
+    let need =
+        "the EventBridge rule that starts pipeline `crossaccountdeploy` must pass the version";
+    assert!(run.stderr.contains(need), "{}", run.stderr);
+    // A pipeline that polls has no such rule.
+    let polling = config.replace("targets:", "  source: {detect_changes: polling}\ntargets:");
+    let run = Project::with(&polling).expect("synth --no-lint", 0);
+    assert!(!run.stderr.contains(need), "{}", run.stderr);
 }
 
 #[test]

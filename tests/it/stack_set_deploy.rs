@@ -951,7 +951,8 @@ fn destroy_asks_for_the_name_and_deletes_instances_then_the_set() {
     assert!(run.stderr.contains("the role is gone"), "{}", run.stderr);
     assert!(run.stderr.contains("--retain-stacks"), "{}", run.stderr);
     assert!(!script.actions().contains(&"DeleteStackSet".to_owned()));
-    project.expect(&format!("{confirmed} --retain-stacks"), 0);
+    let run = project.expect(&format!("{confirmed} --retain-stacks"), 0);
+    assert!(!run.stdout.contains("cannot import"), "{}", run.stdout);
     nothing_unscripted(&script);
     let calls = script.calls();
     let mut deletions = calls
@@ -1009,10 +1010,13 @@ fn the_deployer_s_policy_has_the_calls_that_are_made() {
     logged_in(&mut project, &script.endpoint());
     project.run(DEPLOY);
     project.run(DEPLOY);
-    project.expect(
+    let run = project.expect(
         "destroy --profile admin --confirm crossaccountdeploy-prod",
         0,
     );
+    let stay = "The buckets of the instances of stack set crossaccountdeploy-prod stay: \
+                out-x-{account}-logs, out-x-{account}. StackSets cannot import them";
+    assert!(run.stdout.contains(stay), "{}", run.stdout);
     nothing_unscripted(&script);
     for action in script.actions() {
         // Needs no permission.

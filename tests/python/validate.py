@@ -28,7 +28,6 @@ def main(folders):
                         "template": str(template),
                         "rule": diagnostic.rule_id,
                         "message": diagnostic.message,
-                        "line": diagnostic.start_line,
                         "resource": diagnostic.entity and diagnostic.entity.logical_id,
                         "path": diagnostic.property_path,
                     }

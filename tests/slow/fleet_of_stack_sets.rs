@@ -220,7 +220,7 @@ fn a_failure_that_is_tolerated_is_told_and_the_next_run_mends_it() {
     );
     assert!(line.contains("already exists"), "{line}");
     assert!(
-        run.stderr.contains("StackSets cannot take it over"),
+        run.stderr.contains("StackSets cannot import it"),
         "{}",
         run.stderr
     );

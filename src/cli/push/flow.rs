@@ -263,7 +263,9 @@ impl Push<'_> {
                 dev.change_rule, self.profile
             )
         } else {
-            "look at how the pipeline learns of changes".to_owned()
+            "check that an EventBridge rule starts the pipeline and passes the version (see the \
+             notes of `s3ferry synth`)"
+                .to_owned()
         };
         Failure::with_code(
             format!("no execution of pipeline `{pipeline}` takes version {version}{other}"),

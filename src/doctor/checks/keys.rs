@@ -165,6 +165,7 @@ impl Checks<'_> {
                     listed.join(", ")
                 ),
             );
+            cause.blocking(Block::Admits(key.arn.clone()));
             if name == DEFAULT {
                 cause.advise("remove the statement, unless somebody else is meant to use the key");
             } else {

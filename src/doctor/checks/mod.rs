@@ -45,6 +45,8 @@ pub(super) enum Block {
     Denied(String),
     /// The denied calls that this thing's own policy is one reason for: trust, key, bucket policy.
     ResourcePolicy(String),
+    /// The attacks that this thing's own policy lets through.
+    Admits(String),
     /// The denied calls that a role's own policies are one reason for.
     Identity(String),
     /// The denied calls that a role's boundary is one reason for.

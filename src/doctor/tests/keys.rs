@@ -25,14 +25,14 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
     });
     let mut patient = Patient::new();
     shared(&mut patient, policy(json!([outsider])));
-    let diagnosis = patient.diagnosis();
-    let found = diagnosis.findings.iter();
-    let found: Vec<&Finding> = found
-        .filter(|finding| finding.rule == "DOCTOR_KEY_POLICY")
-        .collect();
-    let [finding] = found.as_slice() else {
-        panic!("{:#?}", diagnosis.findings);
-    };
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_KEY_POLICY");
+    // An outsider is an attacker.
+    let consequences = finding.consequences.join("\n");
+    assert!(
+        consequences.contains("decrypts artifacts, which must be denied"),
+        "{consequences}"
+    );
     assert_eq!(
         finding.message,
         "its policy `AWS_RAM` allows `arn:aws:iam::999999999999:root`, which no account of this \
