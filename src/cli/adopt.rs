@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use s3ferry::definition::{Adopted, Definition, adopt};
-use s3ferry::deploy::assume::refused_role;
 use s3ferry::deploy::pace::Attempts;
 use s3ferry::deploy::{
     Access, DeployError, Observer as _, ProfileState, executions, pipeline, profile_state, stack,
     stack_steps,
 };
-use s3ferry::failure;
+use s3ferry::failure::{self, refused_role};
 use s3ferry::plan::Plan;
 use s3ferry::syntax::Source;
 use serde_json::Value;

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use super::assume::refused_role;
 use super::events::Event;
 use super::validation::Validation;
 use crate::aws::quotas::{
@@ -94,20 +93,6 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
     let has = |part: &str| lower.contains(part);
     if let Some(meaning) = failure::of_save(reason) {
         return format!("{}: {}", meaning.cause, meaning.next);
-    }
-    if has("assumerole") && has("not authorized") {
-        return match refused_role(reason)
-            .map(str::to_owned)
-            .or_else(|| after(reason, "resource: "))
-        {
-            Some(role) => format!(
-                "CodePipeline checks that it can assume the role of every action: deploy the \
-                 target that has {role} first, then dev again"
-            ),
-            None => "CodePipeline checks that it can assume the role of every action: deploy the \
-                     targets first, then dev again"
-                .to_owned(),
-        };
     }
     if has("invalid principal") || has("malformedpolicydocument") && has("principal") {
         return "AWS refuses a policy that names a role or user which does not exist: was the \
@@ -258,6 +243,10 @@ mod tests {
         let reason = "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
                       kms:CreateKey on resource: * (Status Code: 400)";
         assert!(hint("AWS::KMS::Key", reason).contains("lacks kms:CreateKey:"));
+        let reason = "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
+                      sts:AssumeRole on resource: arn:aws:iam::222222222222:role/prods3role";
+        let said = hint("AWS::CodePipeline::Pipeline", reason);
+        assert!(said.contains("lacks sts:AssumeRole:"), "{said}");
     }
 
     #[test]

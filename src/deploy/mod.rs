@@ -5,7 +5,6 @@
 //! what the user sees and answers is the command line's. Nothing here prints or asks.
 
 mod access;
-pub mod assume;
 pub mod body;
 pub mod bucket_policy;
 pub mod cause;

@@ -2,7 +2,6 @@
 //!
 //! The codes and messages are those of a real CodePipeline. Where only a code was seen, the
 //! configuration of the action decides between the known causes.
-
 //!
 //! What a refusal or a missing object looks like is [`signs`]'s.
 
@@ -69,18 +68,29 @@ pub enum Action<'a> {
     Other,
 }
 
+/// How CodePipeline says that it could not assume a role. It tries every role when a pipeline is
+/// saved, and refuses a role that IAM has not made known everywhere yet like a role that does not
+/// exist (`InvalidStructureException` in both cases).
+const NOT_AUTHORIZED: &str = "is not authorized to perform AssumeRole on ";
+
+/// Returns the ARN of the role that CodePipeline could not assume, if that is the reason of a
+/// failure.
+pub fn refused_role(reason: &str) -> Option<&str> {
+    let (_, rest) = reason.split_once(NOT_AUTHORIZED)?;
+    let (_, rest) = rest.split_once("role ")?;
+    let role = rest.split_whitespace().next()?;
+    let role = role.trim_end_matches(['.', ',', ';', ')', ']', '"', '\'']);
+    (role.starts_with("arn:") && role.contains(":role/")).then_some(role)
+}
+
 /// Explains why CodePipeline does not create or update a pipeline (`CreatePipeline`,
 /// `UpdatePipeline`, and the reasons that CloudFormation reports for them).
 pub fn of_save(text: &str) -> Option<Meaning> {
-    const NOT_AUTHORIZED: &str = "is not authorized to perform AssumeRole on role";
-    if let Some((before, after)) = text.split_once(NOT_AUTHORIZED) {
-        let role = after.split_whitespace().next().unwrap_or_default();
-        let role = role.trim_matches(['\'', '"', '.', ',', ';', ')']);
-        let is_service = before.trim_end().ends_with("CodePipeline");
-        return Some(if is_service {
-            service_role(role)
-        } else {
-            action_role(role)
+    if let Some(role) = refused_role(text) {
+        let before = text.split(NOT_AUTHORIZED).next().unwrap_or_default();
+        return Some(match before.trim_end().ends_with("CodePipeline") {
+            true => service_role(role),
+            false => action_role(role),
         });
     }
     let has = |part: &str| text.contains(part);
@@ -134,7 +144,7 @@ fn service_role(role: &str) -> Meaning {
 pub fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Meaning> {
     let lower = message.to_lowercase();
     let has = |part: &str| lower.contains(part);
-    if has("is not authorized to perform assumerole on role") {
+    if refused_role(message).is_some() {
         return of_save(message);
     }
     if has("call s3.putobject for the deployment bucket") {
@@ -275,6 +285,50 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const SERVICE: &str = "arn:aws:iam::111111111111:role/service-role/pipeline";
+    const DEPLOY: &str = "arn:aws:iam::222222222222:role/prods3role";
+
+    #[test]
+    fn every_form_of_the_message_names_the_role() {
+        let forms = [
+            (
+                format!(
+                    "{SERVICE} is not authorized to perform AssumeRole on role {DEPLOY} (Service: \
+                     AWSCodePipeline; Status Code: 400; Error Code: InvalidStructureException)"
+                ),
+                DEPLOY,
+            ),
+            (
+                format!("CodePipeline is not authorized to perform AssumeRole on role {SERVICE}."),
+                SERVICE,
+            ),
+            (
+                format!(
+                    "Pipeline role {SERVICE} is not authorized to perform AssumeRole on action \
+                     role {DEPLOY}"
+                ),
+                DEPLOY,
+            ),
+        ];
+        for (reason, role) in forms {
+            assert_eq!(refused_role(&reason), Some(role), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_missing_permission_of_the_deployer_is_another_failure() {
+        for reason in [
+            format!(
+                "User: arn:aws:iam::111111111111:user/me is not authorized to perform: \
+                 sts:AssumeRole on resource: {DEPLOY}"
+            ),
+            "not authorized to perform AssumeRole on role ".to_owned(),
+            "Artifact store bucket x does not exist".to_owned(),
+        ] {
+            assert_eq!(refused_role(&reason), None, "{reason}");
+        }
+    }
 
     #[test]
     fn both_role_errors_are_told_apart() {

@@ -21,6 +21,10 @@ const ARTIFACT_FOLDER_LENGTH: usize = 20;
 
 /// Name of the source action of every pipeline.
 pub const SOURCE_ACTION: &str = "Source";
+/// Name of the stage that starts the next pipeline.
+pub const NEXT_STAGE: &str = "Next";
+/// Name of the action in it.
+pub const START_NEXT: &str = "StartNext";
 /// The pipeline variable that tells an additional pipeline what started the execution.
 pub const STARTED_BY: &str = "StartedBy";
 /// Its value when nobody sets it: on creation, or when a person starts the pipeline.

@@ -246,29 +246,53 @@ impl Run<'_, '_> {
             account: key.account(),
             ..*step
         };
-        let plain = context(world, step.caller, step.region);
-        for (is_bucket_key, encrypted) in
-            [(false, object.to_owned()), (true, world.bucket_arn(bucket))]
-        {
-            if default
-                .bucket_key
-                .is_some_and(|known| known != is_bucket_key)
-            {
+        let keyed = (bucket, default.bucket_key);
+        self.in_bucket(&step, keyed, (&region, object), &key, actions);
+    }
+
+    /// Whether S3 uses a Bucket Key in a bucket, where that is known: the templates that make the
+    /// bucket say so, or a file does.
+    fn uses_bucket_key(&self, bucket: &str) -> Option<bool> {
+        let found = self.world.buckets.get(bucket)?;
+        match (found.resolver, &found.default_key) {
+            (Some(_), _) => Some(found.bucket_key),
+            (None, Some(default)) => default.bucket_key,
+            (None, None) => None,
+        }
+    }
+
+    /// Calls of KMS for an object of a bucket, in a region. With a Bucket Key, the encryption
+    /// context is the bucket's ARN, otherwise the object's (Amazon S3, *Reducing the cost of SSE-KMS
+    /// with Amazon S3 Bucket Keys*). Where it is not known which, both must be allowed.
+    fn in_bucket(
+        &mut self,
+        step: &Step<'_>,
+        (bucket, bucket_key): (&str, Option<bool>),
+        (region, object): (&str, &str),
+        key: &UsedKey,
+        actions: &[&str],
+    ) {
+        let plain = context(self.world, step.caller, step.region);
+        for (is_bucket_key, encrypted) in [
+            (false, object.to_owned()),
+            (true, self.world.bucket_arn(bucket)),
+        ] {
+            if bucket_key.is_some_and(|known| known != is_bucket_key) {
                 continue;
             }
             // Where both are possible they need names of their own.
-            let which = match (default.bucket_key, step.which) {
+            let which = match (bucket_key, step.which) {
                 (None, "") if is_bucket_key => "bucket-key".to_owned(),
                 (None, which) if is_bucket_key => format!("{which}/bucket-key"),
                 (_, which) => which.to_owned(),
             };
             let step = Step {
                 which: &which,
-                ..step
+                ..*step
             };
-            let via = via_s3_for(plain.clone(), &region, encrypted);
+            let via = via_s3_for(plain.clone(), region, encrypted);
             for action in actions {
-                self.add_on_key(&step, action, &key, via.clone());
+                self.add_on_key(&step, action, key, via.clone());
             }
         }
     }
@@ -468,9 +492,9 @@ impl Run<'_, '_> {
             account: key.account(),
             ..step
         };
-        let via = via_s3(self.world, plain.clone(), &store.region, &object);
-        self.add_on_key(&step, "kms:GenerateDataKey", &key, via.clone());
-        self.add_on_key(&step, "kms:Decrypt", &key, via);
+        let keyed = (store.bucket.as_str(), self.uses_bucket_key(&store.bucket));
+        let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
+        self.in_bucket(&step, keyed, (&store.region, &object), &key, &actions);
         if store.key.is_some() {
             self.add_on_key(&step, "kms:DescribeKey", &key, plain);
         }
@@ -525,8 +549,9 @@ impl Run<'_, '_> {
         let key = self.store_key(pipeline, store, role_account);
         let decrypt = common("decrypt", key.account());
         let plain = context(self.world, &role, &deploy.region);
-        let via = via_s3(self.world, plain.clone(), &store.region, &object);
-        self.add_on_key(&decrypt, "kms:Decrypt", &key, via);
+        let keyed = (store.bucket.as_str(), self.uses_bucket_key(&store.bucket));
+        let place = (store.region.as_str(), object.as_str());
+        self.in_bucket(&decrypt, keyed, place, &key, &["kms:Decrypt"]);
         if store.key.is_some() {
             self.add_on_key(&decrypt, "kms:DescribeKey", &key, plain);
         }
@@ -568,15 +593,13 @@ impl Run<'_, '_> {
         let Some(key) = &deploy.key else {
             return self.by_default(&step, &deploy.bucket, &written, &actions);
         };
-        let key = key_arn(self.world, key, step.account, &deploy.region);
-        let via = via_s3(self.world, plain, &deploy.region, &written);
+        let key = UsedKey::named(key_arn(self.world, key, step.account, &deploy.region));
         let step = Step {
-            account: account_of(&key),
+            account: key.account(),
             ..step
         };
-        for action in actions {
-            self.add(&step, action, &key, via.clone());
-        }
+        let keyed = (deploy.bucket.as_str(), self.uses_bucket_key(&deploy.bucket));
+        self.in_bucket(&step, keyed, (&deploy.region, &written), &key, &actions);
     }
 
     /// S3 delivers access logs as a service.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use crate::cfn::{Output, Resource, Template, Value, list, map};
 use crate::config::{CannedAcl, DetectChanges};
 use crate::plan::{
-    InstancePlan, PipelinePlan, Plan, SOURCE_ACTION, STARTED_BY, STARTED_BY_PREVIOUS,
-    STARTED_DIRECTLY, StagePlan, Store, TargetPlan,
+    InstancePlan, NEXT_STAGE, PipelinePlan, Plan, SOURCE_ACTION, START_NEXT, STARTED_BY,
+    STARTED_BY_PREVIOUS, STARTED_DIRECTLY, StagePlan, Store, TargetPlan,
 };
 
 use super::policy::{Statement, document};
@@ -303,8 +303,8 @@ fn next_stage(next: &PipelinePlan) -> Value {
         ),
     ]);
     let invoke =
-        action("StartNext", "Invoke", "CodePipeline", 1).with("Configuration", configuration);
-    map([("Name", Value::from("Next"))]).with("Actions", list([invoke]))
+        action(START_NEXT, "Invoke", "CodePipeline", 1).with("Configuration", configuration);
+    map([("Name", Value::from(NEXT_STAGE))]).with("Actions", list([invoke]))
 }
 
 /// A further pipeline's stack.

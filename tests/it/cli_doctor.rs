@@ -279,7 +279,7 @@ fn a_source_bucket_with_a_key_of_its_own_needs_it_in_the_configuration() {
     project.expect("deploy --profile dev --yes --quiet", 0);
     let run = project.expect("doctor", 0);
     assert!(
-        run.stdout.contains("nothing is wrong: 36 calls"),
+        run.stdout.contains("nothing is wrong: 40 calls"),
         "{}",
         run.stdout
     );

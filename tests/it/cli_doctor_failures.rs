@@ -28,44 +28,33 @@ fn advice(finding: &Value) -> String {
 #[test]
 fn a_known_failure_is_explained_with_its_next_step() {
     let deployment = Deployment::new();
-    for (place, failure, code, cause, next) in [
+    for (failure, code, cause, next) in [
         (
-            DEPLOY,
             "archive-malformed",
             "(JobFailed): The archive is malformed.",
             "the source object is not a zip file",
             "upload it again with `s3ferry push`",
         ),
         (
-            DEPLOY,
             "deploy-configuration",
             "(ConfigurationError): ",
             "the name of a file in the artifact contains `../`",
             "upload the site again with `s3ferry push`",
         ),
         (
-            ("Source", "Source"),
-            "source-missing",
-            "(ConfigurationError): ",
-            "the source bucket has no object with the configured key",
-            "upload the site with `s3ferry push`",
-        ),
-        (
-            DEPLOY,
             "rollback-outdated",
             "(PipelineExecutionOutdatedException): ",
             "the pipeline's definition changed after the execution",
             "push the older content again",
         ),
         (
-            DEPLOY,
             "put-denied",
             "(PermissionError): You do not have sufficient permissions to call s3.putObject",
             "s3:PutObject is not allowed, or the key of the output bucket",
             "nothing that was read explains it now",
         ),
     ] {
-        deployment.fails(place, failure);
+        deployment.fails(DEPLOY, failure);
         let diagnosis = deployment.diagnosis();
         assert_eq!(rules(&diagnosis), ["DOCTOR_EXECUTION"], "{failure}");
         let finding = &diagnosis["findings"][0];
@@ -128,7 +117,7 @@ fn a_configuration_that_codepipeline_accepts_and_no_run_survives_is_the_cause() 
         let diagnosis = deployment.diagnosis();
         assert_eq!(
             rules(&diagnosis),
-            ["DOCTOR_DEPLOY_ACTION", "DOCTOR_EXECUTION"],
+            ["DOCTOR_DEPLOY_ACTION", "DOCTOR_SOURCE_OBJECT"],
             "{diagnosis:#}"
         );
     }

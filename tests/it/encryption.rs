@@ -566,7 +566,7 @@ fn the_source_key_is_there_to_decrypt_the_source_and_for_nothing_else() {
     ];
     let proof = proven(&inputs_of(&plan_of(&config), true));
     assert_eq!(names(&proof, AttackResult::Denied), all);
-    let at = "/Resources/SourcePolicy/Properties/PolicyDocument/Statement/2";
+    let at = "/Resources/SourcePolicy/Properties/PolicyDocument/Statement/3";
     let mut inputs = edited(&config, DEV, |template| {
         let statement = template.pointer_mut(at).expect("the statement");
         assert_eq!(statement["Sid"], "DecryptSource");
@@ -670,4 +670,43 @@ fn synth_prints_what_the_owners_of_the_keys_must_allow_and_push_may_encrypt() {
         "{}",
         run.stdout
     );
+}
+
+#[test]
+fn an_existing_bucket_may_have_a_bucket_key_so_both_encryption_contexts_are_proven() {
+    let key = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+    let config = format!(
+        "dev:\n  account: \"111111111111\"\n  artifacts: {{create: false}}\ntargets:\n  - name: \
+         prod\n    account: \"222222222222\"\n    bucket: out-b\n    create: false\n    \
+         encryption_key: {key}\n"
+    );
+    let role = "arn:aws:iam::222222222222:role/prods3role";
+    let allow = |contexts: Json| {
+        json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": "Allow",
+            "Principal": { "AWS": role },
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+            "Resource": "*",
+            "Condition": { "StringLike": { "kms:EncryptionContext:aws:s3:arn": contexts } },
+        } })
+    };
+    for (contexts, expected) in [
+        (json!("arn:aws:s3:::out-b/*"), 2),
+        (json!(["arn:aws:s3:::out-b", "arn:aws:s3:::out-b/*"]), 0),
+    ] {
+        let mut inputs = inputs_of(&plan_of(&config), true);
+        inputs.policies.push(file(key, &allow(contexts)));
+        let proof = proven(&inputs);
+        let found = denied(&proof);
+        let found = found.iter().filter(|id| id.contains("output-key"));
+        assert_eq!(found.count(), expected);
+    }
+    // The artifacts of an existing bucket likewise.
+    let proof = proven(&inputs_of(&plan_of(&config), true));
+    let ids = calls(&proof, Verdict::Allowed);
+    for id in ["encrypt/kms:Decrypt", "encrypt/kms:Decrypt/bucket-key"] {
+        assert!(ids.contains(&id), "{ids:?}");
+    }
+    let decrypts = ids.iter().filter(|id| id.contains("/decrypt/kms:Decrypt"));
+    assert_eq!(decrypts.count(), 2, "{ids:?}");
 }

@@ -246,14 +246,17 @@ fn every_mutation_of_the_source_keys_statement_is_caught() {
     for mutation in ours {
         tried += 1;
         let places = errors(&inputs, 0, mutation);
-        // Without the statement another policy is the nearest to what it was about.
-        let elsewhere = mutation.name.ends_with("/delete") && !places.is_empty();
+        // Without the statement another policy is the nearest to what it was about, and without its
+        // condition the key's policy allows the attack, too.
+        let is_whole = ["/delete", "/Condition"];
+        let is_whole = is_whole.iter().any(|end| mutation.name.ends_with(end));
+        let elsewhere = is_whole && !places.is_empty();
         assert!(
             elsewhere || places.contains(&"0/SourcePolicy".to_owned()),
             "{}: {places:?}",
             mutation.name
         );
     }
-    // Removed, and changed in its action, its key and both of its contexts.
-    assert_eq!(tried, 5);
+    // Removed, without its condition, and changed in its action, its key and both of its contexts.
+    assert_eq!(tried, 6);
 }

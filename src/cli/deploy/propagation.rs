@@ -4,10 +4,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use s3ferry::deploy::assume::refused_role;
 use s3ferry::deploy::pace::Attempts;
 use s3ferry::deploy::run::Pending;
 use s3ferry::deploy::{Change, Condition, Observer as _, StackStep};
+use s3ferry::failure::refused_role;
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 

@@ -153,6 +153,7 @@ fn result(project: &Project, artifact: &Artifact) -> Value {
         },
         "warnings": warnings,
         "execution": null,
+        "additional": [],
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use s3ferry::deploy::execution::ActionRun;
 use s3ferry::failure::{self, Action, Kind, Meaning, Sign, names_action};
-use s3ferry::plan::{Plan, TargetPlan};
+use s3ferry::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
 use s3ferry::proof::{Decided, Remedy, Verdict};
 use serde_json::{Value, json};
 
@@ -205,6 +205,8 @@ fn steps(plan: &Plan, action: &ActionRun) -> Steps {
     let target = target(plan, action);
     let names: &[&str] = if target.is_none() && is_source(action) {
         &["source", "source-key", "store", "encrypt"]
+    } else if action.stage == NEXT_STAGE && action.action == START_NEXT {
+        &["invoke"]
     } else {
         &["copy", "assume", "read", "decrypt", "deploy", "output-key"]
     };

@@ -50,8 +50,8 @@ impl Checks<'_> {
         };
         let mut stages = list(&pipeline.properties["Stages"]).iter();
         let is_guarded = stages.any(|stage| stage.get("BeforeEntry").is_some());
-        if is_guarded && failure.trigger == "CreatePipeline" {
-            // The condition fails the execution that creation starts.
+        if is_guarded && failure.trigger == "CreatePipeline" && failure.action.is_empty() {
+            // The condition fails the execution that creation starts, and no action of it.
             return;
         }
         let failed = (list(&found.definition["Stages"]).iter())
