@@ -261,7 +261,7 @@ mod tests {
                 assert_eq!(quota.maximum(), Some(most));
             }
         }
-        assert!(PLANNED_ACTIONS_PER_STAGE <= ACTIONS_PER_STAGE.value);
-        assert!(PLANNED_ACTIONS_PER_PIPELINE <= ACTIONS_PER_PIPELINE.value);
+        const { assert!(PLANNED_ACTIONS_PER_STAGE <= ACTIONS_PER_STAGE.value) };
+        const { assert!(PLANNED_ACTIONS_PER_PIPELINE <= ACTIONS_PER_PIPELINE.value) };
     }
 }

@@ -195,8 +195,13 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
         };
         match rows.last_mut() {
             Some(row) if row[..4] == same && below.last() == Some(&by) => {
-                row[4].push_str(", ");
-                row[4].push_str(decided.call.action.split(':').nth(1).unwrap_or_default());
+                let action = decided.call.action.split(':').nth(1).unwrap_or_default();
+                // The same action with another encryption context is shown once.
+                let mut known = row[4].split([':', ' ', ',']);
+                if !known.any(|known| known == action) {
+                    row[4].push_str(", ");
+                    row[4].push_str(action);
+                }
             }
             _ => {
                 let mut row = same.to_vec();

@@ -70,7 +70,11 @@ impl Patient {
             profile: template.to_owned(),
             tagged_objects: config.contains("tagged_objects: true"),
         };
-        let places = vec![place("dev", "111111111111"), place("prod", "222222222222")];
+        let instances = plan.instances();
+        let targets = instances.map(|(target, instance)| place(&target.name, &instance.account));
+        let places = std::iter::once(place("dev", "111111111111"))
+            .chain(targets)
+            .collect();
         let resources = resolved(&inputs).unwrap();
         let expected = Expected::new(
             &resources,

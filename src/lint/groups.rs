@@ -11,6 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Rule;
 use super::rules::is_embedded;
 
+/// How many rules are asked together at most. Guard keeps a record of every comparison until the last
+/// of the rules is evaluated, which adds up for pipelines with hundreds of actions.
+const TOGETHER: usize = 6;
+
 /// Rules that are asked together.
 #[derive(Debug)]
 pub(super) struct Group<'r> {
@@ -53,14 +57,15 @@ pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
             });
         }
     }
-    ours.into_iter()
-        .map(|(types, rules)| Group {
+    let portions = ours.iter().flat_map(|(types, rules)| {
+        let portions = rules.chunks(TOGETHER);
+        portions.map(|rules| Group {
             text: rules.iter().map(|rule| spare(&rule.text)).collect(),
             names: rules.iter().map(|rule| rule.name.as_str()).collect(),
-            types: (!types.is_empty()).then_some(types),
+            types: (!types.is_empty()).then(|| types.clone()),
         })
-        .chain(theirs)
-        .collect()
+    });
+    portions.chain(theirs).collect()
 }
 
 /// The resource types that a rule names: `AWS::S3::Bucket`, but not `AWS::AccountId`.

@@ -140,6 +140,8 @@ fn rows(calls: &[&(Decided, Vec<Remedy>)], links: &Links<'_>) -> Vec<Markup> {
         let on = on.into_string();
         let mut known = rows.iter_mut();
         match known.find(|(verdict, known, _)| *verdict == decided.verdict && *known == on) {
+            // The same action with another encryption context is shown once.
+            Some((.., actions)) if actions.contains(&decided.call.action.as_str()) => {}
             Some((.., actions)) => actions.push(&decided.call.action),
             None => rows.push((decided.verdict, on, vec![&decided.call.action])),
         }

@@ -3,7 +3,7 @@
 use super::{Side, Stack};
 use crate::aws::quotas::{BUCKET_POLICY, KEY_POLICY, MANAGED_POLICY, grouped};
 use crate::cfn::Resource;
-use crate::config::Complaint;
+use crate::config::{Complaint, Permissions};
 use crate::lint::quotas::policy_length;
 use crate::plan::Plan;
 
@@ -38,6 +38,11 @@ fn complaint(plan: &Plan, what: &str) -> Complaint {
         (None, false) => {
             "write the accounts as `accounts:` of one target, and set `organization:` to the ID of \
              your AWS organization; or spread the targets over several configurations"
+        }
+        // The procedure's statements name every account.
+        (Some(_), true) if plan.permissions == Permissions::Article => {
+            "set `permissions: least`, which names the organization instead of every account; or \
+             spread the targets over several configurations"
         }
         (Some(_), _) => {
             "write the accounts as `accounts:` of one target, which policies name by the \

@@ -122,8 +122,8 @@ def _run(pipelines, definition, execution, revisions, variables):
         if result:
             return _end(execution, "Failed")
         for action in sorted(stage["Actions"], key=lambda action: action.get("RunOrder", 1)):
-            status, message = _act(pipelines, action, execution, revisions, values)
-            execution["_actions"].append(_detail(execution, stage, action, status, message))
+            status, message, code = _act(pipelines, action, execution, revisions, values)
+            execution["_actions"].append(_detail(execution, stage, action, status, message, code))
             if status == "Failed":
                 return _end(execution, "Failed")
             if status == "InProgress":
@@ -159,13 +159,17 @@ def _act(pipelines, action, execution, revisions, values):
     if kind == ("Source", "S3"):
         version = revisions.get(action["Name"]) or _newest(action)
         if not version:
-            return "Failed", "The object does not exist."
+            return "Failed", "The object does not exist.", "ConfigurationError"
         execution.setdefault("sourceRevisions", []).append(
             {"actionName": action["Name"], "revisionId": version}
         )
         values[f"{action.get('Namespace')}.VersionId"] = version
     elif kind == ("Approval", "Manual"):
-        return "InProgress", ""
+        return "InProgress", "", ""
+    elif kind == ("Deploy", "S3"):
+        extract = configuration.get("Extract")
+        if extract not in ("true", "false") or extract == "false" and not configuration.get("ObjectKey"):
+            return "Failed", "The configuration of the action is not valid.", "ConfigurationError"
     elif kind == ("Invoke", "CodePipeline"):
         given = {
             "sourceRevisions": json.loads(_resolved(configuration.get("SourceRevisions", "[]"), values)),
@@ -174,11 +178,11 @@ def _act(pipelines, action, execution, revisions, values):
         try:
             start(pipelines[configuration["PipelineName"]], given, "StartPipelineExecution")
         except (KeyError, Refused) as error:
-            return "Failed", str(error)
-    return "Succeeded", ""
+            return "Failed", str(error), "JobFailed"
+    return "Succeeded", "", ""
 
 
-def _detail(execution, stage, action, status, message):
+def _detail(execution, stage, action, status, message, code):
     now = time.time()
     return {
         "pipelineExecutionId": execution["pipelineExecutionId"],
@@ -188,7 +192,12 @@ def _detail(execution, stage, action, status, message):
         "startTime": now,
         "lastUpdateTime": now,
         "status": status,
-        "output": {"executionResult": {"externalExecutionSummary": message}},
+        "output": {
+            "executionResult": {
+                "externalExecutionSummary": message,
+                **({"errorDetails": {"code": code, "message": message}} if code else {}),
+            }
+        },
     }
 
 

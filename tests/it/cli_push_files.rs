@@ -273,6 +273,14 @@ fn what_the_action_cannot_unpack_is_refused() {
             "with zipfile.ZipFile(p, 'w', zipfile.ZIP_BZIP2) as z: z.writestr('a', 'text')",
             "`a` is compressed with",
         ),
+        // The last one of a name hides the others from most readers.
+        (
+            "entries('a', 'a')\n\
+             def change(b): b[b.find(b'PK\\x01\\x02') + 8] |= 1\n\
+             patched(change)",
+            "`a` is encrypted",
+        ),
+        ("entries('.')", "`.` is the name of a file, and names none"),
         ("entries('a', 'a/b/c')", "`a` is a file and a folder"),
         ("entries('a/b/c', 'a\\\\b')", "`a/b` is a file and a folder"),
         ("entries('a/', 'a')", "`a` is a file and a folder"),

@@ -20,6 +20,10 @@ use crate::cli::screen::Screen;
 /// Unpacked bytes that are read at most. An artifact without large repetitions has fewer.
 const CHECKED: u64 = 8 * 1024 * 1024 * 1024;
 
+/// Compression methods of an entry (PKWARE, *APPNOTE*, 4.4.5).
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+
 type Archive<'f> = ZipArchive<io::BufReader<&'f File>>;
 
 /// Checks a zip file.
@@ -73,7 +77,10 @@ pub(super) fn zip(
     // The archive keeps the last one of a name only.
     if archive.has_duplicate_names() {
         let start = archive.central_directory_start();
-        repeated(file, start, &mut site).map_err(|error| super::cannot_read(path, &error))?;
+        let hidden = repeated(file, start, &mut site);
+        if let Some(problem) = hidden.map_err(|error| super::cannot_read(path, &error))? {
+            return Err(refused(problem));
+        }
     }
     if let Some(problem) = site.conflict() {
         return Err(refused(problem));
@@ -216,8 +223,10 @@ fn content(
     }
 }
 
-/// Adds the entries whose names the central directory has already had (PKWARE, *APPNOTE*, 4.3.12).
-fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<()> {
+/// Adds the entries whose names the central directory has already had (PKWARE, *APPNOTE*, 4.3.12);
+/// gives why one of them cannot be unpacked. The archive hides all but the last of a name, so their
+/// content is not read.
+fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<String>> {
     let mut reader = io::BufReader::new(file);
     reader.seek(SeekFrom::Start(start))?;
     let mut seen = HashSet::new();
@@ -228,6 +237,15 @@ fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<()> {
         let mut name = vec![0; usize::from(number(28))];
         reader.read_exact(&mut name)?;
         reader.seek_relative(i64::from(number(30)) + i64::from(number(32)))?;
+        let is_encrypted = number(8) & 1 == 1;
+        let is_readable = !is_encrypted && matches!(number(10), STORED | DEFLATED);
+        if !is_readable && site.is_extracted() {
+            let shown = quoted(&String::from_utf8_lossy(&name));
+            return Ok(Some(match is_encrypted {
+                true => format!("{shown} is encrypted, and CodePipeline has no password"),
+                false => format!("{shown} is not compressed with deflate in every copy"),
+            }));
+        }
         if seen.contains(&name) {
             let shown = String::from_utf8_lossy(&name);
             if !shown.ends_with('/') {
@@ -237,7 +255,7 @@ fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<()> {
             seen.insert(name);
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The end of a zip file, read before the rest of it.

@@ -101,6 +101,14 @@ impl Push<'_> {
         Ok(())
     }
 
+    /// How the execution is followed later. `--start` would start another one.
+    fn to_follow(&self) -> &'static str {
+        match self.options.start {
+            true => "the same without --no-watch and --start follows the pipeline",
+            false => "the same without --no-watch follows the pipeline",
+        }
+    }
+
     fn pipeline(&self) -> &str {
         &self.project.plan.dev.pipeline
     }
@@ -140,7 +148,7 @@ impl Push<'_> {
     /// After an upload: its execution.
     async fn after_upload(&mut self) -> Result<Outcome, Failure> {
         if self.options.no_watch {
-            return self.finish("the same without --no-watch follows the pipeline");
+            return self.finish(self.to_follow());
         }
         self.screen
             .goes_on("The upload is complete, and the pipeline starts by itself.".to_owned());
@@ -204,7 +212,7 @@ impl Push<'_> {
         self.screen.says(&format!("Started execution {id}."));
         if self.options.no_watch {
             self.result["execution"] = json!({ "id": id, "status": "InProgress" });
-            return self.finish("the same without --no-watch follows the pipeline");
+            return self.finish(self.to_follow());
         }
         self.follow(&id).await
     }

@@ -81,6 +81,12 @@ impl<'p> Site<'p> {
             return Ok(());
         }
         let key = name.replace('\\', "/");
+        if key.split('/').all(|part| part.is_empty() || part == ".") {
+            return Err(format!(
+                "{} is the name of a file, and names none",
+                quoted(name)
+            ));
+        }
         if climbs(&key) {
             return Err(format!(
                 "{} contains `../`: the S3 deploy action fails there (ConfigurationError) after \

@@ -139,6 +139,16 @@ fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
     pipeline.failure = Reading::Read(Some(failed("CreatePipeline")));
     assert_eq!(patient.diagnosis().findings, []);
 
+    // Its source action comes before the condition, and must not fail.
+    let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+    pipeline.failure = Reading::Read(Some(Failure {
+        stage: "Source".to_owned(),
+        action: "Source".to_owned(),
+        code: "PermissionError".to_owned(),
+        ..failed("CreatePipeline")
+    }));
+    assert_eq!(patient.only().rule, "DOCTOR_EXECUTION");
+
     let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
     pipeline.failure = Reading::Read(Some(failed("StartPipelineExecution")));
     let finding = patient.only();

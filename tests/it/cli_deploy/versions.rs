@@ -305,7 +305,10 @@ fn an_additional_pipeline_deploys_nothing_until_the_previous_one_starts_it() {
         format!("Creating pipeline {ADDITIONAL} starts it. This execution fails before");
     assert_eq!(said.matches(&announced).count(), 1, "{said}");
     let failed = ("Failed".to_owned(), old.clone());
-    assert_eq!(executions(&fleet.dev, ADDITIONAL), [failed.clone()]);
+    assert_eq!(
+        executions(&fleet.dev, ADDITIONAL),
+        std::slice::from_ref(&failed)
+    );
     let actions = |status: &str| actions(&fleet.dev, ADDITIONAL, status);
     assert_eq!(actions("Failed"), ["Source"]);
 
