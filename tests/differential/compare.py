@@ -1,0 +1,106 @@
+"""Compares our decisions with those of the second evaluator, world by world.
+
+`compare.py BINARY FIRST COUNT`: writes `world {…}` lines, reads a line of decisions for each, and
+reports. `compare.py BINARY SEED` writes the world of a seed, readable, and the second evaluator's
+decisions.
+"""
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+
+from bases import synthesize
+from evaluator import verdicts
+from templates import World
+from worlds import world as make_world
+
+#: The least share of each decision: a comparison of allowed calls alone would say little.
+LEAST_SHARE = {"Allowed": 0.2, "Denied": 0.03, "Unproven": 0.03}
+#: For looking into some kinds of mutations: these alone.
+ONLY = os.environ.get("S3FERRY_MUTATIONS", "").split() or None
+GRAVITY = ["Denied", "Unproven", "Allowed"]
+
+
+def key_names(world, ours):
+    """The ARNs of our keys, whose IDs are made up, by those that the second evaluator makes up."""
+    templates = {(t.stack["name"], t.account, t.region): t for t in World(world).templates}
+    found = {}
+    for arn, stack, account, region, name in ours["keys"]:
+        theirs = templates[(stack, account, region)].attribute(name, "Arn")
+        if found.setdefault(arn, theirs) != theirs:
+            found[arn] = f"{arn} (also another key's)"
+    return found
+
+
+def by_call(calls, names):
+    """Decisions by call: caller, action and resource, as each is decided in one or more steps."""
+    found = {}
+    for call in calls:
+        resource = re.sub(r"-logs/.*", "-logs/log", call["resource"])
+        resource = names.get(resource, resource)
+        made = (call["caller"], call["action"], resource)
+        found.setdefault(made, []).append(call)
+    return found
+
+
+def disagreements(world, ours):
+    """Every call that is decided otherwise, or that only one side knows."""
+    names = key_names(world, ours)
+    theirs, mine = by_call(verdicts(world), {}), by_call(ours["calls"], names)
+    for made in sorted(theirs.keys() | mine.keys()):
+        sides = [side.get(made, []) for side in (mine, theirs)]
+        decided = [sorted({c["decision"] for c in side}, key=GRAVITY.index) for side in sides]
+        if decided[0][:1] != decided[1][:1]:
+            yield made, decided, sides
+
+
+def describe(world, made, decided, sides):
+    lines = [
+        f"seed {world['seed']} ({world['base']}): {' '.join(made)}",
+        *(f"  {m}" for m in world["mutations"]),
+    ]
+    for who, decision, side in zip(("proof", "second evaluator"), decided, sides):
+        lines.append(f"  {who}: {'/'.join(decision) or 'no such call'}")
+        lines += sorted({f"    {c['step']}: {c['decision']}: {c['because']}" for c in side})
+    mutations = f"S3FERRY_MUTATIONS='{' '.join(ONLY)}' " if ONLY else ""
+    one = f"S3FERRY_FIRST_WORLD={world['seed']} S3FERRY_WORLDS=1"
+    lines.append(f"  again: {mutations}{one} cargo test --test it differential")
+    return "\n".join(lines)
+
+
+def main():
+    binary, first, *rest = sys.argv[1:]
+    bases = synthesize(binary)
+    if not rest:
+        world = make_world(int(first), bases, ONLY)
+        print(json.dumps(world, indent=1))
+        for verdict in verdicts(world):
+            print(json.dumps(verdict))
+        return 0
+    found, decided, refused = [], Counter(), 0
+    for seed in range(int(first), int(first) + int(rest[0])):
+        world = make_world(seed, bases, ONLY)
+        print("world " + json.dumps(world), flush=True)
+        ours = json.loads(sys.stdin.readline())
+        if "error" in ours:
+            refused += 1
+            print(f"seed {seed} is refused: {ours['error']} {world['mutations']}")
+            continue
+        decided.update(verdict["decision"] for verdict in verdicts(world))
+        found += [describe(world, *difference) for difference in disagreements(world, ours)]
+    print("\n\n".join(found))
+    count, calls = int(rest[0]), sum(decided.values())
+    print(
+        f"{count} worlds from seed {first}: {calls} calls, {dict(decided)}, {refused} refused, {len(found)} disagreements"
+    )
+    shares = {name: decided[name] / calls for name in LEAST_SHARE}
+    unbalanced = count >= 100 and any(shares[name] < least for name, least in LEAST_SHARE.items())
+    if unbalanced:
+        print(f"too few of one decision: {shares}")
+    return 1 if found or refused or unbalanced else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""The second evaluator: a world in, the verdict on every call of its run out."""
+
+from context import Request
+from policy import action_matches, as_list, both, either, evaluate, negate, principals
+from run import Run
+from templates import World
+
+#: Services whose resources resource control policies reach (AWS Organizations User Guide, "List of
+#: AWS services that support RCPs"), among those that a run calls.
+RCP_SERVICES = ("s3", "sts", "kms")
+
+
+FULL_ACCESS = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+
+
+def levels(documents):
+    """Policies of an organization, one list for each level."""
+    return [as_list(level) for level in documents]
+
+
+def decide(call, options):
+    """The decision on one call: True, False or None, and its reasons."""
+    if call.unknown:
+        return None, [call.unknown]
+    caller, request, reasons = call.caller, Request(call), []
+    service = call.action.split(":")[0]
+
+    def note(name, value):
+        reasons.append(f"{name}: {({True: 'yes', False: 'no', None: '?'})[value]}")
+        return value
+
+    resource = evaluate(call.policy, request, True)
+    denies = [note("denied by the resource's policy", resource.deny)]
+    # "Resource control policies (RCPs)": RCPFullAWSAccess is on every level, so only denials count;
+    # they do not apply to AWS managed keys.
+    if service in RCP_SERVICES and not (call.key and call.key.managed):
+        for level in levels(options.get("rcps", [])):
+            denies.append(note("denied by an RCP", evaluate(level, request, True).deny))
+    if caller.service:
+        # "IAM JSON policy elements: Principal": a service principal needs the resource's policy.
+        allowed = note("allowed by the resource's policy", resource.allows("service", "everyone"))
+        return both([allowed, *map(negate, denies), *limits(call, note)]), reasons
+
+    # "AWS account root user": it has full access to its account; only SCPs limit it.
+    identity = evaluate([FULL_ACCESS] if caller.root else caller.identity, request, False)
+    allowed_by_identity = note("allowed by the identity's policies", identity.allows("identity"))
+    denies.append(note("denied by the identity's policies", identity.deny))
+    boundary = True
+    if caller.boundary:
+        grants = evaluate(caller.boundary, request, False)
+        boundary = note("within the boundary", grants.allows("identity"))
+        denies.append(note("denied by the boundary", grants.deny))
+    # "SCP evaluation": every level must allow, and none may deny.
+    scps = []
+    for level in levels(options.get("scps", [])):
+        grants = evaluate(level, request, False)
+        scps.append(note("allowed by an SCP's level", grants.allows("identity")))
+        denies.append(note("denied by an SCP", grants.deny))
+
+    by_identity = both([allowed_by_identity, boundary])
+    # "Policy evaluation logic", "Resource-based policies and implicit denies in other policy
+    # types": a grant to the role is limited by its boundary, one to the session is not.
+    direct = either([both([resource.allows("role", "everyone"), boundary]), resource.allows("session")])
+    any_grant = resource.allows("role", "everyone", "session", "account")
+    if call.step == "administer" and any_grant is False:
+        any_grant = names_another(call, request)
+        resource.allow["account"] = any_grant
+    note("the resource's policy allows the role", resource.allows("role", "everyone", "session"))
+    note("the resource's policy allows the account", resource.allows("account"))
+    if service in ("kms", "sts"):
+        # "Key policies": IAM alone never grants; the account's principal delegates to IAM. Trust
+        # policies likewise.
+        same = either([direct, both([resource.allows("account"), by_identity])])
+    else:
+        same = either([direct, by_identity])
+    # "Cross-account policy evaluation logic": both sides must allow.
+    cross = both([any_grant, by_identity])
+    if call.owner is None or caller.account is None:
+        base = same if same == cross else None
+        reasons.append("accounts: not known")
+    else:
+        base = same if call.owner == caller.account else cross
+        reasons.append(f"accounts: {caller.account} calls {call.owner}")
+    return both([base, *scps, *map(negate, denies), *limits(call, note)]), reasons
+
+
+def names_another(call, request):
+    """Whether a key policy lets some other principal of the account change it: it may be who deploys."""
+    for document in call.policy:
+        for statement in as_list((document or {}).get("Statement", [])):
+            if statement["Effect"] == "Allow" and action_matches(statement, call.action):
+                for kind, value in principals(statement.get("Principal", {})):
+                    other = value is None or f":{call.owner}:" in value and not value.endswith(":root")
+                    if kind == "AWS" and other:
+                        return None
+    return False
+
+
+#: Keys whose fixed values make a grant to everyone not public.
+FIXED = ("aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths",
+         "aws:sourceip", "aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceowner",
+         "aws:sourceaccount", "aws:userid", "s3:x-amz-server-side-encryption-aws-kms-key-id",
+         "s3:dataaccesspointarn", "s3:dataaccesspointaccount")  # fmt: skip
+
+
+def is_public(document):
+    """Whether S3 calls a bucket policy public (S3 User Guide, "The meaning of 'public'")."""
+    found = [False]
+    for statement in as_list(document.get("Statement", [])):
+        named = principals(statement.get("Principal", {}))
+        if statement["Effect"] != "Allow" or ("AWS", "*") not in named:
+            continue
+        public = True
+        for operator, keys in statement.get("Condition", {}).items():
+            for key, values in keys.items():
+                if key.lower() not in FIXED:
+                    continue
+                # What negated operators, IfExists and set operators mean is not documented.
+                plain = operator in ("StringEquals", "StringLike", "ArnEquals", "ArnLike", "IpAddress")
+                fixed = not any(c in str(v) for v in as_list(values) for c in ("*", "?", "${"))
+                public = (
+                    False
+                    if plain and fixed and public is not False
+                    else public if plain else (public if public is False else None)
+                )
+        found.append(public)
+    return either(found)
+
+
+def limits(call, note):
+    """What AWS refuses whatever the policies say."""
+    key = call.key
+    if key is not None:
+        if not key.exists:
+            yield note("the key can be found", False)
+        if call.action in ("kms:GenerateDataKey", "kms:Decrypt"):
+            # "Key states of AWS KMS keys": a key that cannot be used can be described and changed.
+            yield note("the key is usable", key.usable)
+            # S3 User Guide, "Using server-side encryption with AWS KMS keys": the key must be in
+            # the bucket's region.
+            region = key.arn and key.arn.split(":")[3]
+            here = None if region is None or call.region is None else region == call.region
+            yield note("the key is in the bucket's region", here)
+    bucket = call.bucket
+    other = bucket is not None and not call.caller.service and call.caller.account != bucket.account
+    if other and None not in bucket.policy:
+        # S3 User Guide, "Blocking public access": RestrictPublicBuckets ends every cross-account
+        # access to a bucket whose policy is public.
+        restricted = bucket.block.get("RestrictPublicBuckets", False if bucket.block else None)
+        open_to_all = either(is_public(d) for d in bucket.policy)
+        yield note("not a public bucket that is restricted", negate(both([restricted, open_to_all])))
+
+
+def verdicts(world):
+    """Every call of a world with its decision."""
+    options = world.get("options", {})
+    found = []
+    for call in Run(World(world)).calls:
+        decision, reasons = decide(call, options)
+        found.append(
+            {
+                "step": call.step,
+                "caller": call.caller.service or call.caller.arn or "?",
+                "action": call.action,
+                "resource": call.resource or "?",
+                "account": call.owner or "?",
+                "strength": call.strength,
+                "decision": {True: "Allowed", False: "Denied", None: "Unproven"}[decision],
+                "because": "; ".join(reasons),
+            }
+        )
+    return found
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    for line in sys.stdin:
+        for verdict in verdicts(json.loads(line)):
+            print(json.dumps(verdict))

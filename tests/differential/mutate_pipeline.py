@@ -1,0 +1,196 @@
+"""Mutations of the pipeline: roles of actions, more actions, other buckets and accounts."""
+
+from bases import DEV
+from mutator import Mutator, statements_of
+from pieces import ACCOUNTS
+
+
+class Pipeline(Mutator):
+    """Actions and what they name."""
+
+    def new_role(self, stack, service_role):
+        """A role for an action, with access that may be too little."""
+        rng = self.rng
+        name = f"ActionRole{len(stack['template']['Resources'])}"
+        actions = rng.choice([["s3:*", "kms:*"], ["s3:Get*", "s3:List*", "kms:Decrypt"], ["s3:GetObject*", "s3:GetBucket*"],
+                              ["s3:PutObject", "s3:GetObject*", "kms:GenerateDataKey", "kms:Decrypt"], ["s3:*"]])  # fmt: skip
+        trusted = rng.choice([service_role, service_role, f"arn:aws:iam::{DEV}:root"])
+        stack["template"]["Resources"][name] = {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": f"action-{name.lower()}",
+                "AssumeRolePolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+                    ],
+                },
+                "Policies": [
+                    {
+                        "PolicyName": "p",
+                        "PolicyDocument": {
+                            "Version": "2012-10-17",
+                            "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
+                        },
+                    }
+                ],
+            },
+        }
+        arn = f"arn:aws:iam::{stack['account']}:role/action-{name.lower()}"
+        # The service role may assume it, more often than not.
+        if rng.random() < 0.8:
+            for _, _, policy in self.resources("IAM::ManagedPolicy"):
+                for statement in statements_of(policy["Properties"]["PolicyDocument"]):
+                    if statement.get("Action") == "sts:AssumeRole" and isinstance(
+                        statement.get("Resource"), list
+                    ):
+                        statement["Resource"].append(arn)
+        return arn
+
+    def service_role(self):
+        arns = [a for a in self.role_arns() if "AWSCodePipelineServiceRole" in a]
+        return arns[0] if arns else f"arn:aws:iam::{DEV}:role/service-role/mine"
+
+    def give_action_a_role(self):
+        found = self.actions()
+        if not found:
+            return None
+        _, _, action = self.rng.choice(found)
+        single = [s for s in self.templates().values() if len(self.instances(s)) == 1]
+        kind = self.rng.choice(["new", "new", "new", "outside", "unresolved", "service"])
+        if kind == "new":
+            action["RoleArn"] = self.new_role(self.rng.choice(single), self.service_role())
+        elif kind == "outside":
+            action["RoleArn"] = f"arn:aws:iam::{self.rng.choice(ACCOUNTS)}:role/unseen"
+        elif kind == "service":
+            action["RoleArn"] = self.service_role()
+        else:
+            action["RoleArn"] = self.new_parameter(self.templates()["dev"], "ActionRoleArn")
+        return f"action {action['Name']}: role {kind}"
+
+    def take_role_from_action(self):
+        found = [a for _, _, a in self.actions() if "RoleArn" in a]
+        if not found:
+            return None
+        action = self.rng.choice(found)
+        action.pop("RoleArn")
+        return f"action {action['Name']}: no role"
+
+    def add_action(self):
+        """An action between source and deployment, of a provider that nobody models."""
+        found = self.resources("CodePipeline::Pipeline")
+        if not found:
+            return None
+        stack, _, pipeline = self.rng.choice(found)
+        stages = pipeline["Properties"]["Stages"]
+        category, provider = self.rng.choice(
+            [("Build", "CodeBuild"), ("Test", "CodeBuild"), ("Invoke", "Lambda"), ("Compute", "Commands")]
+        )
+        inputs = [a for s in stages for act in s["Actions"] for a in act.get("OutputArtifacts", [])]
+        if not inputs:
+            return None
+        name = f"Extra{len(stages)}"
+        action = {
+            "Name": name,
+            "ActionTypeId": {"Category": category, "Owner": "AWS", "Provider": provider, "Version": "1"},
+            "RunOrder": 1,
+            "Configuration": {"ProjectName": "build"} if provider == "CodeBuild" else {},
+            "InputArtifacts": [{"Name": inputs[0]["Name"]}],
+        }
+        if self.rng.random() < 0.7:
+            action["OutputArtifacts"] = [{"Name": f"{name}Output"}]
+        if self.rng.random() < 0.4:
+            action["RoleArn"] = self.new_role(stack, self.service_role())
+        stages.insert(1, {"Name": name, "Actions": [action]})
+        if "OutputArtifacts" in action and self.rng.random() < 0.5:
+            for _, _, deploy in self.actions("Deploy"):
+                deploy["InputArtifacts"] = [{"Name": f"{name}Output"}]
+        return f"an action of {provider}"
+
+    def change_deploy(self):
+        found = self.actions("Deploy")
+        if not found:
+            return None
+        stack, _, action = self.rng.choice(found)
+        configuration = action["Configuration"]
+        kind = self.rng.choice(["acl", "key", "key", "path", "bucket", "unresolved"])
+        if kind == "acl":
+            configuration["CannedACL"] = "bucket-owner-full-control"
+        elif kind == "key":
+            configuration["KMSEncryptionKeyARN"] = self.new_key(self.templates()["dev"])
+        elif kind == "path":
+            configuration["ObjectKey"] = "site"
+        elif kind == "bucket":
+            configuration["BucketName"] = "a-bucket-of-somebody"
+        else:
+            configuration["BucketName"] = self.new_parameter(stack, "OutputBucketName")
+        return f"action {action['Name']}: {kind}"
+
+    def change_source(self):
+        found = self.actions("Source")
+        if not found:
+            return None
+        stack, _, action = self.rng.choice(found)
+        if self.rng.random() < 0.5:
+            action["Configuration"]["S3Bucket"] = "a-bucket-of-somebody"
+            return "source: a bucket that nobody gives"
+        action["Configuration"]["S3Bucket"] = self.new_parameter(stack, "SourceBucketName")
+        return "source: a bucket by a parameter"
+
+    def role_by_parameter(self):
+        found = self.pipeline()
+        if not found:
+            return None
+        stack, _, pipeline = found
+        reference = self.new_parameter(stack, "ServiceRoleArn")
+        given = self.rng.random() < 0.4
+        if given:
+            stack["template"]["Parameters"]["ServiceRoleArn"]["Default"] = self.service_role()
+        stack["template"]["Outputs"].pop("ServiceRoleArn", None)
+        pipeline["Properties"]["RoleArn"] = reference
+        return f"service role by a parameter {'with' if given else 'without'} a default"
+
+    def store_by_parameter(self):
+        found = self.pipeline()
+        if not found:
+            return None
+        stack, _, pipeline = found
+        properties = pipeline["Properties"]
+        store = properties.get("ArtifactStore") or properties["ArtifactStores"][0]["ArtifactStore"]
+        store["Location"] = self.new_parameter(stack, "StoreName")
+        return "artifact store by a parameter"
+
+    def move_bucket(self):
+        """A bucket and its policy go to the template of another account."""
+        found = [b for b in self.resources("S3::Bucket") if not b[1].startswith("Log")]
+        if not found:
+            return None
+        stack, name, bucket = self.rng.choice(found)
+        single = [s for s in self.templates().values() if len(self.instances(s)) == 1]
+        others = [s for s in single if s is not stack and s["account"] != stack["account"]]
+        if (
+            not others
+            or len(self.instances(stack)) > 1
+            or not isinstance(bucket["Properties"].get("BucketName"), str)
+        ):
+            return None
+        other = self.rng.choice(others)
+        resources, literal = stack["template"]["Resources"], bucket["Properties"]["BucketName"]
+        new_name = f"Moved{name}"
+        if new_name in other["template"]["Resources"]:
+            return None
+        for policy_name, policy in list(resources.items()):
+            if policy["Type"] == "AWS::S3::BucketPolicy" and policy["Properties"]["Bucket"] == {"Ref": name}:
+                its_policy = self.forget(stack, policy_name)
+                its_policy["Properties"]["Bucket"] = {"Ref": new_name}
+                if "Fn::GetAtt" not in str(its_policy) and "Ref" not in str(
+                    its_policy["Properties"]["PolicyDocument"]
+                ):
+                    other["template"]["Resources"][f"{new_name}Policy"] = its_policy
+                    its_policy.pop("DependsOn", None)
+        moved = self.forget(stack, name, literal, f"arn:aws:s3:::{literal}")
+        moved.pop("DependsOn", None)
+        moved["Properties"].pop("LoggingConfiguration", None)
+        moved["Properties"].pop("BucketEncryption", None)
+        other["template"]["Resources"][new_name] = moved
+        return f"bucket {literal} moves to {other['account']}"

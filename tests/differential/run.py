@@ -1,0 +1,377 @@
+"""The calls of a pipeline run, each with its strength.
+
+*Needed*: without it the run fails. *Documented*: AWS's permission lists have it, and runs are known
+to succeed without it.
+"""
+
+from dataclasses import dataclass, field
+
+from templates import Key, Role
+
+NEEDED, DOCUMENTED = "needed", "documented"
+#: An object that stands for every artifact and every deployed file.
+ARTIFACT, FILE = "aB3dE5f", "index.html"
+BUCKET_READS = ["s3:GetBucketVersioning", "s3:GetBucketAcl", "s3:GetBucketLocation"]
+
+
+@dataclass
+class Call:
+    step: str
+    caller: Role
+    action: str
+    #: None: not known.
+    resource: str | None
+    strength: str
+    owner: str | None = None
+    region: str | None = None
+    #: Policies of the resource; None in them: not known.
+    policy: list = field(default_factory=list)
+    tags: dict | None = None
+    bucket: object = None
+    key: Key | None = None
+    via_s3: bool = False
+    headers: dict = field(default_factory=dict)
+    encryption_context: list | None = None
+    source: dict = field(default_factory=dict)
+    #: The organization of all accounts, if the configuration names it.
+    organization: str | None = None
+    #: Why nothing can be said, for what is not a call of a known kind.
+    unknown: str | None = None
+
+
+def managed_key(account, region):
+    """The AWS managed key aws/s3, with the policy that AWS documents for managed keys (AWS KMS
+    Developer Guide, "AWS managed keys", "kms:CallerAccount"): its own account, through S3."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*",
+                   "kms:CreateGrant", "kms:DescribeKey"],
+        "Resource": "*",
+        "Condition": {
+            "StringEquals": {
+                "kms:CallerAccount": account,
+                "kms:ViaService": f"s3.{region}.amazonaws.com",
+            }
+        },
+    }  # fmt: skip
+    policy = [{"Version": "2012-10-17", "Statement": [statement]}] if account and region else [None]
+    arn = f"arn:aws:kms:{region}:{account}:alias/aws/s3" if account and region else None
+    return Key(arn, account, policy=policy, aliases=["alias/aws/s3"], tags={}, managed=True)
+
+
+class Run:
+    """Collects the calls of everything that the templates of a world start."""
+
+    def __init__(self, world):
+        self.world, self.calls = world, []
+        for template in world.templates:
+            for name in template.of_type("CodePipeline::Pipeline"):
+                self.pipeline(template, name)
+            for name, resource in template.of_type("Events::Rule").items():
+                self.rule(template, name, resource["Properties"])
+        for bucket in list(world.buckets.values()):
+            if bucket.logging:
+                self.logs(bucket)
+        for key in world.keys.values():
+            self.administer(key)
+        for call in self.calls:
+            call.organization = world.world.get("organization")
+
+    # Requests -------------------------------------------------------------------------------------
+
+    def bucket_call(self, step, caller, action, bucket, key, strength, headers=None):
+        arn = None
+        if bucket.name:
+            arn = f"arn:aws:s3:::{bucket.name}" + (f"/{key}" if key else "")
+        self.calls.append(
+            Call(step, caller, action, arn, strength, bucket.account, bucket.region, bucket.policy,
+                 bucket=bucket, headers=headers or {})
+        )  # fmt: skip
+
+    def key_call(self, step, caller, action, key, strength, region, bucket=None, object_key=None):
+        """KMS is called by S3 for the caller, with the object as encryption context, or the bucket
+        with an S3 Bucket Key (S3 User Guide, "Using server-side encryption with AWS KMS keys")."""
+        context = None
+        if bucket is not None and bucket.name and bucket.bucket_key is not None:
+            arn = f"arn:aws:s3:::{bucket.name}"
+            context = [arn if bucket.bucket_key else f"{arn}/{object_key}"]
+        self.calls.append(
+            Call(step, caller, action, key.arn, strength, key.account, region, key.policy, key.tags,
+                 key=key, via_s3=bucket is not None, encryption_context=context)
+        )  # fmt: skip
+
+    # Keys -----------------------------------------------------------------------------------------
+
+    def find_key(self, text, caller, region, owner, named_by_pipeline):
+        """The key that a text means for a caller.
+
+        CodePipeline User Guide, "Create a pipeline in CodePipeline that uses resources from another
+        AWS account": an alias is recognized only in the account that has the key, and an ID means
+        the caller's own. S3 User Guide, "Setting default server-side encryption behavior": KMS
+        resolves an alias in the requester's account.
+        """
+        unknown = Key(None, None)
+        if text is None:
+            return unknown
+        if text.startswith("arn:"):
+            account, region, name = text.split(":")[4], text.split(":")[3], text.split(":", 5)[5]
+            if name.startswith("key/"):
+                return self.world.keys.get(text) or self.existing_key(text, account)
+        else:
+            account, name = caller.account, text
+        if name.startswith("alias/"):
+            if name == "alias/aws/s3":
+                return managed_key(account, region)
+            arn = self.world.aliases.get((account, region, name))
+            if named_by_pipeline and account != caller.account:
+                return Key(None, account, exists=False)
+            if arn is None:
+                return Key(None, account, exists=not named_by_pipeline)
+            key = self.world.keys[arn]
+            return Key(**{**key.__dict__, "by_alias": True})
+        account = account if named_by_pipeline else owner
+        arn = f"arn:aws:kms:{region}:{account}:key/{name.removeprefix('key/')}"
+        if arn in self.world.keys:
+            return self.world.keys[arn]
+        return Key(None, account)
+
+    def existing_key(self, arn, account):
+        """A key that no template makes; its policy may be given."""
+        policies = self.world.options.get("policies", {})
+        given = [policies[arn]] if policies.get(arn) else [None]
+        return Key(arn, account, policy=given)
+
+    def default_key(self, bucket, caller):
+        """The key of a bucket's default encryption for a caller; None without KMS."""
+        if bucket.encryption is None:
+            return Key(None, None)
+        if bucket.encryption == "AES256":
+            return None
+        _, text, known = bucket.encryption
+        if text is None and known:
+            return managed_key(bucket.account, bucket.region)
+        return self.find_key(text, caller, bucket.region, bucket.account, False)
+
+    def store_key(self, store, caller):
+        """The key of an artifact store. Without EncryptionKey it is the AWS managed key, whatever
+        the bucket's default is (CodePipeline API Reference, "ArtifactStore"; S3 API Reference,
+        "PutObject": aws:kms without a key ID)."""
+        if not store.encrypted:
+            return managed_key(store.bucket.account, store.bucket.region or store.region)
+        return self.find_key(store.key, caller, store.region, store.bucket.account, True)
+
+    # Steps ----------------------------------------------------------------------------------------
+
+    def put(self, step, key_step, caller, bucket, object_key, key, headers):
+        self.bucket_call(step, caller, "s3:PutObject", bucket, object_key, NEEDED, headers)
+        if key is not None:
+            # Decrypt: a multipart upload reads its own parts.
+            for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+                self.key_call(key_step, caller, action, key, NEEDED, bucket.region, bucket, object_key)
+
+    def store_headers(self, store):
+        """CodePipeline asks for SSE-KMS in the header (its own bucket policies deny other uploads)."""
+        if not store.encrypted:
+            return {"encryption": ["aws:kms"], "key": "unknown"}
+        key = store.key if store.key and store.key.startswith("arn:") and ":key/" in store.key else None
+        return {"encryption": ["aws:kms"], "key": [key] if key else "present"}
+
+    def store(self, caller, store, object_key, is_service_role, step="store", key_step="encrypt"):
+        """A role stores an artifact."""
+        bucket = store.bucket
+        headers = self.store_headers(store)
+        key = self.store_key(store, caller)
+        self.put(step, key_step, caller, bucket, object_key, key, headers)
+        if is_service_role:
+            # CodePipeline User Guide, "Manage the CodePipeline service role".
+            for action in BUCKET_READS:
+                self.bucket_call(step, caller, action, bucket, None, DOCUMENTED)
+            for action in ("s3:GetObject", "s3:GetObjectVersion"):
+                self.bucket_call(step, caller, action, bucket, object_key, DOCUMENTED)
+        # A role of another account gives the bucket's owner access (aws-cdk#14260).
+        other = bucket.account is not None and caller.account not in (None, bucket.account)
+        strength = NEEDED if other else DOCUMENTED
+        if other or is_service_role:
+            self.bucket_call(step, caller, "s3:PutObjectAcl", bucket, object_key, strength)
+        self.key_call(key_step, caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
+
+    def read(self, caller, store, object_key):
+        """A role reads an artifact: CodePipeline hands out a bucket and a key, no version."""
+        bucket = store.bucket
+        self.bucket_call("read", caller, "s3:GetObject", bucket, object_key, NEEDED)
+        self.bucket_call("read", caller, "s3:GetObjectVersion", bucket, object_key, DOCUMENTED)
+        self.bucket_call("read", caller, "s3:ListBucket", bucket, None, DOCUMENTED)
+        key = self.store_key(store, caller)
+        self.key_call("decrypt", caller, "kms:Decrypt", key, NEEDED, bucket.region, bucket, object_key)
+        self.key_call("decrypt", caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
+
+    def source(self, caller, template, configuration):
+        """CodePipeline User Guide, "Amazon S3 source action reference"."""
+        bucket = self.world.bucket(template.maybe(configuration.get("S3Bucket")))
+        object_key = template.maybe(configuration.get("S3ObjectKey")) or "*"
+        for action in BUCKET_READS:
+            strength = NEEDED if action == "s3:GetBucketVersioning" else DOCUMENTED
+            self.bucket_call("source", caller, action, bucket, None, strength)
+        for action in ("s3:GetObject", "s3:GetObjectVersion"):
+            self.bucket_call("source", caller, action, bucket, object_key, NEEDED)
+        for action in ("s3:GetObjectTagging", "s3:GetObjectVersionTagging"):
+            self.bucket_call("source", caller, action, bucket, object_key, DOCUMENTED)
+        key = self.default_key(bucket, caller)
+        if key is not None:
+            self.key_call("source", caller, "kms:Decrypt", key, NEEDED, bucket.region, bucket, object_key)
+
+    def deploy(self, caller, template, configuration):
+        """CodePipeline User Guide, "Amazon S3 deploy action reference"."""
+        get = lambda name: template.maybe(configuration.get(name)) or ""
+        bucket = self.world.bucket(template.maybe(configuration.get("BucketName")))
+        path = get("ObjectKey")
+        extract = str(get("Extract")).lower() == "true"
+        object_key = (f"{path}/{FILE}" if path else FILE) if extract else path
+        headers, key = {}, self.default_key(bucket, caller)
+        if configuration.get("KMSEncryptionKeyARN"):
+            arn = template.maybe(configuration["KMSEncryptionKeyARN"])
+            key = self.find_key(arn, caller, bucket.region, bucket.account, False)
+            headers = {"encryption": ["aws:kms"], "key": [arn] if arn else "present"}
+        if configuration.get("CannedACL"):
+            acl = template.maybe(configuration["CannedACL"])
+            headers["acl"] = [acl] if acl else "present"
+            self.bucket_call("deploy", caller, "s3:PutObjectAcl", bucket, object_key, NEEDED, headers)
+            self.bucket_call(
+                "deploy", caller, "s3:PutObjectVersionAcl", bucket, object_key, DOCUMENTED, headers
+            )
+        self.put("deploy", "output-key", caller, bucket, object_key, key, headers)
+        for action in [*BUCKET_READS, "s3:ListBucket"]:
+            self.bucket_call("deploy", caller, action, bucket, None, DOCUMENTED)
+
+    def copy(self, service_role, main, regional, object_key):
+        """CodePipeline User Guide, "Add a cross-Region action": CodePipeline copies the input
+        artifacts to the store of the action's region. Who calls is not documented; the service role
+        is what has access to the stores ("Manage the CodePipeline service role")."""
+        key = self.store_key(main, service_role)
+        self.bucket_call("copy", service_role, "s3:GetObject", main.bucket, object_key, NEEDED)
+        self.bucket_call("copy", service_role, "s3:GetObjectVersion", main.bucket, object_key, DOCUMENTED)
+        self.key_call(
+            "copy", service_role, "kms:Decrypt", key, NEEDED, main.bucket.region, main.bucket, object_key
+        )
+        self.store(service_role, regional, object_key, True, "copy", "copy")
+
+    def assume(self, service_role, role):
+        """Every action with a role ("ActionDeclaration": `roleArn`); both sides must allow it."""
+        self.calls.append(
+            Call("assume", service_role, "sts:AssumeRole", role.arn, NEEDED, role.account, None,
+                 role.trust, role.tags)
+        )  # fmt: skip
+
+    def service_assumes(self, service, role, source, region):
+        caller = Role(None, None, service=service)
+        self.calls.append(
+            Call("service", caller, "sts:AssumeRole", role.arn, NEEDED, role.account, region,
+                 role.trust, role.tags, source=source)
+        )  # fmt: skip
+
+    # Resources ------------------------------------------------------------------------------------
+
+    def pipeline(self, template, logical):
+        properties = template.resources[logical]["Properties"]
+        name = template.reference(logical)
+        service_role = self.world.role(template.maybe(properties["RoleArn"]))
+        # CodePipeline documents no source condition for its service role: the keys are not known.
+        self.service_assumes("codepipeline.amazonaws.com", service_role, {}, template.region)
+        stores = self.stores(template, properties)
+        for stage in properties["Stages"]:
+            for action in stage["Actions"]:
+                self.action(template, name, service_role, stores, action)
+
+    def stores(self, template, properties):
+        found = {}
+        declared = (
+            [(template.region, properties["ArtifactStore"])]
+            if "ArtifactStore" in properties
+            else [(template.value(s["Region"]), s["ArtifactStore"]) for s in properties["ArtifactStores"]]
+        )
+        for region, store in declared:
+            bucket = self.world.bucket(template.maybe(store["Location"]))
+            if bucket.region is None:
+                bucket.region = region  # A store's bucket must be in the action's region.
+            key = store.get("EncryptionKey")
+            found[region] = Store(bucket, region, key is not None, template.maybe(key["Id"]) if key else None)
+        return found
+
+    def action(self, template, pipeline, service_role, stores, action):
+        kind = template.value(action["ActionTypeId"])
+        caller = service_role
+        if "RoleArn" in action:
+            caller = self.world.role(template.maybe(action["RoleArn"]))
+            self.assume(service_role, caller)
+        region = template.maybe(action.get("Region")) or template.region
+        main, store = stores.get(template.region), stores.get(region)
+        for artifact in action.get("InputArtifacts", []):
+            object_key = f"{pipeline[:20]}/{artifact['Name'][:10]}/{ARTIFACT}"
+            if region != template.region:
+                self.copy(service_role, main, store, object_key)
+            self.read(caller, store, object_key)
+        configuration = action.get("Configuration", {})
+        provider = (kind["Category"], kind["Owner"], kind["Provider"])
+        if provider == ("Source", "AWS", "S3"):
+            self.source(caller, template, configuration)
+        elif provider == ("Deploy", "AWS", "S3"):
+            self.deploy(caller, template, configuration)
+        elif provider == ("Invoke", "AWS", "CodePipeline"):
+            target = template.maybe(configuration.get("PipelineName"))
+            self.start(caller, target, template)
+        elif provider != ("Approval", "AWS", "Manual"):
+            self.calls.append(
+                Call("action", caller, kind["Provider"], None, NEEDED, unknown="the action's own calls")
+            )
+        for artifact in action.get("OutputArtifacts", []):
+            object_key = f"{pipeline[:20]}/{artifact['Name'][:10]}/{ARTIFACT}"
+            self.store(caller, store, object_key, caller is service_role)
+
+    def start(self, caller, target, template, step="invoke"):
+        arn = target and f"arn:aws:codepipeline:{template.region}:{template.account}:{target}"
+        self.calls.append(
+            Call(step, caller, "codepipeline:StartPipelineExecution", arn, NEEDED, template.account,
+                 template.region)
+        )  # fmt: skip
+
+    def rule(self, template, name, properties):
+        for target in properties.get("Targets", []):
+            arn = template.maybe(target["Arn"])
+            if arn is None or not arn.startswith("arn:aws:codepipeline:"):
+                continue
+            role = self.world.role(template.maybe(target.get("RoleArn")))
+            rule = template.attribute(name, "Arn")
+            # EventBridge User Guide, "Cross-service confused deputy prevention".
+            source = {"aws:sourcearn": rule, "aws:sourceaccount": template.account}
+            self.service_assumes("events.amazonaws.com", role, source, template.region)
+            self.start(role, arn.rsplit(":", 1)[-1], template, "start")
+
+    def administer(self, key):
+        """KMS API Reference, "CreateKey": the key policy must allow the caller to change it later.
+        Who deploys is not known; the account's own root user is tried."""
+        root = Role(f"arn:aws:iam::{key.account}:root", key.account, root=True)
+        self.calls.append(
+            Call("administer", root, "kms:PutKeyPolicy", key.arn, NEEDED, key.account,
+                 key.arn.split(":")[3], key.policy, key.tags, key=key)
+        )  # fmt: skip
+
+    def logs(self, bucket):
+        """S3 User Guide, "Enabling Amazon S3 server access logging": the logging service writes."""
+        name, prefix = bucket.logging
+        target = self.world.bucket(name)
+        source = {"aws:sourcearn": f"arn:aws:s3:::{bucket.name}", "aws:sourceaccount": bucket.account}
+        caller = Role(None, None, service="logging.s3.amazonaws.com")
+        self.calls.append(
+            Call("logs", caller, "s3:PutObject", f"arn:aws:s3:::{name}/{prefix}log", NEEDED,
+                 target.account, target.region, target.policy, bucket=target, source=source)
+        )  # fmt: skip
+
+
+@dataclass
+class Store:
+    bucket: object
+    region: str
+    encrypted: bool
+    #: The text of EncryptionKey.Id; None when it is not known.
+    key: str | None

@@ -1,0 +1,185 @@
+//! The proof and a second evaluator, written in Python from AWS's documents alone
+//! (`tests/differential`), decide every call of many random worlds alike.
+//!
+//! Python makes the worlds, asks for our decisions one world at a time, and compares. `S3FERRY_WORLDS`
+//! is the number of worlds, `S3FERRY_FIRST_WORLD` the seed of the first.
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use s3ferry::config::Document;
+use s3ferry::plan::Plan;
+use s3ferry::proof::{Caller, Inputs, NamedFile, Proof, prove, resolved};
+use s3ferry::syntax::Source;
+use serde_json::{Value as Json, json};
+
+use crate::support::python;
+
+/// How many worlds are compared when nothing says otherwise.
+const WORLDS: u64 = 500;
+
+/// A document of a world, as the command line reads it from a file.
+fn source(name: &str, document: &Json) -> Source {
+    Source::new(name, document.to_string())
+}
+
+/// The policies of an option, by name: `null` is `none`.
+fn named(option: &Json) -> Vec<NamedFile> {
+    let given = option.as_object().expect("an option by name");
+    let files = given.iter().map(|(name, document)| NamedFile {
+        name: name.clone(),
+        source: (!document.is_null()).then(|| source(name, document)),
+    });
+    files.collect()
+}
+
+/// Policies of an organization, one file for each level.
+fn levels(option: &Json) -> Vec<Source> {
+    let levels = option.as_array().expect("levels").iter();
+    levels.map(|level| source("level.json", level)).collect()
+}
+
+/// What the command line would give to the proof.
+fn inputs(world: &Json) -> Inputs {
+    let config = world["config"].as_str().expect("a configuration");
+    let document = Document::read(Source::new("s3ferry.yaml", config)).expect("a configuration");
+    let plan = Plan::new(&document.config).expect("a plan");
+    let stacks = world["stacks"].as_array().expect("stacks");
+    let mut inputs = Inputs::new(&plan, false, |name| {
+        let stack = stacks.iter().find(|stack| stack["name"] == name);
+        stack
+            .map(|stack| source(&format!("{name}.json"), &stack["template"]))
+            .ok_or_else(|| name.to_owned())
+    })
+    .expect("a template for each stack");
+    let options = &world["options"];
+    inputs.scps = levels(&options["scps"]);
+    inputs.rcps = levels(&options["rcps"]);
+    inputs.policies = named(&options["policies"]);
+    inputs.identities = named(&options["identities"]);
+    inputs.boundaries = named(&options["boundaries"]);
+    inputs.expand = true;
+    inputs.by_region = true;
+    inputs
+}
+
+/// The IDs of keys are made up: the stack and the logical ID behind each ARN.
+fn keys(inputs: &Inputs) -> Json {
+    let names = inputs.stacks.iter();
+    let names = names.flat_map(|stack| stack.instances.iter().map(|_| &*stack.name));
+    let names: Vec<&str> = names.collect();
+    let resources = resolved(inputs).expect("templates that were proven");
+    let keys = resources
+        .iter()
+        .filter(|one| one.kind.starts_with("AWS::KMS::"));
+    let keys = keys.filter_map(|key| {
+        let arn = key.arn.as_ref()?;
+        Some(json!([
+            arn,
+            names[key.stack],
+            key.account,
+            key.region,
+            key.id
+        ]))
+    });
+    Json::Array(keys.collect())
+}
+
+fn decisions(inputs: &Inputs, proof: &Proof) -> Json {
+    let calls = proof.calls.iter().map(|(decided, _)| {
+        let call = &decided.call;
+        let caller = match &call.caller {
+            Caller::Role(name) | Caller::Service(name) | Caller::Administrator(name) => {
+                name.clone()
+            }
+            Caller::Root(account) => format!("arn:aws:iam::{account}:root"),
+        };
+        json!({
+            "step": call.step,
+            "caller": caller,
+            "action": call.action,
+            "resource": call.resource,
+            "account": call.account,
+            "decision": decided.verdict,
+            "because": decided.reason.because,
+        })
+    });
+    let doubts = proof.doubts.iter();
+    let doubts = doubts.map(|doubt| format!("{}: {}", doubt.resource, doubt.reason));
+    json!({
+        "calls": calls.collect::<Vec<_>>(),
+        "doubts": doubts.collect::<Vec<_>>(),
+        "keys": keys(inputs),
+    })
+}
+
+/// Our decisions on every call of a world, or why its files are refused.
+fn answer(world: &Json) -> Json {
+    let inputs = inputs(world);
+    match prove(&inputs) {
+        Ok(proof) => decisions(&inputs, &proof),
+        Err(errors) => {
+            let problems = errors.iter().flat_map(|error| &error.problems);
+            let messages: Vec<&str> = problems.map(|problem| &*problem.message).collect();
+            json!({ "error": messages })
+        }
+    }
+}
+
+/// Compares `count` worlds from a seed on; what the comparison says.
+fn compare(first: u64, count: u64) -> (bool, String) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/differential/compare.py");
+    let mut child = Command::new(python("python"))
+        .args(["-B", script, env!("CARGO_BIN_EXE_s3ferry")])
+        .args([first.to_string(), count.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut report = String::new();
+    for line in stdout.lines() {
+        let line = line.expect("text");
+        if let Some(world) = line.strip_prefix("world ") {
+            let world: Json = serde_json::from_str(world).expect("a world");
+            writeln!(stdin, "{}", answer(&world)).expect("Python reads");
+        } else {
+            report += &line;
+            report += "\n";
+        }
+    }
+    (child.wait().expect("an end").success(), report)
+}
+
+#[test]
+fn a_second_evaluator_decides_every_call_of_random_worlds_alike() {
+    let number = |name: &str, default: u64| {
+        let given = env::var(name).ok();
+        given.map_or(default, |text| text.parse().expect("a number"))
+    };
+    let (count, first) = (
+        number("S3FERRY_WORLDS", WORLDS),
+        number("S3FERRY_FIRST_WORLD", 0),
+    );
+    assert!(count > 0, "no world is compared");
+    // Python and we take turns, so two of each keep two cores busy.
+    let half = count / 2;
+    let parts = [(first, half), (first + half, count - half)];
+    let parts = parts.into_iter().filter(|(_, count)| *count > 0);
+    let running: Vec<_> = parts
+        .map(|(first, count)| thread::spawn(move || compare(first, count)))
+        .collect();
+    let mut all_agree = true;
+    for part in running {
+        let (agrees, report) = part.join().expect("a comparison");
+        println!("{report}");
+        all_agree &= agrees;
+    }
+    assert!(
+        all_agree,
+        "the proof and the second evaluator disagree; see above"
+    );
+}
