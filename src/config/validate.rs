@@ -246,7 +246,7 @@ impl Found {
         let shown = arn.escape_debug();
         let message = match arn_parts(arn) {
             Some([_, _, "kms", _, _, resource]) if resource.contains(['*', '?']) => {
-                format!("`{shown}` has a wildcard, which stands for every key that it fits")
+                format!("`{shown}` has a wildcard, which matches more than one key")
             }
             Some([_, found, "kms", key_region, owner, resource])
                 if resource.strip_prefix("key/").is_some_and(is_key_id) =>
