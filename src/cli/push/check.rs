@@ -162,10 +162,7 @@ fn entry(
         );
     if !is_readable && site.is_extracted() {
         return Err(Stop::Problem(if is_encrypted {
-            format!(
-                "{} is encrypted, and CodePipeline has no password",
-                quoted(&name)
-            )
+            encrypted(&name)
         } else {
             format!(
                 "{} is compressed with {method}, and only deflate is sure to be understood",
@@ -192,6 +189,14 @@ fn entry(
         site.text(&name, text);
     }
     Ok(budget - size)
+}
+
+/// Why an encrypted entry is refused.
+fn encrypted(name: &str) -> String {
+    format!(
+        "{} is encrypted, and CodePipeline has no password",
+        quoted(name)
+    )
 }
 
 /// Reads the content of an entry to its end, where its checksum is compared; gives what is wrong
@@ -240,10 +245,13 @@ fn repeated(file: &File, start: u64, site: &mut Site<'_>) -> io::Result<Option<S
         let is_encrypted = number(8) & 1 == 1;
         let is_readable = !is_encrypted && matches!(number(10), STORED | DEFLATED);
         if !is_readable && site.is_extracted() {
-            let shown = quoted(&String::from_utf8_lossy(&name));
+            let name = String::from_utf8_lossy(&name);
             return Ok(Some(match is_encrypted {
-                true => format!("{shown} is encrypted, and CodePipeline has no password"),
-                false => format!("{shown} is not compressed with deflate in every copy"),
+                true => encrypted(&name),
+                false => format!(
+                    "{} is not compressed with deflate in every copy",
+                    quoted(&name)
+                ),
             }));
         }
         if seen.contains(&name) {

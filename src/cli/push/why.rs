@@ -81,7 +81,7 @@ fn known(plan: &Plan, meaning: &Meaning) -> Why {
     }
 }
 
-/// What a failure means, as a sentence of its own.
+/// Returns what a failure means, as a separate sentence.
 fn sentence(meaning: &Meaning) -> String {
     let text = format!("{}: {}.\n", meaning.meaning, meaning.cause);
     let mut rest = text.chars();

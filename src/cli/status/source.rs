@@ -1,5 +1,5 @@
 //! Whether the pipelines have deployed the newest version of the source object. Without the
-//! permission to look, the command says so and goes on.
+//! permission to look, the command says so and continues.
 
 use std::fmt::Write as _;
 
