@@ -1,9 +1,10 @@
 //! Whether a condition of a statement holds for a request.
 
 use super::matching::{self, Match};
-use super::request::{Context, ContextValue};
+use super::request::ContextValue;
+use super::truth::{Truth, View};
 use crate::iam::value::{Instant, Number, parse_bool};
-use crate::iam::{Comparison, Condition, ConditionValue, Effect, Operator, Quantifier, Wanted};
+use crate::iam::{Comparison, Condition, ConditionValue, Operator, Quantifier, Wanted};
 
 /// Whether a condition holds.
 ///
@@ -15,83 +16,81 @@ use crate::iam::{Comparison, Condition, ConditionValue, Effect, Operator, Quanti
 ///   `ForAllValues` true and `ForAnyValue` false; a set without values, or of an empty string
 ///   only, counts as missing for the two;
 /// - a multivalued key needs one of the two: without, neither a positive nor a negated operator
-///   holds.
+///   holds; what AWS does then is not documented, so a request that is not fully known leaves it
+///   open.
 ///
-/// A value that is none of the operator's kind (`soon` for a date) matches nothing. A variable
-/// without a value "might cause the entire statement to be invalid", says *IAM policy elements:
-/// Variables and tags*: its value matches nothing, and a negated operator that would hold only
-/// because of that holds in a `Deny` and not in an `Allow`.
-pub(super) fn holds(condition: &Condition, context: &Context, effect: Effect) -> bool {
+/// A value that is none of the operator's kind (`soon` for a date) matches nothing. For variables
+/// without a value, see [`matching::one_of`].
+pub(super) fn holds(condition: &Condition, view: View<'_>) -> Truth {
     let operator = condition.operator;
-    let actual = actual(condition, context);
+    let actual = view.get(&condition.key_lower);
+    let actual = actual.as_deref();
     if operator.comparison == Comparison::Null {
-        let wanted = Wanted::Bool(actual.is_none());
-        return condition.values.iter().any(|value| value.wanted == wanted);
+        return is_null(condition, actual);
     }
-    let test = |value: &str| compare(condition, operator, value, context, effect);
+    let test = |value: &str| compare(condition, operator, value, view);
     match (operator.quantifier, actual) {
-        (_, None) if operator.if_exists => true,
-        (None, None) => operator.negated,
+        (_, Some(ContextValue::Present | ContextValue::Unknown)) => Truth::Unknown,
+        (_, None) if operator.if_exists => Truth::Yes,
+        (None, None) => operator.negated.into(),
         (None, Some(ContextValue::One(value))) => test(value),
-        (None, Some(ContextValue::Many(_))) => false,
+        (None, Some(ContextValue::Many(_))) if view.unlisted.is_some() => Truth::Unknown,
+        (None, Some(ContextValue::Many(_))) => Truth::No,
         (Some(quantifier), actual) => {
             let values = match actual {
-                None => &[],
                 Some(ContextValue::One(value)) => std::slice::from_ref(value),
                 Some(ContextValue::Many(values)) => values.as_slice(),
+                _ => &[],
             };
             let is_empty = values.iter().all(String::is_empty);
-            match quantifier {
-                Quantifier::ForAllValues => is_empty || values.iter().all(|value| test(value)),
-                Quantifier::ForAnyValue => !is_empty && values.iter().any(|value| test(value)),
+            let tested = values.iter().map(|value| test(value));
+            match (quantifier, is_empty) {
+                (Quantifier::ForAllValues, true) => Truth::Yes,
+                (Quantifier::ForAllValues, false) => Truth::all(tested),
+                (Quantifier::ForAnyValue, true) => Truth::No,
+                (Quantifier::ForAnyValue, false) => Truth::any(tested),
             }
         }
     }
 }
 
-/// What the request has for a condition's key; a key without any value is missing.
-pub(super) fn actual<'a>(condition: &Condition, context: &'a Context) -> Option<&'a ContextValue> {
-    context
-        .get_lower(&condition.key_lower)
-        .filter(|value| !matches!(value, ContextValue::Many(values) if values.is_empty()))
+/// The operator `Null`: whether the key is missing.
+fn is_null(condition: &Condition, actual: Option<&ContextValue>) -> Truth {
+    Truth::any(condition.values.iter().map(|value| {
+        let missing = match actual {
+            Some(ContextValue::Unknown) => Truth::Unknown,
+            actual => actual.is_none().into(),
+        };
+        match value.wanted {
+            Wanted::Bool(true) => missing,
+            Wanted::Bool(false) => missing.not(),
+            _ => Truth::No,
+        }
+    }))
 }
 
-fn compare(
-    condition: &Condition,
-    operator: Operator,
-    actual: &str,
-    context: &Context,
-    effect: Effect,
-) -> bool {
-    let mut unresolved = false;
-    let any = condition.values.iter().any(|value| {
-        let found = value_matches(value, operator.comparison, actual, context);
-        unresolved |= found == Match::Unresolved;
-        found == Match::Yes
-    });
-    match (operator.negated, any) {
-        (false, any) => any,
-        (true, true) => false,
-        (true, false) => !unresolved || effect == Effect::Deny,
-    }
+fn compare(condition: &Condition, operator: Operator, actual: &str, view: View<'_>) -> Truth {
+    let values = condition.values.iter();
+    let found = values.map(|value| value_matches(value, operator.comparison, actual, view));
+    matching::one_of(found, operator.negated)
 }
 
 fn value_matches(
     value: &ConditionValue,
     comparison: Comparison,
     actual: &str,
-    context: &Context,
+    view: View<'_>,
 ) -> Match {
     match (&value.wanted, comparison) {
         (Wanted::Text(pattern), Comparison::StringEqualsIgnoreCase) => {
-            matching::ignoring_case(pattern, actual, context)
+            matching::ignoring_case(pattern, actual, view)
         }
         (Wanted::Text(pattern), Comparison::Bool) if parse_bool(actual).is_some() => {
-            matching::ignoring_case(pattern, actual, context)
+            matching::ignoring_case(pattern, actual, view)
         }
         (Wanted::Text(_), Comparison::Bool) => Match::No,
-        (Wanted::Text(pattern), _) => matching::wild(pattern, actual, context),
-        (Wanted::Arn(pattern), _) => matching::arn(pattern, actual, context),
+        (Wanted::Text(pattern), _) => matching::wild(pattern, actual, view),
+        (Wanted::Arn(pattern), _) => matching::arn(pattern, actual, view),
         (Wanted::Number(wanted), Comparison::Numeric(order)) => Number::parse(actual)
             .is_some_and(|actual| order.holds(&actual, wanted))
             .into(),

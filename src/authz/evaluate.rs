@@ -3,6 +3,7 @@
 use super::layers::{Findings, Silent, gather};
 use super::principal::Grant;
 use super::request::{PrincipalKind, Request};
+use super::truth::Knowledge;
 use crate::iam::{Arn, Policy, PolicyKind};
 
 /// The policies that apply to a request.
@@ -43,9 +44,18 @@ pub enum Decision {
     ExplicitlyDenied,
 }
 
-/// Decides a request.
+/// Decides a request whose context is complete.
 pub fn evaluate(request: &Request, policies: &PolicySet<'_>) -> Decision {
-    decide(request, &gather(request, policies, &mut Silent)).0
+    evaluate_within(request, policies, Knowledge::COMPLETE)
+}
+
+/// Decides a request that is not fully known: the least or the most that AWS can allow.
+pub fn evaluate_within(
+    request: &Request,
+    policies: &PolicySet<'_>,
+    knowledge: Knowledge<'_>,
+) -> Decision {
+    decide(request, &gather(request, policies, knowledge, &mut Silent)).0
 }
 
 /// Why a decision was made.

@@ -1,7 +1,6 @@
 //! From a request and its policies to the whole reason of the decision. It asks the same layers
 //! in the same way as a mere decision does, and only writes down what they say.
 
-use super::condition;
 use super::evaluate::{Because, Lacking, PolicySet, decide};
 use super::layers::{Observer, Place, Scope, gather};
 use super::principal::Grant;
@@ -9,15 +8,25 @@ use super::reason::{
     Failure, Layer, LayerReport, Mismatch, Outcome, Reason, StatementReport, Verdict,
 };
 use super::request::{ContextValue, Request};
+use super::truth::Knowledge;
 use crate::iam::{Condition, Effect, PolicyKind, Statement};
 use crate::syntax::Span;
 
-/// Decides a request, and says why.
+/// Decides a request whose context is complete, and says why.
 pub fn explain(request: &Request, policies: &PolicySet<'_>) -> Reason {
+    explain_within(request, policies, Knowledge::COMPLETE)
+}
+
+/// Decides a request that is not fully known, and says why: the least or the most that AWS can allow.
+pub fn explain_within(
+    request: &Request,
+    policies: &PolicySet<'_>,
+    knowledge: Knowledge<'_>,
+) -> Reason {
     let mut writer = Writer {
         layers: layers_of(policies),
     };
-    let found = gather(request, policies, &mut writer);
+    let found = gather(request, policies, knowledge, &mut writer);
     let (decision, because) = decide(request, &found);
     Reason {
         decision,
@@ -174,7 +183,7 @@ fn failures(scope: &Scope<'_>, statement: &Statement) -> Vec<Failure> {
     }
     for condition in &statement.conditions {
         if !scope.condition(condition, statement.effect) {
-            failed.push(failed_condition(condition, request));
+            failed.push(failed_condition(condition, scope));
         }
     }
     failed
@@ -194,8 +203,12 @@ fn mismatch<'t>(
     }
 }
 
-fn failed_condition(condition: &Condition, request: &Request) -> Failure {
-    let actual = condition::actual(condition, request.context());
+fn failed_condition(condition: &Condition, scope: &Scope<'_>) -> Failure {
+    let actual = scope.view.get(&condition.key_lower);
+    let is_known = !matches!(
+        actual.as_deref(),
+        Some(ContextValue::Present | ContextValue::Unknown)
+    );
     Failure::Condition {
         operator: condition.operator_text.clone(),
         key: condition.key.clone(),
@@ -204,10 +217,12 @@ fn failed_condition(condition: &Condition, request: &Request) -> Failure {
             .iter()
             .map(|value| value.text.clone())
             .collect(),
-        actual: actual.map(|value| match value {
-            ContextValue::One(text) => vec![text.clone()],
-            ContextValue::Many(texts) => texts.clone(),
-        }),
+        actual: match actual.as_deref() {
+            Some(ContextValue::One(text)) => Some(vec![text.clone()]),
+            Some(ContextValue::Many(texts)) => Some(texts.clone()),
+            _ => None,
+        },
+        is_known,
         span: condition.span.into(),
     }
 }

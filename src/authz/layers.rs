@@ -3,10 +3,11 @@
 
 use super::condition;
 use super::evaluate::{PolicySet, is_alias};
-use super::matching::{self, Match};
+use super::matching;
 use super::principal::{self, Grant};
 use super::reason::Layer;
 use super::request::{ContextValue, PrincipalKind, Request};
+use super::truth::{Bound, Knowledge, Truth, View};
 use crate::iam::{Condition, Effect, Policy, PolicyKind, Resources, Statement};
 
 /// What the layers say.
@@ -55,9 +56,12 @@ impl Observer for Silent {
 }
 
 /// What statements are tried against.
+#[derive(Clone, Copy)]
 pub(super) struct Scope<'r> {
     pub(super) request: &'r Request,
-    has_boundary: bool,
+    pub(super) view: View<'r>,
+    bound: Bound,
+    has_boundary: Truth,
     kind: PolicyKind,
     /// The resource is an alias that stands for its key.
     is_alias_of_key: bool,
@@ -67,12 +71,22 @@ pub(super) struct Scope<'r> {
 pub(super) fn gather<O: Observer>(
     request: &Request,
     policies: &PolicySet<'_>,
+    knowledge: Knowledge<'_>,
     observer: &mut O,
 ) -> Findings {
     let kind = request.resource_policy_kind();
     let scope = Scope {
         request,
-        has_boundary: policies.boundary.is_some(),
+        view: View {
+            context: request.context(),
+            unlisted: knowledge.unlisted,
+        },
+        bound: knowledge.bound,
+        has_boundary: match (policies.boundary, knowledge.may_have_boundary) {
+            (Some(_), _) => Truth::Yes,
+            (None, true) => Truth::Unknown,
+            (None, false) => Truth::No,
+        },
         kind,
         is_alias_of_key: kind == PolicyKind::Key && is_alias(request.resource()),
     };
@@ -183,7 +197,7 @@ fn no_rcps(request: &Request) -> Option<&'static str> {
         || aliases.iter().any(|key| match request.context().get(key) {
             Some(ContextValue::One(alias)) => is_aws_alias(alias),
             Some(ContextValue::Many(aliases)) => aliases.iter().any(|alias| is_aws_alias(alias)),
-            None => false,
+            Some(ContextValue::Present | ContextValue::Unknown) | None => false,
         });
     (request.service() == "kms" && is_managed)
         .then_some("resource control policies do not apply to AWS managed keys")
@@ -241,8 +255,13 @@ impl Scope<'_> {
         said
     }
 
+    /// The same with another way to take the unknown.
+    pub(super) fn within(self, bound: Bound) -> Self {
+        Self { bound, ..self }
+    }
+
     /// Whether a statement with this action applies, and how directly it names the principal.
-    fn applies(&self, statement: &Statement) -> Option<Grant> {
+    pub(super) fn applies(&self, statement: &Statement) -> Option<Grant> {
         let grant = self.principal(statement)?;
         (self.resource(statement)
             && statement
@@ -250,6 +269,14 @@ impl Scope<'_> {
                 .iter()
                 .all(|condition| self.condition(condition, statement.effect)))
         .then_some(grant)
+    }
+
+    /// Whether what is not known counts as applying in a statement of this effect.
+    fn unknown_counts(&self, effect: Effect) -> bool {
+        match self.bound {
+            Bound::Least => effect == Effect::Deny,
+            Bound::Most => effect == Effect::Allow,
+        }
     }
 
     /// Whether a statement's `Action` or `NotAction` is about the request's.
@@ -267,44 +294,42 @@ impl Scope<'_> {
     pub(super) fn principal(&self, statement: &Statement) -> Option<Grant> {
         match &statement.principal {
             None => Some(Grant::Direct),
-            Some(element) => principal::grant(element, self.request.principal(), self.has_boundary),
+            Some(element) => {
+                let unknown = self.unknown_counts(statement.effect);
+                let principal = self.request.principal();
+                principal::grant(element, principal, self.has_boundary, unknown)
+            }
         }
     }
 
     /// Whether a statement's `Resource` or `NotResource` is about the request's.
     pub(super) fn resource(&self, statement: &Statement) -> bool {
         match &statement.resources {
-            Some(resources) => self.listed(resources, statement.effect),
+            Some(resources) => {
+                let unknown = self.unknown_counts(statement.effect);
+                self.listed(resources, statement.effect).counts(unknown)
+            }
             // A trust policy is about its role. In a key policy, says the document *Key
             // policies in AWS KMS*, a statement without the element has no effect.
             None => self.kind == PolicyKind::Trust,
         }
     }
 
-    fn listed(&self, resources: &Resources, effect: Effect) -> bool {
-        let mut unresolved = false;
-        let listed = resources.patterns.iter().any(|pattern| {
+    fn listed(&self, resources: &Resources, effect: Effect) -> Truth {
+        let found = resources.patterns.iter().map(|pattern| {
             // *Using IAM policies with AWS KMS*: an alias in `Resource` does not name its key.
             if self.is_alias_of_key && effect == Effect::Allow && pattern.text.contains(":alias/") {
-                return false;
+                return matching::Match::No;
             }
-            let found =
-                matching::resource(pattern, self.request.resource(), self.request.context());
-            unresolved |= found == Match::Unresolved;
-            found == Match::Yes
+            matching::resource(pattern, self.request.resource(), self.view)
         });
-        match (resources.negated, listed) {
-            (false, listed) => listed,
-            (true, true) => false,
-            // As with negated operators: what a variable without a value leaves open grants
-            // nothing and denies.
-            (true, false) => !unresolved || effect == Effect::Deny,
-        }
+        matching::one_of(found, resources.negated)
     }
 
     /// Whether a condition of a statement holds.
     pub(super) fn condition(&self, condition: &Condition, effect: Effect) -> bool {
-        condition::holds(condition, self.request.context(), effect)
+        let unknown = self.unknown_counts(effect);
+        condition::holds(condition, self.view).counts(unknown)
     }
 
     /// *Bucket policies for Amazon S3*: no bucket policy takes these from its owner's root user.

@@ -1,7 +1,10 @@
 //! Whether a pattern of a policy matches a text of a request: wildcards, variables, actions,
 //! resources and ARNs.
 
-use super::request::{Context, ContextValue};
+use std::borrow::Cow;
+
+use super::request::ContextValue;
+use super::truth::{Truth, View};
 use crate::iam::{ActionPattern, Pattern, ResourcePattern, Token, Variable};
 use crate::iam::{ArnPattern, arn_parts};
 
@@ -14,6 +17,8 @@ pub(super) enum Match {
     No,
     /// It holds a variable for which the request has no value, and so matches nothing.
     Unresolved,
+    /// It depends on a variable whose value is not known.
+    Unknown,
 }
 
 impl From<bool> for Match {
@@ -22,10 +27,32 @@ impl From<bool> for Match {
     }
 }
 
+/// Whether one of several patterns matches, or with `negated` none of them.
+///
+/// A variable without a value "might cause the entire statement to be invalid", says *IAM policy
+/// elements: Variables and tags*: its pattern matches nothing, and whether a negation holds only
+/// because of that is not known.
+pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) -> Truth {
+    let mut is_unresolved = false;
+    let found = Truth::any(matches.into_iter().map(|found| match found {
+        Match::Yes => Truth::Yes,
+        Match::No => Truth::No,
+        Match::Unknown => Truth::Unknown,
+        Match::Unresolved => {
+            is_unresolved = true;
+            Truth::No
+        }
+    }));
+    match (negated, found) {
+        (false, found) => found,
+        (true, Truth::No) if is_unresolved => Truth::Unknown,
+        (true, found) => found.not(),
+    }
+}
+
 /// Whether an action is matched; `action` in lower case.
 pub(super) fn action(pattern: &ActionPattern, action: &str) -> bool {
-    matches!(pattern.text.as_str(), "*" | "*:*")
-        || glob(pattern.pattern.tokens(), action, &Context::new())
+    matches!(pattern.text.as_str(), "*" | "*:*") || glob(pattern.pattern.tokens(), action)
 }
 
 /// Whether a resource is matched.
@@ -33,45 +60,43 @@ pub(super) fn action(pattern: &ActionPattern, action: &str) -> bool {
 /// Follows the AWS document *IAM JSON policy elements: Resource*: wildcards stand within a part
 /// of the ARN, a `*` at a part's end also for what is beyond its colon. What is after the fifth
 /// colon is one part, so that `*` crosses slashes and colons there.
-pub(super) fn resource(pattern: &ResourcePattern, resource: &str, context: &Context) -> Match {
-    wild(&pattern.pattern, resource, context)
+pub(super) fn resource(pattern: &ResourcePattern, resource: &str, view: View<'_>) -> Match {
+    wild(&pattern.pattern, resource, view)
 }
 
 /// Whether a pattern matches a text, letter by letter.
-pub(super) fn wild(pattern: &Pattern, text: &str, context: &Context) -> Match {
-    if !is_resolved(pattern, context) {
+pub(super) fn wild(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
+    let Some(resolved) = Resolved::new(pattern, view) else {
         return Match::Unresolved;
-    }
-    if pattern.is_bounded() {
-        bounded_glob(pattern.tokens(), text, context).into()
+    };
+    resolved.outcome(if pattern.is_bounded() {
+        bounded_glob(&resolved.tokens, text)
     } else {
-        glob(pattern.tokens(), text, context).into()
-    }
+        glob(&resolved.tokens, text)
+    })
 }
 
 /// Whether a pattern without wildcards is a text, ignoring case.
-pub(super) fn ignoring_case(pattern: &Pattern, text: &str, context: &Context) -> Match {
-    if !is_resolved(pattern, context) {
+pub(super) fn ignoring_case(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
+    let Some(resolved) = Resolved::new(pattern, view) else {
         return Match::Unresolved;
-    }
-    pattern
-        .tokens()
-        .iter()
-        .filter_map(|token| literal(token, context))
-        .flat_map(str::chars)
-        .flat_map(char::to_lowercase)
-        .eq(text.chars().flat_map(char::to_lowercase))
-        .into()
+    };
+    let lower = |token: &Token| match token {
+        Token::Text(text) => Token::Text(text.to_lowercase().into()),
+        other => other.clone(),
+    };
+    let tokens: Vec<Token> = resolved.tokens.iter().map(lower).collect();
+    resolved.outcome(glob(&tokens, &text.to_lowercase()))
 }
 
 /// Whether an ARN operator's value matches: part by part.
 ///
 /// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *ARN
 /// condition operators*. A lone `*`, of which it does not speak, matches every ARN.
-pub(super) fn arn(pattern: &ArnPattern, text: &str, context: &Context) -> Match {
-    if !is_resolved(&pattern.pattern, context) {
+pub(super) fn arn(pattern: &ArnPattern, text: &str, view: View<'_>) -> Match {
+    let Some(resolved) = Resolved::new(&pattern.pattern, view) else {
         return Match::Unresolved;
-    }
+    };
     if text.bytes().filter(|byte| *byte == b':').count() < 5 {
         return Match::No;
     }
@@ -81,53 +106,71 @@ pub(super) fn arn(pattern: &ArnPattern, text: &str, context: &Context) -> Match 
     let matches = |parts: &[Vec<Token>; 6]| {
         text.splitn(6, ':')
             .zip(parts)
-            .all(|(text, tokens)| glob(tokens, text, context))
+            .all(|(text, tokens)| glob(tokens, text))
     };
-    match &pattern.parts {
-        Some(parts) => matches(parts).into(),
+    resolved.outcome(match &pattern.parts {
+        Some(parts) => matches(parts),
         None if pattern.pattern.has_variables() => {
-            let resolved: Vec<Token> = pattern
-                .pattern
-                .tokens()
-                .iter()
-                .map(|token| match literal(token, context) {
-                    Some(text) => Token::Text(text.into()),
-                    None => token.clone(),
-                })
-                .collect();
-            arn_parts(&resolved)
-                .is_some_and(|parts| matches(&parts))
-                .into()
+            arn_parts(&resolved.tokens).is_some_and(|parts| matches(&parts))
         }
-        None => Match::No,
-    }
+        None => false,
+    })
 }
 
-/// A variable's value: of a single-valued key, or its default.
-///
-/// Follows the AWS documents *IAM policy elements: Variables and tags* and *Single-valued vs.
-/// multivalued context keys* (a multivalued key is no variable).
-fn value_of<'a>(variable: &'a Variable, context: &'a Context) -> Option<&'a str> {
-    match context.get_lower(&variable.key) {
-        Some(ContextValue::One(text)) => Some(text),
-        _ => variable.default.as_deref(),
-    }
+/// A pattern with the values of its variables.
+struct Resolved<'p> {
+    tokens: Cow<'p, [Token]>,
+    /// Whether all values are known; one that is not may be anything.
+    is_exact: bool,
 }
 
-fn is_resolved(pattern: &Pattern, context: &Context) -> bool {
-    !pattern.has_variables()
-        || pattern.tokens().iter().all(|token| match token {
-            Token::Variable(variable) => value_of(variable, context).is_some(),
-            _ => true,
+impl<'p> Resolved<'p> {
+    /// `None`: a variable has no value.
+    ///
+    /// Follows the AWS documents *IAM policy elements: Variables and tags* and *Single-valued vs.
+    /// multivalued context keys* (a multivalued key is no variable).
+    fn new(pattern: &'p Pattern, view: View<'_>) -> Option<Self> {
+        if !pattern.has_variables() {
+            return Some(Self {
+                tokens: Cow::Borrowed(pattern.tokens()),
+                is_exact: true,
+            });
+        }
+        let mut is_exact = true;
+        let mut tokens = Vec::with_capacity(pattern.tokens().len());
+        for token in pattern.tokens() {
+            tokens.push(match token {
+                Token::Variable(variable) => match value_of(variable, view)? {
+                    Some(text) => Token::Text(text),
+                    None => {
+                        is_exact = false;
+                        Token::Any
+                    }
+                },
+                other => other.clone(),
+            });
+        }
+        Some(Self {
+            tokens: tokens.into(),
+            is_exact,
         })
+    }
+
+    fn outcome(&self, matches: bool) -> Match {
+        match (matches, self.is_exact) {
+            (true, false) => Match::Unknown,
+            (matches, _) => matches.into(),
+        }
+    }
 }
 
-/// What a token stands for, other than a wildcard.
-fn literal<'a>(token: &'a Token, context: &'a Context) -> Option<&'a str> {
-    match token {
-        Token::Text(text) => Some(text),
-        Token::Variable(variable) => value_of(variable, context),
-        _ => None,
+/// A variable's value, or its default; `None`: it has none; `Some(None)`: it is not known.
+#[expect(clippy::option_option, reason = "missing and not known are two things")]
+fn value_of(variable: &Variable, view: View<'_>) -> Option<Option<Box<str>>> {
+    match view.get(&variable.key).as_deref() {
+        Some(ContextValue::One(text)) => Some(Some(text.as_str().into())),
+        Some(ContextValue::Present | ContextValue::Unknown) => Some(None),
+        Some(ContextValue::Many(_)) | None => variable.default.clone().map(Some),
     }
 }
 
@@ -135,7 +178,7 @@ fn literal<'a>(token: &'a Token, context: &'a Context) -> Option<&'a str> {
 ///
 /// Only the last `*` is ever tried again, which is enough, since a longer stretch for an earlier
 /// one could not match more: so the time is at most the product of the two lengths.
-fn glob(tokens: &[Token], text: &str, context: &Context) -> bool {
+fn glob(tokens: &[Token], text: &str) -> bool {
     let mut at = 0;
     let mut rest = text;
     let mut retry: Option<(usize, &str)> = None;
@@ -151,7 +194,9 @@ fn glob(tokens: &[Token], text: &str, context: &Context) -> bool {
                 Some(rest)
             }
             Some(Token::One | Token::OneInPart) => next_char(rest),
-            Some(token) => literal(token, context).and_then(|text| rest.strip_prefix(text)),
+            Some(Token::Text(text)) => rest.strip_prefix(&**text),
+            // Its value stands in its place.
+            Some(Token::Variable(_)) => None,
         };
         match (advanced, retry) {
             (Some(after), _) => {
@@ -179,7 +224,7 @@ fn next_char(text: &str) -> Option<&str> {
 
 /// Matches tokens of which some wildcards must not cross a colon, which is why every one of them
 /// may have to be tried again: all places that the tokens so far can reach, step by step.
-fn bounded_glob(tokens: &[Token], text: &str, context: &Context) -> bool {
+fn bounded_glob(tokens: &[Token], text: &str) -> bool {
     let mut reached = vec![false; text.len() + 1];
     reached[0] = true;
     for token in tokens {
@@ -199,13 +244,13 @@ fn bounded_glob(tokens: &[Token], text: &str, context: &Context) -> bool {
                         next[at + first.len_utf8()] = true;
                     }
                 }
-                Token::Text(_) | Token::Variable(_) => {
-                    if let Some(text) = literal(token, context)
-                        && rest.starts_with(text)
-                    {
+                Token::Text(text) => {
+                    if rest.starts_with(&**text) {
                         next[at + text.len()] = true;
                     }
                 }
+                // Its value stands in its place.
+                Token::Variable(_) => {}
             }
         }
         reached = next;
@@ -216,17 +261,26 @@ fn bounded_glob(tokens: &[Token], text: &str, context: &Context) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authz::request::Context;
     use crate::iam::PolicyKind;
     use crate::syntax::Span;
 
+    fn view(context: &Context) -> View<'_> {
+        View {
+            context,
+            unlisted: None,
+        }
+    }
+
     fn string(pattern: &str, text: &str) -> bool {
-        wild(&Pattern::wild(pattern, true), text, &Context::new()) == Match::Yes
+        let none = Context::new();
+        wild(&Pattern::wild(pattern, true), text, view(&none)) == Match::Yes
     }
 
     fn arn_resource(pattern: &str, text: &str, context: &Context) -> Match {
         let pattern = ResourcePattern::parse(pattern, PolicyKind::Identity, true, Span::default())
             .expect("a resource");
-        resource(&pattern, text, context)
+        resource(&pattern, text, view(context))
     }
 
     #[test]
@@ -249,19 +303,49 @@ mod tests {
     fn a_variables_value_has_no_wildcards() {
         let context = Context::new().with("aws:username", "a*");
         let like = Pattern::wild("home/${AWS:UserName}/*", true);
-        assert_eq!(wild(&like, "home/a*/x", &context), Match::Yes);
-        assert_eq!(wild(&like, "home/ab/x", &context), Match::No);
-        assert_eq!(wild(&like, "home/a*/x", &Context::new()), Match::Unresolved);
+        assert_eq!(wild(&like, "home/a*/x", view(&context)), Match::Yes);
+        assert_eq!(wild(&like, "home/ab/x", view(&context)), Match::No);
+        assert_eq!(
+            wild(&like, "home/a*/x", view(&Context::new())),
+            Match::Unresolved
+        );
         let with_default = Pattern::wild("${aws:PrincipalTag/team, 'no, team'}", true);
-        assert_eq!(wild(&with_default, "no, team", &context), Match::Yes);
+        assert_eq!(wild(&with_default, "no, team", view(&context)), Match::Yes);
         assert_eq!(
             wild(
                 &Pattern::wild("${aws:username}", false),
                 "${aws:username}",
-                &context
+                view(&context)
             ),
             Match::Yes
         );
+    }
+
+    #[test]
+    fn a_variable_of_an_unknown_value_may_be_anything() {
+        let mut context = Context::new();
+        context.set("aws:username", ContextValue::Present);
+        let like = Pattern::wild("home/${aws:username}/x", true);
+        assert_eq!(wild(&like, "home/anna/x", view(&context)), Match::Unknown);
+        assert_eq!(wild(&like, "home/anna/y", view(&context)), Match::No);
+        let exact = Pattern::exact("${aws:username}", true);
+        assert_eq!(
+            ignoring_case(&exact, "ANNA", view(&context)),
+            Match::Unknown
+        );
+        assert_eq!(
+            arn_resource(
+                "arn:aws:s3:::b/${aws:username}",
+                "arn:aws:s3:::b/x",
+                &context
+            ),
+            Match::Unknown
+        );
+        let missing = [Match::Unresolved, Match::No];
+        assert_eq!(one_of(missing, true), Truth::Unknown);
+        assert_eq!(one_of(missing, false), Truth::No);
+        assert_eq!(one_of([Match::No], true), Truth::Yes);
+        assert_eq!(one_of([Match::Unknown, Match::Yes], true), Truth::No);
     }
 
     #[test]
@@ -298,13 +382,12 @@ mod tests {
 
     #[test]
     fn bounded_and_unbounded_matching_agree_where_nothing_is_bounded() {
-        let none = Context::new();
         for pattern in ["a*b?c", "*", "a**", "?*?", "", "ab*"] {
             for text in ["", "abxc", "ab", "a\u{fc}b\u{fc}c", "abbc"] {
                 let tokens = Pattern::wild(pattern, true);
                 assert_eq!(
-                    glob(tokens.tokens(), text, &none),
-                    bounded_glob(tokens.tokens(), text, &none),
+                    glob(tokens.tokens(), text),
+                    bounded_glob(tokens.tokens(), text),
                     "{pattern} {text}"
                 );
             }

@@ -18,14 +18,17 @@ mod evaluate;
 mod explain;
 mod layers;
 mod matching;
+mod open;
 mod principal;
 mod reason;
 mod request;
 mod text;
+mod truth;
 
 pub use case::{Case, CaseOutcome, CaseResult, ReadCase, evaluate_cases, read_cases};
-pub use evaluate::{Decision, PolicySet, evaluate};
-pub use explain::explain;
+pub use evaluate::{Decision, PolicySet, evaluate, evaluate_within};
+pub use explain::{explain, explain_within};
+pub use open::{OpenStatement, open_statements};
 pub use principal::Grant;
 pub use reason::{
     Failure, Layer, LayerReport, Outcome, Reason, ReportSpan, StatementReport, Verdict,
@@ -33,3 +36,4 @@ pub use reason::{
 pub use request::{
     Context, ContextValue, Principal, PrincipalKind, Request, RequestField, RequestProblem,
 };
+pub use truth::{Bound, Knowledge, UnlistedKeys};

@@ -2,6 +2,7 @@
 //! how directly it names it.
 
 use super::request::{Principal, PrincipalKind};
+use super::truth::Truth;
 use crate::iam::{Arn, PrincipalElement, PrincipalEntry, PrincipalId};
 
 /// How directly a statement names the principal: what else may limit what it grants.
@@ -17,46 +18,59 @@ pub enum Grant {
     Direct,
 }
 
-/// How an element names a principal; `None` where it does not.
+/// How an element names a principal; `None` where it does not. What is not known counts as
+/// `unknown`.
 ///
-/// With `has_boundary`, no `NotPrincipal` spares the principal: the document *AWS JSON policy
-/// elements: NotPrincipal* says that it hits everyone with a permissions boundary.
+/// With a permissions boundary, no `NotPrincipal` spares the principal: the document *AWS JSON policy
+/// elements: NotPrincipal* says that it hits everyone with one.
 pub(super) fn grant(
     element: &PrincipalElement,
     principal: &Principal,
-    has_boundary: bool,
+    has_boundary: Truth,
+    unknown: bool,
 ) -> Option<Grant> {
     if element.negated {
-        let spared = !has_boundary && spares(&element.entries, principal);
-        return (!spared).then_some(Grant::Direct);
+        let hit = spares(&element.entries, principal).not().max(has_boundary);
+        return hit.counts(unknown).then_some(Grant::Direct);
     }
     element
         .entries
         .iter()
         .filter_map(|entry| names(entry, principal))
+        .filter(|(_, truth)| truth.counts(unknown))
+        .map(|(grant, _)| grant)
         .max()
 }
 
-fn names(entry: &PrincipalEntry, principal: &Principal) -> Option<Grant> {
+/// How an entry names a principal, and whether it surely does.
+fn names(entry: &PrincipalEntry, principal: &Principal) -> Option<(Grant, Truth)> {
     let is_it = entry.text == principal.id;
+    let sure = |holds: bool, grant| holds.then_some((grant, Truth::Yes));
     match &entry.id {
-        PrincipalId::Everyone => Some(Grant::Direct),
+        PrincipalId::Everyone => sure(true, Grant::Direct),
         PrincipalId::Account(account) => {
             let grant = match principal.kind {
                 PrincipalKind::Root => Grant::Direct,
                 _ => Grant::Account,
             };
-            (principal.account.as_ref() == Some(account)).then_some(grant)
+            sure(principal.account.as_ref() == Some(account), grant)
         }
-        PrincipalId::User | PrincipalId::Session { .. } => is_it.then_some(Grant::Direct),
+        PrincipalId::Session { .. } if principal.is_any_session => {
+            let role_of = |text: &'_ str| text.rsplit_once('/').map(|(role, _)| role.to_owned());
+            let is_of_role = role_of(&entry.text) == role_of(&principal.id);
+            is_of_role.then_some((Grant::Direct, Truth::Unknown))
+        }
+        PrincipalId::User | PrincipalId::Session { .. } => sure(is_it, Grant::Direct),
         PrincipalId::Role { account, name } => {
-            is_role(&entry.text, account, name, principal).then_some(Grant::Role)
+            sure(is_role(&entry.text, account, name, principal), Grant::Role)
         }
         PrincipalId::Service => {
-            (is_it && principal.kind == PrincipalKind::Service).then_some(Grant::Direct)
+            let is_service = principal.kind == PrincipalKind::Service;
+            sure(is_it && is_service, Grant::Direct)
         }
         PrincipalId::Federated => {
-            (is_it && principal.kind == PrincipalKind::Provider).then_some(Grant::Direct)
+            let is_provider = principal.kind == PrincipalKind::Provider;
+            sure(is_it && is_provider, Grant::Direct)
         }
         PrincipalId::CanonicalUser | PrincipalId::UniqueId => None,
     }
@@ -80,44 +94,53 @@ fn is_role(arn: &str, account: &str, name: &str, principal: &Principal) -> bool 
 /// Whether a list in `NotPrincipal` spares a principal.
 ///
 /// Follows the AWS document *AWS JSON policy elements: NotPrincipal*: AWS may check the account
-/// first, then the role or user, then the session, so the account must be listed. If users or
-/// roles of the account are listed as well, the principal must be one of them; if sessions of
-/// its role are listed, it must be one of those, beside the role.
-fn spares(entries: &[PrincipalEntry], principal: &Principal) -> bool {
+/// first, then the role or user, then the session. So the account must be listed, and if users or
+/// roles of the account are listed as well, the principal must be one of them; if sessions of its
+/// role are listed, it must be one of those, beside the role. Of a principal that is listed without
+/// its account or its role, AWS says that it might be hit.
+fn spares(entries: &[PrincipalEntry], principal: &Principal) -> Truth {
     let named = || {
         entries
             .iter()
             .filter_map(|entry| Some((entry, names(entry, principal)?)))
     };
     if named().any(|(entry, _)| entry.id == PrincipalId::Everyone) {
-        return true;
+        return Truth::Yes;
     }
     let Some(account) = &principal.account else {
-        return named().next().is_some();
+        return named().next().is_some().into();
     };
-    let lists_account = |entry: &PrincipalEntry| matches!(entry.id, PrincipalId::Account(_));
-    if !named().any(|(entry, _)| lists_account(entry)) {
-        return false;
+    let is_account = |entry: &PrincipalEntry| matches!(entry.id, PrincipalId::Account(_));
+    let lists_account = named().any(|(entry, _)| is_account(entry));
+    let lists_role = named().any(|(_, (grant, _))| grant == Grant::Role);
+    let itself = Truth::any(named().filter_map(|(entry, (grant, truth))| {
+        let is_one = matches!(entry.id, PrincipalId::User | PrincipalId::Session { .. });
+        (grant == Grant::Direct && is_one).then_some(truth)
+    }));
+    let in_part = match lists_role || itself != Truth::No {
+        true => Truth::Unknown,
+        false => Truth::No,
+    };
+    if !lists_account {
+        return in_part;
     }
     if principal.kind == PrincipalKind::Root {
-        return true;
+        return Truth::Yes;
     }
     let of_account = |entry: &&PrincipalEntry| {
-        !lists_account(entry) && Arn::parse(&entry.text).is_some_and(|arn| arn.account == account)
+        !is_account(entry) && Arn::parse(&entry.text).is_some_and(|arn| arn.account == account)
     };
     if entries.iter().filter(of_account).count() == 0 {
-        return true;
+        return Truth::Yes;
     }
-    let lists_role = named().any(|(_, grant)| grant == Grant::Role);
-    let lists_itself = named().any(|(entry, grant)| {
-        grant == Grant::Direct
-            && matches!(entry.id, PrincipalId::User | PrincipalId::Session { .. })
-    });
     let PrincipalKind::RoleSession { role } = &principal.kind else {
-        return lists_role || lists_itself;
+        return itself.max(lists_role.into());
     };
+    if !lists_role {
+        return in_part;
+    }
     let lists_sessions = entries.iter().filter(of_account).any(
         |entry| matches!(&entry.id, PrincipalId::Session { role: Some(name), .. } if name == role),
     );
-    lists_role && (lists_itself || !lists_sessions)
+    itself.max((!lists_sessions).into())
 }

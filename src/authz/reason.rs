@@ -137,11 +137,19 @@ pub enum Failure {
         key: String,
         /// The values, as they are written.
         wanted: Vec<String>,
-        /// The request's values; `None` where it has none.
+        /// The request's values; `None` where it has none, or where they are not known.
         actual: Option<Vec<String>>,
+        /// Whether it is known what the request has.
+        #[serde(rename = "known", skip_serializing_if = "is_true")]
+        is_known: bool,
         /// Where the condition stands in its document.
         span: ReportSpan,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// What an element lists, and what the request has.

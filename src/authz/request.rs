@@ -25,6 +25,8 @@ pub struct Principal {
     pub(super) kind: PrincipalKind,
     /// The ARN of the role, with its path, of a role or of a session whose request says it.
     pub(super) role_arn: Option<String>,
+    /// Whether it stands for every session of its role: which one it is, is not known.
+    pub(super) is_any_session: bool,
 }
 
 /// What kind of principal makes a request.
@@ -68,6 +70,10 @@ pub enum ContextValue {
     One(String),
     /// Of a multivalued key, however many there are.
     Many(Vec<String>),
+    /// The request has the key; its value is not known.
+    Present,
+    /// Not even whether the request has the key is known.
+    Unknown,
 }
 
 /// What is wrong with a request.
@@ -235,6 +241,28 @@ impl Request {
         })
     }
 
+    /// The same request of whichever session of the role: a statement that names a session may or may
+    /// not be about it.
+    #[must_use]
+    pub fn of_any_session(mut self) -> Self {
+        self.principal.is_any_session =
+            matches!(self.principal.kind, PrincipalKind::RoleSession { .. });
+        self
+    }
+
+    /// The same request on a resource whose owner is not known: with `of_another`, not the principal's
+    /// account.
+    ///
+    /// What holds of both is known.
+    #[must_use]
+    pub fn of_unknown_owner(mut self, of_another: bool) -> Self {
+        let own = self.principal.account.clone().filter(|_| !of_another);
+        self.resource_account = own.unwrap_or_default();
+        self.context
+            .set("aws:resourceaccount", ContextValue::Present);
+        self
+    }
+
     /// Who makes it.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -335,6 +363,7 @@ impl Principal {
             account: account.map(str::to_owned),
             kind,
             role_arn: None,
+            is_any_session: false,
         };
         let federates = matches!(
             action,

@@ -77,11 +77,13 @@ impl fmt::Display for Failure {
                 key,
                 wanted,
                 actual,
+                is_known,
                 ..
             } => {
                 let wanted = wanted.join("`, `");
                 write!(f, "\n      {operator} {key}: wanted `{wanted}`, ")?;
                 match actual {
+                    None if !is_known => f.write_str("the request's value is not known"),
                     None => f.write_str("the request has no such key"),
                     Some(values) => write!(f, "the request has `{}`", values.join("`, `")),
                 }
