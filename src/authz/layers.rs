@@ -281,12 +281,7 @@ impl Scope<'_> {
 
     /// Whether a statement's `Action` or `NotAction` is about the request's.
     pub(super) fn action(&self, statement: &Statement) -> bool {
-        let listed = statement
-            .actions
-            .patterns
-            .iter()
-            .any(|pattern| matching::action(pattern, self.request.action_lower()));
-        listed != statement.actions.negated
+        matching::names_action(&statement.actions, self.request.action_lower())
     }
 
     /// How directly a statement names the request's principal. A policy of an identity is about

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::request::ContextValue;
 use super::truth::{Truth, View};
-use crate::iam::{ActionPattern, Pattern, ResourcePattern, Token, Variable};
+use crate::iam::{ActionPattern, Actions, Pattern, ResourcePattern, Token, Variable};
 use crate::iam::{ArnPattern, arn_parts};
 
 /// Whether a pattern matches.
@@ -48,6 +48,12 @@ pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) ->
         (true, Truth::No) if is_unresolved => Truth::Unknown,
         (true, found) => found.not(),
     }
+}
+
+/// Whether an `Action` or `NotAction` element is about an action, in lower case.
+pub(super) fn names_action(actions: &Actions, name: &str) -> bool {
+    let mut patterns = actions.patterns.iter();
+    patterns.any(|pattern| action(pattern, name)) != actions.negated
 }
 
 /// Whether an action is matched; `action` in lower case.

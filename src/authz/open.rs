@@ -7,7 +7,7 @@ use super::principal::Grant;
 use super::reason::Layer;
 use super::request::Request;
 use super::truth::{Bound, Knowledge, Truth};
-use crate::iam::Statement;
+use crate::iam::{Effect, Statement};
 use crate::syntax::Span;
 
 /// A statement that may or may not apply.
@@ -19,6 +19,8 @@ pub struct OpenStatement {
     pub level: Option<usize>,
     /// Which policy of the layer or level, from 0.
     pub policy: usize,
+    /// Its effect.
+    pub effect: Effect,
     /// Where it stands in its document.
     pub span: Span,
     /// The context keys that it depends on, as they are written; without any, it depends on who makes
@@ -56,6 +58,7 @@ impl Observer for Finder {
             layer: place.layer,
             level: place.level,
             policy: place.policy,
+            effect: is.effect,
             span: is.span,
             keys: open.map(|condition| condition.key.clone()).collect(),
         });

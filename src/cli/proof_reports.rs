@@ -38,6 +38,7 @@ fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Allowed => "allowed",
         Verdict::Denied => "DENIED",
+        Verdict::NotGranted => "not granted",
         Verdict::Unproven => "unproven",
     }
 }
@@ -494,6 +495,7 @@ fn summary(proof: &Proof) -> String {
         count(Verdict::Denied),
         count(Verdict::Unproven),
     );
+    let not_granted = count(Verdict::NotGranted);
     let word = if proof.has_errors() {
         "Not proven"
     } else if proof.has_unproven() {
@@ -502,10 +504,17 @@ fn summary(proof: &Proof) -> String {
         "Proven"
     };
     format!(
-        "{word}: {} calls, {} allowed, {} denied, {} unproven.\n",
-        thousands(allowed + denied + unproven),
+        "{word}: {} calls, {} allowed, {} denied, {} unproven{}.\n",
+        thousands(allowed + denied + unproven + not_granted),
         thousands(allowed),
         thousands(denied),
-        thousands(unproven)
+        thousands(unproven),
+        match not_granted {
+            0 => String::new(),
+            count => format!(
+                ", {} documented but not granted (runs succeed without)",
+                thousands(count)
+            ),
+        }
     )
 }

@@ -193,7 +193,7 @@ impl Diagnosis {
                 None => self.findings.push(Finding {
                     rule: EXPOSED,
                     severity: Severity::Error,
-                    account: attack.call.account.clone(),
+                    account: attack.call.owner().to_owned(),
                     resource: shown(&attack.call.resource),
                     message: text,
                     fixes: decided
@@ -297,7 +297,7 @@ fn unexplained(
     let finding = alone.entry(holder.clone()).or_insert_with(|| Finding {
         rule: DENIED,
         severity: Severity::Error,
-        account: call.account.clone(),
+        account: call.owner().to_owned(),
         resource: shown(&holder),
         message: format!("calls of a run are denied: {}", decided.reason.because),
         fixes: Vec::new(),

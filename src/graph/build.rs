@@ -233,12 +233,13 @@ fn caller(proof: &Proof, call: &Call) -> End {
             end(kind, arn, last(arn), account)
         }
         Caller::Root(account) => end(kind, account, account, account),
+        Caller::Unknown(who) => end(kind, who, who, ""),
         // The pipeline acts as its service; further pipelines are named behind the action.
         Caller::Service(service) if service == CODEPIPELINE => {
             let name = call.id.split('/').nth(2);
             let name = name.or(proof.pipelines.first().map(String::as_str));
             let name = name.unwrap_or(service);
-            end(Kind::Pipeline, name, name, &call.account)
+            end(Kind::Pipeline, name, name, call.owner())
         }
         Caller::Service(service) => {
             let kind = match service.as_str() {
@@ -246,7 +247,7 @@ fn caller(proof: &Proof, call: &Call) -> End {
                 LOGS => Kind::LogDelivery,
                 _ => Kind::Service,
             };
-            end(kind, service, service, &call.account)
+            end(kind, service, service, call.owner())
         }
     }
 }
@@ -292,7 +293,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
         arn: arn.to_owned(),
         name,
         detail,
-        account: call.account.clone(),
+        account: call.owner().to_owned(),
         in_dev: matches!(call.step, "read" | "decrypt"),
     }
 }

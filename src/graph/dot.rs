@@ -29,8 +29,10 @@ pub(super) fn write(graph: &Graph) -> String {
         let look = match arrow.verdict {
             Verdict::Denied => ", color=\"#c62828\", fontcolor=\"#c62828\", style=dashed",
             Verdict::Unproven => ", color=\"#b26a00\", fontcolor=\"#b26a00\", style=dashed",
-            Verdict::Allowed if label::moves_artifact(arrow) => ", penwidth=2.5",
-            Verdict::Allowed => "",
+            Verdict::Allowed | Verdict::NotGranted if label::moves_artifact(arrow) => {
+                ", penwidth=2.5"
+            }
+            Verdict::Allowed | Verdict::NotGranted => "",
         };
         out.push_str(&format!(
             "  n{} -> n{} [label={}{look}];\n",

@@ -11,7 +11,7 @@ pub(super) fn arrow(arrow: &Arrow) -> String {
         None => steps,
     };
     match arrow.verdict {
-        Verdict::Allowed => {}
+        Verdict::Allowed | Verdict::NotGranted => {}
         Verdict::Denied => text.push_str(" DENIED"),
         Verdict::Unproven => text.push_str(" unproven"),
     }
@@ -27,6 +27,7 @@ pub(super) fn arrow_sentence(graph: &Graph, arrow: &Arrow) -> String {
     let verdict = match arrow.verdict {
         Verdict::Allowed => "allowed",
         Verdict::Denied => "denied",
+        Verdict::NotGranted => "allowed, but for permissions that are only documented",
         Verdict::Unproven => "unproven",
     };
     let calls = match arrow.calls.len() {

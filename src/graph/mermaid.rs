@@ -28,8 +28,8 @@ pub(super) fn write(graph: &Graph) -> String {
     }
     for arrow in &graph.arrows {
         let line = match (arrow.verdict, label::moves_artifact(arrow)) {
-            (Verdict::Allowed, true) => "==>",
-            (Verdict::Allowed, false) => "-->",
+            (Verdict::Allowed | Verdict::NotGranted, true) => "==>",
+            (Verdict::Allowed | Verdict::NotGranted, false) => "-->",
             _ => "-.->",
         };
         out.push_str(&format!(

@@ -113,8 +113,10 @@ fn node_box(node: &Node, rect: &Rect) -> Markup {
 fn classes(arrow: &Arrow) -> String {
     let mut class = "arrow".to_owned();
     match arrow.verdict {
-        Verdict::Allowed if label::moves_artifact(arrow) => class.push_str(" artifact"),
-        Verdict::Allowed => {}
+        Verdict::Allowed | Verdict::NotGranted if label::moves_artifact(arrow) => {
+            class.push_str(" artifact");
+        }
+        Verdict::Allowed | Verdict::NotGranted => {}
         Verdict::Denied => class.push_str(" denied"),
         Verdict::Unproven => class.push_str(" unproven"),
     }

@@ -375,6 +375,24 @@ impl Plan {
         format!("{bucket}/{}", self.dev.source_object_key)
     }
 
+    /// The buckets of the source, the artifacts and the targets, each with its account and region.
+    pub fn buckets(&self) -> impl Iterator<Item = (&BucketPlan, &str, &str)> {
+        let dev = self.dev.account.as_str();
+        let source = (&self.dev.source_bucket, dev, self.dev.region.as_str());
+        let stores = self
+            .stores()
+            .map(move |store| (store.bucket, dev, store.region));
+        let outputs = self.instances();
+        let outputs = outputs.map(|(_, instance)| {
+            (
+                &instance.bucket,
+                instance.account.as_str(),
+                instance.region.as_str(),
+            )
+        });
+        std::iter::once(source).chain(stores).chain(outputs)
+    }
+
     /// The existing buckets whose default encryption uses a customer managed key, with its ARN: what
     /// no template says.
     pub fn existing_bucket_keys(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -26,10 +26,12 @@ pub struct Call {
     pub caller: Caller,
     /// The action.
     pub action: String,
-    /// The resource's ARN.
+    /// Whether the run needs it.
+    pub strength: Strength,
+    /// The resource's ARN; words where it cannot be known.
     pub resource: String,
-    /// The resource's account.
-    pub account: String,
+    /// The account that owns the resource; `None`: not known.
+    pub account: Option<String>,
     /// What AWS knows about it.
     pub context: Context,
     /// What makes it necessary: the pipeline's action, say.
@@ -40,6 +42,18 @@ pub struct Call {
     pub(super) made_up: bool,
     /// What keeps AWS from doing it, whatever the policies say.
     pub hindrance: Option<Hindrance>,
+    /// Why nobody can tell who calls what: then nothing is proven of it.
+    pub unknown: Option<Doubt>,
+}
+
+/// Whether a run needs a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Strength {
+    /// AWS's list of permissions has it, and runs succeed without it.
+    Documented,
+    /// Without it the run fails.
+    Needed,
 }
 
 /// What keeps AWS from doing a call that the policies may allow.
@@ -73,6 +87,11 @@ impl Call {
             Some(Hindrance::Rejected(rejection)) => Some(rejection),
             Some(Hindrance::Doubtful(_)) | None => None,
         }
+    }
+
+    /// The account that owns the resource; empty where it is not known.
+    pub fn owner(&self) -> &str {
+        self.account.as_deref().unwrap_or_default()
     }
 
     /// How its caller is shown: with the account, where roles of several accounts have one name.
@@ -113,6 +132,8 @@ pub enum Caller {
     Root(String),
     /// A session of some role that its own account allows everything.
     Administrator(String),
+    /// A role whose ARN cannot be known: what it is for.
+    Unknown(String),
 }
 
 impl Caller {
@@ -123,7 +144,7 @@ impl Caller {
                 let (account, name) = account_and_name(arn);
                 format!("arn:{partition}:sts::{account}:assumed-role/{name}/{SESSION}")
             }
-            Self::Service(name) => name.clone(),
+            Self::Service(name) | Self::Unknown(name) => name.clone(),
             Self::Root(account) => format!("arn:{partition}:iam::{account}:root"),
         }
     }
@@ -132,7 +153,7 @@ impl Caller {
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(account_and_name(arn).0),
-            Self::Service(_) => None,
+            Self::Service(_) | Self::Unknown(_) => None,
             Self::Root(account) => Some(account),
         }
     }
@@ -145,7 +166,7 @@ impl Caller {
                 let (account, name) = account_and_name(arn);
                 format!("{name} of {account}")
             }
-            Self::Service(name) => name.clone(),
+            Self::Service(name) | Self::Unknown(name) => name.clone(),
             Self::Root(account) => format!("root of {account}"),
         }
     }
@@ -155,7 +176,7 @@ impl Caller {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(arn.clone()),
             Self::Root(account) => Some(format!("arn:{partition}:iam::{account}:root")),
-            Self::Service(_) => None,
+            Self::Service(_) | Self::Unknown(_) => None,
         }
     }
 }

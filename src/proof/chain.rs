@@ -22,8 +22,8 @@ pub struct Obstacle {
 pub(super) fn obstacles(pipelines: &[Pipeline]) -> Vec<Obstacle> {
     let mut found = Vec::new();
     for pipeline in pipelines {
-        for invoke in &pipeline.invokes {
-            let next = pipelines.iter().filter(|next| next.name == invoke.name);
+        for (name, invoke) in pipeline.invokes() {
+            let next = pipelines.iter().filter(|next| next.name == name);
             for next in next {
                 let gates = next.gates.iter();
                 found.extend(gates.filter_map(|gate| obstacle(pipeline, invoke, next, gate)));

@@ -1,115 +1,287 @@
 //! Which key S3 encrypts an object with, and what keeps KMS from using it whatever its policy
 //! says.
 //!
-//! Follows the AWS documents *Using server-side encryption with AWS KMS keys* and *Setting default
-//! server-side encryption behavior for Amazon S3 buckets*, and *Key states of AWS KMS keys*.
+//! Follows the AWS documents *Using server-side encryption with AWS KMS keys*, *Setting default
+//! server-side encryption behavior for Amazon S3 buckets*, *Create a pipeline in CodePipeline that
+//! uses resources from another AWS account* and *Key states of AWS KMS keys*.
 
 use super::call::{Hindrance, Rejection};
+use super::facts::Value;
+use super::key_kind::Usable;
 use super::key_state::{KeyState, is_cryptographic};
-use super::run::account_of;
-use super::world::{MANAGED_KEY, Place, Usable, World, is_managed_key};
+use super::world::{Doubt, MANAGED_KEY, Place, World, account_of, is_managed_key, region_of};
 
 /// A key that S3 uses for a caller.
+#[derive(Debug, Clone)]
 pub(super) struct UsedKey {
-    /// ARN.
-    pub(super) arn: String,
+    /// ARN, or why it cannot be known.
+    pub(super) arn: Value,
     /// Why S3 cannot use it for this caller.
     pub(super) rejection: Option<Rejection>,
-}
-
-impl UsedKey {
-    /// A key that a request names.
-    pub(super) fn named(arn: String) -> Self {
-        Self {
-            arn,
-            rejection: None,
-        }
-    }
-
-    /// Account of the key.
-    pub(super) fn account(&self) -> &str {
-        account_of(&self.arn)
-    }
+    /// Whether it is named by an alias.
+    pub(super) is_by_alias: bool,
 }
 
 /// Where a key is named, and the resource of the template that names it.
 pub(super) type Said = (Place, Option<String>);
 
+/// Where S3 looks for a key, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Use<'u> {
+    /// Account of the bucket's owner; `None`: not known.
+    pub(super) owner: Option<&'u str>,
+    /// Region of the bucket; `None`: not known.
+    pub(super) region: Option<&'u str>,
+    /// Account of the caller; `None`: not known.
+    pub(super) user: Option<&'u str>,
+}
+
+impl UsedKey {
+    fn known(arn: String) -> Self {
+        Self {
+            arn: Ok(arn),
+            rejection: None,
+            is_by_alias: false,
+        }
+    }
+
+    fn by_alias(arn: &str) -> Self {
+        Self {
+            is_by_alias: true,
+            ..Self::known(arn.to_owned())
+        }
+    }
+
+    /// A key that cannot be known.
+    pub(super) fn unresolved(doubt: &Doubt) -> Self {
+        Self {
+            arn: Err(Box::new(doubt.clone())),
+            rejection: None,
+            is_by_alias: false,
+        }
+    }
+
+    fn unknown(said: Said, reason: impl Into<String>) -> Self {
+        Self::unresolved(&Doubt {
+            place: said.0,
+            resource: said.1.unwrap_or_default(),
+            reason: reason.into(),
+            effect: None,
+        })
+    }
+
+    fn rejected(arn: String, said: Said, because: String, fix: String) -> Self {
+        Self {
+            arn: Ok(arn),
+            rejection: Some(Rejection {
+                because,
+                state: None,
+                fix,
+                place: said.0,
+                resource: said.1,
+            }),
+            is_by_alias: false,
+        }
+    }
+}
+
+const BY_ARN: &str = "name the key by its ARN";
+
 /// The AWS managed key of S3, as S3 uses it where nobody names a key.
 ///
 /// Each account has its own, and only that account can use it (*Using server-side encryption with
 /// AWS KMS keys*, section *Using SSE-KMS encryption for cross-account operations*).
-pub(super) fn managed(
-    world: &World<'_>,
-    owner: &str,
-    region: &str,
-    user: &str,
-    said: Said,
-) -> UsedKey {
-    let rejection = (owner != user).then(|| Rejection {
-        because: format!(
-            "S3 encrypts with the AWS managed key `aws/s3` of account {owner}, which no other \
-             account can use"
+pub(super) fn managed(world: &World<'_>, on: Use<'_>, said: Said) -> UsedKey {
+    let (Some(owner), Some(region)) = (on.owner, on.region) else {
+        return UsedKey::unknown(
+            said,
+            "whose AWS managed key it is: the owner and region of the bucket are not known",
+        );
+    };
+    let arn = format!("arn:{}:kms:{region}:{owner}:{MANAGED_KEY}", world.partition);
+    match on.user {
+        Some(user) if user != owner => UsedKey::rejected(
+            arn,
+            said,
+            format!(
+                "S3 encrypts with the AWS managed key `aws/s3` of account {owner}, which no other \
+                 account can use"
+            ),
+            format!(
+                "name a customer managed key by its ARN, and allow account {user} in its policy"
+            ),
         ),
-        state: None,
-        fix: format!(
-            "name a customer managed key by its ARN, and allow account {user} in its policy"
-        ),
-        place: said.0,
-        resource: said.1,
-    });
-    UsedKey {
-        arn: format!("arn:{}:kms:{region}:{owner}:{MANAGED_KEY}", world.partition),
-        rejection,
+        _ => UsedKey::known(arn),
     }
 }
 
-/// The key of a bucket's default encryption, as S3 uses it for a caller of account `user`.
+/// The key that a text means to S3 in a bucket's default encryption, for a caller.
 ///
-/// S3 looks for a bare ID or a bare alias in the caller's account, not in the bucket's.
+/// S3 looks for an alias without an account in the caller's account, not in the bucket's; across
+/// accounts the key must be named by its ARN.
 pub(super) fn default_key(
     world: &World<'_>,
     key: Option<&str>,
-    (owner, region): (&str, &str),
-    user: &str,
+    on: Use<'_>,
     said: Said,
 ) -> UsedKey {
-    let Some(key) = key.filter(|key| *key != MANAGED_KEY) else {
-        return managed(world, owner, region, user, said);
+    let Some(key) = key else {
+        return managed(world, on, said);
     };
-    let partition = &world.partition;
-    let arn = match key {
-        key if is_managed_key(key) => {
-            return managed(world, account_of(key), region, user, said);
-        }
-        key if key.starts_with("arn:") => key.to_owned(),
-        key if key.starts_with("alias/") => format!("arn:{partition}:kms:{region}:{owner}:{key}"),
-        key => format!("arn:{partition}:kms:{region}:{owner}:key/{key}"),
+    if key.starts_with("arn:") {
+        return by_arn(world, key, on, said);
+    }
+    let (Some(owner), Some(user), Some(region)) = (on.owner, on.user, on.region) else {
+        let reason =
+            format!("which key `{key}` is: the owner and region of the bucket are not known");
+        return UsedKey::unknown(said, reason);
     };
-    let is_bare = !key.starts_with("arn:");
-    let rejection = (is_bare && owner != user).then(|| Rejection {
-        because: format!(
-            "the bucket names its key as `{key}`, without an account, so S3 looks for it in account \
-             {user}, whose request it is"
-        ),
-        state: None,
-        fix: "name the key by its ARN".to_owned(),
-        place: said.0,
-        resource: said.1,
-    });
-    // KMS decides by the key that an alias names; an alias of another account names none.
-    let arn = match world.known_key(&arn) {
-        Some(known) if account_of(&arn) == user => known.arn.clone(),
-        _ => arn,
-    };
-    UsedKey { arn, rejection }
+    if key == MANAGED_KEY {
+        let own = Use {
+            owner: Some(user),
+            ..on
+        };
+        return managed(world, own, said);
+    }
+    if key.starts_with("alias/") {
+        return by_alias(world, key, user, region, said, || {
+            format!(
+                "which key `{key}` is: S3 looks for it in account {user}, whose request it is, and no \
+                 template makes it there"
+            )
+        });
+    }
+    let arn = bare_id(world, key, owner, region);
+    if owner == user {
+        return match world.known_key(&arn) {
+            Some(known) => UsedKey::known(known.arn.clone()),
+            None => UsedKey::known(arn),
+        };
+    }
+    let because = format!(
+        "the bucket names its key as `{key}`, without an account: account {user}, whose request it is, \
+         cannot use it by that name"
+    );
+    UsedKey::rejected(arn, said, because, BY_ARN.to_owned())
 }
 
-/// What keeps KMS from an operation on a key: the key's state.
+/// The key that `EncryptionKey` of an artifact store means, for a caller. Without one, CodePipeline
+/// uses the AWS managed key of S3.
+///
+/// An alias is recognized only in the account that has the key, and an ID means a key of the account
+/// whose role is used: across accounts only an ARN names the pipeline's key.
+pub(super) fn store_key(
+    world: &World<'_>,
+    key: Option<&Value>,
+    pipeline: &str,
+    on: Use<'_>,
+    said: Said,
+) -> UsedKey {
+    let key = match key {
+        None => return managed(world, on, said),
+        Some(Err(doubt)) => return UsedKey::unresolved(doubt),
+        Some(Ok(key)) => key.as_str(),
+    };
+    let (Some(user), Some(region)) = (on.user, on.region) else {
+        return UsedKey::unknown(said, "which key it is: the role is not known");
+    };
+    let account = match key.starts_with("arn:") {
+        true => account_of(key),
+        false => user,
+    };
+    let name = key.splitn(6, ':').last().unwrap_or(key);
+    if key.starts_with("arn:") && !name.starts_with("alias/") {
+        return by_arn(world, key, on, said);
+    }
+    if name == MANAGED_KEY {
+        let own = Use {
+            owner: Some(account),
+            ..on
+        };
+        return managed(world, own, said);
+    }
+    let arn = match (key.starts_with("arn:"), name.starts_with("alias/")) {
+        (true, _) => key.to_owned(),
+        (false, true) => format!("arn:{}:kms:{region}:{account}:{name}", world.partition),
+        (false, false) => bare_id(world, name, account, region),
+    };
+    if account == user
+        && let Some(known) = world.known_key(&arn)
+    {
+        return match name.starts_with("alias/") {
+            true => UsedKey::by_alias(&known.arn),
+            false => UsedKey::known(known.arn.clone()),
+        };
+    }
+    if account == user && user == pipeline {
+        let reason = format!("which key `{key}` is: no template makes it");
+        return UsedKey::unknown(said, reason);
+    }
+    let because = format!(
+        "CodePipeline looks for the key `{key}` in account {user}, whose role it uses, and does not \
+         find it there"
+    );
+    UsedKey::rejected(arn, said, because, BY_ARN.to_owned())
+}
+
+/// The key that a request names.
+pub(super) fn named_key(world: &World<'_>, key: &Value, on: Use<'_>, said: Said) -> UsedKey {
+    match key {
+        Err(doubt) => UsedKey::unresolved(doubt),
+        Ok(key) => default_key(world, Some(key), on, said),
+    }
+}
+
+fn by_arn(world: &World<'_>, key: &str, on: Use<'_>, said: Said) -> UsedKey {
+    if is_managed_key(key) {
+        let theirs = Use {
+            owner: Some(account_of(key)),
+            region: Some(region_of(key)),
+            ..on
+        };
+        return managed(world, theirs, said);
+    }
+    if !key.contains(":alias/") {
+        return UsedKey::known(key.to_owned());
+    }
+    // KMS decides by the key that an alias names.
+    match world.known_key(key) {
+        Some(known) => UsedKey::by_alias(&known.arn),
+        None => UsedKey::unknown(said, format!("which key `{key}` is: no template makes it")),
+    }
+}
+
+fn by_alias(
+    world: &World<'_>,
+    alias: &str,
+    account: &str,
+    region: &str,
+    said: Said,
+    reason: impl FnOnce() -> String,
+) -> UsedKey {
+    let arn = format!("arn:{}:kms:{region}:{account}:{alias}", world.partition);
+    match world.known_key(&arn) {
+        Some(known) => UsedKey::by_alias(&known.arn),
+        None => UsedKey::unknown(said, reason()),
+    }
+}
+
+fn bare_id(world: &World<'_>, id: &str, account: &str, region: &str) -> String {
+    let id = id.strip_prefix("key/").unwrap_or(id);
+    format!("arn:{}:kms:{region}:{account}:key/{id}", world.partition)
+}
+
+/// What keeps KMS from an operation on a key: the key's kind, state and place. `region` is that of the
+/// bucket for which S3 uses it, if it does; `Some(None)`: it is not known.
+#[expect(
+    clippy::option_option,
+    reason = "no bucket and no known region are two things"
+)]
 pub(super) fn hindrance(
     world: &World<'_>,
     action: &str,
     key: &str,
+    region: Option<Option<&str>>,
     needed_by: Place,
 ) -> Option<Hindrance> {
     if !is_cryptographic(action) {
@@ -117,14 +289,50 @@ pub(super) fn hindrance(
     }
     let known = world.known_key(key);
     let arn = known.map_or(key, |known| known.arn.as_str());
+    if let Some(Some(region)) = region
+        && region_of(arn) != region
+    {
+        return Some(Hindrance::Rejected(Rejection {
+            because: format!(
+                "the key {arn} is not in {region}, where the bucket is, and S3 encrypts with keys of \
+                 the bucket's region only"
+            ),
+            state: None,
+            fix: format!("name a key in {region}"),
+            place: needed_by,
+            resource: None,
+        }));
+    }
     if let Some(state) = world.key_states.get(arn) {
         return rejected(arn, *state, "make the key usable again", (needed_by, None));
     }
-    match &known?.usable {
-        Usable::Yes => None,
-        Usable::No(state, place, resource) => {
-            let said = (*place, Some(resource.clone()));
-            rejected(arn, *state, "remove `Enabled: false`", said)
+    let nowhere = || {
+        Hindrance::Doubtful(Doubt {
+            place: needed_by,
+            resource: String::new(),
+            reason: format!("whether the bucket is in the region of the key {arn}"),
+            effect: None,
+        })
+    };
+    let unknown = (region == Some(None)).then(nowhere);
+    let Some(known) = known else { return unknown };
+    match &known.usable {
+        Usable::Yes => unknown,
+        Usable::No(unusable) => {
+            let said = (unusable.place, Some(unusable.resource.clone()));
+            match unusable.state {
+                Some(state) => rejected(arn, state, unusable.fix, said),
+                None => Some(Hindrance::Rejected(Rejection {
+                    because: format!(
+                        "the key {arn} is {}: S3 encrypts with symmetric encryption keys only",
+                        unusable.what
+                    ),
+                    state: None,
+                    fix: unusable.fix.to_owned(),
+                    place: said.0,
+                    resource: said.1,
+                })),
+            }
         }
         Usable::Unknown(doubt) => Some(Hindrance::Doubtful(doubt.clone())),
     }

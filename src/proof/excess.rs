@@ -78,7 +78,7 @@ struct Uses {
 impl Served {
     /// Notes what a call was decided by. One that is like another needs no name of its own.
     pub(super) fn add(&mut self, decided: &Decided, is_alike: bool) {
-        if decided.verdict == Verdict::Denied {
+        if matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted) {
             return;
         }
         let action = &decided.call.action;

@@ -9,8 +9,12 @@ use super::{Decisive, Verdict};
 use crate::lint::{Finding, Severity};
 
 /// The kinds of findings, with what each is about.
-pub const RULES: [(&str, &str); 8] = [
-    (DENIED, "every call of a pipeline run is allowed"),
+pub const RULES: [(&str, &str); 9] = [
+    (DENIED, "every call that a pipeline run needs is allowed"),
+    (
+        NOT_GRANTED,
+        "every permission that AWS documents for a run is granted",
+    ),
     (ATTACK, "a call that must not be allowed is denied"),
     (UNPROVEN, "no call depends on a policy that is not given"),
     (UNRESOLVED, "every policy's values can be resolved"),
@@ -27,6 +31,7 @@ pub const RULES: [(&str, &str); 8] = [
 ];
 
 const DENIED: &str = "PROVE_CALL_DENIED";
+const NOT_GRANTED: &str = "PROVE_NOT_GRANTED";
 const ATTACK: &str = "PROVE_ATTACK_ALLOWED";
 const UNPROVEN: &str = "PROVE_UNPROVEN";
 const UNRESOLVED: &str = "PROVE_UNRESOLVED";
@@ -41,6 +46,7 @@ pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
     for (decided, remedies) in &proof.calls {
         match decided.verdict {
             Verdict::Denied => found.push(denied(decided, remedies)),
+            Verdict::NotGranted => found.push(not_granted(decided, remedies)),
             Verdict::Unproven => found.push(unproven(
                 decided,
                 &format!(
@@ -166,6 +172,21 @@ fn denied(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
     )
 }
 
+/// A permission that AWS documents is missing, and runs succeed without it.
+fn not_granted(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
+    let (file, mut finding) = denied(decided, remedies);
+    NOT_GRANTED.clone_into(&mut finding.rule);
+    finding.severity = Severity::Warning;
+    finding.message = format!(
+        "step {}: AWS documents that {} must be allowed to {}; runs succeed without it ({})",
+        decided.call.step,
+        shown(decided),
+        what(decided),
+        decided.reason.because
+    );
+    (file, finding)
+}
+
 fn unproven(decided: &Decided, message: &str) -> (usize, Finding) {
     let missing = decided.missing.iter();
     let why: Vec<&str> = missing
@@ -174,7 +195,9 @@ fn unproven(decided: &Decided, message: &str) -> (usize, Finding) {
         .collect();
     let options: Vec<&str> = missing.map(|missing| missing.option.as_str()).collect();
     let (why, fix) = if why.is_empty() {
-        ("a statement that cannot be resolved".to_owned(), None)
+        let doubts = decided.doubts.first();
+        let why = doubts.map_or("what cannot be resolved", |doubt| doubt.reason.as_str());
+        (why.to_owned(), None)
     } else {
         (
             why.join(" and "),

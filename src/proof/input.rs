@@ -35,6 +35,8 @@ pub struct Inputs {
     pub policies: Vec<NamedFile>,
     /// What else roles have as identity-based policies, by role.
     pub identities: Vec<NamedFile>,
+    /// The buckets that the configuration names, whoever makes them.
+    pub buckets: Vec<ClaimedBucket>,
     /// Existing buckets, in no template, that encrypt by default with a customer managed key.
     pub bucket_keys: Vec<BucketKey>,
     /// What is known of keys and no template can say.
@@ -79,6 +81,20 @@ pub struct NamedFile {
     pub name: String,
     /// The file; `None`: it has no policy.
     pub source: Option<Source>,
+}
+
+/// What the configuration says of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedBucket {
+    /// Bucket name.
+    pub name: String,
+    /// Account ID of its owner.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Whether no stack makes it. Unless the configuration names the key that encrypts it by default,
+    /// it then says that S3 encrypts with its own keys.
+    pub is_existing: bool,
 }
 
 /// The customer managed key that a bucket encrypts with by default.
@@ -173,6 +189,15 @@ impl Inputs {
             boundaries: Vec::new(),
             policies: Vec::new(),
             identities: Vec::new(),
+            buckets: plan
+                .buckets()
+                .map(|(bucket, account, region)| ClaimedBucket {
+                    name: bucket.name.clone(),
+                    account: account.to_owned(),
+                    region: region.to_owned(),
+                    is_existing: !bucket.create,
+                })
+                .collect(),
             bucket_keys: plan
                 .existing_bucket_keys()
                 .map(|(bucket, key)| BucketKey {

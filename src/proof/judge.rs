@@ -1,20 +1,27 @@
 //! The verdict on a call: what the known policies decide, and whether what is not known could
 //! make it otherwise.
 
-use super::call::{Call, Hindrance, Rejection};
+use super::call::{Call, Caller, Hindrance, Rejection, Strength};
+use super::collect::no_boundary;
 use super::document::Document;
+use super::keys::Keys;
 use super::world::{Doubt, Missing, Place, PolicyId, World};
-use crate::authz::{self, Decision, Layer, PolicySet, Reason, Request, RequestProblem};
-use crate::iam::{Effect, Policy, PolicyKind};
+use crate::authz::{
+    self, Bound, Decision, Knowledge, Layer, PolicySet, Reason, Request, RequestProblem,
+};
+use crate::iam::{Arn, Effect, Policy, PolicyKind, PrincipalId};
 
 /// Whether a call is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum Verdict {
-    /// By all that is known, and nothing is missing.
+    /// Whatever is not known.
     Allowed,
-    /// Whatever the missing policies say.
+    /// Whatever is not known.
     Denied,
-    /// It depends on a policy that is not given, or on a Deny that cannot be resolved.
+    /// The same, but runs are known to succeed without it: AWS's list of permissions has it.
+    NotGranted,
+    /// It depends on what is not known: a policy that is not given, a value that cannot be resolved, a
+    /// context key whose value nobody can tell.
     Unproven,
 }
 
@@ -24,6 +31,7 @@ impl Verdict {
         match (self, other) {
             (Self::Denied, _) | (_, Self::Denied) => Self::Denied,
             (Self::Unproven, _) | (_, Self::Unproven) => Self::Unproven,
+            (Self::NotGranted, _) | (_, Self::NotGranted) => Self::NotGranted,
             (Self::Allowed, Self::Allowed) => Self::Allowed,
         }
     }
@@ -63,7 +71,8 @@ pub struct Decided {
     pub instances: usize,
     /// The policies that are not given.
     pub missing: Vec<Missing>,
-    /// The statements that cannot be resolved and might be about it.
+    /// What cannot be known and might matter to it: statements that cannot be resolved, or depend on
+    /// context keys whose values are not known.
     pub doubts: Vec<Doubt>,
     /// The resource's policy, where there is one: its place, and the resource that has it.
     pub resource_policy: Option<(Place, String)>,
@@ -108,31 +117,25 @@ impl Sets {
     }
 }
 
-/// What to take of policies that are not fully known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    Known,
-    /// With everything that unknown Allow statements might be.
-    AtMost,
-    /// With everything that unknown Deny statements might be.
-    AtLeast,
-}
-
 /// Decides a call of a run.
 pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
+    if let Some(doubt) = call.unknown.clone() {
+        let because = format!("nobody can tell: {}", doubt.reason);
+        return undecided(call, because, vec![doubt]);
+    }
+    if call.hindrance.is_none() {
+        call.hindrance = no_role(world, &call).map(Hindrance::Rejected);
+    }
     let judge = match Judge::new(world, &mut call) {
         Ok(judge) => judge,
         Err(problem) => return no_request(call, &problem),
     };
-    let mut reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
-    let mut verdict = match reason.decision {
-        Decision::ExplicitlyDenied => Verdict::Denied,
-        Decision::Allowed if judge.is_sure() => Verdict::Allowed,
-        Decision::Allowed => Verdict::Unproven,
-        // What cannot be resolved is never counted as allowing, what is not given might allow.
-        Decision::ImplicitlyDenied if judge.allows(Reading::Known, true) => Verdict::Unproven,
-        Decision::ImplicitlyDenied => Verdict::Denied,
+    let mut verdict = match () {
+        () if judge.is_surely_allowed() => Verdict::Allowed,
+        () if judge.is_possible() => Verdict::Unproven,
+        () => Verdict::Denied,
     };
+    let mut reason = judge.reason(verdict);
     let mut doubt = None;
     match &call.hindrance {
         Some(Hindrance::Rejected(rejection)) if reason.decision != Decision::ExplicitlyDenied => {
@@ -142,13 +145,24 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
             // No statement would help.
             reason.missing.clear();
         }
+        Some(Hindrance::Rejected(_)) => verdict = Verdict::Denied,
         Some(Hindrance::Doubtful(found)) => {
             doubt = Some(found.clone());
             if verdict == Verdict::Allowed {
                 verdict = Verdict::Unproven;
             }
         }
-        _ => {}
+        None => {}
+    }
+    let is_lacking = reason.missing == [Layer::ResourcePolicy];
+    if call.step == "administer" && verdict == Verdict::Denied && is_lacking {
+        doubt = other_administrator(world, &call);
+        if doubt.is_some() {
+            verdict = Verdict::Unproven;
+        }
+    }
+    if verdict == Verdict::Denied && call.strength == Strength::Documented {
+        verdict = Verdict::NotGranted;
     }
     let mut decided = judge.decided(call, verdict, reason);
     decided.doubts.extend(doubt);
@@ -157,19 +171,27 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
 
 /// A call that makes no request, because of what a template says: nothing is proven of it.
 fn no_request(call: Call, problem: &RequestProblem) -> Decided {
+    undecided(
+        call,
+        format!("AWS has no such request: {problem}"),
+        Vec::new(),
+    )
+}
+
+fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
     Decided {
         call,
         verdict: Verdict::Unproven,
         reason: Reason {
             decision: Decision::ImplicitlyDenied,
-            because: format!("AWS has no such request: {problem}"),
+            because,
             missing: Vec::new(),
             layers: Vec::new(),
         },
         decisive: Vec::new(),
         instances: 1,
         missing: Vec::new(),
-        doubts: Vec::new(),
+        doubts,
         resource_policy: None,
         sets: Sets::default(),
     }
@@ -186,72 +208,196 @@ pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Opti
             return (Verdict::Unproven, Some(decided));
         }
     };
-    let verdict = match authz::evaluate(&judge.request, &judge.policies(Reading::Known, false)) {
-        Decision::ExplicitlyDenied => Verdict::Denied,
-        Decision::Allowed if judge.is_sure() => Verdict::Allowed,
-        Decision::Allowed => Verdict::Unproven,
-        Decision::ImplicitlyDenied if judge.allows(Reading::AtMost, true) => Verdict::Unproven,
-        Decision::ImplicitlyDenied => Verdict::Denied,
-    };
-    if verdict == Verdict::Denied {
-        return (verdict, None);
+    if !judge.is_possible() {
+        return (Verdict::Denied, None);
     }
-    let reason = authz::explain(&judge.request, &judge.policies(Reading::Known, false));
+    let verdict = match judge.is_surely_allowed() {
+        true => Verdict::Allowed,
+        false => Verdict::Unproven,
+    };
+    let reason = judge.reason(verdict);
     (verdict, Some(judge.decided(call.clone(), verdict, reason)))
 }
 
 struct Judge<'j, 'w> {
     world: &'j World<'w>,
-    request: Request,
+    /// The request; where the resource's owner is not known, one for each that is possible.
+    requests: Vec<Request>,
+    caller: Caller,
+    is_attack: bool,
+    /// Why the control policies of an account are not known, though those of others are given.
+    foreign: Option<&'static str>,
     sets: Sets,
 }
 
 impl<'j, 'w> Judge<'j, 'w> {
     fn new(world: &'j World<'w>, call: &mut Call) -> Result<Self, RequestProblem> {
+        let context = std::mem::take(&mut call.context);
         let request = Request::new(
             &call.caller.principal(&world.partition),
             &call.action,
             &call.resource,
-            Some(&call.account),
-            std::mem::take(&mut call.context),
-        )?;
+            Some(call.owner()),
+            context,
+        )?
+        .of_any_session();
         let sets = sets(world, call, &request);
+        let is_attack = call.step == "attack";
+        let foreign = match (&call.caller, is_attack) {
+            (Caller::Role(_), false) => foreign(world, call),
+            _ => None,
+        };
+        let requests = match &call.account {
+            Some(_) => vec![request],
+            None => vec![
+                request.clone().of_unknown_owner(false),
+                request.of_unknown_owner(true),
+            ],
+        };
         Ok(Self {
             world,
-            request,
+            requests,
+            caller: call.caller.clone(),
+            is_attack,
+            foreign,
             sets,
         })
+    }
+
+    /// Whether it is allowed whatever the unknown is.
+    fn is_surely_allowed(&self) -> bool {
+        self.sets.missing().is_empty()
+            && self.foreign.is_none()
+            && self
+                .requests
+                .iter()
+                .all(|request| self.allows(request, Bound::Least))
+    }
+
+    /// Whether it is allowed if everything unknown is as it would have to be.
+    fn is_possible(&self) -> bool {
+        let mut requests = self.requests.iter();
+        requests.any(|request| self.allows(request, Bound::Most))
+    }
+
+    fn allows(&self, request: &Request, bound: Bound) -> bool {
+        let keys = self.keys(request);
+        let policies = self.policies(request, bound);
+        authz::evaluate_within(request, &policies, self.knowledge(&keys, bound))
+            == Decision::Allowed
+    }
+
+    /// Why a call has its verdict: what is allowed is allowed by the least, what is denied is denied by
+    /// the most.
+    fn reason(&self, verdict: Verdict) -> Reason {
+        let bound = match verdict {
+            Verdict::Denied | Verdict::NotGranted => Bound::Most,
+            Verdict::Allowed | Verdict::Unproven => Bound::Least,
+        };
+        let request = &self.requests[0];
+        let keys = self.keys(request);
+        let policies = self.policies(request, bound);
+        authz::explain_within(request, &policies, self.knowledge(&keys, bound))
+    }
+
+    fn keys<'k>(&'k self, request: &'k Request) -> Keys<'k>
+    where
+        'j: 'k,
+        'w: 'k,
+    {
+        Keys {
+            world: self.world,
+            caller: &self.caller,
+            action: request.action(),
+            resource: request.resource(),
+            context: request.context(),
+            is_attack: self.is_attack,
+        }
+    }
+
+    fn knowledge<'k>(&self, keys: &'k Keys<'k>, bound: Bound) -> Knowledge<'k> {
+        Knowledge {
+            unlisted: Some(keys),
+            bound,
+            may_have_boundary: self.sets.missing_boundary.is_some(),
+        }
+    }
+
+    /// The statements that may or may not apply, since the values of context keys are not known.
+    fn open(&self) -> Vec<Doubt> {
+        let request = &self.requests[0];
+        let keys = self.keys(request);
+        let bound = Bound::Least;
+        let policies = self.policies(request, bound);
+        let open = authz::open_statements(request, &policies, self.knowledge(&keys, bound));
+        open.into_iter()
+            .filter_map(|open| {
+                let held =
+                    &self.world.policies[self.policy(open.layer, open.level, open.policy)?];
+                let reason = match open.keys.as_slice() {
+                    [] => "which session or resource the request is of, is not known".to_owned(),
+                    [key] => format!("what the request has for `{key}` is not known"),
+                    keys => {
+                        format!(
+                            "what the request has for `{}` is not known",
+                            keys.join("`, `")
+                        )
+                    }
+                };
+                Some(Doubt {
+                    place: Place {
+                        file: held.file,
+                        span: open.span,
+                    },
+                    resource: held.resource.clone(),
+                    reason,
+                    effect: Some(open.effect),
+                })
+            })
+            .collect()
+    }
+
+    /// The policy of a layer by its number there.
+    fn policy(&self, layer: Layer, level: Option<usize>, number: usize) -> Option<PolicyId> {
+        match layer {
+            Layer::IdentityPolicies => self.sets.identity.get(number).copied(),
+            Layer::ResourcePolicy => self.sets.resource,
+            Layer::PermissionBoundary => self.sets.boundary,
+            Layer::Scps => self::level(&self.world.scps, level, number),
+            Layer::Rcps => self::level(&self.world.rcps, level, number),
+            Layer::SessionPolicy => None,
+        }
     }
 
     fn document(&self, id: PolicyId) -> &'j Document {
         &self.world.policies[id].document
     }
 
-    fn policies(&self, reading: Reading, grant_missing: bool) -> PolicySet<'j> {
+    /// The policies, with what the bound makes of those that are not given or not resolved.
+    fn policies(&self, request: &Request, bound: Bound) -> PolicySet<'j> {
         let policy = |id: PolicyId| -> &'j Policy {
             let document = self.document(id);
-            match reading {
-                Reading::Known => &document.solid,
-                Reading::AtMost => document.at_most.as_ref().unwrap_or(&document.solid),
-                Reading::AtLeast => document.at_least.as_ref().unwrap_or(&document.solid),
-            }
+            let widened = match bound {
+                Bound::Least => &document.at_least,
+                Bound::Most => &document.at_most,
+            };
+            widened.as_ref().unwrap_or(&document.solid)
         };
         let mut identity: Vec<&Policy> = self.sets.identity.iter().map(|id| policy(*id)).collect();
         let mut resource = self.sets.resource.map(policy);
-        if grant_missing {
+        if bound == Bound::Most {
             if self.sets.missing_identity.is_some() {
                 identity.push(policy(self.world.administrator));
             }
             if self.sets.missing_resource.is_some() {
-                let open = match self.request.resource_policy_kind() {
+                let open = match request.resource_policy_kind() {
                     PolicyKind::Trust => self.world.open_roles,
                     _ => self.world.open_resource,
                 };
                 resource = Some(policy(open));
             }
         }
-        // The given control policies are those of the stacks' accounts. Nothing is known of other
-        // accounts', so nothing there is assumed to deny.
+        // The given control policies are those of the stacks' accounts.
         let levels = |levels: &[Vec<PolicyId>], account: Option<&str>| -> Vec<Vec<&'j Policy>> {
             if account.is_none_or(|account| !self.world.accounts.contains(account)) {
                 return Vec::new();
@@ -265,27 +411,26 @@ impl<'j, 'w> Judge<'j, 'w> {
             identity,
             resource,
             boundary: self.sets.boundary.map(policy),
-            scps: levels(&self.world.scps, self.request.principal().account()),
-            rcps: levels(&self.world.rcps, Some(self.request.resource_account())),
+            scps: levels(&self.world.scps, request.principal().account()),
+            rcps: levels(&self.world.rcps, Some(request.resource_account())),
             session: None,
         }
     }
 
-    fn allows(&self, reading: Reading, grant_missing: bool) -> bool {
-        let policies = self.policies(reading, grant_missing);
-        authz::evaluate(&self.request, &policies) == Decision::Allowed
-    }
-
-    /// Whether nothing that is missing or unknown could deny.
-    fn is_sure(&self) -> bool {
-        self.sets.missing_identity.is_none()
-            && self.sets.missing_resource.is_none()
-            && self.sets.missing_boundary.is_none()
-            && (self
-                .sets
-                .all()
-                .all(|id| self.document(id).at_least.is_none())
-                || self.allows(Reading::AtLeast, false))
+    /// What is not known of the accounts on both sides.
+    fn unknown_side(&self, call: &Call) -> Vec<Doubt> {
+        let owner = call
+            .account
+            .is_none()
+            .then_some("the owner of the resource is not known");
+        let reasons = [owner, self.foreign];
+        let reasons = reasons.into_iter().flatten().map(|reason| Doubt {
+            place: call.place,
+            resource: String::new(),
+            reason: reason.to_owned(),
+            effect: None,
+        });
+        reasons.collect()
     }
 
     fn decided(self, mut call: Call, verdict: Verdict, reason: Reason) -> Decided {
@@ -295,14 +440,7 @@ impl<'j, 'w> Judge<'j, 'w> {
                 if statement.verdict == authz::Verdict::NearMiss {
                     continue;
                 }
-                let id = match layer.layer {
-                    Layer::IdentityPolicies => self.sets.identity.get(statement.policy).copied(),
-                    Layer::ResourcePolicy => self.sets.resource,
-                    Layer::PermissionBoundary => self.sets.boundary,
-                    Layer::Scps => level(&self.world.scps, layer.level, statement.policy),
-                    Layer::Rcps => level(&self.world.rcps, layer.level, statement.policy),
-                    Layer::SessionPolicy => None,
-                };
+                let id = self.policy(layer.layer, layer.level, statement.policy);
                 let Some(id) = id else { continue };
                 let held = &self.world.policies[id];
                 decisive.push(Decisive {
@@ -319,8 +457,18 @@ impl<'j, 'w> Judge<'j, 'w> {
                 });
             }
         }
-        let doubts = (self.sets.all()).flat_map(|id| self.world.policies[id].doubts());
-        call.context = self.request.into_context();
+        let mut doubts: Vec<Doubt> = Vec::new();
+        if verdict == Verdict::Unproven {
+            doubts.extend(
+                self.sets
+                    .all()
+                    .flat_map(|id| self.world.policies[id].doubts()),
+            );
+            doubts.extend(self.open());
+            doubts.extend(self.unknown_side(&call));
+        }
+        let mut requests = self.requests;
+        call.context = requests.swap_remove(0).into_context();
         Decided {
             call,
             verdict,
@@ -328,7 +476,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             decisive,
             instances: 1,
             missing: self.sets.missing(),
-            doubts: doubts.collect(),
+            doubts,
             resource_policy: self.sets.resource.and_then(|id| {
                 let held = &self.world.policies[id];
                 if !held.given {
@@ -345,12 +493,79 @@ impl<'j, 'w> Judge<'j, 'w> {
     }
 }
 
+/// Whether a key policy that does not let the account's root user change it lets somebody else of the
+/// account do so: they may be the one who deploys.
+fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doubt> {
+    let (_, policy) = world.key(&call.resource)?;
+    let held = &world.policies[policy];
+    let mut statements = held.document.solid.statements.iter();
+    let found = statements.find(|statement| {
+        let names_other = statement.principal.as_ref().is_some_and(|element| {
+            let entries = element.entries.iter();
+            let mut accounts = entries.filter_map(|entry| match &entry.id {
+                PrincipalId::Account(_) => None,
+                _ => Arn::parse(&entry.text).map(|arn| arn.account),
+            });
+            !element.negated && accounts.any(|account| Some(account) == call.account.as_deref())
+        });
+        statement.effect == Effect::Allow
+            && names_other
+            && authz::names_action(&statement.actions, &call.action)
+    })?;
+    Some(Doubt {
+        place: Place {
+            file: held.file,
+            span: found.span,
+        },
+        resource: held.resource.clone(),
+        reason: "who deploys the key: the root user of its account may not change its policy, and \
+                 somebody else may"
+            .to_owned(),
+        effect: None,
+    })
+}
+
+/// Why a role cannot be there that calls or is called: a template makes one of its name in another
+/// path.
+fn no_role(world: &World<'_>, call: &Call) -> Option<Rejection> {
+    let caller = match &call.caller {
+        Caller::Role(arn) => Some(arn.as_str()),
+        _ => None,
+    };
+    let called = Some(call.resource.as_str()).filter(|_| call.action == "sts:AssumeRole");
+    let mut named = [caller, called].into_iter().flatten();
+    let (arn, other) = named.find_map(|arn| Some((arn, world.namesake(arn)?)))?;
+    Some(Rejection {
+        because: format!(
+            "there is no role `{arn}`: the role of this name is `{}`",
+            other.arn
+        ),
+        state: None,
+        fix: "name the role by its ARN, with its path".to_owned(),
+        place: call.place,
+        resource: None,
+    })
+}
+
+/// Why the control policies that matter to a call are not known: those that are given are of the
+/// stacks' accounts. Where none are given, there are none.
+fn foreign(world: &World<'_>, call: &Call) -> Option<&'static str> {
+    let is_foreign =
+        |account: Option<&str>| account.is_none_or(|account| !world.accounts.contains(account));
+    if !world.scps.is_empty() && is_foreign(call.caller.account()) {
+        return Some("the service control policies of the caller's account are not given");
+    }
+    if !world.rcps.is_empty() && is_foreign(call.account.as_deref()) {
+        return Some("the resource control policies of the resource's account are not given");
+    }
+    None
+}
+
 fn level(levels: &[Vec<PolicyId>], level: Option<usize>, policy: usize) -> Option<PolicyId> {
     levels.get(level?)?.get(policy).copied()
 }
 
 fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
-    use super::call::Caller;
     let mut sets = Sets::default();
     match &call.caller {
         Caller::Administrator(_) => sets.identity.push(world.administrator),
@@ -366,9 +581,10 @@ fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
                     what: format!("the policies of the role `{arn}`"),
                     option: format!("--identity {arn}=FILE"),
                 });
+                sets.missing_boundary = Some(no_boundary(arn));
             }
         },
-        Caller::Root(_) | Caller::Service(_) => {}
+        Caller::Root(_) | Caller::Service(_) | Caller::Unknown(_) => {}
     }
     if let Some(id) = call.resource_policy {
         sets.resource = Some(id);

@@ -20,9 +20,12 @@ mod facts;
 mod findings;
 mod input;
 mod judge;
+mod key_kind;
 mod key_state;
+mod keys;
 mod outsiders;
 mod prove;
+mod public_access;
 mod remedy;
 mod resolve;
 mod resolved;
@@ -30,11 +33,13 @@ mod run;
 mod symbols;
 mod world;
 
-pub use call::{Call, Caller, Hindrance, Rejection};
+pub use call::{Call, Caller, Hindrance, Rejection, Strength};
 pub use chain::Obstacle;
 pub use excess::{Excess, StatementUse, UnknownAction};
 pub use findings::{RULES, findings};
-pub use input::{BucketKey, InputError, Inputs, Instance, KeyFact, NamedFile, Stack};
+pub use input::{
+    BucketKey, ClaimedBucket, InputError, Inputs, Instance, KeyFact, NamedFile, Stack,
+};
 pub use judge::{Decided, Decisive, Verdict};
 pub use key_state::{KeyState, is_cryptographic};
 pub use outsiders::outsiders;

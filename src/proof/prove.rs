@@ -149,7 +149,7 @@ fn decided_calls(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> 
     let mut served = Served::default();
     let mut alike = Alike::new(inputs);
     let mut calls: Calls = Vec::new();
-    run::calls(world, pipelines, inputs.permissions, &mut |call| {
+    run::calls(world, pipelines, &mut |call| {
         let decided = judge_call(world, call);
         let known = match decided.verdict {
             Verdict::Allowed => alike.find(&decided.call, &decided.decisive, calls.len()),
@@ -194,7 +194,7 @@ fn result(verdict: Verdict, call: &Call, permissions: Permissions) -> AttackResu
     let name = call.id.split('/').next();
     let known = name.is_some_and(|name| PROCEDURE_ALLOWS.contains(&name));
     match verdict {
-        Verdict::Denied => AttackResult::Denied,
+        Verdict::Denied | Verdict::NotGranted => AttackResult::Denied,
         Verdict::Unproven => AttackResult::Unproven,
         Verdict::Allowed if known && permissions == Permissions::Article => {
             AttackResult::OverGranted

@@ -22,12 +22,12 @@ pub struct Remedy {
 
 /// What to add so that a denied call is allowed; nothing where a Deny stands in its way.
 pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
-    if decided.verdict != Verdict::Denied {
+    if !matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted) {
         return Vec::new();
     }
     let missing = &decided.reason.missing;
     // Within an account either side of a bucket's call would do: the caller's is the usual one.
-    let either = decided.call.caller.account() == Some(&decided.call.account)
+    let either = decided.call.caller.account() == decided.call.account.as_deref()
         && decided.call.action.starts_with("s3:")
         && missing.contains(&Layer::IdentityPolicies);
     let mut found = Vec::new();
@@ -69,7 +69,7 @@ fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Optio
     let wanted = &decided.call.resource;
     let owner = |arn: &str| match world.bucket_of(arn) {
         Some(bucket) => bucket.account.clone(),
-        None => Arn::parse(arn).map_or(String::new(), |arn| arn.account.to_owned()),
+        None => Arn::parse(arn).map(|arn| arn.account.to_owned()),
     };
     let similarity = |id: &PolicyId| {
         let statements = world.policies[*id].document.solid.statements.iter();
@@ -142,9 +142,9 @@ fn statement(
     let mut condition = None;
     if has_principal {
         let (name, who) = match &call.caller {
-            Caller::Service(service) => ("Service", service.clone()),
+            Caller::Service(service) | Caller::Unknown(service) => ("Service", service.clone()),
             Caller::Role(arn) | Caller::Administrator(arn) => {
-                let same_account = call.caller.account() == Some(&call.account);
+                let same_account = call.caller.account() == call.account.as_deref();
                 if same_account || is_trust {
                     ("AWS", arn.clone())
                 } else {
@@ -166,7 +166,7 @@ fn statement(
     // A bucket's ARN does not name its account.
     if layer == Layer::IdentityPolicies && call.action.starts_with("s3:") {
         let account = call.account.clone();
-        condition = Some(("StringEquals", "aws:ResourceAccount", account));
+        condition = account.map(|account| ("StringEquals", "aws:ResourceAccount", account));
     }
     if json {
         let mut whole = serde_json::json!({ "Effect": "Allow" });

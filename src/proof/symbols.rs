@@ -78,7 +78,7 @@ fn made_up(stack: &str, id: &str) -> String {
     format!("{stack}-{id}-0123456789AB")
 }
 
-/// A plausible ID for a key: another one for every key of a template.
+/// A plausible ID for a key: another one for every key of every template.
 fn key_id(resolver: &Resolver<'_>, id: &str, resource: &Node) -> String {
     let number = resolver
         .resources()
@@ -86,10 +86,11 @@ fn key_id(resolver: &Resolver<'_>, id: &str, resource: &Node) -> String {
         .filter(|entry| entry.value.get("Type").and_then(Node::as_str) == Some("AWS::KMS::Key"))
         .position(|entry| entry.key == id)
         .unwrap_or_default();
+    let file = resolver.deployment().file;
     let multi_region = resolver.text_property(resource, "MultiRegion");
     if multi_region.as_deref() == Some("true") {
-        format!("mrk-{number:08x}4000800000000000{:08x}", 0x5f3e)
+        format!("mrk-{file:04x}{number:04x}4000800000000000{:08x}", 0x5f3e)
     } else {
-        format!("{number:08x}-0000-4000-8000-000000005f3e")
+        format!("{file:04x}{number:04x}-0000-4000-8000-000000005f3e")
     }
 }

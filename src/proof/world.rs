@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::document::Document;
 use super::input::Instance;
+use super::key_kind::{KeyKind, Usable};
 use super::key_state::KeyState;
 use super::resolve::Resolver;
 use crate::iam::{Arn, Effect};
@@ -66,24 +67,35 @@ pub(super) struct Role {
     pub(super) resolver: Option<usize>,
     /// Whether a file says what else it has, so that nothing is expected of it.
     pub(super) is_given: bool,
+    /// Whether the user says what its permissions boundary is, or that it has none.
+    pub(super) is_bounded: bool,
     pub(super) identity: Vec<PolicyId>,
     pub(super) trust: Option<PolicyId>,
     pub(super) boundary: Option<PolicyId>,
     pub(super) missing_identity: Option<Missing>,
     pub(super) missing_boundary: Option<Missing>,
+    /// Its tags; `None`: not known.
+    pub(super) tags: Option<Tags>,
 }
+
+/// Tags by key.
+pub(super) type Tags = BTreeMap<String, String>;
 
 /// A bucket.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bucket {
-    pub(super) account: String,
-    pub(super) region: String,
+    /// `None`: nobody says whose it is.
+    pub(super) account: Option<String>,
+    /// `None`: nobody says where it is.
+    pub(super) region: Option<String>,
     pub(super) policy: Option<PolicyId>,
-    /// Whether S3 encrypts with a bucket key, so that the context is the bucket's ARN.
-    pub(super) bucket_key: bool,
-    /// How S3 encrypts with KMS what is uploaded without a word about encryption; `None`: it does
-    /// not.
-    pub(super) default_key: Option<DefaultKey>,
+    /// Whether S3 encrypts with a bucket key, so that the context is the bucket's ARN; `None`: not
+    /// known.
+    pub(super) bucket_key: Option<bool>,
+    /// How S3 encrypts what is uploaded without a word about encryption.
+    pub(super) encryption: Encryption,
+    /// Whether S3 keeps other accounts out as long as the bucket's policy is public; `None`: not known.
+    pub(super) restricts_public: Option<bool>,
     /// The bucket that its server access logs go to.
     pub(super) log_bucket: Option<(String, String)>,
     /// The template that makes it, if one does: the number of its resolver.
@@ -92,13 +104,35 @@ pub(super) struct Bucket {
     pub(super) place: Option<Place>,
 }
 
+/// A bucket's default encryption.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Encryption {
+    /// Nobody says.
+    #[default]
+    Untold,
+    /// The template says it with a value that cannot be resolved.
+    Unresolved(Doubt),
+    /// With keys of S3, which need no permission.
+    S3Managed,
+    /// With a KMS key.
+    Kms(DefaultKey),
+}
+
+impl Encryption {
+    /// The key that is used where nobody names one.
+    pub(super) fn default_key(&self) -> Option<&DefaultKey> {
+        match self {
+            Self::Kms(key) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// The key of a bucket's default encryption.
 #[derive(Debug, Clone)]
 pub(super) struct DefaultKey {
     /// As the bucket names it; `None`: the AWS managed key.
     pub(super) key: Option<String>,
-    /// Whether the bucket has an S3 Bucket Key; `None`: nobody knows.
-    pub(super) bucket_key: Option<bool>,
     /// Where the template says it, and the logical ID of the bucket; `None`: the configuration
     /// says it of an existing bucket.
     pub(super) said: Option<(Place, String)>,
@@ -114,22 +148,16 @@ pub(super) struct Key {
     pub(super) is_whole: bool,
     /// Whether a stack makes it.
     pub(super) is_made: bool,
+    /// Whether KMS lets S3 use it.
     pub(super) usable: Usable,
+    /// What it is like, for the condition keys that tell it.
+    pub(super) kind: KeyKind,
+    /// Its tags; `None`: not known.
+    pub(super) tags: Option<Tags>,
     /// The target whose template makes it; `None`: the dev account's side.
     pub(super) target: Option<String>,
     /// Which of the target's instances makes it, where there are several.
     pub(super) instance: Option<Arc<Instance>>,
-}
-
-/// Whether KMS lets a key be used.
-#[derive(Debug, Clone)]
-pub(super) enum Usable {
-    /// It does, or nobody says otherwise.
-    Yes,
-    /// It does not, for the key's state: where the template says so, and the key's logical ID.
-    No(KeyState, Place, String),
-    /// The template's value cannot be resolved.
-    Unknown(Doubt),
 }
 
 /// A resource of a template that is there.
@@ -185,7 +213,16 @@ pub(super) struct World<'a> {
 impl World<'_> {
     /// The role of an ARN.
     pub(super) fn role(&self, arn: &str) -> Option<&Role> {
-        self.roles.get(&role_key(arn)?)
+        let role = self.roles.get(&role_key(arn)?)?;
+        // Of a role that no template makes, nobody says the path.
+        (role.resolver.is_none() || role.arn == arn).then_some(role)
+    }
+
+    /// The role that keeps one of this ARN from being there: it has the name in another path. Names
+    /// are unique in an account whatever their paths (IAM, *IAM and AWS STS quotas*).
+    pub(super) fn namesake(&self, arn: &str) -> Option<&Role> {
+        let role = self.roles.get(&role_key(arn)?)?;
+        (role.resolver.is_some() && role.arn != arn).then_some(role)
     }
 
     /// The bucket of an ARN of it or of an object in it.
@@ -195,8 +232,7 @@ impl World<'_> {
 
     /// The account of a bucket, or of an object's bucket, where a template says it.
     pub(super) fn owner(&self, arn: &str) -> Option<&str> {
-        let account = self.bucket_of(arn)?.account.as_str();
-        (!account.is_empty()).then_some(account)
+        self.bucket_of(arn)?.account.as_deref()
     }
 
     pub(super) fn bucket_arn(&self, name: &str) -> String {
@@ -231,8 +267,21 @@ impl World<'_> {
         let mut keys = self.keys.iter();
         keys.find(|key| {
             key.arn == target
-                || (key.account == parts.account && key.arn.rsplit('/').next() == Some(target))
+                || (key.account == parts.account
+                    && region_of(&key.arn) == parts.region
+                    && key.arn.rsplit('/').next() == Some(target))
         })
+    }
+
+    /// The aliases of a key that the templates make.
+    pub(super) fn aliases_of(&self, key: &Key) -> Vec<String> {
+        let aliases = self.aliases.iter();
+        let own = aliases.filter(|((account, region, _), target)| {
+            *account == key.account
+                && region_of(&key.arn) == region
+                && (**target == key.arn || key.arn.rsplit('/').next() == Some(target))
+        });
+        own.map(|((_, _, alias), _)| alias.clone()).collect()
     }
 
     /// What cannot be resolved.
@@ -273,6 +322,16 @@ pub(super) const MANAGED_KEY: &str = "alias/aws/s3";
 /// Whether an ARN is that of the AWS managed key of S3.
 pub(super) fn is_managed_key(arn: &str) -> bool {
     Arn::parse(arn).is_some_and(|arn| arn.service == "kms" && arn.resource == MANAGED_KEY)
+}
+
+/// Region of an ARN.
+pub(super) fn region_of(arn: &str) -> &str {
+    Arn::parse(arn).map_or("", |arn| arn.region)
+}
+
+/// Account of an ARN.
+pub(super) fn account_of(arn: &str) -> &str {
+    Arn::parse(arn).map_or("", |arn| arn.account)
 }
 
 /// The bucket in an S3 ARN.

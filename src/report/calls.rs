@@ -93,6 +93,7 @@ fn verdict(verdict: Verdict) -> Markup {
     let (looks, word) = match verdict {
         Verdict::Allowed => ("good", "allowed"),
         Verdict::Denied => ("bad", "denied"),
+        Verdict::NotGranted => ("warn", "not granted"),
         Verdict::Unproven => ("warn", "unproven"),
     };
     html! { span class=(format!("tag {looks}")) { (word) } }

@@ -78,13 +78,16 @@ BASES = {
             "options": {
                 "policies": {"codepipeline-input-bucket": None, "codepipeline-output-bucket": None}
             },
+            "existing": ["codepipeline-input-bucket", "codepipeline-us-east-1-0123456789",
+                         "codepipeline-output-bucket"],
         },
     ),
     "existing-role": (
         config(f"pipeline: {{service_role: {SERVICE_ROLE}}}"),
         {},
         TWO,
-        {"options": {"policies": {SERVICE_ROLE: CODEPIPELINE_TRUST}, "identities": {"mine": None}}},
+        {"options": {"policies": {SERVICE_ROLE: CODEPIPELINE_TRUST}, "identities": {"mine": None},
+                     "boundaries": {"mine": None}}},
     ),
     "output-key": (
         config(target=f"encryption_key: {PROD_KEY}\ncanned_acl: bucket-owner-full-control\npath: site"),
@@ -179,6 +182,7 @@ def synthesize(binary):
                 },
                 "owners": OWNERS,
                 "organization": known.get("organization"),
+                "existing": known.get("existing", []),
             }
             world["options"].update({"scps": [], "rcps": []})
             policies = os.path.join(folder, "stacks", "policies")

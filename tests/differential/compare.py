@@ -40,6 +40,9 @@ def by_call(calls, names):
     for call in calls:
         resource = re.sub(r"-logs/.*", "-logs/log", call["resource"])
         resource = names.get(resource, resource)
+        # A key's ID in another account's ARN.
+        for ours, theirs in names.items():
+            resource = resource.replace(ours.rsplit("/", 1)[-1], theirs.rsplit("/", 1)[-1])
         made = (call["caller"], call["action"], resource)
         found.setdefault(made, []).append(call)
     return found
@@ -52,7 +55,9 @@ def disagreements(world, ours):
     for made in sorted(theirs.keys() | mine.keys()):
         sides = [side.get(made, []) for side in (mine, theirs)]
         decided = [sorted({c["decision"] for c in side}, key=GRAVITY.index) for side in sides]
-        if decided[0][:1] != decided[1][:1]:
+        # A call that one step needs is needed, however many others only document it.
+        needed = [sorted({c["strength"] for c in side}, reverse=True)[:1] for side in sides]
+        if decided[0][:1] != decided[1][:1] or needed[0] != needed[1]:
             yield made, decided, sides
 
 
@@ -63,7 +68,7 @@ def describe(world, made, decided, sides):
     ]
     for who, decision, side in zip(("proof", "second evaluator"), decided, sides):
         lines.append(f"  {who}: {'/'.join(decision) or 'no such call'}")
-        lines += sorted({f"    {c['step']}: {c['decision']}: {c['because']}" for c in side})
+        lines += sorted({f"    {c['step']}: {c['strength']}: {c['decision']}: {c['because']}" for c in side})
     mutations = f"S3FERRY_MUTATIONS='{' '.join(ONLY)}' " if ONLY else ""
     one = f"S3FERRY_FIRST_WORLD={world['seed']} S3FERRY_WORLDS=1"
     lines.append(f"  again: {mutations}{one} cargo test --test it differential")

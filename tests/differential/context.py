@@ -10,7 +10,7 @@ from policy import ABSENT, PRESENT, UNKNOWN
 WRITE = {"s3:putobject"}
 ACL = {"s3:putobject", "s3:putobjectacl", "s3:putobjectversionacl"}
 VERSION = {"s3:getobjectversion", "s3:getobjectversiontagging", "s3:putobjectversionacl"}
-TAGGED = VERSION | ACL - WRITE | {"s3:getobject", "s3:getobjecttagging"}
+TAGGED = VERSION | ACL - WRITE | {"s3:getobject", "s3:getobjecttagging", "s3:putobjecttagging"}
 CRYPTOGRAPHIC = {"kms:generatedatakey", "kms:decrypt"}
 
 #: Keys of requests that carry none of it: AWS includes them for other kinds of callers only.
@@ -73,7 +73,7 @@ class Request:
         if name == "aws:securetransport":
             return ["true"]  # CodePipeline's own bucket policies deny anything else.
         if name == "aws:resourceaccount":
-            return [call.owner] if call.owner else PRESENT
+            return [call.owner] if call.owner_known else PRESENT
         if name == "aws:requestedregion":
             return [call.region] if call.region else PRESENT
         if name == "aws:resourceorgid" and call.organization:
@@ -145,7 +145,7 @@ class Request:
         """Keys of the actions "Actions, resources, and condition keys for Amazon S3" lists them for."""
         call = self.call
         if name == "s3:resourceaccount":
-            return [call.owner] if call.owner else PRESENT
+            return [call.owner] if call.owner_known else PRESENT
         if name in ("s3:tlsversion", "s3:authtype", "s3:signatureversion", "s3:signatureage"):
             return PRESENT
         if name == "s3:x-amz-server-side-encryption":
@@ -163,7 +163,7 @@ class Request:
         if name.startswith("s3:existingobjecttag/"):
             return UNKNOWN if action in TAGGED else ABSENT
         if name.startswith("s3:requestobjecttag"):
-            return UNKNOWN if action in WRITE else ABSENT
+            return UNKNOWN if action in WRITE | {"s3:putobjecttagging"} else ABSENT
         if name in ("s3:dataaccesspointarn", "s3:dataaccesspointaccount", "s3:accesspointnetworkorigin"):
             return ABSENT  # The pipeline names buckets, not access points.
         if name == "s3:locationconstraint":

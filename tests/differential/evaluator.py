@@ -1,5 +1,7 @@
 """The second evaluator: a world in, the verdict on every call of its run out."""
 
+from dataclasses import replace
+
 from context import Request
 from policy import action_matches, as_list, both, either, evaluate, negate, principals
 from run import Run
@@ -19,10 +21,25 @@ def levels(documents):
 
 
 def decide(call, options):
-    """The decision on one call: True, False or None, and its reasons."""
+    """The decision on one call: True, False or None, and its reasons.
+
+    A resource whose owner is not known may be the caller's account's, or another's.
+    """
     if call.unknown:
         return None, [call.unknown]
+    if call.owner is not None or call.caller.service:
+        return decide_with(call, options)
+    assumed = [replace(call, owner=owner, owner_known=False) for owner in (call.caller.account, "another")]
+    (own, reasons), (other, more) = (decide_with(c, options) for c in assumed)
+    return own if own == other else None, [*reasons, "or", *more]
+
+
+def decide_with(call, options):
     caller, request, reasons = call.caller, Request(call), []
+    if call.resource is None or (caller.arn is None and not caller.service):
+        return None, ["nobody can tell who calls what"]
+    if not caller.exists or (call.role and not call.role.exists):
+        return False, ["there is no role of this ARN"]
     service = call.action.split(":")[0]
 
     def note(name, value):
@@ -34,12 +51,13 @@ def decide(call, options):
     # "Resource control policies (RCPs)": RCPFullAWSAccess is on every level, so only denials count;
     # they do not apply to AWS managed keys.
     if service in RCP_SERVICES and not (call.key and call.key.managed):
-        for level in levels(options.get("rcps", [])):
+        for level in levels(options.get("rcps", [])) if call.owner in call.accounts else []:
             denies.append(note("denied by an RCP", evaluate(level, request, True).deny))
     if caller.service:
         # "IAM JSON policy elements: Principal": a service principal needs the resource's policy.
         allowed = note("allowed by the resource's policy", resource.allows("service", "everyone"))
-        return both([allowed, *map(negate, denies), *limits(call, note)]), reasons
+        known = foreign(call, options, note)
+        return both([allowed, *map(negate, denies), *limits(call, note), *known]), reasons
 
     # "AWS account root user": it has full access to its account; only SCPs limit it.
     identity = evaluate([FULL_ACCESS] if caller.root else caller.identity, request, False)
@@ -52,7 +70,7 @@ def decide(call, options):
         denies.append(note("denied by the boundary", grants.deny))
     # "SCP evaluation": every level must allow, and none may deny.
     scps = []
-    for level in levels(options.get("scps", [])):
+    for level in levels(options.get("scps", [])) if caller.account in call.accounts else []:
         grants = evaluate(level, request, False)
         scps.append(note("allowed by an SCP's level", grants.allows("identity")))
         denies.append(note("denied by an SCP", grants.deny))
@@ -60,7 +78,8 @@ def decide(call, options):
     by_identity = both([allowed_by_identity, boundary])
     # "Policy evaluation logic", "Resource-based policies and implicit denies in other policy
     # types": a grant to the role is limited by its boundary, one to the session is not.
-    direct = either([both([resource.allows("role", "everyone"), boundary]), resource.allows("session")])
+    # "AWS JSON policy elements: Principal": nor is one to everyone, whatever its condition says.
+    direct = either([both([resource.allows("role"), boundary]), resource.allows("session", "everyone")])
     any_grant = resource.allows("role", "everyone", "session", "account")
     if call.step == "administer" and any_grant is False:
         any_grant = names_another(call, request)
@@ -81,7 +100,16 @@ def decide(call, options):
     else:
         base = same if call.owner == caller.account else cross
         reasons.append(f"accounts: {caller.account} calls {call.owner}")
-    return both([base, *scps, *map(negate, denies), *limits(call, note)]), reasons
+    known = foreign(call, options, note)
+    return both([base, *scps, *map(negate, denies), *limits(call, note), *known]), reasons
+
+
+def foreign(call, options, note):
+    """Control policies that are given are those of the stacks' accounts; others' are not known."""
+    if options.get("scps") and not call.caller.service and call.caller.account not in call.accounts:
+        yield note("allowed by the SCPs of the caller's account", None)
+    if options.get("rcps") and not call.caller.service and call.owner not in call.accounts:
+        yield note("allowed by the RCPs of the resource's account", None)
 
 
 def names_another(call, request):
@@ -142,13 +170,14 @@ def limits(call, note):
             here = None if region is None or call.region is None else region == call.region
             yield note("the key is in the bucket's region", here)
     bucket = call.bucket
-    other = bucket is not None and not call.caller.service and call.caller.account != bucket.account
+    other = bucket is not None and not call.caller.service and call.caller.account != call.owner
     if other and None not in bucket.policy:
         # S3 User Guide, "Blocking public access": RestrictPublicBuckets ends every cross-account
         # access to a bucket whose policy is public.
         restricted = bucket.block.get("RestrictPublicBuckets", False if bucket.block else None)
         open_to_all = either(is_public(d) for d in bucket.policy)
-        yield note("not a public bucket that is restricted", negate(both([restricted, open_to_all])))
+        known = True if call.owner_known else None
+        yield note("not a public bucket that is restricted", negate(both([restricted, open_to_all, known])))
 
 
 def verdicts(world):

@@ -174,6 +174,12 @@ def compare(operator, policy, value, request, version):
     raise ValueError(f"operator {operator}")
 
 
+def has_no_value(text, request, version):
+    """Whether a variable in a text has no value. It "might cause the entire statement to be invalid":
+    then a negation that holds only because of it may or may not hold."""
+    return expand(text, request, version) is None
+
+
 def condition(operator, key, values, request, version):
     """One key of one operator ("IAM JSON policy elements: Condition operators").
 
@@ -199,6 +205,8 @@ def condition(operator, key, values, request, version):
 
     def matches(one):
         result = either(compare(name, v, one, request, version) for v in values)
+        if negated and result is False and any(has_no_value(v, request, version) for v in values):
+            return None
         return negate(result) if negated else result
 
     if quantifier == "ForAllValues":
@@ -245,7 +253,11 @@ def resource_matches(statement, request, version):
         return arn_match(":".join(parts + ["*"] * (6 - len(parts))), request.resource, request, version)
 
     if "NotResource" in statement:
-        return negate(either(one(p) for p in as_list(statement["NotResource"])))
+        patterns = as_list(statement["NotResource"])
+        listed = either(one(p) for p in patterns)
+        if listed is False and any(p and has_no_value(p, request, version) for p in patterns):
+            return None
+        return negate(listed)
     if "Resource" in statement:
         return either(one(p) for p in as_list(statement["Resource"]))
     return True
@@ -288,17 +300,27 @@ def not_principal_matches(element, caller):
     """Whether NotPrincipal applies to the caller, that is, does not except it.
 
     IAM User Guide, "AWS JSON policy elements: NotPrincipal": name both the role and its account;
-    with one of them only, the effect might be to deny the role all the same. And "NotPrincipal …
-    always denies a principal with a permissions boundary".
+    with the role only, the effect might be to deny it all the same. An account alone is all that is
+    in it; with some of its roles, the others are denied. And "NotPrincipal … always denies a principal
+    with a permissions boundary".
     """
     found = principal_classes(element, caller)
     if caller.boundary:
         return None if None in caller.boundary else True
     if found.get("everyone") or found.get("service"):
         return False
-    if found.get("role") and found.get("account"):
+    if caller.service:
+        return True
+    if not found.get("account"):
+        return None if found else True
+    others = [v for k, v in principals(element) if k == "AWS" and v and f"::{caller.account}:" in v]
+    others = [v for v in others if not v.endswith(":root")]
+    if caller.root or not others:
         return False
-    return None if found else True
+    if not found.get("role"):
+        return None if "session" in found else True
+    sessions = [v for v in others if f":assumed-role/{caller.name}/" in v]
+    return None if sessions else False
 
 
 # --- Policies -----------------------------------------------------------------------------------

@@ -33,6 +33,12 @@ class Call:
     headers: dict = field(default_factory=dict)
     encryption_context: list | None = None
     source: dict = field(default_factory=dict)
+    #: False: `owner` is only assumed.
+    owner_known: bool = True
+    #: The role that is assumed.
+    role: Role | None = None
+    #: The accounts of the stacks.
+    accounts: list = field(default_factory=list)
     #: The organization of all accounts, if the configuration names it.
     organization: str | None = None
     #: Why nothing can be said, for what is not a call of a known kind.
@@ -77,6 +83,7 @@ class Run:
             self.administer(key)
         for call in self.calls:
             call.organization = world.world.get("organization")
+            call.accounts = [template.account for template in world.templates]
 
     # Requests -------------------------------------------------------------------------------------
 
@@ -92,14 +99,18 @@ class Run:
     def key_call(self, step, caller, action, key, strength, region, bucket=None, object_key=None):
         """KMS is called by S3 for the caller, with the object as encryption context, or the bucket
         with an S3 Bucket Key (S3 User Guide, "Using server-side encryption with AWS KMS keys")."""
-        context = None
-        if bucket is not None and bucket.name and bucket.bucket_key is not None:
+        contexts = [None]
+        if bucket is not None and bucket.name:
             arn = f"arn:aws:s3:::{bucket.name}"
-            context = [arn if bucket.bucket_key else f"{arn}/{object_key}"]
-        self.calls.append(
+            # Where it is not known whether there is an S3 Bucket Key, both must be allowed.
+            contexts = {None: [[f"{arn}/{object_key}"], [arn]], True: [[arn]]}.get(
+                bucket.bucket_key, [[f"{arn}/{object_key}"]]
+            )
+        self.calls += [
             Call(step, caller, action, key.arn, strength, key.account, region, key.policy, key.tags,
                  key=key, via_s3=bucket is not None, encryption_context=context)
-        )  # fmt: skip
+            for context in contexts
+        ]  # fmt: skip
 
     # Keys -----------------------------------------------------------------------------------------
 
@@ -109,10 +120,15 @@ class Run:
         CodePipeline User Guide, "Create a pipeline in CodePipeline that uses resources from another
         AWS account": an alias is recognized only in the account that has the key, and an ID means
         the caller's own. S3 User Guide, "Setting default server-side encryption behavior": KMS
-        resolves an alias in the requester's account.
+        resolves an alias in the requester's account; across accounts a key is named by its ARN.
+        `owner` is the pipeline's account, or the bucket's.
         """
         unknown = Key(None, None)
         if text is None:
+            return unknown
+        if not text.startswith("arn:") and (
+            caller.account is None or (owner is None and not named_by_pipeline)
+        ):
             return unknown
         if text.startswith("arn:"):
             account, region, name = text.split(":")[4], text.split(":")[3], text.split(":", 5)[5]
@@ -124,17 +140,24 @@ class Run:
             if name == "alias/aws/s3":
                 return managed_key(account, region)
             arn = self.world.aliases.get((account, region, name))
+            alias = f"arn:aws:kms:{region}:{account}:{name}"
             if named_by_pipeline and account != caller.account:
-                return Key(None, account, exists=False)
+                return Key(alias, account, exists=False)
             if arn is None:
-                return Key(None, account, exists=not named_by_pipeline)
+                # Somebody may have made it, but not across accounts.
+                if named_by_pipeline and account != owner:
+                    return Key(alias, account, exists=False)
+                return unknown
             key = self.world.keys[arn]
             return Key(**{**key.__dict__, "by_alias": True})
         account = account if named_by_pipeline else owner
         arn = f"arn:aws:kms:{region}:{account}:key/{name.removeprefix('key/')}"
+        if caller.account != owner:
+            found = named_by_pipeline and self.world.keys.get(arn)
+            return found or Key(arn, account, exists=False)
         if arn in self.world.keys:
             return self.world.keys[arn]
-        return Key(None, account)
+        return unknown if named_by_pipeline else self.existing_key(arn, account)
 
     def existing_key(self, arn, account):
         """A key that no template makes; its policy may be given."""
@@ -159,7 +182,9 @@ class Run:
         "PutObject": aws:kms without a key ID)."""
         if not store.encrypted:
             return managed_key(store.bucket.account, store.bucket.region or store.region)
-        return self.find_key(store.key, caller, store.region, store.bucket.account, True)
+        if caller.account is None:
+            return Key(None, None)
+        return self.find_key(store.key, caller, store.bucket.region, store.account, True)
 
     # Steps ----------------------------------------------------------------------------------------
 
@@ -171,11 +196,13 @@ class Run:
                 self.key_call(key_step, caller, action, key, NEEDED, bucket.region, bucket, object_key)
 
     def store_headers(self, store):
-        """CodePipeline asks for SSE-KMS in the header (its own bucket policies deny other uploads)."""
+        """CodePipeline asks for SSE-KMS in the header (its own bucket policies deny other uploads). The
+        ACL that it puts on artifacts is not documented."""
+        headers = {"encryption": ["aws:kms"], "acl": "unknown"}
         if not store.encrypted:
-            return {"encryption": ["aws:kms"], "key": "unknown"}
+            return {**headers, "key": "unknown"}
         key = store.key if store.key and store.key.startswith("arn:") and ":key/" in store.key else None
-        return {"encryption": ["aws:kms"], "key": [key] if key else "present"}
+        return {**headers, "key": [key] if key else "present"}
 
     def store(self, caller, store, object_key, is_service_role, step="store", key_step="encrypt"):
         """A role stores an artifact."""
@@ -187,14 +214,17 @@ class Run:
             # CodePipeline User Guide, "Manage the CodePipeline service role".
             for action in BUCKET_READS:
                 self.bucket_call(step, caller, action, bucket, None, DOCUMENTED)
-            for action in ("s3:GetObject", "s3:GetObjectVersion"):
+            # The last three of source objects with tags.
+            for action in ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObjectTagging",
+                           "s3:GetObjectTagging", "s3:GetObjectVersionTagging"):  # fmt: skip
                 self.bucket_call(step, caller, action, bucket, object_key, DOCUMENTED)
         # A role of another account gives the bucket's owner access (aws-cdk#14260).
         other = bucket.account is not None and caller.account not in (None, bucket.account)
         strength = NEEDED if other else DOCUMENTED
         if other or is_service_role:
             self.bucket_call(step, caller, "s3:PutObjectAcl", bucket, object_key, strength)
-        self.key_call(key_step, caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
+        if store.encrypted:
+            self.key_call(key_step, caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
 
     def read(self, caller, store, object_key):
         """A role reads an artifact: CodePipeline hands out a bucket and a key, no version."""
@@ -204,7 +234,8 @@ class Run:
         self.bucket_call("read", caller, "s3:ListBucket", bucket, None, DOCUMENTED)
         key = self.store_key(store, caller)
         self.key_call("decrypt", caller, "kms:Decrypt", key, NEEDED, bucket.region, bucket, object_key)
-        self.key_call("decrypt", caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
+        if store.encrypted:
+            self.key_call("decrypt", caller, "kms:DescribeKey", key, DOCUMENTED, bucket.region)
 
     def source(self, caller, template, configuration):
         """CodePipeline User Guide, "Amazon S3 source action reference"."""
@@ -213,6 +244,8 @@ class Run:
         for action in BUCKET_READS:
             strength = NEEDED if action == "s3:GetBucketVersioning" else DOCUMENTED
             self.bucket_call("source", caller, action, bucket, None, strength)
+        # S3 API Reference, "HeadObject": 403 for a missing object without it, 404 with it.
+        self.bucket_call("source", caller, "s3:ListBucket", bucket, None, DOCUMENTED)
         for action in ("s3:GetObject", "s3:GetObjectVersion"):
             self.bucket_call("source", caller, action, bucket, object_key, NEEDED)
         for action in ("s3:GetObjectTagging", "s3:GetObjectVersionTagging"):
@@ -260,14 +293,14 @@ class Run:
         """Every action with a role ("ActionDeclaration": `roleArn`); both sides must allow it."""
         self.calls.append(
             Call("assume", service_role, "sts:AssumeRole", role.arn, NEEDED, role.account, None,
-                 role.trust, role.tags)
+                 role.trust, role.tags, role=role)
         )  # fmt: skip
 
     def service_assumes(self, service, role, source, region):
         caller = Role(None, None, service=service)
         self.calls.append(
-            Call("service", caller, "sts:AssumeRole", role.arn, NEEDED, role.account, region,
-                 role.trust, role.tags, source=source)
+            Call("service", caller, "sts:AssumeRole", role.arn, NEEDED, role.account, None,
+                 role.trust, role.tags, source=source, role=role)
         )  # fmt: skip
 
     # Resources ------------------------------------------------------------------------------------
@@ -295,7 +328,9 @@ class Run:
             if bucket.region is None:
                 bucket.region = region  # A store's bucket must be in the action's region.
             key = store.get("EncryptionKey")
-            found[region] = Store(bucket, region, key is not None, template.maybe(key["Id"]) if key else None)
+            found[region] = Store(
+                bucket, region, key is not None, template.maybe(key["Id"]) if key else None, template.account
+            )
         return found
 
     def action(self, template, pipeline, service_role, stores, action):
@@ -375,3 +410,5 @@ class Store:
     encrypted: bool
     #: The text of EncryptionKey.Id; None when it is not known.
     key: str | None
+    #: The account of the pipeline.
+    account: str

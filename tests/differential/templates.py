@@ -34,6 +34,8 @@ class Role:
     service: str | None = None
     #: The account's root user.
     root: bool = False
+    #: False: another role has the name.
+    exists: bool = True
 
     @property
     def name(self):
@@ -92,7 +94,7 @@ class Template:
         return self.value(self.body["Conditions"][name]) in (True, "true")
 
     def parameter(self, name):
-        """A parameter without a given value or default is the output of that name of another stack:
+        """A parameter without a given value or default is the output of that name of the dev stack:
         that is how the generated stacks are handed over."""
         parameter = self.body["Parameters"][name]
         given = self.world.options.get("parameters", {})
@@ -102,10 +104,10 @@ class Template:
             return "true"  # The last step of the deployment.
         if "Default" in parameter and not parameter["Type"].startswith("AWS::SSM::"):
             return parameter["Default"]
-        for stack in self.world.world["stacks"]:
-            other = stack["template"].get("Outputs", {}).get(name)
-            if other and stack is not self.stack:
-                return Template(stack, self.world).value(other["Value"])
+        dev = self.world.world["stacks"][0]
+        output = dev["template"].get("Outputs", {}).get(name)
+        if output and dev is not self.stack:
+            return Template(dev, self.world).value(output["Value"])
         raise Unresolved(f"parameter {name} has no value")
 
     def reference(self, name):
@@ -327,12 +329,19 @@ class World:
                 continue
             bucket = self.buckets.get(name) or self.existing_bucket(name)
             bucket.policy = [document]
+            # Only the owner's account can put the policy (S3 API Reference, "PutBucketPolicy").
+            if bucket.account is None:
+                bucket.account, bucket.region = template.account, template.region
             self.buckets[name] = bucket
 
     def existing_bucket(self, name):
         """A bucket that no template makes: its owner is known when the configuration says so."""
         owner = self.world.get("owners", {}).get(name)
-        return Bucket(name, owner[0], owner[1]) if owner else Bucket(name)
+        bucket = Bucket(name, owner[0], owner[1]) if owner else Bucket(name)
+        # The configuration says how a bucket encrypts that it does not make.
+        if name in self.world.get("existing", []):
+            bucket.encryption = "AES256"
+        return bucket
 
     def bucket(self, name):
         return self.buckets.get(name) or self.existing_bucket(name)
@@ -412,10 +421,10 @@ class World:
             # "IAM and AWS STS quotas": names are unique in an account whatever their paths, so a
             # role of that name with another path excludes this one.
             if any(r.account == account and r.name == role.name for r in self.roles.values()):
-                role.trust, self.roles[arn] = [], role
+                role.trust, role.exists, self.roles[arn] = [], False, role
                 return role
             attached = self.attached.get((account, role.name), [])
-            role.identity, role.boundary = [*attached, None], []
+            role.identity, role.boundary = [*attached, None], [None]
             self.roles[arn] = role
             self.apply_role_options(role)
         return self.roles[arn]
@@ -443,7 +452,8 @@ class World:
             role.identity = [d for d in role.identity if d is not None]
             role.identity += [] if given is None else given if isinstance(given, list) else [given]
         if role.name in boundaries:
-            role.boundary = [boundaries[role.name]]
+            given = boundaries[role.name]
+            role.boundary = [] if given is None else [given]
         if role.arn in policies:
             role.trust = [policies[role.arn]]
 

@@ -6,7 +6,19 @@ import random
 from mutate_pipeline import Pipeline
 from mutate_policies import Policies
 from mutate_resources import Resources
+from mutator import statements_of
 from pieces import BUCKET
+
+
+def whole_arns(document):
+    """AWS rejects incomplete ARNs in service control policies."""
+    for statement in statements_of(document):
+        for element in ("Resource", "NotResource"):
+            if element in statement:
+                values = statement[element]
+                values = values if isinstance(values, list) else [values]
+                statement[element] = [v if v == "*" or v.count(":") >= 5 else "*" for v in values]
+    return document
 
 
 class Mutations(Policies, Resources, Pipeline):
@@ -33,7 +45,7 @@ class Mutations(Policies, Resources, Pipeline):
     def add_scp(self):
         """One or two levels of service control policies, each a document or a list of them."""
         for _ in range(self.rng.choice([1, 1, 2])):
-            level = [self.document() for _ in range(self.rng.choice([1, 1, 1, 2]))]
+            level = [whole_arns(self.document()) for _ in range(self.rng.choice([1, 1, 1, 2]))]
             self.world["options"]["scps"].append(level if len(level) > 1 else level[0])
         return f"--scp, {len(self.world['options']['scps'])} levels"
 

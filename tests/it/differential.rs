@@ -11,7 +11,7 @@ use std::thread;
 
 use s3ferry::config::Document;
 use s3ferry::plan::Plan;
-use s3ferry::proof::{Caller, Inputs, NamedFile, Proof, prove, resolved};
+use s3ferry::proof::{Caller, Inputs, NamedFile, Proof, Verdict, prove, resolved};
 use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
@@ -95,14 +95,22 @@ fn decisions(inputs: &Inputs, proof: &Proof) -> Json {
                 name.clone()
             }
             Caller::Root(account) => format!("arn:aws:iam::{account}:root"),
+            Caller::Unknown(_) => "?".to_owned(),
+        };
+        // What cannot be known is told in words.
+        let is_known = call.resource.starts_with("arn:");
+        let verdict = match decided.verdict {
+            Verdict::NotGranted => Verdict::Denied,
+            verdict => verdict,
         };
         json!({
             "step": call.step,
             "caller": caller,
             "action": call.action,
-            "resource": call.resource,
+            "resource": if is_known { &call.resource } else { "?" },
             "account": call.account,
-            "decision": decided.verdict,
+            "strength": call.strength,
+            "decision": verdict,
             "because": decided.reason.because,
         })
     });

@@ -325,17 +325,28 @@ fn a_key_without_an_account_is_looked_for_in_the_callers() {
             .expect("the deploy action");
         action["BucketName"] = json!("shared");
     });
-    for key in ["alias/own", "00000001-0000-4000-8000-000000005f3e"] {
+    for (key, verdict, reason) in [
+        // Somebody may have made it there.
+        (
+            "alias/own",
+            Verdict::Unproven,
+            "looks for it in account 222222222222",
+        ),
+        (
+            "00000001-0000-4000-8000-000000005f3e",
+            Verdict::Denied,
+            "account 222222222222, whose request it is, cannot use it by that name",
+        ),
+    ] {
         change(&mut inputs, DEV, |template| {
             let default = json!({ "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key });
             default_encryption(template, "Shared", default);
         });
         let proof = proven(&inputs);
-        let why = because(&proof, "prod/output-key/kms:GenerateDataKey");
-        assert!(
-            why.contains("looks for it in account 222222222222"),
-            "{why}"
-        );
+        let id = "prod/output-key/kms:GenerateDataKey";
+        let why = because(&proof, id);
+        assert!(why.contains(reason), "{why}");
+        assert!(calls(&proof, verdict).contains(&id), "{key}");
     }
 }
 

@@ -26,6 +26,7 @@ mod cli_push_files;
 mod cli_synth;
 mod commands;
 mod completions;
+mod differential;
 mod emulator;
 mod emulator_strictness;
 mod encryption;

@@ -156,7 +156,8 @@ fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
     found
 }
 
-/// The places of the errors that a mutation makes; none: it changes nothing.
+/// The places of the errors that a mutation makes, and of the permissions that it takes away though AWS
+/// documents them; none: it changes nothing.
 fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
     let mut inputs = inputs.clone();
     let text = format!("{:#}", mutation.template);
@@ -164,7 +165,9 @@ fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
     match prove(&inputs) {
         Ok(proof) => findings(&proof)
             .into_iter()
-            .filter(|(_, finding)| finding.severity == Severity::Error)
+            .filter(|(_, finding)| {
+                finding.severity == Severity::Error || finding.rule == "PROVE_NOT_GRANTED"
+            })
             .map(|(file, finding)| format!("{file}/{}", finding.resource.unwrap_or_default()))
             .collect(),
         Err(errors) => {

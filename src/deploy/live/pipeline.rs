@@ -309,5 +309,25 @@ fn action(action: &ActionDeclaration) -> Json {
         set(&mut out, name, value.as_deref());
     }
     out["Configuration"] = texts(action.configuration.as_ref());
+    let inputs = action.input_artifacts.iter().flatten();
+    artifacts(
+        &mut out,
+        "InputArtifacts",
+        inputs.map(|one| one.name.as_str()),
+    );
+    let outputs = action.output_artifacts.iter().flatten();
+    artifacts(
+        &mut out,
+        "OutputArtifacts",
+        outputs.map(|one| one.name.as_str()),
+    );
     out
+}
+
+/// The artifacts that an action reads or stores, if any.
+fn artifacts<'n>(action: &mut Json, list: &str, names: impl Iterator<Item = &'n str>) {
+    let names: Vec<Json> = names.map(|name| json!({ "Name": name })).collect();
+    if !names.is_empty() {
+        action[list] = Json::from(names);
+    }
 }

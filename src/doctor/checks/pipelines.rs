@@ -350,7 +350,13 @@ impl Checks<'_> {
                 match others.find(|other| name_of(other) == name_of(action)) {
                     None => differences.push(format!("no action {}", name_of(action))),
                     Some(other) => {
-                        for key in ["ActionTypeId", "Configuration", "RunOrder"] {
+                        for key in [
+                            "ActionTypeId",
+                            "Configuration",
+                            "RunOrder",
+                            "InputArtifacts",
+                            "OutputArtifacts",
+                        ] {
                             if !same(&action[key], &other[key]) && !is_told(action, other, key) {
                                 differences.push(format!("{key} of action {}", name_of(action)));
                             }

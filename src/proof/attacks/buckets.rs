@@ -13,7 +13,7 @@ impl Plots<'_, '_> {
         let stores: HashSet<&str> = pipelines
             .iter()
             .flat_map(|pipeline| &pipeline.stores)
-            .map(|store| store.bucket.as_str())
+            .filter_map(|store| store.bucket.as_deref().ok())
             .collect();
         for (name, bucket) in &world.buckets {
             let (Some(place), Some(number)) = (bucket.place, bucket.resolver) else {
@@ -23,8 +23,10 @@ impl Plots<'_, '_> {
             self.target = deployment.target.map(str::to_owned);
             self.instance.clone_from(&deployment.instance);
             self.place = place;
-            self.region.clone_from(&bucket.region);
-            let account = bucket.account.as_str();
+            self.region.clear();
+            self.region
+                .push_str(bucket.region.as_deref().unwrap_or_default());
+            let account = bucket.account.as_deref().unwrap_or_default();
             let arn = world.bucket_arn(name);
             let administrator = Caller::Administrator(self.role(account, "administrator"));
             let insecure = self

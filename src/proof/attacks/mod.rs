@@ -12,8 +12,8 @@ mod target;
 
 use std::sync::Arc;
 
-use super::call::{Call, Caller};
-use super::facts::Pipeline;
+use super::call::{Call, Caller, Strength};
+use super::facts::{Pipeline, Store};
 use super::input::Instance;
 use super::run::context;
 use super::world::{Place, World};
@@ -69,8 +69,8 @@ pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn 
     for (number, pipeline) in pipelines.iter().enumerate() {
         plots.on_pipeline(pipeline, number == 0);
         plots.found.drain(..).for_each(&mut *each);
-        for deploy in &pipeline.deploys {
-            plots.on_target(pipeline, deploy);
+        for target in pipeline.targets() {
+            plots.on_target(pipeline, target);
             plots.found.drain(..).for_each(&mut *each);
         }
     }
@@ -103,7 +103,35 @@ struct Plots<'r, 'w> {
     region: String,
 }
 
+/// An artifact store that is known.
+#[derive(Clone, Copy)]
+struct KnownStore<'p> {
+    store: &'p Store,
+    bucket: &'p str,
+    /// `None`: none that can be attacked.
+    key: Option<&'p str>,
+    region: &'p str,
+}
+
+/// A store, where its bucket is known.
+fn known(store: &Store) -> Option<KnownStore<'_>> {
+    Some(KnownStore {
+        store,
+        bucket: store.bucket.as_deref().ok()?,
+        key: store.key.as_ref().and_then(|key| key.as_deref().ok()),
+        region: &store.region,
+    })
+}
+
 impl Plots<'_, '_> {
+    /// The owner of a bucket; empty where it is not known.
+    fn owner(&self, bucket: &str) -> String {
+        let found = self.world.buckets.get(bucket);
+        found
+            .and_then(|bucket| bucket.account.clone())
+            .unwrap_or_default()
+    }
+
     fn role(&self, account: &str, path_and_name: &str) -> String {
         format!(
             "arn:{}:iam::{account}:role/{path_and_name}",
@@ -116,7 +144,7 @@ impl Plots<'_, '_> {
     }
 
     fn context(&self, caller: &Caller) -> Context {
-        context(self.world, caller, &self.region)
+        context(self.world, caller, Some(&self.region))
     }
 
     fn plot(&mut self, id: &str, what: String, caller: &Caller, action: &str, on: (&str, &str)) {
@@ -124,7 +152,7 @@ impl Plots<'_, '_> {
         self.plot_in(id, what, caller, action, on, context);
     }
 
-    /// An attack; `on` is the resource and its account.
+    /// An attack; `on` is the resource and its account, which is empty where it is not known.
     fn plot_in(
         &mut self,
         id: &str,
@@ -153,13 +181,15 @@ impl Plots<'_, '_> {
                 step: "attack",
                 caller: caller.clone(),
                 action: action.to_owned(),
+                strength: Strength::Needed,
                 resource: on.0.to_owned(),
-                account: on.1.to_owned(),
+                account: Some(on.1.to_owned()).filter(|account| !account.is_empty()),
                 context,
                 place: self.place,
                 resource_policy: None,
                 made_up: false,
                 hindrance: None,
+                unknown: None,
             },
         });
     }

@@ -4,15 +4,19 @@
 //! CodePipeline, *Amazon S3 source action reference*, *Amazon S3 deploy action reference*,
 //! *Manage the CodePipeline service role*).
 
-use super::super::facts::{Deploy, SourceAction, Store};
+use super::super::facts::Target;
 use super::super::run::encrypted_with;
-use super::{Caller, Context, Plots};
+use super::{Caller, Context, KnownStore, Plots};
 
 impl Plots<'_, '_> {
     /// The source is read from another account's bucket.
-    pub(super) fn in_namesake_of_source(&mut self, source: &SourceAction, service_role: &Caller) {
-        let bucket = self.world.bucket_arn(&source.bucket);
-        let object = format!("{bucket}/{}", source.key);
+    pub(super) fn in_namesake_of_source(
+        &mut self,
+        (bucket, key): (&str, &str),
+        service_role: &Caller,
+    ) {
+        let bucket = self.world.bucket_arn(bucket);
+        let object = format!("{bucket}/{key}");
         let whose = "a bucket of the source bucket's name in another account";
         for (id, text, action, resource) in [
             (
@@ -43,14 +47,14 @@ impl Plots<'_, '_> {
     /// Artifacts are stored in another account's bucket.
     pub(super) fn in_namesake_of_store(
         &mut self,
-        store: &Store,
+        store: KnownStore<'_>,
         object: &str,
         service_role: &Caller,
     ) {
-        let bucket = self.world.bucket_arn(&store.bucket);
+        let bucket = self.world.bucket_arn(store.bucket);
         let whose = "a bucket of the artifact bucket's name in another account";
         let plain = self.context(service_role);
-        let put = encrypted_with(plain.clone(), store);
+        let put = encrypted_with(plain.clone(), store.store);
         self.in_namesake(
             "service-role-stores-in-namesake-of-store",
             format!("the service role stores artifacts in {whose}"),
@@ -72,14 +76,14 @@ impl Plots<'_, '_> {
     /// Another account's files are deployed, or the files go to another account.
     pub(super) fn in_namesakes_of_target(
         &mut self,
-        deploy: &Deploy,
-        store: &Store,
+        target: Target<'_>,
+        store: KnownStore<'_>,
         artifact: &str,
         role: &Caller,
     ) {
-        let artifacts = self.world.bucket_arn(&store.bucket);
-        let output = self.world.bucket_arn(&deploy.bucket);
-        let written = format!("{output}/{}", deploy.written_key());
+        let artifacts = self.world.bucket_arn(store.bucket);
+        let output = self.world.bucket_arn(target.bucket);
+        let written = format!("{output}/{}", target.written_key());
         let tags = [(
             "deploy-role-tags-namesake-of-output",
             "tags objects in",
@@ -88,7 +92,7 @@ impl Plots<'_, '_> {
             written.as_str(),
         )];
         let store = "a bucket of the artifact bucket's name in another account";
-        let target = "a bucket of the output bucket's name in another account";
+        let theirs = "a bucket of the output bucket's name in another account";
         for (id, text, whose, action, resource) in [
             (
                 "deploy-role-reads-namesake-of-store",
@@ -107,20 +111,20 @@ impl Plots<'_, '_> {
             (
                 "deploy-role-writes-namesake-of-output",
                 "deploys into",
-                target,
+                theirs,
                 "s3:PutObject",
                 &written,
             ),
             (
                 "deploy-role-lists-namesake-of-output",
                 "lists",
-                target,
+                theirs,
                 "s3:ListBucket",
                 &output,
             ),
         ]
         .into_iter()
-        .chain(tags.into_iter().filter(|_| deploy.tagged_objects))
+        .chain(tags.into_iter().filter(|_| target.deploy.tagged_objects))
         {
             let what = format!("the deploy role {text} {whose}");
             let context = self.context(role);

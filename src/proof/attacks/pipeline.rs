@@ -1,8 +1,9 @@
 //! Attacks on the pipeline itself: its roles, its rule, its artifact stores.
 
-use super::super::facts::{Pipeline, Rule, Store};
+use super::super::facts::Pipeline;
 use super::super::run::{artifact_key, encrypted_with, key_arn};
-use super::{Caller, Plots};
+use super::super::world::account_of;
+use super::{Caller, KnownStore, Plots, known};
 
 impl Plots<'_, '_> {
     pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline, is_first: bool) {
@@ -12,8 +13,12 @@ impl Plots<'_, '_> {
         which.clone_into(&mut self.which);
         self.place = pipeline.place;
         self.region.clone_from(&pipeline.region);
-        let service_role = Caller::Role(pipeline.service_role.clone());
-        let dev = pipeline.account.as_str();
+        // What cannot be known is a doubt already, and cannot be attacked.
+        let Some(role) = pipeline.known_role() else {
+            return;
+        };
+        let service_role = Caller::Role(role.to_owned());
+        let dev = account_of(role);
         for service in ["lambda.amazonaws.com", "events.amazonaws.com"] {
             self.plot(
                 &format!(
@@ -23,7 +28,7 @@ impl Plots<'_, '_> {
                 format!("{service} assumes the service role"),
                 &Caller::Service(service.to_owned()),
                 "sts:AssumeRole",
-                (&pipeline.service_role, dev),
+                (role, dev),
             );
         }
         let same_name = self.role(self.third_account(), "other");
@@ -32,38 +37,39 @@ impl Plots<'_, '_> {
             "a role of another account assumes the service role".to_owned(),
             &Caller::Administrator(same_name),
             "sts:AssumeRole",
-            (&pipeline.service_role, dev),
+            (role, dev),
         );
-        for source in &pipeline.sources {
-            let bucket = self.world.bucket_arn(&source.bucket);
-            let other = format!("{bucket}/other-{}", source.key.replace('/', "-"));
+        for (_, name, key) in pipeline.sources() {
+            let owner = &self.owner(name);
+            let bucket = self.world.bucket_arn(name);
+            let other = format!("{bucket}/other-{}", key.replace('/', "-"));
             let what = "the service role reads another object of the source bucket".to_owned();
             self.plot(
                 "service-role-reads-other-source",
                 what,
                 &service_role,
                 "s3:GetObject",
-                (&other, dev),
+                (&other, owner),
             );
             let what = "the service role overwrites the source".to_owned();
-            let object = format!("{bucket}/{}", source.key);
+            let object = format!("{bucket}/{key}");
             self.plot(
                 "service-role-overwrites-source",
                 what,
                 &service_role,
                 "s3:PutObject",
-                (&object, dev),
+                (&object, owner),
             );
-            self.in_namesake_of_source(source, &service_role);
-            self.on_source_key(pipeline, &source.bucket, &object, &service_role);
+            self.in_namesake_of_source((name, key), &service_role);
+            self.on_source_key(pipeline, name, &object, &service_role);
         }
-        for store in &pipeline.stores {
+        for store in pipeline.stores.iter().filter_map(known) {
             let parts = [
-                (store.region != pipeline.region).then_some(store.region.as_str()),
+                (store.region != pipeline.region).then_some(store.region),
                 (!is_first).then_some(pipeline.name.as_str()),
             ];
             self.which = Vec::from_iter(parts.into_iter().flatten()).join("/");
-            self.region.clone_from(&store.region);
+            store.region.clone_into(&mut self.region);
             self.on_store(pipeline, store, &service_role);
         }
         which.clone_into(&mut self.which);
@@ -78,13 +84,16 @@ impl Plots<'_, '_> {
         );
         let other = format!("{}-other", pipeline.arn);
         for rule in &pipeline.rules {
-            self.on_rule(pipeline, rule, &other);
+            if let (Ok(arn), Ok(role)) = (&rule.arn, &rule.role) {
+                self.on_rule(pipeline, (arn, role), &other);
+            }
         }
     }
 
-    fn on_rule(&mut self, pipeline: &Pipeline, rule: &Rule, other: &str) {
-        let dev = pipeline.account.as_str();
-        let role = Caller::Role(rule.role.clone());
+    /// A rule, by its ARN, with its role.
+    fn on_rule(&mut self, pipeline: &Pipeline, (rule, its_role): (&str, &str), other: &str) {
+        let dev = account_of(its_role);
+        let role = Caller::Role(its_role.to_owned());
         let action = "codepipeline:StartPipelineExecution";
         let what = "the rule's role starts another pipeline".to_owned();
         self.plot(
@@ -103,19 +112,19 @@ impl Plots<'_, '_> {
             (
                 "another-rule-assumes-events-role",
                 "another rule of the account assumes the rule's role",
-                &other_rule,
+                other_rule.as_str(),
                 dev,
             ),
             (
                 "another-account-assumes-events-role",
                 "another account's rule assumes the rule's role",
-                &its_rule,
+                its_rule.as_str(),
                 third,
             ),
             (
                 "confused-deputy-assumes-events-role",
                 "another account assumes the rule's role in the rule's name",
-                &rule.arn,
+                rule,
                 third,
             ),
         ] {
@@ -128,14 +137,14 @@ impl Plots<'_, '_> {
                 what.to_owned(),
                 &events,
                 "sts:AssumeRole",
-                (&rule.role, dev),
+                (its_role, dev),
                 context,
             );
         }
         let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
         let context = self
             .context(&lambda)
-            .with("aws:SourceArn", &rule.arn)
+            .with("aws:SourceArn", rule)
             .with("aws:SourceAccount", dev);
         let what = "lambda.amazonaws.com assumes the rule's role".to_owned();
         self.plot_in(
@@ -143,29 +152,30 @@ impl Plots<'_, '_> {
             what,
             &lambda,
             "sts:AssumeRole",
-            (&rule.role, dev),
+            (its_role, dev),
             context,
         );
     }
 
-    fn on_store(&mut self, pipeline: &Pipeline, store: &Store, service_role: &Caller) {
-        let dev = pipeline.account.as_str();
-        let bucket = self.world.bucket_arn(&store.bucket);
-        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
+    fn on_store(&mut self, pipeline: &Pipeline, store: KnownStore<'_>, service_role: &Caller) {
+        let owner = self.owner(store.bucket);
+        let own = service_role.account().unwrap_or_default();
+        let bucket = self.world.bucket_arn(store.bucket);
+        let object = format!("{bucket}/{}", artifact_key(pipeline));
         let what = |text: &str| format!("the service role {text}");
         self.plot(
             "service-role-deletes-artifacts",
             what("deletes artifacts"),
             service_role,
             "s3:DeleteObject",
-            (&object, dev),
+            (&object, &owner),
         );
         self.plot(
             "service-role-changes-bucket-policy",
             what("changes the artifact bucket's policy"),
             service_role,
             "s3:PutBucketPolicy",
-            (&bucket, dev),
+            (&bucket, &owner),
         );
         let others = format!("{bucket}/another-pipeline/SourceArti/aB3dE5f");
         self.plot(
@@ -173,16 +183,16 @@ impl Plots<'_, '_> {
             what("reads another pipeline's artifacts"),
             service_role,
             "s3:GetObject",
-            (&others, dev),
+            (&others, &owner),
         );
         let plain = self.context(service_role);
-        let encrypted = encrypted_with(plain.clone(), store);
+        let encrypted = encrypted_with(plain.clone(), store.store);
         self.plot_in(
             "service-role-writes-other-artifacts",
             what("writes another pipeline's artifacts"),
             service_role,
             "s3:PutObject",
-            (&others, dev),
+            (&others, &owner),
             encrypted.clone(),
         );
         let what = |text: &str| format!("the service role uploads an artifact {text}");
@@ -191,7 +201,7 @@ impl Plots<'_, '_> {
             what("without naming an encryption"),
             service_role,
             "s3:PutObject",
-            (&object, dev),
+            (&object, &owner),
             plain.clone(),
         );
         let aes = plain
@@ -202,14 +212,14 @@ impl Plots<'_, '_> {
             what("encrypted with the key of S3"),
             service_role,
             "s3:PutObject",
-            (&object, dev),
+            (&object, &owner),
             aes,
         );
         let other_key = key_arn(
             self.world,
             "99999999-9999-4999-8999-999999999999",
-            dev,
-            &store.region,
+            own,
+            store.region,
         );
         let what_else = "the service role makes data keys of another key".to_owned();
         self.plot(
@@ -217,7 +227,7 @@ impl Plots<'_, '_> {
             what_else,
             service_role,
             "kms:GenerateDataKey",
-            (&other_key, dev),
+            (&other_key, own),
         );
         if let Some(last) = self.found.last_mut() {
             last.call.resource_policy = Some(self.world.open_key);
@@ -227,7 +237,7 @@ impl Plots<'_, '_> {
         let by_template = self
             .world
             .buckets
-            .get(&store.bucket)
+            .get(store.bucket)
             .and_then(|bucket| bucket.policy)
             .is_none_or(|id| self.world.policies[id].file < self.world.templates);
         if by_template {
@@ -239,7 +249,7 @@ impl Plots<'_, '_> {
                 what("encrypted with another key"),
                 service_role,
                 "s3:PutObject",
-                (&object, dev),
+                (&object, &owner),
                 other,
             );
         }
@@ -249,12 +259,12 @@ impl Plots<'_, '_> {
             what("without TLS"),
             service_role,
             "s3:PutObject",
-            (&object, dev),
+            (&object, &owner),
             insecure,
         );
         self.in_namesake_of_store(store, &object, service_role);
-        let Some(key) = &store.key else { return };
-        let key = key_arn(self.world, key, dev, &store.region);
+        let Some(key) = store.key else { return };
+        let key = key_arn(self.world, key, own, store.region);
         for (id, text, action) in [
             (
                 "service-role-changes-key-policy",
@@ -278,7 +288,7 @@ impl Plots<'_, '_> {
             ),
         ] {
             let what = format!("the service role {text}");
-            self.plot(id, what, service_role, action, (&key, dev));
+            self.plot(id, what, service_role, action, (&key, account_of(&key)));
         }
     }
 }

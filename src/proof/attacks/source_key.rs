@@ -1,25 +1,28 @@
 //! Attacks with the key that a source bucket encrypts with: it is there to decrypt the source.
 
-use super::super::encryption::default_key;
+use super::super::encryption::{Use, default_key};
 use super::super::facts::Pipeline;
-use super::super::run::{account_of, key_arn, via_s3};
-use super::super::world::{World, is_managed_key};
+use super::super::run::{key_arn, via_s3};
+use super::super::world::{World, account_of, is_managed_key};
 use super::{Caller, Plots};
 
 /// The customer managed key that a source bucket encrypts with by default, where no artifact store
 /// uses the same: there the roles need more of it.
 pub(super) fn source_key(world: &World<'_>, pipeline: &Pipeline, bucket: &str) -> Option<String> {
     let found = world.buckets.get(bucket)?;
-    let key = found.default_key.as_ref()?.key.as_deref();
-    let owner = match found.account.as_str() {
-        "" => &pipeline.account,
-        account => account,
+    let default = found.encryption.default_key()?;
+    let on = Use {
+        owner: found.account.as_deref(),
+        region: found.region.as_deref(),
+        user: found.account.as_deref(),
     };
     let place = (pipeline.place, None);
-    let key = default_key(world, key, (owner, &pipeline.region), owner, place).arn;
+    let key = default_key(world, default.key.as_deref(), on, place)
+        .arn
+        .ok()?;
     let mut stores = pipeline.stores.iter();
     let is_shared = stores.any(|store| {
-        let own = store.key.as_deref();
+        let own = store.key.as_ref().and_then(|key| key.as_deref().ok());
         own.is_some_and(|own| key_arn(world, own, &pipeline.account, &store.region) == key)
     });
     (!is_shared && !is_managed_key(&key)).then_some(key)

@@ -1,32 +1,34 @@
 //! Attacks on one target: by others of its account, by the deploy role, and to become it.
 
-use super::super::facts::{Deploy, Pipeline, Store};
-use super::super::run::{account_of, artifact_key, encrypted_with, key_arn, via_s3};
+use super::super::facts::{Pipeline, Target};
+use super::super::run::{artifact_key, encrypted_with, key_arn, via_s3};
+use super::super::world::account_of;
 use super::source_key::source_key;
-use super::{Caller, Plots};
+use super::{Caller, KnownStore, Plots, known};
 
 impl Plots<'_, '_> {
-    pub(super) fn on_target(&mut self, pipeline: &Pipeline, deploy: &Deploy) {
-        self.target = Some(deploy.target.clone());
-        self.instance.clone_from(&deploy.instance);
+    pub(super) fn on_target(&mut self, pipeline: &Pipeline, target: Target<'_>) {
+        self.target = Some(target.deploy.target.clone());
+        self.instance.clone_from(&target.deploy.instance);
         self.which.clear();
-        self.place = deploy.place;
-        self.region.clone_from(&deploy.region);
-        let Some(store) = pipeline.store(&deploy.region) else {
+        self.place = target.place;
+        target.region.clone_into(&mut self.region);
+        let Some(store) = pipeline.store(target.region).and_then(known) else {
             return;
         };
         let dev = pipeline.account.as_str();
-        let theirs = account_of(&deploy.role).to_owned();
-        let bucket = self.world.bucket_arn(&store.bucket);
-        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
-        let key = (store.key.as_ref()).map(|key| key_arn(self.world, key, dev, &store.region));
+        let owner = &self.owner(store.bucket);
+        let theirs = account_of(target.role).to_owned();
+        let bucket = self.world.bucket_arn(store.bucket);
+        let object = format!("{bucket}/{}", artifact_key(pipeline));
+        let key = (store.key).map(|key| key_arn(self.world, key, dev, store.region));
         if theirs != dev {
             let other = Caller::Administrator(self.role(&theirs, "other-role"));
             self.on_artifacts(
                 "other-target-role",
                 &format!("another role of {theirs}"),
                 &other,
-                (store, &bucket, &object, dev),
+                (store, &bucket, &object, owner),
                 key.as_deref(),
             );
             let root = Caller::Root(theirs.clone());
@@ -34,27 +36,27 @@ impl Plots<'_, '_> {
                 "target-root",
                 &format!("the root user of {theirs}"),
                 &root,
-                (store, &bucket, &object, dev),
+                (store, &bucket, &object, owner),
                 key.as_deref(),
             );
         }
-        let name = deploy.role.rsplit('/').next().unwrap_or_default();
+        let name = target.role.rsplit('/').next().unwrap_or_default();
         let third = self.third_account();
         let namesake = Caller::Administrator(self.role(third, name));
         self.on_artifacts(
             "namesake",
             "a role of the deploy role's name in another account",
             &namesake,
-            (store, &bucket, &object, dev),
+            (store, &bucket, &object, owner),
             key.as_deref(),
         );
-        self.on_deploy_role(pipeline, deploy, &theirs, third);
-        let role = Caller::Role(deploy.role.clone());
-        self.by_deploy_role(pipeline, deploy, &role, &theirs);
+        self.on_deploy_role(pipeline, target, &theirs, third);
+        let role = Caller::Role(target.role.to_owned());
+        self.by_deploy_role(pipeline, target, &role);
         self.on_dev(pipeline, store, &role, key.as_deref());
-        self.in_namesakes_of_target(deploy, store, &object, &role);
+        self.in_namesakes_of_target(target, store, &object, &role);
         self.on_other_region(pipeline, store, &role);
-        self.by_service_role(pipeline, deploy, &theirs);
+        self.by_service_role(pipeline, target, &theirs);
     }
 
     /// Reading, listing, writing and decrypting artifacts by somebody else.
@@ -63,7 +65,7 @@ impl Plots<'_, '_> {
         id: &str,
         who: &str,
         caller: &Caller,
-        (store, bucket, object, account): (&Store, &str, &str, &str),
+        (store, bucket, object, account): (KnownStore<'_>, &str, &str, &str),
         key: Option<&str>,
     ) {
         let what = format!("{who} reads artifacts");
@@ -83,7 +85,7 @@ impl Plots<'_, '_> {
             (bucket, account),
         );
         let what = format!("{who} writes artifacts");
-        let put = encrypted_with(self.context(caller), store);
+        let put = encrypted_with(self.context(caller), store.store);
         self.plot_in(
             &format!("{id}-writes-artifacts"),
             what,
@@ -94,26 +96,31 @@ impl Plots<'_, '_> {
         );
         if let Some(key) = key {
             let what = format!("{who} decrypts artifacts");
-            let context = via_s3(self.world, self.context(caller), &store.region, object);
+            let context = via_s3(self.world, self.context(caller), store.region, object);
             self.plot_in(
                 &format!("{id}-decrypts"),
                 what,
                 caller,
                 "kms:Decrypt",
-                (key, account),
+                (key, account_of(key)),
                 context,
             );
         }
     }
 
     /// Becoming the deploy role.
-    fn on_deploy_role(&mut self, pipeline: &Pipeline, deploy: &Deploy, theirs: &str, third: &str) {
+    fn on_deploy_role(
+        &mut self,
+        pipeline: &Pipeline,
+        target: Target<'_>,
+        theirs: &str,
+        third: &str,
+    ) {
         let dev = pipeline.account.as_str();
-        let on = (deploy.role.as_str(), theirs);
-        let service_name = pipeline
-            .service_role
-            .split_once(":role/")
-            .map_or("", |(_, name)| name);
+        let on = (target.role, theirs);
+        let service_role = pipeline.known_role().unwrap_or_default();
+        let service_name = service_role.split_once(":role/");
+        let service_name = service_name.map_or("service-role/unknown", |(_, name)| name);
         let others = [
             (
                 "other-dev-role-assumes-deploy-role",
@@ -157,29 +164,24 @@ impl Plots<'_, '_> {
     }
 
     /// What the deploy role must not do in its own account.
-    fn by_deploy_role(
-        &mut self,
-        pipeline: &Pipeline,
-        deploy: &Deploy,
-        role: &Caller,
-        theirs: &str,
-    ) {
-        let dev = pipeline.account.as_str();
-        let output = self.world.bucket_arn(&deploy.bucket);
-        let written = format!("{output}/{}", deploy.written_key());
+    fn by_deploy_role(&mut self, pipeline: &Pipeline, target: Target<'_>, role: &Caller) {
+        let deploy = target.deploy;
+        let theirs = &self.owner(target.bucket);
+        let output = self.world.bucket_arn(target.bucket);
+        let written = format!("{output}/{}", target.written_key());
         let what = |text: &str| format!("the deploy role {text}");
         let elsewhere = self
             .world
-            .bucket_arn(&format!("{}-elsewhere", deploy.bucket));
+            .bucket_arn(&format!("{}-elsewhere", target.bucket));
         self.plot(
             "deploy-role-writes-elsewhere",
             what("writes into another bucket"),
             role,
             "s3:PutObject",
-            (&format!("{elsewhere}/index.html"), theirs),
+            (&format!("{elsewhere}/index.html"), account_of(target.role)),
         );
         self.of_nothing();
-        if !deploy.object_key.is_empty() {
+        if matches!(&deploy.object_key, Some(Ok(key)) if !key.is_empty()) {
             let outside = format!("{output}/outside-of-the-path");
             self.plot(
                 "deploy-role-writes-outside-path",
@@ -235,18 +237,18 @@ impl Plots<'_, '_> {
                 (&written, theirs),
             );
         }
-        for source in &pipeline.sources {
-            let object = format!("{}/{}", self.world.bucket_arn(&source.bucket), source.key);
+        for (reader, bucket, key) in pipeline.sources() {
+            let owner = &self.owner(bucket);
+            let object = format!("{}/{key}", self.world.bucket_arn(bucket));
             self.plot(
                 "deploy-role-reads-source",
                 what("reads the source"),
                 role,
                 "s3:GetObject",
-                (&object, dev),
+                (&object, owner),
             );
-            let reader = source.role.as_ref().unwrap_or(&pipeline.service_role);
-            if let Some(key) = source_key(self.world, pipeline, &source.bucket)
-                && deploy.role != *reader
+            if let Some(key) = source_key(self.world, pipeline, bucket)
+                && target.role != reader
             {
                 let region = &pipeline.region;
                 let context = via_s3(self.world, self.context(role), region, &object);
@@ -264,12 +266,18 @@ impl Plots<'_, '_> {
     }
 
     /// What the deploy role must not do in the dev account.
-    fn on_dev(&mut self, pipeline: &Pipeline, store: &Store, role: &Caller, key: Option<&str>) {
-        let dev = pipeline.account.as_str();
-        let bucket = self.world.bucket_arn(&store.bucket);
-        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
+    fn on_dev(
+        &mut self,
+        pipeline: &Pipeline,
+        store: KnownStore<'_>,
+        role: &Caller,
+        key: Option<&str>,
+    ) {
+        let dev = &self.owner(store.bucket);
+        let bucket = self.world.bucket_arn(store.bucket);
+        let object = format!("{bucket}/{}", artifact_key(pipeline));
         let what = |text: &str| format!("the deploy role {text}");
-        let put = encrypted_with(self.context(role), store);
+        let put = encrypted_with(self.context(role), store.store);
         self.plot_in(
             "deploy-role-writes-artifacts",
             what("writes artifacts"),
@@ -337,55 +345,58 @@ impl Plots<'_, '_> {
                 "kms:CreateGrant",
             ),
         ] {
-            self.plot(id, what(text), role, action, (key, dev));
+            self.plot(id, what(text), role, action, (key, account_of(key)));
         }
     }
 
     /// The store of another region is for the roles that deploy there.
-    fn on_other_region(&mut self, pipeline: &Pipeline, own: &Store, role: &Caller) {
-        let mut stores = pipeline.stores.iter();
+    fn on_other_region(&mut self, pipeline: &Pipeline, own: KnownStore<'_>, role: &Caller) {
+        let mut stores = pipeline.stores.iter().filter_map(known);
         let Some(other) = stores.find(|store| store.region != own.region) else {
             return;
         };
         let dev = pipeline.account.as_str();
-        let bucket = self.world.bucket_arn(&other.bucket);
-        let object = format!("{bucket}/{}", artifact_key(&pipeline.name));
+        let owner = &self.owner(other.bucket);
+        let bucket = self.world.bucket_arn(other.bucket);
+        let object = format!("{bucket}/{}", artifact_key(pipeline));
         self.plot(
             "deploy-role-reads-other-region",
             format!("the deploy role reads the artifacts in {}", other.region),
             role,
             "s3:GetObject",
-            (&object, dev),
+            (&object, owner),
         );
-        if let Some(key) = &other.key {
-            let key = key_arn(self.world, key, dev, &other.region);
-            let context = via_s3(self.world, self.context(role), &other.region, &object);
+        if let Some(key) = other.key {
+            let key = key_arn(self.world, key, dev, other.region);
+            let context = via_s3(self.world, self.context(role), other.region, &object);
             self.plot_in(
                 "deploy-role-decrypts-in-other-region",
                 format!("the deploy role decrypts the artifacts in {}", other.region),
                 role,
                 "kms:Decrypt",
-                (&key, dev),
+                (&key, account_of(&key)),
                 context,
             );
         }
     }
 
-    fn by_service_role(&mut self, pipeline: &Pipeline, deploy: &Deploy, theirs: &str) {
-        let service_role = Caller::Role(pipeline.service_role.clone());
-        let written = format!(
-            "{}/{}",
-            self.world.bucket_arn(&deploy.bucket),
-            deploy.written_key()
-        );
-        if deploy.role != pipeline.service_role {
+    fn by_service_role(&mut self, pipeline: &Pipeline, target: Target<'_>, theirs: &str) {
+        let Some(service_role) = pipeline.known_role() else {
+            return;
+        };
+        let is_other = target.role != service_role;
+        let service_role = Caller::Role(service_role.to_owned());
+        let owner = &self.owner(target.bucket);
+        let bucket = self.world.bucket_arn(target.bucket);
+        let written = format!("{bucket}/{}", target.written_key());
+        if is_other {
             let what = "the service role writes into the output bucket by itself".to_owned();
             self.plot(
                 "service-role-writes-output",
                 what,
                 &service_role,
                 "s3:PutObject",
-                (&written, theirs),
+                (&written, owner),
             );
         }
         let open = self.role(theirs, "trusts-the-whole-dev-account");
@@ -401,7 +412,7 @@ impl Plots<'_, '_> {
             last.call.resource_policy = Some(self.world.open_trust);
         }
         let third = self.third_account();
-        let name = deploy.role.rsplit('/').next().unwrap_or_default();
+        let name = target.role.rsplit('/').next().unwrap_or_default();
         let namesake = self.role(third, name);
         self.plot(
             "service-role-assumes-namesake",

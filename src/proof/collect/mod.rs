@@ -1,16 +1,15 @@
 //! From templates and files to the world that they make.
 
+mod buckets;
+mod keys;
 mod options;
 
 use std::collections::BTreeMap;
 
 use super::document::Document;
 use super::input::{InputError, Inputs};
-use super::key_state::KeyState;
 use super::resolve::{Resolver, known_text, unknown_in};
-use super::world::{
-    DefaultKey, Doubt, Found, Held, Key, Missing, Place, PolicyId, Usable, World, role_key,
-};
+use super::world::{Doubt, Found, Held, Missing, Place, PolicyId, Tags, World, role_key};
 use crate::iam::{Policy, PolicyKind};
 use crate::syntax::{Node, Problem, Source, read};
 
@@ -36,6 +35,7 @@ pub(super) fn collect<'a>(
     resolvers: &'a [Resolver<'a>],
 ) -> Result<World<'a>, Vec<InputError>> {
     let mut collector = Collector::new(inputs, resolvers)?;
+    collector.claims(inputs);
     collector.resources();
     collector.options(inputs);
     collector.finish()
@@ -241,6 +241,27 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Notes what cannot be resolved and stands in no policy. A template that serves several instances
+    /// has the same doubt in each.
+    fn doubt(&mut self, doubt: Doubt) {
+        if !self.world.other_doubts.contains(&doubt) {
+            self.world.other_doubts.push(doubt);
+        }
+    }
+
+    /// A doubt about a part of a resource.
+    fn doubt_of(&self, found: &Found<'a>, part: &Node, reason: String) -> Doubt {
+        Doubt {
+            place: Place {
+                file: self.file_of(found),
+                span: part.span,
+            },
+            resource: found.id.to_owned(),
+            reason,
+            effect: None,
+        }
+    }
+
     fn file_of(&self, found: &Found<'a>) -> usize {
         self.world.resolvers[found.resolver].deployment().file
     }
@@ -275,7 +296,9 @@ impl<'a> Collector<'a> {
     fn role(&mut self, resolver: &Resolver<'a>, found: &Found<'a>, uncertain: Option<&str>) {
         let arn = super::symbols::attribute(resolver, found.id, found.node, "Arn");
         let Some((arn, key)) = arn.and_then(|arn| Some((arn.clone(), role_key(&arn)?))) else {
-            return;
+            let reason = "the role's name or path cannot be known, so its policies are nobody's";
+            let doubt = self.doubt_of(found, found.node, reason.to_owned());
+            return self.doubt(doubt);
         };
         let trust = resolver.property(found.node, "AssumeRolePolicyDocument");
         let trust = self.hold(found, trust, PolicyKind::Trust, uncertain);
@@ -286,7 +309,9 @@ impl<'a> Collector<'a> {
                 identity.extend(self.hold(found, document, PolicyKind::Identity, uncertain));
             }
         }
+        let tags = resolver.property(found.node, "Tags");
         let role = self.world.roles.entry(key.clone()).or_default();
+        role.tags = tags_of(tags.as_ref());
         role.arn = arn;
         role.resolver = Some(found.resolver);
         role.trust = trust;
@@ -335,138 +360,26 @@ impl<'a> Collector<'a> {
     fn attach(&mut self, resolver: &Resolver<'a>, roles: Option<Node>, id: PolicyId) {
         let here = resolver.deployment();
         for name in roles.iter().flat_map(Node::one_or_many) {
-            if let Some(name) = known_text(name) {
-                let key = (here.account.to_owned(), name.to_lowercase());
-                self.world.roles.entry(key).or_default().identity.push(id);
+            match (known_text(name), unknown_in(name)) {
+                (Some(name), _) => {
+                    let key = (here.account.to_owned(), name.to_lowercase());
+                    self.world.roles.entry(key).or_default().identity.push(id);
+                }
+                (None, part) => {
+                    let held = &self.world.policies[id];
+                    let why = part.and_then(Node::as_str).unwrap_or("it is no text");
+                    let doubt = Doubt {
+                        place: Place {
+                            file: held.file,
+                            span: name.span,
+                        },
+                        resource: held.resource.clone(),
+                        reason: format!("the role that has this policy: {why}"),
+                        effect: None,
+                    };
+                    self.doubt(doubt);
+                }
             }
-        }
-    }
-
-    fn bucket(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
-        let Some(name) = super::symbols::attribute(resolver, found.id, found.node, "") else {
-            return;
-        };
-        let here = resolver.deployment();
-        let encryption = resolver.property(found.node, "BucketEncryption");
-        let rule = encryption
-            .as_ref()
-            .and_then(|node| node.at(["ServerSideEncryptionConfiguration", "0"]));
-        let default_key = encryption
-            .as_ref()
-            .and_then(|node| self.default_key(found, node));
-        let logging = resolver.property(found.node, "LoggingConfiguration");
-        let log_bucket = logging.as_ref().and_then(|logging| {
-            let bucket = known_text(logging.get("DestinationBucketName")?)?;
-            let prefix = logging
-                .get("LogFilePrefix")
-                .and_then(known_text)
-                .unwrap_or_default();
-            Some((bucket.to_owned(), prefix.to_owned()))
-        });
-        let bucket = self.world.buckets.entry(name).or_default();
-        here.account.clone_into(&mut bucket.account);
-        here.region.clone_into(&mut bucket.region);
-        bucket.bucket_key = rule.and_then(has_bucket_key) == Some(true);
-        bucket.default_key = default_key;
-        bucket.log_bucket = log_bucket;
-        bucket.resolver = Some(found.resolver);
-        bucket.place = Some(Place {
-            file: here.file,
-            span: found.node.span,
-        });
-    }
-
-    /// The key of a bucket's default encryption; what cannot be known of it is a doubt.
-    fn default_key(&mut self, found: &Found<'a>, encryption: &Node) -> Option<DefaultKey> {
-        let place = |span| Place {
-            file: self.file_of(found),
-            span,
-        };
-        let rule = encryption.at(["ServerSideEncryptionConfiguration", "0"]);
-        let default = rule.and_then(|rule| rule.get("ServerSideEncryptionByDefault"));
-        let setting = |name: &str| default.and_then(|default| default.get(name));
-        let algorithm = setting("SSEAlgorithm").and_then(known_text);
-        let key = setting("KMSMasterKeyID");
-        let unknown = match algorithm {
-            Some(algorithm) if !algorithm.starts_with("aws:kms") => None,
-            Some(_) => key.and_then(unknown_in),
-            None => unknown_in(default.unwrap_or(encryption)),
-        };
-        if let Some(part) = unknown {
-            let doubt = Doubt {
-                place: place(part.span),
-                resource: found.id.to_owned(),
-                reason: format!(
-                    "the bucket's default encryption: {}",
-                    part.as_str().unwrap_or_default()
-                ),
-                effect: None,
-            };
-            // A template that serves several instances has the same doubt in each.
-            if !self.world.other_doubts.contains(&doubt) {
-                self.world.other_doubts.push(doubt);
-            }
-            return None;
-        }
-        algorithm.filter(|algorithm| algorithm.starts_with("aws:kms"))?;
-        Some(DefaultKey {
-            key: key.and_then(known_text).map(str::to_owned),
-            bucket_key: rule.and_then(has_bucket_key),
-            said: Some((
-                place(default.map_or(encryption.span, |default| default.span)),
-                found.id.to_owned(),
-            )),
-        })
-    }
-
-    fn bucket_policy(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-        uncertain: Option<&str>,
-    ) {
-        let document = resolver.property(found.node, "PolicyDocument");
-        let Some(id) = self.hold(found, document, PolicyKind::Resource, uncertain) else {
-            return;
-        };
-        if let Some(name) = resolver.text_property(found.node, "Bucket") {
-            let here = resolver.deployment();
-            let bucket = self.world.buckets.entry(name).or_default();
-            bucket.policy = Some(id);
-            if bucket.account.is_empty() {
-                here.account.clone_into(&mut bucket.account);
-                here.region.clone_into(&mut bucket.region);
-            }
-        }
-    }
-
-    fn key(&mut self, resolver: &Resolver<'a>, found: &Found<'a>, uncertain: Option<&str>) {
-        let document = resolver.property(found.node, "KeyPolicy");
-        let Some(policy) = self.hold(found, document, PolicyKind::Key, uncertain) else {
-            return;
-        };
-        let here = resolver.deployment();
-        if let Some(arn) = super::symbols::attribute(resolver, found.id, found.node, "Arn") {
-            self.world.keys.push(Key {
-                arn,
-                account: here.account.to_owned(),
-                policy,
-                is_whole: true,
-                is_made: true,
-                usable: usable(resolver, found),
-                target: here.target.map(str::to_owned),
-                instance: here.instance.clone(),
-            });
-        }
-    }
-
-    fn alias(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
-        let here = resolver.deployment();
-        let alias = resolver.text_property(found.node, "AliasName");
-        let target = resolver.text_property(found.node, "TargetKeyId");
-        if let (Some(alias), Some(target)) = (alias, target) {
-            let key = (here.account.to_owned(), here.region.to_owned(), alias);
-            self.world.aliases.insert(key, target);
         }
     }
 
@@ -476,11 +389,17 @@ impl<'a> Collector<'a> {
                 if role.arn.is_empty() {
                     role.arn = format!("arn:{}:iam::{account}:role/{name}", self.world.partition);
                 }
-                if role.resolver.is_none() && !role.is_given {
+                if role.resolver.is_some() {
+                    continue;
+                }
+                if !role.is_given {
                     role.missing_identity = Some(Missing {
                         what: format!("the other policies of the existing role `{name}`"),
                         option: format!("--identity {name}=FILE"),
                     });
+                }
+                if !role.is_bounded && role.boundary.is_none() {
+                    role.missing_boundary = Some(no_boundary(name));
                 }
             }
             return Ok(self.world);
@@ -493,44 +412,25 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Whether a template's key can be used: its `Enabled` (AWS CloudFormation, *AWS::KMS::Key*).
-fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
-    let Some(enabled) = resolver.property(found.node, "Enabled") else {
-        return Usable::Yes;
-    };
-    let place = Place {
-        file: resolver.deployment().file,
-        span: enabled.span,
-    };
-    match (known_text(&enabled), unknown_in(&enabled)) {
-        (Some(text), _) if text.eq_ignore_ascii_case("false") => {
-            Usable::No(KeyState::Disabled, place, found.id.to_owned())
-        }
-        (None, Some(part)) => Usable::Unknown(Doubt {
-            place,
-            resource: found.id.to_owned(),
-            reason: format!(
-                "whether the key is enabled: {}",
-                part.as_str().unwrap_or_default()
-            ),
-            effect: None,
-        }),
-        _ => Usable::Yes,
+/// What is missing of an existing role whose permissions boundary nobody gives.
+pub(super) fn no_boundary(role: &str) -> Missing {
+    Missing {
+        what: format!("whether the existing role `{role}` has a permissions boundary"),
+        option: format!("--boundary {role}=FILE or --boundary {role}=none"),
     }
 }
 
-/// Whether a rule of a bucket's default encryption has an S3 Bucket Key, which dual-layer encryption
-/// does not support (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). `None`:
-/// the value cannot be resolved.
-fn has_bucket_key(rule: &Node) -> Option<bool> {
-    let algorithm = rule.at(["ServerSideEncryptionByDefault", "SSEAlgorithm"]);
-    if algorithm.and_then(known_text) == Some("aws:kms:dsse") {
-        return Some(false);
-    }
-    match rule.get("BucketKeyEnabled") {
-        None => Some(false),
-        Some(enabled) => known_text(enabled).map(|text| text == "true"),
-    }
+/// Tags of a resource; `None`: not known. Without the property there are none.
+fn tags_of(tags: Option<&Node>) -> Option<Tags> {
+    let Some(tags) = tags else {
+        return Some(Tags::new());
+    };
+    let tags = tags.items().filter(|_| tags.tag.is_none())?.iter();
+    tags.map(|tag| {
+        let text = |name| tag.get(name).and_then(known_text).map(str::to_owned);
+        Some((text("Key")?, text("Value")?))
+    })
+    .collect()
 }
 
 impl InputError {

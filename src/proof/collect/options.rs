@@ -2,7 +2,7 @@
 
 use super::super::document::Document;
 use super::super::input::{Inputs, NamedFile};
-use super::super::world::{DefaultKey, Place, PolicyId, Role, bucket_name, role_key};
+use super::super::world::{DefaultKey, Encryption, Place, PolicyId, Role, bucket_name, role_key};
 use super::Collector;
 use crate::iam::{Arn, Policy, PolicyKind};
 use crate::syntax::{Source, Span, read};
@@ -24,9 +24,8 @@ impl Collector<'_> {
             let bucket = self.world.buckets.entry(found.bucket.clone()).or_default();
             // What a template says of the bucket counts.
             if bucket.resolver.is_none() {
-                bucket.default_key = Some(DefaultKey {
+                bucket.encryption = Encryption::Kms(DefaultKey {
                     key: Some(found.key.clone()),
-                    bucket_key: None,
                     said: None,
                 });
             }
@@ -53,6 +52,7 @@ impl Collector<'_> {
                 let role = self.role_entry(&key, &file.name);
                 role.boundary = policies.first().copied();
                 role.missing_boundary = None;
+                role.is_bounded = true;
             }
         }
     }

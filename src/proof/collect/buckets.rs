@@ -1,0 +1,170 @@
+//! The buckets: whose they are, how they encrypt, and who may come in.
+//!
+//! Follows the AWS documents *AWS::S3::Bucket*, *Setting default server-side encryption behavior for
+//! Amazon S3 buckets* and *Blocking public access to your Amazon S3 storage*.
+
+use super::super::input::Inputs;
+use super::super::resolve::{Resolver, known_text, unknown_in};
+use super::super::world::{DefaultKey, Encryption, Found, Place};
+use super::Collector;
+use crate::iam::PolicyKind;
+use crate::syntax::Node;
+
+impl<'a> Collector<'a> {
+    /// What the configuration says of the buckets that it names. Templates say it better.
+    pub(super) fn claims(&mut self, inputs: &Inputs) {
+        for claim in &inputs.buckets {
+            let bucket = self.world.buckets.entry(claim.name.clone()).or_default();
+            bucket.account = Some(claim.account.clone());
+            bucket.region = Some(claim.region.clone());
+            if claim.is_existing {
+                bucket.encryption = Encryption::S3Managed;
+            }
+        }
+    }
+
+    pub(super) fn bucket(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
+        let Some(name) = super::super::symbols::attribute(resolver, found.id, found.node, "")
+        else {
+            let reason = "the bucket's name cannot be known, so nothing is proven of it";
+            let doubt = self.doubt_of(found, found.node, reason.to_owned());
+            return self.doubt(doubt);
+        };
+        let here = resolver.deployment();
+        let encryption = resolver.property(found.node, "BucketEncryption");
+        let encryption = encryption.as_ref();
+        let rule = encryption.and_then(|node| node.at(["ServerSideEncryptionConfiguration", "0"]));
+        let bucket_key = match (encryption, rule) {
+            (Some(_), Some(rule)) => has_bucket_key(rule),
+            (Some(_), None) => None,
+            (None, _) => Some(false),
+        };
+        let encryption = match encryption {
+            Some(node) => self.encryption(found, node),
+            None => Encryption::S3Managed,
+        };
+        if let Encryption::Unresolved(doubt) = &encryption {
+            self.doubt(doubt.clone());
+        }
+        let log_bucket = self.log_bucket(resolver, found);
+        let restricts_public = restricts_public(resolver, found);
+        let bucket = self.world.buckets.entry(name).or_default();
+        bucket.account = Some(here.account.to_owned());
+        bucket.region = Some(here.region.to_owned());
+        bucket.bucket_key = bucket_key;
+        bucket.encryption = encryption;
+        bucket.restricts_public = restricts_public;
+        bucket.log_bucket = log_bucket;
+        bucket.resolver = Some(found.resolver);
+        bucket.place = Some(Place {
+            file: here.file,
+            span: found.node.span,
+        });
+    }
+
+    /// The bucket that access logs go to, and the prefix of their keys.
+    fn log_bucket(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+    ) -> Option<(String, String)> {
+        let logging = resolver.property(found.node, "LoggingConfiguration")?;
+        let bucket = logging.get("DestinationBucketName")?;
+        let prefix = logging.get("LogFilePrefix");
+        for node in [Some(bucket), prefix].into_iter().flatten() {
+            if let Some(part) = unknown_in(node) {
+                let why = part.as_str().unwrap_or_default();
+                let reason = format!("where S3 delivers the access logs: {why}");
+                let doubt = self.doubt_of(found, part, reason);
+                self.doubt(doubt);
+                return None;
+            }
+        }
+        let prefix = prefix.and_then(known_text).unwrap_or_default();
+        Some((known_text(bucket)?.to_owned(), prefix.to_owned()))
+    }
+
+    /// A bucket's default encryption.
+    fn encryption(&self, found: &Found<'a>, encryption: &Node) -> Encryption {
+        let rule = encryption.at(["ServerSideEncryptionConfiguration", "0"]);
+        let default = rule.and_then(|rule| rule.get("ServerSideEncryptionByDefault"));
+        let setting = |name: &str| default.and_then(|default| default.get(name));
+        let algorithm = setting("SSEAlgorithm").and_then(known_text);
+        let key = setting("KMSMasterKeyID");
+        let unknown = match algorithm {
+            Some(algorithm) if !algorithm.starts_with("aws:kms") => None,
+            Some(_) => key.and_then(unknown_in),
+            None => unknown_in(default.unwrap_or(encryption)),
+        };
+        if let Some(part) = unknown {
+            let why = part.as_str().unwrap_or_default();
+            let reason = format!("the bucket's default encryption: {why}");
+            return Encryption::Unresolved(self.doubt_of(found, part, reason));
+        }
+        if !algorithm.is_some_and(|algorithm| algorithm.starts_with("aws:kms")) {
+            return Encryption::S3Managed;
+        }
+        let place = Place {
+            file: self.file_of(found),
+            span: default.map_or(encryption.span, |default| default.span),
+        };
+        Encryption::Kms(DefaultKey {
+            key: key.and_then(known_text).map(str::to_owned),
+            said: Some((place, found.id.to_owned())),
+        })
+    }
+
+    pub(super) fn bucket_policy(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) {
+        let document = resolver.property(found.node, "PolicyDocument");
+        let Some(id) = self.hold(found, document, PolicyKind::Resource, uncertain) else {
+            return;
+        };
+        let Some(name) = resolver.text_property(found.node, "Bucket") else {
+            let reason = "the bucket that has this policy cannot be known";
+            let doubt = self.doubt_of(found, found.node, reason.to_owned());
+            return self.doubt(doubt);
+        };
+        let here = resolver.deployment();
+        let bucket = self.world.buckets.entry(name).or_default();
+        bucket.policy = Some(id);
+        // Only its owner's account can put a bucket's policy.
+        if bucket.account.is_none() {
+            bucket.account = Some(here.account.to_owned());
+            bucket.region = Some(here.region.to_owned());
+        }
+    }
+}
+
+/// Whether a rule of a bucket's default encryption has an S3 Bucket Key, which dual-layer encryption
+/// does not support (Amazon S3, *Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys*). `None`:
+/// the value cannot be resolved.
+fn has_bucket_key(rule: &Node) -> Option<bool> {
+    let algorithm = rule.at(["ServerSideEncryptionByDefault", "SSEAlgorithm"]);
+    if algorithm.and_then(known_text) == Some("aws:kms:dsse") {
+        return Some(false);
+    }
+    match rule.get("BucketKeyEnabled") {
+        None => Some(false),
+        Some(enabled) => known_text(enabled).map(|text| text.eq_ignore_ascii_case("true")),
+    }
+}
+
+/// Whether a bucket has `RestrictPublicBuckets`. A new bucket has all four settings unless its
+/// template says something else of them; then a setting that it leaves out is off.
+fn restricts_public(resolver: &Resolver<'_>, found: &Found<'_>) -> Option<bool> {
+    let Some(block) = resolver.property(found.node, "PublicAccessBlockConfiguration") else {
+        return Some(true);
+    };
+    if block.tag.is_some() {
+        return None;
+    }
+    match block.get("RestrictPublicBuckets") {
+        None => Some(false),
+        Some(setting) => known_text(setting).map(|text| text.eq_ignore_ascii_case("true")),
+    }
+}

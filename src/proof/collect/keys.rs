@@ -1,0 +1,90 @@
+//! The KMS keys and their aliases.
+//!
+//! Follows the AWS documents *AWS::KMS::Key*, *AWS::KMS::ReplicaKey*, *AWS::KMS::Alias* and *Default
+//! key policy*.
+
+use super::super::document::Document;
+use super::super::key_kind::{KeyKind, usable};
+use super::super::resolve::Resolver;
+use super::super::world::{Found, Key, PolicyId};
+use super::{Collector, tags_of};
+use crate::iam::{Policy, PolicyKind};
+use crate::syntax::{Source, read};
+
+impl<'a> Collector<'a> {
+    pub(super) fn key(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) {
+        let here = resolver.deployment();
+        let document = resolver.property(found.node, "KeyPolicy");
+        let policy = match document {
+            Some(document) => self.hold(found, Some(document), PolicyKind::Key, uncertain),
+            None => self.default_policy(here.account, found),
+        };
+        let Some(policy) = policy else { return };
+        let arn = super::super::symbols::attribute(resolver, found.id, found.node, "Arn");
+        let Some(arn) = arn else {
+            let reason = "the key's ID cannot be known, so nothing is proven of it";
+            let doubt = self.doubt_of(found, found.node, reason.to_owned());
+            return self.doubt(doubt);
+        };
+        let tags = resolver.property(found.node, "Tags");
+        self.world.keys.push(Key {
+            arn,
+            account: here.account.to_owned(),
+            policy,
+            is_whole: true,
+            is_made: true,
+            usable: usable(resolver, found),
+            kind: KeyKind::read(resolver, found),
+            tags: tags_of(tags.as_ref()),
+            target: here.target.map(str::to_owned),
+            instance: here.instance.clone(),
+        });
+    }
+
+    /// The policy that a key gets where its template gives none: its account's policies decide.
+    fn default_policy(&mut self, account: &str, found: &Found<'a>) -> Option<PolicyId> {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
+            self.world.partition
+        );
+        let source = Source::new("the default key policy", text);
+        let parsed = read(&source).map_err(|problem| vec![problem]);
+        match parsed.and_then(|node| Policy::parse(&node, PolicyKind::Key)) {
+            Ok(mut policy) => {
+                // Its statements stand nowhere: the key is the place of all of it.
+                policy.span = found.node.span;
+                for statement in &mut policy.statements {
+                    statement.span = found.node.span;
+                }
+                let (file, span) = (self.file_of(found), found.node.span);
+                Some(self.keep(Document::solid(policy), found.id.to_owned(), file, span))
+            }
+            Err(problems) => {
+                self.problem(found, problems);
+                None
+            }
+        }
+    }
+
+    pub(super) fn alias(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
+        let here = resolver.deployment();
+        let alias = resolver.text_property(found.node, "AliasName");
+        let target = resolver.text_property(found.node, "TargetKeyId");
+        match (alias, target) {
+            (Some(alias), Some(target)) => {
+                let key = (here.account.to_owned(), here.region.to_owned(), alias);
+                self.world.aliases.insert(key, target);
+            }
+            _ => {
+                let reason = "the alias or its key cannot be known";
+                let doubt = self.doubt_of(found, found.node, reason.to_owned());
+                self.doubt(doubt);
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The actions of a pipeline.
+//!
+//! Follows the AWS documents *Action structure reference*, *Amazon S3 source action reference*,
+//! *Amazon S3 deploy action reference* and *AWS CodePipeline invoke action reference*.
+
+use std::sync::Arc;
+
+use super::super::input::Instance;
+use super::super::resolve::known_text;
+use super::read::Reader;
+use super::{Action, Deploy, Invoke, Pipeline, Source, Value, Work};
+use crate::syntax::Node;
+
+impl Reader<'_, '_> {
+    pub(super) fn action(&mut self, pipeline: &Pipeline, stage: &str, node: &Node) -> Action {
+        let name = node.get("Name").and_then(known_text).unwrap_or("an action");
+        let role = self.optional(node.get("RoleArn"), "the action's role", node);
+        let region = match self.optional(node.get("Region"), "the action's region", node) {
+            Some(Ok(region)) => region,
+            Some(Err(_)) | None => pipeline.region.clone(),
+        };
+        let performer = role.as_ref().unwrap_or(&pipeline.service_role);
+        let work = self.work(node, stage, performer);
+        Action {
+            name: name.to_owned(),
+            region,
+            inputs: self.artifacts(node, "InputArtifacts"),
+            outputs: self.artifacts(node, "OutputArtifacts"),
+            work,
+            role,
+            place: self.place(node),
+        }
+    }
+
+    /// Names of artifacts; one that cannot be known has a name of its own.
+    fn artifacts(&mut self, node: &Node, list: &str) -> Vec<String> {
+        let Some(found) = node.get(list) else {
+            return Vec::new();
+        };
+        let Some(items) = found.items() else {
+            self.doubt(found, &format!("its {list} cannot be known"));
+            return Vec::new();
+        };
+        items
+            .iter()
+            .map(|item| {
+                let name = self.text(item.get("Name"), "the artifact's name", item);
+                name.unwrap_or_else(|_| "Unknown".to_owned())
+            })
+            .collect()
+    }
+
+    fn work(&mut self, node: &Node, stage: &str, performer: &Value) -> Work {
+        let kind = |name| node.at(["ActionTypeId", name]).and_then(known_text);
+        let settings = node.get("Configuration");
+        let setting = |name: &str| settings.and_then(|settings| settings.get(name));
+        match (kind("Category"), kind("Owner"), kind("Provider")) {
+            (Some("Source"), Some("AWS"), Some("S3")) => Work::Source(Source {
+                bucket: self.text(setting("S3Bucket"), "the source bucket", node),
+                key: self.text(setting("S3ObjectKey"), "the source object", node),
+            }),
+            (Some("Deploy"), Some("AWS"), Some("S3")) => {
+                let (target, instance, tagged_objects) = self.target(performer, stage);
+                let extract = self.optional(setting("Extract"), "Extract", node);
+                Work::Deploy(Deploy {
+                    target,
+                    instance,
+                    tagged_objects,
+                    bucket: self.text(setting("BucketName"), "the output bucket", node),
+                    extract: !matches!(extract, Some(Ok(text)) if text != "true"),
+                    object_key: self.optional(setting("ObjectKey"), "ObjectKey", node),
+                    canned_acl: self.optional(setting("CannedACL"), "CannedACL", node),
+                    key: self.optional(setting("KMSEncryptionKeyARN"), "KMSEncryptionKeyARN", node),
+                })
+            }
+            (Some("Invoke"), Some("AWS"), Some("CodePipeline")) => Work::Invoke(Invoke {
+                name: self.text(setting("PipelineName"), "the pipeline to start", node),
+                variables: variables(setting("Variables")),
+            }),
+            (Some("Approval"), ..) => Work::Approve,
+            (category, owner, provider) => {
+                let (category, provider) = (category.unwrap_or("?"), provider.unwrap_or("?"));
+                let by = match owner {
+                    Some("AWS") | None => provider.to_owned(),
+                    Some(owner) => format!("{provider} ({owner})"),
+                };
+                Work::Other(format!("a {category} action by {by}"))
+            }
+        }
+    }
+
+    /// The target whose template makes the role, or else the stage; and whether that target's
+    /// objects have tags.
+    fn target(&self, role: &Value, stage: &str) -> (String, Option<Arc<Instance>>, bool) {
+        let role = role.as_deref().ok();
+        let role = role.and_then(|role| self.world.role(role));
+        match role.and_then(|role| role.resolver) {
+            Some(number) => {
+                let deployment = self.world.resolvers[number].deployment();
+                let target = deployment.target.unwrap_or(deployment.stack);
+                let instance = deployment.instance.clone();
+                (target.to_owned(), instance, deployment.tagged_objects)
+            }
+            None => (stage.to_owned(), None, false),
+        }
+    }
+}
+
+/// The variables of an invoke action, which are JSON in a text.
+fn variables(node: Option<&Node>) -> Option<Vec<(String, String)>> {
+    #[derive(serde::Deserialize)]
+    struct Variable {
+        name: String,
+        value: String,
+    }
+    let Some(node) = node else {
+        return Some(Vec::new());
+    };
+    let found: Vec<Variable> = serde_json::from_str(known_text(node)?).ok()?;
+    let found = found.into_iter();
+    Some(found.map(|one| (one.name, one.value)).collect())
+}

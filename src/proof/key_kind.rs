@@ -1,0 +1,127 @@
+//! What kind of KMS key a template makes, and whether S3 can use it, whatever the policies say.
+//!
+//! Follows the AWS documents *AWS::KMS::Key*, *Key states of AWS KMS keys* and *Using server-side
+//! encryption with AWS KMS keys*.
+
+use super::key_state::KeyState;
+use super::resolve::{Resolver, known_text, unknown_in};
+use super::world::{Doubt, Found, Place};
+use crate::syntax::Node;
+
+/// Whether KMS lets S3 use a key.
+#[derive(Debug, Clone)]
+pub(super) enum Usable {
+    /// It does, or nobody says otherwise.
+    Yes,
+    /// It does not.
+    No(Unusable),
+    /// That depends on what is not known.
+    Unknown(Doubt),
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, Clone)]
+pub(super) struct Unusable {
+    /// Its state, if that is why; otherwise S3 cannot encrypt with such a key.
+    pub(super) state: Option<KeyState>,
+    /// What it is, as in "the key is …".
+    pub(super) what: String,
+    /// What to do.
+    pub(super) fix: &'static str,
+    /// Where the template says so.
+    pub(super) place: Place,
+    /// The key's logical ID.
+    pub(super) resource: String,
+}
+
+/// Properties of a key that condition keys tell; `None`: not known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeyKind {
+    pub(super) spec: Option<String>,
+    pub(super) usage: Option<String>,
+    pub(super) origin: Option<String>,
+    pub(super) multi_region: Option<String>,
+}
+
+const SPEC: &str = "SYMMETRIC_DEFAULT";
+const ORIGIN: &str = "AWS_KMS";
+
+impl KeyKind {
+    /// Reads a key of a template. A replica is like its primary key, which may stand elsewhere.
+    pub(super) fn read(resolver: &Resolver<'_>, found: &Found<'_>) -> Self {
+        if found.node.get("Type").and_then(Node::as_str) != Some("AWS::KMS::Key") {
+            return Self::default();
+        }
+        let of = |name: &str, default: &str| match resolver.property(found.node, name) {
+            Some(node) => known_text(&node).map(str::to_owned),
+            None => Some(default.to_owned()),
+        };
+        Self {
+            spec: of("KeySpec", SPEC),
+            usage: of("KeyUsage", "ENCRYPT_DECRYPT"),
+            origin: of("Origin", ORIGIN),
+            multi_region: of("MultiRegion", "false"),
+        }
+    }
+}
+
+/// Whether S3 can use a template's key.
+pub(super) fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
+    let tests: [(&str, fn(&str) -> bool); 3] = [
+        ("Enabled", |text| !text.eq_ignore_ascii_case("false")),
+        ("KeySpec", |text| text == SPEC),
+        ("Origin", |text| text == ORIGIN),
+    ];
+    let mut unknown = Usable::Yes;
+    for (name, suits) in tests {
+        let Some(node) = resolver.property(found.node, name) else {
+            continue;
+        };
+        let place = Place {
+            file: resolver.deployment().file,
+            span: node.span,
+        };
+        let doubt = |reason: String| {
+            Usable::Unknown(Doubt {
+                place,
+                resource: found.id.to_owned(),
+                reason,
+                effect: None,
+            })
+        };
+        let unusable = |state, what: String, fix| {
+            Usable::No(Unusable {
+                state,
+                what,
+                fix,
+                place,
+                resource: found.id.to_owned(),
+            })
+        };
+        match (known_text(&node), unknown_in(&node)) {
+            (Some(text), _) if suits(text) => {}
+            (Some(text), _) => match name {
+                "Enabled" => {
+                    let state = Some(KeyState::Disabled);
+                    return unusable(state, "disabled".to_owned(), "remove `Enabled: false`");
+                }
+                "KeySpec" => {
+                    let what = format!("of the key spec {text}");
+                    return unusable(None, what, "make a symmetric encryption key");
+                }
+                // Somebody may have imported its material, or connected its key store.
+                _ => {
+                    unknown = doubt(format!(
+                        "whether the key material of origin {text} is there"
+                    ));
+                }
+            },
+            (None, Some(part)) => {
+                let why = part.as_str().unwrap_or_default();
+                unknown = doubt(format!("whether the key can be used: `{name}`: {why}"));
+            }
+            (None, None) => unknown = doubt(format!("`{name}` of the key is no text")),
+        }
+    }
+    unknown
+}

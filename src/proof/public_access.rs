@@ -1,0 +1,118 @@
+//! Whether S3 calls a bucket policy public, and so keeps other accounts out of a bucket that restricts
+//! public buckets.
+//!
+//! Follows the AWS document *Blocking public access to your Amazon S3 storage*, section *The meaning of
+//! "public"*.
+
+use super::call::{Hindrance, Rejection};
+use super::world::{Doubt, Place, World};
+use crate::iam::{Comparison, Condition, Effect, Policy, PrincipalId, Statement, Wanted};
+
+/// Condition keys whose fixed values tell who may come in.
+const FIXED: [&str; 14] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourceowner",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:userid",
+    "s3:dataaccesspointaccount",
+    "s3:dataaccesspointarn",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+];
+
+/// What keeps another account's principal out of a bucket: with `RestrictPublicBuckets`, S3 lets only
+/// the owner's account and AWS services into a bucket whose policy is public.
+pub(super) fn hindrance(world: &World<'_>, bucket: &str, user: &str) -> Option<Hindrance> {
+    let found = world.buckets.get(bucket)?;
+    if found.account.as_deref() == Some(user) || found.restricts_public == Some(false) {
+        return None;
+    }
+    let held = &world.policies[found.policy?];
+    let (statement, is_sure) = public_statement(&held.document.solid)?;
+    let place = Place {
+        file: held.file,
+        span: statement.span,
+    };
+    let because = format!(
+        "the policy of {bucket} is public, and the bucket restricts public buckets: S3 lets no other \
+         account in"
+    );
+    let is_known = found.restricts_public.is_some() && found.account.is_some() && is_sure;
+    Some(match is_known {
+        true => Hindrance::Rejected(Rejection {
+            because,
+            state: None,
+            fix: "name the principals instead of `*`".to_owned(),
+            place,
+            resource: Some(held.resource.clone()),
+        }),
+        false => Hindrance::Doubtful(Doubt {
+            place,
+            resource: held.resource.clone(),
+            reason: format!("whether S3 lets other accounts in: perhaps {because}"),
+            effect: None,
+        }),
+    })
+}
+
+/// The statement that makes a policy public, and whether it surely does.
+fn public_statement(policy: &Policy) -> Option<(&Statement, bool)> {
+    let mut found: Option<(&Statement, bool)> = None;
+    for statement in &policy.statements {
+        match is_public(statement) {
+            Some(true) => return Some((statement, true)),
+            Some(false) => {}
+            None => found = found.or(Some((statement, false))),
+        }
+    }
+    found
+}
+
+/// Whether a statement is public; `None`: AWS does not say.
+fn is_public(statement: &Statement) -> Option<bool> {
+    let everyone = statement.principal.as_ref().is_some_and(|element| {
+        let mut entries = element.entries.iter();
+        !element.negated && entries.any(|entry| entry.id == PrincipalId::Everyone)
+    });
+    if statement.effect == Effect::Deny || !everyone {
+        return Some(false);
+    }
+    let mut public = Some(true);
+    for condition in &statement.conditions {
+        match narrows(condition) {
+            Some(true) => return Some(false),
+            Some(false) => {}
+            None => public = None,
+        }
+    }
+    public
+}
+
+/// Whether a condition lets in only who is named by fixed values; `None`: AWS does not say it of this
+/// operator.
+fn narrows(condition: &Condition) -> Option<bool> {
+    if !FIXED.contains(&condition.key.to_lowercase().as_str()) {
+        return Some(false);
+    }
+    let operator = condition.operator;
+    let is_plain = matches!(
+        operator.comparison,
+        Comparison::StringEquals | Comparison::StringLike | Comparison::Arn | Comparison::IpAddress
+    ) && !operator.negated
+        && !operator.if_exists
+        && operator.quantifier.is_none();
+    if !is_plain {
+        return None;
+    }
+    let is_fixed = condition.values.iter().all(|value| {
+        let is_pattern = |text: &str| text.contains(['*', '?']) || text.contains("${");
+        matches!(value.wanted, Wanted::Network(_)) || !is_pattern(&value.text)
+    });
+    Some(is_fixed)
+}

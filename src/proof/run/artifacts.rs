@@ -1,0 +1,227 @@
+//! Artifacts: who stores and reads them, and with which key.
+//!
+//! The role of an action stores its output and reads its input, and without a role of its own the
+//! pipeline's service role does (AWS CodePipeline API Reference, *ActionDeclaration*).
+
+use super::super::call::{Caller, Strength};
+use super::super::encryption::{self, Use, UsedKey};
+use super::super::facts::{Action, Pipeline, Store};
+use super::{BUCKET_READS, Bucket, Run, Step, TAG_READS, context, encrypted_with, key_of};
+
+use Strength::{Documented, Needed};
+
+impl Run<'_, '_> {
+    /// Every artifact is stored once, by the role of the action that makes it, and copied to the store
+    /// of every other region in which an action reads it.
+    pub(super) fn stores(&mut self, pipeline: &Pipeline, common: &Step<'_>) {
+        let mut is_first = true;
+        for action in &pipeline.actions {
+            for artifact in &action.outputs {
+                let which = match is_first {
+                    true => common.which.to_owned(),
+                    false => named(common.which, artifact),
+                };
+                is_first = false;
+                self.output(
+                    pipeline,
+                    action,
+                    artifact,
+                    &Step {
+                        which: &which,
+                        ..*common
+                    },
+                );
+            }
+        }
+        let mut copied: Vec<(&str, &str)> = Vec::new();
+        for action in &pipeline.actions {
+            if action.region == pipeline.region {
+                continue;
+            }
+            for artifact in &action.inputs {
+                let copy = (action.region.as_str(), artifact.as_str());
+                if copied.contains(&copy) {
+                    continue;
+                }
+                let same_region = copied.iter().any(|(region, _)| *region == action.region);
+                copied.push(copy);
+                let which = named(&action.region, common.which);
+                let which = match same_region {
+                    false => which,
+                    true => named(&which, artifact),
+                };
+                self.copy(
+                    pipeline,
+                    &action.region,
+                    artifact,
+                    &Step {
+                        which: &which,
+                        ..*common
+                    },
+                );
+            }
+        }
+    }
+
+    fn output(&mut self, pipeline: &Pipeline, action: &Action, artifact: &str, common: &Step<'_>) {
+        let Some(store) = pipeline.store(&action.region) else {
+            return;
+        };
+        let performer = super::caller(action.performer(pipeline));
+        let step = Step {
+            name: "store",
+            caller: &performer,
+            place: store.place,
+            ..*common
+        };
+        let is_service_role = action.performer(pipeline) == &pipeline.service_role;
+        self.store(pipeline, store, artifact, &step, is_service_role);
+    }
+
+    /// CodePipeline copies an artifact to the store of another region. Who calls is not documented; the
+    /// service role is what has access to the stores (*Manage the CodePipeline service role*).
+    fn copy(&mut self, pipeline: &Pipeline, region: &str, artifact: &str, common: &Step<'_>) {
+        let stores = (pipeline.store(&pipeline.region), pipeline.store(region));
+        let (Some(main), Some(store)) = stores else {
+            return;
+        };
+        let service_role = super::caller(&pipeline.service_role);
+        let step = Step {
+            name: "copy",
+            caller: &service_role,
+            place: main.place,
+            ..*common
+        };
+        if store.region != main.region {
+            let which = named("main", step.which);
+            let from = Step {
+                which: &which,
+                ..step
+            };
+            self.read(pipeline, main, artifact, &from, "copy", true);
+        }
+        let step = Step {
+            place: store.place,
+            ..step
+        };
+        self.store(pipeline, store, artifact, &step, true);
+    }
+
+    /// Storing an artifact: the object, its encryption, and what the service role's list has besides.
+    fn store(
+        &mut self,
+        pipeline: &Pipeline,
+        store: &Store,
+        artifact: &str,
+        step: &Step<'_>,
+        is_service_role: bool,
+    ) {
+        let world = self.world;
+        let object = key_of(&pipeline.name, artifact);
+        let bucket = &self.bucket_of(store);
+        let key = self.store_key(pipeline, store, bucket, step.caller);
+        let on = (bucket, object.as_str());
+        if is_service_role {
+            self.on_bucket(step, Documented, &BUCKET_READS, bucket);
+        }
+        let mut put = encrypted_with(context(world, step.caller, bucket.region), store);
+        // CodePipeline does not document the ACL that it puts on artifacts.
+        put.set("s3:x-amz-acl", crate::authz::ContextValue::Unknown);
+        self.on_object_with(step, Needed, &["s3:PutObject"], on, &put);
+        // A role of another account gives the bucket's owner access to what it stores.
+        let is_foreign = match (bucket.account, step.caller.account()) {
+            (Some(owner), Some(user)) => owner != user,
+            _ => false,
+        };
+        if is_foreign || is_service_role {
+            let strength = if is_foreign { Needed } else { Documented };
+            self.on_object(step, strength, &["s3:PutObjectAcl"], on);
+        }
+        if is_service_role {
+            self.on_object(
+                step,
+                Documented,
+                &["s3:GetObject", "s3:GetObjectVersion"],
+                on,
+            );
+            // Of source objects with tags.
+            self.on_object(step, Documented, &["s3:PutObjectTagging"], on);
+            self.on_object(step, Documented, &TAG_READS, on);
+        }
+        let step = Step {
+            name: if step.name == "store" {
+                "encrypt"
+            } else {
+                step.name
+            },
+            ..*step
+        };
+        // A multipart upload decrypts its own parts.
+        let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
+        self.in_bucket(&step, &actions, on, &key);
+        self.describe(&step, store, bucket, &key);
+    }
+
+    /// An action reads an artifact: CodePipeline hands out a bucket and a key, and no version.
+    pub(super) fn read(
+        &mut self,
+        pipeline: &Pipeline,
+        store: &Store,
+        artifact: &str,
+        step: &Step<'_>,
+        decrypt: &'static str,
+        is_copy: bool,
+    ) {
+        let object = key_of(&pipeline.name, artifact);
+        let bucket = &self.bucket_of(store);
+        let key = self.store_key(pipeline, store, bucket, step.caller);
+        let on = (bucket, object.as_str());
+        self.on_object(step, Needed, &["s3:GetObject"], on);
+        self.on_object(step, Documented, &["s3:GetObjectVersion"], on);
+        if !is_copy {
+            self.on_bucket(step, Documented, &["s3:ListBucket"], bucket);
+        }
+        let step = Step {
+            name: decrypt,
+            ..*step
+        };
+        self.in_bucket(&step, &["kms:Decrypt"], on, &key);
+        if !is_copy {
+            self.describe(&step, store, bucket, &key);
+        }
+    }
+
+    fn describe(&mut self, step: &Step<'_>, store: &Store, bucket: &Bucket<'_>, key: &UsedKey) {
+        // The lists have it with a customer managed key.
+        if store.key.is_some() {
+            let context = context(self.world, step.caller, bucket.region);
+            self.on_key(step, Documented, "kms:DescribeKey", key, None, context);
+        }
+    }
+
+    /// The key of an artifact store, as it is for a caller.
+    fn store_key(
+        &self,
+        pipeline: &Pipeline,
+        store: &Store,
+        bucket: &Bucket<'_>,
+        user: &Caller,
+    ) -> UsedKey {
+        let on = Use {
+            owner: bucket.account,
+            region: bucket.region,
+            user: user.account(),
+        };
+        let said = (store.place, None);
+        encryption::store_key(self.world, store.key.as_ref(), &pipeline.account, on, said)
+    }
+}
+
+/// Two parts of a name, of which the second may be empty.
+fn named(first: &str, second: &str) -> String {
+    match (first, second) {
+        ("", second) => second.to_owned(),
+        (first, "") => first.to_owned(),
+        (first, second) => format!("{first}/{second}"),
+    }
+}
