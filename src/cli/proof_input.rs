@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Inputs, NamedFile};
+use s3ferry::proof::{InputError, Inputs, NamedFile};
 use s3ferry::syntax::Source;
 
 use super::project::{Generated, Project, TemplateFormat};
@@ -22,13 +22,14 @@ pub(crate) struct ProofInput {
     /// Resource control policies, likewise; RCPFullAWSAccess is on every level without a file
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     rcp: Vec<PathBuf>,
-    /// The permissions boundary of a role
+    /// Permissions boundary of a role, by name or ARN
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     boundary: Vec<String>,
-    /// The policy of a bucket, key or role (its trust); `none`: it has none
+    /// Policy of a bucket or role (its trust policy) by name or ARN, or of a key by ARN or alias;
+    /// `none` for a bucket without one
     #[arg(long, value_name = "RESOURCE=FILE", help_heading = "Input")]
     policy: Vec<String>,
-    /// All other identity-based policies of a role; `none`: it has none
+    /// All other identity-based policies of a role, by name or ARN; `none` for a role without any
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     identity: Vec<String>,
 }
@@ -76,7 +77,7 @@ pub(crate) fn generated_inputs(
             .ok_or_else(|| missing_template(name))
     })?;
     for file in generated.iter().filter(|file| !file.template) {
-        inputs.policies.push(NamedFile {
+        inputs.bucket_policies.push(NamedFile {
             name: stem(&file.path).to_owned(),
             source: Some(file.source.clone()),
         });
@@ -84,14 +85,13 @@ pub(crate) fn generated_inputs(
     Ok(inputs)
 }
 
-/// The problems of the files that a proof reads.
-pub(crate) fn failure(errors: Vec<proof::InputError>) -> Failure {
-    Failure::Documents(
-        errors
-            .into_iter()
-            .map(|error| (error.file, error.problems))
-            .collect(),
-    )
+/// What is wrong with what a proof is given.
+pub(crate) fn failure(errors: Vec<InputError>) -> Failure {
+    let failures = errors.into_iter().map(|error| match error {
+        InputError::File { file, problems } => Failure::Document(file, problems),
+        InputError::Given { message, help } => Failure::new(message, help),
+    });
+    Failure::Several(failures.collect())
 }
 
 fn missing_template(name: &str) -> Failure {
@@ -131,9 +131,7 @@ pub(crate) fn templates(
                 "write the templates with `s3ferry synth`",
             )),
         })?;
-        inputs
-            .policies
-            .extend(merged_policies(&dir.join("policies"))?);
+        inputs.bucket_policies = merged_policies(&dir.join("policies"))?;
         return Ok(inputs);
     }
     let generated = project.generate(dir, TemplateFormat::Yaml)?;

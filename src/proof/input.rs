@@ -33,8 +33,16 @@ pub struct Inputs {
     pub boundaries: Vec<NamedFile>,
     /// Policies of buckets, keys and roles (their trust), by resource.
     pub policies: Vec<NamedFile>,
+    /// Policies of buckets from files beside the templates, by the bucket that the file is named
+    /// after.
+    pub bucket_policies: Vec<NamedFile>,
     /// What else roles have as identity-based policies, by role.
     pub identities: Vec<NamedFile>,
+    /// Whether a policy of something that is not in the run is left out; otherwise it is an error.
+    pub allow_unused: bool,
+    /// The buckets that the configuration names. A file beside the templates may be about one that
+    /// no call concerns at this step of the deployment.
+    pub planned_buckets: Vec<String>,
     /// Existing buckets, in no template, that encrypt by default with a customer managed key.
     pub bucket_keys: Vec<BucketKey>,
     /// What is known of keys and no template can say.
@@ -103,14 +111,49 @@ pub struct KeyFact {
     pub is_made: bool,
 }
 
-/// Problems of one of the files.
+/// Why a proof cannot use what it is given.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("`{}` cannot be used for a proof", file.name())]
-pub struct InputError {
-    /// The file.
-    pub file: Box<Source>,
-    /// What is wrong with it, with places.
-    pub problems: Vec<Problem>,
+pub enum InputError {
+    /// One of the files has problems.
+    #[error("`{}` cannot be used for a proof", file.name())]
+    File {
+        /// The file.
+        file: Box<Source>,
+        /// What is wrong with it, with places.
+        problems: Vec<Problem>,
+    },
+    /// A name or value is given that nothing in the run takes.
+    #[error("{message}")]
+    Given {
+        /// What is wrong with it.
+        message: String,
+        /// What to give instead.
+        help: String,
+    },
+}
+
+impl InputError {
+    pub(super) fn new(source: &Source, problems: Vec<Problem>) -> Self {
+        Self::File {
+            file: Box::new(source.clone()),
+            problems,
+        }
+    }
+
+    pub(super) fn given(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Given {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The problems of a file, with their places; none of anything else.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::File { problems, .. } => problems,
+            Self::Given { .. } => &[],
+        }
+    }
 }
 
 impl Inputs {
@@ -172,7 +215,10 @@ impl Inputs {
             rcps: Vec::new(),
             boundaries: Vec::new(),
             policies: Vec::new(),
+            bucket_policies: Vec::new(),
             identities: Vec::new(),
+            allow_unused: false,
+            planned_buckets: planned_buckets(plan),
             bucket_keys: plan
                 .existing_bucket_keys()
                 .map(|(bucket, key)| BucketKey {
@@ -185,4 +231,12 @@ impl Inputs {
             by_region: false,
         })
     }
+}
+
+fn planned_buckets(plan: &Plan) -> Vec<String> {
+    let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket].into_iter();
+    let outputs = plan.instances().map(|(_, instance)| &instance.bucket);
+    dev.chain(outputs)
+        .map(|bucket| bucket.name.clone())
+        .collect()
 }

@@ -60,6 +60,8 @@ fn inputs(world: &Json) -> Inputs {
     inputs.policies = named(&options["policies"]);
     inputs.identities = named(&options["identities"]);
     inputs.boundaries = named(&options["boundaries"]);
+    // A mutation may take out of the run what an option is about.
+    inputs.allow_unused = true;
     inputs.expand = true;
     inputs.by_region = true;
     inputs

@@ -32,6 +32,7 @@ mod encryption;
 mod existing_policy;
 mod fault_proxy;
 mod fleet;
+mod given;
 mod graph;
 mod guard_rules;
 mod matrix;

@@ -37,7 +37,7 @@ pub(super) fn collect<'a>(
 ) -> Result<World<'a>, Vec<InputError>> {
     let mut collector = Collector::new(inputs, resolvers)?;
     collector.resources();
-    collector.options(inputs);
+    collector.options(inputs)?;
     collector.finish()
 }
 
@@ -530,14 +530,5 @@ fn has_bucket_key(rule: &Node) -> Option<bool> {
     match rule.get("BucketKeyEnabled") {
         None => Some(false),
         Some(enabled) => known_text(enabled).map(|text| text == "true"),
-    }
-}
-
-impl InputError {
-    pub(super) fn new(source: &Source, problems: Vec<Problem>) -> Self {
-        Self {
-            file: Box::new(source.clone()),
-            problems,
-        }
     }
 }
