@@ -24,6 +24,8 @@ pub struct Inputs {
     pub key_administrators: Vec<String>,
     /// Values of the dev template's parameters.
     pub parameters: Vec<(String, String)>,
+    /// Whether the templates must have a pipeline: at the last step.
+    pub expects_pipeline: bool,
     /// Service control policies of the accounts of the stacks: one file for each level, the root's
     /// first.
     pub scps: Vec<Source>,
@@ -211,6 +213,7 @@ impl Inputs {
             permissions: plan.permissions,
             key_administrators: plan.dev.key_administrators.clone(),
             parameters: vec![("CreatePipeline".to_owned(), (!dev_step).to_string())],
+            expects_pipeline: !dev_step,
             scps: Vec::new(),
             rcps: Vec::new(),
             boundaries: Vec::new(),

@@ -38,6 +38,8 @@ pub struct Proof {
     pub doubts: Vec<Doubt>,
     /// What ends a run before its last action.
     pub obstacles: Vec<Obstacle>,
+    /// Whether the templates must have a pipeline at this step.
+    pub expects_pipeline: bool,
 }
 
 /// A call that must not be allowed, and what came of it.
@@ -81,22 +83,6 @@ impl Proof {
             .iter()
             .filter(move |attack| attack.result == result)
     }
-
-    /// Whether a call is denied, an attack allowed, an action none, or a run ends early.
-    pub fn has_errors(&self) -> bool {
-        self.denied().next().is_some()
-            || !self.obstacles.is_empty()
-            || self.attacks_that(AttackResult::Allowed).next().is_some()
-            || !self.excess.unknown.is_empty()
-    }
-
-    /// Whether something depends on what is not known.
-    pub fn has_unproven(&self) -> bool {
-        let calls = &mut self.calls.iter();
-        calls.any(|(decided, _)| decided.verdict == Verdict::Unproven)
-            || self.attacks_that(AttackResult::Unproven).next().is_some()
-            || !self.doubts.is_empty()
-    }
 }
 
 /// Proves a pipeline.
@@ -131,6 +117,7 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let obstacles = chain::obstacles(&pipelines);
     Ok(Proof {
         obstacles,
+        expects_pipeline: inputs.expects_pipeline,
         pipelines: pipelines
             .into_iter()
             .map(|pipeline| pipeline.name)

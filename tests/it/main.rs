@@ -37,6 +37,7 @@ mod graph;
 mod guard_rules;
 mod matrix;
 mod mutations;
+mod outcomes;
 mod played_pipeline;
 mod procedure;
 mod properties;

@@ -54,6 +54,10 @@ pub(crate) struct Options {
     /// A parameter of the template; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// Exit with 1 and deploy nothing also for unproven results, unresolved values and unexplained
+    /// excess
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Allow that a key, a bucket or a role is replaced or deleted, this once
     #[arg(long)]
     pub(crate) allow_replacement: bool,
