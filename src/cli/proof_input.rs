@@ -32,6 +32,9 @@ pub(crate) struct ProofInput {
     /// All other identity-based policies of a role, by name or ARN; `none` for a role without any
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     identity: Vec<String>,
+    /// Value of a template parameter, with commas between the items of a list
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Input")]
+    parameters: Vec<(String, String)>,
 }
 
 impl ProofInput {
@@ -52,6 +55,7 @@ impl ProofInput {
                 .rcps
                 .push(files::read(path, "resource control policy")?);
         }
+        inputs.parameters.extend(self.parameters.iter().cloned());
         inputs.policies.extend(named(&self.policy, "--policy")?);
         inputs
             .identities
@@ -190,4 +194,15 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
             })
         })
         .collect()
+}
+
+/// A parameter of a template, as `NAME=VALUE`.
+///
+/// # Errors
+/// There is no name or no equals sign.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a parameter is NAME=VALUE".to_owned()),
+    }
 }

@@ -19,6 +19,8 @@ Examples:
   s3ferry prove --policy my-bucket=policy.json --policy other-bucket=none
                                         policies of buckets, keys (by ARN) and roles that exist
   s3ferry prove --identity pipeline-role=its-policies.json
+  s3ferry prove --parameter ServiceRoleArn=arn:aws:iam::111111111111:role/pipeline
+                                        the value of a template parameter
   s3ferry prove --scp root.json --scp unit.json --scp account.json
                                         one file a level: a policy, or a list of them
   s3ferry prove --format sarif > proof.sarif

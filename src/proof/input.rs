@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::key_state::KeyState;
+use super::parameters::CREATE_PIPELINE;
 use crate::config::Permissions;
 use crate::plan::Plan;
 use crate::stacks::Side;
@@ -22,7 +23,8 @@ pub struct Inputs {
     pub permissions: Permissions,
     /// ARNs of the key's administrators.
     pub key_administrators: Vec<String>,
-    /// Values of the dev template's parameters.
+    /// Values of the templates' parameters, which win over the outputs of the dev stack and over
+    /// defaults. The first says whether the dev stack is proven with its pipeline.
     pub parameters: Vec<(String, String)>,
     /// Whether the templates must have a pipeline: at the last step.
     pub expects_pipeline: bool,
@@ -212,7 +214,7 @@ impl Inputs {
             organization: plan.organization.clone(),
             permissions: plan.permissions,
             key_administrators: plan.dev.key_administrators.clone(),
-            parameters: vec![("CreatePipeline".to_owned(), (!dev_step).to_string())],
+            parameters: vec![(CREATE_PIPELINE.to_owned(), (!dev_step).to_string())],
             expects_pipeline: !dev_step,
             scps: Vec::new(),
             rcps: Vec::new(),

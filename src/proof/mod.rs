@@ -5,7 +5,7 @@
 //! calls of a run ([`run`]) with the keys that S3 uses for them ([`encryption`]), those of attackers
 //! ([`attacks`]), the verdicts ([`judge`]), what nobody needs ([`excess`]), what to add where
 //! something is missing ([`remedy`]) and what it all comes to ([`outcome`]). What is given beside the
-//! templates must be about something in the run ([`names`], [`given`]). It reads
+//! templates must be about something in the run ([`names`], [`given`], [`parameters`]). It reads
 //! templates, so that it checks the synthesis independently; of the configuration it is told the
 //! accounts and regions, and the keys of existing buckets. How AWS decides a request is [`crate::authz`]'s; printing and
 //! files are the command line's.
@@ -26,6 +26,7 @@ mod key_state;
 mod names;
 mod outcome;
 mod outsiders;
+mod parameters;
 mod prove;
 mod remedy;
 mod resolve;

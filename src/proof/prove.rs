@@ -13,6 +13,7 @@ use super::excess::{Excess, Served, excess};
 use super::facts::{self, Pipeline};
 use super::input::{InputError, Inputs};
 use super::judge::{Decided, Decisive, Verdict, judge_attack, judge_call};
+use super::parameters::{self, CREATE_PIPELINE};
 use super::remedy::{Remedy, remedies};
 use super::resolve::{Deployment, Resolver};
 use super::run;
@@ -91,6 +92,7 @@ impl Proof {
 /// A template or another file cannot be read, or a policy in it is none: every problem, by file.
 pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let nodes = read_all(inputs)?;
+    parameters::check(inputs, &nodes)?;
     let resolvers = resolvers(inputs, &nodes);
     let world = collect(inputs, &resolvers)?;
     let (pipelines, mut doubts) = facts::pipelines(&world);
@@ -249,7 +251,7 @@ pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
     }
 }
 
-/// The dev template's outputs are the parameters of the others, by name.
+/// The dev template's outputs are the parameters of the others, by name, unless a value is given.
 pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
     let mut parameters = Arc::new(inputs.parameters.iter().cloned().collect());
@@ -271,7 +273,10 @@ pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolv
         if file == 0
             && let Some(dev) = found.first()
         {
-            parameters = Arc::new(dev.outputs());
+            let mut values = dev.outputs();
+            let given = inputs.parameters.iter();
+            values.extend(given.filter(|(name, _)| name != CREATE_PIPELINE).cloned());
+            parameters = Arc::new(values);
         }
     }
     found

@@ -38,6 +38,7 @@ mod guard_rules;
 mod matrix;
 mod mutations;
 mod outcomes;
+mod parameters;
 mod played_pipeline;
 mod procedure;
 mod properties;

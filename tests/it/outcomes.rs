@@ -285,6 +285,7 @@ fn input_that_cannot_be_used_is_wrong_usage() {
             "--policy codepipeline-output-bucket=missing.json",
             "--policy codepipeline-output-bucket=broken.json",
             "--identity nobody=none",
+            "--parameter Nothing=x",
             "--scp missing.json",
             "--dir nowhere",
         ] {
