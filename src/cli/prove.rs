@@ -1,7 +1,7 @@
 //! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
 
 use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Call, Proof};
+use s3ferry::proof::{self, Call, Decided, Proof, Verdict};
 
 use super::output::{self, print};
 use super::project::{Generated, Project};
@@ -133,6 +133,15 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         output::note(
             global,
             &format!("A run of this configuration has no step `{step}`{of_what}."),
+        );
+    }
+    let is_explained = |(decided, _): &(Decided, _)| {
+        proof_reports::wanted(decided, call) && decided.verdict != Verdict::Allowed
+    };
+    if call.is_some() && outcome.fails(options.strict) && !proof.calls.iter().any(is_explained) {
+        output::note(
+            global,
+            "The proof as a whole fails: run `s3ferry prove` without --call to see why.",
         );
     }
     print(&match options.format {

@@ -41,7 +41,7 @@ pub struct Outcome {
 /// Why a proof is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Empty {
-    /// The templates must have a pipeline, and none was found, so no run was checked.
+    /// The templates must have a pipeline, and none could be read, so no run was checked.
     NoPipeline,
     /// No call was checked.
     NoCall,
@@ -51,7 +51,9 @@ impl Empty {
     /// Why, in a sentence.
     pub fn because(self) -> &'static str {
         match self {
-            Self::NoPipeline => "no pipeline was found in the templates, so no run was checked",
+            Self::NoPipeline => {
+                "no pipeline could be read from the templates, so no run was checked"
+            }
             Self::NoCall => "the templates lead to no call, so nothing was checked",
         }
     }

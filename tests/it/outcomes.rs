@@ -250,7 +250,7 @@ fn an_empty_proof_fails_and_says_so() {
     project.write("empty/prod.yaml", topic);
     let run = project.expect("prove --dir empty", 1);
     for part in [
-        "error: no pipeline was found in the templates, so no run was checked",
+        "error: no pipeline could be read from the templates, so no run was checked",
         "Not proven: 0 calls",
     ] {
         assert!(run.stdout.contains(part), "{}", run.stdout);
@@ -258,7 +258,7 @@ fn an_empty_proof_fails_and_says_so() {
     let run = project.expect("report --dir empty", 1);
     assert!(run.stderr.contains("It has errors"), "{}", run.stderr);
     let page = project.read("report.html");
-    assert!(page.contains("Do not deploy: no pipeline was found"));
+    assert!(page.contains("Do not deploy: no pipeline could be read"));
     // The first step has no pipeline, but calls.
     let run = project.expect("prove --dir empty --step dev", 1);
     assert!(
@@ -310,6 +310,11 @@ fn a_part_of_a_proof_does_not_contradict_the_whole() {
     let run = project.expect("prove --account 333333333333 --format json", 1);
     let json: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!(json["proven"], false);
+    let why = "The proof as a whole fails";
+    let run = project.expect("prove --call read", 1);
+    assert!(run.stderr.contains(why), "{}", run.stderr);
+    let run = project.expect("prove --call decrypt", 1);
+    assert!(!run.stderr.contains(why), "{}", run.stderr);
     let run = project.expect("prove --call read --format sarif", 2);
     assert!(
         run.stderr.contains("--call shows one step"),
