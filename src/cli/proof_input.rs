@@ -123,8 +123,13 @@ pub(crate) fn templates(
     let plan = &project.plan;
     let in_folder = dir.is_some();
     let dir = dir.unwrap_or(Path::new("stacks"));
-    if in_folder || template_path(dir, "dev").is_some() {
-        let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name) {
+    // One template in the folder is enough: what somebody edited is not left out.
+    let mut has_templates = in_folder;
+    for (name, _) in s3ferry::stacks::names(plan) {
+        has_templates |= template_path(dir, &name)?.is_some();
+    }
+    if has_templates {
+        let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name)? {
             Some(path) => files::read(&path, "template"),
             None if in_folder => Err(missing_template(name)),
             None => Err(Failure::new(
@@ -142,19 +147,46 @@ pub(crate) fn templates(
     generated_inputs(plan, dev_step, &generated)
 }
 
-fn template_path(dir: &Path, name: &str) -> Option<PathBuf> {
+/// The template of a stack in a folder, if it has one.
+///
+/// # Errors
+/// It has several, and only one could be used.
+fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     let extensions = ["yaml", "yml", "json", "template"].into_iter();
-    extensions
+    let mut found = extensions
         .map(|extension| dir.join(format!("{name}.{extension}")))
-        .find(|path| path.is_file())
+        .filter(|path| path.is_file());
+    let first = found.next();
+    if let (Some(first), Some(second)) = (&first, found.next()) {
+        return Err(Failure::new(
+            format!(
+                "`{}` and `{}` are both templates of the stack `{name}`",
+                first.display(),
+                second.display()
+            ),
+            "remove the one that is not deployed",
+        ));
+    }
+    Ok(first)
 }
 
 /// The merged bucket policies beside the templates: `policies/BUCKET.json`.
 fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Ok(Vec::new());
+    let unreadable = |error: std::io::Error| {
+        Failure::new(
+            format!("cannot read folder `{}`: {error}", folder.display()),
+            "",
+        )
     };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
     paths.retain(|path| {
         path.extension()
             .is_some_and(|extension| extension == "json")

@@ -306,6 +306,37 @@ fn a_policy_beside_the_templates_is_that_of_a_bucket_of_the_run() {
     );
 }
 
+/// What somebody edited is proven, and not what the configuration would make.
+#[test]
+fn no_template_of_the_folder_is_left_out() {
+    let project = project();
+    project.expect("synth", 0);
+    let dev = project.read("stacks/dev.yaml");
+    project.write("stacks/dev.json", "{}");
+    for command in ["prove", "report", "graph", "lint", "prove --dir stacks"] {
+        refused(
+            &project,
+            command,
+            &["`stacks/dev.yaml` and `stacks/dev.json` are both templates of the stack `dev`"],
+        );
+    }
+    for name in ["stacks/dev.json", "stacks/dev.yaml"] {
+        std::fs::remove_file(project.path(name)).expect("removed");
+    }
+    for command in ["prove", "report", "graph", "lint"] {
+        refused(
+            &project,
+            command,
+            &["there is no template of the stack `dev` in stacks"],
+        );
+    }
+    project.write("stacks/dev.yaml", dev);
+    project.expect("prove", 0);
+    // A file where the folder of the policies would be.
+    project.write("stacks/policies", "");
+    refused(&project, "prove", &["cannot read folder `stacks/policies`"]);
+}
+
 fn file(name: &str, text: &str) -> NamedFile {
     NamedFile {
         name: name.to_owned(),
