@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Document(Box<Source>, Vec<Problem>),
     /// Problems of several documents.
     Documents(Vec<(Box<Source>, Vec<Problem>)>),
+    /// Several failures of the same input.
+    Several(Vec<Failure>),
 }
 
 impl Failure {
@@ -49,6 +51,7 @@ impl Failure {
                 .first()
                 .map(|(source, problems)| first_problem(source, problems))
                 .unwrap_or_default(),
+            Self::Several(failures) => failures.first().map(Self::message).unwrap_or_default(),
         }
     }
 
@@ -62,12 +65,17 @@ impl Failure {
         match self {
             Self::Message { code, .. } => *code,
             Self::Document(..) | Self::Documents(_) => 2,
+            Self::Several(failures) => failures.first().map_or(2, Self::exit_code),
         }
     }
 
     /// Prints it to standard error.
     pub(crate) fn print(&self) {
-        let text = match self {
+        let _ = writeln!(anstream::stderr().lock(), "{}", self.rendered().trim_end());
+    }
+
+    fn rendered(&self) -> String {
+        match self {
             Self::Message { message, help, .. } => {
                 let mut group = Group::with_title(Level::ERROR.primary_title(message));
                 if !help.is_empty() {
@@ -86,8 +94,11 @@ impl Failure {
                     problems.iter().map(shown)
                 })
                 .collect(),
-        };
-        let _ = writeln!(anstream::stderr().lock(), "{}", text.trim_end());
+            Self::Several(failures) => failures
+                .iter()
+                .map(|failure| format!("{}\n\n", failure.rendered().trim_end()))
+                .collect(),
+        }
     }
 }
 

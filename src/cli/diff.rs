@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
 use super::deploy::existing_policy::{self, Examined};
-use super::deploy::flow::{CREATE_PIPELINE, first_missing, made_pipeline};
+use super::deploy::flow::{CREATE_PIPELINE, check_parameters, first_missing, made_pipeline};
 use super::deploy::handoff::{self, KEY_ID};
 use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
 use super::project::{Project, TemplateFormat};
@@ -102,7 +102,10 @@ async fn compare_all(
 ) -> Result<Outcome, Failure> {
     let mut results = Vec::new();
     let mut differs = false;
-    for step in accounts.select(options.profile.as_deref())? {
+    let steps = accounts.select(options.profile.as_deref())?;
+    let selected: Vec<&StackStep> = steps.iter().collect();
+    check_parameters(&options.parameters, &selected, &accounts.steps)?;
+    for step in steps {
         if step.stack_set {
             let found = compare_stack_set(&mut accounts, options, screen, &step).await?;
             differs |= !found.is_up_to_date();

@@ -33,6 +33,7 @@ mod lint;
 mod man;
 mod output;
 mod project;
+mod proof_complaints;
 mod proof_input;
 mod proof_json;
 mod proof_reports;
@@ -77,8 +78,8 @@ Examples:
 
 Exit codes:
   0  done
-  1  findings, a denied call, stale files, or a failed stack
-  2  wrong usage, configuration or input, or the wrong account
+  1  findings, a run that is not proven, stale files, or a failed stack
+  2  wrong usage, configuration or input, an input that would not be used, or the wrong account
   3  AWS could not be reached, or refused
   130  interrupted";
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Inputs, NamedFile};
+use s3ferry::proof::{InputError, Inputs, NamedFile};
 use s3ferry::syntax::Source;
 
 use super::project::{Generated, Project, TemplateFormat};
@@ -22,15 +22,19 @@ pub(crate) struct ProofInput {
     /// Resource control policies, likewise; RCPFullAWSAccess is on every level without a file
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     rcp: Vec<PathBuf>,
-    /// The permissions boundary of a role
+    /// Permissions boundary of a role, by name or ARN; `none`: an existing role has none
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     boundary: Vec<String>,
-    /// The policy of a bucket, key or role (its trust); `none`: it has none
+    /// Policy of a bucket or role (its trust policy) by name or ARN, or of a key by ARN or alias;
+    /// `none` for a bucket without one
     #[arg(long, value_name = "RESOURCE=FILE", help_heading = "Input")]
     policy: Vec<String>,
-    /// All other identity-based policies of a role; `none`: it has none
+    /// All other identity-based policies of a role, by name or ARN; `none` for a role without any
     #[arg(long, value_name = "ROLE=FILE", help_heading = "Input")]
     identity: Vec<String>,
+    /// Value of a template parameter, with commas between the items of a list
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Input")]
+    parameters: Vec<(String, String)>,
 }
 
 impl ProofInput {
@@ -51,6 +55,7 @@ impl ProofInput {
                 .rcps
                 .push(files::read(path, "resource control policy")?);
         }
+        inputs.parameters.extend(self.parameters.iter().cloned());
         inputs.policies.extend(named(&self.policy, "--policy")?);
         inputs
             .identities
@@ -76,7 +81,7 @@ pub(crate) fn generated_inputs(
             .ok_or_else(|| missing_template(name))
     })?;
     for file in generated.iter().filter(|file| !file.template) {
-        inputs.policies.push(NamedFile {
+        inputs.bucket_policies.push(NamedFile {
             name: stem(&file.path).to_owned(),
             source: Some(file.source.clone()),
         });
@@ -84,14 +89,13 @@ pub(crate) fn generated_inputs(
     Ok(inputs)
 }
 
-/// The problems of the files that a proof reads.
-pub(crate) fn failure(errors: Vec<proof::InputError>) -> Failure {
-    Failure::Documents(
-        errors
-            .into_iter()
-            .map(|error| (error.file, error.problems))
-            .collect(),
-    )
+/// What is wrong with what a proof is given.
+pub(crate) fn failure(errors: Vec<InputError>) -> Failure {
+    let failures = errors.into_iter().map(|error| match error {
+        InputError::File { file, problems } => Failure::Document(file, problems),
+        InputError::Given { message, help } => Failure::new(message, help),
+    });
+    Failure::Several(failures.collect())
 }
 
 fn missing_template(name: &str) -> Failure {
@@ -119,8 +123,13 @@ pub(crate) fn templates(
     let plan = &project.plan;
     let in_folder = dir.is_some();
     let dir = dir.unwrap_or(Path::new("stacks"));
-    if in_folder || template_path(dir, "dev").is_some() {
-        let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name) {
+    // One template in the folder is enough: what somebody edited is not left out.
+    let mut has_templates = in_folder;
+    for (name, _) in s3ferry::stacks::names(plan) {
+        has_templates |= template_path(dir, &name)?.is_some();
+    }
+    if has_templates {
+        let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name)? {
             Some(path) => files::read(&path, "template"),
             None if in_folder => Err(missing_template(name)),
             None => Err(Failure::new(
@@ -131,28 +140,53 @@ pub(crate) fn templates(
                 "write the templates with `s3ferry synth`",
             )),
         })?;
-        inputs
-            .policies
-            .extend(merged_policies(&dir.join("policies"))?);
+        inputs.bucket_policies = merged_policies(&dir.join("policies"))?;
         return Ok(inputs);
     }
     let generated = project.generate(dir, TemplateFormat::Yaml)?;
     generated_inputs(plan, dev_step, &generated)
 }
 
-fn template_path(dir: &Path, name: &str) -> Option<PathBuf> {
+/// The template of a stack in a folder, if it has one.
+///
+/// # Errors
+/// It has several, and only one could be used.
+fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     let extensions = ["yaml", "yml", "json", "template"].into_iter();
-    extensions
+    let mut found = extensions
         .map(|extension| dir.join(format!("{name}.{extension}")))
-        .find(|path| path.is_file())
+        .filter(|path| path.is_file());
+    let first = found.next();
+    if let (Some(first), Some(second)) = (&first, found.next()) {
+        return Err(Failure::new(
+            format!(
+                "`{}` and `{}` are both templates of the stack `{name}`",
+                first.display(),
+                second.display()
+            ),
+            "remove the one that is not deployed",
+        ));
+    }
+    Ok(first)
 }
 
 /// The merged bucket policies beside the templates: `policies/BUCKET.json`.
 fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Ok(Vec::new());
+    let unreadable = |error: std::io::Error| {
+        Failure::new(
+            format!("cannot read folder `{}`: {error}", folder.display()),
+            "",
+        )
     };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
     paths.retain(|path| {
         path.extension()
             .is_some_and(|extension| extension == "json")
@@ -192,4 +226,15 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
             })
         })
         .collect()
+}
+
+/// A parameter of a template, as `NAME=VALUE`.
+///
+/// # Errors
+/// There is no name or no equals sign.
+pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a parameter is NAME=VALUE".to_owned()),
+    }
 }

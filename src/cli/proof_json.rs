@@ -1,7 +1,7 @@
 //! A proof, written for machines: JSON and SARIF.
 
 use s3ferry::lint::{Report, Rule, Severity};
-use s3ferry::proof::{Decided, Place, Proof, RULES, Remedy, findings};
+use s3ferry::proof::{Decided, Outcome, Place, Proof, RULES, Remedy, findings};
 use serde_json::{Value as Json, json};
 
 use super::proof_reports::wanted;
@@ -66,8 +66,8 @@ fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
     })
 }
 
-/// One JSON object.
-pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
+/// One JSON object; `outcome` is that of the whole proof, of which `proof` may hold a part.
+pub(crate) fn json(proof: &Proof, outcome: &Outcome, call: Option<&str>) -> String {
     let calls: Vec<Json> = proof
         .calls
         .iter()
@@ -142,7 +142,7 @@ pub(crate) fn json(proof: &Proof, call: Option<&str>) -> String {
     let whole = json!({
         "version": JSON_VERSION,
         "pipelines": proof.pipelines,
-        "proven": !proof.has_errors() && !proof.has_unproven(),
+        "proven": outcome.is_proven(),
         "calls": calls,
         "attacks": attacks,
         "statements": statements,

@@ -2,9 +2,12 @@
 
 use s3ferry::authz::Layer;
 use s3ferry::iam::Effect;
-use s3ferry::proof::{Attack, AttackResult, Decided, Place, Proof, Remedy, StatementUse, Verdict};
+use s3ferry::proof::{
+    Attack, AttackResult, Decided, Outcome, Place, Proof, Remedy, StatementUse, Verdict,
+};
 
 use super::output::{table, thousands};
+use super::proof_complaints::{emptiness, obstacles, unknown_actions, unresolved};
 
 /// The steps of a run, in its order.
 pub(crate) const STEPS: [&str; 15] = [
@@ -25,7 +28,7 @@ pub(crate) const STEPS: [&str; 15] = [
     "logs",
 ];
 
-fn at(proof: &Proof, place: Place) -> String {
+pub(crate) fn at(proof: &Proof, place: Place) -> String {
     let source = &proof.files[place.file];
     format!(
         "{}:{}",
@@ -83,10 +86,10 @@ fn side(proof: &Proof, decided: &Decided, layer: Layer) -> String {
     }
 }
 
-/// For people.
-pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
-    let mut out = String::new();
-    if proof.pipelines.is_empty() {
+/// For people; `outcome` is that of the whole proof, of which `proof` may hold a part.
+pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<&str>, verbose: bool) -> String {
+    let mut out = emptiness(outcome);
+    if out.is_empty() && proof.pipelines.is_empty() {
         out.push_str(
             "There is no pipeline yet at this step, so there is no run to prove and nothing to \
              attack: only what AWS does without it is shown.\n\n",
@@ -123,15 +126,8 @@ pub(crate) fn text(proof: &Proof, call: Option<&str>, verbose: bool) -> String {
         out.push_str(&attacks(proof, verbose));
         out.push_str(&granted(proof, verbose));
         out.push_str(&obstacles(proof));
-        for doubt in &proof.doubts {
-            out.push_str(&format!(
-                "unresolved: {} ({}): {}\n",
-                at(proof, doubt.place),
-                doubt.resource,
-                doubt.reason
-            ));
-        }
-        out.push_str(&summary(proof));
+        out.push_str(&unresolved(proof));
+        out.push_str(&summary(outcome));
     }
     out
 }
@@ -347,18 +343,12 @@ fn attacks(proof: &Proof, verbose: bool) -> String {
             out.push_str(&explanation(proof, decided, &[]));
         }
     }
-    let count = |result| -> usize {
-        let attacks = proof.attacks_that(result);
-        attacks.map(|attack| attack.instances).sum()
-    };
-    let denied = count(AttackResult::Denied);
-    let over = count(AttackResult::OverGranted);
-    let unproven = count(AttackResult::Unproven);
-    let all: usize = proof.attacks.iter().map(|attack| attack.instances).sum();
+    let figures = proof.outcome();
+    let (over, unproven) = (figures.over_granted_attacks, figures.unproven_attacks);
     out.push_str(&format!(
         "Attacks denied: {} of {}",
-        thousands(denied),
-        thousands(all)
+        thousands(figures.denied_attacks),
+        thousands(figures.attacks)
     ));
     if over > 0 {
         out.push_str(&format!("; {over} are the procedure's own over-grants"));
@@ -385,44 +375,14 @@ fn name_of(found: &StatementUse) -> String {
 }
 
 fn granted(proof: &Proof, verbose: bool) -> String {
-    let mut out = String::new();
-    for unknown in &proof.excess.unknown {
-        let near = unknown
-            .near
-            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        out.push_str(&format!(
-            "error: {} ({}): there is no action `{}`{near}\n",
-            at(proof, unknown.place),
-            unknown.resource,
-            unknown.action
-        ));
-    }
+    let mut out = unknown_actions(proof);
     let mut unexplained = 0;
     for found in &proof.excess.statements {
-        let count = found.excess.len();
         let unneeded = found.is_unexplained();
         unexplained += usize::from(unneeded);
-        if !(verbose || unneeded) {
-            continue;
+        if verbose || unneeded {
+            out.push_str(&serving(proof, found));
         }
-        let actions: Vec<&str> = found.excess.iter().take(8).map(String::as_str).collect();
-        let more = if count > actions.len() { ", …" } else { "" };
-        let serves = plural(found.serves.len(), "call");
-        let says = match (found.documented, count) {
-            (None, 0) if unneeded => "serves no call".to_owned(),
-            (_, 0) => format!("serves {serves}, no excess"),
-            (Some(why), _) => format!("serves {serves}; {why}"),
-            (None, _) => format!(
-                "serves {serves}; {} beyond them: {}{more}",
-                plural(count, "action"),
-                actions.join(", ")
-            ),
-        };
-        out.push_str(&format!(
-            "{} {}: {says}\n",
-            at(proof, found.place),
-            name_of(found)
-        ));
     }
     if unexplained == 0 {
         out.push_str("Excess: none beyond what is documented.\n");
@@ -435,86 +395,37 @@ fn granted(proof: &Proof, verbose: bool) -> String {
     out
 }
 
-/// What is wrong, with its explanation, and what is unproven, in a line for each thing that is
-/// not given; empty where all is well.
-pub(crate) fn complaints(proof: &Proof) -> String {
-    let mut out = String::new();
-    for (decided, remedies) in proof.denied() {
-        out.push_str(&explanation(proof, decided, remedies));
-    }
-    for attack in proof.attacks_that(AttackResult::Allowed) {
-        if let Some(decided) = &attack.decided {
-            out.push_str(&format!("must not be: {}\n", attack.what));
-            out.push_str(&explanation(proof, decided, &[]));
-        }
-    }
-    out.push_str(&obstacles(proof));
-    let mut missing: Vec<_> = proof
-        .calls
-        .iter()
-        .filter(|(decided, _)| decided.verdict == Verdict::Unproven)
-        .flat_map(|(decided, _)| &decided.missing)
-        .collect();
-    missing.sort();
-    missing.dedup();
-    for missing in missing {
-        out.push_str(&format!(
-            "warning: unproven, for it depends on {}: `s3ferry prove {}` settles it\n",
-            missing.what, missing.option
-        ));
-    }
-    out.trim_end().to_owned()
-}
-
-/// What ends a run early.
-fn obstacles(proof: &Proof) -> String {
-    let obstacles = proof.obstacles.iter();
-    obstacles
-        .map(|obstacle| {
-            format!(
-                "error: {} ({}): {}\n",
-                at(proof, obstacle.place),
-                obstacle.resource,
-                obstacle.reason
-            )
-        })
-        .collect()
+/// What a statement serves, and what it grants beyond that.
+pub(crate) fn serving(proof: &Proof, found: &StatementUse) -> String {
+    let count = found.excess.len();
+    let actions: Vec<&str> = found.excess.iter().take(8).map(String::as_str).collect();
+    let more = if count > actions.len() { ", …" } else { "" };
+    let serves = plural(found.serves.len(), "call");
+    let says = match (found.documented, count) {
+        (None, 0) if found.is_unexplained() => "serves no call".to_owned(),
+        (_, 0) => format!("serves {serves}, no excess"),
+        (Some(why), _) => format!("serves {serves}; {why}"),
+        (None, _) => format!(
+            "serves {serves}; {} beyond them: {}{more}",
+            plural(count, "action"),
+            actions.join(", ")
+        ),
+    };
+    format!("{} {}: {says}\n", at(proof, found.place), name_of(found))
 }
 
 /// One line on the whole.
-fn summary(proof: &Proof) -> String {
-    let count = |verdict| {
-        let calls = proof.calls.iter();
-        calls
-            .filter(|(decided, _)| decided.verdict == verdict)
-            .map(|(decided, _)| decided.instances)
-            .sum::<usize>()
-    };
-    let (allowed, denied, unproven) = (
-        count(Verdict::Allowed),
-        count(Verdict::Denied),
-        count(Verdict::Unproven),
-    );
-    let not_granted = count(Verdict::NotGranted);
-    let word = if proof.has_errors() {
-        "Not proven"
-    } else if proof.has_unproven() {
-        "Proven, but for what is not given"
-    } else {
-        "Proven"
-    };
+fn summary(outcome: &Outcome) -> String {
     format!(
-        "{word}: {} calls, {} allowed, {} denied, {} unproven{}.\n",
-        thousands(allowed + denied + unproven + not_granted),
-        thousands(allowed),
-        thousands(denied),
-        thousands(unproven),
-        match not_granted {
+        "{}: {} calls, {} allowed, {} denied, {} unproven{}.\n",
+        outcome.conclusion().words(),
+        thousands(outcome.calls),
+        thousands(outcome.allowed),
+        thousands(outcome.denied),
+        thousands(outcome.unproven),
+        match outcome.not_granted {
             0 => String::new(),
-            count => format!(
-                ", {} documented but not granted (runs succeed without)",
-                thousands(count)
-            ),
+            count => format!(", {} documented but not granted", thousands(count)),
         }
     )
 }

@@ -1,7 +1,7 @@
 //! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
 
 use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Call, Proof};
+use s3ferry::proof::{self, Call, Decided, Proof, Verdict};
 
 use super::output::{self, print};
 use super::project::{Generated, Project};
@@ -15,16 +15,24 @@ Examples:
   s3ferry prove --call read             one step of the run, explained layer by layer
   s3ferry prove --step dev              as it stands after the dev stack's first deployment
   s3ferry prove --account 222222222222  one account of a target with many
-  s3ferry prove --strict                fail also on what depends on a policy that is not given
+  s3ferry prove --strict                fail unless all is proven and nothing is excess
   s3ferry prove --policy my-bucket=policy.json --policy other-bucket=none
                                         policies of buckets, keys (by ARN) and roles that exist
   s3ferry prove --identity pipeline-role=its-policies.json
+  s3ferry prove --parameter ServiceRoleArn=arn:aws:iam::111111111111:role/pipeline
+                                        the value of a template parameter
   s3ferry prove --scp root.json --scp unit.json --scp account.json
                                         one file a level: a policy, or a list of them
   s3ferry prove --format sarif > proof.sarif
 
 Steps of a run: check, start, source, source-key, store, encrypt, copy, assume, read, decrypt,
-deploy, output-key, invoke, logs; and administer, which KMS checks when it takes a key policy.";
+deploy, output-key, invoke, logs; and administer, which KMS checks when it takes a key policy.
+
+The exit code is that of the whole proof, also with --call and --account:
+  0  proven; without --strict also where something is unproven, unresolved or unexplained excess
+  1  a denied call, an allowed attack, an unknown action, a run that ends early, or no run checked;
+     with --strict also something unproven, unresolved or unexplained excess
+  2  an input that is unknown, unreadable or would not be used";
 
 /// Options of `prove`.
 #[derive(Debug, clap::Args)]
@@ -50,7 +58,7 @@ pub(crate) struct Options {
     /// Show one account only, and all of it
     #[arg(long, value_name = "ID", help_heading = "Output")]
     account: Option<String>,
-    /// What is unproven is an error
+    /// Exit with 1 also for unproven results, unresolved values and unexplained excess
     #[arg(long, help_heading = "Checks")]
     strict: bool,
     /// Format of the answer
@@ -88,11 +96,18 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             format!("the steps are: {}", proof_reports::STEPS.join(", ")),
         ));
     }
+    if options.call.is_some() && options.format == Format::Sarif {
+        return Err(Failure::new(
+            "SARIF holds the findings of the whole proof, and --call shows one step",
+            "leave out --call, or write text or json",
+        ));
+    }
     let project = Project::load(global)?;
     let mut inputs = options.input.read(&project, options.step == Step::Dev)?;
     inputs.expand = options.expand || options.account.is_some();
     let mut proof = proof::prove(&inputs).map_err(failure)?;
-    let failed = proof.has_errors() || (options.strict && proof.has_unproven());
+    // What is shown may be a part, and what it comes to is the whole.
+    let outcome = proof.outcome();
     if let Some(account) = &options.account {
         let mut instances = project.plan.instances();
         if instances.all(|(_, instance)| instance.account != *account) {
@@ -120,12 +135,21 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             &format!("A run of this configuration has no step `{step}`{of_what}."),
         );
     }
+    let is_explained = |(decided, _): &(Decided, _)| {
+        proof_reports::wanted(decided, call) && decided.verdict != Verdict::Allowed
+    };
+    if call.is_some() && outcome.fails(options.strict) && !proof.calls.iter().any(is_explained) {
+        output::note(
+            global,
+            "The proof as a whole fails: run `s3ferry prove` without --call to see why.",
+        );
+    }
     print(&match options.format {
-        Format::Text => proof_reports::text(&proof, call, global.verbose),
-        Format::Json => proof_json::json(&proof, call),
+        Format::Text => proof_reports::text(&proof, &outcome, call, global.verbose),
+        Format::Json => proof_json::json(&proof, &outcome, call),
         Format::Sarif => proof_json::sarif(&proof)?,
     })?;
-    Ok(if failed {
+    Ok(if outcome.fails(options.strict) {
         Outcome::Findings
     } else {
         Outcome::Done

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use s3ferry::lint::{self, quotas};
-use s3ferry::proof;
+use s3ferry::proof::{self, Conclusion};
 use s3ferry::report::{self, Contents};
 use s3ferry::syntax::Source;
 
@@ -18,6 +18,7 @@ Examples:
   s3ferry report --out change-4711.html
   s3ferry report --scp root.json --scp unit.json
                                                 with the organization's policies as well
+  s3ferry report --strict                       fail unless all is proven and nothing is excess
   s3ferry report --policy my-bucket=policy.json with the policy of a bucket that exists
 
 The page loads nothing and works from a file, so it can be attached to a change request. It has
@@ -39,6 +40,9 @@ pub(crate) struct Options {
     out: PathBuf,
     #[command(flatten)]
     input: ProofInput,
+    /// Exit with 1 also for unproven results, unresolved values and unexplained excess
+    #[arg(long, help_heading = "Checks")]
+    strict: bool,
 }
 
 /// Writes the report; one with errors in it is written, too.
@@ -69,15 +73,14 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         version: env!("CARGO_PKG_VERSION"),
     });
     files::write(&options.out, &page)?;
-    let failed = proof.has_errors() || reports.iter().any(|(_, report)| report.has_errors());
-    let next = if failed {
-        "It has errors: `s3ferry prove` and `s3ferry lint` explain them here, too."
-    } else if proof.has_unproven() {
-        "Some of it is unproven: the page names the policies that were not given."
-    } else if proof.excess.unexplained().next().is_some() {
-        "Some statements grant what no call needs: the page names them."
-    } else {
-        "Next: open it in a browser, or attach it to the change request."
+    let outcome = proof.outcome();
+    let lint_fails = reports.iter().any(|(_, report)| report.has_errors());
+    let next = match outcome.conclusion() {
+        _ if lint_fails => "It has errors: `s3ferry lint` explains them here, too.",
+        Conclusion::Failed => "It has errors: `s3ferry prove` explains them here, too.",
+        Conclusion::Unproven => "Some of it is unproven: the page names what is missing.",
+        Conclusion::Excess => "Some statements grant what no call needs: the page names them.",
+        Conclusion::Proven => "Next: open it in a browser, or attach it to the change request.",
     };
     note(
         global,
@@ -87,7 +90,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             thousands(page.len().div_ceil(1000))
         ),
     );
-    Ok(if failed {
+    Ok(if lint_fails || outcome.fails(options.strict) {
         Outcome::Findings
     } else {
         Outcome::Done

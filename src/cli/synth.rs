@@ -17,6 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   s3ferry synth                       write stacks/dev.yaml and stacks/prod.yaml
   s3ferry synth --check               fail when a file is stale, missing or not wanted any more
+  s3ferry synth --strict              write nothing that is not proven as a whole
   s3ferry synth --stdout | less       look without writing
   s3ferry synth --format json --out build
   s3ferry synth --stack-set-roles     the roles of self-managed stack sets as well";
@@ -51,6 +52,10 @@ pub(crate) struct Options {
     /// Do not prove that a run of the pipeline will be allowed
     #[arg(long, help_heading = "Checks")]
     no_prove: bool,
+    /// Exit with 1 and write nothing also for unproven results, unresolved values and unexplained
+    /// excess
+    #[arg(long, conflicts_with = "no_prove", help_heading = "Checks")]
+    strict: bool,
 }
 
 /// Writes or compares the templates.
@@ -78,11 +83,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         output::note(global, "Nothing was written: mend the errors above first.");
         return Ok(Outcome::Findings);
     }
-    if !options.no_prove && checks::prove(global, &project, &generated[..of_a_run])? {
-        output::note(
-            global,
-            "Nothing was written: a run of the pipeline would fail, see above.",
-        );
+    if !options.no_prove
+        && let Some(why) = checks::prove(global, &project, &generated[..of_a_run], options.strict)?
+    {
+        output::note(global, &format!("Nothing was written: {why}, see above."));
         return Ok(Outcome::Findings);
     }
     if options.stdout {

@@ -96,7 +96,7 @@ pub fn diagnose(
                     reason: format!(
                     "{}: {}",
                     error,
-                    error.problems.first().map_or("", |problem| &problem.message)
+                    error.problems().first().map_or("", |problem| &problem.message)
                 ),
                 },
             })),

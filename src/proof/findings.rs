@@ -7,9 +7,10 @@ use super::remedy::Remedy;
 use super::world::Place;
 use super::{Decisive, Verdict};
 use crate::lint::{Finding, Severity};
+use crate::syntax::Span;
 
 /// The kinds of findings, with what each is about.
-pub const RULES: [(&str, &str); 9] = [
+pub const RULES: [(&str, &str); 10] = [
     (DENIED, "every call that a pipeline run needs is allowed"),
     (
         NOT_GRANTED,
@@ -24,6 +25,7 @@ pub const RULES: [(&str, &str); 9] = [
         "a run reaches every stage of the pipelines that it starts",
     ),
     (EXCESS, "nothing is granted that no call of the run needs"),
+    (EMPTY, "a run was checked"),
     (
         OVER_GRANT,
         "the procedure's own grants, with `permissions: article`",
@@ -38,11 +40,20 @@ const UNRESOLVED: &str = "PROVE_UNRESOLVED";
 const ACTION: &str = "PROVE_UNKNOWN_ACTION";
 const RUN_ENDS: &str = "PROVE_RUN_ENDS";
 const EXCESS: &str = "PROVE_EXCESS";
+const EMPTY: &str = "PROVE_EMPTY";
 const OVER_GRANT: &str = "PROVE_OVER_GRANT";
 
 /// Everything that a proof has to say, with the file of each.
 pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
     let mut found = Vec::new();
+    if let Some(empty) = proof.outcome().empty {
+        let start = Place {
+            file: 0,
+            span: Span::default(),
+        };
+        let message = empty.because().to_owned();
+        found.push(finding(EMPTY, Severity::Error, start, None, message, None));
+    }
     for (decided, remedies) in &proof.calls {
         match decided.verdict {
             Verdict::Denied => found.push(denied(decided, remedies)),

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::key_state::KeyState;
+use super::parameters::CREATE_PIPELINE;
 use crate::config::Permissions;
 use crate::plan::Plan;
 use crate::stacks::Side;
@@ -22,8 +23,11 @@ pub struct Inputs {
     pub permissions: Permissions,
     /// ARNs of the key's administrators.
     pub key_administrators: Vec<String>,
-    /// Values of the dev template's parameters.
+    /// Values of the templates' parameters, which win over the outputs of the dev stack and over
+    /// defaults. The first says whether the dev stack is proven with its pipeline.
     pub parameters: Vec<(String, String)>,
+    /// Whether the templates must have a pipeline: at the last step.
+    pub expects_pipeline: bool,
     /// Service control policies of the accounts of the stacks: one file for each level, the root's
     /// first.
     pub scps: Vec<Source>,
@@ -33,10 +37,16 @@ pub struct Inputs {
     pub boundaries: Vec<NamedFile>,
     /// Policies of buckets, keys and roles (their trust), by resource.
     pub policies: Vec<NamedFile>,
+    /// Policies of buckets from files beside the templates, by the bucket that the file is named
+    /// after.
+    pub bucket_policies: Vec<NamedFile>,
     /// What else roles have as identity-based policies, by role.
     pub identities: Vec<NamedFile>,
-    /// The buckets that the configuration names, whoever makes them.
+    /// The buckets that the configuration names, whoever makes them. A file beside the templates may be
+    /// about one that no call concerns at this step of the deployment.
     pub buckets: Vec<ClaimedBucket>,
+    /// Whether a policy of something that is not in the run is left out; otherwise it is an error.
+    pub allow_unused: bool,
     /// Existing buckets, in no template, that encrypt by default with a customer managed key.
     pub bucket_keys: Vec<BucketKey>,
     /// What is known of keys and no template can say.
@@ -119,14 +129,49 @@ pub struct KeyFact {
     pub is_made: bool,
 }
 
-/// Problems of one of the files.
+/// Why a proof cannot use what it is given.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("`{}` cannot be used for a proof", file.name())]
-pub struct InputError {
-    /// The file.
-    pub file: Box<Source>,
-    /// What is wrong with it, with places.
-    pub problems: Vec<Problem>,
+pub enum InputError {
+    /// One of the files has problems.
+    #[error("`{}` cannot be used for a proof", file.name())]
+    File {
+        /// The file.
+        file: Box<Source>,
+        /// What is wrong with it, with places.
+        problems: Vec<Problem>,
+    },
+    /// A name or value is given that nothing in the run takes.
+    #[error("{message}")]
+    Given {
+        /// What is wrong with it.
+        message: String,
+        /// What to give instead.
+        help: String,
+    },
+}
+
+impl InputError {
+    pub(super) fn new(source: &Source, problems: Vec<Problem>) -> Self {
+        Self::File {
+            file: Box::new(source.clone()),
+            problems,
+        }
+    }
+
+    pub(super) fn given(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Given {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The problems of a file, with their places; none of anything else.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::File { problems, .. } => problems,
+            Self::Given { .. } => &[],
+        }
+    }
 }
 
 impl Inputs {
@@ -183,11 +228,13 @@ impl Inputs {
             organization: plan.organization.clone(),
             permissions: plan.permissions,
             key_administrators: plan.dev.key_administrators.clone(),
-            parameters: vec![("CreatePipeline".to_owned(), (!dev_step).to_string())],
+            parameters: vec![(CREATE_PIPELINE.to_owned(), (!dev_step).to_string())],
+            expects_pipeline: !dev_step,
             scps: Vec::new(),
             rcps: Vec::new(),
             boundaries: Vec::new(),
             policies: Vec::new(),
+            bucket_policies: Vec::new(),
             identities: Vec::new(),
             buckets: plan
                 .buckets()
@@ -198,6 +245,7 @@ impl Inputs {
                     is_existing: !bucket.create,
                 })
                 .collect(),
+            allow_unused: false,
             bucket_keys: plan
                 .existing_bucket_keys()
                 .map(|(bucket, key)| BucketKey {

@@ -3,8 +3,9 @@
 //!
 //! Here live the resolution of templates ([`resolve`]), who has which policies ([`world`]), the
 //! calls of a run ([`run`]) with the keys that S3 uses for them ([`encryption`]), those of attackers
-//! ([`attacks`]), the verdicts ([`judge`]), what nobody needs ([`excess`]) and what to add where
-//! something is missing ([`remedy`]). It reads
+//! ([`attacks`]), the verdicts ([`judge`]), what nobody needs ([`excess`]), what to add where
+//! something is missing ([`remedy`]) and what it all comes to ([`outcome`]). What is given beside the
+//! templates must be about something in the run ([`names`], [`given`], [`parameters`]). It reads
 //! templates, so that it checks the synthesis independently; of the configuration it is told the
 //! accounts and regions, and the keys of existing buckets. How AWS decides a request is [`crate::authz`]'s; printing and
 //! files are the command line's.
@@ -18,12 +19,16 @@ mod encryption;
 mod excess;
 mod facts;
 mod findings;
+mod given;
 mod input;
 mod judge;
 mod key_kind;
 mod key_state;
 mod keys;
+mod names;
+mod outcome;
 mod outsiders;
+mod parameters;
 mod prove;
 mod public_access;
 mod remedy;
@@ -42,6 +47,7 @@ pub use input::{
 };
 pub use judge::{Decided, Decisive, Verdict};
 pub use key_state::{KeyState, is_cryptographic};
+pub use outcome::{Conclusion, Empty, Outcome};
 pub use outsiders::outsiders;
 pub use prove::{Attack, AttackResult, Proof, prove};
 pub use remedy::Remedy;

@@ -13,6 +13,7 @@ use super::excess::{Excess, Served, excess};
 use super::facts::{self, Pipeline};
 use super::input::{InputError, Inputs};
 use super::judge::{Decided, Decisive, Verdict, judge_attack, judge_call};
+use super::parameters::{self, CREATE_PIPELINE};
 use super::remedy::{Remedy, remedies};
 use super::resolve::{Deployment, Resolver};
 use super::run;
@@ -38,6 +39,8 @@ pub struct Proof {
     pub doubts: Vec<Doubt>,
     /// What ends a run before its last action.
     pub obstacles: Vec<Obstacle>,
+    /// Whether the templates must have a pipeline at this step.
+    pub expects_pipeline: bool,
 }
 
 /// A call that must not be allowed, and what came of it.
@@ -81,22 +84,6 @@ impl Proof {
             .iter()
             .filter(move |attack| attack.result == result)
     }
-
-    /// Whether a call is denied, an attack allowed, an action none, or a run ends early.
-    pub fn has_errors(&self) -> bool {
-        self.denied().next().is_some()
-            || !self.obstacles.is_empty()
-            || self.attacks_that(AttackResult::Allowed).next().is_some()
-            || !self.excess.unknown.is_empty()
-    }
-
-    /// Whether something depends on what is not known.
-    pub fn has_unproven(&self) -> bool {
-        let calls = &mut self.calls.iter();
-        calls.any(|(decided, _)| decided.verdict == Verdict::Unproven)
-            || self.attacks_that(AttackResult::Unproven).next().is_some()
-            || !self.doubts.is_empty()
-    }
 }
 
 /// Proves a pipeline.
@@ -105,6 +92,7 @@ impl Proof {
 /// A template or another file cannot be read, or a policy in it is none: every problem, by file.
 pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let nodes = read_all(inputs)?;
+    parameters::check(inputs, &nodes)?;
     let resolvers = resolvers(inputs, &nodes);
     let world = collect(inputs, &resolvers)?;
     let (pipelines, mut doubts) = facts::pipelines(&world);
@@ -131,6 +119,7 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
     let obstacles = chain::obstacles(&pipelines);
     Ok(Proof {
         obstacles,
+        expects_pipeline: inputs.expects_pipeline,
         pipelines: pipelines
             .into_iter()
             .map(|pipeline| pipeline.name)
@@ -262,7 +251,7 @@ pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
     }
 }
 
-/// The dev template's outputs are the parameters of the others, by name.
+/// The dev template's outputs are the parameters of the others, by name, unless a value is given.
 pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
     let mut parameters = Arc::new(inputs.parameters.iter().cloned().collect());
@@ -284,7 +273,10 @@ pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolv
         if file == 0
             && let Some(dev) = found.first()
         {
-            parameters = Arc::new(dev.outputs());
+            let mut values = dev.outputs();
+            let given = inputs.parameters.iter();
+            values.extend(given.filter(|(name, _)| name != CREATE_PIPELINE).cloned());
+            parameters = Arc::new(values);
         }
     }
     found

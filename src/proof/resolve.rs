@@ -256,7 +256,7 @@ impl<'a> Resolver<'a> {
         else {
             return unknown(format!("the parameter `{id}` has no known value"), span);
         };
-        if kind == "CommaDelimitedList" || kind.starts_with("List<") {
+        if super::parameters::is_list(kind) {
             let items = text.split(',').map(|item| text_node(item.trim(), span));
             return Node::synthetic(Value::Sequence(items.collect()), span);
         }

@@ -6,7 +6,10 @@ use super::survey::Survey;
 use super::{Contents, count};
 use crate::graph::{Graph, Kind};
 use crate::lint::Severity;
-use crate::proof::{AttackResult, Verdict};
+use crate::proof::Conclusion;
+
+/// The headline of a page with errors.
+const ERRORS: &str = "Do not deploy: fix the errors marked in red.";
 
 /// What the page is about, in one sentence.
 pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
@@ -46,20 +49,7 @@ struct Card {
 
 pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     let proof = contents.proof;
-    let calls = |verdict: Option<Verdict>| -> usize {
-        let calls = proof.calls.iter().map(|(decided, _)| decided);
-        calls
-            .filter(|decided| verdict.is_none_or(|verdict| decided.verdict == verdict))
-            .map(|decided| decided.instances)
-            .sum()
-    };
-    let attacks = |result: Option<AttackResult>| -> usize {
-        let attacks = proof.attacks.iter();
-        attacks
-            .filter(|attack| result.is_none_or(|result| attack.result == result))
-            .map(|attack| attack.instances)
-            .sum()
-    };
+    let outcome = proof.outcome();
     let findings = |severity| -> usize {
         let reports = contents
             .lint
@@ -69,10 +59,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
             .filter(|finding| finding.severity == severity)
             .count()
     };
-    let (allowed, denied) = (calls(Some(Verdict::Allowed)), calls(Some(Verdict::Denied)));
-    let stopped = attacks(Some(AttackResult::Denied));
-    let passing = attacks(Some(AttackResult::Allowed));
-    let excess = proof.excess.unexplained().count() + proof.excess.unknown.len();
+    let excess = outcome.excess + outcome.unknown_actions;
     let (errors, warnings) = (findings(Severity::Error), findings(Severity::Warning));
     let suppressed: usize = contents
         .lint
@@ -96,15 +83,21 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     };
     let cards = [
         card(
-            format!("{allowed} of {}", calls(None)),
+            format!("{} of {}", outcome.allowed, outcome.calls),
             "calls of a run are allowed".to_owned(),
-            looks(denied > 0, allowed < calls(None)),
+            looks(
+                outcome.denied > 0 || outcome.empty.is_some(),
+                outcome.allowed < outcome.calls,
+            ),
             "#calls",
         ),
         card(
-            format!("{stopped} of {}", attacks(None)),
+            format!("{} of {}", outcome.denied_attacks, outcome.attacks),
             "attacks are denied".to_owned(),
-            looks(passing > 0, stopped < attacks(None)),
+            looks(
+                outcome.allowed_attacks > 0,
+                outcome.denied_attacks < outcome.attacks,
+            ),
             "#attacks",
         ),
         card(
@@ -134,10 +127,6 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
             "#quotas",
         ),
     ];
-    let unproven = (
-        calls(Some(Verdict::Unproven)),
-        attacks(Some(AttackResult::Unproven)),
-    );
     let outsiders = survey
         .statements
         .iter()
@@ -146,18 +135,18 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     let unchecked = survey.unchecked().count();
     let reserves: Vec<String> = [
         (
-            unproven.0,
+            outcome.unproven,
             "call",
             "depending on policies that were not given",
         ),
         (
-            unproven.1,
+            outcome.unproven_attacks,
             "attack",
             "depending on policies that were not given",
         ),
-        (proof.doubts.len(), "value", "that cannot be resolved"),
+        (outcome.unresolved, "value", "that cannot be resolved"),
         (
-            attacks(Some(AttackResult::OverGranted)),
+            outcome.over_granted_attacks,
             "attack",
             "that AWS's published procedure lets succeed, as configured",
         ),
@@ -169,24 +158,28 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     .filter(|(number, ..)| *number > 0)
     .map(|(number, what, says)| format!("{} {says}", count(number, what)))
     .collect();
-    let verdict = if proof.has_errors() || errors > 0 {
-        ("bad", "Not fit to be deployed: see what is red.".to_owned())
-    } else if unproven != (0, 0) || !proof.doubts.is_empty() {
-        ("warn", format!("Not proven: {}.", reserves.join("; ")))
-    } else if !reserves.is_empty() {
-        (
+    let look = format!(
+        "The run is proven. To be looked at: {}.",
+        reserves.join("; ")
+    );
+    let verdict = match (outcome.conclusion(), outcome.empty) {
+        (Conclusion::Failed, Some(empty)) => {
+            let because = empty.because();
+            ("bad", format!("Do not deploy: {because}."))
+        }
+        (Conclusion::Failed, None) => ("bad", ERRORS.to_owned()),
+        _ if errors > 0 => ("bad", ERRORS.to_owned()),
+        (Conclusion::Unproven, _) => (
             "warn",
-            format!(
-                "The run is proven. To be looked at: {}.",
-                reserves.join("; ")
-            ),
-        )
-    } else {
-        (
+            format!("Not fully proven: {}.", reserves.join("; ")),
+        ),
+        (Conclusion::Excess, _) => ("warn", look),
+        (Conclusion::Proven, _) if !reserves.is_empty() => ("warn", look),
+        (Conclusion::Proven, _) => (
             "good",
             "Proven: every call of a run is allowed on both sides, and every attack is denied."
                 .to_owned(),
-        )
+        ),
     };
     html! {
         p class=(format!("verdict {}", verdict.0)) { strong { (verdict.1) } }

@@ -146,6 +146,7 @@ fn files(contents: &Contents<'_>) -> Vec<File> {
     }
     for (kind, named, limits) in [
         ("permissions boundary of", &inputs.boundaries, true),
+        ("policy of", &inputs.bucket_policies, false),
         ("policy of", &inputs.policies, false),
         (
             "other identity-based policies of",

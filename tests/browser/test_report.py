@@ -184,7 +184,7 @@ class BrokenTest(BrowserTest):
         self.folder.edit("stacks/prod.yaml", "- kms:Decrypt", "- kms:Encrypt")
         page = self.open(self.folder.report(code=1))
         self.assertEqual(page.locator(".picture a.denied").count(), 1)
-        self.assertIn("Not fit to be deployed", page.inner_text(".verdict"))
+        self.assertIn("Do not deploy", page.inner_text(".verdict"))
         page.click(".picture a.denied")
         panel = page.inner_text("#panel")
         self.assertIn("denied", panel)

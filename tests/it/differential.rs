@@ -60,6 +60,8 @@ fn inputs(world: &Json) -> Inputs {
     inputs.policies = named(&options["policies"]);
     inputs.identities = named(&options["identities"]);
     inputs.boundaries = named(&options["boundaries"]);
+    // A mutation may take out of the run what an option is about.
+    inputs.allow_unused = true;
     inputs.expand = true;
     inputs.by_region = true;
     inputs
@@ -129,7 +131,7 @@ fn answer(world: &Json) -> Json {
     match prove(&inputs) {
         Ok(proof) => decisions(&inputs, &proof),
         Err(errors) => {
-            let problems = errors.iter().flat_map(|error| &error.problems);
+            let problems = errors.iter().flat_map(|error| error.problems());
             let messages: Vec<&str> = problems.map(|problem| &*problem.message).collect();
             json!({ "error": messages })
         }

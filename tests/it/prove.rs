@@ -626,7 +626,7 @@ fn a_broken_policy_is_a_problem_with_its_place() {
     inputs.stacks[1].source = Source::new("prod.yaml", text);
     let errors = prove(&inputs).expect_err("broken");
     assert_eq!(errors.len(), 1);
-    assert!(errors[0].problems.len() >= 5);
+    assert!(errors[0].problems().len() >= 5);
 }
 
 fn s3ferry(folder: &std::path::Path, arguments: &[&str]) -> Output {

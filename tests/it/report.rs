@@ -52,7 +52,7 @@ fn one_with_errors_is_written_and_fails() {
     assert!(run.stderr.contains("It has errors"), "{}", run.stderr);
     let page = project.read("report.html");
     assert!(page.contains("S3_BUCKET_PUBLIC_ACCESS_BLOCKED"));
-    assert!(page.contains("Not fit to be deployed"));
+    assert!(page.contains("Do not deploy"));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn another_account_on_the_key_is_neither_documented_nor_overlooked() {
     project.run("report");
     let page = project.read("report.html");
     assert!(!page.contains(PROVEN));
-    assert!(page.contains("1 statement letting in outsiders") || page.contains("Not fit"));
+    assert!(page.contains("1 statement letting in outsiders") || page.contains("Do not deploy"));
     assert!(page.contains("arn:aws:iam::333333333333:root</code> is allowed by"));
     let proof = project.run("prove").stdout;
     assert!(proof.contains("Partner: serves 0 calls;"), "{proof}");

@@ -21,12 +21,12 @@ pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 /// # Errors
 /// Anything that stops it; what was done until then stands, and a second run goes on.
 pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
-    check_parameters(session)?;
     let all = session.accounts.steps.clone();
     let selected: Vec<&StackStep> = match &session.options.profile {
         Some(profile) => of_profile(&all, profile)?,
         None => all.iter().collect(),
     };
+    check_parameters(&session.options.parameters, &selected, &all)?;
     if session.options.retain_stacks {
         refuse::idle_retain_stacks(selected.iter().copied())?;
     }
@@ -99,24 +99,40 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     session.finish(Some(&next))
 }
 
-/// Refuses parameters that no selected template has, and the way back from `true` to `false`.
-fn check_parameters(session: &Session<'_>) -> Result<(), Failure> {
-    for (name, _) in &session.options.parameters {
+/// Refuses parameters that no selected template has, one that is given twice, and the way back
+/// from `true` to `false`.
+///
+/// # Errors
+/// There is such a parameter.
+pub(crate) fn check_parameters(
+    given: &[(String, String)],
+    selected: &[&StackStep],
+    all: &[StackStep],
+) -> Result<(), Failure> {
+    for (number, (name, _)) in given.iter().enumerate() {
         if name == CREATE_PIPELINE {
             return Err(Failure::new(
                 format!("{CREATE_PIPELINE} is decided by what is deployed already"),
                 "to make the pipeline though the targets cannot be seen, give --create-pipeline",
             ));
         }
-        if !session
-            .accounts
-            .steps
-            .iter()
-            .any(|step| step.template.parameters.contains(name))
-        {
+        if given[..number].iter().any(|(other, _)| other == name) {
+            return Err(Failure::new(
+                format!("--parameter gives `{name}` twice"),
+                "give it once",
+            ));
+        }
+        let has = |step: &StackStep| step.template.parameters.contains(name);
+        if !all.iter().any(has) {
             return Err(Failure::new(
                 format!("no template has a parameter `{name}`"),
                 format!("the targets' templates have {KEY_ID}"),
+            ));
+        }
+        if !selected.iter().any(|step| has(step)) {
+            return Err(Failure::new(
+                format!("no stack of this profile has a parameter `{name}`"),
+                "leave the option out",
             ));
         }
     }

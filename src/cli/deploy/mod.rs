@@ -16,6 +16,7 @@ pub(crate) mod stack_set_show;
 use std::path::PathBuf;
 
 use super::aws::{AwsOptions, block_on};
+pub(crate) use super::proof_input::parameter;
 use super::screen::Screen;
 use super::{Failure, Global, Outcome};
 pub(crate) use refuse::example_buckets;
@@ -54,6 +55,10 @@ pub(crate) struct Options {
     /// A parameter of the template; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// Exit with 1 and deploy nothing also for unproven results, unresolved values and unexplained
+    /// excess
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Allow that a key, a bucket or a role is replaced or deleted, this once
     #[arg(long)]
     pub(crate) allow_replacement: bool,
@@ -89,17 +94,6 @@ pub(crate) enum Format {
     Text,
     /// For machines.
     Json,
-}
-
-/// A parameter of a template, as `NAME=VALUE`.
-///
-/// # Errors
-/// It is none.
-pub(crate) fn parameter(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("a parameter is NAME=VALUE".to_owned()),
-    }
 }
 
 /// Deploys.

@@ -47,12 +47,15 @@ impl<'a> Session<'a> {
         }
         refuse::example_buckets(&project.plan)?;
         let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
-        if checks::lint(global, true, &project, &generated)?
-            || checks::prove(global, &project, &generated)?
-        {
+        let why = if checks::lint(global, true, &project, &generated)? {
+            Some("the templates have errors")
+        } else {
+            checks::prove(global, &project, &generated, options.strict)?
+        };
+        if let Some(why) = why {
             return Err(Failure::with_code(
-                "nothing was deployed: the templates have errors",
-                "mend what is said above first",
+                format!("nothing was deployed: {why}"),
+                "fix the errors above first",
                 1,
             ));
         }

@@ -93,7 +93,7 @@ impl<'a> Patient<'a> {
         }
         let inputs = templates(&project, options.dir.as_deref(), false)?;
         let merged = inputs
-            .policies
+            .bucket_policies
             .iter()
             .filter_map(|file| {
                 let text = file.source.as_ref()?.text();

@@ -37,7 +37,7 @@ pub(super) fn collect<'a>(
     let mut collector = Collector::new(inputs, resolvers)?;
     collector.claims(inputs);
     collector.resources();
-    collector.options(inputs);
+    collector.options(inputs)?;
     collector.finish()
 }
 
@@ -431,13 +431,4 @@ fn tags_of(tags: Option<&Node>) -> Option<Tags> {
         Some((text("Key")?, text("Value")?))
     })
     .collect()
-}
-
-impl InputError {
-    pub(super) fn new(source: &Source, problems: Vec<Problem>) -> Self {
-        Self {
-            file: Box::new(source.clone()),
-            problems,
-        }
-    }
 }

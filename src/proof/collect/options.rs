@@ -1,14 +1,20 @@
 //! The policies that stand outside of the templates, from files.
 
 use super::super::document::Document;
-use super::super::input::{Inputs, NamedFile};
-use super::super::world::{DefaultKey, Encryption, Place, PolicyId, Role, bucket_name, role_key};
+use super::super::given::{self, Given, Subject};
+use super::super::input::{InputError, Inputs, NamedFile};
+use super::super::world::{DefaultKey, Encryption, Place, PolicyId, Role};
 use super::Collector;
-use crate::iam::{Arn, Policy, PolicyKind};
-use crate::syntax::{Source, Span, read};
+use crate::iam::{Policy, PolicyKind};
+use crate::syntax::{Problem, Source, Span, read};
 
 impl Collector<'_> {
-    pub(super) fn options(&mut self, inputs: &Inputs) {
+    /// Reads the policies that are given beside the templates.
+    ///
+    /// # Errors
+    /// One is about something that is not in the run. A file that is no policy is a problem of the
+    /// collector's.
+    pub(super) fn options(&mut self, inputs: &Inputs) -> Result<(), Vec<InputError>> {
         for source in &inputs.scps {
             let level = self.file(source, source.name(), PolicyKind::ServiceControl);
             self.world.scps.push(level);
@@ -16,9 +22,6 @@ impl Collector<'_> {
         for source in &inputs.rcps {
             let level = self.file(source, source.name(), PolicyKind::ResourceControl);
             self.world.rcps.push(level);
-        }
-        for file in &inputs.policies {
-            self.resource_file(file);
         }
         for found in &inputs.bucket_keys {
             let bucket = self.world.buckets.entry(found.bucket.clone()).or_default();
@@ -37,42 +40,50 @@ impl Collector<'_> {
                 (key.is_whole, key.is_made) = (fact.is_whole, fact.is_made);
             }
         }
-        for file in &inputs.identities {
-            let policies = self.named(file, PolicyKind::Identity);
-            for key in self.role_keys(&file.name) {
-                let role = self.role_entry(&key, &file.name);
+        let named = given::named(&self.world, inputs)?;
+        for given in &named.policies {
+            self.resource_file(given);
+        }
+        for given in &named.identities {
+            let policies = self.named(given.file, PolicyKind::Identity);
+            for role in self.roles(&given.subject) {
                 role.identity.extend(&policies);
                 role.missing_identity = None;
                 role.is_given = true;
             }
         }
-        for file in &inputs.boundaries {
-            let policies = self.named(file, PolicyKind::Identity);
-            for key in self.role_keys(&file.name) {
-                let role = self.role_entry(&key, &file.name);
-                role.boundary = policies.first().copied();
+        for given in &named.boundaries {
+            let policy = self.only(given.file, PolicyKind::Identity);
+            for role in self.roles(&given.subject) {
+                if given.file.source.is_none() && role.resolver.is_some() {
+                    return Err(vec![InputError::given(
+                        format!("`--boundary {}=none` says nothing", given.file.name),
+                        "the template that makes the role says whether it has a permissions boundary: \
+                         name the boundary's file, or leave the option out",
+                    )]);
+                }
+                role.boundary = policy;
                 role.missing_boundary = None;
                 role.is_bounded = true;
             }
         }
+        Ok(())
     }
 
-    fn role_entry(&mut self, key: &(String, String), name: &str) -> &mut Role {
-        let role = self.world.roles.entry(key.clone()).or_default();
-        if role.arn.is_empty() && name.starts_with("arn:") {
-            name.clone_into(&mut role.arn);
+    /// The roles that a policy is about.
+    fn roles(&mut self, subject: &Subject) -> Vec<&mut Role> {
+        let Subject::Roles(roles) = subject else {
+            return Vec::new();
+        };
+        for (key, arn) in roles {
+            let role = self.world.roles.entry(key.clone()).or_default();
+            if role.arn.is_empty() {
+                arn.clone_into(&mut role.arn);
+            }
         }
-        role
-    }
-
-    /// The roles that a name or ARN means.
-    fn role_keys(&self, name: &str) -> Vec<(String, String)> {
-        if let Some(key) = role_key(name) {
-            return vec![key];
-        }
-        let name = name.to_lowercase();
-        let keys = self.world.roles.keys();
-        keys.filter(|(_, known)| *known == name).cloned().collect()
+        let all = self.world.roles.iter_mut();
+        let meant = all.filter(|(key, _)| roles.iter().any(|(one, _)| one == *key));
+        meant.map(|(_, role)| role).collect()
     }
 
     fn named(&mut self, file: &NamedFile, kind: PolicyKind) -> Vec<PolicyId> {
@@ -82,26 +93,45 @@ impl Collector<'_> {
         }
     }
 
-    fn resource_file(&mut self, file: &NamedFile) {
-        let service = Arn::parse(&file.name).map(|arn| arn.service.to_owned());
-        match service.as_deref() {
-            Some("kms") => {
-                let policies = self.named(file, PolicyKind::Key);
-                if let Some(id) = policies.first() {
-                    self.world.key_files.insert(file.name.clone(), *id);
+    /// The policy of a file, which must be one; `None`: there is none.
+    fn only(&mut self, file: &NamedFile, kind: PolicyKind) -> Option<PolicyId> {
+        let found = self.named(file, kind);
+        let source = file.source.as_ref()?;
+        // Whatever else is wrong with the file is told already.
+        let document = read(source).ok()?;
+        if let Some(several) = document.items()
+            && several.len() != 1
+        {
+            let message = match several.len() {
+                0 => "this file holds no policy".to_owned(),
+                more => format!("`{}` has one policy, and this file holds {more}", file.name),
+            };
+            let number = self.world.files.len() - 1;
+            let problem =
+                Problem::new(document.span, message).help("write one policy, without a list");
+            self.problems.entry(number).or_default().push(problem);
+        }
+        found.first().copied()
+    }
+
+    fn resource_file(&mut self, given: &Given<'_>) {
+        match &given.subject {
+            Subject::Key(arns) => {
+                if let Some(id) = self.only(given.file, PolicyKind::Key) {
+                    let arns = arns.iter().map(|arn| (arn.clone(), id));
+                    self.world.key_files.extend(arns);
                 }
             }
-            Some("iam") => {
-                let policies = self.named(file, PolicyKind::Trust);
-                for key in self.role_keys(&file.name) {
-                    self.role_entry(&key, &file.name).trust = policies.first().copied();
+            Subject::Roles(_) => {
+                let policy = self.only(given.file, PolicyKind::Trust);
+                for role in self.roles(&given.subject) {
+                    role.trust = policy;
                 }
             }
-            _ => {
-                let policies = self.named(file, PolicyKind::Resource);
-                let name = bucket_name(&file.name).unwrap_or(&file.name);
-                let bucket = self.world.buckets.entry(name.to_owned()).or_default();
-                bucket.policy = policies.first().copied();
+            Subject::Bucket(name) => {
+                let policy = self.only(given.file, PolicyKind::Resource);
+                let bucket = self.world.buckets.entry(name.clone()).or_default();
+                bucket.policy = policy;
                 // The file says all that there is to say.
                 bucket.place.get_or_insert(Place {
                     file: self.world.files.len().saturating_sub(1),

@@ -12,6 +12,7 @@ mod handoff;
 mod imports;
 mod interrupted;
 mod killed;
+mod outcomes;
 mod propagation;
 mod refusals;
 mod replacement;

@@ -175,6 +175,28 @@ fn a_parameter_that_no_template_has_is_refused() {
         "{}",
         run.stderr
     );
+    // The dev stack puts the key's ID out, and does not take it.
+    for (parameters, said) in [
+        (
+            "DeployKeyId=1",
+            "no stack of this profile has a parameter `DeployKeyId`",
+        ),
+        ("KeyId=1", "no template has a parameter `KeyId`"),
+    ] {
+        for command in ["deploy --yes", "diff"] {
+            let given = format!("{command} --profile dev --parameter {parameters}");
+            let run = site.project.expect(&given, 2);
+            assert!(run.stderr.contains(said), "{given}: {}", run.stderr);
+        }
+    }
+    let twice = "--parameter DeployKeyId=1 --parameter DeployKeyId=2";
+    for command in ["deploy --yes", "diff"] {
+        let run = site
+            .project
+            .expect(&format!("{command} --profile prod {twice}"), 2);
+        let said = "--parameter gives `DeployKeyId` twice";
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
     assert!(site.proxy.calls().is_empty());
 }
 

@@ -1,0 +1,97 @@
+//! What is wrong with a proof, a line or an explanation for each thing.
+
+use s3ferry::proof::{AttackResult, Empty, Outcome, Proof, Verdict};
+
+use super::proof_reports::{at, explanation, serving};
+
+/// What is wrong, with its explanation, and what is unproven, in a line for each thing that is
+/// not given; with `strict` also all else that is an error then. Empty where all is well.
+pub(crate) fn complaints(proof: &Proof, strict: bool) -> String {
+    let mut out = emptiness(&proof.outcome());
+    for (decided, remedies) in proof.denied() {
+        out.push_str(&explanation(proof, decided, remedies));
+    }
+    for attack in proof.attacks_that(AttackResult::Allowed) {
+        if let Some(decided) = &attack.decided {
+            out.push_str(&format!("must not be: {}\n", attack.what));
+            out.push_str(&explanation(proof, decided, &[]));
+        }
+    }
+    out.push_str(&unknown_actions(proof));
+    out.push_str(&obstacles(proof));
+    let calls = proof.calls.iter().map(|(decided, _)| decided);
+    let calls = calls.filter(|decided| decided.verdict == Verdict::Unproven);
+    let attacks = proof.attacks_that(AttackResult::Unproven);
+    let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
+    let mut missing: Vec<_> = calls
+        .chain(attacks.filter(|_| strict))
+        .flat_map(|decided| &decided.missing)
+        .collect();
+    missing.sort();
+    missing.dedup();
+    for missing in missing {
+        out.push_str(&format!(
+            "warning: unproven, for it depends on {}: `s3ferry prove {}` settles it\n",
+            missing.what, missing.option
+        ));
+    }
+    if strict {
+        out.push_str(&unresolved(proof));
+        let unexplained = proof.excess.unexplained();
+        out.extend(unexplained.map(|found| serving(proof, found)));
+    }
+    out.trim_end().to_owned()
+}
+
+/// Why there was nothing to check; empty where there was.
+pub(crate) fn emptiness(outcome: &Outcome) -> String {
+    let because = outcome.empty.map(Empty::because);
+    because.map_or(String::new(), |because| format!("error: {because}\n"))
+}
+
+/// What cannot be resolved.
+pub(crate) fn unresolved(proof: &Proof) -> String {
+    let doubts = proof.doubts.iter();
+    doubts
+        .map(|doubt| {
+            format!(
+                "unresolved: {} ({}): {}\n",
+                at(proof, doubt.place),
+                doubt.resource,
+                doubt.reason
+            )
+        })
+        .collect()
+}
+
+/// The actions that their service does not have.
+pub(crate) fn unknown_actions(proof: &Proof) -> String {
+    let mut out = String::new();
+    for unknown in &proof.excess.unknown {
+        let near = unknown
+            .near
+            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        out.push_str(&format!(
+            "error: {} ({}): there is no action `{}`{near}\n",
+            at(proof, unknown.place),
+            unknown.resource,
+            unknown.action
+        ));
+    }
+    out
+}
+
+/// What ends a run early.
+pub(crate) fn obstacles(proof: &Proof) -> String {
+    let obstacles = proof.obstacles.iter();
+    obstacles
+        .map(|obstacle| {
+            format!(
+                "error: {} ({}): {}\n",
+                at(proof, obstacle.place),
+                obstacle.resource,
+                obstacle.reason
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,287 @@
+//! What the policies that are given beside the templates are about: each name or ARN must be that
+//! of a role, bucket or key of the run, so that no policy is given in vain.
+
+use std::cmp::Ordering;
+
+use super::input::{InputError, Inputs, NamedFile};
+use super::names::{Kind, Names, RoleKey};
+use super::world::World;
+use crate::config::near;
+
+/// As many names of a kind are listed in a message.
+const LISTED: usize = 12;
+
+/// What a policy is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Roles, each with its ARN.
+    Roles(Vec<(RoleKey, String)>),
+    /// A bucket, by its name.
+    Bucket(String),
+    /// A key: its ARN, and those of its aliases.
+    Key(Vec<String>),
+}
+
+/// A file, with what it is about.
+pub(super) struct Given<'i> {
+    giver: Giver,
+    pub(super) file: &'i NamedFile,
+    pub(super) subject: Subject,
+}
+
+/// The files of [`Inputs`], each with what it is about.
+#[derive(Default)]
+pub(super) struct Named<'i> {
+    pub(super) policies: Vec<Given<'i>>,
+    pub(super) identities: Vec<Given<'i>>,
+    pub(super) boundaries: Vec<Given<'i>>,
+}
+
+/// Finds out what each file is about.
+///
+/// # Errors
+/// A name is not in the run, means several things, is given twice, or has no policy that must
+/// have one.
+pub(super) fn named<'i>(
+    world: &World<'_>,
+    inputs: &'i Inputs,
+) -> Result<Named<'i>, Vec<InputError>> {
+    let mut found = Named::default();
+    let given = [
+        (Giver::Folder, &inputs.bucket_policies),
+        (Giver::Policy, &inputs.policies),
+        (Giver::Identity, &inputs.identities),
+        (Giver::Boundary, &inputs.boundaries),
+    ];
+    if given.iter().all(|(_, files)| files.is_empty()) {
+        return Ok(found);
+    }
+    let names = Names::new(world, inputs);
+    let mut errors = Vec::new();
+    for (giver, files) in given {
+        let into = match giver {
+            Giver::Folder | Giver::Policy => &mut found.policies,
+            Giver::Identity => &mut found.identities,
+            Giver::Boundary => &mut found.boundaries,
+        };
+        for file in files {
+            match subject(&names, giver, file) {
+                Ok(Some(subject)) => {
+                    let given = Given {
+                        giver,
+                        file,
+                        subject,
+                    };
+                    match given.again(into) {
+                        None => into.push(given),
+                        Some(error) => errors.push(error),
+                    }
+                }
+                Ok(None) => {}
+                Err(_) if inputs.allow_unused => {}
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+    if errors.is_empty() {
+        Ok(found)
+    } else {
+        Err(errors)
+    }
+}
+
+impl Given<'_> {
+    /// The error of a file whose subject has one already.
+    fn again(&self, before: &[Self]) -> Option<InputError> {
+        let is_same = |other: &&Self| other.subject.overlaps(&self.subject);
+        let first = before.iter().find(is_same)?;
+        let (name, option) = (&self.file.name, self.giver.option());
+        if first.giver != self.giver {
+            let path = first.file.source.as_ref().map_or("", |file| file.name());
+            return Some(InputError::given(
+                format!("the policy of `{name}` is given twice: by `{path}` and by {option}"),
+                "leave out one of them",
+            ));
+        }
+        let as_other = match first.file.name == *name {
+            true => String::new(),
+            false => format!(", the first time as `{}`", first.file.name),
+        };
+        Some(InputError::given(
+            format!("{option} names `{name}` twice{as_other}"),
+            "give it once for each name",
+        ))
+    }
+}
+
+impl Subject {
+    fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Roles(some), Self::Roles(others)) => {
+                let mut some = some.iter();
+                some.any(|(key, _)| others.iter().any(|(other, _)| other == key))
+            }
+            (Self::Bucket(name), Self::Bucket(other)) => name == other,
+            (Self::Key(some), Self::Key(others)) => some.iter().any(|arn| others.contains(arn)),
+            _ => false,
+        }
+    }
+}
+
+/// What gives a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Giver {
+    /// A file beside the templates, which is named after its bucket.
+    Folder,
+    Policy,
+    Identity,
+    Boundary,
+}
+
+impl Giver {
+    fn option(self) -> &'static str {
+        match self {
+            Self::Folder => "a file in `policies`",
+            Self::Policy => "--policy",
+            Self::Identity => "--identity",
+            Self::Boundary => "--boundary",
+        }
+    }
+
+    fn takes(self, kind: Kind) -> bool {
+        match self {
+            Self::Folder => kind == Kind::Bucket,
+            Self::Policy => true,
+            Self::Identity | Self::Boundary => kind == Kind::Role,
+        }
+    }
+
+    /// The kinds that it takes, in words.
+    fn kinds(self) -> &'static str {
+        match self {
+            Self::Folder => "bucket",
+            Self::Policy => "bucket, key or role",
+            Self::Identity | Self::Boundary => "role",
+        }
+    }
+}
+
+/// What a file is about; `None`: a file beside the templates is about a bucket of the
+/// configuration that has no call at this step.
+fn subject(names: &Names, giver: Giver, file: &NamedFile) -> Result<Option<Subject>, InputError> {
+    let name = file.name.as_str();
+    let kind = Kind::of(name);
+    let wrong_kind = kind.map_or(name.starts_with("arn:"), |kind| !giver.takes(kind));
+    if wrong_kind {
+        return Err(InputError::given(
+            format!("`{name}` is not the ARN of a {}", giver.kinds()),
+            listing(names, giver, name),
+        ));
+    }
+    let mut found = Vec::new();
+    let takes = |of| giver.takes(of) && kind.is_none_or(|kind| kind == of);
+    if takes(Kind::Role) {
+        found.extend(names.roles_of(name)?);
+    }
+    if takes(Kind::Bucket) {
+        found.extend(names.bucket_of(name));
+    }
+    if takes(Kind::Key) {
+        found.extend(names.key_of(name)?);
+    }
+    let subject = match found.len() {
+        0 if giver == Giver::Folder && names.planned.contains(name) => return Ok(None),
+        0 => return Err(unknown(names, giver, file)),
+        1 => found.remove(0),
+        _ => {
+            let arns = found.iter().flat_map(|subject| names.arns(subject));
+            return Err(ambiguous(name, "both a role and a bucket", arns.collect()));
+        }
+    };
+    let must_have = match subject {
+        _ if file.source.is_some() => None,
+        _ if matches!(giver, Giver::Identity | Giver::Boundary) => None,
+        Subject::Key(_) => Some("a key always has a policy: name its file"),
+        Subject::Roles(_) => Some("a role always has a trust policy: name its file"),
+        Subject::Bucket(_) => None,
+    };
+    match must_have {
+        Some(help) => Err(InputError::given(
+            format!("`{} {name}=none` gives no policy", giver.option()),
+            help,
+        )),
+        None => Ok(Some(subject)),
+    }
+}
+
+/// The error of a name that nothing has.
+fn unknown(names: &Names, giver: Giver, file: &NamedFile) -> InputError {
+    let name = file.name.as_str();
+    let path = match (giver, &file.source) {
+        (Giver::Folder, Some(source)) => format!("`{}`: ", source.name()),
+        _ => String::new(),
+    };
+    let all = [Kind::Bucket, Kind::Key, Kind::Role].into_iter();
+    let (taken, others): (Vec<Kind>, Vec<Kind>) = all.partition(|kind| giver.takes(*kind));
+    let is_other = others
+        .into_iter()
+        .find(|kind| names.names(*kind).iter().any(|known| known == name));
+    let known: Vec<String> = taken
+        .into_iter()
+        .flat_map(|kind| names.names(kind))
+        .collect();
+    let known = known.iter().map(String::as_str);
+    let hint = match (is_other, near(name, known)) {
+        (Some(kind), _) => format!("; it is the name of a {}", kind.name()),
+        (None, Some(near)) => format!("; did you mean `{near}`?"),
+        (None, None) => String::new(),
+    };
+    InputError::given(
+        format!(
+            "{path}no {} is named `{name}` in this run{hint}",
+            giver.kinds()
+        ),
+        listing(names, giver, name),
+    )
+}
+
+/// Everything that a giver takes, for a message.
+fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
+    let mut out = format!("{} takes a {} of this run:", giver.option(), giver.kinds());
+    for kind in [Kind::Bucket, Kind::Key, Kind::Role] {
+        let mut found = match giver.takes(kind) {
+            true => names.names(kind),
+            false => continue,
+        };
+        if found.is_empty() {
+            continue;
+        }
+        let left_out = found.len().saturating_sub(LISTED);
+        if left_out > 0 {
+            // The nearest of many names.
+            let score = |name: &String| strsim::jaro_winkler(name, wanted);
+            found.sort_by(|a, b| score(b).partial_cmp(&score(a)).unwrap_or(Ordering::Equal));
+            found.truncate(LISTED);
+        }
+        let more = match left_out {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        out.push_str(&format!("\n{}s: {}{more}", kind.name(), found.join(", ")));
+    }
+    out
+}
+
+/// The error of a name that means several things.
+pub(super) fn ambiguous(name: &str, what: &str, mut arns: Vec<String>) -> InputError {
+    let more = arns.len().saturating_sub(LISTED);
+    arns.truncate(LISTED);
+    let more = match more {
+        0 => String::new(),
+        more => format!(", or {more} more"),
+    };
+    InputError::given(
+        format!("`{name}` is the name of {what} in this run"),
+        format!("give the ARN: {}{more}", arns.join(", ")),
+    )
+}

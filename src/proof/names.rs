@@ -1,0 +1,275 @@
+//! What a run has names for: the roles, buckets and keys that its templates make, and those that
+//! they only name and a call concerns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::call::{Call, Caller};
+use super::facts;
+use super::given::{Subject, ambiguous};
+use super::input::{InputError, Inputs};
+use super::run;
+use super::world::{World, bucket_name, role_key};
+use crate::iam::Arn;
+
+/// Account and name, in lower case, of a role.
+pub(super) type RoleKey = (String, String);
+
+/// What a name is the name of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bucket,
+    Key,
+    Role,
+}
+
+impl Kind {
+    /// The kind of an ARN; `None`: it is another's.
+    pub(super) fn of(arn: &str) -> Option<Self> {
+        let parts = Arn::parse(arn)?;
+        let resource = parts.resource;
+        match parts.service {
+            "s3" if parts.account.is_empty() && parts.region.is_empty() => {
+                (!resource.is_empty() && !resource.contains(['/', '*'])).then_some(Self::Bucket)
+            }
+            "kms" if resource.starts_with("key/") || resource.starts_with("alias/") => {
+                Some(Self::Key)
+            }
+            "iam" if resource.starts_with("role/") => Some(Self::Role),
+            _ => None,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Bucket => "bucket",
+            Self::Key => "key",
+            Self::Role => "role",
+        }
+    }
+}
+
+/// A role of the run.
+struct Role {
+    arn: String,
+    /// Whether the ARN is known with its path.
+    is_exact: bool,
+    /// What the roles of one name must have in common to be meant together.
+    of: Origin,
+}
+
+/// Where a role comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    /// The template that makes it, by the number of its file.
+    Template(usize),
+    /// It exists, and the actions of a target use it.
+    Target(String),
+    /// It exists, and the dev account's side uses it.
+    Dev,
+}
+
+impl Role {
+    fn name(&self) -> &str {
+        self.arn.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// Everything that a run has a name for.
+pub(super) struct Names {
+    roles: BTreeMap<RoleKey, Role>,
+    buckets: BTreeSet<String>,
+    /// Buckets of the configuration, which may have no call at this step.
+    pub(super) planned: BTreeSet<String>,
+    keys: BTreeSet<String>,
+    /// ARNs of aliases, with the ARN of their key where that is known.
+    aliases: BTreeMap<String, Option<String>>,
+    partition: String,
+}
+
+impl Names {
+    /// What the templates make, and what the calls of the run concern.
+    pub(super) fn new(world: &World<'_>, inputs: &Inputs) -> Self {
+        // The configuration names buckets, too, that no template makes and no call concerns.
+        let buckets = world.buckets.iter();
+        let buckets = buckets.filter(|(_, bucket)| bucket.resolver.or(bucket.policy).is_some());
+        let mut names = Self {
+            roles: BTreeMap::new(),
+            buckets: buckets.map(|(name, _)| name.clone()).collect(),
+            planned: inputs.buckets.iter().map(|bucket| bucket.name.clone()).collect(),
+            keys: world.keys.iter().map(|key| key.arn.clone()).collect(),
+            aliases: BTreeMap::new(),
+            partition: world.partition.clone(),
+        };
+        for (key, role) in &world.roles {
+            let (account, name) = key;
+            let made_up = || format!("arn:{}:iam::{account}:role/{name}", world.partition);
+            let is_exact = !role.arn.is_empty();
+            let origin = role.resolver.map_or(Origin::Dev, |number| {
+                Origin::Template(world.resolvers[number].deployment().file)
+            });
+            names.roles.insert(
+                key.clone(),
+                Role {
+                    arn: if is_exact {
+                        role.arn.clone()
+                    } else {
+                        made_up()
+                    },
+                    is_exact,
+                    of: origin,
+                },
+            );
+        }
+        for (account, region, alias) in world.aliases.keys() {
+            let arn = format!("arn:{}:kms:{region}:{account}:{alias}", world.partition);
+            names.alias(world, arn);
+        }
+        let (pipelines, _) = facts::pipelines(world);
+        run::calls(world, &pipelines, &mut |call: Call| {
+            if let Caller::Role(arn) = &call.caller {
+                names.role(arn, call.target.as_deref());
+            }
+            match Arn::parse(&call.resource).map(|arn| arn.service) {
+                Some("iam") => names.role(&call.resource, call.target.as_deref()),
+                Some("s3") => {
+                    let bucket = bucket_name(&call.resource).unwrap_or_default();
+                    if !names.buckets.contains(bucket) {
+                        names.buckets.insert(bucket.to_owned());
+                    }
+                }
+                Some("kms") if call.resource.contains(":alias/") => {
+                    names.alias(world, call.resource);
+                }
+                Some("kms") => {
+                    names.keys.insert(call.resource);
+                }
+                _ => {}
+            }
+        });
+        names
+    }
+
+    fn role(&mut self, arn: &str, target: Option<&str>) {
+        let Some(key) = role_key(arn) else { return };
+        let of = target.map_or(Origin::Dev, |target| Origin::Target(target.to_owned()));
+        match self.roles.get_mut(&key) {
+            Some(known) if known.is_exact => {}
+            Some(known) => {
+                arn.clone_into(&mut known.arn);
+                known.is_exact = true;
+                known.of = of;
+            }
+            None => {
+                let (arn, is_exact) = (arn.to_owned(), true);
+                self.roles.insert(key, Role { arn, is_exact, of });
+            }
+        }
+    }
+
+    fn alias(&mut self, world: &World<'_>, arn: String) {
+        let key = world.known_key(&arn).map(|key| key.arn.clone());
+        self.aliases.insert(arn, key);
+    }
+
+    /// The roles that a name means, or the one of an ARN.
+    pub(super) fn roles_of(&self, name: &str) -> Result<Option<Subject>, InputError> {
+        let found: Vec<(&RoleKey, &Role)> = if name.starts_with("arn:") {
+            let key = role_key(name);
+            let known = key.as_ref().and_then(|key| self.roles.get_key_value(key));
+            let is_it = |role: &Role| match role.is_exact {
+                true => role.arn.eq_ignore_ascii_case(name),
+                false => Arn::parse(name).is_some_and(|arn| arn.partition == self.partition),
+            };
+            known.into_iter().filter(|(_, role)| is_it(role)).collect()
+        } else {
+            let lower = name.to_lowercase();
+            let roles = self.roles.iter();
+            roles.filter(|((_, known), _)| *known == lower).collect()
+        };
+        let Some((_, first)) = found.first() else {
+            return Ok(None);
+        };
+        // One template makes the roles of all its instances, and their policies are alike.
+        let is_one = found.len() == 1
+            || first.of != Origin::Dev && found.iter().all(|(_, role)| role.of == first.of);
+        let arns = found.iter().map(|(_, role)| role.arn.clone());
+        if !is_one {
+            return Err(ambiguous(name, "several roles", arns.collect()));
+        }
+        let keys = found.iter().map(|(key, _)| (*key).clone());
+        Ok(Some(Subject::Roles(keys.zip(arns).collect())))
+    }
+
+    pub(super) fn bucket_of(&self, name: &str) -> Option<Subject> {
+        let name = match Arn::parse(name) {
+            Some(arn) if arn.partition != self.partition => return None,
+            Some(arn) => arn.resource,
+            None => name,
+        };
+        let known = self.buckets.get(name)?;
+        Some(Subject::Bucket(known.clone()))
+    }
+
+    /// The key of an ARN, of an alias's ARN, or of an alias.
+    pub(super) fn key_of(&self, name: &str) -> Result<Option<Subject>, InputError> {
+        let named: Vec<&String> = if name.starts_with("alias/") {
+            let aliases = self.aliases.keys();
+            aliases
+                .filter(|arn| Arn::parse(arn).is_some_and(|arn| arn.resource == name))
+                .collect()
+        } else {
+            let known = self.keys.get(name);
+            let known = known.or_else(|| Some(self.aliases.get_key_value(name)?.0));
+            known.into_iter().collect()
+        };
+        let arn = match named.as_slice() {
+            [] => return Ok(None),
+            [one] => *one,
+            several => {
+                let arns = several.iter().map(|arn| (*arn).clone()).collect();
+                return Err(ambiguous(name, "several aliases", arns));
+            }
+        };
+        let key = self.aliases.get(arn).and_then(Option::as_ref);
+        let key = key.unwrap_or(arn);
+        let aliases = self.aliases.iter();
+        let aliases = aliases.filter(|(alias, of)| *alias != key && of.as_ref() == Some(key));
+        let aliases = aliases.map(|(alias, _)| alias.clone());
+        let all = std::iter::once(key.clone()).chain(aliases);
+        Ok(Some(Subject::Key(all.collect())))
+    }
+
+    pub(super) fn arns(&self, subject: &Subject) -> Vec<String> {
+        match subject {
+            Subject::Roles(roles) => roles.iter().map(|(_, arn)| arn.clone()).collect(),
+            Subject::Bucket(name) => vec![format!("arn:{}:s3:::{name}", self.partition)],
+            Subject::Key(arns) => arns.iter().take(1).cloned().collect(),
+        }
+    }
+
+    /// The names of a kind: of roles that share a name and are not meant together, the ARNs.
+    pub(super) fn names(&self, kind: Kind) -> Vec<String> {
+        match kind {
+            Kind::Bucket => self.buckets.iter().cloned().collect(),
+            Kind::Key => self
+                .keys
+                .iter()
+                .chain(self.aliases.keys())
+                .cloned()
+                .collect(),
+            Kind::Role => {
+                let mut by_name: BTreeMap<&str, Vec<&Role>> = BTreeMap::new();
+                for ((_, name), role) in &self.roles {
+                    by_name.entry(name).or_default().push(role);
+                }
+                let names = by_name.into_iter().flat_map(|(name, roles)| {
+                    match (self.roles_of(name), roles.as_slice()) {
+                        (Ok(_), [first, ..]) => vec![first.name().to_owned()],
+                        _ => roles.iter().map(|role| role.arn.clone()).collect(),
+                    }
+                });
+                names.collect()
+            }
+        }
+    }
+}

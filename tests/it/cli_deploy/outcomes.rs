@@ -1,0 +1,49 @@
+//! What is deployed with which result of the proof, with and without `--strict`.
+
+use super::Site;
+
+/// Deploys nothing but looks, with the exit code for each, and tells whether AWS was asked.
+fn codes(site: &Site, lenient: i32, strict: i32) {
+    for (arguments, code) in [("", lenient), (" --strict", strict)] {
+        site.proxy.reset();
+        let run = site.deploy(&format!("--profile dev --dry-run{arguments}"), code);
+        let refused = run.stderr.contains("nothing was deployed: ");
+        assert_eq!(refused, code == 1, "{}", run.stderr);
+        assert_eq!(site.proxy.calls().is_empty(), code != 0);
+    }
+}
+
+#[test]
+fn what_is_proven_is_deployed() {
+    codes(&Site::new(), 0, 0);
+}
+
+#[test]
+fn excess_is_refused_with_strict() {
+    let site = Site::with(|config| format!("{config}permissions: article\n"));
+    codes(&site, 0, 1);
+}
+
+#[test]
+fn what_is_unproven_is_refused_with_strict() {
+    let site = Site::with(|config| format!("{config}    create: false\n"));
+    codes(&site, 0, 1);
+}
+
+#[test]
+fn an_allowed_attack_is_refused() {
+    let site = Site::new();
+    let bucket = format!("artifacts-{}", site.accounts.dev);
+    let everybody = format!(
+        r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*",
+            "Action": "s3:GetObject", "Resource": "arn:aws:s3:::{bucket}/*"}}]}}"#
+    );
+    site.project.write("current.json", everybody);
+    site.reconfigure(
+        "  artifacts:\n",
+        "  artifacts:\n    create: false\n    existing_policy: current.json\n",
+    );
+    codes(&site, 1, 1);
+    site.project.write("current.json", "{");
+    codes(&site, 2, 2);
+}
