@@ -66,6 +66,8 @@ pub enum Outcome {
     Allows,
     /// A statement denies.
     Denies,
+    /// That depends on what is not known.
+    Unknown,
     /// No statement applies.
     Silent,
     /// The layer does not apply to the request.

@@ -35,6 +35,7 @@ impl fmt::Display for LayerReport {
         f.write_str(match self.outcome {
             Outcome::Allows => ": allow",
             Outcome::Denies => ": deny",
+            Outcome::Unknown => ": what cannot be known",
             Outcome::Silent => ": no statement applies",
             Outcome::NotApplicable => ": not asked",
         })?;

@@ -116,19 +116,54 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<&str>, verbose
     for (decided, remedies) in &proof.calls {
         let explained = match call {
             Some(_) => wanted(decided, call),
-            None => decided.verdict != Verdict::Allowed,
+            None if verbose => decided.verdict != Verdict::Allowed,
+            // Told together below.
+            None => matches!(decided.verdict, Verdict::Denied | Verdict::Unproven),
         };
         if explained {
             out.push_str(&explanation(proof, decided, remedies));
         }
     }
     if call.is_none() {
+        out.push_str(&not_granted(proof, verbose));
         out.push_str(&attacks(proof, verbose));
         out.push_str(&granted(proof, verbose));
         out.push_str(&obstacles(proof));
         out.push_str(&unresolved(proof));
         out.push_str(&summary(outcome));
     }
+    out
+}
+
+/// The permissions that AWS documents, are not granted, and runs do without: by role and resource.
+fn not_granted(proof: &Proof, verbose: bool) -> String {
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    for (decided, _) in &proof.calls {
+        if decided.verdict != Verdict::NotGranted {
+            continue;
+        }
+        let call = &decided.call;
+        let whose = format!("{} on {}", call.caller_shown(), call.resource);
+        match found.iter_mut().find(|(known, _)| *known == whose) {
+            Some((_, actions)) if actions.contains(&call.action.as_str()) => {}
+            Some((_, actions)) => actions.push(&call.action),
+            None => found.push((whose, vec![&call.action])),
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut out =
+        "warning: AWS documents these permissions, they are not granted, and runs are known \
+                   to succeed without them:\n"
+            .to_owned();
+    for (whose, actions) in found {
+        out.push_str(&format!("  {whose}\n    {}\n", actions.join(", ")));
+    }
+    if !verbose {
+        out.push_str("  `s3ferry prove -v` shows the statements to add.\n");
+    }
+    out.push('\n');
     out
 }
 
@@ -169,8 +204,8 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
         let resource = decided.call.resource.splitn(6, ':').collect::<Vec<_>>();
         // What an ARN begins with says little in a table; an account does.
         let resource = match resource.as_slice() {
-            [_, _, _, _, "", rest] => (*rest).to_owned(),
-            [_, _, _, _, account, rest] => format!("{account}:{rest}"),
+            ["arn", _, _, _, "", rest] => (*rest).to_owned(),
+            ["arn", _, _, _, account, rest] => format!("{account}:{rest}"),
             _ => decided.call.resource.clone(),
         };
         let who = match decided.instances {
@@ -208,8 +243,10 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
             }
         }
     }
+    let widths = rows.iter().map(|row| row[1].len());
+    let width = widths.max().unwrap_or_default().max("decision".len());
     let line = |step: &str, decision: &str, rest: &str| {
-        format!("{step:<10}  {decision:<8}  {rest}")
+        format!("{step:<10}  {decision:<width$}  {rest}")
             .trim_end()
             .to_owned()
             + "\n"
@@ -249,6 +286,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     }
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
+            s3ferry::authz::Outcome::Unknown => "depend on what is not known",
             s3ferry::authz::Outcome::Allows => "allow",
             s3ferry::authz::Outcome::Denies => "deny",
             s3ferry::authz::Outcome::Silent => "say nothing",
@@ -257,9 +295,11 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         out.push_str(&format!("  {}: {says}\n", layer_name(layer.layer)));
     }
     for decisive in &decided.decisive {
-        let effect = match decisive.effect {
-            Effect::Allow => "allows",
-            Effect::Deny => "denies",
+        let effect = match (decisive.effect, decisive.is_open) {
+            (Effect::Allow, false) => "allows",
+            (Effect::Deny, false) => "denies",
+            (Effect::Allow, true) => "may allow",
+            (Effect::Deny, true) => "may deny",
         };
         let name = decisive.sid.as_deref().unwrap_or("a statement");
         out.push_str(&format!(
@@ -275,9 +315,12 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         ));
     }
     for doubt in &decided.doubts {
+        let resource = match doubt.resource.as_str() {
+            "" => String::new(),
+            resource => format!("{resource} at "),
+        };
         out.push_str(&format!(
-            "  not resolved: {} at {}: {}\n",
-            doubt.resource,
+            "  not known: {resource}{}: {}\n",
             at(proof, doubt.place),
             doubt.reason
         ));

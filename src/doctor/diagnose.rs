@@ -126,7 +126,8 @@ impl Diagnosis {
             if !wanted(&decided.call.target) {
                 continue;
             }
-            let is_denied = decided.verdict == Verdict::Denied
+            // A permission that runs do without may be why this one failed, and is no fault by itself.
+            let is_denied = matches!(decided.verdict, Verdict::Denied | Verdict::NotGranted)
                 && (decided.rejection().is_some() || !is_granted(live, decided));
             let mut found = false;
             for one in explained.iter_mut() {

@@ -7,7 +7,8 @@ use super::document::Document;
 use super::keys::Keys;
 use super::world::{Doubt, Missing, Place, PolicyId, World};
 use crate::authz::{
-    self, Bound, Decision, Knowledge, Layer, PolicySet, Reason, Request, RequestProblem,
+    self, Bound, Decision, Knowledge, Layer, LayerReport, Outcome, PolicySet, Reason, Request,
+    RequestProblem, StatementReport,
 };
 use crate::iam::{Arn, Effect, Policy, PolicyKind, PrincipalId};
 
@@ -50,6 +51,8 @@ pub struct Decisive {
     pub sid: Option<String>,
     /// Its `Effect`.
     pub effect: Effect,
+    /// Whether it may or may not apply, since something is not known.
+    pub is_open: bool,
     /// Whether the user's files hold it; otherwise the proof assumes it, as an attacker's own.
     pub given: bool,
     /// Its policy, and its number there.
@@ -290,10 +293,29 @@ impl<'j, 'w> Judge<'j, 'w> {
     /// Why a call has its verdict: what is allowed is allowed by the least, what is denied is denied by
     /// the most.
     fn reason(&self, verdict: Verdict) -> Reason {
-        let bound = match verdict {
-            Verdict::Denied | Verdict::NotGranted => Bound::Most,
-            Verdict::Allowed | Verdict::Unproven => Bound::Least,
-        };
+        match verdict {
+            Verdict::Denied | Verdict::NotGranted => self.explained(Bound::Most),
+            Verdict::Allowed => self.explained(Bound::Least),
+            Verdict::Unproven => {
+                let most = self.explained(Bound::Most);
+                let mut reason = self.explained(Bound::Least);
+                "whether it is allowed depends on what is not known"
+                    .clone_into(&mut reason.because);
+                reason.missing.clear();
+                for layer in &mut reason.layers {
+                    let mut others = most.layers.iter();
+                    let other = others
+                        .find(|other| (other.layer, other.level) == (layer.layer, layer.level));
+                    if other.is_some_and(|other| other.outcome != layer.outcome) {
+                        layer.outcome = Outcome::Unknown;
+                    }
+                }
+                reason
+            }
+        }
+    }
+
+    fn explained(&self, bound: Bound) -> Reason {
         let request = &self.requests[0];
         let keys = self.keys(request);
         let policies = self.policies(request, bound);
@@ -335,14 +357,9 @@ impl<'j, 'w> Judge<'j, 'w> {
                 let held =
                     &self.world.policies[self.policy(open.layer, open.level, open.policy)?];
                 let reason = match open.keys.as_slice() {
-                    [] => "which session or resource the request is of, is not known".to_owned(),
-                    [key] => format!("what the request has for `{key}` is not known"),
-                    keys => {
-                        format!(
-                            "what the request has for `{}` is not known",
-                            keys.join("`, `")
-                        )
-                    }
+                    [] => "which session the request is of".to_owned(),
+                    [key] => format!("the request's value of `{key}`"),
+                    keys => format!("the request's values of `{}`", keys.join("`, `")),
                 };
                 Some(Doubt {
                     place: Place {
@@ -434,6 +451,22 @@ impl<'j, 'w> Judge<'j, 'w> {
     }
 
     fn decided(self, mut call: Call, verdict: Verdict, reason: Reason) -> Decided {
+        // What only the least has, may or may not apply.
+        let most = (verdict == Verdict::Unproven).then(|| self.explained(Bound::Most));
+        let is_open = |layer: &LayerReport, statement: &StatementReport| {
+            most.as_ref().is_some_and(|most| {
+                let mut others = most.layers.iter();
+                let other =
+                    others.find(|other| (other.layer, other.level) == (layer.layer, layer.level));
+                !other.is_some_and(|other| {
+                    let mut others = other.statements.iter();
+                    others.any(|other| {
+                        (other.policy, other.span, other.verdict)
+                            == (statement.policy, statement.span, statement.verdict)
+                    })
+                })
+            })
+        };
         let mut decisive = Vec::new();
         for layer in &reason.layers {
             for statement in &layer.statements {
@@ -443,12 +476,14 @@ impl<'j, 'w> Judge<'j, 'w> {
                 let id = self.policy(layer.layer, layer.level, statement.policy);
                 let Some(id) = id else { continue };
                 let held = &self.world.policies[id];
+                let place = Place {
+                    file: held.file,
+                    span: statement.span.into(),
+                };
                 decisive.push(Decisive {
                     layer: layer.layer,
-                    place: Place {
-                        file: held.file,
-                        span: statement.span.into(),
-                    },
+                    place,
+                    is_open: is_open(layer, statement),
                     resource: held.resource.clone(),
                     sid: statement.sid.clone(),
                     effect: statement.effect,

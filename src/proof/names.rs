@@ -95,7 +95,11 @@ impl Names {
         let mut names = Self {
             roles: BTreeMap::new(),
             buckets: buckets.map(|(name, _)| name.clone()).collect(),
-            planned: inputs.buckets.iter().map(|bucket| bucket.name.clone()).collect(),
+            planned: inputs
+                .buckets
+                .iter()
+                .map(|bucket| bucket.name.clone())
+                .collect(),
             keys: world.keys.iter().map(|key| key.arn.clone()).collect(),
             aliases: BTreeMap::new(),
             partition: world.partition.clone(),

@@ -42,11 +42,25 @@ fn actions(project: &Project, declaration: &str) {
 fn a_value_is_what_the_template_gets() {
     let project = project();
     for command in ["prove", "report"] {
-        project.expect(command, 1);
-        project.expect(&format!("{command} --parameter ServiceRoleArn={ROLE}"), 0);
-        project.expect(&format!("{command} --parameter ServiceRoleArn={ROLE}s"), 1);
+        // Without the role, the pipeline is there, and nothing is proven of its run.
+        project.expect(command, 0);
+        project.expect(&format!("{command} --strict"), 1);
+        project.expect(
+            &format!("{command} --strict --parameter ServiceRoleArn={ROLE}"),
+            0,
+        );
+        project.expect(
+            &format!("{command} --strict --parameter ServiceRoleArn={ROLE}s"),
+            1,
+        );
     }
-    project.expect("graph", 2);
+    let run = project.expect("prove", 0);
+    assert!(run.stdout.contains("Not fully proven:"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("unproven: the role of Pipeline"),
+        "{}",
+        run.stdout
+    );
     project.expect(&format!("graph --parameter ServiceRoleArn={ROLE}"), 0);
 }
 
