@@ -46,6 +46,7 @@ mod properties;
 mod prove;
 mod readme;
 mod report;
+mod run_mutations;
 mod schemas;
 mod stack_set_config;
 mod stack_set_deploy;

@@ -1,0 +1,500 @@
+//! Mutations of what a run is made of, beside its policies: encryption, roles of actions, owners of
+//! resources, and names of options. Each must show in exactly the calls that it is about, and what
+//! nobody can know must be unproven.
+
+use s3ferry::proof::{Inputs, NamedFile, Proof, Verdict, prove};
+use s3ferry::syntax::Source;
+use serde_json::{Value as Json, json};
+
+use crate::prove::{inputs_of, plan_of};
+
+const DEV: usize = 0;
+const PROD: usize = 1;
+
+/// A mutation of the example, and the calls that are then denied and unproven.
+struct Mutation {
+    name: &'static str,
+    stack: usize,
+    edit: fn(&mut Json),
+    denied: &'static [&'static str],
+    unproven: &'static [&'static str],
+}
+
+/// What needs the deploy key.
+const KEY_USERS: &[&str] = &[
+    "encrypt/kms:GenerateDataKey",
+    "encrypt/kms:Decrypt",
+    "prod/decrypt/kms:Decrypt",
+];
+
+/// What the deploy action needs of the output bucket's key.
+const OUTPUT_KEY: &[&str] = &[
+    "prod/output-key/kms:GenerateDataKey",
+    "prod/output-key/kms:Decrypt",
+];
+
+fn pipeline(template: &mut Json) -> &mut Json {
+    &mut template["Resources"]["Pipeline"]["Properties"]
+}
+
+fn source(template: &mut Json) -> &mut Json {
+    &mut pipeline(template)["Stages"][0]["Actions"][0]
+}
+
+fn deploy(template: &mut Json) -> &mut Json {
+    &mut pipeline(template)["Stages"][1]["Actions"][0]
+}
+
+fn deploy_key(template: &mut Json) -> &mut Json {
+    &mut template["Resources"]["DeployKey"]["Properties"]
+}
+
+fn encrypted(template: &mut Json, bucket: &str, key: Json) {
+    template["Resources"][bucket]["Properties"]["BucketEncryption"] = json!({
+        "ServerSideEncryptionConfiguration": [{ "ServerSideEncryptionByDefault":
+            { "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key } }]
+    });
+}
+
+fn parameter(template: &mut Json, name: &str) -> Json {
+    template["Parameters"][name] = json!({ "Type": "String" });
+    json!({ "Ref": name })
+}
+
+/// A role that the service role may assume, with some permissions on everything.
+fn action_role(template: &mut Json, actions: Json) {
+    template["Resources"]["ActionRole"] = json!({ "Type": "AWS::IAM::Role", "Properties": {
+        "RoleName": "action",
+        "AssumeRolePolicyDocument": { "Version": "2012-10-17", "Statement": { "Effect": "Allow",
+            "Principal": { "AWS": { "Fn::GetAtt": ["ServiceRole", "Arn"] } }, "Action": "sts:AssumeRole" } },
+        "Policies": [{ "PolicyName": "p", "PolicyDocument": { "Version": "2012-10-17", "Statement":
+            { "Effect": "Allow", "Action": actions, "Resource": "*" } } }],
+    } });
+    template["Resources"]["MayAssume"] = json!({ "Type": "AWS::IAM::Policy", "Properties": {
+        "PolicyName": "may-assume",
+        "Roles": [{ "Ref": "ServiceRole" }],
+        "PolicyDocument": { "Version": "2012-10-17", "Statement": { "Effect": "Allow",
+            "Action": "sts:AssumeRole", "Resource": { "Fn::GetAtt": ["ActionRole", "Arn"] } } },
+    } });
+}
+
+const ENCRYPTION: &[Mutation] = &[
+    Mutation {
+        name: "the artifact store names no key, so it is the AWS managed one",
+        stack: DEV,
+        edit: |template| {
+            let store = pipeline(template)["ArtifactStore"].as_object_mut();
+            store.expect("a store").remove("EncryptionKey");
+        },
+        denied: &["prod/decrypt/kms:Decrypt"],
+        // Whether the upload names a key is not documented, and the bucket policy asks for it.
+        unproven: &["store/s3:PutObject"],
+    },
+    Mutation {
+        name: "the artifact store names the key by its alias",
+        stack: DEV,
+        edit: |template| {
+            pipeline(template)["ArtifactStore"]["EncryptionKey"]["Id"] = json!("alias/s3deploykey");
+        },
+        denied: &["prod/decrypt/kms:Decrypt"],
+        unproven: &["store/s3:PutObject"],
+    },
+    Mutation {
+        name: "the artifact store's key is a parameter",
+        stack: DEV,
+        edit: |template| {
+            let key = parameter(template, "KeyArn");
+            pipeline(template)["ArtifactStore"]["EncryptionKey"]["Id"] = key;
+        },
+        denied: &[],
+        unproven: &[
+            "store/s3:PutObject",
+            "encrypt/kms:GenerateDataKey",
+            "encrypt/kms:Decrypt",
+            "encrypt/kms:DescribeKey",
+            "prod/decrypt/kms:Decrypt",
+            "prod/decrypt/kms:DescribeKey",
+        ],
+    },
+    Mutation {
+        name: "the key is disabled",
+        stack: DEV,
+        edit: |template| deploy_key(template)["Enabled"] = json!(false),
+        denied: KEY_USERS,
+        unproven: &[],
+    },
+    Mutation {
+        name: "the key is asymmetric",
+        stack: DEV,
+        edit: |template| deploy_key(template)["KeySpec"] = json!("RSA_2048"),
+        denied: KEY_USERS,
+        unproven: &[],
+    },
+    Mutation {
+        name: "the key's material is imported",
+        stack: DEV,
+        edit: |template| deploy_key(template)["Origin"] = json!("EXTERNAL"),
+        denied: &[],
+        unproven: KEY_USERS,
+    },
+    Mutation {
+        name: "the output bucket encrypts with a key of the dev account, whose policy names nobody else",
+        stack: PROD,
+        edit: |template| {
+            let key = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555";
+            encrypted(template, "OutputBucket", json!(key));
+        },
+        // The deploy role may use no other key than the artifacts'.
+        denied: OUTPUT_KEY,
+        unproven: &[],
+    },
+    Mutation {
+        name: "the output bucket encrypts with a key in another region",
+        stack: PROD,
+        edit: |template| {
+            let key = "arn:aws:kms:eu-west-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+            encrypted(template, "OutputBucket", json!(key));
+        },
+        denied: OUTPUT_KEY,
+        unproven: &[],
+    },
+    Mutation {
+        name: "the source bucket's key is a parameter",
+        stack: DEV,
+        edit: |template| {
+            let key = parameter(template, "KeyArn");
+            encrypted(template, "SourceBucket", key);
+        },
+        denied: &[],
+        unproven: &["source-key/kms:Decrypt"],
+    },
+];
+
+const ROLES: &[Mutation] = &[
+    Mutation {
+        name: "the source action has a role that may only read",
+        stack: DEV,
+        edit: |template| {
+            action_role(template, json!(["s3:Get*", "s3:List*"]));
+            source(template)["RoleArn"] = json!({ "Fn::GetAtt": ["ActionRole", "Arn"] });
+        },
+        denied: &[
+            "store/s3:PutObject",
+            "encrypt/kms:GenerateDataKey",
+            "encrypt/kms:Decrypt",
+        ],
+        unproven: &[],
+    },
+    Mutation {
+        name: "the deploy action has no role, so that the service role deploys",
+        stack: DEV,
+        edit: |template| {
+            deploy(template)
+                .as_object_mut()
+                .expect("an action")
+                .remove("RoleArn");
+        },
+        denied: &["dev/deploy/s3:PutObject"],
+        unproven: &[],
+    },
+    Mutation {
+        name: "the deploy role stands in another path than the pipeline says",
+        stack: PROD,
+        edit: |template| {
+            template["Resources"]["DeployRole"]["Properties"]["Path"] = json!("/moved/")
+        },
+        denied: &[
+            "Deploy/check/sts:AssumeRole",
+            "Deploy/assume/sts:AssumeRole",
+            "Deploy/read/s3:GetObject",
+            "Deploy/decrypt/kms:Decrypt",
+            "Deploy/deploy/s3:PutObject",
+        ],
+        unproven: &[],
+    },
+    Mutation {
+        name: "the rule's role is a parameter",
+        stack: DEV,
+        edit: |template| {
+            let role = parameter(template, "RuleRole");
+            template["Resources"]["ChangeRule"]["Properties"]["Targets"][0]["RoleArn"] = role;
+        },
+        denied: &[],
+        unproven: &[
+            "start/sts:AssumeRole",
+            "start/codepipeline:StartPipelineExecution",
+        ],
+    },
+    Mutation {
+        name: "an action of a provider that nobody models",
+        stack: DEV,
+        edit: |template| {
+            let build = json!({
+                "Name": "Build",
+                "ActionTypeId":
+                    { "Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1" },
+                "InputArtifacts": source(template)["OutputArtifacts"].clone(),
+                "OutputArtifacts": [{ "Name": "Built" }],
+            });
+            let stages = pipeline(template)["Stages"].as_array_mut().expect("stages");
+            stages.insert(1, json!({ "Name": "Build", "Actions": [build] }));
+        },
+        denied: &[],
+        unproven: &["action/CodeBuild/Build"],
+    },
+];
+
+const OWNERS: &[Mutation] = &[
+    Mutation {
+        name: "the output bucket is one that nobody knows",
+        stack: DEV,
+        edit: |template| {
+            deploy(template)["Configuration"]["BucketName"] = json!("somebodys-bucket")
+        },
+        denied: &[],
+        // Its policy may let the role in, and it may encrypt with any key.
+        unproven: &[
+            "prod/deploy/s3:GetBucketVersioning",
+            "prod/deploy/s3:GetBucketAcl",
+            "prod/deploy/s3:GetBucketLocation",
+            "prod/deploy/s3:ListBucket",
+            "prod/deploy/s3:PutObject",
+            "prod/output-key/kms:GenerateDataKey",
+            "prod/output-key/kms:Decrypt",
+            "prod/output-key/kms:GenerateDataKey/bucket-key",
+            "prod/output-key/kms:Decrypt/bucket-key",
+        ],
+    },
+    Mutation {
+        name: "the output bucket is a parameter",
+        stack: DEV,
+        edit: |template| {
+            let name = parameter(template, "Output");
+            deploy(template)["Configuration"]["BucketName"] = name;
+        },
+        denied: &[],
+        unproven: &[
+            "prod/deploy/s3:GetBucketVersioning",
+            "prod/deploy/s3:GetBucketAcl",
+            "prod/deploy/s3:GetBucketLocation",
+            "prod/deploy/s3:ListBucket",
+            "prod/deploy/s3:PutObject",
+            "prod/output-key/kms:GenerateDataKey",
+            "prod/output-key/kms:Decrypt",
+        ],
+    },
+];
+
+fn mutated(mutation: &Mutation) -> Inputs {
+    let mut inputs = inputs_of(&plan_of(""), true);
+    let stack = &mut inputs.stacks[mutation.stack].source;
+    let mut template: Json = serde_json::from_str(stack.text()).expect("JSON");
+    (mutation.edit)(&mut template);
+    *stack = Source::new(stack.name(), template.to_string());
+    inputs
+}
+
+/// The IDs of the calls with a verdict, in order.
+fn with(proof: &Proof, verdict: Verdict) -> Vec<&str> {
+    let calls = proof.calls.iter().map(|(decided, _)| decided);
+    let calls = calls.filter(|decided| decided.verdict == verdict);
+    calls.map(|decided| decided.call.id.as_str()).collect()
+}
+
+fn check(mutations: &[Mutation]) {
+    let mut wrong = Vec::new();
+    for mutation in mutations {
+        let proof = prove(&mutated(mutation)).expect("a proof");
+        let denied = with(&proof, Verdict::Denied);
+        let unproven = with(&proof, Verdict::Unproven);
+        if denied != mutation.denied || unproven != mutation.unproven {
+            wrong.push(format!("{}: {denied:?} {unproven:?}", mutation.name));
+        }
+        assert_eq!(proof.has_errors(), !denied.is_empty(), "{}", mutation.name);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_mutation_of_the_encryption_is_caught() {
+    check(ENCRYPTION);
+}
+
+#[test]
+fn every_mutation_of_roles_is_caught() {
+    check(ROLES);
+}
+
+#[test]
+fn every_mutation_of_owners_is_caught() {
+    check(OWNERS);
+}
+
+#[test]
+fn the_artifacts_of_an_action_of_any_provider_are_proven() {
+    let build = ROLES.last().expect("the build action");
+    let proof = prove(&mutated(build)).expect("a proof");
+    let allowed = with(&proof, Verdict::Allowed);
+    for id in [
+        "read/s3:GetObject/Build",
+        "decrypt/kms:Decrypt/Build",
+        "store/s3:PutObject/Built",
+        "encrypt/kms:GenerateDataKey/Built",
+    ] {
+        assert!(allowed.contains(&id), "{id}: {allowed:?}");
+    }
+}
+
+/// A Deny of the deploy role's uploads under a condition.
+fn denied_if(condition: &Json) -> Proof {
+    let mut inputs = inputs_of(&plan_of(""), true);
+    let stack = &mut inputs.stacks[PROD].source;
+    let mut template: Json = serde_json::from_str(stack.text()).expect("JSON");
+    let policy = &mut template["Resources"]["OutputBucketPolicy"]["Properties"]["PolicyDocument"];
+    let statements = policy["Statement"].as_array_mut().expect("statements");
+    statements.push(json!({
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::codepipeline-output-bucket/*",
+        "Condition": condition,
+    }));
+    *stack = Source::new(stack.name(), template.to_string());
+    prove(&inputs).expect("a proof")
+}
+
+#[test]
+fn a_key_of_which_nobody_knows_the_value_leaves_the_call_unproven() {
+    const UPLOAD: [&str; 1] = ["prod/deploy/s3:PutObject"];
+    for condition in [
+        json!({ "NotIpAddress": { "aws:SourceIp": "192.0.2.0/24" } }),
+        json!({ "IpAddressIfExists": { "aws:SourceIp": "192.0.2.0/24" } }),
+        json!({ "DateGreaterThan": { "aws:CurrentTime": "2020-01-01T00:00:00Z" } }),
+        json!({ "DateLessThan": { "aws:CurrentTime": "2020-01-01T00:00:00Z" } }),
+        json!({ "StringNotLike": { "aws:userId": "AROAEXAMPLEID12345678:*" } }),
+        json!({ "Bool": { "aws:MultiFactorAuthPresent": "false" } }),
+        json!({ "StringNotEquals": { "aws:SourceVpc": "vpc-0123456789abcdef0" } }),
+        json!({ "Null": { "aws:SourceVpce": "true" } }),
+        json!({ "StringNotEquals": { "aws:PrincipalOrgID": "o-exampleorg1" } }),
+        json!({ "StringEquals": { "aws:SourceIdentity": "alice" } }),
+        json!({ "StringLike": { "aws:UserAgent": "*aws-cli*" } }),
+        json!({ "NumericLessThan": { "s3:TlsVersion": "1.2" } }),
+        json!({ "StringEquals": { "aws:NoSuchKey": "x" } }),
+        json!({ "StringEquals": { "aws:PrincipalAccount": "${aws:SourceIdentity}" } }),
+    ] {
+        let proof = denied_if(&condition);
+        assert_eq!(with(&proof, Verdict::Unproven), UPLOAD, "{condition}");
+        assert_eq!(with(&proof, Verdict::Denied).len(), 0, "{condition}");
+        // It says what it depends on.
+        let mut calls = proof.calls.iter().map(|(decided, _)| decided);
+        let upload = calls.find(|decided| decided.call.id == UPLOAD[0]);
+        let doubts = &upload.expect("the upload").doubts;
+        assert!(
+            doubts
+                .iter()
+                .any(|doubt| doubt.reason.contains("the request's value of")),
+            "{condition}: {doubts:?}"
+        );
+    }
+}
+
+#[test]
+fn a_key_whose_value_is_known_decides() {
+    for (condition, denies) in [
+        (json!({ "Bool": { "aws:ViaAWSService": "false" } }), true),
+        (json!({ "Bool": { "aws:ViaAWSService": "true" } }), false),
+        (
+            json!({ "StringEquals": { "s3:ResourceAccount": "222222222222" } }),
+            true,
+        ),
+        (
+            json!({ "StringNotEquals": { "s3:ResourceAccount": "222222222222" } }),
+            false,
+        ),
+        (
+            json!({ "Bool": { "aws:PrincipalIsAWSService": "false" } }),
+            true,
+        ),
+        (
+            json!({ "StringEquals": { "aws:PrincipalType": "AssumedRole" } }),
+            true,
+        ),
+        (json!({ "Null": { "aws:CurrentTime": "true" } }), false),
+        (json!({ "Null": { "aws:userid": "false" } }), true),
+        // AWS does not send these for a role that calls by itself.
+        (json!({ "Null": { "aws:CalledVia": "true" } }), true),
+        (
+            json!({ "StringEquals": { "aws:username": "alice" } }),
+            false,
+        ),
+        (
+            json!({ "StringNotEquals": { "aws:SourceArn": "arn:aws:s3:::x" } }),
+            true,
+        ),
+        (
+            json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } }),
+            false,
+        ),
+        (
+            json!({ "Null": { "s3:DataAccessPointArn": "false" } }),
+            false,
+        ),
+        // No template tags the role.
+        (
+            json!({ "StringEquals": { "aws:PrincipalTag/team": "web" } }),
+            false,
+        ),
+        (json!({ "Null": { "aws:PrincipalTag/team": "true" } }), true),
+    ] {
+        let proof = denied_if(&condition);
+        let expected: &[&str] = if denies {
+            &["prod/deploy/s3:PutObject"]
+        } else {
+            &[]
+        };
+        assert_eq!(with(&proof, Verdict::Denied), expected, "{condition}");
+        assert_eq!(with(&proof, Verdict::Unproven).len(), 0, "{condition}");
+    }
+}
+
+#[test]
+fn every_name_of_an_option_with_a_letter_less_is_refused() {
+    let deny = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*",
+        "Action": "s3:*", "Resource": "*"}}"#;
+    let allow = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
+    let policies: [(&str, &str, fn(&mut Inputs) -> &mut Vec<NamedFile>); 5] = [
+        ("codepipeline-output-bucket", deny, |inputs| {
+            &mut inputs.policies
+        }),
+        ("arn:aws:s3:::codepipeline-input-bucket", deny, |inputs| {
+            &mut inputs.policies
+        }),
+        ("prods3role", allow, |inputs| &mut inputs.boundaries),
+        ("prods3role", allow, |inputs| &mut inputs.identities),
+        (
+            "arn:aws:iam::222222222222:role/prods3role",
+            allow,
+            |inputs| &mut inputs.identities,
+        ),
+    ];
+    let base = inputs_of(&plan_of(""), false);
+    let mut refused = 0;
+    for (name, policy, list) in policies {
+        let given = |name: &str| {
+            let mut inputs = base.clone();
+            list(&mut inputs).push(NamedFile {
+                name: name.to_owned(),
+                source: Some(Source::new("policy.json", policy)),
+            });
+            prove(&inputs)
+        };
+        assert!(given(name).is_ok(), "{name}");
+        for at in 0..name.len() {
+            let mut other = name.to_owned();
+            other.remove(at);
+            assert!(given(&other).is_err(), "{other}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}
