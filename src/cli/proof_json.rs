@@ -56,6 +56,7 @@ fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
         "caller": call.caller_shown(),
         "action": call.action,
         "resource": call.resource,
+        "strength": call.strength,
         "resourceAccount": call.account,
         "decision": decided.verdict,
         "because": decided.reason.because,

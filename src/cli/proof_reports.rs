@@ -10,7 +10,8 @@ use super::output::{table, thousands};
 use super::proof_complaints::{emptiness, obstacles, unknown_actions, unresolved};
 
 /// The steps of a run, in its order.
-pub(crate) const STEPS: [&str; 15] = [
+pub(crate) const STEPS: [&str; 16] = [
+    "action",
     "administer",
     "check",
     "start",
@@ -154,8 +155,8 @@ fn not_granted(proof: &Proof, verbose: bool) -> String {
         return String::new();
     }
     let mut out =
-        "warning: AWS documents these permissions, they are not granted, and runs are known \
-                   to succeed without them:\n"
+        "warning: these permissions are documented, but not proven to be necessary, and are not \
+         granted:\n"
             .to_owned();
     for (whose, actions) in found {
         out.push_str(&format!("  {whose}\n    {}\n", actions.join(", ")));
@@ -286,7 +287,7 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     }
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
-            s3ferry::authz::Outcome::Unknown => "depend on what is not known",
+            s3ferry::authz::Outcome::Unknown => "not known",
             s3ferry::authz::Outcome::Allows => "allow",
             s3ferry::authz::Outcome::Denies => "deny",
             s3ferry::authz::Outcome::Silent => "say nothing",

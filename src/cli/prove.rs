@@ -26,7 +26,8 @@ Examples:
   s3ferry prove --format sarif > proof.sarif
 
 Steps of a run: check, start, source, source-key, store, encrypt, copy, assume, read, decrypt,
-deploy, output-key, invoke, logs; and administer, which KMS checks when it takes a key policy.
+deploy, output-key, invoke, logs; action, which is what an action of an unknown provider calls by
+itself; and administer, which KMS checks when it takes a key policy.
 
 The exit code is that of the whole proof, also with --call and --account:
   0  proven; without --strict also where something is unproven, unresolved or unexplained excess

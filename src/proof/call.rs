@@ -50,7 +50,8 @@ pub struct Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Strength {
-    /// AWS's list of permissions has it, and runs succeed without it.
+    /// AWS's documents list it, and nothing shows that a run needs it; runs are known to succeed
+    /// without most of these.
     Documented,
     /// Without it the run fails.
     Needed,

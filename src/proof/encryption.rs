@@ -214,6 +214,9 @@ pub(super) fn store_key(
         };
     }
     if account == user && user == pipeline {
+        if !name.starts_with("alias/") {
+            return UsedKey::known(arn);
+        }
         let reason = format!("which key `{key}` is: no template makes it");
         return UsedKey::unknown(said, reason);
     }

@@ -17,7 +17,7 @@ pub const RULES: [(&str, &str); 10] = [
         "every permission that AWS documents for a run is granted",
     ),
     (ATTACK, "a call that must not be allowed is denied"),
-    (UNPROVEN, "no call depends on a policy that is not given"),
+    (UNPROVEN, "no call depends on what is not known"),
     (UNRESOLVED, "every policy's values can be resolved"),
     (ACTION, "every action exists"),
     (
@@ -183,17 +183,16 @@ fn denied(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
     )
 }
 
-/// A permission that AWS documents is missing, and runs succeed without it.
+/// A permission that AWS documents is missing, and nothing shows that a run needs it.
 fn not_granted(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
     let (file, mut finding) = denied(decided, remedies);
     NOT_GRANTED.clone_into(&mut finding.rule);
     finding.severity = Severity::Warning;
     finding.message = format!(
-        "step {}: AWS documents that {} must be allowed to {}; runs succeed without it ({})",
+        "step {}: {} is not allowed to {}: documented, but not proven to be necessary",
         decided.call.step,
         shown(decided),
         what(decided),
-        decided.reason.because
     );
     (file, finding)
 }

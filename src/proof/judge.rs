@@ -19,7 +19,7 @@ pub enum Verdict {
     Allowed,
     /// Whatever is not known.
     Denied,
-    /// The same, but runs are known to succeed without it: AWS's list of permissions has it.
+    /// The same, but the call is only documented: nothing shows that a run needs it.
     NotGranted,
     /// It depends on what is not known: a policy that is not given, a value that cannot be resolved, a
     /// context key whose value nobody can tell.
@@ -126,8 +126,10 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
         let because = format!("nobody can tell: {}", doubt.reason);
         return undecided(call, because, vec![doubt]);
     }
-    if call.hindrance.is_none() {
-        call.hindrance = no_role(world, &call).map(Hindrance::Rejected);
+    if !matches!(call.hindrance, Some(Hindrance::Rejected(_)))
+        && let Some(rejection) = no_role(world, &call)
+    {
+        call.hindrance = Some(Hindrance::Rejected(rejection));
     }
     let judge = match Judge::new(world, &mut call) {
         Ok(judge) => judge,

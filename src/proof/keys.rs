@@ -145,10 +145,10 @@ impl Keys<'_> {
             "aws:currenttime" | "aws:epochtime" | "aws:useragent" | "aws:requestedregion" => {
                 PRESENT
             }
-            // None of the calls on buckets and keys passes tags; whether CodePipeline tags its
-            // sessions is not documented.
             // Somebody's of no organization, as of the attacker's own account.
             "aws:resourceorgid" if self.is_attack && self.world.organization.is_some() => ABSENT,
+            // None of the calls on buckets and keys passes tags; whether CodePipeline tags its
+            // sessions is not documented.
             "aws:tagkeys" => self.request_tag(),
             _ if key.starts_with("aws:requesttag/") => self.request_tag(),
             _ => match key.strip_prefix("aws:resourcetag/") {
@@ -272,7 +272,9 @@ impl Keys<'_> {
             "kms:viaservice" => only(self.action == "kms:DescribeKey", UNKNOWN),
             "kms:encryptioncontextkeys" => match (encrypts, self.is_via_s3()) {
                 (false, _) => ABSENT,
-                (true, true) => Some(ContextValue::Many(vec!["aws:s3:arn".to_owned()])),
+                // At least `aws:s3:arn`. An upload may add others, and whether CodePipeline does is not
+                // documented.
+                (true, true) => PRESENT,
                 (true, false) => UNKNOWN,
             },
             "kms:encryptionalgorithm" => only(encrypts, one("SYMMETRIC_DEFAULT")),

@@ -185,7 +185,8 @@ class Request:
                 return UNKNOWN
             return call.encryption_context or PRESENT
         if name == "kms:encryptioncontextkeys":
-            return ["aws:s3:arn"] if action in CRYPTOGRAPHIC else ABSENT
+            # At least aws:s3:arn; an upload may add others.
+            return PRESENT if action in CRYPTOGRAPHIC else ABSENT
         if name == "kms:encryptionalgorithm":
             return ["SYMMETRIC_DEFAULT"] if action in CRYPTOGRAPHIC else ABSENT
         if name == "kms:resourcealiases":
@@ -195,6 +196,8 @@ class Request:
             return UNKNOWN if call.key.by_alias else ABSENT
         if name in ("kms:keyspec", "kms:keyusage", "kms:keyorigin", "kms:multiregion"):
             return call.key.properties.get(name) or PRESENT
+        if name == "kms:bypasspolicylockoutsafetycheck":
+            return UNKNOWN if action == "kms:putkeypolicy" else ABSENT
         if name.startswith(("kms:grant", "kms:retiring", "kms:bypass", "kms:wrapping", "kms:datakeypair")):
             return ABSENT  # Keys of CreateGrant, PutKeyPolicy and other operations.
         return UNKNOWN

@@ -70,7 +70,8 @@ class Policies(Mutator):
         statement = statements[index]
         if kind == IDENTITY or "Principal" not in statement:
             return None
-        if statement["Effect"] == "Deny" and self.rng.random() < 0.4:
+        # A trust policy has no NotPrincipal.
+        if kind != TRUST and statement["Effect"] == "Deny" and self.rng.random() < 0.4:
             statement.pop("Principal")
             statement["NotPrincipal"] = {"AWS": self.rng.sample(
                 [*self.role_arns(), *(f"arn:aws:iam::{a}:root" for a in ACCOUNTS[:2])], self.rng.choice([1, 2, 3])

@@ -157,7 +157,7 @@ class Run:
             return found or Key(arn, account, exists=False)
         if arn in self.world.keys:
             return self.world.keys[arn]
-        return unknown if named_by_pipeline else self.existing_key(arn, account)
+        return self.existing_key(arn, account)
 
     def existing_key(self, arn, account):
         """A key that no template makes; its policy may be given."""
@@ -314,7 +314,16 @@ class Run:
         stores = self.stores(template, properties)
         for stage in properties["Stages"]:
             for action in stage["Actions"]:
-                self.action(template, name, service_role, stores, action)
+                self.action(template, name, service_role, stores, action, properties)
+
+    @staticmethod
+    def made_in(template, properties, artifact):
+        """The region of the action that makes an artifact."""
+        for stage in properties["Stages"]:
+            for action in stage["Actions"]:
+                if any(a["Name"] == artifact for a in action.get("OutputArtifacts", [])):
+                    return template.maybe(action.get("Region")) or template.region
+        return template.region
 
     def stores(self, template, properties):
         found = {}
@@ -333,18 +342,19 @@ class Run:
             )
         return found
 
-    def action(self, template, pipeline, service_role, stores, action):
+    def action(self, template, pipeline, service_role, stores, action, properties):
         kind = template.value(action["ActionTypeId"])
         caller = service_role
         if "RoleArn" in action:
             caller = self.world.role(template.maybe(action["RoleArn"]))
             self.assume(service_role, caller)
         region = template.maybe(action.get("Region")) or template.region
-        main, store = stores.get(template.region), stores.get(region)
+        store = stores.get(region)
         for artifact in action.get("InputArtifacts", []):
             object_key = f"{pipeline[:20]}/{artifact['Name'][:10]}/{ARTIFACT}"
-            if region != template.region:
-                self.copy(service_role, main, store, object_key)
+            made_in = self.made_in(template, properties, artifact["Name"])
+            if region != made_in:
+                self.copy(service_role, stores.get(made_in), store, object_key)
             self.read(caller, store, object_key)
         configuration = action.get("Configuration", {})
         provider = (kind["Category"], kind["Owner"], kind["Provider"])

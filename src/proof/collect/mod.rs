@@ -415,8 +415,10 @@ impl<'a> Collector<'a> {
 /// What is missing of an existing role whose permissions boundary nobody gives.
 pub(super) fn no_boundary(role: &str) -> Missing {
     Missing {
-        what: format!("whether the existing role `{role}` has a permissions boundary"),
-        option: format!("--boundary {role}=FILE or --boundary {role}=none"),
+        what: format!(
+            "the permissions boundary of the existing role `{role}` (with `none` for FILE it has none)"
+        ),
+        option: format!("--boundary {role}=FILE"),
     }
 }
 

@@ -77,7 +77,14 @@ impl Reader<'_, '_> {
                 name: self.text(setting("PipelineName"), "the pipeline to start", node),
                 variables: variables(setting("Variables")),
             }),
-            (Some("Approval"), ..) => Work::Approve,
+            (Some("Approval"), Some("AWS"), Some("Manual"))
+                if setting("NotificationArn").is_none() =>
+            {
+                Work::Approve
+            }
+            (Some("Approval"), Some("AWS"), Some("Manual")) => {
+                Work::Other("the notification of an approval by SNS".to_owned())
+            }
             (category, owner, provider) => {
                 let (category, provider) = (category.unwrap_or("?"), provider.unwrap_or("?"));
                 let by = match owner {

@@ -4,7 +4,7 @@ use super::super::call::{Call, Caller, Strength};
 use super::super::encryption::{self, Use};
 use super::super::facts::{Action, Deploy, Pipeline, Source, Value, Work, caller};
 use super::super::world::{Doubt, Encryption, Place};
-use super::{BUCKET_READS, Bucket, Run, Step, TAG_READS, context};
+use super::{BUCKET_READS, Bucket, Run, Step, TAG_READS, artifacts, context};
 use crate::authz::{Context, ContextValue};
 
 use Strength::{Documented, Needed};
@@ -118,10 +118,10 @@ impl Run<'_, '_> {
             place: action.place,
             ..*common
         };
-        self.read_source(source, &step);
+        self.read_source(pipeline, source, &step);
     }
 
-    fn read_source(&mut self, source: &Source, step: &Step<'_>) {
+    fn read_source(&mut self, pipeline: &Pipeline, source: &Source, step: &Step<'_>) {
         let bucket = &self.bucket(&source.bucket);
         self.on_bucket(step, Needed, &BUCKET_READS[..1], bucket);
         self.on_bucket(step, Documented, &BUCKET_READS[1..], bucket);
@@ -133,7 +133,9 @@ impl Run<'_, '_> {
         };
         let on = (bucket, key.as_str());
         self.on_object(step, Needed, &["s3:GetObject", "s3:GetObjectVersion"], on);
-        self.on_object(step, Documented, &TAG_READS, on);
+        let tags = artifacts::needed_with_tags(pipeline);
+        self.on_object(step, tags, &TAG_READS[..1], on);
+        self.on_object(step, Documented, &TAG_READS[1..], on);
         let step = Step {
             name: "source-key",
             ..*step
@@ -193,7 +195,8 @@ impl Run<'_, '_> {
             if deploy.is_some_and(|deploy| deploy.tagged_objects) {
                 let bucket = &self.bucket_of(store);
                 let object = super::key_of(&pipeline.name, artifact);
-                self.on_object(&step, Documented, &TAG_READS, (bucket, &object));
+                self.on_object(&step, Needed, &TAG_READS[..1], (bucket, &object));
+                self.on_object(&step, Documented, &TAG_READS[1..], (bucket, &object));
             }
         }
         match &action.work {
@@ -303,7 +306,7 @@ impl Run<'_, '_> {
         }
         self.on_object_with(step, Needed, &["s3:PutObject"], on, &put);
         if deploy.tagged_objects {
-            self.on_object(step, Documented, &["s3:PutObjectTagging"], on);
+            self.on_object(step, Needed, &["s3:PutObjectTagging"], on);
             self.on_object(step, Documented, &TAG_READS, on);
         }
         let step = &Step {

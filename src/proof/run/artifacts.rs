@@ -5,7 +5,7 @@
 
 use super::super::call::{Caller, Strength};
 use super::super::encryption::{self, Use, UsedKey};
-use super::super::facts::{Action, Pipeline, Store};
+use super::super::facts::{Action, Pipeline, Store, Work};
 use super::{BUCKET_READS, Bucket, Run, Step, TAG_READS, context, encrypted_with, key_of};
 
 use Strength::{Documented, Needed};
@@ -35,30 +35,27 @@ impl Run<'_, '_> {
         }
         let mut copied: Vec<(&str, &str)> = Vec::new();
         for action in &pipeline.actions {
-            if action.region == pipeline.region {
-                continue;
-            }
+            let to = action.region.as_str();
             for artifact in &action.inputs {
-                let copy = (action.region.as_str(), artifact.as_str());
-                if copied.contains(&copy) {
+                let mut makers = pipeline.actions.iter();
+                let maker = makers.find(|maker| maker.outputs.contains(artifact));
+                let from = maker.map_or(&pipeline.region, |maker| &maker.region);
+                let copy = (to, artifact.as_str());
+                if from == to || copied.contains(&copy) {
                     continue;
                 }
-                let same_region = copied.iter().any(|(region, _)| *region == action.region);
+                let same_region = copied.iter().any(|(region, _)| *region == to);
                 copied.push(copy);
-                let which = named(&action.region, common.which);
+                let which = named(to, common.which);
                 let which = match same_region {
                     false => which,
                     true => named(&which, artifact),
                 };
-                self.copy(
-                    pipeline,
-                    &action.region,
-                    artifact,
-                    &Step {
-                        which: &which,
-                        ..*common
-                    },
-                );
+                let step = Step {
+                    which: &which,
+                    ..*common
+                };
+                self.copy(pipeline, (from, to), artifact, &step);
             }
         }
     }
@@ -80,8 +77,14 @@ impl Run<'_, '_> {
 
     /// CodePipeline copies an artifact to the store of another region. Who calls is not documented; the
     /// service role is what has access to the stores (*Manage the CodePipeline service role*).
-    fn copy(&mut self, pipeline: &Pipeline, region: &str, artifact: &str, common: &Step<'_>) {
-        let stores = (pipeline.store(&pipeline.region), pipeline.store(region));
+    fn copy(
+        &mut self,
+        pipeline: &Pipeline,
+        (from, to): (&str, &str),
+        artifact: &str,
+        common: &Step<'_>,
+    ) {
+        let stores = (pipeline.store(from), pipeline.store(to));
         let (Some(main), Some(store)) = stores else {
             return;
         };
@@ -145,7 +148,8 @@ impl Run<'_, '_> {
                 on,
             );
             // Of source objects with tags.
-            self.on_object(step, Documented, &["s3:PutObjectTagging"], on);
+            let strength = needed_with_tags(pipeline);
+            self.on_object(step, strength, &["s3:PutObjectTagging"], on);
             self.on_object(step, Documented, &TAG_READS, on);
         }
         let step = Step {
@@ -215,6 +219,14 @@ impl Run<'_, '_> {
         let said = (store.place, None);
         encryption::store_key(self.world, store.key.as_ref(), &pipeline.account, on, said)
     }
+}
+
+/// Whether the tags of objects matter: where the configuration says that the source object has some.
+pub(super) fn needed_with_tags(pipeline: &Pipeline) -> Strength {
+    let mut actions = pipeline.actions.iter();
+    let is_tagged =
+        actions.any(|action| matches!(&action.work, Work::Deploy(deploy) if deploy.tagged_objects));
+    if is_tagged { Needed } else { Documented }
 }
 
 /// Two parts of a name, of which the second may be empty.
