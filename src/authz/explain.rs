@@ -32,6 +32,10 @@ pub fn explain_within(
         decision,
         because: sentence(request, because),
         missing: missing(because),
+        silent_level: match because {
+            Because::ScpLevel(level) => Some(level),
+            _ => None,
+        },
         layers: writer.layers,
     }
 }

@@ -18,6 +18,9 @@ pub struct Reason {
     /// The layers that would have to allow the request, too, or instead, for it to be allowed;
     /// none where it is allowed or explicitly denied.
     pub missing: Vec<Layer>,
+    /// The level of the service control policies that does not allow it, if that is why.
+    #[serde(skip)]
+    pub silent_level: Option<usize>,
     /// Every layer and level that there is, in the order in which AWS asks them.
     pub layers: Vec<LayerReport>,
 }

@@ -37,6 +37,7 @@ mod proof_complaints;
 mod proof_input;
 mod proof_json;
 mod proof_reports;
+mod proof_unproven;
 mod prove;
 #[cfg(feature = "deploy")]
 mod push;

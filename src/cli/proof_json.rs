@@ -42,11 +42,8 @@ fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
             })
         })
         .collect();
-    let missing: Vec<Json> = decided
-        .missing
-        .iter()
-        .map(|missing| json!({ "what": missing.what, "option": missing.option }))
-        .collect();
+    let missing = missing_json(decided);
+    let unknown = unknown_json(proof, decided);
     json!({
         "id": call.id,
         "target": call.target,
@@ -63,8 +60,24 @@ fn call_json(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> Json {
         "place": place_json(proof, call.place),
         "statements": statements,
         "missing": missing,
+        "unknown": unknown,
         "add": remedies,
     })
+}
+
+/// What an unproven call depends on beside policies that are not given.
+fn unknown_json(proof: &Proof, decided: &Decided) -> Vec<Json> {
+    let doubts = decided.doubts.iter();
+    doubts
+        .map(|doubt| json!({ "what": doubt.reason, "place": place_json(proof, doubt.place) }))
+        .collect()
+}
+
+fn missing_json(decided: &Decided) -> Vec<Json> {
+    let missing = decided.missing.iter();
+    missing
+        .map(|missing| json!({ "what": missing.what, "option": missing.option }))
+        .collect()
 }
 
 /// One JSON object; `outcome` is that of the whole proof, of which `proof` may hold a part.
@@ -89,6 +102,11 @@ pub(crate) fn json(proof: &Proof, outcome: &Outcome, call: Option<&str>) -> Stri
                 "action": attack.call.action,
                 "resource": attack.call.resource,
                 "result": attack.result,
+                "missing": attack.decided.as_ref().map_or_else(Vec::new, missing_json),
+                "unknown": attack
+                    .decided
+                    .as_ref()
+                    .map_or_else(Vec::new, |decided| unknown_json(proof, decided)),
             })
         })
         .collect();

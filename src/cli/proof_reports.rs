@@ -3,11 +3,12 @@
 use s3ferry::authz::Layer;
 use s3ferry::iam::Effect;
 use s3ferry::proof::{
-    Attack, AttackResult, Decided, Outcome, Place, Proof, Remedy, StatementUse, Verdict,
+    Attack, AttackResult, Decided, Outcome, Place, Proof, Remedy, StatementUse, Strength, Verdict,
 };
 
 use super::output::{table, thousands};
 use super::proof_complaints::{emptiness, obstacles, unknown_actions, unresolved};
+use super::proof_unproven;
 
 /// The steps of a run, in its order.
 pub(crate) const STEPS: [&str; 16] = [
@@ -38,7 +39,7 @@ pub(crate) fn at(proof: &Proof, place: Place) -> String {
     )
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
+pub(crate) fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Allowed => "allowed",
         Verdict::Denied => "DENIED",
@@ -114,16 +115,19 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<&str>, verbose
         };
         out.push_str(&format!("{title}\n{}\n", calls_table(proof, &calls)));
     }
+    // The gravest first; the others are told together.
     for (decided, remedies) in &proof.calls {
         let explained = match call {
             Some(_) => wanted(decided, call),
             None if verbose => decided.verdict != Verdict::Allowed,
-            // Told together below.
-            None => matches!(decided.verdict, Verdict::Denied | Verdict::Unproven),
+            None => decided.verdict == Verdict::Denied,
         };
         if explained {
             out.push_str(&explanation(proof, decided, remedies));
         }
+    }
+    if call.is_none() && !verbose {
+        out.push_str(&proof_unproven::together(proof));
     }
     if call.is_none() {
         out.push_str(&not_granted(proof, verbose));
@@ -131,8 +135,8 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<&str>, verbose
         out.push_str(&granted(proof, verbose));
         out.push_str(&obstacles(proof));
         out.push_str(&unresolved(proof));
-        out.push_str(&summary(outcome));
     }
+    out.push_str(&summary(outcome));
     out
 }
 
@@ -270,12 +274,21 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
 
 pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String {
     let call = &decided.call;
+    let is_attack = call.step == "attack";
     let mut out = format!(
-        "{}: {}: {} on {}\n  needed by {}\n  {}\n",
-        verdict_name(decided.verdict),
+        "{}: {}: {} on {}\n  {} {}\n  {}\n",
+        match is_attack {
+            true => format!("must not be allowed ({})", call.id),
+            false => verdict_name(decided.verdict).to_owned(),
+        },
         call.caller_shown(),
         call.action,
         call.resource,
+        match (is_attack, call.strength) {
+            (true, _) => "on what is made at",
+            (false, Strength::Needed) => "needed by",
+            (false, Strength::Documented) => "documented for",
+        },
         at(proof, call.place),
         decided.reason.because
     );
@@ -288,12 +301,17 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
             s3ferry::authz::Outcome::Unknown => "not known",
-            s3ferry::authz::Outcome::Allows => "allow",
-            s3ferry::authz::Outcome::Denies => "deny",
-            s3ferry::authz::Outcome::Silent => "say nothing",
-            s3ferry::authz::Outcome::NotApplicable => "do not apply",
+            s3ferry::authz::Outcome::Allows => "allowed",
+            s3ferry::authz::Outcome::Denies => "denied",
+            s3ferry::authz::Outcome::Silent => "no statement applies",
+            s3ferry::authz::Outcome::NotApplicable => "not asked",
         };
-        out.push_str(&format!("  {}: {says}\n", layer_name(layer.layer)));
+        let level = match layer.level {
+            Some(level) if layer.layer == Layer::Scps => format!(", level {}", level + 1),
+            Some(level) if layer.layer == Layer::Rcps => format!(", level {}", level + 1),
+            _ => String::new(),
+        };
+        out.push_str(&format!("  {}{level}: {says}\n", layer_name(layer.layer)));
     }
     for decisive in &decided.decisive {
         let effect = match (decisive.effect, decisive.is_open) {
@@ -309,21 +327,23 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
             at(proof, decisive.place)
         ));
     }
-    for missing in &decided.missing {
+    // What is denied is denied whatever these say.
+    let is_open = decided.verdict == Verdict::Unproven;
+    for missing in decided.missing.iter().filter(|_| is_open) {
         out.push_str(&format!(
             "  not given: {}; give {}\n",
             missing.what, missing.option
         ));
     }
-    for doubt in &decided.doubts {
+    for doubt in decided.doubts.iter().filter(|_| is_open) {
         let resource = match doubt.resource.as_str() {
             "" => String::new(),
             resource => format!("{resource} at "),
         };
         out.push_str(&format!(
-            "  not known: {resource}{}: {}\n",
-            at(proof, doubt.place),
-            doubt.reason
+            "  not known: {} ({resource}{})\n",
+            doubt.reason,
+            at(proof, doubt.place)
         ));
     }
     for remedy in remedies {

@@ -232,7 +232,7 @@ fn sarif_result(source: &Source, finding: &Finding) -> sarif::Result {
     let fix = finding
         .fix
         .as_ref()
-        .map_or_else(String::new, |fix| format!(" Fix: {fix}"));
+        .map_or_else(String::new, |fix| format!(". Fix: {fix}"));
     sarif::Result::builder()
         .rule_id(finding.rule.clone())
         .level(match finding.severity {

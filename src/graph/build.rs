@@ -233,7 +233,7 @@ fn caller(proof: &Proof, call: &Call) -> End {
             end(kind, arn, last(arn), account)
         }
         Caller::Root(account) => end(kind, account, account, account),
-        Caller::Unknown(who) => end(kind, who, who, ""),
+        Caller::Unknown(who, _) => end(kind, who, who, ""),
         // The pipeline acts as its service; further pipelines are named behind the action.
         Caller::Service(service) if service == CODEPIPELINE => {
             let name = call.id.split('/').nth(2);

@@ -133,8 +133,8 @@ pub enum Caller {
     Root(String),
     /// A session of some role that its own account allows everything.
     Administrator(String),
-    /// A role whose ARN cannot be known: what it is for.
-    Unknown(String),
+    /// A role that cannot be known: whose it is, and why.
+    Unknown(String, Box<Doubt>),
 }
 
 impl Caller {
@@ -145,7 +145,7 @@ impl Caller {
                 let (account, name) = account_and_name(arn);
                 format!("arn:{partition}:sts::{account}:assumed-role/{name}/{SESSION}")
             }
-            Self::Service(name) | Self::Unknown(name) => name.clone(),
+            Self::Service(name) | Self::Unknown(name, _) => name.clone(),
             Self::Root(account) => format!("arn:{partition}:iam::{account}:root"),
         }
     }
@@ -154,7 +154,7 @@ impl Caller {
     pub fn account(&self) -> Option<&str> {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(account_and_name(arn).0),
-            Self::Service(_) | Self::Unknown(_) => None,
+            Self::Service(_) | Self::Unknown(..) => None,
             Self::Root(account) => Some(account),
         }
     }
@@ -167,7 +167,7 @@ impl Caller {
                 let (account, name) = account_and_name(arn);
                 format!("{name} of {account}")
             }
-            Self::Service(name) | Self::Unknown(name) => name.clone(),
+            Self::Service(name) | Self::Unknown(name, _) => name.clone(),
             Self::Root(account) => format!("root of {account}"),
         }
     }
@@ -177,7 +177,7 @@ impl Caller {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(arn.clone()),
             Self::Root(account) => Some(format!("arn:{partition}:iam::{account}:root")),
-            Self::Service(_) | Self::Unknown(_) => None,
+            Self::Service(_) | Self::Unknown(..) => None,
         }
     }
 }

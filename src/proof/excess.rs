@@ -107,8 +107,8 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
     let mut order: Vec<(PolicyId, usize, Uses)> = Vec::new();
     let mut by_place: HashMap<(usize, usize, usize), usize> = HashMap::new();
     for (id, held) in world.policies.iter().enumerate() {
-        // Files of the user's, and what the proof assumes, are not the templates'.
-        if !held.given || held.file >= world.templates {
+        // What the proof assumes is nobody's.
+        if !held.given {
             continue;
         }
         for number in 0..held.document.solid.statements.len() {
@@ -139,7 +139,8 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
                     .push(unknown(held.file, &held.resource, pattern));
             }
         }
-        if statement.effect == Effect::Deny {
+        // What a file of the user's allows beyond the run is not the templates'.
+        if statement.effect == Effect::Deny || held.file >= world.templates {
             continue;
         }
         found.statements.push(StatementUse {

@@ -120,11 +120,13 @@ impl Sets {
     }
 }
 
+/// Why a call is unproven; its doubts say more.
+const DEPENDS: &str = "whether it is allowed depends on what is not known";
+
 /// Decides a call of a run.
 pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
     if let Some(doubt) = call.unknown.clone() {
-        let because = format!("nobody can tell: {}", doubt.reason);
-        return undecided(call, because, vec![doubt]);
+        return undecided(call, DEPENDS.to_owned(), vec![doubt]);
     }
     if !matches!(call.hindrance, Some(Hindrance::Rejected(_)))
         && let Some(rejection) = no_role(world, &call)
@@ -191,6 +193,7 @@ fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
             decision: Decision::ImplicitlyDenied,
             because,
             missing: Vec::new(),
+            silent_level: None,
             layers: Vec::new(),
         },
         decisive: Vec::new(),
@@ -206,6 +209,10 @@ fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
 ///
 /// The call's context is taken for the request; of a call that is denied it does not come back.
 pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Option<Decided>) {
+    if let Some(doubt) = call.unknown.clone() {
+        let decided = undecided(call.clone(), DEPENDS.to_owned(), vec![doubt]);
+        return (Verdict::Unproven, Some(decided));
+    }
     let judge = match Judge::new(world, call) {
         Ok(judge) => judge,
         Err(problem) => {
@@ -301,8 +308,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             Verdict::Unproven => {
                 let most = self.explained(Bound::Most);
                 let mut reason = self.explained(Bound::Least);
-                "whether it is allowed depends on what is not known"
-                    .clone_into(&mut reason.because);
+                DEPENDS.clone_into(&mut reason.because);
                 reason.missing.clear();
                 for layer in &mut reason.layers {
                     let mut others = most.layers.iter();
@@ -321,7 +327,20 @@ impl<'j, 'w> Judge<'j, 'w> {
         let request = &self.requests[0];
         let keys = self.keys(request);
         let policies = self.policies(request, bound);
-        authz::explain_within(request, &policies, self.knowledge(&keys, bound))
+        let mut reason = authz::explain_within(request, &policies, self.knowledge(&keys, bound));
+        // A level is known by its file.
+        if reason.missing == [Layer::Scps]
+            && let Some(level) = reason.silent_level
+            && let Some(id) = self::level(&self.world.scps, Some(level), 0)
+        {
+            let file = self.world.files[self.world.policies[id].file].name();
+            reason.because = format!(
+                "{file} (level {} of the service control policies, from the root) does not allow it: \
+                 every level needs an Allow, such as AWS's FullAWSAccess",
+                level + 1
+            );
+        }
+        reason
     }
 
     fn keys<'k>(&'k self, request: &'k Request) -> Keys<'k>
@@ -621,7 +640,7 @@ fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
                 sets.missing_boundary = Some(no_boundary(arn));
             }
         },
-        Caller::Root(_) | Caller::Service(_) | Caller::Unknown(_) => {}
+        Caller::Root(_) | Caller::Service(_) | Caller::Unknown(..) => {}
     }
     if let Some(id) = call.resource_policy {
         sets.resource = Some(id);

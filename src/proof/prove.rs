@@ -6,7 +6,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::attacks::{self, PROCEDURE_ALLOWS};
-use super::call::Call;
+use super::call::{Call, Caller};
 use super::chain::{self, Obstacle};
 use super::collect::collect;
 use super::excess::{Excess, Served, excess};
@@ -106,8 +106,9 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
         }
     });
     let mut excess = excess(&world, &served, &inputs.key_administrators);
-    if pipelines.is_empty() {
-        // Without a run nothing can tell what it needs.
+    let mut callers = calls.iter().map(|(decided, _)| &decided.call.caller);
+    if pipelines.is_empty() || callers.any(|caller| matches!(caller, Caller::Unknown(..))) {
+        // Without a run nothing can tell what it needs, nor where it is not known who calls.
         excess.statements.clear();
     }
     for doubt in world.doubts() {

@@ -32,7 +32,9 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
         && missing.contains(&Layer::IdentityPolicies);
     let mut found = Vec::new();
     for layer in missing {
-        if either && *layer == Layer::ResourcePolicy {
+        // A control policy allows for many, so no statement for one call belongs there.
+        let is_control = matches!(layer, Layer::Scps | Layer::Rcps);
+        if is_control || (either && *layer == Layer::ResourcePolicy) {
             continue;
         }
         let policy = match layer {
@@ -134,15 +136,16 @@ fn statement(
         .map(|id| world.policies[id].document.solid.kind);
     let has_principal = layer == Layer::ResourcePolicy;
     let is_trust = call.action.starts_with("sts:") && has_principal;
+    let objects = crate::proof::run::objects_like(&call.resource);
     let resource = match kind {
         Some(PolicyKind::Key) if has_principal => "*",
-        _ => &call.resource,
+        _ => &objects,
     };
     let mut members: Vec<(&str, String)> = Vec::new();
     let mut condition = None;
     if has_principal {
         let (name, who) = match &call.caller {
-            Caller::Service(service) | Caller::Unknown(service) => ("Service", service.clone()),
+            Caller::Service(service) | Caller::Unknown(service, _) => ("Service", service.clone()),
             Caller::Role(arn) | Caller::Administrator(arn) => {
                 let same_account = call.caller.account() == call.account.as_deref();
                 if same_account || is_trust {

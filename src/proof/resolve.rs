@@ -254,7 +254,13 @@ impl<'a> Resolver<'a> {
             .or(default)
             .filter(|_| !kind.starts_with("AWS::SSM::"))
         else {
-            return unknown(format!("the parameter `{id}` has no known value"), span);
+            let reason = match kind.starts_with("AWS::SSM::") {
+                true => format!("the value of the parameter `{id}` is in Systems Manager"),
+                false => format!(
+                    "the value of the parameter `{id}`, which `--parameter {id}=VALUE` gives"
+                ),
+            };
+            return unknown(reason, span);
         };
         if super::parameters::is_list(kind) {
             let items = text.split(',').map(|item| text_node(item.trim(), span));

@@ -134,15 +134,11 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     let outsiders = outsiders.count();
     let unchecked = survey.unchecked().count();
     let reserves: Vec<String> = [
-        (
-            outcome.unproven,
-            "call",
-            "depending on policies that were not given",
-        ),
+        (outcome.unproven, "call", "depending on what is not known"),
         (
             outcome.unproven_attacks,
             "attack",
-            "depending on policies that were not given",
+            "depending on what is not known",
         ),
         (outcome.unresolved, "value", "that cannot be resolved"),
         (

@@ -97,7 +97,7 @@ fn decisions(inputs: &Inputs, proof: &Proof) -> Json {
                 name.clone()
             }
             Caller::Root(account) => format!("arn:aws:iam::{account}:root"),
-            Caller::Unknown(_) => "?".to_owned(),
+            Caller::Unknown(..) => "?".to_owned(),
         };
         // What cannot be known is told in words.
         let is_known = call.resource.starts_with("arn:");

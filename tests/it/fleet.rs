@@ -662,8 +662,8 @@ fn the_calls_of_other_rules_of_stages_are_not_known() {
     assert!(proof.has_unproven());
     let unproven = proof.calls.iter().map(|(decided, _)| decided);
     let unproven = unproven.filter(|decided| decided.verdict == Verdict::Unproven);
-    let reasons: Vec<&str> = unproven.map(|decided| &*decided.reason.because).collect();
-    let reason = "nobody can tell: the calls of a rule by LambdaInvoke are not known";
+    let reasons: Vec<&str> = unproven.map(|decided| &*decided.doubts[0].reason).collect();
+    let reason = "what a rule by LambdaInvoke calls by itself or with roles of its own";
     assert_eq!(reasons, [reason]);
 }
 

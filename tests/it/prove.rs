@@ -278,7 +278,7 @@ fn tags_are_asked_about_where_the_target_has_them() {
     let proof = proven(&article);
     assert!(!proof.has_errors(), "{:?}", findings(&proof));
     assert_eq!(tagging(&proof), wanted);
-    // With the option and templates of before, the calls are not granted.
+    // With the option and templates of before, they are missing; without two of them the action fails.
     let mut inputs = inputs_of(&plan_of(&tagged), false);
     let before = inputs_of(&plan_of(""), false);
     for (stack, other) in inputs.stacks.iter_mut().zip(before.stacks) {
@@ -286,10 +286,16 @@ fn tags_are_asked_about_where_the_target_has_them() {
     }
     let proof = prove(&inputs).expect("a proof");
     let mut missing = with(&proof, Verdict::NotGranted);
+    missing.extend(with(&proof, Verdict::Denied));
     missing.sort_unstable();
     let mut wanted = wanted.to_vec();
     wanted.sort_unstable();
     assert_eq!(missing, wanted);
+    let needed = [
+        "prod/read/s3:GetObjectTagging",
+        "prod/deploy/s3:PutObjectTagging",
+    ];
+    assert_eq!(with(&proof, Verdict::Denied), needed);
 }
 
 /// The calls with a verdict.

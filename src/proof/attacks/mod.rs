@@ -13,10 +13,10 @@ mod target;
 use std::sync::Arc;
 
 use super::call::{Call, Caller, Strength};
-use super::facts::{Pipeline, Store};
+use super::facts::{Action, Pipeline, Store, Value, Work};
 use super::input::Instance;
 use super::run::context;
-use super::world::{Place, World};
+use super::world::{Doubt, Place, World};
 use crate::authz::Context;
 
 /// An attack.
@@ -69,8 +69,11 @@ pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn 
     for (number, pipeline) in pipelines.iter().enumerate() {
         plots.on_pipeline(pipeline, number == 0);
         plots.found.drain(..).for_each(&mut *each);
-        for target in pipeline.targets() {
-            plots.on_target(pipeline, target);
+        for (action, target) in pipeline.deployments() {
+            match target {
+                Some(target) => plots.on_target(pipeline, target),
+                None => plots.on_unknown_target(pipeline, action),
+            }
             plots.found.drain(..).for_each(&mut *each);
         }
     }
@@ -132,6 +135,40 @@ impl Plots<'_, '_> {
             .unwrap_or_default()
     }
 
+    /// The attacks on something that cannot be known: one that is unproven stands for all of them.
+    fn on_unknown(&mut self, id: &str, what: &str, value: &Value) {
+        let Err(doubt) = value else { return };
+        let anybody = Caller::Unknown("anybody".to_owned(), doubt.clone());
+        self.plot(
+            &format!("unknown-{id}"),
+            format!(
+                "somebody misuses {what} that cannot be known: {}",
+                doubt.reason
+            ),
+            &anybody,
+            "s3:GetObject",
+            ("", ""),
+        );
+    }
+
+    fn on_unknown_target(&mut self, pipeline: &Pipeline, action: &Action) {
+        self.target = None;
+        self.instance = None;
+        self.place = action.place;
+        action.name.clone_into(&mut self.which);
+        if let Work::Deploy(deploy) = &action.work {
+            self.target = Some(deploy.target.clone());
+            self.instance.clone_from(&deploy.instance);
+            let role = action.performer(pipeline);
+            self.on_unknown("deploy-role", "the role of a deploy action", role);
+            self.on_unknown(
+                "output-bucket",
+                "the bucket of a deploy action",
+                &deploy.bucket,
+            );
+        }
+    }
+
     fn role(&self, account: &str, path_and_name: &str) -> String {
         format!(
             "arn:{}:iam::{account}:role/{path_and_name}",
@@ -168,6 +205,16 @@ impl Plots<'_, '_> {
             }
             _ => context,
         };
+        let unknown = match caller {
+            Caller::Unknown(_, doubt) => Some((**doubt).clone()),
+            _ if on.0.is_empty() => Some(Doubt {
+                place: self.place,
+                resource: String::new(),
+                reason: "the pipeline's service role".to_owned(),
+                effect: None,
+            }),
+            _ => None,
+        };
         self.found.push(Plot {
             what,
             call: Call {
@@ -189,7 +236,7 @@ impl Plots<'_, '_> {
                 resource_policy: None,
                 made_up: false,
                 hindrance: None,
-                unknown: None,
+                unknown,
             },
         });
     }

@@ -1,6 +1,6 @@
 //! Attacks on the pipeline itself: its roles, its rule, its artifact stores.
 
-use super::super::facts::Pipeline;
+use super::super::facts::{Pipeline, caller};
 use super::super::run::{artifact_key, encrypted_with, key_arn};
 use super::super::world::account_of;
 use super::{Caller, KnownStore, Plots, known};
@@ -13,12 +13,13 @@ impl Plots<'_, '_> {
         which.clone_into(&mut self.which);
         self.place = pipeline.place;
         self.region.clone_from(&pipeline.region);
-        // What cannot be known is a doubt already, and cannot be attacked.
-        let Some(role) = pipeline.known_role() else {
-            return;
+        // Attacks by a role that cannot be known, and on it, are unproven.
+        let service_role = caller(&pipeline.service_role);
+        let role = pipeline.known_role().unwrap_or_default();
+        let dev = match role {
+            "" => pipeline.account.as_str(),
+            role => account_of(role),
         };
-        let service_role = Caller::Role(role.to_owned());
-        let dev = account_of(role);
         for service in ["lambda.amazonaws.com", "events.amazonaws.com"] {
             self.plot(
                 &format!(
@@ -63,7 +64,11 @@ impl Plots<'_, '_> {
             self.in_namesake_of_source((name, key), &service_role);
             self.on_source_key(pipeline, name, &object, &service_role);
         }
-        for store in pipeline.stores.iter().filter_map(known) {
+        for store in &pipeline.stores {
+            let Some(store) = known(store) else {
+                self.on_unknown("artifact-store", "an artifact store", &store.bucket);
+                continue;
+            };
             let parts = [
                 (store.region != pipeline.region).then_some(store.region),
                 (!is_first).then_some(pipeline.name.as_str()),
@@ -84,8 +89,9 @@ impl Plots<'_, '_> {
         );
         let other = format!("{}-other", pipeline.arn);
         for rule in &pipeline.rules {
-            if let (Ok(arn), Ok(role)) = (&rule.arn, &rule.role) {
-                self.on_rule(pipeline, (arn, role), &other);
+            match (&rule.arn, &rule.role) {
+                (Ok(arn), Ok(role)) => self.on_rule(pipeline, (arn, role), &other),
+                (_, role) => self.on_unknown("rule", "the role of a rule", role),
             }
         }
     }
@@ -159,7 +165,7 @@ impl Plots<'_, '_> {
 
     fn on_store(&mut self, pipeline: &Pipeline, store: KnownStore<'_>, service_role: &Caller) {
         let owner = self.owner(store.bucket);
-        let own = service_role.account().unwrap_or_default();
+        let own = service_role.account().unwrap_or(&pipeline.account);
         let bucket = self.world.bucket_arn(store.bucket);
         let object = format!("{bucket}/{}", artifact_key(pipeline));
         let what = |text: &str| format!("the service role {text}");

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::call::Caller;
 use super::input::Instance;
+use super::run::SAMPLE_FILE;
 use super::world::{Doubt, Place};
 
 pub(super) use read::pipelines;
@@ -153,8 +154,8 @@ impl Deploy {
         };
         Some(match (self.extract, key) {
             (false, key) => key.to_owned(),
-            (true, "") => "index.html".to_owned(),
-            (true, path) => format!("{}/index.html", path.trim_matches('/')),
+            (true, "") => SAMPLE_FILE.to_owned(),
+            (true, path) => format!("{}/{SAMPLE_FILE}", path.trim_matches('/')),
         })
     }
 }
@@ -164,7 +165,7 @@ impl Target<'_> {
     pub(super) fn written_key(&self) -> String {
         self.deploy
             .written_key()
-            .unwrap_or_else(|| "index.html".to_owned())
+            .unwrap_or_else(|| SAMPLE_FILE.to_owned())
     }
 }
 
@@ -189,17 +190,21 @@ impl Pipeline {
         self.service_role.as_deref().ok()
     }
 
-    /// Its deployments that are known.
-    pub(super) fn targets(&self) -> impl Iterator<Item = Target<'_>> {
+    /// Its deploy actions, each with all that an attack on it needs, if that is known.
+    pub(super) fn deployments(&self) -> impl Iterator<Item = (&Action, Option<Target<'_>>)> {
         self.actions.iter().filter_map(|action| match &action.work {
-            Work::Deploy(deploy) => Some(Target {
-                deploy,
-                role: action.performer(self).as_deref().ok()?,
-                bucket: deploy.bucket.as_deref().ok()?,
-                region: &action.region,
-                place: action.place,
-            }),
+            Work::Deploy(deploy) => Some((action, self.target(action, deploy))),
             _ => None,
+        })
+    }
+
+    fn target<'p>(&'p self, action: &'p Action, deploy: &'p Deploy) -> Option<Target<'p>> {
+        Some(Target {
+            deploy,
+            role: action.performer(self).as_deref().ok()?,
+            bucket: deploy.bucket.as_deref().ok()?,
+            region: &action.region,
+            place: action.place,
         })
     }
 
@@ -228,6 +233,6 @@ impl Pipeline {
 pub(super) fn caller(role: &Value) -> Caller {
     match role {
         Ok(arn) => Caller::Role(arn.clone()),
-        Err(doubt) => Caller::Unknown(format!("the role of {}", doubt.resource)),
+        Err(doubt) => Caller::Unknown(format!("the role of {}", doubt.resource), doubt.clone()),
     }
 }

@@ -241,7 +241,7 @@ impl Run<'_, '_> {
         let doubt = Doubt {
             place: step.place,
             resource: String::new(),
-            reason: format!("the calls of {what} are not known"),
+            reason: format!("what {what} calls by itself or with roles of its own"),
             effect: None,
         };
         let which = match step.which {

@@ -20,7 +20,7 @@ use super::encryption::{self, UsedKey};
 use super::facts::{Pipeline, Store, Value, caller};
 use super::input::Instance;
 use super::public_access;
-use super::world::{Doubt, Place, World, account_of, bucket_name};
+use super::world::{Place, World, account_of, bucket_name};
 use crate::authz::{Context, ContextValue};
 use crate::config::partition_of;
 
@@ -47,6 +47,28 @@ fn key_of(pipeline: &str, artifact: &str) -> String {
     let name: String = artifact.chars().take(10).collect();
     format!("{folder}/{name}/{ARTIFACT_ID}")
 }
+
+/// The resource of a statement that allows a call on an object: all that the object stands for. The
+/// names of artifacts and of deployed files are samples.
+pub(super) fn objects_like(resource: &str) -> String {
+    let is_sample = |name: &&str| [ARTIFACT_ID, SAMPLE_FILE].contains(name);
+    match resource.rsplit_once('/') {
+        Some((folder, name)) if resource.contains(":s3:::") && is_sample(&name) => {
+            // Every artifact of the pipeline, not those of one name.
+            let folder = match name == ARTIFACT_ID {
+                true => folder
+                    .rsplit_once('/')
+                    .map_or(folder, |(pipeline, _)| pipeline),
+                false => folder,
+            };
+            format!("{folder}/*")
+        }
+        _ => resource.to_owned(),
+    }
+}
+
+/// The name of a file that stands for all that a deploy action writes.
+pub(super) const SAMPLE_FILE: &str = "index.html";
 
 /// The key of the first artifact of a pipeline.
 pub(super) fn artifact_key(pipeline: &Pipeline) -> String {
@@ -437,12 +459,7 @@ impl<'r> Run<'r, '_> {
             Err(doubt) => (format!("? ({})", doubt.reason), Some((**doubt).clone())),
         };
         let nobody = match step.caller {
-            Caller::Unknown(who) => Some(Doubt {
-                place: step.place,
-                resource: String::new(),
-                reason: format!("{who} cannot be known"),
-                effect: None,
-            }),
+            Caller::Unknown(_, doubt) => Some((**doubt).clone()),
             _ => None,
         };
         (self.give)(Call {
