@@ -142,5 +142,11 @@ fn spares(entries: &[PrincipalEntry], principal: &Principal) -> Truth {
     let lists_sessions = entries.iter().filter(of_account).any(
         |entry| matches!(&entry.id, PrincipalId::Session { role: Some(name), .. } if name == role),
     );
-    itself.max((!lists_sessions).into())
+    // A session is a principal of its own: of one that is not known, the role alone may not spare it.
+    let by_role = match (lists_sessions, principal.is_any_session) {
+        (true, _) => Truth::No,
+        (false, true) => Truth::Unknown,
+        (false, false) => Truth::Yes,
+    };
+    itself.max(by_role)
 }

@@ -141,19 +141,62 @@ pub(crate) fn templates(
             )),
         })?;
         inputs.bucket_policies = merged_policies(&dir.join("policies"))?;
+        no_others(plan, dir)?;
         return Ok(inputs);
     }
     let generated = project.generate(dir, TemplateFormat::Yaml)?;
     generated_inputs(plan, dev_step, &generated)
 }
 
+/// Refuses a template in the folder that belongs to no stack of the configuration: the proof would
+/// leave it out.
+fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
+    let stacks: Vec<String> = s3ferry::stacks::names(plan)
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let is_template = path
+            .extension()
+            .is_some_and(|extension| TEMPLATES.iter().any(|known| extension == *known));
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if !is_template || !path.is_file() || stacks.iter().any(|stack| stack == name) {
+            continue;
+        }
+        let source = files::read(&path, "template")?;
+        if s3ferry::lint::read_template(&source).is_ok_and(|node| node.get("Resources").is_some()) {
+            return Err(Failure::new(
+                format!(
+                    "`{}` is a template of no stack of the configuration, so the proof would leave it \
+                     out",
+                    path.display()
+                ),
+                format!(
+                    "move it to another folder; the stacks are: {}",
+                    stacks.join(", ")
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Extensions of templates.
+const TEMPLATES: [&str; 4] = ["yaml", "yml", "json", "template"];
+
 /// The template of a stack in a folder, if it has one.
 ///
 /// # Errors
 /// It has several, and only one could be used.
 fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
-    let extensions = ["yaml", "yml", "json", "template"].into_iter();
-    let mut found = extensions
+    let mut found = TEMPLATES
+        .into_iter()
         .map(|extension| dir.join(format!("{name}.{extension}")))
         .filter(|path| path.is_file());
     let first = found.next();
@@ -170,7 +213,7 @@ fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
     Ok(first)
 }
 
-/// The merged bucket policies beside the templates: `policies/BUCKET.json`.
+/// The merged bucket policies beside the templates: `policies/BUCKET.json`, or YAML.
 fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::new(
@@ -189,7 +232,7 @@ fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
     }
     paths.retain(|path| {
         path.extension()
-            .is_some_and(|extension| extension == "json")
+            .is_some_and(|extension| TEMPLATES[..3].iter().any(|known| extension == *known))
     });
     paths.sort();
     paths

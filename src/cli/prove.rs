@@ -1,5 +1,6 @@
 //! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
 
+use s3ferry::graph::visible;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Call, Decided, Proof, Verdict};
 
@@ -146,7 +147,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         );
     }
     print(&match options.format {
-        Format::Text => proof_reports::text(&proof, &outcome, call, global.verbose),
+        Format::Text => visible(&proof_reports::text(&proof, &outcome, call, global.verbose)),
         Format::Json => proof_json::json(&proof, &outcome, call),
         Format::Sarif => proof_json::sarif(&proof)?,
     })?;

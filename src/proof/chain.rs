@@ -16,11 +16,17 @@ pub struct Obstacle {
     pub resource: String,
     /// Why the run ends there.
     pub reason: String,
+    /// What to do.
+    pub fix: &'static str,
 }
 
-/// The conditions that the pipelines' own starts do not meet.
+/// What CodePipeline refuses or what fails in every run, and the conditions that the pipelines' own
+/// starts do not meet.
 pub(super) fn obstacles(pipelines: &[Pipeline]) -> Vec<Obstacle> {
-    let mut found = Vec::new();
+    let mut found: Vec<Obstacle> = pipelines
+        .iter()
+        .flat_map(|pipeline| pipeline.faults.iter().cloned())
+        .collect();
     for pipeline in pipelines {
         for (name, invoke) in pipeline.invokes() {
             let next = pipelines.iter().filter(|next| next.name == name);
@@ -62,6 +68,7 @@ fn obstacle(
     Some(Obstacle {
         place: gate.place,
         resource: gate.resource.clone(),
+        fix: "pass the variable in `Variables` of the invoke action",
         reason: format!(
             "stage {} of pipeline {} requires {}={}, and pipeline {}, which starts it, {how}: the \
              run ends before this stage",

@@ -100,6 +100,21 @@ impl Document {
         })
     }
 
+    /// Gives all of it one place.
+    pub(super) fn stand_at(&mut self, span: Span) {
+        let widened = [&mut self.at_most, &mut self.at_least];
+        let policies = widened.into_iter().flatten().chain([&mut self.solid]);
+        for policy in policies {
+            policy.span = span;
+            for statement in &mut policy.statements {
+                statement.span = span;
+            }
+        }
+        for unknown in &mut self.unknown {
+            unknown.span = span;
+        }
+    }
+
     /// A document without unknown statements.
     pub(super) fn solid(policy: Policy) -> Self {
         Self {
@@ -159,9 +174,18 @@ fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
         Node::synthetic(Value::String(effect.to_owned()), span),
         span,
     )];
+    // A trust policy allows assuming only.
+    let any_action = match kind {
+        PolicyKind::Trust => "sts:*",
+        _ => "*",
+    };
+    let action = || {
+        let value = Value::String(any_action.to_owned());
+        entry("Action", Node::synthetic(value, span), span)
+    };
     let has_principal = !matches!(kind, PolicyKind::Identity | PolicyKind::Session);
     let Some(entries) = statement.entries().filter(|_| statement.tag.is_none()) else {
-        out.push(star("Action"));
+        out.push(action());
         if kind != PolicyKind::Trust {
             out.push(star("Resource"));
         }
@@ -175,7 +199,7 @@ fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
         match known.key.as_str() {
             "Effect" => {}
             _ if !is_unknown => out.push(known.clone()),
-            "Action" | "NotAction" => out.push(star("Action")),
+            "Action" | "NotAction" => out.push(action()),
             "Resource" | "NotResource" => out.push(star("Resource")),
             "Principal" | "NotPrincipal" => out.push(star("Principal")),
             "Condition" => {

@@ -90,7 +90,7 @@ pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
             obstacle.place,
             Some(&obstacle.resource),
             obstacle.reason.clone(),
-            Some("pass the variable in `Variables` of the invoke action".to_owned()),
+            Some(obstacle.fix.to_owned()),
         )
     }));
     found.extend(proof.doubts.iter().map(|doubt| {

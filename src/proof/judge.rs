@@ -5,10 +5,10 @@ use super::call::{Call, Caller, Hindrance, Rejection, Strength};
 use super::collect::no_boundary;
 use super::document::Document;
 use super::keys::Keys;
-use super::world::{Doubt, Missing, Place, PolicyId, World};
+use super::world::{Doubt, Missing, Place, PolicyId, World, bucket_name};
 use crate::authz::{
-    self, Bound, Decision, Knowledge, Layer, LayerReport, Outcome, PolicySet, Reason, Request,
-    RequestProblem, StatementReport,
+    self, Bound, ContextValue, Decision, Knowledge, Layer, LayerReport, Outcome, PolicySet, Reason,
+    Request, RequestProblem, StatementReport,
 };
 use crate::iam::{Arn, Effect, Policy, PolicyKind, PrincipalId};
 
@@ -124,8 +124,50 @@ impl Sets {
 const DEPENDS: &str = "whether it is allowed depends on what is not known";
 
 /// Decides a call of a run.
-pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
-    if let Some(doubt) = call.unknown.clone() {
+pub(super) fn judge_call(world: &World<'_>, call: Call) -> Decided {
+    let other = administrator(world, &call);
+    let decided = judge_one(world, call);
+    // Organizations often deny root users everything; an administrator of the account does as well.
+    match other.filter(|_| decided.verdict != Verdict::Allowed) {
+        Some(other) => {
+            let caller = decided.call.caller.clone();
+            let mut other = judge_one(world, other);
+            if other.verdict != Verdict::Allowed {
+                return decided;
+            }
+            // It is the account's call, whoever makes it.
+            other.call.caller = caller;
+            other
+        }
+        None => decided,
+    }
+}
+
+/// The administration of a key by an administrator of its account instead of the root user.
+fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
+    let account = call
+        .account
+        .as_ref()
+        .filter(|_| call.step == "administer")?;
+    let arn = format!("arn:{}:iam::{account}:role/administrator", world.partition);
+    let caller = Caller::Administrator(arn);
+    let region = call
+        .context
+        .get("aws:RequestedRegion")
+        .and_then(|value| match value {
+            ContextValue::One(region) => Some(region.as_str()),
+            _ => None,
+        });
+    Some(Call {
+        context: super::run::context(world, &caller, region),
+        caller,
+        ..call.clone()
+    })
+}
+
+fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
+    let opaque = world.opaque.first();
+    if let Some(doubt) = call.unknown.as_ref().or(opaque).cloned() {
         return undecided(call, DEPENDS.to_owned(), vec![doubt]);
     }
     if !matches!(call.hindrance, Some(Hindrance::Rejected(_)))
@@ -160,6 +202,13 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
             }
         }
         None => {}
+    }
+    if verdict != Verdict::Unproven
+        && doubt.is_none()
+        && let Some(dispute) = disputed(world, &call)
+    {
+        doubt = Some(dispute);
+        verdict = Verdict::Unproven;
     }
     let is_lacking = reason.missing == [Layer::ResourcePolicy];
     if call.step == "administer" && verdict == Verdict::Denied && is_lacking {
@@ -209,7 +258,8 @@ fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
 ///
 /// The call's context is taken for the request; of a call that is denied it does not come back.
 pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Option<Decided>) {
-    if let Some(doubt) = call.unknown.clone() {
+    let opaque = world.opaque.first();
+    if let Some(doubt) = call.unknown.as_ref().or(opaque).cloned() {
         let decided = undecided(call.clone(), DEPENDS.to_owned(), vec![doubt]);
         return (Verdict::Unproven, Some(decided));
     }
@@ -547,6 +597,21 @@ impl<'j, 'w> Judge<'j, 'w> {
             sets: self.sets,
         }
     }
+}
+
+/// Why the templates do not say one thing of the caller or of the resource.
+fn disputed(world: &World<'_>, call: &Call) -> Option<Doubt> {
+    if world.disputed.is_empty() {
+        return None;
+    }
+    let caller = match &call.caller {
+        Caller::Role(arn) => Some(arn.as_str()),
+        _ => None,
+    };
+    let bucket = bucket_name(&call.resource).map(|name| world.bucket_arn(name));
+    let things = [caller, Some(call.resource.as_str()), bucket.as_deref()];
+    let mut things = things.into_iter().flatten();
+    things.find_map(|arn| world.disputed.get(arn).cloned())
 }
 
 /// Whether a key policy that does not let the account's root user change it lets somebody else of the

@@ -51,8 +51,10 @@ impl Keys<'_> {
                 Caller::Service(_) => self.of_service(key),
                 _ => self.of_role(key),
             },
-            // A service's own keys come with its own requests only.
-            "s3" | "kms" | "sts" | "codepipeline" if prefix != service => ABSENT,
+            // A service's own keys come with its own requests, or with credentials that it gives: those
+            // of EC2 instances and of federated users, which an attacker may have.
+            _ if prefix != service && self.is_attack => UNKNOWN,
+            _ if prefix != service => ABSENT,
             "s3" => self.of_s3(key),
             "kms" => self.of_kms(key),
             "sts" => of_sts(key),
@@ -168,10 +170,14 @@ impl Keys<'_> {
         }
     }
 
+    /// A tag of a resource that a template makes. CloudFormation gives it the stack's tags, too, which
+    /// no template says (*AWS CloudFormation Resource tags*).
     fn tag(&self, tags: Option<&Tags>, wanted: &str) -> Known {
-        let Some(tags) = tags else { return UNKNOWN };
-        let found = tags.iter().find(|(key, _)| key.to_lowercase() == wanted);
-        found.and_then(|(_, value)| one(value.clone()))
+        let tags = tags.into_iter().flatten();
+        let mut found = tags.filter(|(key, _)| key.to_lowercase() == wanted);
+        found
+            .next()
+            .map_or(UNKNOWN, |(_, value)| one(value.clone()))
     }
 
     /// The tags of the role that calls; CodePipeline's sessions have no others that are documented.
@@ -211,14 +217,19 @@ impl Keys<'_> {
                 Some(account) => Some(account.clone()),
                 None => PRESENT,
             },
-            "s3:tlsversion" | "s3:authtype" | "s3:signatureversion" | "s3:signatureage" => PRESENT,
+            "s3:tlsversion" | "s3:authtype" | "s3:signatureversion" => PRESENT,
+            // Of presigned URLs, says *Amazon S3 Signature Version 4 authentication specific policy
+            // keys*.
+            "s3:signatureage" => UNKNOWN,
             // What an upload says in its headers is listed where it is known.
             "s3:x-amz-server-side-encryption"
             | "s3:x-amz-server-side-encryption-aws-kms-key-id" => ABSENT,
-            "s3:x-amz-acl" => only(
-                matches!(action, "s3:PutObjectAcl" | "s3:PutObjectVersionAcl"),
-                UNKNOWN,
-            ),
+            // What a service says in its own uploads is not documented.
+            "s3:x-amz-acl" => {
+                let by_service = puts && matches!(self.caller, Caller::Service(_));
+                let of_acl = matches!(action, "s3:PutObjectAcl" | "s3:PutObjectVersionAcl");
+                only(by_service || of_acl, UNKNOWN)
+            }
             "s3:versionid" => only(
                 matches!(
                     action,
@@ -237,7 +248,7 @@ impl Keys<'_> {
             | "s3:dataaccesspointaccount"
             | "s3:accesspointnetworkorigin" => ABSENT,
             "s3:locationconstraint" => ABSENT,
-            "s3:requestobjecttagkeys" => only(puts, UNKNOWN),
+            "s3:requestobjecttagkeys" => only(puts || action == "s3:PutObjectTagging", UNKNOWN),
             _ if key.starts_with("s3:requestobjecttag/") => {
                 only(puts || action == "s3:PutObjectTagging", UNKNOWN)
             }
@@ -279,6 +290,7 @@ impl Keys<'_> {
             },
             "kms:encryptionalgorithm" => only(encrypts, one("SYMMETRIC_DEFAULT")),
             "kms:resourcealiases" => match self.key() {
+                Some(_) if self.world.has_unknown_aliases => UNKNOWN,
                 Some(key) if key.is_made => {
                     let aliases = self.world.aliases_of(key);
                     (!aliases.is_empty()).then_some(ContextValue::Many(aliases))

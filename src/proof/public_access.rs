@@ -112,7 +112,17 @@ fn narrows(condition: &Condition) -> Option<bool> {
     }
     let is_fixed = condition.values.iter().all(|value| {
         let is_pattern = |text: &str| text.contains(['*', '?']) || text.contains("${");
-        matches!(value.wanted, Wanted::Network(_)) || !is_pattern(&value.text)
+        match value.wanted {
+            Wanted::Network(_) => !is_broad(&value.text),
+            _ => !is_pattern(&value.text),
+        }
     });
     Some(is_fixed)
+}
+
+/// Whether an IP range is so broad that S3 calls it public: broader than /8, or than /32 of IPv6.
+fn is_broad(range: &str) -> bool {
+    let (address, length) = range.split_once('/').unwrap_or((range, "128"));
+    let least = if address.contains(':') { 32 } else { 8 };
+    length.parse().is_ok_and(|length: u8| length < least)
 }

@@ -21,6 +21,9 @@ const UNKNOWN: &str = "s3ferry:unknown";
 /// Functions and references nested deeper than this are taken for a circle.
 const DEPTH_LIMIT: usize = 48;
 
+/// Longest text that functions may make, in bytes: more than any value of CloudFormation has.
+const TEXT_LIMIT: usize = 1 << 20;
+
 /// Where and how a template is deployed.
 #[derive(Debug, Clone)]
 pub(super) struct Deployment<'a> {
@@ -82,6 +85,14 @@ fn unknown(reason: impl Into<String>, span: Span) -> Node {
     }
 }
 
+/// A text that functions have put together. Each may double what the one before it made.
+fn limited(text: String, span: Span) -> Node {
+    match text.len() {
+        0..=TEXT_LIMIT => text_node(text, span),
+        _ => unknown("its functions make a text that is too long", span),
+    }
+}
+
 fn text_node(text: impl Into<String>, span: Span) -> Node {
     Node::synthetic(Value::String(text.into()), span)
 }
@@ -105,6 +116,11 @@ impl<'a> Resolver<'a> {
     pub(super) fn resources(&self) -> &'a [Entry] {
         let resources = self.root.get("Resources").and_then(Node::entries);
         resources.unwrap_or_default()
+    }
+
+    /// A section of the template, as it is written.
+    pub(super) fn section(&self, name: &str) -> Option<&'a Node> {
+        self.root.get(name)
     }
 
     /// Whether the template has a parameter.
@@ -188,6 +204,14 @@ impl<'a> Resolver<'a> {
                         })
                         .collect(),
                 )
+            }
+            // CloudFormation puts in what only AWS knows (*Get values stored in other services using
+            // dynamic references*).
+            Value::String(text) if text.contains("{{resolve:") => {
+                return Some(unknown(
+                    "a dynamic reference is known only to AWS",
+                    node.span,
+                ));
             }
             other => other.clone(),
         };
@@ -350,7 +374,7 @@ impl<'a> Resolver<'a> {
             }
         }
         out.push_str(rest);
-        text_node(out, span)
+        limited(out, span)
     }
 
     fn join(&self, argument: &Node, span: Span) -> Node {
@@ -368,7 +392,7 @@ impl<'a> Resolver<'a> {
             .map(known_text)
             .collect();
         match (known_text(delimiter).or(Some("")), texts) {
-            (Some(delimiter), Some(texts)) => text_node(texts.join(delimiter), span),
+            (Some(delimiter), Some(texts)) => limited(texts.join(delimiter), span),
             _ => unknown("`Join` has something else than texts", span),
         }
     }
@@ -441,7 +465,9 @@ impl<'a> Resolver<'a> {
             }
             _ => None,
         };
-        match found {
+        let default = || argument.items()?.get(3)?.get("DefaultValue");
+        let has_unknown = keys.is_none();
+        match found.or_else(|| default().filter(|_| !has_unknown)) {
             Some(value) => Node {
                 span,
                 ..value.clone()

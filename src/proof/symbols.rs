@@ -58,8 +58,21 @@ pub(super) fn attribute(
         ("AWS::Events::Rule", "") => called("Name"),
         ("AWS::Events::Rule", "Arn") => {
             let name = called("Name")?;
+            let bus = match resource
+                .get("Properties")
+                .and_then(|all| all.get("EventBusName"))
+            {
+                Some(_) => resolver.text_property(resource, "EventBusName")?,
+                None => "default".to_owned(),
+            };
+            // It may be given by its ARN.
+            let bus = bus.rsplit('/').next().unwrap_or_default();
+            let path = match bus {
+                "default" => name,
+                bus => format!("{bus}/{name}"),
+            };
             Some(format!(
-                "arn:{partition}:events:{region}:{account}:rule/{name}"
+                "arn:{partition}:events:{region}:{account}:rule/{path}"
             ))
         }
         _ => None,

@@ -94,6 +94,10 @@ pub(super) struct Bucket {
     pub(super) bucket_key: Option<bool>,
     /// How S3 encrypts what is uploaded without a word about encryption.
     pub(super) encryption: Encryption,
+    /// Whether it has no ACLs (`BucketOwnerEnforced`); `None`: not known.
+    pub(super) is_owner_enforced: Option<bool>,
+    /// Whether its objects have versions; `None`: not known.
+    pub(super) is_versioned: Option<bool>,
     /// Whether S3 keeps other accounts out as long as the bucket's policy is public; `None`: not known.
     pub(super) restricts_public: Option<bool>,
     /// The bucket that its server access logs go to.
@@ -204,6 +208,12 @@ pub(super) struct World<'a> {
     pub(super) managed_key: PolicyId,
     /// What cannot be resolved and stands in no policy.
     pub(super) other_doubts: Vec<Doubt>,
+    /// What may change anything: then nothing is proven of any call.
+    pub(super) opaque: Vec<Doubt>,
+    /// Buckets and roles of which the templates do not say one thing, by ARN.
+    pub(super) disputed: BTreeMap<String, Doubt>,
+    /// Whether an alias may be there that cannot be known.
+    pub(super) has_unknown_aliases: bool,
     pub(super) organization: Option<String>,
     pub(super) partition: String,
     /// The accounts of the stacks.
@@ -289,6 +299,8 @@ impl World<'_> {
         let of_policies = self.policies.iter().flat_map(Held::doubts);
         of_policies
             .chain(self.other_doubts.iter().cloned())
+            .chain(self.opaque.iter().cloned())
+            .chain(self.disputed.values().cloned())
             .collect()
     }
 }

@@ -51,7 +51,7 @@ class Request:
         prefix = name.split(":")[0]
         if prefix == "aws":
             return self.of_service(name) if self.caller.service else self.of_role(name)
-        if prefix in ("s3", "kms", "sts", "codepipeline") and prefix != service:
+        if prefix != service:
             return ABSENT  # A service's own keys work with its own requests only.
         if prefix == "s3":
             return self.of_s3(name, action)
@@ -79,6 +79,8 @@ class Request:
         if name == "aws:resourceorgid" and call.organization:
             return [call.organization]
         if name.startswith("aws:resourcetag/"):
+            if call.key is not None and call.key.managed:
+                return ABSENT  # Nobody can tag it.
             return self.tag(call.tags, name)
         if name.startswith("aws:requesttag/") or name == "aws:tagkeys":
             # None of the calls on buckets and keys passes tags; session tags are not documented.
@@ -87,11 +89,10 @@ class Request:
 
     @staticmethod
     def tag(tags, name):
-        if tags is None:
-            return UNKNOWN
+        # CloudFormation gives resources the tags of their stack, too.
         wanted = name.split("/", 1)[1]
-        found = [v for k, v in tags.items() if k.lower() == wanted]
-        return found[:1] or ABSENT
+        found = [v for k, v in (tags or {}).items() if k.lower() == wanted]
+        return found[:1] or UNKNOWN
 
     def of_role(self, name):
         caller, call = self.caller, self.call
@@ -146,15 +147,17 @@ class Request:
         call = self.call
         if name == "s3:resourceaccount":
             return [call.owner] if call.owner_known else PRESENT
-        if name in ("s3:tlsversion", "s3:authtype", "s3:signatureversion", "s3:signatureage"):
+        if name in ("s3:tlsversion", "s3:authtype", "s3:signatureversion"):
             return PRESENT
+        if name == "s3:signatureage":
+            return UNKNOWN  # Of presigned URLs.
         if name == "s3:x-amz-server-side-encryption":
             return call.headers.get("encryption", ABSENT) if action in WRITE else ABSENT
         if name == "s3:x-amz-server-side-encryption-aws-kms-key-id":
             return call.headers.get("key", ABSENT) if action in WRITE else ABSENT
         if name == "s3:x-amz-acl":
             # CodePipeline does not document the ACL that it puts on artifacts.
-            default = UNKNOWN if action != "s3:putobject" else ABSENT
+            default = UNKNOWN if action != "s3:putobject" or self.caller.service else ABSENT
             return call.headers.get("acl", default) if action in ACL else ABSENT
         if name == "s3:versionid":
             return PRESENT if action in VERSION else ABSENT

@@ -5,7 +5,7 @@ from dataclasses import replace
 from context import Request
 from policy import action_matches, as_list, both, either, evaluate, negate, principals
 from run import Run
-from templates import World
+from templates import Role, World
 
 #: Services whose resources resource control policies reach (AWS Organizations User Guide, "List of
 #: AWS services that support RCPs"), among those that a run calls.
@@ -27,6 +27,13 @@ def decide(call, options):
     """
     if call.unknown:
         return None, [call.unknown]
+    if call.step == "administer":
+        # Organizations often deny root users everything; an administrator of the account does as well.
+        root, reasons = decide_with(call, options)
+        administrator = Role(f"arn:aws:iam::{call.owner}:role/administrator", call.owner,
+                             identity=[FULL_ACCESS])  # fmt: skip
+        other, more = decide_with(replace(call, caller=administrator), options)
+        return True if other is True else root, [*reasons, "or", *more]
     if call.owner is not None or call.caller.service:
         return decide_with(call, options)
     assumed = [replace(call, owner=owner, owner_known=False) for owner in (call.caller.account, "another")]
@@ -38,6 +45,8 @@ def decide_with(call, options):
     caller, request, reasons = call.caller, Request(call), []
     if call.resource is None or (caller.arn is None and not caller.service):
         return None, ["nobody can tell who calls what"]
+    if call.bucket is not None and call.bucket.disputed:
+        return None, ["the bucket's policy stands in another account"]
     if not caller.exists or (call.role and not call.role.exists):
         return False, ["there is no role of this ARN"]
     service = call.action.split(":")[0]

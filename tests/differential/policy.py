@@ -319,8 +319,8 @@ def not_principal_matches(element, caller):
         return False
     if not found.get("role"):
         return None if "session" in found else True
-    sessions = [v for v in others if f":assumed-role/{caller.name}/" in v]
-    return None if sessions else False
+    # The session is a principal of its own, and nobody knows its name.
+    return None
 
 
 # --- Policies -----------------------------------------------------------------------------------

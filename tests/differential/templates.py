@@ -53,6 +53,8 @@ class Bucket:
     bucket_key: bool | None = None
     block: dict = field(default_factory=dict)
     logging: tuple | None = None
+    #: The templates do not say one thing of it.
+    disputed: bool = False
 
 
 @dataclass
@@ -332,6 +334,7 @@ class World:
             # Only the owner's account can put the policy (S3 API Reference, "PutBucketPolicy").
             if bucket.account is None:
                 bucket.account, bucket.region = template.account, template.region
+            bucket.disputed = bucket.account != template.account
             self.buckets[name] = bucket
 
     def existing_bucket(self, name):

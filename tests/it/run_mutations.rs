@@ -380,6 +380,9 @@ fn a_key_of_which_nobody_knows_the_value_leaves_the_call_unproven() {
         json!({ "StringLike": { "aws:UserAgent": "*aws-cli*" } }),
         json!({ "NumericLessThan": { "s3:TlsVersion": "1.2" } }),
         json!({ "StringEquals": { "aws:NoSuchKey": "x" } }),
+        // The templates do not tag the role, but its stack may.
+        json!({ "StringEquals": { "aws:PrincipalTag/team": "web" } }),
+        json!({ "Null": { "s3:signatureAge": "true" } }),
         json!({ "StringEquals": { "aws:PrincipalAccount": "${aws:SourceIdentity}" } }),
     ] {
         let proof = denied_if(&condition);
@@ -439,12 +442,11 @@ fn a_key_whose_value_is_known_decides() {
             json!({ "Null": { "s3:DataAccessPointArn": "false" } }),
             false,
         ),
-        // No template tags the role.
+        // Of credentials of EC2 instances.
         (
-            json!({ "StringEquals": { "aws:PrincipalTag/team": "web" } }),
+            json!({ "NumericLessThan": { "ec2:RoleDelivery": "2.0" } }),
             false,
         ),
-        (json!({ "Null": { "aws:PrincipalTag/team": "true" } }), true),
     ] {
         let proof = denied_if(&condition);
         let expected: &[&str] = if denies {

@@ -23,7 +23,12 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(super) fn bucket(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
+    pub(super) fn bucket(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) {
         let Some(name) = super::super::symbols::attribute(resolver, found.id, found.node, "")
         else {
             let reason = "the bucket's name cannot be known, so nothing is proven of it";
@@ -48,18 +53,50 @@ impl<'a> Collector<'a> {
         }
         let log_bucket = self.log_bucket(resolver, found);
         let restricts_public = restricts_public(resolver, found);
+        let is_versioned = match resolver.property(found.node, "VersioningConfiguration") {
+            None => Some(false),
+            Some(versioning) => {
+                let status = versioning.get("Status").and_then(known_text);
+                status.map(|status| status == "Enabled")
+            }
+        };
+        // What a new bucket is without a word about it (*Controlling ownership of objects*).
+        let is_owner_enforced = match resolver.property(found.node, "OwnershipControls") {
+            None => Some(true),
+            Some(controls) => {
+                let ownership = controls.at(["Rules", "0", "ObjectOwnership"]);
+                ownership
+                    .and_then(known_text)
+                    .map(|ownership| ownership == "BucketOwnerEnforced")
+            }
+        };
+        let before = self.world.buckets.get(&name);
+        let is_second = before.is_some_and(|bucket| bucket.resolver.is_some());
+        let dispute = uncertain.or(is_second.then_some("another resource makes this bucket, too"));
+        if let Some(reason) = dispute {
+            self.dispute(found, &name, reason);
+        }
         let bucket = self.world.buckets.entry(name).or_default();
         bucket.account = Some(here.account.to_owned());
         bucket.region = Some(here.region.to_owned());
         bucket.bucket_key = bucket_key;
         bucket.encryption = encryption;
         bucket.restricts_public = restricts_public;
+        bucket.is_versioned = is_versioned;
+        bucket.is_owner_enforced = is_owner_enforced;
         bucket.log_bucket = log_bucket;
         bucket.resolver = Some(found.resolver);
         bucket.place = Some(Place {
             file: here.file,
             span: found.node.span,
         });
+    }
+
+    /// Notes that the templates do not say one thing of a bucket.
+    fn dispute(&mut self, found: &Found<'a>, bucket: &str, reason: &str) {
+        let doubt = self.doubt_of(found, found.node, reason.to_owned());
+        let arn = self.world.bucket_arn(bucket);
+        self.world.disputed.insert(arn, doubt);
     }
 
     /// The bucket that access logs go to, and the prefix of their keys.
@@ -69,9 +106,15 @@ impl<'a> Collector<'a> {
         found: &Found<'a>,
     ) -> Option<(String, String)> {
         let logging = resolver.property(found.node, "LoggingConfiguration")?;
-        let bucket = logging.get("DestinationBucketName")?;
+        if let Some(part) = unknown_in(&logging).filter(|_| logging.tag.is_some()) {
+            let why = part.as_str().unwrap_or_default();
+            let doubt = self.doubt_of(found, part, format!("whether accesses are logged: {why}"));
+            self.doubt(doubt);
+            return None;
+        }
         let prefix = logging.get("LogFilePrefix");
-        for node in [Some(bucket), prefix].into_iter().flatten() {
+        let bucket = logging.get("DestinationBucketName");
+        for node in [bucket, prefix].into_iter().flatten() {
             if let Some(part) = unknown_in(node) {
                 let why = part.as_str().unwrap_or_default();
                 let reason = format!("where S3 delivers the access logs: {why}");
@@ -81,7 +124,12 @@ impl<'a> Collector<'a> {
             }
         }
         let prefix = prefix.and_then(known_text).unwrap_or_default();
-        Some((known_text(bucket)?.to_owned(), prefix.to_owned()))
+        // Without a name it is the bucket itself.
+        let bucket = match bucket {
+            Some(bucket) => known_text(bucket)?.to_owned(),
+            None => super::super::symbols::attribute(resolver, found.id, found.node, "")?,
+        };
+        Some((bucket, prefix.to_owned()))
     }
 
     /// A bucket's default encryption.
@@ -130,6 +178,14 @@ impl<'a> Collector<'a> {
             return self.doubt(doubt);
         };
         let here = resolver.deployment();
+        let before = self.world.buckets.get(&name);
+        if before.is_some_and(|bucket| bucket.policy.is_some()) {
+            self.dispute(found, &name, "another resource is the bucket's policy, too");
+        }
+        let reason = "the policy stands in another account than the bucket";
+        let doubt = self.doubt_of(found, found.node, reason.to_owned());
+        let put_by = (name.clone(), here.account.to_owned(), doubt);
+        self.put_by.push(put_by);
         let bucket = self.world.buckets.entry(name).or_default();
         bucket.policy = Some(id);
         // Only its owner's account can put a bucket's policy.

@@ -8,7 +8,7 @@ use super::super::key_kind::{KeyKind, usable};
 use super::super::resolve::Resolver;
 use super::super::world::{Found, Key, PolicyId};
 use super::{Collector, tags_of};
-use crate::iam::{Policy, PolicyKind};
+use crate::iam::PolicyKind;
 use crate::syntax::{Source, read};
 
 impl<'a> Collector<'a> {
@@ -22,7 +22,7 @@ impl<'a> Collector<'a> {
         let document = resolver.property(found.node, "KeyPolicy");
         let policy = match document {
             Some(document) => self.hold(found, Some(document), PolicyKind::Key, uncertain),
-            None => self.default_policy(here.account, found),
+            None => self.default_policy(here.account, found, uncertain),
         };
         let Some(policy) = policy else { return };
         let arn = super::super::symbols::attribute(resolver, found.id, found.node, "Arn");
@@ -47,22 +47,26 @@ impl<'a> Collector<'a> {
     }
 
     /// The policy that a key gets where its template gives none: its account's policies decide.
-    fn default_policy(&mut self, account: &str, found: &Found<'a>) -> Option<PolicyId> {
+    fn default_policy(
+        &mut self,
+        account: &str,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) -> Option<PolicyId> {
         let text = format!(
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
             self.world.partition
         );
         let source = Source::new("the default key policy", text);
         let parsed = read(&source).map_err(|problem| vec![problem]);
-        match parsed.and_then(|node| Policy::parse(&node, PolicyKind::Key)) {
-            Ok(mut policy) => {
+        let parsed = parsed.and_then(|node| Document::read(&node, PolicyKind::Key, uncertain));
+        match parsed {
+            Ok(mut document) => {
                 // Its statements stand nowhere: the key is the place of all of it.
-                policy.span = found.node.span;
-                for statement in &mut policy.statements {
-                    statement.span = found.node.span;
-                }
-                let (file, span) = (self.file_of(found), found.node.span);
-                Some(self.keep(Document::solid(policy), found.id.to_owned(), file, span))
+                let span = found.node.span;
+                document.stand_at(span);
+                let file = self.file_of(found);
+                Some(self.keep(document, found.id.to_owned(), file, span))
             }
             Err(problems) => {
                 self.problem(found, problems);
@@ -71,17 +75,23 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(super) fn alias(&mut self, resolver: &Resolver<'a>, found: &Found<'a>) {
+    pub(super) fn alias(
+        &mut self,
+        resolver: &Resolver<'a>,
+        found: &Found<'a>,
+        uncertain: Option<&str>,
+    ) {
         let here = resolver.deployment();
         let alias = resolver.text_property(found.node, "AliasName");
         let target = resolver.text_property(found.node, "TargetKeyId");
         match (alias, target) {
-            (Some(alias), Some(target)) => {
+            (Some(alias), Some(target)) if uncertain.is_none() => {
                 let key = (here.account.to_owned(), here.region.to_owned(), alias);
                 self.world.aliases.insert(key, target);
             }
             _ => {
-                let reason = "the alias or its key cannot be known";
+                self.world.has_unknown_aliases = true;
+                let reason = uncertain.unwrap_or("the alias or its key cannot be known");
                 let doubt = self.doubt_of(found, found.node, reason.to_owned());
                 self.doubt(doubt);
             }

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod keys;
+mod opaque;
 mod options;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,9 @@ use std::collections::BTreeMap;
 use super::document::Document;
 use super::input::{InputError, Inputs};
 use super::resolve::{Resolver, known_text, unknown_in};
-use super::world::{Doubt, Found, Held, Missing, Place, PolicyId, Tags, World, role_key};
+use super::world::{
+    Doubt, Found, Held, Missing, Place, PolicyId, Tags, World, account_of, role_key,
+};
 use crate::iam::{Policy, PolicyKind};
 use crate::syntax::{Node, Problem, Source, read};
 
@@ -49,6 +52,10 @@ struct Collector<'a> {
     /// Managed policies by ARN, attached to the role of a key; where.
     attached: Vec<((String, String), String)>,
     boundaries: Vec<((String, String), String)>,
+    /// Bucket policies, by bucket: the account that puts them, and what it is if it is not the owner's.
+    put_by: Vec<(String, String, Doubt)>,
+    /// Policies of roles that cannot be known, by account: they may be any role's.
+    floating: Vec<(String, PolicyId)>,
 }
 
 impl<'a> Collector<'a> {
@@ -132,6 +139,9 @@ impl<'a> Collector<'a> {
                 open_bucket: 5,
                 managed_key: 6,
                 other_doubts: Vec::new(),
+                opaque: Vec::new(),
+                disputed: BTreeMap::new(),
+                has_unknown_aliases: false,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs
@@ -145,11 +155,14 @@ impl<'a> Collector<'a> {
             managed: BTreeMap::new(),
             attached: Vec::new(),
             boundaries: Vec::new(),
+            floating: Vec::new(),
+            put_by: Vec::new(),
         })
     }
 
     fn resources(&mut self) {
         for (number, resolver) in self.world.resolvers.iter().enumerate() {
+            self.opaque(resolver);
             for entry in resolver.resources() {
                 let there = resolver.is_there(&entry.value);
                 if there == Some(false) {
@@ -174,20 +187,46 @@ impl<'a> Collector<'a> {
                     "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
                         self.inline_policy(resolver, &found, uncertain);
                     }
-                    "AWS::S3::Bucket" => self.bucket(resolver, &found),
+                    "AWS::S3::Bucket" => self.bucket(resolver, &found, uncertain),
                     "AWS::S3::BucketPolicy" => self.bucket_policy(resolver, &found, uncertain),
                     "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => {
                         self.key(resolver, &found, uncertain);
                     }
-                    "AWS::KMS::Alias" => self.alias(resolver, &found),
-                    _ => {}
+                    "AWS::KMS::Alias" => self.alias(resolver, &found, uncertain),
+                    kind => {
+                        if let Some(reason) = opaque::reason(kind, &entry.value) {
+                            let doubt = self.doubt_of(&found, &entry.value, reason.to_owned());
+                            self.doubt(doubt);
+                        } else if let Some(reason) = uncertain
+                            && matches!(kind, "AWS::CodePipeline::Pipeline" | "AWS::Events::Rule")
+                        {
+                            let doubt = self.doubt_of(&found, &entry.value, reason.to_owned());
+                            self.doubt(doubt);
+                        }
+                    }
                 }
                 self.world.resources.push(found);
             }
         }
+        for (name, account, doubt) in std::mem::take(&mut self.put_by) {
+            let owner = self.world.buckets.get(&name);
+            let owner = owner.and_then(|bucket| bucket.account.as_ref());
+            if owner.is_some_and(|owner| *owner != account) {
+                let arn = self.world.bucket_arn(&name);
+                self.world.disputed.insert(arn, doubt);
+            }
+        }
+        for (account, id) in std::mem::take(&mut self.floating) {
+            let roles = self.world.roles.iter_mut();
+            for (_, role) in roles.filter(|((owner, _), _)| *owner == account) {
+                role.identity.push(id);
+            }
+        }
         let attached = std::mem::take(&mut self.attached);
         for (role, arn) in attached {
+            // IAM attaches policies of the role's own account, and those of AWS.
             let policy = self.managed.get(&arn).copied();
+            let policy = policy.filter(|_| account_of(&arn) == role.0);
             let role = self.world.roles.entry(role).or_default();
             match policy {
                 Some(id) => role.identity.push(id),
@@ -201,6 +240,7 @@ impl<'a> Collector<'a> {
         }
         for (role, arn) in std::mem::take(&mut self.boundaries) {
             let policy = self.managed.get(&arn).copied();
+            let policy = policy.filter(|_| account_of(&arn) == role.0);
             let role = self.world.roles.entry(role).or_default();
             match policy {
                 Some(id) => role.boundary = Some(id),
@@ -303,28 +343,60 @@ impl<'a> Collector<'a> {
         let trust = resolver.property(found.node, "AssumeRolePolicyDocument");
         let trust = self.hold(found, trust, PolicyKind::Trust, uncertain);
         let mut identity = Vec::new();
-        if let Some(policies) = resolver.property(found.node, "Policies") {
-            for policy in policies.items().unwrap_or_default() {
-                let document = policy.get("PolicyDocument").cloned();
-                identity.extend(self.hold(found, document, PolicyKind::Identity, uncertain));
-            }
+        let mut unknown = None;
+        let policies = resolver.property(found.node, "Policies");
+        for policy in self.list(policies.as_ref(), &mut unknown) {
+            let document = policy.get("PolicyDocument").cloned();
+            identity.extend(self.hold(found, document, PolicyKind::Identity, uncertain));
         }
+        let managed = resolver.property(found.node, "ManagedPolicyArns");
+        let managed: Vec<String> = (self.list(managed.as_ref(), &mut unknown).iter())
+            .map(|arn| known_text(arn).unwrap_or("of an unknown name").to_owned())
+            .collect();
         let tags = resolver.property(found.node, "Tags");
+        let before = self.world.roles.get(&key);
+        if before.is_some_and(|role| role.resolver.is_some()) {
+            let reason = "another resource makes a role of this name, too";
+            let doubt = self.doubt_of(found, found.node, reason.to_owned());
+            self.world.disputed.insert(arn.clone(), doubt);
+        }
         let role = self.world.roles.entry(key.clone()).or_default();
         role.tags = tags_of(tags.as_ref());
         role.arn = arn;
         role.resolver = Some(found.resolver);
         role.trust = trust;
         role.identity.extend(identity);
-        let managed = resolver.property(found.node, "ManagedPolicyArns");
-        for arn in managed.as_ref().and_then(Node::items).unwrap_or_default() {
-            let text = known_text(arn).unwrap_or("of an unknown name");
-            self.attached.push((key.clone(), text.to_owned()));
+        if let Some(reason) = unknown {
+            role.missing_identity = Some(Missing {
+                what: format!(
+                    "policies of the role `{}` that cannot be resolved: {reason}",
+                    found.id
+                ),
+                option: format!("--identity {}=FILE", role.arn),
+            });
         }
+        let attached = managed.into_iter().map(|arn| (key.clone(), arn));
+        self.attached.extend(attached);
         if let Some(boundary) = resolver.property(found.node, "PermissionsBoundary") {
             let text = known_text(&boundary).unwrap_or("of an unknown name");
             self.boundaries.push((key, text.to_owned()));
         }
+    }
+
+    /// The items of a list; why it, or one of them, cannot be known.
+    fn list(&self, list: Option<&Node>, unknown: &mut Option<String>) -> Vec<Node> {
+        let Some(list) = list else { return Vec::new() };
+        let reason = |node: &Node| node.as_str().unwrap_or("it is no list").to_owned();
+        let Some(items) = list.items().filter(|_| list.tag.is_none()) else {
+            *unknown = Some(reason(list));
+            return Vec::new();
+        };
+        let (known, others): (Vec<&Node>, Vec<&Node>) =
+            items.iter().partition(|item| item.tag.is_none());
+        if let Some(other) = others.first() {
+            *unknown = Some(reason(other));
+        }
+        known.into_iter().cloned().collect()
     }
 
     fn managed_policy(
@@ -334,13 +406,15 @@ impl<'a> Collector<'a> {
         uncertain: Option<&str>,
     ) {
         let document = resolver.property(found.node, "PolicyDocument");
+        let roles = resolver.property(found.node, "Roles");
+        let uncertain = uncertain.or(floating(roles.as_ref()));
         let Some(id) = self.hold(found, document, PolicyKind::Identity, uncertain) else {
             return;
         };
         if let Some(arn) = super::symbols::attribute(resolver, found.id, found.node, "PolicyArn") {
             self.managed.insert(arn, id);
         }
-        self.attach(resolver, resolver.property(found.node, "Roles"), id);
+        self.attach(resolver, roles, id);
     }
 
     fn inline_policy(
@@ -352,6 +426,7 @@ impl<'a> Collector<'a> {
         let document = resolver.property(found.node, "PolicyDocument");
         let roles = (resolver.property(found.node, "Roles"))
             .or_else(|| resolver.property(found.node, "RoleName"));
+        let uncertain = uncertain.or(floating(roles.as_ref()));
         if let Some(id) = self.hold(found, document, PolicyKind::Identity, uncertain) {
             self.attach(resolver, roles, id);
         }
@@ -378,6 +453,7 @@ impl<'a> Collector<'a> {
                         effect: None,
                     };
                     self.doubt(doubt);
+                    self.floating.push((here.account.to_owned(), id));
                 }
             }
         }
@@ -420,6 +496,11 @@ pub(super) fn no_boundary(role: &str) -> Missing {
         ),
         option: format!("--boundary {role}=FILE"),
     }
+}
+
+/// Why a policy may or may not be a role's.
+fn floating(roles: Option<&Node>) -> Option<&'static str> {
+    unknown_in(roles?).map(|_| "the role that has it cannot be known")
 }
 
 /// Tags of a resource; `None`: not known. Without the property there are none.

@@ -3,7 +3,7 @@
 use super::super::document::Document;
 use super::super::given::{self, Given, Subject};
 use super::super::input::{InputError, Inputs, NamedFile};
-use super::super::world::{DefaultKey, Encryption, Place, PolicyId, Role};
+use super::super::world::{DefaultKey, Doubt, Encryption, Place, PolicyId, Role};
 use super::Collector;
 use crate::iam::{Policy, PolicyKind};
 use crate::syntax::{Problem, Source, Span, read};
@@ -47,11 +47,24 @@ impl Collector<'_> {
         for given in &named.identities {
             let policies = self.named(given.file, PolicyKind::Identity);
             for role in self.roles(&given.subject) {
+                if policies.is_empty()
+                    && role.resolver.is_some()
+                    && let Some(missing) = &role.missing_identity
+                {
+                    return Err(vec![InputError::given(
+                        format!(
+                            "`--identity {}` gives no policy, and a template gives the role {}",
+                            given.file.name, missing.what
+                        ),
+                        "name a file with these policies",
+                    )]);
+                }
                 role.identity.extend(&policies);
                 role.missing_identity = None;
                 role.is_given = true;
             }
         }
+        let mut replaced = Vec::new();
         for given in &named.boundaries {
             let policy = self.only(given.file, PolicyKind::Identity);
             for role in self.roles(&given.subject) {
@@ -62,10 +75,16 @@ impl Collector<'_> {
                          name the boundary's file, or leave the option out",
                     )]);
                 }
+                if role.boundary.is_some() {
+                    replaced.push((given.file.name.clone(), "permissions boundary"));
+                }
                 role.boundary = policy;
                 role.missing_boundary = None;
                 role.is_bounded = true;
             }
+        }
+        for (name, what) in replaced {
+            self.replaces(&name, what);
         }
         Ok(())
     }
@@ -117,6 +136,12 @@ impl Collector<'_> {
     fn resource_file(&mut self, given: &Given<'_>) {
         match &given.subject {
             Subject::Key(arns) => {
+                if arns
+                    .iter()
+                    .any(|arn| self.world.known_key(arn).is_some_and(|key| key.is_made))
+                {
+                    self.replaces(&given.file.name, "key policy");
+                }
                 if let Some(id) = self.only(given.file, PolicyKind::Key) {
                     let arns = arns.iter().map(|arn| (arn.clone(), id));
                     self.world.key_files.extend(arns);
@@ -124,21 +149,44 @@ impl Collector<'_> {
             }
             Subject::Roles(_) => {
                 let policy = self.only(given.file, PolicyKind::Trust);
+                let mut is_replaced = false;
                 for role in self.roles(&given.subject) {
+                    is_replaced |= role.trust.is_some();
                     role.trust = policy;
+                }
+                if is_replaced {
+                    self.replaces(&given.file.name, "trust policy");
                 }
             }
             Subject::Bucket(name) => {
                 let policy = self.only(given.file, PolicyKind::Resource);
                 let bucket = self.world.buckets.entry(name.clone()).or_default();
+                let is_replaced = bucket.policy.is_some();
                 bucket.policy = policy;
                 // The file says all that there is to say.
                 bucket.place.get_or_insert(Place {
                     file: self.world.files.len().saturating_sub(1),
                     span: Span::default(),
                 });
+                if is_replaced {
+                    self.replaces(&given.file.name, "bucket policy");
+                }
             }
         }
+    }
+
+    /// A given policy counts instead of a template's: to try something, and nothing is proven with it.
+    fn replaces(&mut self, name: &str, what: &str) {
+        let doubt = Doubt {
+            place: Place {
+                file: self.world.files.len().saturating_sub(1),
+                span: Span::default(),
+            },
+            resource: name.to_owned(),
+            reason: format!("the given {what} stands for the one in the templates"),
+            effect: None,
+        };
+        self.doubt(doubt);
     }
 
     /// The policies of a file: one, or a list of them.

@@ -17,7 +17,11 @@ impl Reader<'_, '_> {
         let role = self.optional(node.get("RoleArn"), "the action's role", node);
         let region = match self.optional(node.get("Region"), "the action's region", node) {
             Some(Ok(region)) => region,
-            Some(Err(_)) | None => pipeline.region.clone(),
+            Some(Err(doubt)) => {
+                self.unknown_objects = Some(doubt);
+                pipeline.region.clone()
+            }
+            None => pipeline.region.clone(),
         };
         let performer = role.as_ref().unwrap_or(&pipeline.service_role);
         let work = self.work(node, stage, performer);
@@ -45,7 +49,10 @@ impl Reader<'_, '_> {
             .iter()
             .map(|item| {
                 let name = self.text(item.get("Name"), "the artifact's name", item);
-                name.unwrap_or_else(|_| "Unknown".to_owned())
+                name.unwrap_or_else(|doubt| {
+                    self.unknown_objects = Some(doubt);
+                    "Unknown".to_owned()
+                })
             })
             .collect()
     }
@@ -53,28 +60,41 @@ impl Reader<'_, '_> {
     fn work(&mut self, node: &Node, stage: &str, performer: &Value) -> Work {
         let kind = |name| node.at(["ActionTypeId", name]).and_then(known_text);
         let settings = node.get("Configuration");
+        if let Some(part) = settings.filter(|settings| settings.tag.is_some()) {
+            let why = part.as_str().unwrap_or_default().to_owned();
+            self.doubt(part, &format!("the action's configuration: {why}"));
+        }
         let setting = |name: &str| settings.and_then(|settings| settings.get(name));
         match (kind("Category"), kind("Owner"), kind("Provider")) {
             (Some("Source"), Some("AWS"), Some("S3")) => Work::Source(Source {
-                bucket: self.text(setting("S3Bucket"), "the source bucket", node),
-                key: self.text(setting("S3ObjectKey"), "the source object", node),
+                bucket: self.setting(setting("S3Bucket"), "the source bucket", node),
+                key: self.setting(setting("S3ObjectKey"), "the source object", node),
             }),
             (Some("Deploy"), Some("AWS"), Some("S3")) => {
                 let (target, instance, tagged_objects) = self.target(performer, stage);
-                let extract = self.optional(setting("Extract"), "Extract", node);
+                let extract = self.optional_setting(setting("Extract"), "Extract", node);
                 Work::Deploy(Deploy {
                     target,
                     instance,
                     tagged_objects,
-                    bucket: self.text(setting("BucketName"), "the output bucket", node),
+                    bucket: self.setting(setting("BucketName"), "the output bucket", node),
+                    says_extract: match &extract {
+                        Some(Ok(text)) => matches!(text.as_str(), "true" | "false"),
+                        Some(Err(_)) => true,
+                        None => settings.is_some_and(|settings| settings.tag.is_some()),
+                    },
                     extract: !matches!(extract, Some(Ok(text)) if text != "true"),
-                    object_key: self.optional(setting("ObjectKey"), "ObjectKey", node),
-                    canned_acl: self.optional(setting("CannedACL"), "CannedACL", node),
-                    key: self.optional(setting("KMSEncryptionKeyARN"), "KMSEncryptionKeyARN", node),
+                    object_key: self.optional_setting(setting("ObjectKey"), "ObjectKey", node),
+                    canned_acl: self.optional_setting(setting("CannedACL"), "CannedACL", node),
+                    key: self.optional_setting(
+                        setting("KMSEncryptionKeyARN"),
+                        "KMSEncryptionKeyARN",
+                        node,
+                    ),
                 })
             }
             (Some("Invoke"), Some("AWS"), Some("CodePipeline")) => Work::Invoke(Invoke {
-                name: self.text(setting("PipelineName"), "the pipeline to start", node),
+                name: self.setting(setting("PipelineName"), "the pipeline to start", node),
                 variables: variables(setting("Variables")),
             }),
             (Some("Approval"), Some("AWS"), Some("Manual"))

@@ -7,6 +7,7 @@ mod read;
 use std::sync::Arc;
 
 use super::call::Caller;
+use super::chain::Obstacle;
 use super::input::Instance;
 use super::run::SAMPLE_FILE;
 use super::world::{Doubt, Place};
@@ -31,6 +32,8 @@ pub(super) struct Pipeline {
     pub(super) variables: Vec<(String, String)>,
     /// What an execution must meet to enter a stage.
     pub(super) gates: Vec<Gate>,
+    /// What CodePipeline refuses, or what fails in every run.
+    pub(super) faults: Vec<Obstacle>,
     /// Rules of stage conditions that call something, with their roles.
     pub(super) checks: Vec<Check>,
     pub(super) place: Place,
@@ -91,6 +94,8 @@ pub(super) struct Deploy {
     pub(super) instance: Option<Arc<Instance>>,
     pub(super) bucket: Value,
     pub(super) extract: bool,
+    /// Whether `Extract` is `true` or `false`, or not known; it must be given.
+    pub(super) says_extract: bool,
     /// `None`: not given.
     pub(super) object_key: Option<Value>,
     pub(super) canned_acl: Option<Value>,
@@ -145,7 +150,8 @@ pub(super) struct Target<'p> {
 }
 
 impl Deploy {
-    /// The key of an object that the action writes; `None`: it cannot be known.
+    /// The key of an object that the action writes; `None`: it cannot be known. Slashes of the path stay
+    /// as they are (recorded responses of CodePipeline).
     pub(super) fn written_key(&self) -> Option<String> {
         let key = match &self.object_key {
             None => "",
@@ -155,7 +161,7 @@ impl Deploy {
         Some(match (self.extract, key) {
             (false, key) => key.to_owned(),
             (true, "") => SAMPLE_FILE.to_owned(),
-            (true, path) => format!("{}/{SAMPLE_FILE}", path.trim_matches('/')),
+            (true, path) => format!("{path}/{SAMPLE_FILE}"),
         })
     }
 }

@@ -5,9 +5,10 @@
 
 use std::collections::HashSet;
 
+use super::super::chain::Obstacle;
 use super::super::resolve::{Resolver, known_text, unknown_in};
-use super::super::world::{Doubt, Found, Place, World};
-use super::{Check, Gate, Pipeline, Rule, Store, Value};
+use super::super::world::{Doubt, Found, Place, World, account_of};
+use super::{Check, Gate, Pipeline, Rule, Store, Value, Work};
 use crate::syntax::Node;
 
 /// Reads every pipeline; what cannot be known is a doubt.
@@ -23,6 +24,7 @@ pub(in super::super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doub
             resolver: &world.resolvers[resource.resolver],
             resource,
             doubts: &mut doubts,
+            unknown_objects: None,
         };
         found.push(reader.pipeline());
     }
@@ -57,6 +59,9 @@ pub(super) struct Reader<'r, 'w> {
     pub(super) resolver: &'r Resolver<'w>,
     pub(super) resource: &'r Found<'w>,
     doubts: &'r mut Vec<Doubt>,
+    /// Why the objects of the artifact stores cannot be known: a name that is part of their keys, or the
+    /// region of the store.
+    pub(super) unknown_objects: Option<Box<Doubt>>,
 }
 
 impl Reader<'_, '_> {
@@ -95,6 +100,28 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// A setting of an action. A variable of the pipeline is known only in a run.
+    pub(super) fn setting(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Value {
+        let value = self.text(node, what, parent)?;
+        match value.contains("#{") {
+            true => Err(self.doubt(
+                node.unwrap_or(parent),
+                &format!("{what}: the variables of `{value}` are known only in a run"),
+            )),
+            false => Ok(value),
+        }
+    }
+
+    /// A setting that may be left out.
+    pub(super) fn optional_setting(
+        &mut self,
+        node: Option<&Node>,
+        what: &str,
+        parent: &Node,
+    ) -> Option<Value> {
+        node.map(|node| self.setting(Some(node), what, parent))
+    }
+
     /// A text that may be left out.
     pub(super) fn optional(
         &mut self,
@@ -110,7 +137,8 @@ impl Reader<'_, '_> {
         let node = self.resource.node;
         let name = super::super::symbols::attribute(self.resolver, self.resource.id, node, "");
         let name = name.unwrap_or_else(|| {
-            self.doubt(node, "the pipeline's name cannot be known");
+            let doubt = self.doubt(node, "the pipeline's name cannot be known");
+            self.unknown_objects = Some(doubt);
             self.resource.id.to_owned()
         });
         let role = self.resolver.property(node, "RoleArn");
@@ -129,6 +157,7 @@ impl Reader<'_, '_> {
             rules: Vec::new(),
             variables: self.variables(),
             gates: Vec::new(),
+            faults: Vec::new(),
             checks: Vec::new(),
             place: self.place(node),
         };
@@ -156,7 +185,128 @@ impl Reader<'_, '_> {
             }
             self.conditions(&mut pipeline, &name, stage);
         }
+        let known = stages
+            .items()
+            .filter(|stages| stages.iter().all(|stage| stage.tag.is_none()));
+        if known.is_some_and(|stages| stages.len() < 2) {
+            let fix = "add a stage: the first has source actions only, and the others have none";
+            let reason = "a pipeline has at least two stages".to_owned();
+            self.fault(&mut pipeline, &stages, reason, fix);
+        }
+        self.faults(&mut pipeline);
+        if let Some(doubt) = &self.unknown_objects {
+            for store in &mut pipeline.stores {
+                store.bucket = Err(doubt.clone());
+            }
+        }
         pipeline
+    }
+
+    fn fault(&self, pipeline: &mut Pipeline, node: &Node, reason: String, fix: &'static str) {
+        pipeline.faults.push(Obstacle {
+            place: self.place(node),
+            resource: self.resource.id.to_owned(),
+            reason,
+            fix,
+        });
+    }
+
+    /// What CodePipeline refuses of a pipeline's actions, or what fails in every run of them.
+    fn faults(&mut self, pipeline: &mut Pipeline) {
+        if let Ok(role) = &pipeline.service_role
+            && account_of(role) != pipeline.account
+        {
+            let fix = "name a service role of the pipeline's own account";
+            let reason = format!("the service role {role} is of another account than the pipeline");
+            let node = self.resource.node;
+            self.fault(pipeline, node, reason, fix);
+        }
+        if self.unknown_objects.is_some() {
+            return;
+        }
+        let mut found = Vec::new();
+        for action in &pipeline.actions {
+            let name = &action.name;
+            let mut add = |reason: String, fix| {
+                found.push(Obstacle {
+                    place: action.place,
+                    resource: self.resource.id.to_owned(),
+                    reason,
+                    fix,
+                });
+            };
+            let has_artifacts = !(action.inputs.is_empty() && action.outputs.is_empty());
+            if has_artifacts
+                && !pipeline
+                    .stores
+                    .iter()
+                    .any(|store| store.region == action.region)
+            {
+                add(
+                    format!(
+                        "action {name} is in {}, where no artifact store is",
+                        action.region
+                    ),
+                    "add a store of the region to `ArtifactStores`",
+                );
+            }
+            for artifact in &action.inputs {
+                let mut makers = pipeline.actions.iter();
+                if !makers.any(|maker| maker.outputs.contains(artifact)) {
+                    add(
+                        format!(
+                            "action {name} reads the artifact {artifact}, which no action makes"
+                        ),
+                        "name an artifact that an action before it makes",
+                    );
+                }
+            }
+            let artifacts = match &action.work {
+                Work::Source(_) => Some((0, 1)),
+                Work::Deploy(_) => Some((1, 0)),
+                _ => None,
+            };
+            if artifacts.is_some_and(|wanted| wanted != (action.inputs.len(), action.outputs.len()))
+            {
+                add(
+                    format!("action {name} has not one artifact"),
+                    "an S3 source action has one output, and an S3 deploy action one input",
+                );
+            }
+            if let Work::Deploy(deploy) = &action.work
+                && let (Ok(bucket), Some(Ok(acl))) = (&deploy.bucket, &deploy.canned_acl)
+                && acl != "bucket-owner-full-control"
+                && (self.world.buckets.get(bucket))
+                    .is_some_and(|bucket| bucket.is_owner_enforced == Some(true))
+            {
+                add(
+                    format!("action {name} sets the ACL {acl} in a bucket without ACLs"),
+                    "leave out `CannedACL`, or write `ObjectOwnership: BucketOwnerPreferred`",
+                );
+            }
+            match &action.work {
+                Work::Deploy(deploy) if !deploy.says_extract => add(
+                    format!("action {name} does not say whether to extract the artifact"),
+                    "write `Extract: true` or `Extract: false`",
+                ),
+                Work::Deploy(deploy) if !deploy.extract && deploy.object_key.is_none() => add(
+                    format!("action {name} does not extract, and names no `ObjectKey`"),
+                    "name the key of the object, or write `Extract: true`",
+                ),
+                Work::Source(source) => {
+                    let bucket = source.bucket.as_deref().ok();
+                    let bucket = bucket.and_then(|name| self.world.buckets.get(name));
+                    if bucket.is_some_and(|bucket| bucket.is_versioned == Some(false)) {
+                        add(
+                            format!("the source bucket of action {name} has no versioning"),
+                            "write `VersioningConfiguration: {Status: Enabled}`",
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        pipeline.faults.extend(found);
     }
 
     /// The pipeline's variables with their defaults, as far as they can be known.
@@ -176,8 +326,13 @@ impl Reader<'_, '_> {
     /// The rules of a stage's conditions (AWS CodePipeline, *Rule structure reference*).
     fn conditions(&mut self, pipeline: &mut Pipeline, stage: &str, node: &Node) {
         for kind in ["BeforeEntry", "OnSuccess", "OnFailure"] {
+            for part in [node.get(kind), node.at([kind, "Conditions"])] {
+                self.undecided(part, kind);
+            }
             let conditions = node.at([kind, "Conditions"]).and_then(Node::items);
             for condition in conditions.unwrap_or_default() {
+                self.undecided(Some(condition), kind);
+                self.undecided(condition.get("Rules"), kind);
                 let fails = kind == "BeforeEntry"
                     && condition.get("Result").and_then(known_text) == Some("FAIL");
                 let rules = condition.get("Rules").and_then(Node::items);
@@ -189,6 +344,14 @@ impl Reader<'_, '_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Notes a part of a condition that cannot be resolved.
+    fn undecided(&mut self, part: Option<&Node>, kind: &str) {
+        if let Some(part) = part.filter(|part| part.tag.is_some()) {
+            let why = part.as_str().unwrap_or_default().to_owned();
+            self.doubt(part, &format!("the conditions of {kind}: {why}"));
         }
     }
 
@@ -231,6 +394,10 @@ impl Reader<'_, '_> {
             pipeline.stores.push(store);
         }
         let stores = self.resolver.property(node, "ArtifactStores");
+        if let Some(list) = stores.as_ref().filter(|list| list.tag.is_some()) {
+            let why = list.as_str().unwrap_or_default();
+            self.doubt(list, &format!("the artifact stores: {why}"));
+        }
         for entry in stores.as_ref().and_then(Node::items).unwrap_or_default() {
             let region = self.text(entry.get("Region"), "the store's region", entry);
             let Some(store) = entry.get("ArtifactStore") else {
@@ -279,9 +446,14 @@ fn rules(world: &World<'_>, pipelines: &mut [Pipeline], doubts: &mut Vec<Doubt>)
             resolver,
             resource,
             doubts,
+            unknown_objects: None,
         };
         let arn = super::super::symbols::attribute(resolver, resource.id, resource.node, "Arn");
         let targets = resolver.property(resource.node, "Targets");
+        if let Some(list) = targets.as_ref().filter(|list| list.tag.is_some()) {
+            let why = list.as_str().unwrap_or_default();
+            reader.doubt(list, &format!("what the rule starts: {why}"));
+        }
         for target in targets.as_ref().and_then(Node::items).unwrap_or_default() {
             let node = target.get("Arn").unwrap_or(target);
             let Some(started) = known_text(node) else {

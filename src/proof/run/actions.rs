@@ -209,9 +209,21 @@ impl Run<'_, '_> {
                 },
             ),
             Work::Invoke(invoke) => {
-                let arn = invoke.name.clone().map(|name| {
-                    let before = pipeline.arn.strip_suffix(pipeline.name.as_str());
-                    format!("{}{name}", before.unwrap_or_default())
+                let arn = invoke.name.clone().and_then(|name| {
+                    let partition = &self.world.partition;
+                    let (region, account) = (&action.region, &pipeline.account);
+                    // Whose pipeline the role of another account means, is not documented.
+                    match performer.account() {
+                        Some(own) if own != account => Err(Box::new(Doubt {
+                            place: action.place,
+                            resource: String::new(),
+                            reason: format!("in which account the pipeline {name} is"),
+                            effect: None,
+                        })),
+                        _ => Ok(format!(
+                            "arn:{partition}:codepipeline:{region}:{account}:{name}"
+                        )),
+                    }
                 });
                 let is_only = !pipeline
                     .actions
