@@ -1,8 +1,8 @@
-//! Whether a run reaches the stages of every pipeline that it starts: an entry condition that the
-//! previous pipeline does not meet ends it there.
+//! Whether a run reaches its last action: what CodePipeline refuses of a pipeline ends it at once, and an
+//! entry condition that the previous pipeline does not meet ends it there.
 //!
 //! Follows the AWS documents *How do stage conditions work?*, *VariableCheck* and *AWS CodePipeline
-//! invoke action reference*.
+//! invoke action reference*; what CodePipeline refuses is read with the pipelines ([`super::facts`]).
 
 use super::facts::{Gate, Invoke, Pipeline};
 use super::world::Place;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::judge::{Decided, Verdict};
+use super::decided::{Decided, Verdict};
 use super::world::{Key, Place, PolicyId, World};
 use crate::iam::{ActionPattern, Effect, PrincipalId, Statement, reference};
 

@@ -1,7 +1,7 @@
 //! What a proof has to say, each thing at its place.
 
+use super::decided::Decided;
 use super::excess::StatementUse;
-use super::judge::Decided;
 use super::prove::{Attack, AttackResult, Proof};
 use super::remedy::Remedy;
 use super::world::Place;
@@ -22,7 +22,7 @@ pub const RULES: [(&str, &str); 10] = [
     (ACTION, "every action exists"),
     (
         RUN_ENDS,
-        "a run reaches every stage of the pipelines that it starts",
+        "CodePipeline takes the pipelines, and a run reaches its last action",
     ),
     (EXCESS, "nothing is granted that no call of the run needs"),
     (EMPTY, "a run was checked"),

@@ -1,124 +1,18 @@
 //! The verdict on a call: what the known policies decide, and whether what is not known could
 //! make it otherwise.
 
-use super::call::{Call, Caller, Hindrance, Rejection, Strength};
-use super::collect::no_boundary;
+use super::beside::{administrator, disputed, no_role, other_administrator};
+use super::call::{Call, Caller, Hindrance, Strength};
+use super::decided::{Decided, Decisive, Verdict};
 use super::document::Document;
 use super::keys::Keys;
-use super::world::{Doubt, Missing, Place, PolicyId, World, bucket_name};
+use super::sides::{Sets, foreign, sets};
+use super::world::{Doubt, Place, PolicyId, World};
 use crate::authz::{
-    self, Bound, ContextValue, Decision, Knowledge, Layer, LayerReport, Outcome, PolicySet, Reason,
-    Request, RequestProblem, StatementReport,
+    self, Bound, Decision, Knowledge, Layer, LayerReport, Outcome, PolicySet, Reason, Request,
+    RequestProblem, StatementReport,
 };
-use crate::iam::{Arn, Effect, Policy, PolicyKind, PrincipalId};
-
-/// Whether a call is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub enum Verdict {
-    /// Whatever is not known.
-    Allowed,
-    /// Whatever is not known.
-    Denied,
-    /// The same, but the call is only documented: nothing shows that a run needs it.
-    NotGranted,
-    /// It depends on what is not known: a policy that is not given, a value that cannot be resolved, a
-    /// context key whose value nobody can tell.
-    Unproven,
-}
-
-impl Verdict {
-    /// The graver of two.
-    pub fn worse(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Denied, _) | (_, Self::Denied) => Self::Denied,
-            (Self::Unproven, _) | (_, Self::Unproven) => Self::Unproven,
-            (Self::NotGranted, _) | (_, Self::NotGranted) => Self::NotGranted,
-            (Self::Allowed, Self::Allowed) => Self::Allowed,
-        }
-    }
-}
-
-/// A statement that decides, with its place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decisive {
-    /// Its side.
-    pub layer: Layer,
-    /// Where it stands.
-    pub place: Place,
-    /// The resource of the template that has it.
-    pub resource: String,
-    /// Its `Sid`.
-    pub sid: Option<String>,
-    /// Its `Effect`.
-    pub effect: Effect,
-    /// Whether it may or may not apply, since something is not known.
-    pub is_open: bool,
-    /// Whether the user's files hold it; otherwise the proof assumes it, as an attacker's own.
-    pub given: bool,
-    /// Its policy, and its number there.
-    pub(super) statement: (PolicyId, usize),
-}
-
-/// A call with its verdict.
-#[derive(Debug, Clone)]
-pub struct Decided {
-    /// The call.
-    pub call: Call,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// What the known policies decide, and why.
-    pub reason: Reason,
-    /// The statements that decide.
-    pub decisive: Vec<Decisive>,
-    /// The instances of its target that it stands for: those where all is alike.
-    pub instances: usize,
-    /// The policies that are not given.
-    pub missing: Vec<Missing>,
-    /// What cannot be known and might matter to it: statements that cannot be resolved, or depend on
-    /// context keys whose values are not known.
-    pub doubts: Vec<Doubt>,
-    /// The resource's policy, where there is one: its place, and the resource that has it.
-    pub resource_policy: Option<(Place, String)>,
-    pub(super) sets: Sets,
-}
-
-impl Decided {
-    /// Why AWS rejects the call though no policy denies it.
-    pub fn rejection(&self) -> Option<&Rejection> {
-        let is_denied = self.reason.decision == Decision::ExplicitlyDenied;
-        self.call.rejection().filter(|_| !is_denied)
-    }
-}
-
-/// The policies that apply to a call.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sets {
-    pub(super) identity: Vec<PolicyId>,
-    pub(super) resource: Option<PolicyId>,
-    pub(super) boundary: Option<PolicyId>,
-    missing_identity: Option<Missing>,
-    missing_resource: Option<Missing>,
-    missing_boundary: Option<Missing>,
-}
-
-impl Sets {
-    fn missing(&self) -> Vec<Missing> {
-        [
-            &self.missing_identity,
-            &self.missing_resource,
-            &self.missing_boundary,
-        ]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect()
-    }
-
-    fn all(&self) -> impl Iterator<Item = PolicyId> {
-        let resource = self.resource.iter().chain(&self.boundary);
-        self.identity.iter().chain(resource).copied()
-    }
-}
+use crate::iam::{Policy, PolicyKind};
 
 /// Why a call is unproven; its doubts say more.
 const DEPENDS: &str = "whether it is allowed depends on what is not known";
@@ -141,28 +35,6 @@ pub(super) fn judge_call(world: &World<'_>, call: Call) -> Decided {
         }
         None => decided,
     }
-}
-
-/// The administration of a key by an administrator of its account instead of the root user.
-fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
-    let account = call
-        .account
-        .as_ref()
-        .filter(|_| call.step == "administer")?;
-    let arn = format!("arn:{}:iam::{account}:role/administrator", world.partition);
-    let caller = Caller::Administrator(arn);
-    let region = call
-        .context
-        .get("aws:RequestedRegion")
-        .and_then(|value| match value {
-            ContextValue::One(region) => Some(region.as_str()),
-            _ => None,
-        });
-    Some(Call {
-        context: super::run::context(world, &caller, region),
-        caller,
-        ..call.clone()
-    })
 }
 
 fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
@@ -599,152 +471,6 @@ impl<'j, 'w> Judge<'j, 'w> {
     }
 }
 
-/// Why the templates do not say one thing of the caller or of the resource.
-fn disputed(world: &World<'_>, call: &Call) -> Option<Doubt> {
-    if world.disputed.is_empty() {
-        return None;
-    }
-    let caller = match &call.caller {
-        Caller::Role(arn) => Some(arn.as_str()),
-        _ => None,
-    };
-    let bucket = bucket_name(&call.resource).map(|name| world.bucket_arn(name));
-    let things = [caller, Some(call.resource.as_str()), bucket.as_deref()];
-    let mut things = things.into_iter().flatten();
-    things.find_map(|arn| world.disputed.get(arn).cloned())
-}
-
-/// Whether a key policy that does not let the account's root user change it lets somebody else of the
-/// account do so: they may be the one who deploys.
-fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doubt> {
-    let (_, policy) = world.key(&call.resource)?;
-    let held = &world.policies[policy];
-    let mut statements = held.document.solid.statements.iter();
-    let found = statements.find(|statement| {
-        let names_other = statement.principal.as_ref().is_some_and(|element| {
-            let entries = element.entries.iter();
-            let mut accounts = entries.filter_map(|entry| match &entry.id {
-                PrincipalId::Account(_) => None,
-                _ => Arn::parse(&entry.text).map(|arn| arn.account),
-            });
-            !element.negated && accounts.any(|account| Some(account) == call.account.as_deref())
-        });
-        statement.effect == Effect::Allow
-            && names_other
-            && authz::names_action(&statement.actions, &call.action)
-    })?;
-    Some(Doubt {
-        place: Place {
-            file: held.file,
-            span: found.span,
-        },
-        resource: held.resource.clone(),
-        reason: "who deploys the key: the root user of its account may not change its policy, and \
-                 somebody else may"
-            .to_owned(),
-        effect: None,
-    })
-}
-
-/// Why a role cannot be there that calls or is called: a template makes one of its name in another
-/// path.
-fn no_role(world: &World<'_>, call: &Call) -> Option<Rejection> {
-    let caller = match &call.caller {
-        Caller::Role(arn) => Some(arn.as_str()),
-        _ => None,
-    };
-    let called = Some(call.resource.as_str()).filter(|_| call.action == "sts:AssumeRole");
-    let mut named = [caller, called].into_iter().flatten();
-    let (arn, other) = named.find_map(|arn| Some((arn, world.namesake(arn)?)))?;
-    Some(Rejection {
-        because: format!(
-            "there is no role `{arn}`: the role of this name is `{}`",
-            other.arn
-        ),
-        state: None,
-        fix: "name the role by its ARN, with its path".to_owned(),
-        place: call.place,
-        resource: None,
-    })
-}
-
-/// Why the control policies that matter to a call are not known: those that are given are of the
-/// stacks' accounts. Where none are given, there are none.
-fn foreign(world: &World<'_>, call: &Call) -> Option<&'static str> {
-    let is_foreign =
-        |account: Option<&str>| account.is_none_or(|account| !world.accounts.contains(account));
-    if !world.scps.is_empty() && is_foreign(call.caller.account()) {
-        return Some("the service control policies of the caller's account are not given");
-    }
-    if !world.rcps.is_empty() && is_foreign(call.account.as_deref()) {
-        return Some("the resource control policies of the resource's account are not given");
-    }
-    None
-}
-
 fn level(levels: &[Vec<PolicyId>], level: Option<usize>, policy: usize) -> Option<PolicyId> {
     levels.get(level?)?.get(policy).copied()
-}
-
-fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
-    let mut sets = Sets::default();
-    match &call.caller {
-        Caller::Administrator(_) => sets.identity.push(world.administrator),
-        Caller::Role(arn) => match world.role(arn) {
-            Some(role) => {
-                sets.identity.clone_from(&role.identity);
-                sets.boundary = role.boundary;
-                sets.missing_identity.clone_from(&role.missing_identity);
-                sets.missing_boundary.clone_from(&role.missing_boundary);
-            }
-            None => {
-                sets.missing_identity = Some(Missing {
-                    what: format!("the policies of the role `{arn}`"),
-                    option: format!("--identity {arn}=FILE"),
-                });
-                sets.missing_boundary = Some(no_boundary(arn));
-            }
-        },
-        Caller::Root(_) | Caller::Service(_) | Caller::Unknown(..) => {}
-    }
-    if let Some(id) = call.resource_policy {
-        sets.resource = Some(id);
-        return sets;
-    }
-    if call.made_up {
-        return sets;
-    }
-    let missing = |what: &str| {
-        let name = super::world::bucket_name(&call.resource).unwrap_or(&call.resource);
-        Some(Missing {
-            what: format!("{what} `{name}`"),
-            option: format!("--policy {name}=FILE"),
-        })
-    };
-    match request.resource_policy_kind() {
-        PolicyKind::Key => {
-            let key = world.key(&call.resource);
-            sets.resource = key.map(|(_, policy)| policy);
-            let known = world.known_key(&call.resource);
-            if sets.resource.is_none() {
-                sets.missing_resource = missing("the policy of the key");
-            } else if known.is_some_and(|key| !key.is_whole) {
-                sets.missing_resource = missing("the other policies of the key");
-            }
-        }
-        PolicyKind::Trust => {
-            sets.resource = world.role(&call.resource).and_then(|role| role.trust);
-            if sets.resource.is_none() {
-                sets.missing_resource = missing("the trust policy of the role");
-            }
-        }
-        _ if request.service() == "s3" => match world.bucket_of(&call.resource) {
-            Some(bucket) if bucket.policy.is_some() || bucket.place.is_some() => {
-                sets.resource = bucket.policy;
-            }
-            _ => sets.missing_resource = missing("the policy of the existing bucket"),
-        },
-        _ => {}
-    }
-    sets
 }

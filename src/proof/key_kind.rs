@@ -67,13 +67,13 @@ impl KeyKind {
 
 /// Whether S3 can use a template's key.
 pub(super) fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
-    let tests: [(&str, fn(&str) -> bool); 3] = [
-        ("Enabled", |text| !text.eq_ignore_ascii_case("false")),
-        ("KeySpec", |text| text == SPEC),
-        ("Origin", |text| text == ORIGIN),
-    ];
+    let suits = |name: &str, text: &str| match name {
+        "Enabled" => !text.eq_ignore_ascii_case("false"),
+        "KeySpec" => text == SPEC,
+        _ => text == ORIGIN,
+    };
     let mut unknown = Usable::Yes;
-    for (name, suits) in tests {
+    for name in ["Enabled", "KeySpec", "Origin"] {
         let Some(node) = resolver.property(found.node, name) else {
             continue;
         };
@@ -99,7 +99,7 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
             })
         };
         match (known_text(&node), unknown_in(&node)) {
-            (Some(text), _) if suits(text) => {}
+            (Some(text), _) if suits(name, text) => {}
             (Some(text), _) => match name {
                 "Enabled" => {
                     let state = Some(KeyState::Disabled);

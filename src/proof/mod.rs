@@ -3,7 +3,8 @@
 //!
 //! Here live the resolution of templates ([`resolve`]), who has which policies ([`world`]), the
 //! calls of a run ([`run`]) with the keys that S3 uses for them ([`encryption`]), those of attackers
-//! ([`attacks`]), the verdicts ([`judge`]), what nobody needs ([`excess`]), what to add where
+//! ([`attacks`]), what is known of their context keys ([`keys`]), the policies on both sides
+//! ([`sides`]), the verdicts ([`judge`]) and what decides beside policies ([`beside`]), what nobody needs ([`excess`]), what to add where
 //! something is missing ([`remedy`]) and what it all comes to ([`outcome`]). What is given beside the
 //! templates must be about something in the run ([`names`], [`given`], [`parameters`]). It reads
 //! templates, so that it checks the synthesis independently; of the configuration it is told the
@@ -11,9 +12,11 @@
 //! files are the command line's.
 
 mod attacks;
+mod beside;
 mod call;
 mod chain;
 mod collect;
+mod decided;
 mod document;
 mod encryption;
 mod excess;
@@ -35,17 +38,18 @@ mod remedy;
 mod resolve;
 mod resolved;
 mod run;
+mod sides;
 mod symbols;
 mod world;
 
 pub use call::{Call, Caller, Hindrance, Rejection, Strength};
 pub use chain::Obstacle;
+pub use decided::{Decided, Decisive, Verdict};
 pub use excess::{Excess, StatementUse, UnknownAction};
 pub use findings::{RULES, findings};
 pub use input::{
     BucketKey, ClaimedBucket, InputError, Inputs, Instance, KeyFact, NamedFile, Stack,
 };
-pub use judge::{Decided, Decisive, Verdict};
 pub use key_state::{KeyState, is_cryptographic};
 pub use outcome::{Conclusion, Empty, Outcome};
 pub use outsiders::outsiders;

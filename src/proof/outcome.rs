@@ -1,7 +1,7 @@
 //! What a proof comes to. Every command takes its exit code, its headline and its last line from
 //! here, so that they cannot contradict each other.
 
-use super::judge::{Decided, Verdict};
+use super::decided::{Decided, Verdict};
 use super::prove::{AttackResult, Proof};
 
 /// What a proof comes to, in figures. A call or attack counts once for each instance of its target

@@ -1,7 +1,7 @@
 //! What to add where something is missing: a statement, ready to paste, and where.
 
 use super::call::Caller;
-use super::judge::{Decided, Verdict};
+use super::decided::{Decided, Verdict};
 use super::world::{Place, PolicyId, World};
 use crate::authz::Layer;
 use crate::iam::{Arn, PolicyKind};

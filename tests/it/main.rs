@@ -52,3 +52,4 @@ mod stack_set_config;
 mod stack_set_deploy;
 mod stack_set_roles;
 mod support;
+mod unresolved;

@@ -8,6 +8,13 @@ use serde_json::{Value as Json, json};
 
 use crate::prove::{inputs_of, plan_of};
 
+/// A name of an option, a policy for it, and where it is given.
+type Given = (
+    &'static str,
+    &'static str,
+    fn(&mut Inputs) -> &mut Vec<NamedFile>,
+);
+
 const DEV: usize = 0;
 const PROD: usize = 1;
 
@@ -461,21 +468,22 @@ fn a_key_whose_value_is_known_decides() {
 
 #[test]
 fn every_name_of_an_option_with_a_letter_less_is_refused() {
-    let deny = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*",
-        "Action": "s3:*", "Resource": "*"}}"#;
-    let allow = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
-    let policies: [(&str, &str, fn(&mut Inputs) -> &mut Vec<NamedFile>); 5] = [
-        ("codepipeline-output-bucket", deny, |inputs| {
+    const DENY: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny",
+        "Principal": "*", "Action": "s3:*", "Resource": "*"}}"#;
+    const ALLOW: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+        "Action": "*", "Resource": "*"}}"#;
+    let policies: [Given; 5] = [
+        ("codepipeline-output-bucket", DENY, |inputs| {
             &mut inputs.policies
         }),
-        ("arn:aws:s3:::codepipeline-input-bucket", deny, |inputs| {
+        ("arn:aws:s3:::codepipeline-input-bucket", DENY, |inputs| {
             &mut inputs.policies
         }),
-        ("prods3role", allow, |inputs| &mut inputs.boundaries),
-        ("prods3role", allow, |inputs| &mut inputs.identities),
+        ("prods3role", ALLOW, |inputs| &mut inputs.boundaries),
+        ("prods3role", ALLOW, |inputs| &mut inputs.identities),
         (
             "arn:aws:iam::222222222222:role/prods3role",
-            allow,
+            ALLOW,
             |inputs| &mut inputs.identities,
         ),
     ];

@@ -1,0 +1,114 @@
+//! The policies on both sides of a call, with those that are not given.
+
+use super::call::{Call, Caller};
+use super::collect::no_boundary;
+use super::world::{Missing, PolicyId, World};
+use crate::authz::Request;
+use crate::iam::PolicyKind;
+
+/// The policies that apply to a call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sets {
+    pub(super) identity: Vec<PolicyId>,
+    pub(super) resource: Option<PolicyId>,
+    pub(super) boundary: Option<PolicyId>,
+    pub(super) missing_identity: Option<Missing>,
+    pub(super) missing_resource: Option<Missing>,
+    pub(super) missing_boundary: Option<Missing>,
+}
+
+impl Sets {
+    pub(super) fn missing(&self) -> Vec<Missing> {
+        [
+            &self.missing_identity,
+            &self.missing_resource,
+            &self.missing_boundary,
+        ]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = PolicyId> {
+        let resource = self.resource.iter().chain(&self.boundary);
+        self.identity.iter().chain(resource).copied()
+    }
+}
+
+/// Why the control policies that matter to a call are not known: those that are given are of the
+/// stacks' accounts. Where none are given, there are none.
+pub(super) fn foreign(world: &World<'_>, call: &Call) -> Option<&'static str> {
+    let is_foreign =
+        |account: Option<&str>| account.is_none_or(|account| !world.accounts.contains(account));
+    if !world.scps.is_empty() && is_foreign(call.caller.account()) {
+        return Some("the service control policies of the caller's account are not given");
+    }
+    if !world.rcps.is_empty() && is_foreign(call.account.as_deref()) {
+        return Some("the resource control policies of the resource's account are not given");
+    }
+    None
+}
+
+pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
+    let mut sets = Sets::default();
+    match &call.caller {
+        Caller::Administrator(_) => sets.identity.push(world.administrator),
+        Caller::Role(arn) => match world.role(arn) {
+            Some(role) => {
+                sets.identity.clone_from(&role.identity);
+                sets.boundary = role.boundary;
+                sets.missing_identity.clone_from(&role.missing_identity);
+                sets.missing_boundary.clone_from(&role.missing_boundary);
+            }
+            None => {
+                sets.missing_identity = Some(Missing {
+                    what: format!("the policies of the role `{arn}`"),
+                    option: format!("--identity {arn}=FILE"),
+                });
+                sets.missing_boundary = Some(no_boundary(arn));
+            }
+        },
+        Caller::Root(_) | Caller::Service(_) | Caller::Unknown(..) => {}
+    }
+    if let Some(id) = call.resource_policy {
+        sets.resource = Some(id);
+        return sets;
+    }
+    if call.made_up {
+        return sets;
+    }
+    let missing = |what: &str| {
+        let name = super::world::bucket_name(&call.resource).unwrap_or(&call.resource);
+        Some(Missing {
+            what: format!("{what} `{name}`"),
+            option: format!("--policy {name}=FILE"),
+        })
+    };
+    match request.resource_policy_kind() {
+        PolicyKind::Key => {
+            let key = world.key(&call.resource);
+            sets.resource = key.map(|(_, policy)| policy);
+            let known = world.known_key(&call.resource);
+            if sets.resource.is_none() {
+                sets.missing_resource = missing("the policy of the key");
+            } else if known.is_some_and(|key| !key.is_whole) {
+                sets.missing_resource = missing("the other policies of the key");
+            }
+        }
+        PolicyKind::Trust => {
+            sets.resource = world.role(&call.resource).and_then(|role| role.trust);
+            if sets.resource.is_none() {
+                sets.missing_resource = missing("the trust policy of the role");
+            }
+        }
+        _ if request.service() == "s3" => match world.bucket_of(&call.resource) {
+            Some(bucket) if bucket.policy.is_some() || bucket.place.is_some() => {
+                sets.resource = bucket.policy;
+            }
+            _ => sets.missing_resource = missing("the policy of the existing bucket"),
+        },
+        _ => {}
+    }
+    sets
+}

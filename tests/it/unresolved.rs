@@ -1,0 +1,263 @@
+//! What a template says in a way that nobody can resolve, or says twice: nothing of it drops out of the
+//! proof.
+
+use s3ferry::proof::{Inputs, Proof, Verdict, prove};
+use s3ferry::syntax::Source;
+use serde_json::{Value as Json, json};
+
+use crate::prove::{inputs_of, plan_of};
+
+/// A change of a template, with its name.
+type Edit = (&'static str, fn(&mut Json));
+
+const DEV: usize = 0;
+const PROD: usize = 1;
+
+fn changed(stack: usize, edit: impl FnOnce(&mut Json)) -> Inputs {
+    let mut inputs = inputs_of(&plan_of(""), true);
+    let source = &mut inputs.stacks[stack].source;
+    let mut template: Json = serde_json::from_str(source.text()).expect("JSON");
+    // A condition that nobody can decide.
+    template["Parameters"]["Who"] = json!({ "Type": "String" });
+    template["Conditions"]["Unknown"] = json!({ "Fn::Equals": [{ "Ref": "Who" }, "x"] });
+    edit(&mut template);
+    *source = Source::new(source.name(), template.to_string());
+    inputs
+}
+
+fn proven(stack: usize, edit: impl FnOnce(&mut Json)) -> Proof {
+    prove(&changed(stack, edit)).expect("a proof")
+}
+
+fn unproven(proof: &Proof) -> Vec<&str> {
+    let calls = proof.calls.iter().map(|(decided, _)| decided);
+    let calls = calls.filter(|decided| decided.verdict == Verdict::Unproven);
+    calls.map(|decided| decided.call.id.as_str()).collect()
+}
+
+fn deny() -> Json {
+    json!({ "Version": "2012-10-17", "Statement":
+        { "Effect": "Deny", "Action": "*", "Resource": "*" } })
+}
+
+fn role(template: &mut Json) -> &mut Json {
+    &mut template["Resources"]["DeployRole"]["Properties"]
+}
+
+fn either(value: Json) -> Json {
+    json!({ "Fn::If": ["Unknown", value, { "Ref": "AWS::NoValue" }] })
+}
+
+/// Edits of prod's template, each of which may take everything from the deploy role.
+const OF_THE_ROLE: [Edit; 9] = [
+    ("inline policies under a condition", |template| {
+        let policy = json!([{ "PolicyName": "p", "PolicyDocument": deny() }]);
+        role(template)["Policies"] = either(policy);
+    }),
+    ("an inline policy under a condition", |template| {
+        let policy = json!({ "PolicyName": "p", "PolicyDocument": deny() });
+        role(template)["Policies"] = json!([either(policy)]);
+    }),
+    ("managed policies by a parameter", |template| {
+        template["Parameters"]["Arns"] = json!({ "Type": "CommaDelimitedList" });
+        role(template)["ManagedPolicyArns"] = json!({ "Ref": "Arns" });
+    }),
+    ("a policy whose role is a parameter", |template| {
+        template["Resources"]["Somebodys"] = json!({ "Type": "AWS::IAM::Policy", "Properties": {
+            "PolicyName": "p", "Roles": [{ "Ref": "Who" }], "PolicyDocument": deny() } });
+    }),
+    ("a policy whose role is a dynamic reference", |template| {
+        template["Resources"]["Somebodys"] = json!({ "Type": "AWS::IAM::Policy", "Properties": {
+            "PolicyName": "p", "Roles": ["{{resolve:ssm:/role}}"], "PolicyDocument": deny() } });
+    }),
+    ("a policy resource under a condition", |template| {
+        template["Resources"]["Maybe"] = json!({ "Type": "AWS::IAM::Policy", "Condition": "Unknown",
+            "Properties": { "PolicyName": "p", "Roles": [{ "Ref": "DeployRole" }],
+                "PolicyDocument": deny() } });
+    }),
+    ("a loop", |template| {
+        template["Resources"]["Fn::ForEach::Deny"] = json!(["X", ["A"], { "Deny${X}": {
+            "Type": "AWS::IAM::Policy", "Properties": { "PolicyName": "p",
+                "Roles": [{ "Ref": "DeployRole" }], "PolicyDocument": deny() } } }]);
+    }),
+    ("a macro", |template| {
+        template["Transform"] = json!(["CompanyGuardrails"])
+    }),
+    (
+        "a role of another resource with the same name",
+        |template| {
+            template["Resources"]["Twin"] = template["Resources"]["DeployRole"].clone();
+        },
+    ),
+];
+
+#[test]
+fn nothing_that_may_be_a_roles_policy_drops_out() {
+    for (name, edit) in OF_THE_ROLE {
+        let proof = proven(PROD, edit);
+        let unproven = unproven(&proof);
+        for id in ["prod/read/s3:GetObject", "prod/deploy/s3:PutObject"] {
+            assert!(unproven.contains(&id), "{name}: {id}: {unproven:?}");
+        }
+        assert!(!proof.has_errors() && proof.has_unproven(), "{name}");
+    }
+}
+
+#[test]
+fn a_parameter_decides_what_was_not_known() {
+    let (_, edit) = OF_THE_ROLE[0];
+    for (value, fails) in [("x", true), ("y", false)] {
+        let mut inputs = changed(PROD, edit);
+        inputs.parameters.push(("Who".to_owned(), value.to_owned()));
+        let proof = prove(&inputs).expect("a proof");
+        assert_eq!(unproven(&proof), Vec::<&str>::new(), "{value}");
+        assert_eq!(proof.has_errors(), fails, "{value}");
+    }
+}
+
+#[test]
+fn a_bucket_that_is_made_or_ruled_twice_is_unproven() {
+    let edits: [Edit; 3] = [
+        ("two policies", |template| {
+            let mut second = template["Resources"]["OutputBucketPolicy"].clone();
+            second["Properties"]["PolicyDocument"]["Statement"] = json!([{ "Effect": "Deny",
+                "Principal": "*", "Action": "s3:*",
+                "Resource": "arn:aws:s3:::codepipeline-output-bucket/*" }]);
+            template["Resources"]["AFirst"] = second;
+        }),
+        ("two buckets", |template| {
+            template["Resources"]["Twin"] = template["Resources"]["OutputBucket"].clone();
+        }),
+        ("a bucket under a condition", |template| {
+            template["Resources"]["OutputBucket"]["Condition"] = json!("Unknown");
+        }),
+    ];
+    for (name, edit) in edits {
+        let proof = proven(PROD, edit);
+        let unproven = unproven(&proof);
+        assert!(
+            unproven.contains(&"prod/deploy/s3:PutObject"),
+            "{name}: {unproven:?}"
+        );
+    }
+}
+
+#[test]
+fn settings_of_a_run_are_not_their_text() {
+    let edits: [Edit; 3] = [
+        ("ObjectKey", |settings| {
+            settings["ObjectKey"] = json!("#{SourceVariables.VersionId}")
+        }),
+        ("BucketName", |settings| {
+            settings["BucketName"] = json!("#{variables.bucket}")
+        }),
+        ("a dynamic reference", |settings| {
+            settings["ObjectKey"] = json!("{{resolve:ssm:/path}}")
+        }),
+    ];
+    for (name, edit) in edits {
+        let proof = proven(DEV, |template| {
+            let stages = &mut template["Resources"]["Pipeline"]["Properties"]["Stages"];
+            edit(&mut stages[1]["Actions"][0]["Configuration"]);
+        });
+        let unproven = unproven(&proof);
+        let is_upload = |id: &&str| id.starts_with("prod/deploy/s3:");
+        assert!(unproven.iter().any(is_upload), "{name}: {unproven:?}");
+    }
+}
+
+#[test]
+fn what_is_made_elsewhere_leaves_the_proof_open() {
+    for kind in [
+        "AWS::CloudFormation::Stack",
+        "AWS::CloudFormation::CustomResource",
+        "Custom::Guardrails",
+        "AWS::Organizations::Policy",
+    ] {
+        let proof = proven(PROD, |template| {
+            template["Resources"]["Other"] = json!({ "Type": kind, "Properties": {} });
+        });
+        assert!(proof.has_unproven() && !proof.has_errors(), "{kind}");
+    }
+}
+
+#[test]
+fn a_pipeline_that_codepipeline_refuses_is_an_error() {
+    let edits: [Edit; 8] = [
+        ("no stages", |pipeline| pipeline["Stages"] = json!([])),
+        ("one stage", |pipeline| {
+            pipeline["Stages"]
+                .as_array_mut()
+                .expect("stages")
+                .truncate(1);
+        }),
+        ("no store in the region", |pipeline| {
+            pipeline["Stages"][1]["Actions"][0]["Region"] = json!("eu-west-1");
+        }),
+        ("an artifact that nobody makes", |pipeline| {
+            pipeline["Stages"][1]["Actions"][0]["InputArtifacts"][0]["Name"] = json!("Nope");
+        }),
+        ("no artifact", |pipeline| {
+            let action = &mut pipeline["Stages"][1]["Actions"][0];
+            action
+                .as_object_mut()
+                .expect("an action")
+                .remove("InputArtifacts");
+        }),
+        ("no Extract", |pipeline| {
+            let settings = &mut pipeline["Stages"][1]["Actions"][0]["Configuration"];
+            settings
+                .as_object_mut()
+                .expect("settings")
+                .remove("Extract");
+        }),
+        ("one object without a key", |pipeline| {
+            pipeline["Stages"][1]["Actions"][0]["Configuration"]["Extract"] = json!("false");
+        }),
+        ("a service role of another account", |pipeline| {
+            pipeline["RoleArn"] = json!("arn:aws:iam::222222222222:role/prods3role");
+        }),
+    ];
+    for (name, edit) in edits {
+        let proof = proven(DEV, |template| {
+            edit(&mut template["Resources"]["Pipeline"]["Properties"]);
+        });
+        assert!(!proof.obstacles.is_empty() && proof.has_errors(), "{name}");
+    }
+    let proof = proven(DEV, |template| {
+        let bucket = &mut template["Resources"]["SourceBucket"]["Properties"];
+        bucket
+            .as_object_mut()
+            .expect("a bucket")
+            .remove("VersioningConfiguration");
+    });
+    assert!(proof.obstacles[0].reason.contains("versioning"));
+}
+
+#[test]
+fn a_text_that_doubles_itself_is_not_known() {
+    let proof = proven(DEV, |template| {
+        template["Resources"]["B0"] =
+            json!({ "Type": "AWS::S3::Bucket", "Properties": { "BucketName": "ab" } });
+        for number in 1..40 {
+            let before = number - 1;
+            template["Resources"][format!("B{number}")] = json!({ "Type": "AWS::S3::Bucket", "Properties": { "BucketName":
+                    { "Fn::Sub": format!("${{B{before}}}${{B{before}}}") } } });
+        }
+    });
+    assert!(proof.has_unproven() && !proof.has_errors());
+}
+
+#[test]
+fn an_organization_may_deny_its_root_users_everything() {
+    let mut inputs = inputs_of(&plan_of(""), true);
+    inputs.scps.push(Source::new(
+        "root.json",
+        r#"{"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "*", "Resource": "*",
+             "Condition": {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*:root"}}}]}"#,
+    ));
+    let proof = prove(&inputs).expect("a proof");
+    assert!(!proof.has_errors() && !proof.has_unproven());
+}
