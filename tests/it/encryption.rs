@@ -53,11 +53,15 @@ fn denied(proof: &Proof) -> Vec<&str> {
     calls(proof, Verdict::Denied)
 }
 
-/// Why a call is decided as it is.
+/// Why a call is decided as it is, or what it depends on.
 fn because<'p>(proof: &'p Proof, id: &str) -> &'p str {
     let mut calls = proof.calls.iter();
     let found = calls.find(|(decided, _)| decided.call.id == id);
-    &found.expect("the call").0.reason.because
+    let (decided, _) = found.expect("the call");
+    match decided.doubts.first() {
+        Some(doubt) => &doubt.reason,
+        None => &decided.reason.because,
+    }
 }
 
 fn assert_proven(proof: &Proof) {
