@@ -44,6 +44,7 @@ pub(super) struct KeyKind {
 }
 
 const SPEC: &str = "SYMMETRIC_DEFAULT";
+const USAGE: &str = "ENCRYPT_DECRYPT";
 const ORIGIN: &str = "AWS_KMS";
 
 impl KeyKind {
@@ -58,7 +59,7 @@ impl KeyKind {
         };
         Self {
             spec: of("KeySpec", SPEC),
-            usage: of("KeyUsage", "ENCRYPT_DECRYPT"),
+            usage: of("KeyUsage", USAGE),
             origin: of("Origin", ORIGIN),
             multi_region: of("MultiRegion", "false"),
         }
@@ -70,10 +71,11 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
     let suits = |name: &str, text: &str| match name {
         "Enabled" => !text.eq_ignore_ascii_case("false"),
         "KeySpec" => text == SPEC,
+        "KeyUsage" => text == USAGE,
         _ => text == ORIGIN,
     };
     let mut unknown = Usable::Yes;
-    for name in ["Enabled", "KeySpec", "Origin"] {
+    for name in ["Enabled", "KeySpec", "KeyUsage", "Origin"] {
         let Some(node) = resolver.property(found.node, name) else {
             continue;
         };
@@ -105,8 +107,8 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
                     let state = Some(KeyState::Disabled);
                     return unusable(state, "disabled".to_owned(), "remove `Enabled: false`");
                 }
-                "KeySpec" => {
-                    let what = format!("of the key spec {text}");
+                "KeySpec" | "KeyUsage" => {
+                    let what = format!("of `{name}` {text}");
                     return unusable(None, what, "make a symmetric encryption key");
                 }
                 // Somebody may have imported its material, or connected its key store.

@@ -179,6 +179,9 @@ class Pipeline(Mutator):
         new_name = f"Moved{name}"
         if new_name in other["template"]["Resources"]:
             return None
+        its = [bucket, *(r for r in resources.values() if r.get("Properties", {}).get("Bucket") == {"Ref": name})]
+        if any("Condition" in resource for resource in its):
+            return None  # The condition stands in this template.
         for policy_name, policy in list(resources.items()):
             if policy["Type"] == "AWS::S3::BucketPolicy" and policy["Properties"]["Bucket"] == {"Ref": name}:
                 its_policy = self.forget(stack, policy_name)

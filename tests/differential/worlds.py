@@ -73,6 +73,18 @@ class Mutations(Policies, Resources, Pipeline):
         return f"without the option of {name}"
 
 
+def name_no_policies(world):
+    """`--identity ROLE=none` is refused where a template attaches a policy that no template makes."""
+    nothing = {"Effect": "Allow", "Action": "codepipeline:ListPipelines", "Resource": "*"}
+    given = world["options"]["identities"]
+    for stack in world["stacks"]:
+        for resource in stack["template"]["Resources"].values():
+            name = resource.get("Properties", {}).get("RoleName")
+            if isinstance(name, str) and name in given and given[name] is None:
+                if resource["Properties"].get("ManagedPolicyArns"):
+                    given[name] = {"Version": "2012-10-17", "Statement": [nothing]}
+
+
 #: Mutations with their weights.
 MUTATIONS = {
     "drop_statement": 4, "duplicate_statement": 3, "flip_effect": 2, "change_action": 5, "change_resource": 4,
@@ -99,4 +111,5 @@ def world(seed, bases, only=None):
         what = getattr(mutator, name)()
         if what:
             done.append(f"{name}: {what}")
+    name_no_policies(found)
     return {"seed": seed, **found, "mutations": done}

@@ -138,6 +138,13 @@ const ENCRYPTION: &[Mutation] = &[
         unproven: &[],
     },
     Mutation {
+        name: "the key signs",
+        stack: DEV,
+        edit: |template| deploy_key(template)["KeyUsage"] = json!("SIGN_VERIFY"),
+        denied: KEY_USERS,
+        unproven: &[],
+    },
+    Mutation {
         name: "the key's material is imported",
         stack: DEV,
         edit: |template| deploy_key(template)["Origin"] = json!("EXTERNAL"),
