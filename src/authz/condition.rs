@@ -19,7 +19,7 @@ use crate::iam::{Comparison, Condition, ConditionValue, Operator, Quantifier, Wa
 ///   holds; what AWS does then is not documented, so a request that is not fully known leaves it
 ///   open.
 ///
-/// A value that is none of the operator's kind (`soon` for a date) matches nothing. For variables
+/// A value that the operator cannot compare (`soon` for a date) matches nothing. For variables
 /// without a value, see [`matching::one_of`].
 pub(super) fn holds(condition: &Condition, view: View<'_>) -> Truth {
     let operator = condition.operator;

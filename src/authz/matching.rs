@@ -201,7 +201,7 @@ fn glob(tokens: &[Token], text: &str) -> bool {
             }
             Some(Token::One | Token::OneInPart) => next_char(rest),
             Some(Token::Text(text)) => rest.strip_prefix(&**text),
-            // Its value stands in its place.
+            // Variables are replaced by their values first.
             Some(Token::Variable(_)) => None,
         };
         match (advanced, retry) {
@@ -255,7 +255,7 @@ fn bounded_glob(tokens: &[Token], text: &str) -> bool {
                         next[at + text.len()] = true;
                     }
                 }
-                // Its value stands in its place.
+                // Variables are replaced by their values first.
                 Token::Variable(_) => {}
             }
         }

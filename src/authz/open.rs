@@ -21,7 +21,7 @@ pub struct OpenStatement {
     pub policy: usize,
     /// Its effect.
     pub effect: Effect,
-    /// Where it stands in its document.
+    /// Its place in its document.
     pub span: Span,
     /// The context keys that it depends on, as they are written; without any, it depends on who makes
     /// the request.

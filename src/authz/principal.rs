@@ -142,7 +142,7 @@ fn spares(entries: &[PrincipalEntry], principal: &Principal) -> Truth {
     let lists_sessions = entries.iter().filter(of_account).any(
         |entry| matches!(&entry.id, PrincipalId::Session { role: Some(name), .. } if name == role),
     );
-    // A session is a principal of its own: of one that is not known, the role alone may not spare it.
+    // A session is a separate principal, so naming only its role may not be enough to spare it.
     let by_role = match (lists_sessions, principal.is_any_session) {
         (true, _) => Truth::No,
         (false, true) => Truth::Unknown,

@@ -25,7 +25,7 @@ pub struct Principal {
     pub(super) kind: PrincipalKind,
     /// The ARN of the role, with its path, of a role or of a session whose request says it.
     pub(super) role_arn: Option<String>,
-    /// Whether it stands for every session of its role: which one it is, is not known.
+    /// Whether the session is not known, so that the principal represents every session of its role.
     pub(super) is_any_session: bool,
 }
 

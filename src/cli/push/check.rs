@@ -137,7 +137,7 @@ fn entry(
     let raw = archive
         .by_index_data(index)
         .map_err(|error| format!("entry {} cannot be read: {error}", index + 1))?;
-    // As it stands: without a flag for UTF-8 another reader may take it for something else.
+    // The raw bytes: without the flag for UTF-8, another reader may decode them differently.
     let name = match str::from_utf8(raw.name_raw()) {
         Ok(name) => name.to_owned(),
         Err(_) if !site.is_extracted() => String::from_utf8_lossy(raw.name_raw()).into_owned(),
@@ -274,7 +274,7 @@ mod end {
     /// The record without its comment, and the longest comment (PKWARE, *APPNOTE*, 4.3.16).
     const RECORD: usize = 22;
     const COMMENT: usize = 65_535;
-    /// The locator of the 64-bit record, which stands right before (4.3.15).
+    /// The locator of the 64-bit record, which precedes it directly (4.3.15).
     const LOCATOR: usize = 20;
 
     /// How many entries a zip file says it has; nothing where there is no end that says it.

@@ -175,7 +175,8 @@ impl Collector<'_> {
         }
     }
 
-    /// A given policy counts instead of a template's: to try something, and nothing is proven with it.
+    /// A given policy replaces that of a template. It is for trying something out: nothing is fully proven
+    /// with it.
     fn replaces(&mut self, name: &str, what: &str) {
         let doubt = Doubt {
             place: Place {
@@ -183,7 +184,7 @@ impl Collector<'_> {
                 span: Span::default(),
             },
             resource: name.to_owned(),
-            reason: format!("the given {what} stands for the one in the templates"),
+            reason: format!("the given {what} replaces the one in the templates"),
             effect: None,
         };
         self.doubt(doubt);
