@@ -144,7 +144,8 @@ pub(super) fn default_key(
         return managed(world, own, said);
     }
     if key.starts_with("alias/") {
-        return by_alias(world, key, user, region, said, || {
+        let arn = format!("arn:{}:kms:{region}:{user}:{key}", world.partition);
+        return by_alias(world, &arn, said, || {
             format!(
                 "which key `{key}` is: S3 looks for it in account {user}, whose request it is, and no \
                  template makes it there"
@@ -153,10 +154,7 @@ pub(super) fn default_key(
     }
     let arn = bare_id(world, key, owner, region);
     if owner == user {
-        return match world.known_key(&arn) {
-            Some(known) => UsedKey::known(known.arn.clone()),
-            None => UsedKey::known(arn),
-        };
+        return UsedKey::known(arn);
     }
     let because = format!(
         "the bucket names its key as `{key}`, without an account: account {user}, whose request it is, \
@@ -247,23 +245,19 @@ fn by_arn(world: &World<'_>, key: &str, on: Use<'_>, said: Said) -> UsedKey {
     if !key.contains(":alias/") {
         return UsedKey::known(key.to_owned());
     }
-    // KMS decides by the key that an alias names.
-    match world.known_key(key) {
-        Some(known) => UsedKey::by_alias(&known.arn),
-        None => UsedKey::unknown(said, format!("which key `{key}` is: no template makes it")),
-    }
+    by_alias(world, key, said, || {
+        format!("which key `{key}` is: no template makes it")
+    })
 }
 
+/// The key that an alias names, by the alias's ARN: KMS decides by the key.
 fn by_alias(
     world: &World<'_>,
     alias: &str,
-    account: &str,
-    region: &str,
     said: Said,
     reason: impl FnOnce() -> String,
 ) -> UsedKey {
-    let arn = format!("arn:{}:kms:{region}:{account}:{alias}", world.partition);
-    match world.known_key(&arn) {
+    match world.known_key(alias) {
         Some(known) => UsedKey::by_alias(&known.arn),
         None => UsedKey::unknown(said, reason()),
     }

@@ -56,7 +56,8 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
         () if judge.is_possible() => Verdict::Unproven,
         () => Verdict::Denied,
     };
-    let mut reason = judge.reason(verdict);
+    let mut explained = judge.reason(verdict);
+    let reason = &mut explained.reason;
     let mut doubt = None;
     match &call.hindrance {
         Some(Hindrance::Rejected(rejection)) if reason.decision != Decision::ExplicitlyDenied => {
@@ -92,7 +93,7 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
     if verdict == Verdict::Denied && call.strength == Strength::Documented {
         verdict = Verdict::NotGranted;
     }
-    let mut decided = judge.decided(call, verdict, reason);
+    let mut decided = judge.decided(call, verdict, explained);
     decided.doubts.extend(doubt);
     decided
 }
@@ -149,8 +150,24 @@ pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Opti
         true => Verdict::Allowed,
         false => Verdict::Unproven,
     };
-    let reason = judge.reason(verdict);
-    (verdict, Some(judge.decided(call.clone(), verdict, reason)))
+    let explained = judge.reason(verdict);
+    (
+        verdict,
+        Some(judge.decided(call.clone(), verdict, explained)),
+    )
+}
+
+/// Why a call has its verdict.
+struct Explained {
+    reason: Reason,
+    /// Of an unproven one, what the most allows.
+    most: Option<Reason>,
+}
+
+/// A layer, or a level of it, as another reason has it.
+fn same_layer<'r>(reason: &'r Reason, layer: &LayerReport) -> Option<&'r LayerReport> {
+    let mut layers = reason.layers.iter();
+    layers.find(|other| (other.layer, other.level) == (layer.layer, layer.level))
 }
 
 struct Judge<'j, 'w> {
@@ -223,26 +240,20 @@ impl<'j, 'w> Judge<'j, 'w> {
 
     /// Why a call has its verdict: what is allowed is allowed by the least, what is denied is denied by
     /// the most.
-    fn reason(&self, verdict: Verdict) -> Reason {
-        match verdict {
-            Verdict::Denied | Verdict::NotGranted => self.explained(Bound::Most),
-            Verdict::Allowed => self.explained(Bound::Least),
-            Verdict::Unproven => {
-                let most = self.explained(Bound::Most);
-                let mut reason = self.explained(Bound::Least);
-                DEPENDS.clone_into(&mut reason.because);
-                reason.missing.clear();
-                for layer in &mut reason.layers {
-                    let mut others = most.layers.iter();
-                    let other = others
-                        .find(|other| (other.layer, other.level) == (layer.layer, layer.level));
-                    if other.is_some_and(|other| other.outcome != layer.outcome) {
-                        layer.outcome = Outcome::Unknown;
-                    }
-                }
-                reason
+    fn reason(&self, verdict: Verdict) -> Explained {
+        let bound = match verdict {
+            Verdict::Denied | Verdict::NotGranted => Bound::Most,
+            Verdict::Allowed | Verdict::Unproven => Bound::Least,
+        };
+        let most = (verdict == Verdict::Unproven).then(|| self.explained(Bound::Most));
+        let mut reason = self.explained(bound);
+        for layer in &mut reason.layers {
+            let other = most.as_ref().and_then(|most| same_layer(most, layer));
+            if other.is_some_and(|other| other.outcome != layer.outcome) {
+                layer.outcome = Outcome::Unknown;
             }
         }
+        Explained { reason, most }
     }
 
     fn explained(&self, bound: Bound) -> Reason {
@@ -393,21 +404,21 @@ impl<'j, 'w> Judge<'j, 'w> {
         reasons.collect()
     }
 
-    fn decided(self, mut call: Call, verdict: Verdict, reason: Reason) -> Decided {
+    fn decided(self, mut call: Call, verdict: Verdict, explained: Explained) -> Decided {
+        let Explained { mut reason, most } = explained;
+        if verdict == Verdict::Unproven {
+            DEPENDS.clone_into(&mut reason.because);
+            reason.missing.clear();
+        }
         // What only the least has, may or may not apply.
-        let most = (verdict == Verdict::Unproven).then(|| self.explained(Bound::Most));
         let is_open = |layer: &LayerReport, statement: &StatementReport| {
+            let is_same = |other: &StatementReport| {
+                (other.policy, other.span, other.verdict)
+                    == (statement.policy, statement.span, statement.verdict)
+            };
             most.as_ref().is_some_and(|most| {
-                let mut others = most.layers.iter();
-                let other =
-                    others.find(|other| (other.layer, other.level) == (layer.layer, layer.level));
-                !other.is_some_and(|other| {
-                    let mut others = other.statements.iter();
-                    others.any(|other| {
-                        (other.policy, other.span, other.verdict)
-                            == (statement.policy, statement.span, statement.verdict)
-                    })
-                })
+                let other = same_layer(most, layer);
+                !other.is_some_and(|other| other.statements.iter().any(is_same))
             })
         };
         let mut decisive = Vec::new();
