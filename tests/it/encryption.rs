@@ -6,7 +6,7 @@ use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Verdict, findings, 
 use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
-use crate::prove::{inputs_of, plan_of};
+use crate::prove::{change, inputs_of, plan_of, with as calls};
 use crate::support::Project;
 
 const DEV: usize = 0;
@@ -29,24 +29,8 @@ fn edited(config: &str, stack: usize, edit: impl FnOnce(&mut Json)) -> Inputs {
     inputs
 }
 
-fn change(inputs: &mut Inputs, stack: usize, edit: impl FnOnce(&mut Json)) {
-    let source = &inputs.stacks[stack].source;
-    let mut template: Json = serde_json::from_str(source.text()).expect("JSON");
-    edit(&mut template);
-    inputs.stacks[stack].source = Source::new(source.name(), format!("{template:#}"));
-}
-
 fn proven(inputs: &Inputs) -> Proof {
     prove(inputs).expect("a proof")
-}
-
-/// The IDs of the calls with a verdict.
-fn calls(proof: &Proof, verdict: Verdict) -> Vec<&str> {
-    let calls = proof.calls.iter();
-    calls
-        .filter(|(decided, _)| decided.verdict == verdict)
-        .map(|(decided, _)| decided.call.id.as_str())
-        .collect()
 }
 
 fn denied(proof: &Proof) -> Vec<&str> {

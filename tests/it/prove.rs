@@ -1,5 +1,6 @@
 //! The proof: of the example, of every variety of configuration, of other tools' templates.
 
+use serde_json::Value as Json;
 use std::process::{Command, Output};
 
 use s3ferry::authz::ContextValue;
@@ -298,8 +299,16 @@ fn tags_are_asked_about_where_the_target_has_them() {
     assert_eq!(with(&proof, Verdict::Denied), needed);
 }
 
-/// The calls with a verdict.
-fn with(proof: &Proof, verdict: Verdict) -> Vec<&str> {
+/// Changes one of the JSON templates.
+pub(crate) fn change(inputs: &mut Inputs, stack: usize, edit: impl FnOnce(&mut Json)) {
+    let source = &mut inputs.stacks[stack].source;
+    let mut template: Json = serde_json::from_str(source.text()).expect("JSON");
+    edit(&mut template);
+    *source = Source::new(source.name(), format!("{template:#}"));
+}
+
+/// The IDs of the calls with a verdict, in order.
+pub(crate) fn with(proof: &Proof, verdict: Verdict) -> Vec<&str> {
     let calls = proof.calls.iter().map(|(decided, _)| decided);
     calls
         .filter(|decided| decided.verdict == verdict)

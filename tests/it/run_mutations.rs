@@ -6,7 +6,7 @@ use s3ferry::proof::{Inputs, NamedFile, Proof, Verdict, prove};
 use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
-use crate::prove::{inputs_of, plan_of};
+use crate::prove::{change, inputs_of, plan_of, with};
 
 /// A name of an option, a policy for it, and where it is given.
 type Given = (
@@ -301,18 +301,8 @@ const OWNERS: &[Mutation] = &[
 
 fn mutated(mutation: &Mutation) -> Inputs {
     let mut inputs = inputs_of(&plan_of(""), true);
-    let stack = &mut inputs.stacks[mutation.stack].source;
-    let mut template: Json = serde_json::from_str(stack.text()).expect("JSON");
-    (mutation.edit)(&mut template);
-    *stack = Source::new(stack.name(), template.to_string());
+    change(&mut inputs, mutation.stack, mutation.edit);
     inputs
-}
-
-/// The IDs of the calls with a verdict, in order.
-fn with(proof: &Proof, verdict: Verdict) -> Vec<&str> {
-    let calls = proof.calls.iter().map(|(decided, _)| decided);
-    let calls = calls.filter(|decided| decided.verdict == verdict);
-    calls.map(|decided| decided.call.id.as_str()).collect()
 }
 
 fn check(mutations: &[Mutation]) {
@@ -362,18 +352,18 @@ fn the_artifacts_of_an_action_of_any_provider_are_proven() {
 /// A Deny of the deploy role's uploads under a condition.
 fn denied_if(condition: &Json) -> Proof {
     let mut inputs = inputs_of(&plan_of(""), true);
-    let stack = &mut inputs.stacks[PROD].source;
-    let mut template: Json = serde_json::from_str(stack.text()).expect("JSON");
-    let policy = &mut template["Resources"]["OutputBucketPolicy"]["Properties"]["PolicyDocument"];
-    let statements = policy["Statement"].as_array_mut().expect("statements");
-    statements.push(json!({
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:PutObject",
-        "Resource": "arn:aws:s3:::codepipeline-output-bucket/*",
-        "Condition": condition,
-    }));
-    *stack = Source::new(stack.name(), template.to_string());
+    change(&mut inputs, PROD, |template| {
+        let policy =
+            &mut template["Resources"]["OutputBucketPolicy"]["Properties"]["PolicyDocument"];
+        let statements = policy["Statement"].as_array_mut().expect("statements");
+        statements.push(json!({
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::codepipeline-output-bucket/*",
+            "Condition": condition,
+        }));
+    });
     prove(&inputs).expect("a proof")
 }
 

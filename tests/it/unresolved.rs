@@ -5,7 +5,7 @@ use s3ferry::proof::{Inputs, Proof, Verdict, prove};
 use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
-use crate::prove::{inputs_of, plan_of};
+use crate::prove::{change, inputs_of, plan_of, with};
 
 /// A change of a template, with its name.
 type Edit = (&'static str, fn(&mut Json));
@@ -15,13 +15,12 @@ const PROD: usize = 1;
 
 fn changed(stack: usize, edit: impl FnOnce(&mut Json)) -> Inputs {
     let mut inputs = inputs_of(&plan_of(""), true);
-    let source = &mut inputs.stacks[stack].source;
-    let mut template: Json = serde_json::from_str(source.text()).expect("JSON");
-    // A condition that nobody can decide.
-    template["Parameters"]["Who"] = json!({ "Type": "String" });
-    template["Conditions"]["Unknown"] = json!({ "Fn::Equals": [{ "Ref": "Who" }, "x"] });
-    edit(&mut template);
-    *source = Source::new(source.name(), template.to_string());
+    change(&mut inputs, stack, |template| {
+        // A condition that nobody can decide.
+        template["Parameters"]["Who"] = json!({ "Type": "String" });
+        template["Conditions"]["Unknown"] = json!({ "Fn::Equals": [{ "Ref": "Who" }, "x"] });
+        edit(template);
+    });
     inputs
 }
 
@@ -30,9 +29,7 @@ fn proven(stack: usize, edit: impl FnOnce(&mut Json)) -> Proof {
 }
 
 fn unproven(proof: &Proof) -> Vec<&str> {
-    let calls = proof.calls.iter().map(|(decided, _)| decided);
-    let calls = calls.filter(|decided| decided.verdict == Verdict::Unproven);
-    calls.map(|decided| decided.call.id.as_str()).collect()
+    with(proof, Verdict::Unproven)
 }
 
 fn deny() -> Json {
