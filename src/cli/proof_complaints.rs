@@ -1,6 +1,6 @@
 //! What is wrong with a proof, a line or an explanation for each thing.
 
-use s3ferry::proof::{AttackResult, Empty, Outcome, Proof, Verdict};
+use s3ferry::proof::{AttackResult, Empty, Outcome, Proof};
 
 use super::proof_reports::{at, explanation, serving};
 
@@ -19,19 +19,9 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> String {
     }
     out.push_str(&unknown_actions(proof));
     out.push_str(&obstacles(proof));
-    let calls = proof.calls.iter().map(|(decided, _)| decided);
-    let calls = calls.filter(|decided| decided.verdict == Verdict::Unproven);
-    let attacks = proof.attacks_that(AttackResult::Unproven);
-    let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
-    let mut missing: Vec<_> = calls
-        .chain(attacks.filter(|_| strict))
-        .flat_map(|decided| &decided.missing)
-        .collect();
-    missing.sort();
-    missing.dedup();
-    for missing in missing {
+    for missing in proof.missing(strict) {
         out.push_str(&format!(
-            "warning: unproven, for it depends on {}: `s3ferry prove {}` settles it\n",
+            "warning: unproven, because it depends on {}; give it to `s3ferry prove` with {}\n",
             missing.what, missing.option
         ));
     }

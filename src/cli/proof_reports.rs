@@ -328,23 +328,8 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
         ));
     }
     // What is denied is denied whatever these say.
-    let is_open = decided.verdict == Verdict::Unproven;
-    for missing in decided.missing.iter().filter(|_| is_open) {
-        out.push_str(&format!(
-            "  not given: {}; give {}\n",
-            missing.what, missing.option
-        ));
-    }
-    for doubt in decided.doubts.iter().filter(|_| is_open) {
-        let resource = match doubt.resource.as_str() {
-            "" => String::new(),
-            resource => format!("{resource} at "),
-        };
-        out.push_str(&format!(
-            "  not known: {} ({resource}{})\n",
-            doubt.reason,
-            at(proof, doubt.place)
-        ));
+    if decided.verdict == Verdict::Unproven {
+        out.push_str(&proof_unproven::unknowns(proof, decided));
     }
     for remedy in remedies {
         let place = match (&remedy.resource, remedy.place) {

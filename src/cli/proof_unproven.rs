@@ -45,22 +45,27 @@ pub(crate) fn together(proof: &Proof) -> String {
         for (resource, actions) in &group.on {
             out.push_str(&format!("  {}\n    on {resource}\n", actions.join(", ")));
         }
-        for missing in &group.first.missing {
-            out.push_str(&format!(
-                "  not given: {}; give {}\n",
-                missing.what, missing.option
-            ));
-        }
-        for doubt in &group.first.doubts {
-            out.push_str(&format!(
-                "  not known: {} ({})\n",
-                doubt.reason,
-                at(proof, doubt.place)
-            ));
-        }
+        out.push_str(&unknowns(proof, group.first));
         out.push('\n');
     }
     out + &options(proof)
+}
+
+/// What an unproven call depends on, a line each.
+pub(crate) fn unknowns(proof: &Proof, decided: &Decided) -> String {
+    let missing = decided.missing.iter();
+    let missing =
+        missing.map(|missing| format!("  not given: {}; give {}\n", missing.what, missing.option));
+    let doubts = decided.doubts.iter();
+    let doubts = doubts.map(|doubt| {
+        let resource = match doubt.resource.as_str() {
+            "" => String::new(),
+            resource => format!("{resource} at "),
+        };
+        let place = at(proof, doubt.place);
+        format!("  not known: {} ({resource}{place})\n", doubt.reason)
+    });
+    missing.chain(doubts).collect()
 }
 
 /// Whether what is not known is the same of two calls.
@@ -72,24 +77,13 @@ fn is_alike(one: &Decided, other: &Decided) -> bool {
 
 /// The options that settle what depends on files that are not given.
 fn options(proof: &Proof) -> String {
-    let attacks = proof.attacks.iter();
-    let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
-    let calls = proof.calls.iter().map(|(decided, _)| decided);
-    let open = calls
-        .chain(attacks)
-        .filter(|decided| decided.verdict == Verdict::Unproven);
-    let mut found: Vec<(&str, &str)> = open
-        .flat_map(|decided| &decided.missing)
-        .map(|missing| (missing.option.as_str(), missing.what.as_str()))
-        .collect();
-    found.sort_unstable();
-    found.dedup();
+    let found = proof.missing(true);
     if found.is_empty() {
         return String::new();
     }
     let mut out = "To settle what depends on policies that are not given, add:\n".to_owned();
-    for (option, what) in found {
-        out.push_str(&format!("  {option}\n      {what}\n"));
+    for missing in found {
+        out.push_str(&format!("  {}\n      {}\n", missing.option, missing.what));
     }
     out.push('\n');
     out

@@ -18,7 +18,7 @@ use super::parameters::{self, CREATE_PIPELINE};
 use super::remedy::{Remedy, remedies};
 use super::resolve::{Deployment, Resolver};
 use super::run;
-use super::world::{Doubt, World};
+use super::world::{Doubt, Missing, World};
 use crate::config::Permissions;
 use crate::lint::read_template;
 use crate::syntax::{Node, Source};
@@ -77,6 +77,22 @@ impl Proof {
     pub fn denied(&self) -> impl Iterator<Item = &(Decided, Vec<Remedy>)> {
         let calls = self.calls.iter();
         calls.filter(|(decided, _)| decided.verdict == Verdict::Denied)
+    }
+
+    /// The policies that are not given and an unproven call depends on, each once; `with_attacks`: or an
+    /// unproven attack.
+    pub fn missing(&self, with_attacks: bool) -> Vec<&Missing> {
+        let attacks = self.attacks.iter().filter(|_| with_attacks);
+        let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
+        let calls = self.calls.iter().map(|(decided, _)| decided);
+        let mut found: Vec<&Missing> = calls
+            .chain(attacks)
+            .filter(|decided| decided.verdict == Verdict::Unproven)
+            .flat_map(|decided| &decided.missing)
+            .collect();
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// The attacks with a result.

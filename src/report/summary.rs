@@ -192,15 +192,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
 
 /// What was not given, each thing once.
 fn not_given(contents: &Contents<'_>) -> Markup {
-    let calls = contents.proof.calls.iter().map(|(decided, _)| decided);
-    let attacks = contents.proof.attacks.iter();
-    let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
-    let mut missing: Vec<_> = calls
-        .chain(attacks)
-        .flat_map(|decided| &decided.missing)
-        .collect();
-    missing.sort();
-    missing.dedup();
+    let missing = contents.proof.missing(true);
     html! {
         @if !missing.is_empty() {
             p { "Not given, so that what depends on it is unproven:" }
