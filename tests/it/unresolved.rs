@@ -1,6 +1,7 @@
 //! What a template says in a way that nobody can resolve, or says twice: nothing of it drops out of the
 //! proof.
 
+use s3ferry::authz::{Layer, Outcome};
 use s3ferry::proof::{Inputs, Proof, Verdict, prove};
 use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
@@ -98,6 +99,29 @@ fn nothing_that_may_be_a_roles_policy_drops_out() {
         }
         assert!(!proof.has_errors() && proof.has_unproven(), "{name}");
     }
+}
+
+#[test]
+fn only_the_layer_that_is_open_is_not_known() {
+    // Where CodePipeline sends its requests from is not known.
+    let proof = proven(PROD, |template| {
+        let mut policy = deny();
+        policy["Statement"]["Condition"] =
+            json!({ "IpAddress": { "aws:SourceIp": "192.0.2.0/24" } });
+        role(template)["Policies"] = json!([{ "PolicyName": "p", "PolicyDocument": policy }]);
+    });
+    let id = "prod/read/s3:GetObject";
+    let mut calls = proof.calls.iter().map(|(decided, _)| decided);
+    let decided = calls.find(|decided| decided.call.id == id).expect(id);
+    let says = |asked: Layer| {
+        let mut layers = decided.reason.layers.iter();
+        layers
+            .find(|layer| layer.layer == asked)
+            .map(|layer| layer.outcome)
+    };
+    // The role's own policy may deny; the bucket's, which does not ask, allows.
+    assert_eq!(says(Layer::IdentityPolicies), Some(Outcome::Unknown));
+    assert_eq!(says(Layer::ResourcePolicy), Some(Outcome::Allows));
 }
 
 #[test]
