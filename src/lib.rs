@@ -31,3 +31,4 @@ pub mod proof;
 pub mod report;
 pub mod stacks;
 pub mod syntax;
+pub mod transition;

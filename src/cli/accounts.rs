@@ -16,6 +16,15 @@ use super::{Failure, Global, files};
 /// The outputs file, beside the configuration.
 const OUTPUTS: &str = ".s3ferry/outputs.json";
 
+/// The ID of the dev account's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// The ID.
+    pub(crate) id: String,
+    /// Whether it comes from the outputs file, which may be older than the dev stack.
+    pub(crate) is_recorded: bool,
+}
+
 /// A project and the accounts that its stacks are in.
 pub(crate) struct Accounts<'a> {
     pub(crate) global: &'a Global,
@@ -24,7 +33,7 @@ pub(crate) struct Accounts<'a> {
     pub(crate) steps: Vec<StackStep>,
     pub(crate) outputs: OutputsFile,
     /// The ID of the dev account's key, once it is known.
-    pub(crate) key_id: Option<String>,
+    pub(crate) key_id: Option<Key>,
     aws: &'a AwsOptions,
     accesses: HashMap<(String, String), Access>,
     tokens: u32,
@@ -70,6 +79,13 @@ impl<'a> Accounts<'a> {
     pub(crate) fn recorded(&self, step: &StackStep) -> bool {
         let known = &self.outputs.known;
         known.of(&step.account, &step.region, &step.stack).is_some()
+    }
+
+    /// Whether the outputs file says that a stack was last deployed for the template that the
+    /// configuration has now.
+    pub(crate) fn is_recorded_for_this_template(&self, step: &StackStep) -> bool {
+        let known = &self.outputs.known;
+        known.template_of(&step.account, &step.region, &step.stack) == Some(&*step.configured)
     }
 
     /// The stacks of a profile, or all.
@@ -166,6 +182,7 @@ impl OutputsFile {
             region: step.region.clone(),
             stack: step.stack.clone(),
             outputs,
+            template: (!step.configured.is_empty()).then(|| step.configured.clone()),
         };
         if self.known.put(entry) {
             files::write(&self.path, &self.known.to_json())?;

@@ -168,14 +168,20 @@ async fn compare(
     let before = deployment.settled().await?;
     let parameters = parameters(accounts, options, step, before.as_ref()).await?;
     let mut found = Difference::default();
+    let mut following = None;
     if let Some(stack) = &before {
         found.state.clone_from(&stack.status);
         found.parameters = changed(stack, &parameters);
         if stack.condition() != Condition::Reviewing {
             let deployed = stack::template(&access, &stack.id).await?;
             found.template = Some(step.comparison(&deployed));
+            following = step.following(&deployed);
         }
     }
+    let deployment = Deployment {
+        step: following.as_ref().unwrap_or(step),
+        ..deployment
+    };
     match deployment.compare(before, &parameters).await? {
         Prepared::UpToDate(_) => {}
         Prepared::CreationFailed(left, _) => {

@@ -198,16 +198,17 @@ mod tests {
             account: "111111111111".to_owned(),
             region: "us-east-1".to_owned(),
             profile: name.to_owned(),
+            configured: String::new(),
             template: Arc::new(StackTemplate::new(
                 name.to_owned(),
-                Template {
+                Arc::new(Template {
                     header: String::new(),
                     description: String::new(),
                     parameters: Vec::new(),
                     conditions: Vec::new(),
                     resources: Vec::new(),
                     outputs: Vec::new(),
-                },
+                }),
             )),
         }
     }

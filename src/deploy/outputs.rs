@@ -30,6 +30,11 @@ pub struct StackOutputs {
     pub stack: String,
     /// Outputs, by name.
     pub outputs: BTreeMap<String, String>,
+    /// SHA-256 of the configuration's template that it was last deployed for, in hexadecimal. Of the
+    /// dev stack it says that the pipeline has switched to this template; a target may still have
+    /// more than the template grants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 impl Default for Outputs {
@@ -81,6 +86,15 @@ impl Outputs {
             entry.account == account && entry.region == region && entry.stack == stack
         })?;
         Some(&found.outputs)
+    }
+
+    /// The digest of the template that a stack was last deployed for.
+    pub fn template_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
+        let mut stacks = self.stacks.iter();
+        let found = stacks.find(|entry| {
+            entry.account == account && entry.region == region && entry.stack == stack
+        })?;
+        found.template.as_deref()
     }
 
     /// Puts the outputs of a stack; tells whether that changed anything.

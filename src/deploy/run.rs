@@ -235,7 +235,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// AWS refuses.
-    async fn guard(&self, protected: bool) -> Result<(), DeployError> {
+    pub async fn guard(&self, protected: bool) -> Result<(), DeployError> {
         let stack = &self.step.stack;
         let policy = protection::policy(&self.step.template.protected);
         protection::ensure(self.access, stack, &policy).await?;

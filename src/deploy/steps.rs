@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::cfn::{Template, Value};
 use crate::plan::Plan;
 use crate::stacks::{Side, Stack, stacks};
+use crate::syntax::Source;
+use crate::transition::ids::renames;
 
 use super::Comparison;
 use super::body::Text;
@@ -33,6 +37,9 @@ pub struct StackStep {
     pub profile: String,
     /// The template, which the instances of a target share.
     pub template: Arc<StackTemplate>,
+    /// SHA-256 of the configuration's template, in hexadecimal: of this one, unless it is
+    /// transitional.
+    pub configured: String,
     /// Whether it is a stack set: then account, region and profile are the administrator's, and
     /// the name is the stack set's.
     pub stack_set: bool,
@@ -52,7 +59,7 @@ pub struct StackTemplate {
     /// The buckets that outlive a stack of the template.
     pub buckets: Vec<RetainedBucket>,
     /// What the text is written from.
-    model: Template,
+    model: Arc<Template>,
 }
 
 /// A bucket that outlives its stack.
@@ -94,7 +101,7 @@ impl StackStep {
     /// The template with the names of its retained buckets written out, so that CloudFormation can
     /// import those that exist. It means the same as the template in this account and region.
     pub fn with_static_names(&self) -> Text {
-        let mut model = self.template.model.clone();
+        let mut model = (*self.template.model).clone();
         for bucket in &self.template.buckets {
             let resources = &mut model.resources;
             if let Some(found) = resources.iter_mut().find(|one| one.id == bucket.logical_id) {
@@ -105,18 +112,53 @@ impl StackStep {
         text(&model)
     }
 
-    /// Compares the text of a deployed template with ours; that of a stack that imported buckets
-    /// has their names written out.
+    /// The same stack with another template.
+    #[must_use]
+    pub fn with_template(&self, model: &Arc<Template>) -> Self {
+        if Arc::ptr_eq(model, &self.template.model) {
+            return self.clone();
+        }
+        let template = StackTemplate::new(self.template.name.clone(), Arc::clone(model));
+        Self {
+            template: Arc::new(template),
+            ..self.clone()
+        }
+    }
+
+    /// The same stack with the logical IDs that its resources have in a deployed template; `None`
+    /// when they are the template's own.
+    pub fn following(&self, deployed: &str) -> Option<Self> {
+        let deployed = Template::read(&Source::new("deployed", deployed)).ok()?;
+        let place = (!self.stack_set).then_some((self.account.as_str(), self.region.as_str()));
+        let renames = renames(&deployed, &self.template.model, place);
+        (!renames.is_empty())
+            .then(|| self.with_template(&Arc::new(self.template.model.renamed(&renames))))
+    }
+
+    /// Compares the text of a deployed template with ours. Resources may have other logical IDs
+    /// there, and a stack that imported buckets has their names written out.
     pub fn comparison(&self, deployed: &str) -> Comparison {
         let general = Comparison::of(deployed, &self.template.text);
-        let buckets = &self.template.buckets;
-        if general.is_same() || !buckets.iter().any(RetainedBucket::has_dynamic_name) {
+        if general.is_same() {
             return general;
         }
-        if Comparison::of(deployed, &self.with_static_names()).is_same() {
-            return Comparison::SameMeaning(general.diff().to_owned());
+        let following = self.following(deployed);
+        let own = following.as_ref().unwrap_or(self);
+        let mut texts = vec![own.template.text.clone()];
+        let buckets = &self.template.buckets;
+        if buckets.iter().any(RetainedBucket::has_dynamic_name) {
+            texts.push(own.with_static_names());
         }
-        general
+        let mut found = texts.iter().map(|text| Comparison::of(deployed, text));
+        let (first, is_same) = match found.next() {
+            Some(first) if first.is_same() => (first, true),
+            Some(first) => (first, found.any(|other| other.is_same())),
+            None => (general, false),
+        };
+        match is_same {
+            true => Comparison::SameMeaning(first.diff().to_owned()),
+            false => first,
+        }
     }
 
     /// Whether both are the same stack, or stack set, of the same account and region.
@@ -137,6 +179,7 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
         let name = plan.stack_name(&stack.name);
         let side = stack.side.clone();
         let template = Arc::new(template(stack));
+        let configured = digest(&template.text.json);
         let set = match &side {
             Side::Target(number) => Some(&plan.targets[*number]),
             _ => None,
@@ -151,6 +194,7 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
                 region: region.to_owned(),
                 profile: profile.to_owned(),
                 template: Arc::clone(&template),
+                configured: configured.clone(),
                 stack_set: set.is_some(),
             });
         };
@@ -171,8 +215,13 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
     found
 }
 
+fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn template(stack: Stack) -> StackTemplate {
-    StackTemplate::new(stack.name, stack.template)
+    StackTemplate::new(stack.name, Arc::new(stack.template))
 }
 
 fn text(template: &Template) -> Text {
@@ -183,8 +232,13 @@ fn text(template: &Template) -> Text {
 }
 
 impl StackTemplate {
+    /// What the text is written from.
+    pub fn model(&self) -> &Arc<Template> {
+        &self.model
+    }
+
     /// A template by the name of its file, without ending.
-    pub fn new(name: String, model: Template) -> Self {
+    pub fn new(name: String, model: Arc<Template>) -> Self {
         let resources = &model.resources;
         let buckets = resources
             .iter()

@@ -73,6 +73,17 @@ pub struct Stack {
     pub instances: Vec<Arc<Instance>>,
     /// The template.
     pub source: Source,
+    /// What is known of the stack because it is deployed.
+    pub known: Known,
+}
+
+/// What is known of a deployed stack beside its template.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Values of parameters, which win over those of [`Inputs::parameters`].
+    pub parameters: Vec<(String, String)>,
+    /// IDs of keys that the stack creates, by logical ID.
+    pub key_ids: Vec<(String, String)>,
 }
 
 /// An account and region that a template is deployed to.
@@ -219,17 +230,28 @@ impl Inputs {
                 is_generic,
                 instances: instances.collect(),
                 source: template(&name)?,
+                known: Known::default(),
                 name,
             });
         }
         Ok(Self {
             stacks,
+            parameters: vec![(CREATE_PIPELINE.to_owned(), (!dev_step).to_string())],
+            expects_pipeline: !dev_step,
+            ..Self::base(plan)
+        })
+    }
+
+    /// What a plan says that does not depend on templates: the inputs without any stack.
+    pub fn base(plan: &Plan) -> Self {
+        Self {
+            stacks: Vec::new(),
             partition: plan.partition.as_str().to_owned(),
             organization: plan.organization.clone(),
             permissions: plan.permissions,
             key_administrators: plan.dev.key_administrators.clone(),
-            parameters: vec![(CREATE_PIPELINE.to_owned(), (!dev_step).to_string())],
-            expects_pipeline: !dev_step,
+            parameters: vec![(CREATE_PIPELINE.to_owned(), true.to_string())],
+            expects_pipeline: true,
             scps: Vec::new(),
             rcps: Vec::new(),
             boundaries: Vec::new(),
@@ -256,6 +278,6 @@ impl Inputs {
             key_facts: Vec::new(),
             expand: false,
             by_region: false,
-        })
+        }
     }
 }

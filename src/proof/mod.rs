@@ -48,7 +48,7 @@ pub use decided::{Decided, Decisive, Verdict};
 pub use excess::{Excess, StatementUse, UnknownAction};
 pub use findings::{RULES, findings};
 pub use input::{
-    BucketKey, ClaimedBucket, InputError, Inputs, Instance, KeyFact, NamedFile, Stack,
+    BucketKey, ClaimedBucket, InputError, Inputs, Instance, KeyFact, Known, NamedFile, Stack,
 };
 pub use key_state::{KeyState, is_cryptographic};
 pub use outcome::{Conclusion, Empty, Outcome};

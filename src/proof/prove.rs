@@ -272,15 +272,25 @@ pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
 /// The dev template's outputs are the parameters of the others, by name, unless a value is given.
 pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
-    let mut parameters = Arc::new(inputs.parameters.iter().cloned().collect());
+    let given: HashMap<String, String> = inputs.parameters.iter().cloned().collect();
+    let mut parameters = Arc::new(given);
     for (file, (stack, node)) in inputs.stacks.iter().zip(nodes).enumerate() {
+        let values = match stack.known.parameters.as_slice() {
+            [] => Arc::clone(&parameters),
+            known => {
+                let mut own: HashMap<String, String> = (*parameters).clone();
+                own.extend(known.iter().cloned());
+                Arc::new(own)
+            }
+        };
         for instance in &stack.instances {
             let deployment = Deployment {
                 stack: &stack.name,
                 account: &instance.account,
                 region: &instance.region,
                 partition: &inputs.partition,
-                parameters: Arc::clone(&parameters),
+                parameters: Arc::clone(&values),
+                key_ids: &stack.known.key_ids,
                 file,
                 target: stack.is_target.then_some(&*stack.name),
                 tagged_objects: stack.tagged_objects,

@@ -34,6 +34,8 @@ pub(super) struct Deployment<'a> {
     pub(super) partition: &'a str,
     /// Values of parameters.
     pub(super) parameters: Arc<HashMap<String, String>>,
+    /// IDs of its keys that are known, by logical ID.
+    pub(super) key_ids: &'a [(String, String)],
     /// The file that it is in, by its number.
     pub(super) file: usize,
     /// The target whose template it is; `None`: the dev account's side.

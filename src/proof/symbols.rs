@@ -91,8 +91,13 @@ fn made_up(stack: &str, id: &str) -> String {
     format!("{stack}-{id}-0123456789AB")
 }
 
-/// A plausible ID for a key: another one for every key of every template.
+/// The ID of a key: the real one where it is known, otherwise a plausible one, which differs for
+/// every key of every template.
 fn key_id(resolver: &Resolver<'_>, id: &str, resource: &Node) -> String {
+    let mut known = resolver.deployment().key_ids.iter();
+    if let Some((_, real)) = known.find(|(logical, _)| logical == id) {
+        return real.clone();
+    }
     let number = resolver
         .resources()
         .iter()

@@ -4,11 +4,12 @@
 use s3ferry::deploy::stack::{Deployed, condition};
 use s3ferry::deploy::{Condition, StackStep};
 use s3ferry::stacks::Side;
+use s3ferry::transition::sequence::Sequence;
 
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
-use super::{refuse, stack_set};
+use super::{refuse, stack_set, transition, transition_show};
 use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome, output};
@@ -30,6 +31,14 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     if session.options.retain_stacks {
         refuse::idle_retain_stacks(selected.iter().copied())?;
     }
+    let mut survey = transition::survey(session, &selected).await?;
+    if let Some(sequence) = transition::plan(session, &mut survey).await? {
+        return change(session, &sequence).await;
+    }
+    let all = session.accounts.steps.clone();
+    let selected: Vec<&StackStep> = (all.iter())
+        .filter(|step| selected.iter().any(|found| found.is(step)))
+        .collect();
     let is_selected = |step: &&StackStep| selected.iter().any(|found| found.is(step));
     let targets = all.iter().filter(|step| step.is_target());
     let others: Vec<&StackStep> = targets.filter(|step| !is_selected(step)).collect();
@@ -96,6 +105,19 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     }
     say_what_is_left(session);
     let next = push(dev);
+    session.finish(Some(&next))
+}
+
+/// Changes a live pipeline, step by step.
+async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcome, Failure> {
+    session.targets_stand = !sequence.dev_waits;
+    transition::look_ahead(session, sequence).await?;
+    if !transition::run(session, sequence).await? {
+        return Ok(Outcome::Findings);
+    }
+    say_what_is_left(session);
+    let steps = session.accounts.steps.clone();
+    let next = transition_show::next(&steps, sequence);
     session.finish(Some(&next))
 }
 
@@ -299,7 +321,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     ))
 }
 
-fn push(dev: &StackStep) -> String {
+pub(super) fn push(dev: &StackStep) -> String {
     format!(
         "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
          pipeline to its end; `s3ferry sample` writes one to try it with",

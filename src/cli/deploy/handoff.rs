@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use s3ferry::deploy::stack::{self, Deployed, condition};
+use s3ferry::deploy::stack_set::{Described, set};
 use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
 
 use super::stack_set;
 use crate::cli::accounts::Accounts;
+pub(super) use crate::cli::accounts::Key;
 use crate::cli::{Failure, output};
 
 /// The parameter that targets take the key's ID by, and the output of dev that has it.
@@ -26,9 +28,10 @@ pub(crate) enum Standing {
 
 /// Outputs of the dev stack, wherever they can be had.
 ///
-/// # Errors
-/// They cannot be had: what to do.
-async fn dev_outputs(accounts: &mut Accounts<'_>) -> Result<BTreeMap<String, String>, Failure> {
+/// The second value tells whether they come from the outputs file.
+async fn dev_outputs(
+    accounts: &mut Accounts<'_>,
+) -> Result<(BTreeMap<String, String>, bool), Failure> {
     let dev = accounts.steps[0].clone();
     let known = accounts
         .outputs
@@ -46,7 +49,7 @@ async fn dev_outputs(accounts: &mut Accounts<'_>) -> Result<BTreeMap<String, Str
         };
         match read {
             Ok(Some(stack)) if stack.condition() != Condition::Reviewing => {
-                return Ok(stack.outputs);
+                return Ok((stack.outputs, false));
             }
             Ok(_) => {
                 return Err(Failure::with_code(
@@ -74,7 +77,7 @@ async fn dev_outputs(accounts: &mut Accounts<'_>) -> Result<BTreeMap<String, Str
                      .s3ferry/outputs.json."
                 ),
             );
-            Ok(outputs)
+            Ok((outputs, true))
         }
         None => Err(Failure::new(
             format!(
@@ -91,7 +94,7 @@ async fn dev_outputs(accounts: &mut Accounts<'_>) -> Result<BTreeMap<String, Str
     }
 }
 
-/// The key's ID for the targets: from the parameters that the user has `given`, or from dev.
+/// The ID of the key for the targets.
 ///
 /// # Errors
 /// It cannot be had: what to do.
@@ -99,14 +102,31 @@ pub(crate) async fn key_id(
     accounts: &mut Accounts<'_>,
     given: &[(String, String)],
 ) -> Result<String, Failure> {
+    Ok(key(accounts, given).await?.id)
+}
+
+/// The key for the targets: from the parameters that the user has `given`, or from dev.
+///
+/// # Errors
+/// It cannot be had: what to do.
+pub(crate) async fn key(
+    accounts: &mut Accounts<'_>,
+    given: &[(String, String)],
+) -> Result<Key, Failure> {
     if let Some((_, value)) = given.iter().find(|(name, _)| name == KEY_ID) {
-        return Ok(value.clone());
+        return Ok(Key {
+            id: value.clone(),
+            is_recorded: false,
+        });
     }
     if let Some(known) = &accounts.key_id {
         return Ok(known.clone());
     }
-    let outputs = dev_outputs(accounts).await?;
-    accounts.key_id = outputs.get(KEY_ID).cloned();
+    let (outputs, is_recorded) = dev_outputs(accounts).await?;
+    accounts.key_id = outputs.get(KEY_ID).map(|id| Key {
+        id: id.clone(),
+        is_recorded,
+    });
     accounts.key_id.clone().ok_or_else(|| {
         Failure::with_code(
             format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
@@ -159,6 +179,29 @@ async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> See
     };
     match stands {
         Ok(stands) => Seen::Read(stands),
+        Err(failure) => Seen::Unreadable(failure),
+    }
+}
+
+/// Looks at a stack set, when its administrator's profile is at hand.
+pub(super) async fn look_at_set(
+    accounts: &mut Accounts<'_>,
+    step: &StackStep,
+) -> Seen<Option<Described>> {
+    if let Some(unseen) = unseen(step).await {
+        return unseen;
+    }
+    let read = match accounts.access(step).await {
+        Ok(access) => match stack_set::target(&accounts.project, step) {
+            Ok(target) => set::describe(&access, &target.stack_set)
+                .await
+                .map_err(Failure::from),
+            Err(failure) => Err(failure),
+        },
+        Err(failure) => Err(failure),
+    };
+    match read {
+        Ok(found) => Seen::Read(found),
         Err(failure) => Seen::Unreadable(failure),
     }
 }

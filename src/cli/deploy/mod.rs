@@ -12,6 +12,8 @@ pub(crate) mod show;
 pub(crate) mod stack_set;
 mod stack_set_buckets;
 pub(crate) mod stack_set_show;
+mod transition;
+mod transition_show;
 
 use std::path::PathBuf;
 
@@ -65,6 +67,9 @@ pub(crate) struct Options {
     /// Change the pipeline though an execution of it runs, which then ends unfinished
     #[arg(long)]
     pub(crate) interrupt_execution: bool,
+    /// Deploy although the pipeline cannot deploy between two of the steps
+    #[arg(long)]
+    pub(crate) allow_interruption: bool,
     /// Deploy the targets as stack sets, also where the configuration has no `stack_set:`
     #[arg(long)]
     pub(crate) stack_set: bool,

@@ -3,7 +3,9 @@
 use s3ferry::deploy::pace::Pace;
 use s3ferry::deploy::run::{Pending, Prepared};
 use s3ferry::deploy::stack::{Deployed, condition};
-use s3ferry::deploy::{Access, Condition, DeployError, Observer as _, StackStep, executions};
+use s3ferry::deploy::{
+    Access, Change, Condition, DeployError, Observer as _, StackStep, executions,
+};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
@@ -38,19 +40,25 @@ pub(super) async fn deploy(
             step.template.name, step.stack, step.account, step.region
         ),
     );
-    let mut found = match session.kept(step) {
-        Some(found) => found,
-        None => session.deployment(&access, step).settled().await?,
+    let mut ahead = session.take_prepared(step);
+    let mut found = match (&ahead, session.kept(step)) {
+        (Some(_), _) => None,
+        (None, Some(found)) => found,
+        (None, None) => session.deployment(&access, step).settled().await?,
     };
     let mut retries = Retries::default();
     loop {
-        session.renew_token();
-        let before = found.take();
-        let deployment = session.deployment(&access, step);
-        let prepared = if session.options.dry_run {
-            deployment.compare(before, parameters).await?
-        } else {
-            deployment.prepare(before, parameters).await?
+        let prepared = match ahead.take() {
+            Some(prepared) => protected_again(session, step, &access, prepared).await?,
+            None => {
+                session.renew_token();
+                let before = found.take();
+                let deployment = session.deployment(&access, step);
+                match session.options.dry_run {
+                    true => deployment.compare(before, parameters).await?,
+                    false => deployment.prepare(before, parameters).await?,
+                }
+            }
         };
         session.screen.ended();
         match prepared {
@@ -97,6 +105,27 @@ pub(super) async fn deploy(
             }
         }
     }
+}
+
+/// Looking ahead changes nothing, not even what protects the stack: that is made up for now.
+async fn protected_again(
+    session: &Session<'_>,
+    step: &StackStep,
+    access: &Access,
+    prepared: Prepared,
+) -> Result<Prepared, Failure> {
+    let before = match &prepared {
+        Prepared::UpToDate(stack) => Some(stack),
+        Prepared::Changes(pending) => pending.before.as_ref(),
+        Prepared::CreationFailed(..) => None,
+    };
+    if let Some(stack) = before.filter(|stack| stack.condition() == Condition::Ready)
+        && !session.options.dry_run
+    {
+        let deployment = session.deployment(access, step);
+        deployment.guard(stack.protected).await?;
+    }
+    Ok(prepared)
 }
 
 /// Shows a change set, asks, and executes it. Nothing: it failed, and is to be tried again.
@@ -191,6 +220,28 @@ async fn may_go_on(
     agreed: bool,
 ) -> Result<bool, Failure> {
     let changes = &pending.change_set.changes;
+    refuse_dangerous(session, changes)?;
+    if session.options.dry_run {
+        return Ok(false);
+    }
+    let pipeline = changes
+        .iter()
+        .find(|change| change.resource_type == "AWS::CodePipeline::Pipeline");
+    if let Some(pipeline) = pipeline {
+        targets_stand(session).await?;
+        if pipeline.action != "Add" {
+            wait_for_executions(session, access, &pipeline.physical_id).await?;
+        }
+    }
+    let question = format!("Make these changes to stack {}?", step.stack);
+    Ok(session.options.yes || agreed || session.screen.confirm(&question).await?)
+}
+
+/// Refuses to replace or delete a key, a bucket or a role without consent.
+///
+/// # Errors
+/// A change does so, and `--allow-replacement` is not given.
+pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Result<(), Failure> {
     let dangerous: Vec<&str> = changes
         .iter()
         .filter(|change| change.is_dangerous())
@@ -225,20 +276,7 @@ async fn may_go_on(
             1,
         ));
     }
-    if session.options.dry_run {
-        return Ok(false);
-    }
-    let pipeline = changes
-        .iter()
-        .find(|change| change.resource_type == "AWS::CodePipeline::Pipeline");
-    if let Some(pipeline) = pipeline {
-        targets_stand(session).await?;
-        if pipeline.action != "Add" {
-            wait_for_executions(session, access, &pipeline.physical_id).await?;
-        }
-    }
-    let question = format!("Make these changes to stack {}?", step.stack);
-    Ok(session.options.yes || agreed || session.screen.confirm(&question).await?)
+    Ok(())
 }
 
 /// CodePipeline refuses a pipeline whose deploy role does not exist: say which it is first.
@@ -291,6 +329,35 @@ async fn wait_for_executions(
             session.screen.says(&format!(
                 "Execution {first} of pipeline {pipeline} runs, and a change would end it \
                  unfinished: waiting for it (--interrupt-execution does not wait)."
+            ));
+            session.screen.begins("execution of the pipeline");
+        }
+        pace.pause(&format!("execution {first} of pipeline `{pipeline}`"))
+            .await?;
+    }
+}
+
+/// Waits until no execution runs that began before the pipeline switched: it may still use what the
+/// next steps remove.
+pub(super) async fn wait_for_old_executions(
+    session: &mut Session<'_>,
+    step: &StackStep,
+) -> Result<(), Failure> {
+    let access = session.accounts.access(step).await?;
+    let pipeline = session.accounts.project.plan.dev.pipeline.clone();
+    let old = executions::running(&access, &pipeline).await?;
+    let mut pace = Pace::new(session.options.aws.wait_timeout);
+    let mut said = false;
+    loop {
+        let running = executions::running(&access, &pipeline).await?;
+        let Some(first) = running.iter().find(|id| old.contains(id)) else {
+            return Ok(());
+        };
+        if !said {
+            said = true;
+            session.screen.says(&format!(
+                "Execution {first} of pipeline {pipeline} began before the switch: waiting for it \
+                 before the old access is removed."
             ));
             session.screen.begins("execution of the pipeline");
         }

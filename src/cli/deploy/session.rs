@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use s3ferry::deploy::run::{Deployment, Options as RunOptions};
+use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
 use s3ferry::deploy::stack::Deployed;
-use s3ferry::deploy::{Access, StackStep};
+use s3ferry::deploy::{Access, Observer as _, StackStep};
 use serde_json::{Value, json};
 
 use super::{Format, Options, refuse, show};
@@ -12,6 +12,17 @@ use crate::cli::accounts::Accounts;
 use crate::cli::project::{Project, TemplateFormat};
 use crate::cli::screen::Screen;
 use crate::cli::{Failure, Global, Outcome, checks, output};
+
+/// Account, region and name of a stack.
+type StackKey = (String, String, String);
+
+fn key_of(step: &StackStep) -> StackKey {
+    (
+        step.account.clone(),
+        step.region.clone(),
+        step.stack.clone(),
+    )
+}
 
 /// What one run of `deploy` knows.
 pub(crate) struct Session<'a> {
@@ -24,8 +35,10 @@ pub(crate) struct Session<'a> {
     pub(super) merged_policy: Option<String>,
     /// Whether every target was seen to stand: there may be hundreds, and several pipelines ask.
     pub(super) targets_stand: bool,
-    /// Stacks as they were read and not used yet, by name.
-    read: HashMap<String, Option<Deployed>>,
+    /// Stacks as they were read and not used yet, by stack.
+    read: HashMap<StackKey, Option<Deployed>>,
+    /// Change sets that were created before the first step, by stack.
+    prepared: HashMap<StackKey, (StackStep, Prepared)>,
     results: Vec<Value>,
 }
 
@@ -77,6 +90,7 @@ impl<'a> Session<'a> {
             accounts,
             targets_stand: false,
             read: HashMap::new(),
+            prepared: HashMap::new(),
             results: Vec::new(),
         })
     }
@@ -88,12 +102,47 @@ impl<'a> Session<'a> {
 
     /// Keeps a stack as it was read, so that it need not be read again.
     pub(super) fn keep(&mut self, step: &StackStep, found: Option<Deployed>) {
-        self.read.insert(step.stack.clone(), found);
+        self.read.insert(key_of(step), found);
     }
 
     /// A stack as it was read before; only once, since it changes.
     pub(super) fn kept(&mut self, step: &StackStep) -> Option<Option<Deployed>> {
-        self.read.remove(&step.stack)
+        self.read.remove(&key_of(step))
+    }
+
+    /// Keeps what a deployment of a stack would change, until its turn comes.
+    pub(super) fn keep_prepared(&mut self, step: &StackStep, prepared: Prepared) {
+        self.prepared.insert(key_of(step), (step.clone(), prepared));
+    }
+
+    /// What was prepared for a stack; only once.
+    pub(super) fn take_prepared(&mut self, step: &StackStep) -> Option<Prepared> {
+        let (_, prepared) = self.prepared.remove(&key_of(step))?;
+        Some(prepared)
+    }
+
+    /// Deletes the change sets that were prepared and are not executed.
+    pub(super) async fn discard_prepared(&mut self) {
+        for (_, (step, prepared)) in std::mem::take(&mut self.prepared) {
+            let Prepared::Changes(pending) = prepared else {
+                continue;
+            };
+            let discarded = match self.accounts.access(&step).await {
+                Ok(access) => {
+                    let discarded = self.deployment(&access, &step).discard(&pending).await;
+                    discarded.map_err(Failure::from)
+                }
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = discarded {
+                let name = &pending.change_set.name;
+                self.screen.says(&format!(
+                    "The change set {name} of stack {} remains: {}.",
+                    step.stack,
+                    failure.message()
+                ));
+            }
+        }
     }
 
     /// A stack's deployment.

@@ -1,0 +1,165 @@
+//! Logical IDs of a template exchanged for others, with every reference to them.
+
+use std::collections::HashMap;
+
+use super::template::Template;
+use super::value::Value;
+
+/// New logical IDs of resources, by the old ones.
+pub type Renames = HashMap<String, String>;
+
+impl Template {
+    /// The same template with other logical IDs of resources.
+    #[must_use]
+    pub fn renamed(&self, ids: &Renames) -> Self {
+        let mut template = self.clone();
+        if ids.is_empty() {
+            return template;
+        }
+        let id = |old: &str| ids.get(old).cloned().unwrap_or_else(|| old.to_owned());
+        for resource in &mut template.resources {
+            resource.id = id(&resource.id);
+            for other in &mut resource.depends_on {
+                *other = id(other);
+            }
+            resource.properties = resource.properties.renamed(ids);
+        }
+        for output in &mut template.outputs {
+            output.value = output.value.renamed(ids);
+        }
+        template
+    }
+}
+
+impl Value {
+    /// The same value with other logical IDs in its references.
+    #[must_use]
+    pub fn renamed(&self, ids: &Renames) -> Self {
+        self.mapped(&|value| match value {
+            Self::Ref(id) => ids.get(id).map(|new| Self::Ref(new.clone())),
+            Self::GetAtt(id, attribute) => {
+                let new = ids.get(id)?;
+                Some(Self::GetAtt(new.clone(), attribute.clone()))
+            }
+            Self::Sub(text) => Some(Self::Sub(replace_references(text, &|name| {
+                let (id, attribute) = match name.split_once('.') {
+                    Some((id, attribute)) => (id, Some(attribute)),
+                    None => (name, None),
+                };
+                let new = ids.get(id)?;
+                Some(match attribute {
+                    Some(attribute) => format!("${{{new}.{attribute}}}"),
+                    None => format!("${{{new}}}"),
+                })
+            }))),
+            _ => None,
+        })
+    }
+
+    /// The same value with known parameters written out.
+    #[must_use]
+    pub fn with_parameters(&self, known: &HashMap<String, String>) -> Self {
+        self.mapped(&|value| match value {
+            Self::Ref(id) => known.get(id).map(|value| Self::String(value.clone())),
+            Self::Sub(text) => {
+                let text = replace_references(text, &|name| known.get(name).cloned());
+                Some(match text.contains("${") {
+                    true => Self::Sub(text),
+                    false => Self::String(text),
+                })
+            }
+            _ => None,
+        })
+    }
+
+    /// The value with every part that `change` changes exchanged.
+    fn mapped(&self, change: &impl Fn(&Self) -> Option<Self>) -> Self {
+        if let Some(changed) = change(self) {
+            return changed;
+        }
+        let mut value = self.clone();
+        match &mut value {
+            Self::List(items) => {
+                for item in items {
+                    item.value = item.value.mapped(change);
+                }
+            }
+            Self::Map(fields) => {
+                for field in fields {
+                    field.value = field.value.mapped(change);
+                }
+            }
+            Self::Equals(first, second) => {
+                **first = first.mapped(change);
+                **second = second.mapped(change);
+            }
+            _ => {}
+        }
+        value
+    }
+}
+
+/// The text of a `!Sub` with references exchanged, where `with` gives something for them. The
+/// literal `${!…}` stays.
+fn replace_references(text: &str, with: &impl Fn(&str) -> Option<String>) -> String {
+    let mut found = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, behind)) = after.split_once('}') else {
+            break;
+        };
+        found.push_str(before);
+        match with(name) {
+            Some(new) => found.push_str(&new),
+            None => {
+                found.push_str("${");
+                found.push_str(name);
+                found.push('}');
+            }
+        }
+        rest = behind;
+    }
+    found.push_str(rest);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids() -> Renames {
+        HashMap::from([("Role".to_owned(), "RenamedRole".to_owned())])
+    }
+
+    #[test]
+    fn every_kind_of_reference_follows() {
+        let ids = ids();
+        let sub = |text: &str| Value::Sub(text.to_owned()).renamed(&ids);
+        assert_eq!(
+            sub("a${Role}b${Role.Arn}${Roles}${!Role}"),
+            Value::Sub("a${RenamedRole}b${RenamedRole.Arn}${Roles}${!Role}".to_owned())
+        );
+        assert_eq!(sub("${Role"), Value::Sub("${Role".to_owned()));
+        assert_eq!(
+            Value::reference("Role").renamed(&ids),
+            Value::reference("RenamedRole")
+        );
+        assert_eq!(
+            Value::attribute("Role", "Arn").renamed(&ids),
+            Value::attribute("RenamedRole", "Arn")
+        );
+        assert_eq!(Value::from("Role").renamed(&ids), Value::from("Role"));
+    }
+
+    #[test]
+    fn known_parameters_are_written_out() {
+        let known = HashMap::from([("Key".to_owned(), "1".to_owned())]);
+        let with = |value: Value| value.with_parameters(&known);
+        assert_eq!(with(Value::Sub("key/${Key}".to_owned())), "key/1".into());
+        assert_eq!(
+            with(Value::Sub("${Key}/${Other}".to_owned())),
+            Value::Sub("1/${Other}".to_owned())
+        );
+        assert_eq!(with(Value::reference("Key")), "1".into());
+    }
+}

@@ -1,0 +1,441 @@
+//! A change of a live pipeline: what is deployed is read first, the steps are planned and proven, and
+//! whatever would be refused on the way is refused before the first of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use s3ferry::deploy::run::Prepared;
+use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
+use s3ferry::deploy::stack_set::set;
+use s3ferry::deploy::{Condition, Observer as _, StackStep};
+use s3ferry::stacks::Side;
+use s3ferry::transition::sequence::{self, Deployed, Found, Leaving, Piece, Sequence, Version};
+
+use super::flow::CREATE_PIPELINE;
+use super::handoff::{self, KEY_ID, Seen};
+use super::one::{self, Done};
+use super::{Session, stack_set, transition_show as show};
+use crate::cli::Failure;
+use crate::cli::accounts::Accounts;
+
+/// How many resources a message names.
+const NAMED: usize = 10;
+
+/// What there is before a deployment: every stack of the configuration, as far as it was read.
+pub(crate) struct Survey {
+    pieces: Vec<Piece>,
+    /// The stacks, by number of the piece, where they were read.
+    stacks: Vec<Option<Stack>>,
+}
+
+/// Reads the selected stacks, and with them whether each account can be reached.
+///
+/// # Errors
+/// No credentials, another account, AWS refuses, or the template of a stack cannot be read.
+pub(super) async fn survey(
+    session: &mut Session<'_>,
+    selected: &[&StackStep],
+) -> Result<Survey, Failure> {
+    let steps = session.accounts.steps.clone();
+    let mut survey = Survey::of(
+        &steps,
+        |step| selected.iter().any(|found| found.is(step)),
+        session,
+    );
+    for (number, step) in steps.iter().enumerate() {
+        if !survey.pieces[number].is_selected {
+            continue;
+        }
+        let access = session.accounts.access(step).await?;
+        session
+            .screen
+            .begins(&format!("stack {} as it is deployed", step.stack));
+        if step.stack_set {
+            let plan = &stack_set::target(&session.accounts.project, step)?.stack_set;
+            let found = set::describe(&access, plan).await?;
+            survey.pieces[number].found = match found {
+                Some(found) => read(step, &found.template, found.parameters, BTreeMap::new())?,
+                None => Found::Absent,
+            };
+        } else {
+            let found = session.deployment(&access, step).settled().await?;
+            survey.pieces[number].found = deployed(&access, step, found.as_ref()).await?;
+            survey.stacks[number].clone_from(&found);
+            session.keep(step, found);
+        }
+        session.screen.ended();
+        // Without a transition, too, a resource keeps the logical ID that it has.
+        let renames = survey.pieces[number].renames();
+        if !renames.is_empty() {
+            let model = Arc::new(step.template.model().renamed(&renames));
+            session.accounts.steps[number] = step.with_template(&model);
+        }
+    }
+    Ok(survey)
+}
+
+impl Survey {
+    fn of(
+        steps: &[StackStep],
+        is_selected: impl Fn(&StackStep) -> bool,
+        session: &Session<'_>,
+    ) -> Self {
+        let plan = &session.accounts.project.plan;
+        let pieces = steps.iter().map(|step| Piece {
+            name: step.template.name.clone(),
+            side: step.side.clone(),
+            instances: match step.side {
+                Side::Target(number) if step.stack_set => (plan.targets[number].instances.iter())
+                    .map(|one| (one.account.clone(), one.region.clone()))
+                    .collect(),
+                _ => vec![(step.account.clone(), step.region.clone())],
+            },
+            is_set: step.stack_set,
+            found: Found::Absent,
+            new: Arc::clone(step.template.model()),
+            is_selected: is_selected(step),
+            key: None,
+        });
+        Self {
+            pieces: pieces.collect(),
+            stacks: vec![None; steps.len()],
+        }
+    }
+
+    /// The dev stack, if it was read.
+    pub(super) fn dev(&self) -> Option<&Stack> {
+        self.stacks.first().and_then(Option::as_ref)
+    }
+
+    /// Reads the stacks that are not selected, as far as their profiles are at hand.
+    async fn read_others(&mut self, accounts: &mut Accounts<'_>) -> Result<(), Failure> {
+        let steps = accounts.steps.clone();
+        for (number, step) in steps.iter().enumerate() {
+            if self.pieces[number].is_selected {
+                continue;
+            }
+            let unknown = Found::Unknown {
+                is_recorded: accounts.is_recorded_for_this_template(step),
+            };
+            self.pieces[number].found = if step.stack_set {
+                match handoff::look_at_set(accounts, step).await {
+                    Seen::Read(Some(found)) => {
+                        read(step, &found.template, found.parameters, BTreeMap::new())?
+                    }
+                    Seen::Read(None) => Found::Absent,
+                    Seen::Unreadable(_) | Seen::NoProfile => unknown,
+                }
+            } else {
+                match handoff::look(accounts, step).await {
+                    Seen::Read(found) => {
+                        let access = accounts.access(step).await?;
+                        let piece = deployed(&access, step, found.as_ref()).await;
+                        self.stacks[number] = found;
+                        piece.unwrap_or(unknown)
+                    }
+                    Seen::Unreadable(_) | Seen::NoProfile => unknown,
+                }
+            };
+        }
+        Ok(())
+    }
+}
+
+async fn deployed(
+    access: &s3ferry::deploy::Access,
+    step: &StackStep,
+    found: Option<&Stack>,
+) -> Result<Found, Failure> {
+    let Some(found) = found.filter(|_| condition(found) == Condition::Ready) else {
+        return Ok(Found::Absent);
+    };
+    let text = stack::template(access, &found.id).await?;
+    read(step, &text, found.parameters.clone(), found.outputs.clone())
+}
+
+fn read(
+    step: &StackStep,
+    text: &str,
+    parameters: BTreeMap<String, String>,
+    outputs: BTreeMap<String, String>,
+) -> Result<Found, Failure> {
+    match Deployed::read(&step.stack, text, parameters, outputs) {
+        Ok(found) => Ok(Found::Deployed(Box::new(found))),
+        Err(problem) => Err(Failure::with_code(
+            format!(
+                "the deployed template of stack `{}` was not written by s3ferry: {}",
+                step.stack, problem.message
+            ),
+            "nothing was changed: give the pipeline another name in the configuration, or delete \
+             that stack first",
+            1,
+        )),
+    }
+}
+
+/// The steps of a change of a live pipeline; `None` when nothing is live, or nothing changes.
+///
+/// # Errors
+/// A stack cannot be read, or a step would be refused.
+pub(super) async fn plan(
+    session: &mut Session<'_>,
+    survey: &mut Survey,
+) -> Result<Option<Sequence>, Failure> {
+    let steps = session.accounts.steps.clone();
+    let selects_dev = survey.pieces.first().is_some_and(|dev| dev.is_selected);
+    if selects_dev && !super::flow::made_pipeline(survey.dev()) {
+        return Ok(None);
+    }
+    set_keys(session, survey).await?;
+    let changes = |piece: &Piece| piece.is_selected && piece.changes();
+    if !survey.pieces.iter().any(changes) {
+        return Ok(None);
+    }
+    survey.read_others(&mut session.accounts).await?;
+    let is_live = match &survey.pieces[0].found {
+        Found::Deployed(_) => super::flow::made_pipeline(survey.dev()),
+        Found::Absent => false,
+        Found::Unknown { .. } => true,
+    };
+    if !is_live {
+        return Ok(None);
+    }
+    let plan = &session.accounts.project.plan;
+    let sequence =
+        sequence::plan(plan, &survey.pieces, session.options.create_pipeline).map_err(|why| {
+            Failure::new(
+                format!("the deployed templates cannot be proven: {why}"),
+                "",
+            )
+        })?;
+    refuse_leaving(session, &steps, &sequence.leaving)?;
+    refuse_breaks(session, &steps, &sequence)?;
+    Ok(Some(sequence))
+}
+
+/// Sets the key that each stack is to have, as far as it is known before the first step.
+async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), Failure> {
+    let given = session.options.parameters.clone();
+    let takes_key = |piece: &Piece| piece.is_selected && piece.side != Side::Dev;
+    if !survey.pieces.iter().any(takes_key) {
+        return Ok(());
+    }
+    let from_dev = survey
+        .dev()
+        .and_then(|dev| dev.outputs.get(KEY_ID).cloned());
+    let is_given = given.iter().any(|(name, _)| name == KEY_ID);
+    let key = match from_dev.filter(|_| !is_given) {
+        Some(key) => handoff::Key {
+            id: key,
+            is_recorded: false,
+        },
+        None => handoff::key(&mut session.accounts, &given).await?,
+    };
+    let steps = session.accounts.steps.clone();
+    for (piece, step) in survey.pieces.iter_mut().zip(&steps) {
+        if !takes_key(piece) {
+            continue;
+        }
+        if let Found::Deployed(deployed) = &piece.found
+            && let Some(old) = deployed.parameters.get(KEY_ID)
+            && *old != key.id
+            && key.is_recorded
+        {
+            return Err(Failure::with_code(
+                format!(
+                    "stack `{}` uses the key {old}, and .s3ferry/outputs.json has the key {}; \
+                     nothing was changed",
+                    step.stack, key.id
+                ),
+                format!(
+                    "the dev stack cannot be read from here to tell which one is right: bring \
+                     .s3ferry/outputs.json up to date, or confirm the key with --parameter \
+                     {KEY_ID}={}",
+                    key.id
+                ),
+                1,
+            ));
+        }
+        piece.key = Some(key.id.clone());
+    }
+    Ok(())
+}
+
+/// Refuses to let a bucket, a key or a role leave its stack without consent.
+fn refuse_leaving(
+    session: &Session<'_>,
+    steps: &[StackStep],
+    leaving: &[Leaving],
+) -> Result<(), Failure> {
+    if leaving.is_empty() || session.options.allow_replacement || session.options.dry_run {
+        return Ok(());
+    }
+    let named: Vec<String> = leaving
+        .iter()
+        .take(NAMED)
+        .map(|one| show::leaving(one, &steps[one.piece]))
+        .collect();
+    let more = match leaving.len() - named.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Err(Failure::with_code(
+        format!(
+            "this would replace or delete {}{more}; nothing was changed",
+            named.join(", ")
+        ),
+        "buckets and keys that leave a stack stay in the account; roles are deleted, once the \
+         pipeline has switched; to allow it this once, give --allow-replacement",
+        1,
+    ))
+}
+
+/// Refuses steps between which the pipeline would not work.
+fn refuse_breaks(
+    session: &Session<'_>,
+    steps: &[StackStep],
+    sequence: &Sequence,
+) -> Result<(), Failure> {
+    let Some(first) = sequence.breaks.first() else {
+        return Ok(());
+    };
+    if session.options.allow_interruption {
+        return Ok(());
+    }
+    let step = &steps[sequence.moves[first.after].piece];
+    let what: Vec<&str> = first
+        .faults
+        .iter()
+        .take(3)
+        .map(|fault| fault.what.as_str())
+        .collect();
+    Err(Failure::with_code(
+        format!(
+            "after the step on stack `{}` the pipeline could not deploy until the last step: {}; \
+             nothing was changed",
+            step.stack,
+            what.join("; ")
+        ),
+        "make the change in two deployments, or accept the interruption with --allow-interruption",
+        1,
+    ))
+}
+
+/// The change sets that can be created before the first step: those of the first step of each stack.
+///
+/// # Errors
+/// CloudFormation or s3ferry refuses one of them. None of them is left behind then.
+pub(super) async fn look_ahead(
+    session: &mut Session<'_>,
+    sequence: &Sequence,
+) -> Result<(), Failure> {
+    match prepare_all(session, sequence).await {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            session.discard_prepared().await;
+            Err(failure)
+        }
+    }
+}
+
+async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(), Failure> {
+    let steps = session.accounts.steps.clone();
+    let mut seen = Vec::new();
+    let mut key_is_new = false;
+    for step in &sequence.moves {
+        let first = !seen.contains(&step.piece);
+        seen.push(step.piece);
+        let stack = steps[step.piece].with_template(&step.template);
+        key_is_new |= step.adds_key;
+        // What a stack set would change is only known to StackSets, and the ID of a new key only
+        // after the dev stack has it.
+        if !first || stack.stack_set || (key_is_new && stack.side != Side::Dev) {
+            continue;
+        }
+        let parameters = parameters(session, &stack).await?;
+        let access = session.accounts.access(&stack).await?;
+        let found = match session.kept(&stack) {
+            Some(found) => found,
+            None => session.deployment(&access, &stack).settled().await?,
+        };
+        session.renew_token();
+        let prepared = session
+            .deployment(&access, &stack)
+            .compare(found, &parameters)
+            .await?;
+        session.screen.ended();
+        if let Prepared::Changes(pending) = &prepared {
+            let changes = pending.change_set.changes.clone();
+            session.keep_prepared(&stack, prepared);
+            one::refuse_dangerous(session, &changes)?;
+        } else {
+            session.keep_prepared(&stack, prepared);
+        }
+    }
+    Ok(())
+}
+
+/// The parameters of a stack of a live pipeline.
+async fn parameters(
+    session: &mut Session<'_>,
+    step: &StackStep,
+) -> Result<Vec<(String, String)>, Failure> {
+    if step.side == Side::Dev {
+        return Ok(vec![(CREATE_PIPELINE.to_owned(), true.to_string())]);
+    }
+    let given = session.options.parameters.clone();
+    let key = handoff::key(&mut session.accounts, &given).await?;
+    Ok(vec![(KEY_ID.to_owned(), key.id)])
+}
+
+/// Takes the steps; `false`: the user said no.
+///
+/// # Errors
+/// A stack failed, or AWS refuses; what was done until then is deployed, the pipeline works, and a
+/// second run continues.
+pub(super) async fn run(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Failure> {
+    let done = take(session, sequence).await;
+    if !matches!(done, Ok(true)) {
+        session.discard_prepared().await;
+    }
+    done
+}
+
+async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Failure> {
+    let steps = session.accounts.steps.clone();
+    show::steps(session, &steps, sequence);
+    for (number, one) in sequence.moves.iter().enumerate() {
+        let mut step = steps[one.piece].with_template(&one.template);
+        let is_dev = step.side == Side::Dev;
+        if is_dev && one.version == Version::Both {
+            // It is not the dev stack of the new configuration yet.
+            step.configured.clear();
+        }
+        if session.options.dry_run
+            && number > 0
+            && sequence.moves[..number]
+                .iter()
+                .any(|earlier| earlier.piece == one.piece)
+        {
+            // What a second step changes is known only once the first is deployed.
+            continue;
+        }
+        let parameters = parameters(session, &step).await?;
+        let done = if step.stack_set {
+            stack_set::deploy(session, &step, &parameters).await?
+        } else {
+            one::deploy(session, &step, &parameters).await?
+        };
+        if done == Done::Declined {
+            return Ok(false);
+        }
+        if is_dev {
+            session.accounts.key_id = None;
+            let is_switched = one.version == Version::New && !session.options.dry_run;
+            if is_switched && number + 1 < sequence.moves.len() {
+                one::wait_for_old_executions(session, &step).await?;
+            }
+        }
+    }
+    Ok(true)
+}

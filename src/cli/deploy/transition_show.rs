@@ -1,0 +1,81 @@
+//! The steps of a change of a live pipeline, in words.
+
+use s3ferry::deploy::StackStep;
+use s3ferry::stacks::Side;
+use s3ferry::transition::sequence::{Leaving, Sequence, Version};
+
+use super::Session;
+use super::flow::push;
+use crate::cli::output;
+
+/// Shows the steps, where a stack takes more than one or has to wait.
+pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Sequence) {
+    let is_transition = sequence
+        .moves
+        .iter()
+        .any(|one| one.version == Version::Both);
+    if sequence.is_broken_before {
+        output::note(
+            session.global,
+            "The deployed pipeline does not work as it is (`s3ferry doctor` explains it), so the \
+             steps between are not proven.",
+        );
+    }
+    if !is_transition {
+        return;
+    }
+    let mut text = String::from("The pipeline works after each of these steps:");
+    for (number, one) in sequence.moves.iter().enumerate() {
+        let earlier = &sequence.moves[..number];
+        let is_second = earlier.iter().any(|other| other.piece == one.piece);
+        let step = &steps[one.piece];
+        let what = match (one.version, &step.side) {
+            (Version::Both, Side::Dev) => "adds what the new pipeline needs; the pipeline stays",
+            (Version::Both, _) => "adds what the new pipeline needs, keeps what the old one needs",
+            (_, Side::Dev) => "switches the pipeline and removes what only the old one needed",
+            (_, Side::Pipeline(_)) => "switches this pipeline",
+            _ if is_second => "removes what only the old pipeline needed",
+            _ => "gets its new template",
+        };
+        text.push_str(&format!("\n  {}. {}: {what}", number + 1, step.stack));
+    }
+    output::note(session.global, &text);
+}
+
+/// A protected resource that leaves its stack.
+pub(super) fn leaving(one: &Leaving, step: &StackStep) -> String {
+    let kind = match one.kind.as_str() {
+        "AWS::S3::Bucket" => "bucket",
+        "AWS::IAM::Role" => "role",
+        _ => "key",
+    };
+    match &one.name {
+        Some(name) => format!("{kind} {name} ({} of stack {})", one.id, step.stack),
+        None => format!("{kind} {} of stack {}", one.id, step.stack),
+    }
+}
+
+/// What to do next.
+pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
+    let dev = &steps[0];
+    if sequence.dev_waits {
+        let targets: Vec<String> = steps
+            .iter()
+            .filter(|step| step.is_target())
+            .map(|step| format!("`s3ferry deploy --profile {}`", step.profile))
+            .collect();
+        return format!(
+            "{}, then `s3ferry deploy --profile {}`, which switches the pipeline",
+            targets.join(", "),
+            dev.profile
+        );
+    }
+    if let Some(held) = sequence.held.first() {
+        return format!(
+            "`s3ferry deploy --profile {}`, which switches the pipeline; then `s3ferry deploy \
+             --profile {}` again, which removes what only the old one needed",
+            dev.profile, steps[*held].profile
+        );
+    }
+    push(dev)
+}

@@ -1,0 +1,102 @@
+//! Which logical ID each resource of a new template has in the deployed stack.
+//!
+//! CloudFormation replaces a resource whose name changes: the old one leaves the stack in the same
+//! update that creates the new one. A bucket or role that the live pipeline still uses must remain
+//! next to its successor, so the successor gets another logical ID. From then on, the stack has
+//! this ID for the resource, whatever the configuration's template calls it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::cfn::{Renames, Resource, Template, Value};
+
+/// Types whose resources a pipeline uses by name, and of which the old and the new one must exist
+/// side by side.
+const SIDE_BY_SIDE: [&str; 3] = ["AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::IAM::Role"];
+
+/// The account and region that a template's pseudo parameters stand for; `None` for a stack set,
+/// whose template serves several.
+pub type Place<'a> = Option<(&'a str, &'a str)>;
+
+/// The logical IDs of `new` that differ in the stack that was deployed from `deployed`.
+pub fn renames(deployed: &Template, new: &Template, place: Place<'_>) -> Renames {
+    let mut found = Renames::new();
+    let taken: HashSet<&str> = (deployed.resources.iter().chain(&new.resources))
+        .map(|resource| resource.id.as_str())
+        .collect();
+    let next = |id: &str| free(id, |id| taken.contains(id));
+    for resource in &new.resources {
+        let same_id = deployed.resources.iter().find(|old| old.id == resource.id);
+        let name = name(new, resource, place);
+        let same_name = name.as_ref().and_then(|wanted| {
+            let mut all = deployed.resources.iter();
+            all.find(|old| {
+                old.kind == resource.kind
+                    && self::name(deployed, old, place).as_ref() == Some(wanted)
+            })
+        });
+        let id = match (same_name, same_id) {
+            (Some(old), _) => old.id.clone(),
+            (None, None) => continue,
+            (None, Some(old)) if old.kind != resource.kind => next(&resource.id),
+            (None, Some(old)) => match (name, self::name(deployed, old, place)) {
+                (Some(wanted), Some(had)) if wanted != had => next(&resource.id),
+                _ => continue,
+            },
+        };
+        if id != resource.id {
+            found.insert(resource.id.clone(), id);
+        }
+    }
+    found
+}
+
+/// A logical ID that nothing has.
+fn free(id: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let first = format!("Renamed{id}");
+    if !is_taken(&first) {
+        return first;
+    }
+    let mut numbers = 2..;
+    loop {
+        let next = format!("Renamed{}{id}", numbers.next().unwrap_or(u32::MAX));
+        if !is_taken(&next) {
+            return next;
+        }
+    }
+}
+
+/// The name by which something outside of the stack knows a resource; `None` for other types and
+/// for a name that is not known before the deployment.
+pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -> Option<String> {
+    if !SIDE_BY_SIDE.contains(&resource.kind.as_str()) {
+        return None;
+    }
+    let property = match resource.kind.as_str() {
+        "AWS::S3::Bucket" => "BucketName",
+        "AWS::S3::BucketPolicy" => "Bucket",
+        _ => "RoleName",
+    };
+    match resource.properties.field(property)? {
+        Value::Ref(id) => {
+            let mut all = template.resources.iter();
+            let bucket = all.find(|other| other.id == *id && other.id != resource.id)?;
+            name(template, bucket, place)
+        }
+        value => text(value, place),
+    }
+}
+
+/// A text with the pseudo parameters of the place written out.
+fn text(value: &Value, place: Place<'_>) -> Option<String> {
+    let Some((account, region)) = place else {
+        return match value {
+            Value::String(text) | Value::Sub(text) => Some(text.clone()),
+            _ => None,
+        };
+    };
+    let known = HashMap::from([
+        ("AWS::AccountId".to_owned(), account.to_owned()),
+        ("AWS::Region".to_owned(), region.to_owned()),
+    ]);
+    value.with_parameters(&known).as_text().map(str::to_owned)
+}

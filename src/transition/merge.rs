@@ -1,0 +1,230 @@
+//! Transitional templates: a new template that still has what the deployed one grants.
+
+use std::collections::HashMap;
+
+use super::ids::Place;
+use super::policy;
+use crate::cfn::{Output, Resource, Template, Value};
+
+/// The properties that hold a policy document.
+const DOCUMENTS: [&str; 3] = ["AssumeRolePolicyDocument", "KeyPolicy", "PolicyDocument"];
+
+/// The types of which a pipeline and the start of its executions consist.
+const RUN: [&str; 2] = ["AWS::CodePipeline::Pipeline", "AWS::Events::Rule"];
+
+/// The output of the dev stack with the ID of the key that the pipeline uses next.
+pub const KEY_ID: &str = "DeployKeyId";
+/// The output of a transitional dev stack with the ID of the key that the pipeline uses still.
+pub const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
+
+/// The beginning of the header of a transitional template.
+pub const TRANSITIONAL: &str = "Transitional template. It also keeps what the deployed pipeline uses, until \
+                                the pipeline has switched to the new configuration.";
+
+/// Which pipeline a transitional template has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PipelineOf {
+    /// The deployed one, so that nothing switches yet.
+    Deployed,
+    /// The new one, if it has any.
+    New,
+}
+
+/// The new template together with all that the deployed one grants: its policies allow what
+/// either allows and deny what both deny, and resources that leave the stack are still there.
+///
+/// The logical IDs of `new` are those of the deployed stack ([`super::ids::renames`]).
+pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Template {
+    let mut template = new.clone();
+    template.header = format!("{TRANSITIONAL}\n\n{}", new.header);
+    let keeps_run = pipeline == PipelineOf::Deployed;
+    for resource in &mut template.resources {
+        let old = deployed.resources.iter().find(|old| old.id == resource.id);
+        let Some(old) = old.filter(|old| old.kind == resource.kind) else {
+            continue;
+        };
+        if keeps_run && RUN.contains(&resource.kind.as_str()) {
+            let comment = std::mem::take(&mut resource.comment);
+            *resource = old.clone();
+            resource.comment = comment;
+        } else {
+            keep_grants(resource, old);
+        }
+    }
+    if keeps_run {
+        let had = |resource: &Resource| {
+            let mut all = deployed.resources.iter();
+            all.any(|old| old.id == resource.id)
+        };
+        template
+            .resources
+            .retain(|resource| !RUN.contains(&resource.kind.as_str()) || had(resource));
+        keep_outputs(&mut template, deployed);
+    }
+    for old in &deployed.resources {
+        let mut all = template.resources.iter();
+        let is_run = RUN.contains(&old.kind.as_str());
+        if all.any(|resource| resource.id == old.id) || (is_run && !keeps_run) {
+            continue;
+        }
+        let mut old = old.clone();
+        old.comment =
+            "Kept from the deployed template until the pipeline no longer uses it.".to_owned();
+        template.resources.push(old);
+    }
+    keep_parameters(&mut template, deployed);
+    template
+}
+
+/// Adds to a resource what its deployed version grants.
+fn keep_grants(resource: &mut Resource, old: &Resource) {
+    for name in DOCUMENTS {
+        let (Some(new), Some(old)) = (resource.properties.field(name), old.properties.field(name))
+        else {
+            continue;
+        };
+        let both = policy::both(new, old);
+        resource.properties.set(name, both);
+    }
+    if resource.kind == "AWS::IAM::ManagedPolicy"
+        && let (Some(new), Some(old)) = (
+            resource.properties.field("Roles"),
+            old.properties.field("Roles"),
+        )
+    {
+        let both = policy::joined_lists(new, old);
+        if as_json(new) != as_json(&both) {
+            resource.properties.set("Roles", both);
+        }
+    }
+    for (rule, reason) in &old.suppressed {
+        if !resource.suppressed.iter().any(|(known, _)| known == rule) {
+            resource.suppressed.push((rule.clone(), reason.clone()));
+        }
+    }
+}
+
+fn as_json(value: &Value) -> serde_json::Value {
+    value.to_json()
+}
+
+/// Leaves the outputs as they are, since they describe the pipeline that is still there; but for
+/// the next key, which the other stacks must know before the pipeline uses it.
+fn keep_outputs(template: &mut Template, deployed: &Template) {
+    let next: Vec<Output> = std::mem::take(&mut template.outputs)
+        .into_iter()
+        .filter(|output| [KEY_ID, "DeployKeyArn"].contains(&output.id.as_str()))
+        .collect();
+    let mut outputs = deployed.outputs.clone();
+    for new in next {
+        let Some(found) = outputs.iter_mut().find(|output| output.id == new.id) else {
+            outputs.push(new);
+            continue;
+        };
+        if found.value.to_json() == new.value.to_json() {
+            continue;
+        }
+        let old = std::mem::replace(found, new);
+        if old.id == KEY_ID {
+            outputs.retain(|output| output.id != PREVIOUS_KEY_ID);
+            outputs.push(Output {
+                id: PREVIOUS_KEY_ID.to_owned(),
+                description: "ID of the key that the pipeline uses until it switches".to_owned(),
+                ..old
+            });
+        }
+    }
+    template.outputs = outputs;
+}
+
+/// Parameters and conditions that only kept resources use.
+fn keep_parameters(template: &mut Template, deployed: &Template) {
+    let used = |id: &str| {
+        let mut resources = template.resources.iter();
+        let mut outputs = template.outputs.iter();
+        resources.any(|resource| refers_to(&resource.properties, id))
+            || outputs.any(|output| refers_to(&output.value, id))
+    };
+    let parameters: Vec<_> = (deployed.parameters.iter())
+        .filter(|old| template.parameters.iter().all(|new| new.id != old.id))
+        .filter(|old| used(&old.id))
+        .cloned()
+        .collect();
+    template.parameters.extend(parameters);
+    let conditions: Vec<_> = (deployed.conditions.iter())
+        .filter(|old| template.conditions.iter().all(|new| new.id != old.id))
+        .filter(|old| {
+            let resources = template.resources.iter();
+            let outputs = template.outputs.iter();
+            resources
+                .map(|resource| &resource.condition)
+                .chain(outputs.map(|output| &output.condition))
+                .any(|condition| condition.as_ref() == Some(&old.id))
+        })
+        .cloned()
+        .collect();
+    template.conditions.extend(conditions);
+}
+
+fn refers_to(value: &Value, id: &str) -> bool {
+    match value {
+        Value::Ref(other) => other == id,
+        Value::Sub(text) => text.contains(&format!("${{{id}}}")),
+        Value::List(items) => items.iter().any(|item| refers_to(&item.value, id)),
+        Value::Map(fields) => fields.iter().any(|field| refers_to(&field.value, id)),
+        Value::Equals(first, second) => refers_to(first, id) || refers_to(second, id),
+        _ => false,
+    }
+}
+
+/// A deployed template in which the parameters that change, and those that the new template lacks,
+/// have the values that they were deployed with. So both versions of a statement can be in one
+/// template.
+pub fn with_values(
+    deployed: &Template,
+    values: &HashMap<String, String>,
+    new: &Template,
+    wanted: &HashMap<String, String>,
+) -> Template {
+    let known: HashMap<String, String> = (deployed.parameters.iter())
+        .filter_map(|parameter| {
+            let value = values.get(&parameter.id)?;
+            let is_in_new = new.parameters.iter().any(|new| new.id == parameter.id);
+            let changes = wanted.get(&parameter.id).is_some_and(|new| new != value);
+            (!is_in_new || changes).then(|| (parameter.id.clone(), value.clone()))
+        })
+        // The condition of the pipeline is a parameter that the deployment itself changes.
+        .filter(|(id, _)| id != "CreatePipeline")
+        .collect();
+    if known.is_empty() {
+        return deployed.clone();
+    }
+    let mut template = deployed.clone();
+    for resource in &mut template.resources {
+        resource.properties = resource.properties.with_parameters(&known);
+    }
+    for output in &mut template.outputs {
+        output.value = output.value.with_parameters(&known);
+    }
+    template
+}
+
+/// Logical IDs that a stack policy protects and that leave the stack with the new template, each
+/// with its type and its name as far as it is known.
+pub fn leaving<'t>(
+    deployed: &'t Template,
+    new: &Template,
+    place: Place<'_>,
+) -> Vec<(&'t Resource, Option<String>)> {
+    const PROTECTED: [&str; 4] = [
+        "AWS::KMS::Key",
+        "AWS::KMS::ReplicaKey",
+        "AWS::S3::Bucket",
+        "AWS::IAM::Role",
+    ];
+    (deployed.resources.iter())
+        .filter(|old| PROTECTED.contains(&old.kind.as_str()))
+        .filter(|old| new.resources.iter().all(|resource| resource.id != old.id))
+        .map(|old| (old, super::ids::name(deployed, old, place)))
+        .collect()
+}

@@ -1,0 +1,11 @@
+//! From a deployed configuration to a new one, so that the live pipeline works after every step.
+//!
+//! Here live the logical IDs that a stack keeps ([`ids`]), the transitional templates ([`merge`]),
+//! the order of the steps ([`sequence`]) and the proof of the states between them ([`state`]). All of
+//! it is pure: what is deployed is read elsewhere, and the steps are taken elsewhere.
+
+pub mod ids;
+pub mod merge;
+mod policy;
+pub mod sequence;
+pub mod state;

@@ -1,0 +1,627 @@
+//! The order of the steps from the deployed templates to the new ones.
+//!
+//! First what the new pipeline needs is added, then the pipeline switches, then what only the old
+//! one needed is removed. Whether a stack can take the shorter way, straight to its new template, is
+//! decided by the proof of the state that it would lead to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::ids::{self, Place};
+use super::merge::{self, KEY_ID, PREVIOUS_KEY_ID, PipelineOf};
+use super::state::{self, Fault, Faults, StackState};
+use crate::cfn::{Renames, Resource, Template, Value};
+use crate::plan::Plan;
+use crate::stacks::Side;
+use crate::syntax::{Problem, Source};
+
+/// A stack as it is deployed.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// Its template.
+    pub template: Template,
+    /// The template's text.
+    pub text: Arc<str>,
+    /// Values of its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Deployed {
+    /// Reads the template of a deployed stack.
+    ///
+    /// # Errors
+    /// The text is not a template, or one that a new template cannot be merged with.
+    pub fn read(
+        name: &str,
+        text: &str,
+        parameters: BTreeMap<String, String>,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<Self, Problem> {
+        let source = Source::new(name, text);
+        Ok(Self {
+            template: Template::read(&source)?,
+            text: text.into(),
+            parameters,
+            outputs,
+        })
+    }
+
+    /// The IDs of its keys that its outputs give, by logical ID.
+    fn key_ids(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for name in [KEY_ID, PREVIOUS_KEY_ID] {
+            let mut outputs = self.template.outputs.iter();
+            let output = outputs.find(|output| output.id == name);
+            if let Some(Value::Ref(id)) = output.map(|output| &output.value)
+                && let Some(value) = self.outputs.get(name)
+            {
+                found.insert(id.clone(), value.clone());
+            }
+        }
+        found
+    }
+}
+
+/// What can be known of a stack before the deployment.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It is deployed.
+    Deployed(Box<Deployed>),
+    /// There is none.
+    Absent,
+    /// It cannot be read from here.
+    Unknown {
+        /// Whether the records of earlier deployments say that it was deployed, completely or with
+        /// what the next pipeline needs, from the new template.
+        is_recorded: bool,
+    },
+}
+
+/// A stack, or a stack set, in a transition.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// Name of the template.
+    pub name: String,
+    /// Where it is deployed.
+    pub side: Side,
+    /// Its account and region, or those of the instances of a stack set.
+    pub instances: Vec<(String, String)>,
+    /// Whether it is a stack set: its template serves several accounts or regions.
+    pub is_set: bool,
+    /// What there is.
+    pub found: Found,
+    /// The template of the new configuration.
+    pub new: Arc<Template>,
+    /// Whether it is to be deployed.
+    pub is_selected: bool,
+    /// The value that its key parameter is to have, when that is known.
+    pub key: Option<String>,
+}
+
+/// Which template a stack has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// What is deployed before the transition.
+    Deployed,
+    /// The new template with all that the deployed one grants.
+    Both,
+    /// The new template.
+    New,
+}
+
+/// One step: a stack gets a template.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// Whether it adds the key that the stacks of the following steps take as their parameter.
+    pub adds_key: bool,
+    /// Number of the piece.
+    pub piece: usize,
+    /// Its version.
+    pub version: Version,
+    /// The template, with the logical IDs of the stack.
+    pub template: Arc<Template>,
+}
+
+/// A state in which the deployed pipeline does not work.
+#[derive(Debug, Clone)]
+pub struct Break {
+    /// Number of the move that leads to it.
+    pub after: usize,
+    /// What does not work.
+    pub faults: Vec<Fault>,
+}
+
+/// The steps of a transition.
+#[derive(Debug, Clone, Default)]
+pub struct Sequence {
+    /// The steps, in order.
+    pub moves: Vec<Move>,
+    /// Pieces that keep what the deployed pipeline needs, since it cannot be seen from here that it
+    /// has switched.
+    pub held: Vec<usize>,
+    /// Whether the dev stack must wait for the targets.
+    pub dev_waits: bool,
+    /// Where the pipeline would not work.
+    pub breaks: Vec<Break>,
+    /// Whether the deployed pipeline does not even work before the first step.
+    pub is_broken_before: bool,
+    /// Buckets, keys and roles that leave a stack, which needs the user's consent.
+    pub leaving: Vec<Leaving>,
+}
+
+/// A protected resource that leaves its stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaving {
+    /// Number of the piece.
+    pub piece: usize,
+    /// Logical ID.
+    pub id: String,
+    /// Type.
+    pub kind: String,
+    /// Name, where it is known.
+    pub name: Option<String>,
+    /// Whether AWS keeps it.
+    pub is_retained: bool,
+}
+
+impl Piece {
+    fn place(&self) -> Place<'_> {
+        match self.instances.as_slice() {
+            [(account, region)] if !self.is_set => Some((account, region)),
+            _ => None,
+        }
+    }
+
+    fn deployed(&self) -> Option<&Deployed> {
+        match &self.found {
+            Found::Deployed(deployed) => Some(deployed),
+            Found::Absent | Found::Unknown { .. } => None,
+        }
+    }
+
+    /// Whether it is deployed, and not from the new template or not with the wanted key.
+    pub fn changes(&self) -> bool {
+        self.deployed().is_some_and(|deployed| {
+            let key = deployed.parameters.get(KEY_ID);
+            let other_key = self.key.is_some() && key.is_some() && self.key.as_ref() != key;
+            other_key || differ(&self.new.renamed(&self.renames()), &deployed.template)
+        })
+    }
+
+    /// The logical IDs that differ from those of the new template.
+    pub fn renames(&self) -> Renames {
+        self.deployed().map_or_else(Renames::new, |deployed| {
+            ids::renames(&deployed.template, &self.new, self.place())
+        })
+    }
+}
+
+/// The versions of a piece.
+struct Versions {
+    new: Arc<Template>,
+    /// The transitional template; `None` where it would not differ from the new one.
+    both: Option<Arc<Template>>,
+    /// Whether the transitional one differs from what is deployed.
+    both_changes: bool,
+}
+
+fn versions(piece: &Piece, key_changes: bool) -> Versions {
+    let Some(deployed) = piece.deployed() else {
+        return Versions {
+            new: Arc::clone(&piece.new),
+            both: None,
+            both_changes: false,
+        };
+    };
+    let renames = piece.renames();
+    let new = match renames.is_empty() {
+        true => Arc::clone(&piece.new),
+        false => Arc::new(piece.new.renamed(&renames)),
+    };
+    let mut wanted = std::collections::HashMap::new();
+    let key_differs = match (&piece.key, deployed.parameters.get(KEY_ID)) {
+        (Some(key), Some(old)) => key != old,
+        _ => false,
+    };
+    if key_differs || key_changes {
+        // Any value but the deployed one: the new key may not exist yet.
+        wanted.insert(KEY_ID.to_owned(), String::new());
+    }
+    let values = deployed.parameters.clone().into_iter().collect();
+    let old = merge::with_values(&deployed.template, &values, &new, &wanted);
+    let pipeline = match piece.side {
+        Side::Dev => PipelineOf::Deployed,
+        _ => PipelineOf::New,
+    };
+    let both = merge::both(&new, &old, pipeline);
+    let has_both = new.to_json()["Resources"] != both.to_json()["Resources"];
+    Versions {
+        both_changes: differ(&both, &deployed.template) || !wanted.is_empty(),
+        both: has_both.then(|| Arc::new(both)),
+        new,
+    }
+}
+
+/// Whether two templates differ in more than descriptions and comments.
+fn differ(first: &Template, second: &Template) -> bool {
+    let (first, second) = (first.to_json(), second.to_json());
+    let sections = ["Resources", "Outputs", "Conditions"];
+    sections
+        .iter()
+        .any(|section| first[section] != second[section])
+}
+
+/// Plans the transition of a live pipeline. The first piece is the dev stack.
+///
+/// `forced` is the user's word that the targets are deployed, where they cannot be read.
+///
+/// # Errors
+/// A template cannot be read by the proof: which, and why.
+pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, String> {
+    let key_changes = pieces.first().is_some_and(key_changes);
+    let versions: Vec<Versions> = pieces
+        .iter()
+        .map(|piece| versions(piece, key_changes && piece.side != Side::Dev))
+        .collect();
+    let mut planner = Planner {
+        plan,
+        pieces,
+        current: vec![Version::Deployed; pieces.len()],
+        before: Faults::default(),
+        after: Faults::default(),
+        sequence: Sequence::default(),
+        versions,
+    };
+    planner.run(forced)?;
+    Ok(planner.sequence)
+}
+
+/// Whether the dev stack gets another key.
+fn key_changes(dev: &Piece) -> bool {
+    let Some(deployed) = dev.deployed() else {
+        return false;
+    };
+    let has = |template: &Template, id: &str| {
+        let mut all = template.resources.iter();
+        all.any(|resource| resource.kind == "AWS::KMS::Key" && resource.id == id)
+    };
+    let mut keys = dev.new.resources.iter();
+    keys.any(|new| new.kind == "AWS::KMS::Key" && !has(&deployed.template, &new.id))
+}
+
+struct Planner<'p> {
+    plan: &'p Plan,
+    pieces: &'p [Piece],
+    versions: Vec<Versions>,
+    current: Vec<Version>,
+    before: Faults,
+    after: Faults,
+    sequence: Sequence,
+}
+
+impl Planner<'_> {
+    fn run(&mut self, forced: bool) -> Result<(), String> {
+        let selected = |side: fn(&Side) -> bool| -> Vec<usize> {
+            let pieces = self.pieces.iter().enumerate();
+            pieces
+                .filter(|(_, piece)| piece.is_selected && side(&piece.side))
+                .map(|(number, _)| number)
+                .collect()
+        };
+        let regions = selected(|side| matches!(side, Side::Region(_)));
+        let targets = selected(|side| matches!(side, Side::Target(_)));
+        let pipelines = selected(|side| matches!(side, Side::Pipeline(_)));
+        let dev = selected(|side| *side == Side::Dev);
+        let can_prove = self.pieces.iter().all(|piece| {
+            !matches!(piece.found, Found::Unknown { .. }) || matches!(piece.side, Side::Target(_))
+        });
+        if can_prove {
+            self.before = self.faults(&self.current)?;
+            self.after = self.faults(&vec![Version::New; self.pieces.len()])?;
+            self.sequence.is_broken_before = self.before.has_denials();
+        }
+        self.leaving();
+        if !dev.is_empty() && self.dev_first(&pipelines) {
+            self.step(&dev, Version::Both, can_prove)?;
+        }
+        let mut pending = Vec::new();
+        for group in [&regions, &targets] {
+            let direct = match can_prove {
+                true => self.works_with(group, Version::New)?,
+                false => self.dev_is_switched(),
+            };
+            if direct {
+                self.step(group, Version::New, can_prove)?;
+                continue;
+            }
+            let (two, one): (Vec<usize>, Vec<usize>) =
+                (group.iter().copied()).partition(|piece| self.versions[*piece].both.is_some());
+            self.step(&one, Version::New, can_prove)?;
+            self.step(&two, Version::Both, can_prove)?;
+            pending.push(two);
+        }
+        let hidden = self.hidden_targets();
+        if !dev.is_empty() && !forced && !hidden && self.targets_are_needed() {
+            self.sequence.dev_waits = true;
+        } else if !dev.is_empty() && can_prove && !forced && self.unselected_are_behind(&dev)? {
+            self.sequence.dev_waits = true;
+        } else {
+            self.step(&pipelines, Version::New, can_prove)?;
+            self.step(&dev, Version::New, can_prove)?;
+        }
+        for group in pending.into_iter().rev() {
+            if dev.is_empty() && !self.can_finish(&group, can_prove)? || self.sequence.dev_waits {
+                self.sequence.held.extend(group);
+            } else {
+                self.step(&group, Version::New, can_prove)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the dev stack must get what is new before the other stacks are deployed: they need
+    /// the ID of a new key, a trust policy can name only a role that exists, and further pipelines
+    /// switch before the first one.
+    fn dev_first(&self, pipelines: &[usize]) -> bool {
+        let dev = &self.pieces[0];
+        let versions = &self.versions[0];
+        let Some(deployed) = dev.deployed().filter(|_| versions.both_changes) else {
+            return false;
+        };
+        if !pipelines.is_empty() && versions.both.is_some() {
+            return true;
+        }
+        let is_new = |resource: &&Resource| {
+            let mut all = deployed.template.resources.iter();
+            all.all(|old| old.id != resource.id)
+        };
+        let mut added = versions.new.resources.iter().filter(is_new);
+        added.any(|resource| match resource.kind.as_str() {
+            "AWS::KMS::Key" => true,
+            "AWS::IAM::Role" => {
+                let name = resource.properties.field("RoleName");
+                let name = name.and_then(Value::as_text).unwrap_or_default();
+                let mut targets = self.pieces.iter();
+                targets
+                    .any(|piece| matches!(piece.side, Side::Target(_)) && trusts(&piece.new, name))
+            }
+            _ => false,
+        })
+    }
+
+    /// Adds a step for each piece, and proves the state that all of them lead to.
+    fn step(&mut self, group: &[usize], version: Version, can_prove: bool) -> Result<(), String> {
+        let before = self.sequence.moves.len();
+        for piece in group {
+            let versions = &self.versions[*piece];
+            let template = match version {
+                Version::Both => versions.both.as_ref().unwrap_or(&versions.new),
+                Version::New | Version::Deployed => &versions.new,
+            };
+            // What a killed run has done already is not done again. Every stack ends with its new
+            // template, though it may already have it: its tags may change.
+            let is_done = version == Version::Both && !versions.both_changes;
+            self.current[*piece] = version;
+            if !is_done {
+                let is_dev_first =
+                    version == Version::Both && self.pieces[*piece].side == Side::Dev;
+                self.sequence.moves.push(Move {
+                    adds_key: is_dev_first && key_changes(&self.pieces[*piece]),
+                    piece: *piece,
+                    version,
+                    template: Arc::clone(template),
+                });
+            }
+        }
+        let after = self.sequence.moves.len();
+        if can_prove && after > before && !self.sequence.is_broken_before {
+            let found = self.faults(&self.current)?;
+            let faults: Vec<Fault> = found
+                .beyond(&self.before, &self.after)
+                .into_iter()
+                .cloned()
+                .collect();
+            if !faults.is_empty() {
+                self.sequence.breaks.push(Break {
+                    after: after - 1,
+                    faults,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the deployed pipeline works when a group of stacks has a version.
+    fn works_with(&self, group: &[usize], version: Version) -> Result<bool, String> {
+        if self.sequence.is_broken_before {
+            return Ok(true);
+        }
+        let mut next = self.current.clone();
+        for piece in group {
+            next[*piece] = version;
+        }
+        let found = self.faults(&next)?;
+        Ok(found.beyond(&self.before, &self.after).is_empty())
+    }
+
+    fn can_finish(&self, group: &[usize], can_prove: bool) -> Result<bool, String> {
+        match can_prove {
+            true => self.works_with(group, Version::New),
+            false => Ok(self.dev_is_switched()),
+        }
+    }
+
+    /// Whether the records say that the dev stack, which cannot be read, was deployed from the new
+    /// template.
+    fn dev_is_switched(&self) -> bool {
+        matches!(
+            self.pieces.first().map(|dev| &dev.found),
+            Some(Found::Unknown { is_recorded: true })
+        )
+    }
+
+    /// Whether every target that cannot be read is known, by the records, to be deployed.
+    fn hidden_targets(&self) -> bool {
+        self.pieces.iter().all(|piece| {
+            !matches!(
+                (&piece.side, &piece.found),
+                (Side::Target(_), Found::Unknown { is_recorded: false })
+            )
+        })
+    }
+
+    /// Whether the new pipeline uses anything of the targets, or lets them use anything, that the
+    /// deployed one does not.
+    fn targets_are_needed(&self) -> bool {
+        let dev = &self.pieces[0];
+        let Some(deployed) = dev.deployed() else {
+            return true;
+        };
+        interface(&deployed.template) != interface(&self.versions[0].new)
+    }
+
+    /// Whether the pipeline would not work after the switch because of stacks that can be read and
+    /// are not to be deployed now.
+    fn unselected_are_behind(&self, dev: &[usize]) -> Result<bool, String> {
+        let mut others = self.pieces.iter();
+        if others.all(|piece| piece.is_selected) {
+            return Ok(false);
+        }
+        Ok(!self.works_with(dev, Version::New)?)
+    }
+
+    /// Notes which protected resources leave their stacks.
+    fn leaving(&mut self) {
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let Some(deployed) = piece.deployed().filter(|_| piece.is_selected) else {
+                continue;
+            };
+            let gone = merge::leaving(
+                &deployed.template,
+                &self.versions[number].new,
+                piece.place(),
+            );
+            let gone = gone.into_iter().map(|(resource, name)| Leaving {
+                piece: number,
+                id: resource.id.clone(),
+                kind: resource.kind.clone(),
+                is_retained: resource.retained,
+                name,
+            });
+            self.sequence.leaving.extend(gone);
+        }
+    }
+
+    /// What does not work in a state.
+    fn faults(&self, current: &[Version]) -> Result<Faults, String> {
+        let mut stacks = Vec::new();
+        for ((piece, versions), version) in self.pieces.iter().zip(&self.versions).zip(current) {
+            let is_dev = piece.side == Side::Dev;
+            let template = match version {
+                Version::Deployed => None,
+                Version::Both => Some(versions.both.as_ref().unwrap_or(&versions.new)),
+                Version::New => Some(&versions.new),
+            };
+            let mut parameters = BTreeMap::new();
+            let text: Arc<str> = match (template, &piece.found) {
+                (Some(template), _) => template.to_json().to_string().into(),
+                (None, Found::Deployed(deployed)) => {
+                    parameters.clone_from(&deployed.parameters);
+                    Arc::clone(&deployed.text)
+                }
+                (None, _) => continue,
+            };
+            if is_dev {
+                parameters = state::with_pipeline();
+            }
+            let key_ids = match piece.deployed() {
+                Some(deployed) if is_dev => deployed.key_ids(),
+                _ => BTreeMap::new(),
+            };
+            stacks.push(StackState {
+                name: piece.name.clone(),
+                side: piece.side.clone(),
+                instances: piece.instances.clone(),
+                text,
+                parameters,
+                key_ids,
+            });
+        }
+        state::faults(self.plan, &stacks)
+    }
+}
+
+/// Whether a role of a template trusts a role of a name.
+fn trusts(template: &Template, name: &str) -> bool {
+    let mut resources = template.resources.iter();
+    !name.is_empty()
+        && resources.any(|resource| {
+            let trust = resource.properties.field("AssumeRolePolicyDocument");
+            trust.is_some_and(|trust| trust.to_json().to_string().contains(name))
+        })
+}
+
+/// What a pipeline and its targets must agree on: who deploys, where from and where to.
+fn interface(template: &Template) -> Vec<serde_json::Value> {
+    let pipelines = template.resources.iter();
+    let pipelines = pipelines.filter(|resource| resource.kind == "AWS::CodePipeline::Pipeline");
+    let mut found: Vec<serde_json::Value> = Vec::new();
+    for pipeline in pipelines {
+        let name = |key: &str| resolved(template, pipeline.properties.field(key));
+        found.extend(["RoleArn", "ArtifactStore", "ArtifactStores"].map(name));
+        let stages = pipeline.properties.to_json();
+        let stages = stages["Stages"].as_array().cloned().unwrap_or_default();
+        for stage in stages {
+            for action in stage["Actions"].as_array().into_iter().flatten() {
+                if action["ActionTypeId"]["Category"] == "Deploy" {
+                    found.push(action["RoleArn"].clone());
+                    found.push(action["Configuration"].clone());
+                }
+            }
+        }
+    }
+    found
+}
+
+/// A property with the names of the roles and buckets that it refers to.
+fn resolved(template: &Template, value: Option<&Value>) -> serde_json::Value {
+    let Some(value) = value else {
+        return serde_json::Value::Null;
+    };
+    let mut json = value.to_json();
+    replace(&mut json, &|id| {
+        let mut all = template.resources.iter();
+        let resource = all.find(|resource| resource.id == id)?;
+        let names = ["RoleName", "BucketName"];
+        let mut names = names.iter();
+        names.find_map(|name| {
+            resource
+                .properties
+                .field(name)?
+                .as_text()
+                .map(str::to_owned)
+        })
+    });
+    json
+}
+
+fn replace(json: &mut serde_json::Value, name: &impl Fn(&str) -> Option<String>) {
+    match json {
+        serde_json::Value::Object(fields) => {
+            let id = match (fields.get("Ref"), fields.get("Fn::GetAtt")) {
+                (Some(id), _) => id.as_str(),
+                (None, Some(attribute)) => attribute[0].as_str(),
+                (None, None) => None,
+            };
+            if let Some(found) = id.and_then(name) {
+                *json = found.into();
+                return;
+            }
+            fields.values_mut().for_each(|value| replace(value, name));
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| replace(item, name)),
+        _ => {}
+    }
+}

@@ -1,0 +1,166 @@
+//! The proof of a state between two steps: does the pipeline that is deployed then work?
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::plan::Plan;
+use crate::proof::{self, Inputs, Instance, Known, Stack, Verdict};
+use crate::stacks::Side;
+use crate::syntax::Source;
+
+/// The parameter of the dev template that creates the pipeline.
+const CREATE_PIPELINE: &str = "CreatePipeline";
+
+/// A stack, or the instances of a stack set, at some moment.
+#[derive(Debug, Clone)]
+pub struct StackState {
+    /// Name of the template.
+    pub name: String,
+    /// Where it is deployed.
+    pub side: Side,
+    /// Accounts and regions.
+    pub instances: Vec<(String, String)>,
+    /// Text of the template.
+    pub text: Arc<str>,
+    /// Values of parameters that are known; others come from the outputs of the dev stack.
+    pub parameters: BTreeMap<String, String>,
+    /// IDs of keys that the stack created, by logical ID.
+    pub key_ids: BTreeMap<String, String>,
+}
+
+/// A call of the pipeline that would not be allowed, or for which nothing proves that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// A stable name of the call.
+    pub id: String,
+    /// Whether a policy denies it; otherwise it depends on what is not known.
+    pub is_denied: bool,
+    /// The call in words.
+    pub what: String,
+}
+
+/// What keeps the pipeline of a state from working.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(BTreeMap<String, Fault>);
+
+impl Faults {
+    /// The faults that neither the state before nor the state after the transition has.
+    pub fn beyond<'f>(&'f self, before: &'f Self, after: &'f Self) -> Vec<&'f Fault> {
+        let is_known = |fault: &Fault| {
+            let known = |faults: &Self| faults.0.get(&fault.id).map(|known| known.is_denied);
+            match (known(before), known(after)) {
+                (Some(true), _) => true,
+                (Some(false), _) | (_, Some(_)) => !fault.is_denied,
+                (None, None) => false,
+            }
+        };
+        self.0.values().filter(|fault| !is_known(fault)).collect()
+    }
+
+    /// Whether a policy denies a call of the pipeline.
+    pub fn has_denials(&self) -> bool {
+        self.0.values().any(|fault| fault.is_denied)
+    }
+}
+
+/// Proves a state. The first stack is the dev stack's. `Err` with the reason when a template cannot
+/// be read as one.
+///
+/// # Errors
+/// A template is not one that the proof can read.
+pub fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, String> {
+    let inputs = inputs(plan, stacks);
+    let proof = proof::prove(&inputs).map_err(|errors| {
+        let first = errors.first().map(ToString::to_string);
+        first.unwrap_or_default()
+    })?;
+    let mut found = BTreeMap::new();
+    for (decided, _) in &proof.calls {
+        let is_denied = match decided.verdict {
+            Verdict::Allowed | Verdict::NotGranted => continue,
+            Verdict::Unproven => false,
+            _ => true,
+        };
+        let call = &decided.call;
+        found.insert(
+            call.id.clone(),
+            Fault {
+                id: call.id.clone(),
+                is_denied,
+                what: format!(
+                    "{} cannot call {} on {}",
+                    call.caller_shown(),
+                    call.action,
+                    call.resource
+                ),
+            },
+        );
+    }
+    for obstacle in &proof.obstacles {
+        let id = format!("obstacle/{}/{}", obstacle.resource, obstacle.reason);
+        found.insert(
+            id.clone(),
+            Fault {
+                id,
+                is_denied: true,
+                what: obstacle.reason.clone(),
+            },
+        );
+    }
+    Ok(Faults(found))
+}
+
+/// The inputs of the proof of a state. Stacks that are alike are one input with several instances.
+pub fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
+    let mut inputs = Inputs::base(plan);
+    let mut found: Vec<Stack> = Vec::new();
+    for stack in stacks {
+        let instances = stack.instances.iter().map(|(account, region)| {
+            Arc::new(Instance {
+                account: account.clone(),
+                region: region.clone(),
+            })
+        });
+        let parameters: Vec<(String, String)> = (stack.parameters.iter())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let alike = found.iter_mut().find(|known| {
+            known.is_target
+                && known.name == stack.name
+                && known.source.text() == &*stack.text
+                && known.known.parameters == parameters
+        });
+        if let Some(alike) = alike {
+            alike.instances.extend(instances);
+            alike.is_generic = true;
+            continue;
+        }
+        let target = match stack.side {
+            Side::Target(number) => plan.targets.get(number),
+            _ => None,
+        };
+        found.push(Stack {
+            name: stack.name.clone(),
+            is_target: matches!(stack.side, Side::Target(_)),
+            is_generic: stack.instances.len() > 1,
+            tagged_objects: target.is_some_and(|target| target.tagged_objects),
+            instances: instances.collect(),
+            source: Source::new(format!("{} (deployed)", stack.name), stack.text.to_string()),
+            known: Known {
+                parameters,
+                key_ids: (stack.key_ids.iter())
+                    .map(|(id, key)| (id.clone(), key.clone()))
+                    .collect(),
+            },
+        });
+    }
+    inputs.stacks = found;
+    inputs.allow_unused = true;
+    inputs.by_region = true;
+    inputs
+}
+
+/// The parameters of a dev stack with its pipeline.
+pub fn with_pipeline() -> BTreeMap<String, String> {
+    BTreeMap::from([(CREATE_PIPELINE.to_owned(), "true".to_owned())])
+}
