@@ -71,6 +71,8 @@ pub enum Found {
     Deployed(Box<Deployed>),
     /// There is none.
     Absent,
+    /// Its template cannot be merged with a new one: why.
+    Foreign(String),
     /// It cannot be read from here.
     Unknown {
         /// Whether the records of earlier deployments say that it was deployed, completely or with
@@ -177,7 +179,7 @@ impl Piece {
     fn deployed(&self) -> Option<&Deployed> {
         match &self.found {
             Found::Deployed(deployed) => Some(deployed),
-            Found::Absent | Found::Unknown { .. } => None,
+            Found::Absent | Found::Foreign(_) | Found::Unknown { .. } => None,
         }
     }
 
@@ -339,7 +341,13 @@ impl Planner<'_> {
             let (two, one): (Vec<usize>, Vec<usize>) =
                 (group.iter().copied()).partition(|piece| self.versions[*piece].both.is_some());
             self.step(&one, Version::New, can_prove)?;
-            self.step(&two, Version::Both, can_prove)?;
+            // What only gets less can wait for the switch.
+            let waits = can_prove
+                && !dev.is_empty()
+                && self.works_with(&[&pipelines[..], &dev[..]].concat(), Version::New)?;
+            if !waits {
+                self.step(&two, Version::Both, can_prove)?;
+            }
             pending.push(two);
         }
         let hidden = self.hidden_targets();

@@ -266,6 +266,8 @@ fn without_a_difference_nothing_is_called_but_what_reads() {
         script.actions(),
         [
             "GetCallerIdentity",
+            // The look ahead.
+            "DescribeStackSet",
             "DescribeStackSet",
             "ListStackSetOperations",
             "ListStackInstances"
@@ -838,9 +840,10 @@ fn service_managed_needs_trusted_access_and_aims_at_organizational_units() {
 fn another_permission_model_is_refused() {
     let mut project = project(&[ONE], "");
     let model = "<PermissionModel>SERVICE_MANAGED</PermissionModel>";
+    let template = project.read("stacks/prod.yaml");
     let script = Script::start([
         ("GetCallerIdentity", vec![identity(ADMIN)]),
-        ("DescribeStackSet", vec![stack_set("{}", KEY, model)]),
+        ("DescribeStackSet", vec![stack_set(&template, KEY, model)]),
         ("ListStackSetOperations", vec![operations(&[])]),
     ]);
     logged_in(&mut project, &script.endpoint());

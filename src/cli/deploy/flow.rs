@@ -31,6 +31,16 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     if session.options.retain_stacks {
         refuse::idle_retain_stacks(selected.iter().copied())?;
     }
+    let has_dev = selected.iter().any(|step| step.side == Side::Dev);
+    if session.options.create_pipeline && !has_dev {
+        return Err(Failure::new(
+            "--create-pipeline is about the dev stack, and this profile does not deploy it",
+            format!(
+                "leave the option out, or give --profile {}",
+                session.accounts.project.plan.dev.profile
+            ),
+        ));
+    }
     let mut survey = transition::survey(session, &selected).await?;
     if let Some(sequence) = transition::plan(session, &mut survey).await? {
         return change(session, &sequence).await;
@@ -43,15 +53,6 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
     let targets = all.iter().filter(|step| step.is_target());
     let others: Vec<&StackStep> = targets.filter(|step| !is_selected(step)).collect();
     let Some(dev) = selected.iter().find(|step| step.side == Side::Dev) else {
-        if session.options.create_pipeline {
-            return Err(Failure::new(
-                "--create-pipeline is about the dev stack, and this profile does not deploy it",
-                format!(
-                    "leave the option out, or give --profile {}",
-                    session.accounts.project.plan.dev.profile
-                ),
-            ));
-        }
         if !deploy_all(session, &selected).await? {
             return Ok(Outcome::Findings);
         }
@@ -199,7 +200,10 @@ fn adoption(pipeline: &str, dev: &StackStep) -> String {
 
 async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
     let access = session.accounts.access(dev).await?;
-    let found = session.deployment(&access, dev).settled().await?;
+    let found = match session.kept(dev) {
+        Some(found) => found,
+        None => session.deployment(&access, dev).settled().await?,
+    };
     let has = made_pipeline(found.as_ref());
     session.keep(dev, found);
     Ok(has)

@@ -54,7 +54,7 @@ pub(super) async fn survey(
             let plan = &stack_set::target(&session.accounts.project, step)?.stack_set;
             let found = set::describe(&access, plan).await?;
             survey.pieces[number].found = match found {
-                Some(found) => read(step, &found.template, found.parameters, BTreeMap::new())?,
+                Some(found) => read(step, &found.template, found.parameters, BTreeMap::new()),
                 None => Found::Absent,
             };
         } else {
@@ -120,7 +120,7 @@ impl Survey {
             self.pieces[number].found = if step.stack_set {
                 match handoff::look_at_set(accounts, step).await {
                     Seen::Read(Some(found)) => {
-                        read(step, &found.template, found.parameters, BTreeMap::new())?
+                        read(step, &found.template, found.parameters, BTreeMap::new())
                     }
                     Seen::Read(None) => Found::Absent,
                     Seen::Unreadable(_) | Seen::NoProfile => unknown,
@@ -150,7 +150,12 @@ async fn deployed(
         return Ok(Found::Absent);
     };
     let text = stack::template(access, &found.id).await?;
-    read(step, &text, found.parameters.clone(), found.outputs.clone())
+    Ok(read(
+        step,
+        &text,
+        found.parameters.clone(),
+        found.outputs.clone(),
+    ))
 }
 
 fn read(
@@ -158,18 +163,13 @@ fn read(
     text: &str,
     parameters: BTreeMap<String, String>,
     outputs: BTreeMap<String, String>,
-) -> Result<Found, Failure> {
+) -> Found {
+    if text.is_empty() {
+        return Found::Absent;
+    }
     match Deployed::read(&step.stack, text, parameters, outputs) {
-        Ok(found) => Ok(Found::Deployed(Box::new(found))),
-        Err(problem) => Err(Failure::with_code(
-            format!(
-                "the deployed template of stack `{}` was not written by s3ferry: {}",
-                step.stack, problem.message
-            ),
-            "nothing was changed: give the pipeline another name in the configuration, or delete \
-             that stack first",
-            1,
-        )),
+        Ok(found) => Found::Deployed(Box::new(found)),
+        Err(problem) => Found::Foreign(problem.message),
     }
 }
 
@@ -181,11 +181,41 @@ pub(super) async fn plan(
     session: &mut Session<'_>,
     survey: &mut Survey,
 ) -> Result<Option<Sequence>, Failure> {
+    let planned = planned(session, survey).await;
+    if planned.is_err() && !session.options.dry_run {
+        // A run that was killed may have left them without protection.
+        protect(session, survey).await?;
+    }
+    planned
+}
+
+/// Puts the protection of the selected stacks in force.
+async fn protect(session: &mut Session<'_>, survey: &Survey) -> Result<(), Failure> {
+    let steps = session.accounts.steps.clone();
+    for ((piece, step), stack) in survey.pieces.iter().zip(&steps).zip(&survey.stacks) {
+        if let (Some(stack), Found::Deployed(deployed)) = (stack, &piece.found)
+            && piece.is_selected
+        {
+            // What is protected is what is deployed, not what would be.
+            let step = step.with_template(&Arc::new(deployed.template.clone()));
+            let access = session.accounts.access(&step).await?;
+            let deployment = session.deployment(&access, &step);
+            deployment.guard(stack.protected).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn planned(
+    session: &mut Session<'_>,
+    survey: &mut Survey,
+) -> Result<Option<Sequence>, Failure> {
     let steps = session.accounts.steps.clone();
     let selects_dev = survey.pieces.first().is_some_and(|dev| dev.is_selected);
     if selects_dev && !super::flow::made_pipeline(survey.dev()) {
         return Ok(None);
     }
+    refuse_foreign(session, survey)?;
     set_keys(session, survey).await?;
     let changes = |piece: &Piece| piece.is_selected && piece.changes();
     if !survey.pieces.iter().any(changes) {
@@ -194,7 +224,7 @@ pub(super) async fn plan(
     survey.read_others(&mut session.accounts).await?;
     let is_live = match &survey.pieces[0].found {
         Found::Deployed(_) => super::flow::made_pipeline(survey.dev()),
-        Found::Absent => false,
+        Found::Absent | Found::Foreign(_) => false,
         Found::Unknown { .. } => true,
     };
     if !is_live {
@@ -211,6 +241,32 @@ pub(super) async fn plan(
     refuse_leaving(session, &steps, &sequence.leaving)?;
     refuse_breaks(session, &steps, &sequence)?;
     Ok(Some(sequence))
+}
+
+/// Refuses to change a stack next to a live pipeline whose template cannot be merged.
+fn refuse_foreign(session: &Session<'_>, survey: &Survey) -> Result<(), Failure> {
+    let foreign = survey
+        .pieces
+        .iter()
+        .zip(&session.accounts.steps)
+        .filter(|(piece, _)| piece.is_selected)
+        .find_map(|(piece, step)| match &piece.found {
+            Found::Foreign(why) => Some((why, step)),
+            _ => None,
+        });
+    match foreign {
+        Some((why, step)) if !session.options.allow_interruption => Err(Failure::with_code(
+            format!(
+                "the deployed template of stack `{}` was not written by s3ferry: {why}; nothing was \
+                 changed",
+                step.stack
+            ),
+            "s3ferry cannot keep what the deployed pipeline needs while it changes this stack; \
+             --allow-interruption replaces the template at once",
+            1,
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Sets the key that each stack is to have, as far as it is known before the first step.

@@ -25,13 +25,10 @@ fn it_is_refused_even_with_yes() {
     let before = site.state();
     let run = site.deploy("--all --yes", 1);
     assert!(
-        run.stderr.contains("!  REPLACE  DeployRole"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        run.stderr
-            .contains("this would replace or delete DeployRole, and nothing was changed"),
+        run.stderr.contains(
+            "this would replace or delete role prods3role (DeployRole of stack \
+             crossaccountdeploy-prod); nothing was changed"
+        ),
         "{}",
         run.stderr
     );
