@@ -56,6 +56,9 @@ pub struct Plan {
     pub quotas: Quotas,
     /// Tags of every resource, by key.
     pub tags: Vec<(String, String)>,
+    /// What the names of the stacks begin with: the pipeline's name, or the one that it had when the
+    /// stacks were created.
+    stack_prefix: String,
 }
 
 /// The dev account's side.
@@ -285,6 +288,7 @@ impl Plan {
                 .iter()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
+            stack_prefix: config.dev.pipeline.name.clone(),
         };
         let complaints = checks::complaints(&plan, config);
         if complaints.is_empty() {
@@ -338,10 +342,20 @@ impl Plan {
     ///
     /// A stack's name has letters, digits and hyphens only; a pipeline's may have more.
     pub fn stack_name(&self, template: &str) -> String {
-        format!("{}-{template}", self.dev.pipeline)
+        format!("{}-{template}", self.stack_prefix)
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect()
+    }
+
+    /// Keeps the names of stacks that were created under another name of the pipeline.
+    pub fn set_stack_prefix(&mut self, prefix: &str) {
+        for target in &mut self.targets {
+            target
+                .stack_set
+                .set_prefix(&self.stack_prefix, prefix, &target.name);
+        }
+        prefix.clone_into(&mut self.stack_prefix);
     }
 
     /// ARN of a bucket.

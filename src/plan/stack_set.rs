@@ -91,6 +91,13 @@ impl StackSetPlan {
             account,
         }
     }
+
+    /// Gives a stack set whose name follows from the pipeline's the name that follows from another.
+    pub(super) fn set_prefix(&mut self, old: &str, new: &str, target: &str) {
+        if self.name == default_name(old, target) {
+            self.name = default_name(new, target);
+        }
+    }
 }
 
 /// A stack set's name has letters, digits and hyphens only, and begins with a letter; a

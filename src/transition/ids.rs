@@ -87,7 +87,7 @@ pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -
 }
 
 /// A text with the pseudo parameters of the place written out.
-fn text(value: &Value, place: Place<'_>) -> Option<String> {
+pub(super) fn text(value: &Value, place: Place<'_>) -> Option<String> {
     let Some((account, region)) = place else {
         return match value {
             Value::String(text) | Value::Sub(text) => Some(text.clone()),

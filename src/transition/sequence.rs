@@ -4,7 +4,7 @@
 //! one needed is removed. Whether a stack can take the shorter way, straight to its new template, is
 //! decided by the proof of the state that it would lead to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::ids::{self, Place};
@@ -151,6 +151,21 @@ pub struct Sequence {
     pub is_broken_before: bool,
     /// Buckets, keys and roles that leave a stack, which needs the user's consent.
     pub leaving: Vec<Leaving>,
+    /// Names that a stack is to have and another one has.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A name that is taken by another stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Number of the piece that is to have it.
+    pub piece: usize,
+    /// Number of the piece that has it.
+    pub owner: usize,
+    /// Type of the resource.
+    pub kind: String,
+    /// The name.
+    pub name: String,
 }
 
 /// A protected resource that leaves its stack.
@@ -222,7 +237,7 @@ fn versions(piece: &Piece, key_changes: bool) -> Versions {
         true => Arc::clone(&piece.new),
         false => Arc::new(piece.new.renamed(&renames)),
     };
-    let mut wanted = std::collections::HashMap::new();
+    let mut wanted = HashMap::new();
     let key_differs = match (&piece.key, deployed.parameters.get(KEY_ID)) {
         (Some(key), Some(old)) => key != old,
         _ => false,
@@ -325,6 +340,7 @@ impl Planner<'_> {
             self.sequence.is_broken_before = self.before.has_denials();
         }
         self.leaving();
+        self.conflicts();
         if !dev.is_empty() && self.dev_first(&pipelines) {
             self.step(&dev, Version::Both, can_prove)?;
         }
@@ -424,7 +440,7 @@ impl Planner<'_> {
             }
         }
         let after = self.sequence.moves.len();
-        if can_prove && after > before && !self.sequence.is_broken_before {
+        if can_prove && after > before {
             let found = self.faults(&self.current)?;
             let faults: Vec<Fault> = found
                 .beyond(&self.before, &self.after)
@@ -443,9 +459,6 @@ impl Planner<'_> {
 
     /// Whether the deployed pipeline works when a group of stacks has a version.
     fn works_with(&self, group: &[usize], version: Version) -> Result<bool, String> {
-        if self.sequence.is_broken_before {
-            return Ok(true);
-        }
         let mut next = self.current.clone();
         for piece in group {
             next[*piece] = version;
@@ -522,6 +535,33 @@ impl Planner<'_> {
         }
     }
 
+    /// Notes which names of new resources another stack has.
+    fn conflicts(&mut self) {
+        let mut owners: HashMap<(String, String), usize> = HashMap::new();
+        for (number, piece) in self.pieces.iter().enumerate() {
+            if let Some(deployed) = piece.deployed() {
+                for name in names(&deployed.template, piece) {
+                    owners.insert(name, number);
+                }
+            }
+        }
+        for (number, piece) in self.pieces.iter().enumerate() {
+            if !piece.is_selected {
+                continue;
+            }
+            for name in names(&self.versions[number].new, piece) {
+                if let Some(owner) = owners.get(&name).filter(|owner| **owner != number) {
+                    self.sequence.conflicts.push(Conflict {
+                        piece: number,
+                        owner: *owner,
+                        kind: name.0,
+                        name: name.1,
+                    });
+                }
+            }
+        }
+    }
+
     /// What does not work in a state.
     fn faults(&self, current: &[Version]) -> Result<Faults, String> {
         let mut stacks = Vec::new();
@@ -548,7 +588,20 @@ impl Planner<'_> {
                 Some(deployed) if is_dev => deployed.key_ids(),
                 _ => BTreeMap::new(),
             };
+            let target = match piece.side {
+                Side::Target(number) => self.plan.targets.get(number),
+                _ => None,
+            };
+            // The new configuration says it. Before the switch it holds only if it held before.
+            let held_before = || {
+                let deployed = piece.deployed();
+                deployed.is_some_and(|deployed| deployed.text.contains("s3:PutObjectTagging"))
+            };
+            let is_switched = current.first() == Some(&Version::New);
+            let tagged_objects = target.is_some_and(|target| target.tagged_objects)
+                && (is_switched || held_before());
             stacks.push(StackState {
+                tagged_objects,
                 name: piece.name.clone(),
                 side: piece.side.clone(),
                 instances: piece.instances.clone(),
@@ -559,6 +612,31 @@ impl Planner<'_> {
         }
         state::faults(self.plan, &stacks)
     }
+}
+
+/// The names that only one stack can have, with the types that they are of. Names of roles and
+/// policies are prefixed with their account; buckets share one namespace.
+fn names(template: &Template, piece: &Piece) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (account, region) in &piece.instances {
+        for resource in &template.resources {
+            let (property, scope) = match resource.kind.as_str() {
+                "AWS::S3::Bucket" => ("BucketName", ""),
+                "AWS::IAM::Role" => ("RoleName", account.as_str()),
+                "AWS::IAM::ManagedPolicy" => ("ManagedPolicyName", account.as_str()),
+                _ => continue,
+            };
+            let value = resource.properties.field(property);
+            if let Some(name) = value.and_then(|value| ids::text(value, Some((account, region)))) {
+                let name = match scope {
+                    "" => name,
+                    account => format!("{account}/{name}"),
+                };
+                found.push((resource.kind.clone(), name));
+            }
+        }
+    }
+    found
 }
 
 /// Whether a role of a template trusts a role of a name.

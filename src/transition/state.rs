@@ -22,6 +22,8 @@ pub struct StackState {
     pub instances: Vec<(String, String)>,
     /// Text of the template.
     pub text: Arc<str>,
+    /// Whether the source object has tags, which no template says.
+    pub tagged_objects: bool,
     /// Values of parameters that are known; others come from the outputs of the dev stack.
     pub parameters: BTreeMap<String, String>,
     /// IDs of keys that the stack created, by logical ID.
@@ -132,18 +134,14 @@ pub fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
         });
         if let Some(alike) = alike {
             alike.instances.extend(instances);
-            alike.is_generic = true;
             continue;
         }
-        let target = match stack.side {
-            Side::Target(number) => plan.targets.get(number),
-            _ => None,
-        };
         found.push(Stack {
             name: stack.name.clone(),
             is_target: matches!(stack.side, Side::Target(_)),
-            is_generic: stack.instances.len() > 1,
-            tagged_objects: target.is_some_and(|target| target.tagged_objects),
+            // Its calls are named by account and region in every state.
+            is_generic: matches!(stack.side, Side::Target(_)),
+            tagged_objects: stack.tagged_objects,
             instances: instances.collect(),
             source: Source::new(format!("{} (deployed)", stack.name), stack.text.to_string()),
             known: Known {

@@ -52,4 +52,5 @@ mod stack_set_config;
 mod stack_set_deploy;
 mod stack_set_roles;
 mod support;
+mod transition;
 mod unresolved;

@@ -17,8 +17,7 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
     if sequence.is_broken_before {
         output::note(
             session.global,
-            "The deployed pipeline does not work as it is (`s3ferry doctor` explains it), so the \
-             steps between are not proven.",
+            "The deployed pipeline does not work as it is: `s3ferry doctor` explains why.",
         );
     }
     if !is_transition {
