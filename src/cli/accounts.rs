@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use s3ferry::deploy::run::Options as RunOptions;
 use s3ferry::deploy::stack::Deployed;
-use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, stack_steps};
+use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, ownership, stack_steps};
 
 use super::aws::{AwsOptions, of_profile};
 use super::project::Project;
@@ -49,9 +49,14 @@ impl<'a> Accounts<'a> {
         aws: &'a AwsOptions,
         project: Project,
     ) -> Result<Self, Failure> {
+        let outputs = OutputsFile::read(&project)?;
+        let mut project = project;
+        if let Some(prefix) = ownership::recorded_prefix(&project.plan, outputs.known.stacks()) {
+            project.plan.set_stack_prefix(&prefix);
+        }
         Ok(Self {
             steps: stack_steps(&project.plan),
-            outputs: OutputsFile::read(&project)?,
+            outputs,
             key_id: None,
             accesses: HashMap::new(),
             tokens: 0,

@@ -16,6 +16,7 @@ use super::aws::{AwsOptions, block_on};
 use super::deploy::handoff::{self, Seen};
 use super::deploy::{Format, refuse, stack_set, stack_set_show};
 use super::project::Project;
+use super::removed::{self, Removed};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
 
@@ -24,6 +25,7 @@ Examples:
   s3ferry destroy --profile prod        asks for the stack's name first
   s3ferry destroy --profile dev         refused while a target stands
   s3ferry destroy --all                 targets, then dev
+  s3ferry destroy --all --removed       only stacks that the configuration no longer names
   s3ferry destroy --profile prod --confirm crossaccountdeploy-prod   without a terminal
 
 The key and the buckets stay, with all that is in them; how to remove them is printed.
@@ -39,6 +41,9 @@ pub(crate) struct Options {
     /// Delete every stack: the targets', then the dev account's
     #[arg(long, conflicts_with = "profile")]
     all: bool,
+    /// Delete the stacks that the configuration no longer names, and no others
+    #[arg(long)]
+    removed: bool,
     /// Name of a stack to delete, instead of typing it; may be repeated
     #[arg(long, value_name = "STACK")]
     confirm: Vec<String>,
@@ -86,9 +91,22 @@ async fn destroy(
     options: &Options,
     screen: &Screen,
 ) -> Result<Outcome, Failure> {
-    let mut steps = accounts.select(options.profile.as_deref())?;
-    // What was deployed last is deleted first.
-    steps.reverse();
+    let steps = match options.removed {
+        true => removed_steps(&mut accounts, options).await?,
+        false => {
+            let mut steps = accounts.select(options.profile.as_deref())?;
+            // What was deployed last is deleted first.
+            steps.reverse();
+            steps
+        }
+    };
+    if options.removed && steps.is_empty() {
+        output::note(
+            accounts.global,
+            "There is no stack here that the configuration no longer names.",
+        );
+        return Ok(Outcome::Done);
+    }
     check_names(&steps, &options.confirm)?;
     if options.retain_stacks {
         refuse::idle_retain_stacks(steps.iter())?;
@@ -148,7 +166,89 @@ async fn destroy(
         results.push(result(&one.step, "deleted", &one.retained));
     }
     report(&accounts, options, &doomed, &results)?;
+    if !options.removed {
+        for left in removed::recorded(&accounts) {
+            output::note(accounts.global, &format!("{}.", left.sentence()));
+        }
+    }
     Ok(Outcome::Done)
+}
+
+/// The stacks that the configuration no longer names, those of targets first.
+///
+/// # Errors
+/// There is none, or the deployed pipeline still deploys to one of them.
+async fn removed_steps(
+    accounts: &mut Accounts<'_>,
+    options: &Options,
+) -> Result<Vec<StackStep>, Failure> {
+    let found = removed::find(accounts).await;
+    let mut steps = Vec::new();
+    for Removed { mut step } in found {
+        match &options.profile {
+            Some(profile) if step.profile.is_empty() || step.profile == *profile => {
+                step.profile.clone_from(profile);
+                // The profile may be of another account.
+                if accounts.access(&step).await.is_ok() {
+                    steps.push(step);
+                }
+            }
+            Some(_) => {}
+            None if step.profile.is_empty() => output::note(
+                accounts.global,
+                &format!(
+                    "Stack {} in account {} remains: no profile of the configuration is of that \
+                     account. Name one: `s3ferry destroy --removed --profile PROFILE`.",
+                    step.stack, step.account
+                ),
+            ),
+            None => steps.push(step),
+        }
+    }
+    steps.sort_by_key(|step| !step.is_target());
+    if !options.force {
+        refuse_in_use(accounts, &steps).await?;
+    }
+    Ok(steps)
+}
+
+/// Refuses to delete the stack of a role that the deployed pipeline still uses.
+async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Result<(), Failure> {
+    let dev = accounts.steps[0].clone();
+    let Seen::Read(Some(stack)) = handoff::look(accounts, &dev).await else {
+        return Ok(());
+    };
+    let access = accounts.access(&dev).await?;
+    let template = stack::template(&access, &stack.id).await?;
+    for step in steps.iter().filter(|step| step.is_target()) {
+        let known = &accounts.outputs.known;
+        let outputs = known.of(&step.account, &step.region, &step.stack).cloned();
+        let outputs = match outputs {
+            Some(outputs) => outputs,
+            None => match handoff::look(accounts, step).await {
+                Seen::Read(Some(found)) => found.outputs,
+                _ => continue,
+            },
+        };
+        let is_used = outputs
+            .get("DeployRoleArn")
+            .is_some_and(|role| template.contains(role.as_str()));
+        if is_used {
+            return Err(Failure::with_code(
+                format!(
+                    "the deployed pipeline still deploys to stack `{}`; nothing was deleted",
+                    step.stack
+                ),
+                format!(
+                    "deploy the configuration without it first: `s3ferry deploy --profile {}`; \
+                     --force deletes it all the same",
+                    dev.profile
+                ),
+                1,
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A name that is confirmed and belongs to no stack is a mistake to say before anything is done.

@@ -18,6 +18,7 @@ use super::deploy::flow::{CREATE_PIPELINE, check_parameters, first_missing, made
 use super::deploy::handoff::{self, KEY_ID};
 use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
 use super::project::{Project, TemplateFormat};
+use super::removed::{self, Removed};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
 
@@ -136,9 +137,18 @@ async fn compare_all(
         }
         results.push(found.json(&step));
     }
-    if options.format == Format::Json {
-        let all = json!({ "version": 1, "stacks": results });
-        output::print(&format!("{all:#}\n"))?;
+    let removed = removed::find(&mut accounts).await;
+    match options.format {
+        Format::Json => {
+            let removed: Vec<Value> = removed.iter().map(Removed::json).collect();
+            let all = json!({ "version": 1, "stacks": results, "removed": removed });
+            output::print(&format!("{all:#}\n"))?;
+        }
+        Format::Text => {
+            for one in &removed {
+                output::print(&format!("\n{}.\n", one.sentence()))?;
+            }
+        }
     }
     Ok(if differs {
         Outcome::Findings

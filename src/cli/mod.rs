@@ -41,6 +41,8 @@ mod proof_unproven;
 mod prove;
 #[cfg(feature = "deploy")]
 mod push;
+#[cfg(feature = "deploy")]
+mod removed;
 mod report;
 mod reports;
 #[cfg(feature = "deploy")]

@@ -18,6 +18,7 @@ use super::aws::{AwsOptions, block_on};
 use super::deploy::flow::made_pipeline;
 use super::deploy::{Format, refuse, stack_set};
 use super::project::{Project, TemplateFormat};
+use super::removed::{self, Removed};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
 
@@ -118,6 +119,8 @@ async fn show(
             format!("`s3ferry synth`: `{file}` is not what the configuration makes"),
         );
     }
+    let removed = removed::find(&mut accounts).await;
+    hints.extend(removed.iter().map(Removed::sentence));
     match options.format {
         Format::Text => output::print(&text(&seen, deliveries.as_ref(), &hints))?,
         Format::Json => {
@@ -132,6 +135,7 @@ async fn show(
                 "source": source,
                 "pipelines": pipelines,
                 "staleFile": stale,
+                "removed": removed.iter().map(Removed::json).collect::<Vec<_>>(),
                 "next": hints,
             });
             output::print(&format!("{all:#}\n"))?;

@@ -24,6 +24,7 @@ pub mod live;
 pub mod next;
 mod observer;
 mod outputs;
+pub mod ownership;
 pub mod pace;
 pub mod pipeline;
 pub mod protection;

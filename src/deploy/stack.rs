@@ -69,6 +69,48 @@ pub async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, Deplo
         .filter(|stack| stack.condition() != Condition::Absent))
 }
 
+/// A stack of an account and region, as a list of all of them shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Stack name.
+    pub name: String,
+    /// Description of its template.
+    pub description: String,
+}
+
+/// Lists the stacks of an account and region (*ListStacks*), without those that are deleted or
+/// were never created.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn list(access: &Access) -> Result<Vec<Listed>, DeployError> {
+    let mut found = Vec::new();
+    let mut page = None;
+    loop {
+        let answer = access
+            .cloudformation()
+            .list_stacks()
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(|error| access.error("cloudformation:ListStacks", &error))?;
+        for stack in answer.stack_summaries.unwrap_or_default() {
+            let status = stack.stack_status.map(|status| status.as_str().to_owned());
+            let condition = Condition::of(&status.unwrap_or_default());
+            if !matches!(condition, Condition::Absent | Condition::Reviewing) {
+                found.push(Listed {
+                    name: stack.stack_name.unwrap_or_default(),
+                    description: stack.template_description.unwrap_or_default(),
+                });
+            }
+        }
+        page = answer.next_token;
+        if page.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
 /// CloudFormation has no error code of its own for a stack that does not exist.
 fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError")

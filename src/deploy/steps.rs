@@ -93,6 +93,36 @@ impl RetainedBucket {
 }
 
 impl StackStep {
+    /// A stack that the configuration no longer names: without a template.
+    pub fn removed(stack: &str, account: &str, region: &str, profile: &str, name: &str) -> Self {
+        let model = Template {
+            header: String::new(),
+            description: String::new(),
+            parameters: Vec::new(),
+            conditions: Vec::new(),
+            resources: Vec::new(),
+            outputs: Vec::new(),
+        };
+        let side = match name.strip_prefix("dev-") {
+            _ if name == "dev" => Side::Dev,
+            Some(rest) => match rest.strip_prefix("pipeline-").map(str::parse) {
+                Some(Ok(number)) => Side::Pipeline(number),
+                _ => Side::Region(rest.to_owned()),
+            },
+            None => Side::Target(usize::MAX),
+        };
+        Self {
+            side,
+            stack: stack.to_owned(),
+            account: account.to_owned(),
+            region: region.to_owned(),
+            profile: profile.to_owned(),
+            template: Arc::new(StackTemplate::new(name.to_owned(), Arc::new(model))),
+            configured: String::new(),
+            stack_set: false,
+        }
+    }
+
     /// Whether it is a target's.
     pub fn is_target(&self) -> bool {
         matches!(self.side, Side::Target(_))

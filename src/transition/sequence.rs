@@ -532,6 +532,11 @@ impl Planner<'_> {
                 name,
             });
             self.sequence.leaving.extend(gone);
+            self.sequence.leaving.extend(renamed_pipeline(
+                number,
+                &deployed.template,
+                &self.versions[number].new,
+            ));
         }
     }
 
@@ -612,6 +617,24 @@ impl Planner<'_> {
         }
         state::faults(self.plan, &stacks)
     }
+}
+
+/// The pipeline that another one replaces: its history is lost.
+fn renamed_pipeline(piece: usize, deployed: &Template, new: &Template) -> Option<Leaving> {
+    let pipeline = |template: &Template| {
+        let mut all = template.resources.iter();
+        let found = all.find(|resource| resource.kind == "AWS::CodePipeline::Pipeline")?;
+        let name = found.properties.field("Name")?.as_text()?.to_owned();
+        Some((found.id.clone(), found.kind.clone(), name))
+    };
+    let ((id, kind, old), (_, _, new)) = (pipeline(deployed)?, pipeline(new)?);
+    (old != new).then_some(Leaving {
+        piece,
+        id,
+        kind,
+        name: Some(old),
+        is_retained: false,
+    })
 }
 
 /// The names that only one stack can have, with the types that they are of. Names of roles and

@@ -12,7 +12,7 @@ use super::one::{Done, deploy};
 use super::{refuse, stack_set, transition, transition_show};
 use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
-use crate::cli::{Failure, Outcome, output};
+use crate::cli::{Failure, Outcome, output, removed};
 
 /// The parameter of dev's template that makes the pipeline.
 pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
@@ -56,6 +56,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         if !deploy_all(session, &selected).await? {
             return Ok(Outcome::Findings);
         }
+        say_what_is_left(session);
         let next = next_after_targets(session, &others).await;
         return session.finish(next.as_deref());
     };
@@ -243,32 +244,10 @@ async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<b
     Ok(true)
 }
 
-/// Stacks of the dev account that belonged to a region or pipeline which the configuration does
-/// not have any more.
+/// Stacks that the configuration no longer names.
 fn say_what_is_left(session: &Session<'_>) {
-    let plan = &session.accounts.project.plan;
-    let ours = format!("{}-", plan.stack_name("dev"));
-    for left in session.accounts.outputs.known.stacks() {
-        let known = session
-            .accounts
-            .steps
-            .iter()
-            .any(|step| step.stack == left.stack && step.region == left.region);
-        if left.account == plan.dev.account && left.stack.starts_with(&ours) && !known {
-            output::note(
-                session.global,
-                &format!(
-                    "Stack {stack} in {region} belongs to nothing in the configuration now. To \
-                     remove it: `aws cloudformation update-termination-protection \
-                     --no-enable-termination-protection --stack-name {stack} --region {region} \
-                     --profile {profile}`, then `aws cloudformation delete-stack --stack-name \
-                     {stack} --region {region} --profile {profile}`. Its key and buckets stay.",
-                    stack = left.stack,
-                    region = left.region,
-                    profile = plan.dev.profile,
-                ),
-            );
-        }
+    for left in removed::recorded(&session.accounts) {
+        output::note(session.global, &format!("{}.", left.sentence()));
     }
 }
 

@@ -37,7 +37,9 @@ pub(super) async fn announce(
     changes: &[Change],
 ) -> Option<InitialRun> {
     let creates = changes.iter().any(|change| {
-        change.resource_type == "AWS::CodePipeline::Pipeline" && change.action == "Add"
+        // A pipeline with another name is a new one, too.
+        change.resource_type == "AWS::CodePipeline::Pipeline"
+            && (change.action == "Add" || change.replacement == "True")
     });
     let number = match step.side {
         Side::Dev => 0,

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use s3ferry::deploy::run::Prepared;
 use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
 use s3ferry::deploy::stack_set::set;
-use s3ferry::deploy::{Condition, Observer as _, StackStep};
+use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::Side;
-use s3ferry::transition::sequence::{self, Deployed, Found, Leaving, Piece, Sequence, Version};
+use s3ferry::transition::sequence::{
+    self, Conflict, Deployed, Found, Leaving, Piece, Sequence, Version,
+};
 
 use super::flow::CREATE_PIPELINE;
 use super::handoff::{self, KEY_ID, Seen};
@@ -17,6 +19,7 @@ use super::one::{self, Done};
 use super::{Session, stack_set, transition_show as show};
 use crate::cli::Failure;
 use crate::cli::accounts::Accounts;
+use crate::cli::removed::{self, Removed};
 
 /// How many resources a message names.
 const NAMED: usize = 10;
@@ -26,6 +29,8 @@ pub(crate) struct Survey {
     pieces: Vec<Piece>,
     /// The stacks, by number of the piece, where they were read.
     stacks: Vec<Option<Stack>>,
+    /// The stacks of the last pieces, which the configuration no longer names.
+    removed: Vec<StackStep>,
 }
 
 /// Reads the selected stacks, and with them whether each account can be reached.
@@ -99,6 +104,7 @@ impl Survey {
         Self {
             pieces: pieces.collect(),
             stacks: vec![None; steps.len()],
+            removed: Vec::new(),
         }
     }
 
@@ -107,8 +113,15 @@ impl Survey {
         self.stacks.first().and_then(Option::as_ref)
     }
 
-    /// Reads the stacks that are not selected, as far as their profiles are at hand.
+    /// Reads the stacks that are not selected, as far as their profiles are at hand, and those that
+    /// the configuration no longer names.
     async fn read_others(&mut self, accounts: &mut Accounts<'_>) -> Result<(), Failure> {
+        for Removed { step } in removed::recorded(accounts) {
+            if let Seen::Read(Some(found)) = handoff::look(accounts, &step).await {
+                let access = accounts.access(&step).await?;
+                self.add_removed(&access, step, &found).await?;
+            }
+        }
         let steps = accounts.steps.clone();
         for (number, step) in steps.iter().enumerate() {
             if self.pieces[number].is_selected {
@@ -141,8 +154,33 @@ impl Survey {
     }
 }
 
+impl Survey {
+    /// Adds a stack that the configuration no longer names.
+    async fn add_removed(
+        &mut self,
+        access: &Access,
+        step: StackStep,
+        found: &Stack,
+    ) -> Result<(), Failure> {
+        if let Found::Deployed(deployed) = deployed(access, &step, Some(found)).await? {
+            self.pieces.push(Piece {
+                name: step.template.name.clone(),
+                side: step.side.clone(),
+                instances: vec![(step.account.clone(), step.region.clone())],
+                is_set: false,
+                new: Arc::new(deployed.template.clone()),
+                found: Found::Deployed(deployed),
+                is_selected: false,
+                key: None,
+            });
+            self.removed.push(step);
+        }
+        Ok(())
+    }
+}
+
 async fn deployed(
-    access: &s3ferry::deploy::Access,
+    access: &Access,
     step: &StackStep,
     found: Option<&Stack>,
 ) -> Result<Found, Failure> {
@@ -238,6 +276,7 @@ async fn planned(
                 "",
             )
         })?;
+    refuse_conflicts(&steps, survey, &sequence.conflicts)?;
     refuse_leaving(session, &steps, &sequence.leaving)?;
     refuse_breaks(session, &steps, &sequence)?;
     Ok(Some(sequence))
@@ -317,6 +356,37 @@ async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), 
     Ok(())
 }
 
+/// Refuses names that another stack of the pipeline has.
+fn refuse_conflicts(
+    steps: &[StackStep],
+    survey: &Survey,
+    conflicts: &[Conflict],
+) -> Result<(), Failure> {
+    let Some(first) = conflicts.first() else {
+        return Ok(());
+    };
+    let owner = match first.owner.checked_sub(steps.len()) {
+        Some(removed) => survey.removed.get(removed),
+        None => steps.get(first.owner),
+    };
+    let owner = owner.map_or(String::new(), |owner| {
+        format!("stack `{}` in {}", owner.stack, owner.region)
+    });
+    let new = &steps[first.piece];
+    let name = first.name.rsplit('/').next().unwrap_or(&first.name);
+    Err(Failure::with_code(
+        format!(
+            "{} {name} of stack `{}` in {} belongs to {owner}; nothing was changed",
+            show::kind(&first.kind),
+            new.stack,
+            new.region
+        ),
+        "give the new stack other names (`bucket:` and `role:`); once the pipeline deploys to it, \
+         `s3ferry destroy --removed` deletes the old one",
+        1,
+    ))
+}
+
 /// Refuses to let a bucket, a key or a role leave its stack without consent.
 fn refuse_leaving(
     session: &Session<'_>,
@@ -340,8 +410,8 @@ fn refuse_leaving(
             "this would replace or delete {}{more}; nothing was changed",
             named.join(", ")
         ),
-        "buckets and keys that leave a stack stay in the account; roles are deleted, once the \
-         pipeline has switched; to allow it this once, give --allow-replacement",
+        "buckets and keys that leave a stack stay in the account; roles and pipelines are deleted, \
+         once the new ones are in use; to allow it this once, give --allow-replacement",
         1,
     ))
 }

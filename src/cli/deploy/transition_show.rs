@@ -43,11 +43,7 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
 
 /// A protected resource that leaves its stack.
 pub(super) fn leaving(one: &Leaving, step: &StackStep) -> String {
-    let kind = match one.kind.as_str() {
-        "AWS::S3::Bucket" => "bucket",
-        "AWS::IAM::Role" => "role",
-        _ => "key",
-    };
+    let kind = kind(&one.kind);
     match &one.name {
         Some(name) => format!("{kind} {name} ({} of stack {})", one.id, step.stack),
         None => format!("{kind} {} of stack {}", one.id, step.stack),
@@ -77,4 +73,15 @@ pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
         );
     }
     push(dev)
+}
+
+/// A word for the type of a resource.
+pub(super) fn kind(kind: &str) -> &'static str {
+    match kind {
+        "AWS::S3::Bucket" => "bucket",
+        "AWS::IAM::Role" => "role",
+        "AWS::IAM::ManagedPolicy" => "policy",
+        "AWS::CodePipeline::Pipeline" => "pipeline",
+        _ => "key",
+    }
 }

@@ -31,8 +31,9 @@ const OF_STACKS: [&str; 16] = [
 ];
 
 /// Calls that IAM knows no resource for.
-const OF_NO_STACK: [&str; 2] = [
+const OF_NO_STACK: [&str; 3] = [
     "cloudformation:DescribeStackDriftDetectionStatus",
+    "cloudformation:ListStacks",
     "cloudformation:ValidateTemplate",
 ];
 

@@ -19,6 +19,7 @@ mod replacement;
 mod secrets;
 mod states;
 mod steps;
+mod transition;
 mod validation;
 mod versions;
 

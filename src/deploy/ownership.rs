@@ -1,0 +1,139 @@
+//! Which deployed stacks belong to a configuration although it no longer names them: because the
+//! pipeline got another name, or because a target, a region or a pipeline was removed. Pure.
+
+use super::StackOutputs;
+use crate::plan::Plan;
+
+/// The template of the dev account's stack.
+const DEV: &str = "-dev";
+
+/// The prefix of the stacks that the records show for the same key alias or buckets under another
+/// name of the pipeline; `None` when the stacks have the configured name, or there are none.
+///
+/// A configuration that shares none of them is another deployment, even if its records were copied.
+pub fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<String> {
+    let dev = &plan.dev;
+    let own = plan.stack_name("dev");
+    let here = || {
+        records
+            .iter()
+            .filter(|entry| entry.account == dev.account && entry.region == dev.region)
+    };
+    if here().any(|entry| entry.stack == own) {
+        return None;
+    }
+    here().find_map(|entry| {
+        let prefix = entry.stack.strip_suffix(DEV)?;
+        let has =
+            |output: &str, name: &str| entry.outputs.get(output).is_some_and(|value| value == name);
+        let is_same = has("DeployKeyAliasName", &dev.key_alias)
+            || dev.source_bucket.create && has("SourceBucketName", &dev.source_bucket.name)
+            || dev.artifact_bucket.create && has("ArtifactBucketName", &dev.artifact_bucket.name);
+        is_same.then(|| prefix.to_owned())
+    })
+}
+
+/// Whether a stack is one that s3ferry creates for the pipeline of a plan, by its name and the
+/// description of its template.
+pub fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
+    let prefix = plan.stack_name("");
+    if !stack.starts_with(&prefix) {
+        return false;
+    }
+    let Some(name) = pipeline_of(description) else {
+        return false;
+    };
+    // The names of further pipelines have a number behind them.
+    let sanitized: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let is_own = |own: &str| {
+        sanitized == own
+            || sanitized
+                .strip_prefix(own)
+                .and_then(|rest| rest.strip_prefix('-'))
+                .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit()))
+    };
+    is_own(prefix.trim_end_matches('-')) || name == plan.dev.pipeline
+}
+
+/// The pipeline that the description of one of our templates names.
+fn pipeline_of(description: &str) -> Option<&str> {
+    if let Some(rest) = description.strip_prefix("Pipeline ") {
+        return rest.split_once(',').map(|(name, _)| name);
+    }
+    let is_ours =
+        description.starts_with("Dev side of pipeline ") || description.starts_with("Target ");
+    let (_, rest) = description
+        .split_once(" of pipeline ")
+        .filter(|_| is_ours)?;
+    let end = rest.find([':', ' ']).unwrap_or(rest.len());
+    rest.get(..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    use crate::config::{Document, EXAMPLE};
+    use crate::syntax::Source;
+
+    fn plan(pipeline: &str) -> Plan {
+        let text = EXAMPLE.replace("name: crossaccountdeploy", &format!("name: {pipeline}"));
+        let document = Document::read(Source::new("example", text)).expect("an example");
+        Plan::new(&document.config).expect("a plan")
+    }
+
+    fn record(stack: &str, output: &str, value: &str) -> StackOutputs {
+        StackOutputs {
+            account: "111111111111".to_owned(),
+            region: "us-east-1".to_owned(),
+            stack: stack.to_owned(),
+            outputs: BTreeMap::from([(output.to_owned(), value.to_owned())]),
+            template: None,
+        }
+    }
+
+    #[test]
+    fn a_renamed_pipeline_keeps_its_stacks() {
+        let alias = [record(
+            "crossaccountdeploy-dev",
+            "DeployKeyAliasName",
+            "alias/s3deploykey",
+        )];
+        assert_eq!(
+            recorded_prefix(&plan("site"), &alias).as_deref(),
+            Some("crossaccountdeploy")
+        );
+        assert_eq!(recorded_prefix(&plan("crossaccountdeploy"), &alias), None);
+        let other = [record(
+            "crossaccountdeploy-dev",
+            "DeployKeyAliasName",
+            "alias/other",
+        )];
+        assert_eq!(recorded_prefix(&plan("site"), &other), None);
+    }
+
+    #[test]
+    fn stacks_are_told_by_their_description() {
+        let plan = plan("site");
+        let ours = |stack, description| is_of_plan(&plan, stack, description);
+        assert!(ours(
+            "site-prod2",
+            "Target prod2 of pipeline site: output bucket and deploy role"
+        ));
+        assert!(ours(
+            "site-dev-eu-west-1",
+            "Dev side of pipeline site in eu-west-1: the key's replica"
+        ));
+        assert!(ours(
+            "site-dev-pipeline-2",
+            "Pipeline site-2, which goes on where the pipeline before it ends"
+        ));
+        assert!(!ours("site-2-dev", "Dev side of pipeline site-b: its key"));
+        assert!(!ours("site-web", "A web server"));
+        assert!(!ours("other-dev", "Dev side of pipeline site: its key"));
+    }
+}

@@ -1,0 +1,323 @@
+//! Changes of a live pipeline: whatever stops a deploy, and wherever, the deployed pipeline works, by
+//! the proof of the templates that are then deployed.
+
+use std::sync::Arc;
+use std::thread;
+
+use s3ferry::config::Document;
+use s3ferry::plan::Plan;
+use s3ferry::proof::{self, Inputs, Instance, Known, Stack, Verdict};
+use s3ferry::syntax::Source;
+use serde_json::{Value, json};
+
+use super::{DEV_STACK, PROD_STACK, REGION, Site};
+
+const REPLACE: &str = "--all --yes --allow-replacement";
+
+/// Proves the templates that are deployed in both accounts.
+fn works(site: &Site) {
+    let state = site.state();
+    let config = site.project.read("s3ferry.yaml");
+    let document = Document::read(Source::new("s3ferry.yaml", config)).expect("a configuration");
+    let plan = Plan::new(&document.config).expect("a plan");
+    let mut inputs = Inputs::base(&plan);
+    inputs.allow_unused = true;
+    for (account, stack, name) in [
+        (&site.accounts.dev, state.dev_stack(), DEV_STACK),
+        (&site.accounts.prod, state.prod_stack(), PROD_STACK),
+    ] {
+        let text = stack["template"].as_str().expect("a template");
+        let template = s3ferry::syntax::read(&Source::new(name, text))
+            .expect("a template")
+            .to_json();
+        let outputs = ["DeployKeyId", "PreviousDeployKeyId"].into_iter();
+        let key_ids = outputs.filter_map(|output| {
+            let id = template["Outputs"][output]["Value"]["Ref"].as_str()?;
+            Some((id.to_owned(), stack["outputs"][output].as_str()?.to_owned()))
+        });
+        let parameters = stack["parameters"].as_object().into_iter().flatten();
+        let parameters = parameters
+            .map(|(name, value)| (name.clone(), value.as_str().expect("a text").to_owned()));
+        inputs.stacks.push(Stack {
+            name: name.to_owned(),
+            is_target: name == PROD_STACK,
+            is_generic: false,
+            tagged_objects: false,
+            instances: vec![Arc::new(Instance {
+                account: account.clone(),
+                region: REGION.to_owned(),
+            })],
+            source: Source::new(name, text),
+            known: Known {
+                parameters: parameters.collect(),
+                key_ids: key_ids.collect(),
+            },
+        });
+    }
+    let proof = proof::prove(&inputs).expect("a proof");
+    assert!(!proof.calls.is_empty());
+    for (decided, _) in &proof.calls {
+        assert!(
+            matches!(decided.verdict, Verdict::Allowed | Verdict::NotGranted),
+            "{} is {:?}",
+            decided.call.id,
+            decided.verdict
+        );
+    }
+}
+
+fn renamed_artifacts(site: &Site) {
+    let dev = &site.accounts.dev;
+    site.reconfigure(
+        &format!("bucket: artifacts-{dev}"),
+        &format!("bucket: store-{dev}"),
+    );
+}
+
+fn renamed_output(site: &Site) {
+    let prod = &site.accounts.prod;
+    site.reconfigure(
+        &format!("bucket: output-{prod}"),
+        &format!("bucket: site-{prod}"),
+    );
+}
+
+fn other_key(site: &Site) {
+    site.reconfigure("  key:\n", "  key:\n    multi_region: true\n");
+}
+
+fn other_role(site: &Site) {
+    let config = site.project.read("s3ferry.yaml");
+    site.reconfigure(&config, &format!("{config}    role: otherrole\n"));
+}
+
+fn renamed_pipeline(site: &Site) {
+    site.reconfigure("dev:\n", "dev:\n  pipeline:\n    name: site\n");
+}
+
+/// Makes a change that is killed at the n-th execution of a change set, before and after it.
+fn survives(change: fn(&Site)) {
+    let executions = {
+        let site = Site::with(with_key).deployed();
+        change(&site);
+        site.deploy(REPLACE, 0);
+        works(&site);
+        let run = site.deploy("--all --yes", 0);
+        assert_eq!(
+            run.stderr.matches("No changes.").count(),
+            2,
+            "{}",
+            run.stderr
+        );
+        let actions = site.proxy.actions();
+        actions
+            .iter()
+            .filter(|action| *action == "ExecuteChangeSet")
+            .count()
+    };
+    assert!(executions >= 2, "{executions}");
+    thread::scope(|scope| {
+        for nth in 1..=executions {
+            scope.spawn(move || {
+                let after = nth % 2 == 0;
+                let site = Site::with(with_key).deployed();
+                change(&site);
+                site.proxy.hold_at(Some("ExecuteChangeSet"), nth, after);
+                site.kill_when_held(REPLACE);
+                site.proxy.reset();
+                works(&site);
+                site.deploy(REPLACE, 0);
+                works(&site);
+            });
+        }
+    });
+}
+
+/// The usual configuration with a place for the settings of the key.
+fn with_key(config: String) -> String {
+    config.replacen("dev:\n", "dev:\n  key:\n    alias: s3deploykey\n", 1)
+}
+
+#[test]
+fn another_artifact_bucket() {
+    survives(renamed_artifacts);
+}
+
+#[test]
+fn another_output_bucket() {
+    survives(renamed_output);
+}
+
+#[test]
+fn another_key() {
+    survives(other_key);
+}
+
+#[test]
+fn another_deploy_role() {
+    survives(other_role);
+}
+
+#[test]
+fn another_name_of_the_pipeline() {
+    survives(renamed_pipeline);
+}
+
+#[test]
+fn an_output_bucket_is_renamed_back() {
+    let site = Site::new().deployed();
+    let prod = site.accounts.prod.clone();
+    renamed_output(&site);
+    site.deploy(REPLACE, 0);
+    site.reconfigure(
+        &format!("bucket: site-{prod}"),
+        &format!("bucket: output-{prod}"),
+    );
+    let run = site.deploy(REPLACE, 0);
+    assert!(run.stderr.contains("import"), "{}", run.stderr);
+    works(&site);
+    let state = site.state();
+    let resources = state.prod_stack()["resources"]
+        .as_object()
+        .expect("resources");
+    let names: Vec<&Value> = resources.values().collect();
+    for name in [format!("output-{prod}"), format!("output-{prod}-logs")] {
+        assert!(names.contains(&&json!(name)), "{name}\n{resources:#?}");
+    }
+}
+
+#[test]
+fn a_refused_change_changes_nothing_anywhere() {
+    let site = Site::new().deployed();
+    renamed_artifacts(&site);
+    let before = site.state();
+    let run = site.deploy("--all --yes", 1);
+    assert!(run.stderr.contains("nothing was changed"), "{}", run.stderr);
+    assert_eq!(site.state(), before);
+}
+
+#[test]
+fn a_change_that_cloudformation_refuses_in_one_stack_changes_no_other() {
+    let site = Site::new().deployed();
+    let config = site.project.read("s3ferry.yaml");
+    site.reconfigure(&config, &format!("{config}    path: v2\n"));
+    let before = site.state();
+    site.proxy.always(
+        "CreateChangeSet",
+        crate::emulator::Fault::Answered(crate::emulator::Answer::error(
+            403,
+            "AccessDenied",
+            "not authorized to perform: CreateChangeSet",
+        )),
+    );
+    site.deploy("--all --yes", 3);
+    site.proxy.reset();
+    assert_eq!(site.state(), before);
+}
+
+#[test]
+fn each_account_can_be_deployed_by_itself() {
+    let site = Site::new().deployed();
+    renamed_artifacts(&site);
+    let run = site.deploy("--profile prod --yes --allow-replacement", 0);
+    assert!(
+        run.stderr.contains("keeps what the old one needs"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("s3ferry deploy --profile dev"),
+        "{}",
+        run.stderr
+    );
+    works(&site);
+    site.deploy("--profile dev --yes --allow-replacement", 0);
+    works(&site);
+    let run = site.deploy("--profile prod --yes --allow-replacement", 0);
+    assert!(!run.stderr.contains("No changes."), "{}", run.stderr);
+    works(&site);
+    let old = format!("artifacts-{}/", site.accounts.dev);
+    assert!(!site.state().prod["policies"].to_string().contains(&old));
+}
+
+#[test]
+fn dev_waits_for_its_targets() {
+    let site = Site::new().deployed();
+    renamed_artifacts(&site);
+    let before = site.state();
+    let run = site.deploy("--profile dev --yes --allow-replacement", 0);
+    assert!(
+        run.stderr.contains("s3ferry deploy --profile prod"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        site.state().dev_stack()["resources"],
+        before.dev_stack()["resources"]
+    );
+    works(&site);
+}
+
+#[test]
+fn an_old_outputs_file_does_not_switch_the_key() {
+    let site = Site::new().deployed();
+    let outputs = site.project.read(".s3ferry/outputs.json");
+    let key = site.state().key_id().to_owned();
+    let other = "00000000-0000-4000-8000-000000000000";
+    site.project
+        .write(".s3ferry/outputs.json", outputs.replace(&key, other));
+    let credentials = site.project.read("aws/credentials");
+    let at = credentials.find("[prod]").expect("two profiles");
+    site.project.write("aws/credentials", &credentials[at..]);
+    site.project
+        .write("aws/config", "[profile prod]\nregion = us-east-1\n");
+    let before = site.state();
+    let run = site.deploy("--profile prod --yes", 1);
+    assert!(
+        run.stderr.contains("--parameter DeployKeyId="),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(site.state(), before);
+}
+
+#[test]
+fn a_removed_target_is_reported_until_it_is_destroyed() {
+    let site = Site::with(|config| {
+        let account = config.split('"').nth(3).expect("prod's account").to_owned();
+        format!(
+            "{config}  - name: second\n    account: \"{account}\"\n    profile: prod\n    bucket: \
+             second-{account}\n"
+        )
+    })
+    .deployed();
+    let config = site.project.read("s3ferry.yaml");
+    let (kept, _) = config
+        .split_once("  - name: second")
+        .expect("the second target");
+    let stack = "crossaccountdeploy-second";
+    site.reconfigure(&config, kept);
+    let destroy = format!("destroy --removed --profile prod --confirm {stack}");
+    let run = site.project.expect(&destroy, 1);
+    assert!(run.stderr.contains("still deploys to"), "{}", run.stderr);
+    let run = site.deploy("--all --yes", 0);
+    assert!(run.stderr.contains(stack), "{}", run.stderr);
+    for command in ["status", "diff --all"] {
+        let run = site.project.run(command);
+        assert!(run.stdout.contains(stack), "{command}: {}", run.stdout);
+        assert!(
+            run.stdout
+                .contains("s3ferry destroy --removed --profile prod"),
+            "{}",
+            run.stdout
+        );
+    }
+    // Without the outputs file, the account itself tells.
+    std::fs::remove_file(site.project.path(".s3ferry/outputs.json")).expect("removed");
+    let run = site.project.run("status");
+    assert!(run.stdout.contains(stack), "{}", run.stdout);
+    site.project.expect(&destroy, 0);
+    let run = site.project.run("status");
+    assert!(!run.stdout.contains(stack), "{}", run.stdout);
+    works(&site);
+}
