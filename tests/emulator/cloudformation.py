@@ -5,6 +5,7 @@ The answers are AWS's, as its API reference describes them and as its users repo
 """
 
 import contextvars
+from xml.sax.saxutils import escape
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
@@ -47,10 +48,27 @@ def install():
     actions["CreateChangeSet"] = _once(
         "ClientToken", _known_parameters(_in_state(_keeping_stack_id(actions["CreateChangeSet"])))
     )
+    actions["ListStacks"] = _described(actions["ListStacks"])
     for action in ("ExecuteChangeSet", "DeleteStack", "ContinueUpdateRollback"):
         actions[action] = _once("ClientRequestToken", actions[action])
     for action in ("CreateChangeSet", "ExecuteChangeSet", "DeleteStack"):
         actions[action] = _existing_role(actions[action])
+
+
+def _described(list_stacks):
+    """A list of stacks has the descriptions of their templates."""
+
+    def asked(params):
+        status, headers, body = list_stacks(params)
+        text = body.decode() if isinstance(body, bytes) else body
+        for stack in _stacks.values():
+            about = (stack.get("_template") or {}).get("Description", "")
+            mark = f"<StackId>{stack['StackId']}</StackId>"
+            more = f"<TemplateDescription>{escape(about)}</TemplateDescription>"
+            text = text.replace(mark, mark + more)
+        return status, headers, text.encode()
+
+    return asked
 
 
 def _once(parameter, action):

@@ -862,6 +862,7 @@ fn status_diff_and_events_tell_how_it_stands_and_change_nothing() {
             "DescribeStackSet",
             vec![stack_set(&template, KEY, SELF_MANAGED)],
         ),
+        ("ListStacks", vec![Answer::query("")]),
         ("ListStackSetOperations", vec![operations(&[])]),
         (
             "ListStackSetOperationResults",

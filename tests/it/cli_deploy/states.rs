@@ -321,6 +321,7 @@ fn a_rollback_that_somebody_continues_is_followed_to_its_own_end() {
                 events(&site, &ended),
             ],
         ),
+        ("GetTemplate", vec![Answer::query("")]),
         ("ValidateTemplate", vec![Answer::query("")]),
         ("GetStackPolicy", vec![Answer::query("")]),
         ("SetStackPolicy", vec![Answer::query("")]),
