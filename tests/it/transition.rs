@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use s3ferry::config::Document;
 use s3ferry::deploy::{StackStep, stack_steps};
+use s3ferry::lint;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Inputs, Instance, Known, Stack, Verdict};
 use s3ferry::stacks::Side;
 use s3ferry::syntax::{Source, read};
-use s3ferry::transition::sequence::{self, Deployed, Found, Piece, Sequence};
+use s3ferry::transition::sequence::{self, Deployed, Found, Piece, Sequence, Version};
 use serde_json::Value as Json;
 
 const KEY_ID: &str = "DeployKeyId";
@@ -446,6 +447,20 @@ fn physical(resource: &Json) -> Option<(String, String)> {
     Some((resource["Type"].as_str()?.to_owned(), name.to_string()))
 }
 
+/// A transitional template passes the rules that every template passes.
+fn lint(plan: &Plan, text: &str, what: &str) {
+    let source = Source::new("transitional.yaml", text);
+    let node = lint::read_template(&source).expect("a template");
+    let mut reports = lint::check(&lint::embedded(), &[(&source, &node)]).expect("linted");
+    for report in &mut reports {
+        report.add(lint::quotas::findings(&source, &node, &plan.quotas));
+        let errors: Vec<_> = (report.findings.iter())
+            .map(|finding| format!("{finding:?}"))
+            .collect();
+        assert!(!report.has_errors(), "{what}\n{errors:#?}\n{text}");
+    }
+}
+
 fn first(plan: &Plan) -> Aws {
     let mut aws = Aws::default();
     for step in stack_steps(plan) {
@@ -506,6 +521,9 @@ fn take(
     assert!(sequence.breaks.is_empty(), "{what}\n{:#?}", sequence.breaks);
     assert!(sequence.held.is_empty() && !sequence.dev_waits, "{what}");
     for (number, one) in sequence.moves.iter().take(stop).enumerate() {
+        if one.version == Version::Both {
+            lint(plan, &one.template.to_yaml(), what);
+        }
         aws.put(plan, &steps[one.piece].with_template(&one.template));
         let faults = aws.faults(plan);
         let new: Vec<_> = (faults.iter())

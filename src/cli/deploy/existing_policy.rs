@@ -63,6 +63,41 @@ pub(crate) async fn examine(
     }))
 }
 
+/// Refuses to go on when the live policy is neither the one that was merged nor the result.
+///
+/// # Errors
+/// It is another one; AWS refuses.
+pub(super) async fn refuse_changed(
+    session: &Session<'_>,
+    dev: &StackStep,
+    access: &Access,
+) -> Result<(), Failure> {
+    let merged = session.merged_policy.as_deref();
+    match examine(&session.accounts, merged, access).await? {
+        Some(found) if matches!(found.standing, Standing::Changed(_)) => {
+            Err(changed(session, dev, &found))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn changed(session: &Session<'_>, dev: &StackStep, found: &Examined) -> Failure {
+    let Examined {
+        bucket, path, diff, ..
+    } = found;
+    output::note(session.global, diff);
+    Failure::with_code(
+        format!("the policy of bucket `{bucket}` is not the one in `{path}` any more"),
+        format!(
+            "nothing was put over it: write the live policy to `{path}` (`aws s3api \
+             get-bucket-policy --bucket {bucket} --query Policy --output text --profile {}`), \
+             `s3ferry synth`, and deploy again",
+            dev.profile
+        ),
+        1,
+    )
+}
+
 /// Puts the merged policy, when there is one and it is not in force.
 ///
 /// # Errors
@@ -77,7 +112,7 @@ pub(super) async fn put(
     else {
         return Ok(());
     };
-    let (bucket, path) = (&found.bucket, &found.path);
+    let bucket = &found.bucket;
     match found.standing {
         Standing::InForce => {
             session
@@ -85,19 +120,7 @@ pub(super) async fn put(
                 .says(&format!("The policy of bucket {bucket} is in force."));
             return Ok(());
         }
-        Standing::Changed(_) => {
-            output::note(session.global, &found.diff);
-            return Err(Failure::with_code(
-                format!("the policy of bucket `{bucket}` is not the one in `{path}` any more"),
-                format!(
-                    "nothing was put over it: write the live policy to `{path}` (`aws s3api \
-                     get-bucket-policy --bucket {bucket} --query Policy --output text --profile \
-                     {}`), `s3ferry synth`, and deploy again",
-                    dev.profile
-                ),
-                1,
-            ));
-        }
+        Standing::Changed(_) => return Err(changed(session, dev, &found)),
         Standing::AsMerged => {}
     }
     output::note(

@@ -31,6 +31,8 @@ Examples:
   s3ferry deploy --profile dev          the pipeline, now that prod stands
   s3ferry deploy --all --yes            every step in order, without asking, for CI
   s3ferry deploy --profile prod --dry-run
+  s3ferry deploy --all --dry-run --write-steps steps
+                                        the steps of a change, and the template of each
   s3ferry deploy --profile prod --parameter DeployKeyId=mrk-1234...
 
 A deploy that was stopped, by Ctrl-C or in any other way, is run again: it goes on from there.";
@@ -82,6 +84,9 @@ pub(crate) struct Options {
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]
     pub(crate) template_bucket: Option<String>,
+    /// Write the template of each step of a change to this folder, for review
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write_steps: Option<PathBuf>,
     /// Folder of the checked-in templates, which must be up to date
     #[arg(long, value_name = "DIR", default_value = "stacks")]
     pub(crate) out: PathBuf,

@@ -148,7 +148,7 @@ async fn changes(
         if !validations.is_empty() {
             output::note(session.global, validations.trim_end());
         }
-        say_key_change(session, pending, parameters);
+        say_key_change(session, step, pending, parameters);
         say_new_key(session, pending);
     }
     let initial = initial_run::announce(session, step, access, &change_set.changes).await;
@@ -367,12 +367,23 @@ pub(super) async fn wait_for_old_executions(
 }
 
 /// Another key cuts a target off from the artifacts that the first one encrypted.
-fn say_key_change(session: &Session<'_>, pending: &Pending, parameters: &[(String, String)]) {
+fn say_key_change(
+    session: &Session<'_>,
+    step: &StackStep,
+    pending: &Pending,
+    parameters: &[(String, String)],
+) {
     let Some(before) = &pending.before else {
         return;
     };
     for (name, new) in parameters {
         match before.parameters.get(name) {
+            Some(old) if old != new && name == KEY_ID && step.template.text.json.contains(old) => {
+                session.screen.says(&format!(
+                    "{KEY_ID} changes from {old} to {new}; until the pipeline has switched, this \
+                     target can use both keys."
+                ));
+            }
             Some(old) if old != new && name == KEY_ID => session.screen.says(&format!(
                 "{KEY_ID} changes from {old} to {new}: from then on this target can read only \
                  what the new key encrypts."

@@ -8,7 +8,9 @@ use s3ferry::deploy::run::Prepared;
 use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
 use s3ferry::deploy::stack_set::set;
 use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
+use s3ferry::lint::embedded;
 use s3ferry::stacks::Side;
+use s3ferry::syntax::Source;
 use s3ferry::transition::sequence::{
     self, Conflict, Deployed, Found, Leaving, Piece, Sequence, Version,
 };
@@ -16,10 +18,10 @@ use s3ferry::transition::sequence::{
 use super::flow::CREATE_PIPELINE;
 use super::handoff::{self, KEY_ID, Seen};
 use super::one::{self, Done};
-use super::{Session, stack_set, transition_show as show};
-use crate::cli::Failure;
+use super::{Session, existing_policy, stack_set, transition_show as show};
 use crate::cli::accounts::Accounts;
 use crate::cli::removed::{self, Removed};
+use crate::cli::{Failure, files, lint as cli_lint, output, reports};
 
 /// How many resources a message names.
 const NAMED: usize = 10;
@@ -251,6 +253,7 @@ async fn planned(
     let steps = session.accounts.steps.clone();
     let selects_dev = survey.pieces.first().is_some_and(|dev| dev.is_selected);
     if selects_dev && !super::flow::made_pipeline(survey.dev()) {
+        refuse_moved(session)?;
         return Ok(None);
     }
     refuse_foreign(session, survey)?;
@@ -279,7 +282,37 @@ async fn planned(
     refuse_conflicts(&steps, survey, &sequence.conflicts)?;
     refuse_leaving(session, &steps, &sequence.leaving)?;
     refuse_breaks(session, &steps, &sequence)?;
+    write_steps(session, &steps, &sequence)?;
+    lint(session, &steps, &sequence)?;
     Ok(Some(sequence))
+}
+
+/// Refuses to deploy the dev stack to another account or region than the live pipeline's: the
+/// targets would leave that pipeline.
+fn refuse_moved(session: &Session<'_>) -> Result<(), Failure> {
+    let accounts = &session.accounts;
+    let moved = removed::recorded(accounts).into_iter().find(|left| {
+        let step = &left.step;
+        let outputs = accounts
+            .outputs
+            .known
+            .of(&step.account, &step.region, &step.stack);
+        step.side == Side::Dev
+            && outputs.is_some_and(|outputs| outputs.contains_key("PipelineName"))
+    });
+    match moved {
+        Some(Removed { step }) if !session.options.allow_interruption => Err(Failure::with_code(
+            format!(
+                "the pipeline is deployed in account {}, {} (stack `{}`), and s3ferry does not move \
+                 it; nothing was changed",
+                step.account, step.region, step.stack
+            ),
+            "give the new pipeline another name, and its buckets and roles too; or accept with \
+             --allow-interruption that the deployed one stops working",
+            1,
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses to change a stack next to a live pipeline whose template cannot be merged.
@@ -447,6 +480,61 @@ fn refuse_breaks(
     ))
 }
 
+/// Writes the template of each step, where the user asks for it.
+fn write_steps(
+    session: &Session<'_>,
+    steps: &[StackStep],
+    sequence: &Sequence,
+) -> Result<(), Failure> {
+    let Some(folder) = &session.options.write_steps else {
+        return Ok(());
+    };
+    for (number, one) in sequence.moves.iter().enumerate() {
+        let stack = &steps[one.piece].stack;
+        let path = folder.join(format!("{}-{stack}.yaml", number + 1));
+        files::write(&path, &one.template.to_yaml())?;
+    }
+    Ok(())
+}
+
+/// Lints the transitional templates as all others are linted.
+///
+/// # Errors
+/// One of them has an error: CloudFormation would refuse it, or a reviewer.
+fn lint(session: &Session<'_>, steps: &[StackStep], sequence: &Sequence) -> Result<(), Failure> {
+    let transitional = sequence
+        .moves
+        .iter()
+        .filter(|one| one.version == Version::Both);
+    // The instances of a target share their template.
+    let mut sources: Vec<Source> = Vec::new();
+    for one in transitional {
+        let text = one.template.to_yaml();
+        if !sources.iter().any(|known| known.text() == text) {
+            let name = format!("transitional template of {}", steps[one.piece].stack);
+            sources.push(Source::new(name, text));
+        }
+    }
+    if sources.is_empty() {
+        return Ok(());
+    }
+    let quotas = &session.accounts.project.plan.quotas;
+    let reports = cli_lint::check(&embedded(), &sources, quotas)?;
+    if !reports.iter().any(|(_, report)| report.has_errors()) {
+        return Ok(());
+    }
+    output::note(
+        session.global,
+        reports::text(&reports, session.global.verbose).trim_end(),
+    );
+    Err(Failure::with_code(
+        "a template between the deployed configuration and the new one has errors; nothing was \
+         changed",
+        "make the change in smaller parts; --write-steps writes the templates of all steps",
+        1,
+    ))
+}
+
 /// The change sets that can be created before the first step: those of the first step of each stack.
 ///
 /// # Errors
@@ -466,6 +554,14 @@ pub(super) async fn look_ahead(
 
 async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(), Failure> {
     let steps = session.accounts.steps.clone();
+    if sequence
+        .moves
+        .iter()
+        .any(|one| steps[one.piece].side == Side::Dev)
+    {
+        let access = session.accounts.access(&steps[0]).await?;
+        existing_policy::refuse_changed(session, &steps[0], &access).await?;
+    }
     let mut seen = Vec::new();
     let mut key_is_new = false;
     for step in &sequence.moves {
@@ -545,6 +641,11 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
         {
             // What a second step changes is known only once the first is deployed.
             continue;
+        }
+        if is_dev && one.version == Version::New {
+            // It has the old statements, too, so it can precede the switch.
+            let access = session.accounts.access(&step).await?;
+            existing_policy::put(session, &step, &access).await?;
         }
         let parameters = parameters(session, &step).await?;
         let done = if step.stack_set {
