@@ -121,7 +121,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             Value::Object(named)
         }
     };
-    output::print(&format!("{printed:#}\n"))?;
+    output::print(output::Text::json_value(&printed))?;
     if options.document.is_none() {
         let sizes: Vec<String> = found
             .iter()

@@ -504,7 +504,7 @@ fn report(
 ) -> Result<(), Failure> {
     if options.format == Format::Json {
         let all = json!({ "version": 1, "stacks": results });
-        return output::print(&format!("{all:#}\n"));
+        return output::print(output::Text::json_value(&all));
     }
     let plan = &accounts.project.plan.dev;
     let mut rows = Vec::new();

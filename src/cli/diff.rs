@@ -8,6 +8,7 @@ use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
 use s3ferry::deploy::stack::{self, Deployed};
 use s3ferry::deploy::stack_set as set;
 use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
+use s3ferry::escape::shown;
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
@@ -131,14 +132,14 @@ async fn compare_all(
         }
         differs |= found.is_one();
         match options.format {
-            Format::Text => output::print(&found.text(&step, !results.is_empty()))?,
+            Format::Text => output::print(found.text(&step, !results.is_empty()))?,
             Format::Json => {}
         }
         results.push(found.json(&step));
     }
     if options.format == Format::Json {
         let all = json!({ "version": 1, "stacks": results });
-        output::print(&format!("{all:#}\n"))?;
+        output::print(output::Text::json_value(&all))?;
     }
     Ok(if differs {
         Outcome::Findings
@@ -295,33 +296,40 @@ impl Difference {
             || self.policy.as_ref().is_some_and(Examined::differs)
     }
 
-    fn text(&self, step: &StackStep, spaced: bool) -> String {
-        let mut out = String::new();
+    fn text(&self, step: &StackStep, spaced: bool) -> output::Text {
+        let mut out = output::Text::new();
         let state = match self.state.as_str() {
             "" => "not deployed",
             state => state,
         };
         let _ = writeln!(
             out,
-            "{}{}: stack {} in account {}, {}: {state}",
+            "{}{}: stack {} in account {}, {}: {}",
             if spaced { "\n" } else { "" },
             step.template.name,
             step.stack,
             step.account,
-            step.region
+            step.region,
+            shown(state)
         );
         if let Some(template) = &self.template {
-            out.push_str(&colored(template.diff()));
+            out.append(&colored(template.diff()));
             if let Comparison::SameMeaning(_) = template {
                 out.push_str("The templates mean the same: only comments or notation differ.\n");
             }
         }
         for (name, old, new) in &self.parameters {
             let old = if old.is_empty() { "(none)" } else { old };
-            let _ = writeln!(out, "Parameter {name}: {old} -> {new}");
+            let _ = writeln!(
+                out,
+                "Parameter {}: {} -> {}",
+                shown(name),
+                shown(old),
+                shown(new)
+            );
         }
         if let Some(obstacle) = &self.obstacle {
-            let _ = writeln!(out, "No change set: {obstacle}.");
+            let _ = writeln!(out, "No change set: {}.", shown(obstacle));
         }
         match &self.changes {
             None if self.obstacle.is_none() => {
@@ -349,7 +357,7 @@ impl Difference {
                 ),
                 _ => writeln!(out, "The policy of bucket {bucket} would be put:"),
             };
-            out.push_str(&colored(&policy.diff));
+            out.append(&colored(&policy.diff));
         }
         out
     }
@@ -389,17 +397,18 @@ impl Difference {
 }
 
 /// A unified diff in the colours that readers expect; they go away off a terminal.
-fn colored(diff: &str) -> String {
+fn colored(diff: &str) -> output::Text {
     let paint = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
-    diff.lines()
-        .map(|line| {
-            let style = match line.as_bytes().first() {
-                Some(b'+') => paint(AnsiColor::Green),
-                Some(b'-') => paint(AnsiColor::Red),
-                Some(b'@') => paint(AnsiColor::Cyan),
-                _ => Style::new(),
-            };
-            format!("{style}{line}{style:#}\n")
-        })
-        .collect()
+    let mut out = output::Text::new();
+    for line in diff.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => paint(AnsiColor::Green),
+            Some(b'-') => paint(AnsiColor::Red),
+            Some(b'@') => paint(AnsiColor::Cyan),
+            _ => Style::new(),
+        };
+        out.styled(style, line);
+        out.push_str("\n");
+    }
+    out
 }

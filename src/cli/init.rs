@@ -2,13 +2,13 @@
 
 mod existing;
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use s3ferry::config::{Document, account_id_problem, pipeline_region_problem};
 use s3ferry::syntax::Source;
 
-use super::output::print;
+use super::output::{self, print};
 use super::project::DEFAULT_CONFIG;
 use super::{Failure, Global, Outcome, files};
 
@@ -159,8 +159,7 @@ fn value(
         ));
     }
     let shown = default.map_or_else(String::new, |value| format!(" [{value}]"));
-    let mut out = anstream::stderr();
-    let _ = write!(out, "{question}{shown}: ").and_then(|()| out.flush());
+    output::ask(&format!("{question}{shown}: "));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim(), default) {

@@ -15,7 +15,7 @@ use super::warning::one_line;
 use super::{Artifact, Options, watch, why};
 use crate::cli::accounts::token;
 use crate::cli::deploy::Format;
-use crate::cli::output::{self, thousands};
+use crate::cli::output::{self, Text, thousands};
 use crate::cli::project::Project;
 use crate::cli::screen::Screen;
 use crate::cli::{Failure, Global, Outcome};
@@ -462,7 +462,7 @@ impl Push<'_> {
                 } else {
                     json!(next)
                 };
-                output::print(&super::json_text(&self.result))
+                output::print(Text::json_value(&self.result))
             }
             Format::Text => {
                 if !next.is_empty() {
