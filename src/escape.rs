@@ -105,11 +105,26 @@ pub fn xml(document: &str) -> Cow<'_, str> {
     replaced_hashes(shown, "#&#x23;")
 }
 
-/// The first character of a text that a reader cannot see or mistakes for a space: a hidden one,
-/// or white space other than the space.
-pub fn first_unseen(text: &str) -> Option<char> {
-    let is_unseen = |c: &char| is_hidden(*c) || (c.is_whitespace() && *c != ' ');
-    text.chars().find(is_unseen)
+/// Whether a reader cannot see a character or takes it for a space: a hidden one, or white space
+/// other than the space.
+pub fn is_unseen(c: char) -> bool {
+    is_hidden(c) || (c.is_whitespace() && c != ' ')
+}
+
+/// A text in which everything is escaped that a reader cannot see or takes for a space.
+pub fn spelled(text: &str) -> Cow<'_, str> {
+    escaped(text, is_unseen, |out, c| {
+        let _ = write!(out, "{}", c.escape_unicode());
+    })
+}
+
+/// A key that is not known, in backticks, with the name of what a reader cannot see in it.
+pub fn key(text: &str) -> String {
+    let spelled = spelled(text);
+    match text.chars().find(|c| is_unseen(*c)) {
+        Some(c) => format!("`{spelled}`, which contains {}", named(c)),
+        None => format!("`{spelled}`"),
+    }
 }
 
 /// A character's code point and name: `U+200B ZERO WIDTH SPACE`.
@@ -293,11 +308,15 @@ mod tests {
 
     #[test]
     fn unseen_characters_have_names() {
-        let first = |text| first_unseen(text).map(named).unwrap_or_default();
-        assert_eq!(first("acc\u{200b}ount"), "U+200B ZERO WIDTH SPACE");
-        assert_eq!(first("\u{a0}account"), "U+00A0 NO-BREAK SPACE");
-        assert_eq!(first("a\u{91}"), "U+0091 control character");
-        assert_eq!(first("a b"), "");
+        assert_eq!(named('\u{200b}'), "U+200B ZERO WIDTH SPACE");
+        assert_eq!(named('\u{a0}'), "U+00A0 NO-BREAK SPACE");
+        assert_eq!(named('\u{91}'), "U+0091 control character");
+        assert_eq!(named('\u{fe0f}'), "U+FE0F VARIATION SELECTOR");
+        assert_eq!(named('\u{430}'), "U+0430");
+        assert_eq!(key("Sid"), "`Sid`");
+        let shown = "`S\\u{200d}id`, which contains U+200D ZERO WIDTH JOINER";
+        assert_eq!(key("S\u{200d}id"), shown);
+        assert_eq!(spelled("\u{a0}a b\u{200b}"), "\\u{a0}a b\\u{200b}");
         assert!(NAMES.is_sorted_by_key(|(code, _)| *code));
     }
 }

@@ -139,7 +139,15 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_shell_reads_back_the_values() {
-        for value in ["prod team $(id)", "a'b`c`\"d\\", "-x", "=ls", "*", "#a", "a\n\u{9b}b"] {
+        for value in [
+            "prod team $(id)",
+            "a'b`c`\"d\\",
+            "-x",
+            "=ls",
+            "*",
+            "#a",
+            "a\n\u{9b}b",
+        ] {
             let command = Command::new("printf %s").arg(value).to_string();
             let output = std::process::Command::new("bash")
                 .args(["-c", &command])

@@ -49,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long)]
     retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = super::aws::role_arn)]
     role_arn: Option<String>,
     /// Format of the result
     #[arg(long, value_enum, default_value = "text")]

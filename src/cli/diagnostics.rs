@@ -123,11 +123,7 @@ impl From<s3ferry::deploy::DeployError> for Failure {
 #[cfg(feature = "deploy")]
 fn first_problem(source: &Source, problems: &[Problem]) -> String {
     let message = problems.first().map(|problem| problem.message.as_str());
-    format!(
-        "{}: {}",
-        source.name(),
-        shown(message.unwrap_or_default())
-    )
+    format!("{}: {}", source.name(), shown(message.unwrap_or_default()))
 }
 
 /// A message without a place in a file, with its help, which may be empty.
@@ -223,8 +219,7 @@ impl Line {
         let line = source.line(number);
         let start = (start - begin).min(line.len());
         let end = (span.end.saturating_sub(begin)).clamp(start, line.len());
-        let [before, inside, after] =
-            [&line[..start], &line[start..end], &line[end..]].map(lines);
+        let [before, inside, after] = [&line[..start], &line[start..end], &line[end..]].map(lines);
         Self {
             number,
             start: before.len(),

@@ -48,7 +48,7 @@ pub(crate) struct Options {
     #[arg(long)]
     create_pipeline: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = super::aws::role_arn)]
     role_arn: Option<String>,
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
 use super::deploy::{Format, stack_set};
-use super::project::Project;
 use super::output::Text;
+use super::project::Project;
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, chart, output};
 

@@ -59,6 +59,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
+use s3ferry::escape::shown;
 
 pub(crate) use diagnostics::Failure;
 
@@ -185,6 +186,10 @@ pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            // An argument is shown in the message: what it hides is escaped.
+            let arguments = std::env::args_os();
+            let arguments = arguments.map(|one| shown(&one.to_string_lossy()).into_owned());
+            let error = Cli::try_parse_from(arguments).err().unwrap_or(error);
             // Asking for help is no mistake; everything else is one, with exit code 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
             let _ = error.print();

@@ -64,13 +64,7 @@ impl Text {
     /// Adds text in a style.
     #[cfg(feature = "deploy")]
     pub(crate) fn styled(&mut self, style: Style, text: &str) {
-        self.0
-            .push_str(&format!("{style}{}{style:#}", lines(text)));
-    }
-
-    /// Whether there is nothing to print.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.push_str(&format!("{style}{}{style:#}", lines(text)));
     }
 
     /// Without white space at the end.
@@ -187,6 +181,11 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> S
         .map(|line| line.trim_end().to_owned())
         .collect();
     format!("{}\n", lines.join("\n"))
+}
+
+/// A line: every hidden character of the text is escaped, and its line breaks, too.
+pub(crate) fn line(text: &str) -> String {
+    format!("{}\n", shown(text))
 }
 
 /// A number with commas between its thousands.

@@ -77,7 +77,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = crate::cli::aws::role_arn)]
     pub(crate) role_arn: Option<String>,
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]

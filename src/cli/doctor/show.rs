@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anstyle::{AnsiColor, Style};
 use s3ferry::doctor::live::View;
 use s3ferry::doctor::{Diagnosis, Finding, Fix};
-use s3ferry::escape::shown;
+use s3ferry::escape::{self, shown};
 use s3ferry::lint::Severity;
 
 use super::{Patient, Views};
@@ -146,7 +146,7 @@ fn finding_text(finding: &Finding, verbose: bool) -> Text {
                     out.push_str(&format!("  in {}:\n", shown(to)));
                     policy = to;
                 }
-                for line in format!("{statement:#}").lines() {
+                for line in escape::json(&format!("{statement:#}")).lines() {
                     out.push_str(&format!("    {line}\n"));
                 }
             }
