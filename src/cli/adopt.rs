@@ -320,7 +320,7 @@ impl<'a> Live<'a> {
             ),
             format!(
                 "nothing was changed: look again with `s3ferry adopt --name {}`",
-                seen.name
+                shell::word(&seen.name)
             ),
             1,
         ))
@@ -379,7 +379,7 @@ async fn key_arn(options: &Options, project: &Project, live: &Live<'_>) -> Resul
             "the ID of the dev account's key is not known: the dev stack is not deployed",
             format!(
                 "deploy it first (`s3ferry deploy --profile {}`), or give --key-arn {prefix}…",
-                dev.profile
+                shell::word(&dev.profile)
             ),
             1,
         )

@@ -73,7 +73,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
                 "`push` works in the dev account, and profile `{}` is not of it",
                 options.profile
             ),
-            format!("give --profile {}", project.plan.dev.profile),
+            format!(
+                "give --profile {}",
+                s3ferry::shell::word(&project.plan.dev.profile)
+            ),
         ));
     }
     let holder = match &options.role_arn {

@@ -17,7 +17,7 @@ use super::deploy::handoff::{self, Seen};
 use super::deploy::{Format, refuse, stack_set, stack_set_show};
 use super::project::Project;
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, output};
+use super::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,11 +71,11 @@ struct Doomed {
 
 /// Deletes.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let which = match &options.profile {
-        Some(profile) => format!("--profile {profile}"),
-        None => "--all".to_owned(),
+    let resume = match &options.profile {
+        Some(profile) => shell::command(global, &["destroy", "--profile", profile]),
+        None => shell::command(global, &["destroy", "--all"]),
     };
-    let screen = Screen::new(global, format!("s3ferry destroy {which}"));
+    let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
     let accounts = Accounts::new(global, &options.aws, project)?;
     block_on(&screen, destroy(accounts, options, &screen))
@@ -238,8 +238,9 @@ fn still_stands(target: &StackStep) -> Failure {
              work without the dev account's stack"
         ),
         format!(
-            "delete it first: `s3ferry destroy --profile {profile}`, or everything in order: \
-             `s3ferry destroy --all`; --force deletes dev all the same"
+            "delete it first: `s3ferry destroy --profile {}`, or everything in order: `s3ferry \
+             destroy --all`; --force deletes dev all the same",
+            shell::word(profile)
         ),
         1,
     )
@@ -554,9 +555,12 @@ fn report(
             let _ = writeln!(
                 out,
                 "\nThe policy of bucket {bucket} still has the statements that were merged into \
-                 it. To put the earlier one back:\n  aws s3api put-bucket-policy --bucket \
-                 {bucket} --policy file://{path} --region {} --profile {}",
-                dev.step.region, dev.step.profile
+                 it. To put the earlier one back:\n  {}",
+                shell::Command::aws("s3api put-bucket-policy")
+                    .option("--bucket", bucket)
+                    .option("--policy", format!("file://{path}"))
+                    .option("--region", &dev.step.region)
+                    .option("--profile", &dev.step.profile)
             );
         }
         if dev

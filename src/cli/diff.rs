@@ -20,7 +20,7 @@ use super::deploy::handoff::{self, KEY_ID};
 use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
 use super::project::{Project, TemplateFormat};
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, output};
+use super::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,11 +82,11 @@ struct Difference {
 
 /// Compares.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let which = match &options.profile {
-        Some(profile) => format!("--profile {profile}"),
-        None => "--all".to_owned(),
+    let resume = match &options.profile {
+        Some(profile) => shell::command(global, &["diff", "--profile", profile]),
+        None => shell::command(global, &["diff", "--all"]),
     };
-    let screen = Screen::new(global, format!("s3ferry diff {which}"));
+    let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
     let files = project.generate("stacks".as_ref(), TemplateFormat::Yaml)?;
     let merged = files.iter().find(|file| !file.template);

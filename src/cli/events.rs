@@ -16,7 +16,7 @@ use super::deploy::{Format, stack_set};
 use super::output::Text;
 use super::project::Project;
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, chart, output};
+use super::{Failure, Global, Outcome, chart, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,7 +60,7 @@ struct Explained {
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let screen = Screen::new(
         global,
-        format!("s3ferry events --profile {}", options.profile),
+        shell::command(global, &["events", "--profile", &options.profile]),
     );
     let project = Project::load(global)?;
     let accounts = Accounts::new(global, &options.aws, project)?;
@@ -146,7 +146,7 @@ fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> Text {
         let _ = writeln!(
             out,
             "There is no such stack. `s3ferry deploy --profile {}` makes it.",
-            step.profile
+            shell::word(&step.profile)
         );
         return out;
     };

@@ -6,11 +6,12 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use s3ferry::config::{Document, account_id_problem, pipeline_region_problem};
+use s3ferry::escape::shown;
 use s3ferry::syntax::Source;
 
 use super::output::{self, print};
 use super::project::DEFAULT_CONFIG;
-use super::{Failure, Global, Outcome, files};
+use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,7 +72,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     if !global.quiet {
         print(&format!(
             "Wrote {}.\n{}",
-            path.display(),
+            shown(&path.to_string_lossy()),
             next_steps(&path, options)
         ))?;
     }
@@ -132,7 +133,7 @@ fn next_steps(path: &Path, options: &Options) -> String {
     let config = if path == Path::new(DEFAULT_CONFIG) {
         String::new()
     } else {
-        format!(" --config {}", path.display())
+        format!(" --config {}", shell::word(&path.to_string_lossy()))
     };
     let look = if options.from.is_some() {
         "look it through"

@@ -48,7 +48,6 @@ mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
-#[cfg(feature = "deploy")]
 mod shell;
 #[cfg(feature = "deploy")]
 mod status;

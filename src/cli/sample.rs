@@ -3,11 +3,12 @@
 use std::io::{Cursor, Write as _};
 use std::path::PathBuf;
 
+use s3ferry::escape::shown;
 use zip::ZipWriter;
 
 use super::output::print;
 use super::push::entry_options;
-use super::{Failure, Global, Outcome, files};
+use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,7 +36,8 @@ pub(crate) struct Options {
 
 /// Writes the zip file.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let shown = options.out.display();
+    let path = options.out.to_string_lossy();
+    let shown = shown(&path);
     if options.out.exists() && !options.force {
         return Err(Failure::new(
             format!("`{shown}` exists already"),
@@ -47,10 +49,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     files::write_bytes(&options.out, &bytes)?;
     if !global.quiet {
         print(&format!(
-            "Wrote {shown} ({} files, {} bytes).\nNext: `s3ferry push {shown}` uploads it and \
-             follows the pipeline.\n",
+            "Wrote {shown} ({} files, {} bytes).\nNext: `s3ferry push {}` uploads it and follows the \
+             pipeline.\n",
             FILES.len(),
-            super::output::thousands(bytes.len())
+            super::output::thousands(bytes.len()),
+            shell::word(&path)
         ))?;
     }
     Ok(Outcome::Done)

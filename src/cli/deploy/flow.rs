@@ -194,7 +194,7 @@ fn adoption(pipeline: &str, dev: &StackStep) -> String {
     format!(
         "`s3ferry adopt --name {pipeline} --profile {}` shows what changes in the pipeline, and \
          with --write changes it",
-        dev.profile
+        s3ferry::shell::word(&dev.profile)
     )
 }
 
@@ -263,9 +263,9 @@ fn say_what_is_left(session: &Session<'_>) {
                      --no-enable-termination-protection --stack-name {stack} --region {region} \
                      --profile {profile}`, then `aws cloudformation delete-stack --stack-name \
                      {stack} --region {region} --profile {profile}`. Its key and buckets stay.",
-                    stack = left.stack,
-                    region = left.region,
-                    profile = plan.dev.profile,
+                    stack = s3ferry::shell::word(&left.stack),
+                    region = s3ferry::shell::word(&left.region),
+                    profile = s3ferry::shell::word(&plan.dev.profile),
                 ),
             );
         }
@@ -291,14 +291,15 @@ fn next_target(session: &Session<'_>, target: &StackStep) -> String {
     let then = if plan.create_pipeline {
         format!(
             "`s3ferry deploy --profile {}` again, which makes the pipeline",
-            dev.profile
+            s3ferry::shell::word(&dev.profile)
         )
     } else {
         adoption(&plan.pipeline, dev)
     };
     format!(
         "`s3ferry deploy --profile {}` (target {}), then {then}",
-        target.profile, target.template.name
+        s3ferry::shell::word(&target.profile),
+        target.template.name
     )
 }
 
@@ -321,7 +322,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     }
     Some(format!(
         "`s3ferry deploy --profile {}` makes the pipeline",
-        dev.profile
+        s3ferry::shell::word(&dev.profile)
     ))
 }
 
@@ -329,6 +330,6 @@ pub(super) fn push(dev: &StackStep) -> String {
     format!(
         "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
          pipeline to its end; `s3ferry sample` writes one to try it with",
-        profile = dev.profile
+        profile = s3ferry::shell::word(&dev.profile)
     )
 }

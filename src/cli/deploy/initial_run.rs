@@ -159,7 +159,7 @@ impl InitialRun {
             return self.json;
         }
         if self.has_source == Some(false) {
-            let profile = access.profile();
+            let profile = s3ferry::shell::word(access.profile());
             output::note(
                 session.global,
                 &format!(

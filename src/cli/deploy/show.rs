@@ -70,7 +70,7 @@ pub(crate) fn validations(found: &Validations, access: &Access) -> String {
     if !found.skipped.is_empty() {
         lines.push(format!(
             "`s3ferry deployer-policy --profile {}` prints the policy that these checks need.",
-            access.profile()
+            s3ferry::shell::word(access.profile())
         ));
     }
     if let Some(gap) = found.gap(access) {

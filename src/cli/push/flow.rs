@@ -9,6 +9,7 @@ use s3ferry::deploy::execution::{self, Execution, Revision, State};
 use s3ferry::deploy::source::{Content, Current, SourceObject, Upload};
 use s3ferry::deploy::{Access, Observer as _, pipeline};
 use s3ferry::plan::{PipelinePlan, SOURCE_ACTION};
+use s3ferry::shell::Command;
 use serde_json::{Value, json};
 
 use super::warning::one_line;
@@ -267,8 +268,10 @@ impl Push<'_> {
         );
         let how = if dev.create_pipeline {
             format!(
-                "`aws events describe-rule --name {} --profile {}` shows the rule that starts it",
-                dev.change_rule, self.profile
+                "`{}` shows the rule that starts it",
+                Command::aws("events describe-rule")
+                    .option("--name", &dev.change_rule)
+                    .option("--profile", &self.profile)
             )
         } else {
             "check that an EventBridge rule starts the pipeline and passes the version (see the \
