@@ -69,7 +69,7 @@ pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
         }
     }
     print(match options.format {
-        Format::Text => text(&results).into(),
+        Format::Text => Text::from(&text(&results)),
         Format::Json => Text::json(&json(&results)?),
     })?;
     if !failed.is_empty() {

@@ -138,7 +138,7 @@ fn width() -> usize {
 }
 
 fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> Text {
-    let mut out = Text::from(format!(
+    let mut out = Text::from(&format!(
         "{}: stack {} in account {}, {}\n",
         step.template.name, step.stack, step.account, step.region
     ));

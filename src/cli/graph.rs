@@ -85,9 +85,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         graph = graph.alike(MOST_TARGETS);
     }
     let text = match options.format {
-        Format::Mermaid => graph.to_mermaid().into(),
-        Format::Dot => graph.to_dot().into(),
-        Format::Svg => graph.to_svg().into(),
+        Format::Mermaid => Text::from(&graph.to_mermaid()),
+        Format::Dot => Text::from(&graph.to_dot()),
+        Format::Svg => Text::from(&graph.to_svg()),
         Format::Json => Text::json(&json_of(&proof, &graph)),
     };
     match &options.out {

@@ -99,18 +99,6 @@ impl From<&String> for Text {
     }
 }
 
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        text.as_str().into()
-    }
-}
-
-impl From<&Self> for Text {
-    fn from(text: &Self) -> Self {
-        text.clone()
-    }
-}
-
 /// Colours: `always`, `never`, or as the terminal and NO_COLOR say.
 pub(crate) fn set_color(when: &str) {
     match when {

@@ -146,7 +146,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         );
     }
     print(match options.format {
-        Format::Text => proof_reports::text(&proof, &outcome, call, global.verbose).into(),
+        Format::Text => Text::from(&proof_reports::text(&proof, &outcome, call, global.verbose)),
         Format::Json => Text::json(&proof_json::json(&proof, &outcome, call)),
         Format::Sarif => Text::json(&proof_json::sarif(&proof)?),
     })?;

@@ -135,7 +135,7 @@ impl Screen {
             // What there was of it may have been taken back.
             None => format!("Interrupted. Next: `{}` runs it again.", state.resume),
         };
-        output::error(said);
+        output::error(&said);
     }
 
     /// Shows a row, on a terminal in the place of the one before it; elsewhere as a line, once

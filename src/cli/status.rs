@@ -385,7 +385,7 @@ fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Tex
         "changed (UTC)",
     ];
     let rows: Vec<Vec<String>> = seen.iter().map(Seen::row).collect();
-    let mut out = Text::from(output::table(&HEADER, &rows, &[]));
+    let mut out = Text::from(&output::table(&HEADER, &rows, &[]));
     for one in seen {
         let place = format!(
             "{} in {}, {}",

@@ -92,7 +92,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     if options.stdout {
         let text = joined(&generated, options.format);
         print(match options.format {
-            TemplateFormat::Yaml => Text::from(text),
+            TemplateFormat::Yaml => Text::from(&text),
             TemplateFormat::Json => Text::json(&text),
         })?;
         return Ok(Outcome::Done);

@@ -87,9 +87,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     }
     print(match options.format {
         Format::Text if rows.is_empty() => Text::new(),
-        Format::Text => table(&COLUMNS, &rows, &[1]).into(),
+        Format::Text => Text::from(&table(&COLUMNS, &rows, &[1])),
         Format::Json => Text::json(&json_of(&rows)),
-        Format::Csv => csv_of(&rows).into(),
+        Format::Csv => Text::from(&csv_of(&rows)),
     })?;
     if rows.is_empty() {
         note(global, "Nothing is all of that.");

@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::escape::shown;
 use crate::shell::Command;
 
 /// Whose fault it is, which decides the exit code.
@@ -22,7 +23,7 @@ pub enum ErrorKind {
 
 /// An error of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", shown(.message))]
 pub struct DeployError {
     /// Whose fault it is.
     pub kind: ErrorKind,

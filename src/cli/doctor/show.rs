@@ -19,7 +19,7 @@ const LONGEST_COMMAND: usize = 400;
 pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) -> Text {
     let pipeline = &patient.project.plan.dev.pipeline;
     let summary = summary(&views.accounts, diagnosis);
-    let mut out = Text::from(format!("{pipeline}: {summary}\n"));
+    let mut out = Text::from(&format!("{pipeline}: {summary}\n"));
     for finding in &diagnosis.findings {
         out.push_str("\n");
         out.append(&finding_text(finding, patient.global.verbose));
