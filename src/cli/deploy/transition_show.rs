@@ -1,6 +1,7 @@
 //! The steps of a change of a live pipeline, in words.
 
 use s3ferry::deploy::StackStep;
+use s3ferry::shell::word;
 use s3ferry::stacks::Side;
 use s3ferry::transition::sequence::{Leaving, Sequence, Version};
 
@@ -61,19 +62,20 @@ pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
         let targets: Vec<String> = steps
             .iter()
             .filter(|step| step.is_target())
-            .map(|step| format!("`s3ferry deploy --profile {}`", step.profile))
+            .map(|step| format!("`s3ferry deploy --profile {}`", word(&step.profile)))
             .collect();
         return format!(
             "{}, then `s3ferry deploy --profile {}`, which switches the pipeline",
             targets.join(", "),
-            dev.profile
+            word(&dev.profile)
         );
     }
     if let Some(held) = sequence.held.first() {
         return format!(
             "`s3ferry deploy --profile {}`, which switches the pipeline; then `s3ferry deploy \
              --profile {}` again, which removes what only the old one needed",
-            dev.profile, steps[*held].profile
+            word(&dev.profile),
+            word(&steps[*held].profile)
         );
     }
     push(dev)
