@@ -58,7 +58,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
-use s3ferry::escape::shown;
+use s3ferry::escape::{lines, shown};
 
 pub(crate) use diagnostics::Failure;
 
@@ -191,7 +191,13 @@ pub(crate) fn run() -> ExitCode {
             let error = Cli::try_parse_from(arguments).err().unwrap_or(error);
             // Asking for help is no mistake; everything else is one, with exit code 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            let _ = error.print();
+            let text = error.render().to_string();
+            if lines(&text) == text {
+                let _ = error.print();
+            } else {
+                // A value of the environment.
+                output::error(text.trim_end());
+            }
             return ExitCode::from(code);
         }
     };

@@ -275,6 +275,37 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_is_one_word_of_each_command() {
+        let profile = "prod team $(id)";
+        let mut steps = [step("dev", Side::Dev), step("prod", Side::Target(0))];
+        for step in &mut steps {
+            profile.clone_into(&mut step.profile);
+        }
+        let [dev, prod] = steps;
+        let mut changed = view("CREATE_COMPLETE", "DeployKeyId", "old");
+        changed.comparison = Some(Comparison::Different(String::new()));
+        changed.stack.protected = false;
+        let states = [
+            Found::Missing,
+            Found::There(Box::new(changed)),
+            there("UPDATE_IN_PROGRESS", "x", "y"),
+            there("ROLLBACK_COMPLETE", "x", "y"),
+            there("UPDATE_ROLLBACK_FAILED", "x", "y"),
+            there("DELETE_FAILED", "x", "y"),
+        ];
+        for state in states {
+            let made = there("CREATE_COMPLETE", "DeployKeyId", "new");
+            let all = hints(&[(dev.clone(), made), (prod.clone(), state)], true);
+            let commands = all.iter().flat_map(|hint| hint.match_indices("--profile "));
+            assert_ne!(commands.count(), 0, "{all:?}");
+            for hint in &all {
+                let unquoted = hint.replace(&format!("--profile '{profile}'"), "");
+                assert!(!unquoted.contains(profile), "{hint}");
+            }
+        }
+    }
+
+    #[test]
     fn another_key_and_another_template_are_said() {
         let mut prod = view("CREATE_COMPLETE", "DeployKeyId", "old");
         prod.comparison = Some(Comparison::Different(String::new()));

@@ -132,5 +132,13 @@ mod tests {
                 .contains("delete-bucket --bucket It-id")
         );
         assert_eq!(of("AWS::IAM::Role"), None);
+        let mut odd = resource("It", "AWS::S3::Bucket");
+        odd.physical_id = "a b; id".to_owned();
+        let command = removal(&odd, "eu-west-1", "prod team $(id)", 7).unwrap();
+        assert!(command.contains("--bucket 'a b; id' --region"), "{command}");
+        assert!(
+            command.ends_with("--profile 'prod team $(id)'"),
+            "{command}"
+        );
     }
 }

@@ -817,6 +817,61 @@ fn no_value_has_control_or_invisible_characters() {
 }
 
 #[test]
+fn the_schema_rejects_what_the_check_rejects() {
+    let schema = s3ferry::config::json_schema();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let with = |place: &str, value: &str| {
+        let mut config = serde_json::json!({
+            "dev": {"account": "111111111111", "key": {}, "pipeline": {}, "source": {}},
+            "targets": [{"name": "prod", "account": "222222222222"}],
+        });
+        let (parent, key) = place.rsplit_once('/').expect("a pointer");
+        config.pointer_mut(parent).expect("there")[key] = match key {
+            "administrators" => serde_json::json!([value]),
+            _ => serde_json::json!(value),
+        };
+        config
+    };
+    let key = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+    let iam = "arn:aws:iam::111111111111:";
+    for (place, good, bad) in [
+        ("/dev/account", "111111111111".to_owned(), "11111111111"),
+        ("/dev/profile", "prod team $(id)".to_owned(), ""),
+        ("/dev/key/administrators", format!("{iam}user/a"), "user/a"),
+        ("/dev/pipeline/service_role", format!("{iam}role/p/a"), "a"),
+        ("/dev/permissions_boundary", format!("{iam}policy/a"), "a"),
+        ("/dev/source/encryption_key", key.to_owned(), "a"),
+        ("/dev/source/object_key", "a b/ü.zip".to_owned(), "a*"),
+        ("/targets/0/profile", "größe-{account}".to_owned(), ""),
+        ("/targets/0/role", "{account}-deploy".to_owned(), "a b"),
+        ("/targets/0/path", "site/ü".to_owned(), "a?"),
+        ("/targets/0/object_key", "site.zip".to_owned(), "*"),
+        (
+            "/targets/0/cache_control",
+            "max-age=300, public".to_owned(),
+            "ä",
+        ),
+        ("/targets/0/encryption_key", key.to_owned(), "key/*"),
+        (
+            "/targets/0/permissions_boundary",
+            "arn:aws:iam::{account}:policy/b-{region}".to_owned(),
+            "policy/b",
+        ),
+        ("/organization", "o-exampleorg1".to_owned(), "o-x"),
+    ] {
+        assert!(validator.is_valid(&with(place, &good)), "{place}: {good}");
+        assert!(!validator.is_valid(&with(place, bad)), "{place}: {bad}");
+        for hidden in ["\n", "\u{0}", "\u{1b}[31m", "\u{9b}31m"] {
+            let value = format!("{good}{hidden}");
+            assert!(
+                !validator.is_valid(&with(place, &value)),
+                "{place}: {value:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_message_for_a_key_names_what_a_reader_cannot_see() {
     one(
         &SMALL.replacen("account", "acc\u{200b}ount", 1),
