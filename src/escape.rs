@@ -96,6 +96,15 @@ pub fn json(document: &str) -> Cow<'_, str> {
     replaced_hashes(shown, "#\\u0023")
 }
 
+/// A JSON document for a reader of YAML, which rejects control characters and reads no escapes of
+/// two UTF-16 units: all of the basic plane but ASCII is escaped.
+pub(crate) fn for_yaml(document: &str) -> Cow<'_, str> {
+    let is_other = |c: char| !matches!(c, '\n' | '\t' | ' '..='~' | '\u{10000}'..);
+    escaped(document, is_other, |out, c| {
+        let _ = write!(out, "\\u{:04x}", u32::from(c));
+    })
+}
+
 /// An XML document in which hidden characters are references. XML has no form for most control
 /// characters of ASCII, so the writer of the document must have removed them.
 pub fn xml(document: &str) -> Cow<'_, str> {
@@ -303,6 +312,8 @@ mod tests {
         assert!(!safe.contains("##["), "{safe}");
         let read: serde_json::Value = serde_json::from_str(&safe).expect("JSON");
         assert_eq!(read, value);
+        let yaml = for_yaml("\"ä\u{9b}\u{feff}🚀\"");
+        assert_eq!(yaml, "\"\\u00e4\\u009b\\ufeff🚀\"");
         assert_eq!(xml("<a>\u{9b}##[b]</a>"), "<a>&#x9b;#&#x23;[b]</a>");
     }
 

@@ -177,8 +177,8 @@ fn show(
                 true => "--pipeline",
                 false => "--cli-input-json",
             };
-            let shown = path.display();
-            let argument = shell::word(&format!("file://{shown}"));
+            let shown = output::path(path);
+            let argument = shell::word(&format!("file://{}", path.display()));
             output::note(
                 global,
                 &format!(

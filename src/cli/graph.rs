@@ -6,7 +6,7 @@ use s3ferry::graph::Graph;
 use s3ferry::proof::{self, Proof, Verdict};
 use serde_json::{Value as Json, json};
 
-use super::output::{Text, note, print};
+use super::output::{self, Text, note, print};
 use super::project::Project;
 use super::proof_input::{ProofInput, failure};
 use super::targets::known;
@@ -93,7 +93,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     match &options.out {
         Some(path) => {
             files::write(path, &text.to_print())?;
-            note(global, &format!("Wrote {}.", path.display()));
+            note(global, &format!("Wrote {}.", output::path(path)));
         }
         None => print(text)?,
     }

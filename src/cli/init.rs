@@ -6,7 +6,6 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use s3ferry::config::{Document, account_id_problem, pipeline_region_problem};
-use s3ferry::escape::shown;
 use s3ferry::syntax::Source;
 
 use super::output::{self, print};
@@ -72,7 +71,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     if !global.quiet {
         print(&format!(
             "Wrote {}.\n{}",
-            shown(&path.to_string_lossy()),
+            output::path(&path),
             next_steps(&path, options)
         ))?;
     }

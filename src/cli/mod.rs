@@ -181,6 +181,8 @@ enum Command {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
+    // The message of a panic can hold text from outside, too.
+    std::panic::set_hook(Box::new(|info| output::error(&info.to_string())));
     complete::answer(Cli::command);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

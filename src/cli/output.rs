@@ -176,6 +176,11 @@ pub(crate) fn line(text: &str) -> String {
     format!("{}\n", shown(text))
 }
 
+/// A path on one line.
+pub(crate) fn path(path: &std::path::Path) -> String {
+    shown(&path.to_string_lossy()).into_owned()
+}
+
 /// A number with commas between its thousands.
 pub(crate) fn thousands(number: usize) -> String {
     s3ferry::aws::quotas::grouped(number as u64)

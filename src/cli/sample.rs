@@ -3,10 +3,9 @@
 use std::io::{Cursor, Write as _};
 use std::path::PathBuf;
 
-use s3ferry::escape::shown;
 use zip::ZipWriter;
 
-use super::output::print;
+use super::output::{self, print};
 use super::push::entry_options;
 use super::{Failure, Global, Outcome, files, shell};
 
@@ -36,8 +35,7 @@ pub(crate) struct Options {
 
 /// Writes the zip file.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let path = options.out.to_string_lossy();
-    let shown = shown(&path);
+    let shown = output::path(&options.out);
     if options.out.exists() && !options.force {
         return Err(Failure::new(
             format!("`{shown}` exists already"),
@@ -52,8 +50,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             "Wrote {shown} ({} files, {} bytes).\nNext: `s3ferry push {}` uploads it and follows the \
              pipeline.\n",
             FILES.len(),
-            super::output::thousands(bytes.len()),
-            shell::word(&path)
+            output::thousands(bytes.len()),
+            shell::word(&options.out.to_string_lossy())
         ))?;
     }
     Ok(Outcome::Done)

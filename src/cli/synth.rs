@@ -117,7 +117,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         })?;
         output::note(
             global,
-            &format!("Removed {}: no target has this name now.", path.display()),
+            &format!(
+                "Removed {}: no target has this name now.",
+                output::path(path)
+            ),
         );
     }
     if !global.quiet {

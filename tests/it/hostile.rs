@@ -97,18 +97,13 @@ fn site() -> (Accounts, Project, FaultProxy) {
 #[test]
 fn answers_of_aws_reach_no_terminal_as_they_are() {
     let (accounts, project, proxy) = site();
-    proxy.always(
-        "DescribeStackEvents",
-        Fault::Rewritten(|body| {
-            body.replace(
-                "</LogicalResourceId>",
-                &format!(
-                    "</LogicalResourceId><ResourceStatusReason>{}</ResourceStatusReason>",
-                    in_xml()
-                ),
-            )
-        }),
-    );
+    let longer: fn(String) -> String = |body| {
+        body.replace(
+            "</LogicalResourceId>",
+            &format!("{}</LogicalResourceId>", in_xml()),
+        )
+    };
+    proxy.always("DescribeStackEvents", Fault::Rewritten(longer));
     let deploy = colored(&project, "deploy --all --yes");
     assert_eq!(deploy.code, 0, "{}", deploy.stderr);
     assert!(deploy.stderr.contains("\\u{1b}[31mZZ"), "{}", deploy.stderr);
