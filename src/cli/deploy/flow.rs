@@ -37,7 +37,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
             "--create-pipeline is about the dev stack, and this profile does not deploy it",
             format!(
                 "leave the option out, or give --profile {}",
-                session.accounts.project.plan.dev.profile
+                s3ferry::shell::word(&session.accounts.project.plan.dev.profile)
             ),
         ));
     }
