@@ -10,6 +10,7 @@
 //! The [`definition`] of a pipeline that exists already is read and changed as text.
 //! The [`doctor`] compares what stands in the accounts with the templates, and proves it likewise.
 //! [`failure`] explains the errors of CodePipeline.
+//! [`escape`] makes text from outside safe to show, and [`shell`] writes commands to copy.
 //!
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.
@@ -22,6 +23,7 @@ pub mod definition;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod doctor;
+pub mod escape;
 pub mod failure;
 pub mod graph;
 pub mod iam;
@@ -29,6 +31,7 @@ pub mod lint;
 pub mod plan;
 pub mod proof;
 pub mod report;
+pub mod shell;
 pub mod stacks;
 pub mod syntax;
 pub mod transition;

@@ -4,6 +4,7 @@ use super::evaluate::{Decision, PolicySet};
 use super::explain::explain;
 use super::reason::Reason;
 use super::request::{Context, ContextValue, Request, RequestField, resource_policy_kind};
+use crate::escape;
 use crate::iam::{Policy, PolicyKind};
 use crate::syntax::{Entry, Node, Problem, Source, Span, Value, read};
 
@@ -413,7 +414,7 @@ impl Reader {
                 self.problems.push(
                     Problem::new(
                         entry.key_span,
-                        format!("unknown member of {what}: `{}`", entry.key),
+                        format!("unknown member of {what}: {}", escape::key(&entry.key)),
                     )
                     .help(format!("there are: {}", known.join(", "))),
                 );

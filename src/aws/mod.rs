@@ -1,4 +1,5 @@
 //! Facts about AWS, one table each, with the AWS document that each fact comes from. Independent
 //! of all other modules.
 
+pub mod arn;
 pub mod quotas;

@@ -185,9 +185,7 @@ impl Template {
 
     /// The template as indented JSON, with long-form intrinsic functions.
     pub fn to_json_text(&self) -> String {
-        let mut text = format!("{:#}", self.to_json());
-        text.push('\n');
-        text
+        crate::escape::json(&format!("{:#}\n", self.to_json())).into_owned()
     }
 
     /// The template as JSON data.

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::value::{Field, Item, Value};
+use crate::escape::{is_hidden, shown};
 
 /// Comments are wrapped to this column.
 const WIDTH: usize = 100;
@@ -53,7 +54,7 @@ fn comment(out: &mut String, text: &str, indent: usize) {
             if !line.is_empty() {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&shown(word));
         }
         let _ = writeln!(out, "{}", format!("{:indent$}# {line}", "").trim_end());
     }
@@ -154,7 +155,7 @@ fn quoted(text: &str) -> String {
             '\n' => write!(out, "\\n"),
             '\t' => write!(out, "\\t"),
             ' '..='~' => write!(out, "{c}"),
-            _ if c.is_alphanumeric() => write!(out, "{c}"),
+            _ if c.is_alphanumeric() && !is_hidden(c) => write!(out, "{c}"),
             _ if code <= 0xFF => write!(out, "\\x{code:02x}"),
             _ if code <= 0xFFFF => write!(out, "\\u{code:04x}"),
             _ => write!(out, "\\U{code:08x}"),

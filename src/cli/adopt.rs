@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use s3ferry::aws::arn::is_key_id;
 use s3ferry::definition::{Adopted, Definition, adopt};
 use s3ferry::deploy::pace::Attempts;
 use s3ferry::deploy::{
@@ -168,7 +169,7 @@ fn show(
     }
     match &options.out {
         None => Ok(()),
-        Some(_) if to_stdout => print(&adopted.text),
+        Some(_) if to_stdout => print(output::Text::json(&adopted.text)),
         Some(path) => {
             files::write(path, &adopted.text)?;
             // The bare definition is the value of an option, the answer's form is all of them.
@@ -176,8 +177,8 @@ fn show(
                 true => "--pipeline",
                 false => "--cli-input-json",
             };
-            let shown = path.display();
-            let argument = shell::word(&format!("file://{shown}"));
+            let shown = output::path(path);
+            let argument = shell::word(&format!("file://{}", path.display()));
             output::note(
                 global,
                 &format!(
@@ -319,7 +320,7 @@ impl<'a> Live<'a> {
             ),
             format!(
                 "nothing was changed: look again with `s3ferry adopt --name {}`",
-                seen.name
+                shell::word(&seen.name)
             ),
             1,
         ))
@@ -349,13 +350,7 @@ async fn key_arn(options: &Options, project: &Project, live: &Live<'_>) -> Resul
         dev.account
     );
     if let Some(arn) = &options.key_arn {
-        let is_id = |id: &str| {
-            !id.is_empty()
-                && id
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
-        if arn.strip_prefix(&prefix).is_some_and(is_id) {
+        if arn.strip_prefix(&prefix).is_some_and(is_key_id) {
             return Ok(arn.clone());
         }
         return Err(Failure::new(
@@ -384,7 +379,7 @@ async fn key_arn(options: &Options, project: &Project, live: &Live<'_>) -> Resul
             "the ID of the dev account's key is not known: the dev stack is not deployed",
             format!(
                 "deploy it first (`s3ferry deploy --profile {}`), or give --key-arn {prefix}…",
-                dev.profile
+                shell::word(&dev.profile)
             ),
             1,
         )

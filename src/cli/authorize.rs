@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use s3ferry::authz::{CaseResult, evaluate_cases};
 use s3ferry::syntax::{Problem, Source};
 
-use super::output::{print, table};
+use super::output::{Text, print, table};
 use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
@@ -68,9 +68,9 @@ pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
             failed.push((Box::new(source), problems));
         }
     }
-    print(&match options.format {
-        Format::Text => text(&results),
-        Format::Json => json(&results)?,
+    print(match options.format {
+        Format::Text => Text::from(&text(&results)),
+        Format::Json => Text::json(&json(&results)?),
     })?;
     if !failed.is_empty() {
         return Err(Failure::Documents(failed));

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use s3ferry::aws::arn::ArnKind;
 use s3ferry::deploy::{Settings, StackStep};
 
 use super::screen::Screen;
@@ -111,6 +112,14 @@ pub(crate) fn block_on_or(
     runtime.shutdown_background();
     screen.clear();
     result
+}
+
+/// A role's ARN. A policy is granted to it or for it, so that it names one role.
+pub(crate) fn role_arn(text: &str) -> Result<String, String> {
+    match ArnKind::Role.parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(fault) => Err(format!("it {fault}: write arn:aws:iam::ACCOUNT:role/NAME")),
+    }
 }
 
 /// The stacks that a profile deploys.

@@ -27,7 +27,8 @@ pub(crate) fn lint(
             .iter()
             .any(|(_, report)| !report.findings.is_empty())
     {
-        output::note(global, reports::text(&reports, global.verbose).trim_end());
+        let text = reports::text(&reports, global.verbose);
+        output::note(global, text.trim_end());
     }
     Ok(failed)
 }

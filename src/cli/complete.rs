@@ -10,7 +10,7 @@ use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, Shell};
 use s3ferry::plan::Plan;
 
-use super::output::print;
+use super::output::{Text, print};
 use super::project::Project;
 use super::{Failure, Global, Outcome, proof_reports};
 
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<Outcome, Failure> {
     shell
         .write_registration(VARIABLE, "s3ferry", "s3ferry", "s3ferry", &mut script)
         .map_err(|error| failure(&error.to_string()))?;
-    print(&String::from_utf8_lossy(&script))?;
+    print(Text::own(String::from_utf8_lossy(&script)))?;
     Ok(Outcome::Done)
 }
 

@@ -1,13 +1,14 @@
 //! `s3ferry deployer-policy`: the least IAM policy for whoever runs the commands. Nothing of AWS
 //! is asked for it.
 
+use s3ferry::aws::arn::is_iam_name_character;
 use s3ferry::deploy::StackStep;
 use s3ferry::deploy::deployer::{Holder, LONGEST, documents, length, statements};
 use s3ferry::deploy::stack_steps;
 use s3ferry::stacks::Side;
 use serde_json::{Map, Value};
 
-use super::aws::of_profile;
+use super::aws::{of_profile, role_arn};
 use super::project::Project;
 use super::{Failure, Global, Outcome, output};
 
@@ -61,15 +62,6 @@ pub(crate) struct Options {
     document: Option<usize>,
 }
 
-fn role_arn(text: &str) -> Result<String, String> {
-    match s3ferry::iam::Arn::parse(text) {
-        Some(arn) if arn.service == "iam" && arn.resource.starts_with("role/") => {
-            Ok(text.to_owned())
-        }
-        _ => Err("a role's ARN is arn:aws:iam::ACCOUNT:role/NAME".to_owned()),
-    }
-}
-
 /// Prints the policy.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
@@ -81,7 +73,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
                 "`push` works in the dev account, and profile `{}` is not of it",
                 options.profile
             ),
-            format!("give --profile {}", project.plan.dev.profile),
+            format!(
+                "give --profile {}",
+                s3ferry::shell::word(&project.plan.dev.profile)
+            ),
         ));
     }
     let holder = match &options.role_arn {
@@ -100,7 +95,8 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             Holder::Doctor => "doctor",
             _ => "deployer",
         };
-        format!("s3ferry-{whose}-{}-{}", options.profile, index + 1)
+        let profile = options.profile.replace(|c| !is_iam_name_character(c), "-");
+        format!("s3ferry-{whose}-{profile}-{}", index + 1)
     };
     let printed = match (options.document, found.as_slice()) {
         (Some(number), all) => match number.checked_sub(1).and_then(|index| all.get(index)) {
@@ -121,7 +117,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             Value::Object(named)
         }
     };
-    output::print(&format!("{printed:#}\n"))?;
+    output::print(output::Text::json_value(&printed))?;
     if options.document.is_none() {
         let sizes: Vec<String> = found
             .iter()

@@ -18,7 +18,7 @@ use super::deploy::{Format, refuse, stack_set, stack_set_show};
 use super::project::Project;
 use super::removed::{self, Removed};
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, output};
+use super::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     #[arg(long)]
     retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = super::aws::role_arn)]
     role_arn: Option<String>,
     /// Format of the result
     #[arg(long, value_enum, default_value = "text")]
@@ -76,11 +76,11 @@ struct Doomed {
 
 /// Deletes.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let which = match &options.profile {
-        Some(profile) => format!("--profile {profile}"),
-        None => "--all".to_owned(),
+    let resume = match &options.profile {
+        Some(profile) => shell::command(global, &["destroy", "--profile", profile]),
+        None => shell::command(global, &["destroy", "--all"]),
     };
-    let screen = Screen::new(global, format!("s3ferry destroy {which}"));
+    let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
     let accounts = Accounts::new(global, &options.aws, project)?;
     block_on(&screen, destroy(accounts, options, &screen))
@@ -240,9 +240,9 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
                     step.stack
                 ),
                 format!(
-                    "deploy the configuration without it first: `s3ferry deploy --profile {}`; \
-                     --force deletes it all the same",
-                    dev.profile
+                    "deploy the configuration without it first: `{}`; --force deletes it all the \
+                     same",
+                    shell::Command::s3ferry("deploy").option("--profile", &dev.profile)
                 ),
                 1,
             ));
@@ -338,8 +338,9 @@ fn still_stands(target: &StackStep) -> Failure {
              work without the dev account's stack"
         ),
         format!(
-            "delete it first: `s3ferry destroy --profile {profile}`, or everything in order: \
-             `s3ferry destroy --all`; --force deletes dev all the same"
+            "delete it first: `s3ferry destroy --profile {}`, or everything in order: `s3ferry \
+             destroy --all`; --force deletes dev all the same",
+            shell::word(profile)
         ),
         1,
     )
@@ -604,7 +605,7 @@ fn report(
 ) -> Result<(), Failure> {
     if options.format == Format::Json {
         let all = json!({ "version": 1, "stacks": results });
-        return output::print(&format!("{all:#}\n"));
+        return output::print(output::Text::json_value(&all));
     }
     let plan = &accounts.project.plan.dev;
     let mut rows = Vec::new();
@@ -654,9 +655,12 @@ fn report(
             let _ = writeln!(
                 out,
                 "\nThe policy of bucket {bucket} still has the statements that were merged into \
-                 it. To put the earlier one back:\n  aws s3api put-bucket-policy --bucket \
-                 {bucket} --policy file://{path} --region {} --profile {}",
-                dev.step.region, dev.step.profile
+                 it. To put the earlier one back:\n  {}",
+                shell::Command::aws("s3api put-bucket-policy")
+                    .option("--bucket", bucket)
+                    .option("--policy", format!("file://{path}"))
+                    .option("--region", &dev.step.region)
+                    .option("--profile", &dev.step.profile)
             );
         }
         if dev

@@ -1,10 +1,11 @@
 //! How problems look: message, place, the lines with the offending text underlined, the fix.
 
-use std::io::Write as _;
-
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use s3ferry::escape::{lines, shown};
 use s3ferry::lint::{Finding, Severity};
 use s3ferry::syntax::{Problem, Source, Span};
+
+use super::output::{self, Text};
 
 /// Why a command could not do its work.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Failure {
     #[cfg(feature = "deploy")]
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Message { message, .. } => message.clone(),
+            Self::Message { message, .. } => shown(message).into_owned(),
             Self::Document(source, problems) => first_problem(source, problems),
             Self::Documents(documents) => documents
                 .first()
@@ -71,34 +72,38 @@ impl Failure {
 
     /// Prints it to standard error.
     pub(crate) fn print(&self) {
-        let _ = writeln!(anstream::stderr().lock(), "{}", self.rendered().trim_end());
+        output::error(self.rendered().trim_end());
     }
 
-    fn rendered(&self) -> String {
+    fn rendered(&self) -> Text {
+        let mut out = Text::new();
+        let mut add = |rendered: Text| {
+            out.append(&rendered.trim_end());
+            out.push_str("\n\n");
+        };
         match self {
             Self::Message { message, help, .. } => {
-                let mut group = Group::with_title(Level::ERROR.primary_title(message));
-                if !help.is_empty() {
-                    group = group.element(Level::HELP.message(help));
-                }
-                format!("{}\n", Renderer::styled().render(&[group]))
+                add(titled(&Level::ERROR, None, message, help));
             }
-            Self::Document(source, problems) => problems
-                .iter()
-                .map(|problem| format!("{}\n\n", render_problem(source, problem)))
-                .collect(),
-            Self::Documents(documents) => documents
-                .iter()
-                .flat_map(|(source, problems)| {
-                    let shown = |problem| format!("{}\n\n", render_problem(source, problem));
-                    problems.iter().map(shown)
-                })
-                .collect(),
-            Self::Several(failures) => failures
-                .iter()
-                .map(|failure| format!("{}\n\n", failure.rendered().trim_end()))
-                .collect(),
+            Self::Document(source, problems) => {
+                for problem in problems {
+                    add(render_problem(source, problem));
+                }
+            }
+            Self::Documents(documents) => {
+                for (source, problems) in documents {
+                    for problem in problems {
+                        add(render_problem(source, problem));
+                    }
+                }
+            }
+            Self::Several(failures) => {
+                for failure in failures {
+                    add(failure.rendered());
+                }
+            }
         }
+        out
     }
 }
 
@@ -118,10 +123,24 @@ impl From<s3ferry::deploy::DeployError> for Failure {
 #[cfg(feature = "deploy")]
 fn first_problem(source: &Source, problems: &[Problem]) -> String {
     let message = problems.first().map(|problem| problem.message.as_str());
-    format!("{}: {}", source.name(), message.unwrap_or_default())
+    format!("{}: {}", source.name(), shown(message.unwrap_or_default()))
 }
 
-fn render_problem(source: &Source, problem: &Problem) -> String {
+/// A message without a place in a file, with its help, which may be empty.
+pub(crate) fn titled(level: &Level<'_>, id: Option<&str>, message: &str, help: &str) -> Text {
+    let (message, help) = (shown(message), shown(help));
+    let mut title = level.clone().primary_title(message.as_ref());
+    if let Some(id) = id {
+        title = title.id(id);
+    }
+    let mut group = Group::with_title(title);
+    if !help.is_empty() {
+        group = group.element(Level::HELP.message(help.as_ref()));
+    }
+    Text::rendered(Renderer::styled().render(&[group]))
+}
+
+fn render_problem(source: &Source, problem: &Problem) -> Text {
     render(
         source,
         problem.span,
@@ -134,7 +153,7 @@ fn render_problem(source: &Source, problem: &Problem) -> String {
 }
 
 /// A finding with the lines of the template.
-pub(crate) fn render_finding(source: &Source, finding: &Finding) -> String {
+pub(crate) fn render_finding(source: &Source, finding: &Finding) -> Text {
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -159,33 +178,53 @@ fn render(
     message: &str,
     label: &str,
     help: Option<&str>,
-) -> String {
-    let span = visible(source, span);
-    let mut annotation = AnnotationKind::Primary.span(span.start..span.end);
+) -> Text {
+    let line = Line::of(source, span);
+    let (message, label, help) = (shown(message), shown(label), help.map(shown));
+    let id = id.map(shown);
+    let mut annotation = AnnotationKind::Primary.span(line.start..line.end);
     if !label.is_empty() {
-        annotation = annotation.label(label);
+        annotation = annotation.label(label.as_ref());
     }
-    let mut title = level.clone().primary_title(message);
-    if let Some(id) = id {
-        title = title.id(id);
+    let mut title = level.clone().primary_title(message.as_ref());
+    if let Some(id) = &id {
+        title = title.id(id.as_ref());
     }
-    let snippet = Snippet::source(source.text())
+    let snippet = Snippet::source(line.text.as_str())
+        .line_start(line.number)
         .path(source.name())
         .annotation(annotation);
     let mut group = Group::with_title(title).element(snippet);
-    if let Some(help) = help {
-        group = group.element(Level::HELP.message(help));
+    if let Some(help) = &help {
+        group = group.element(Level::HELP.message(help.as_ref()));
     }
-    Renderer::styled().render(&[group])
+    Text::rendered(Renderer::styled().render(&[group]))
 }
 
-/// The part of a span that is worth underlining: its first line.
-fn visible(source: &Source, span: Span) -> Span {
-    let start = span.start.min(source.text().len());
-    let end = span.end.clamp(start, source.text().len());
-    let first_line = source.text()[start..end].lines().next().map_or(0, str::len);
-    Span {
-        start,
-        end: start + first_line,
+/// The line that a problem is shown with: the first one of its span. It is escaped, so that its
+/// bytes are not those of the document.
+struct Line {
+    number: usize,
+    text: String,
+    start: usize,
+    end: usize,
+}
+
+impl Line {
+    fn of(source: &Source, span: Span) -> Self {
+        let text = source.text();
+        let start = span.start.min(text.len());
+        let number = source.position(start).line;
+        let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line = source.line(number);
+        let start = (start - begin).min(line.len());
+        let end = (span.end.saturating_sub(begin)).clamp(start, line.len());
+        let [before, inside, after] = [&line[..start], &line[start..end], &line[end..]].map(lines);
+        Self {
+            number,
+            start: before.len(),
+            end: before.len() + inside.len(),
+            text: format!("{before}{inside}{after}"),
+        }
     }
 }

@@ -8,6 +8,7 @@ use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
 use s3ferry::deploy::stack::{self, Deployed};
 use s3ferry::deploy::stack_set as set;
 use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
+use s3ferry::escape::shown;
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
 use super::project::{Project, TemplateFormat};
 use super::removed::{self, Removed};
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, output};
+use super::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long)]
     create_pipeline: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = super::aws::role_arn)]
     role_arn: Option<String>,
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]
@@ -82,11 +83,11 @@ struct Difference {
 
 /// Compares.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let which = match &options.profile {
-        Some(profile) => format!("--profile {profile}"),
-        None => "--all".to_owned(),
+    let resume = match &options.profile {
+        Some(profile) => shell::command(global, &["diff", "--profile", profile]),
+        None => shell::command(global, &["diff", "--all"]),
     };
-    let screen = Screen::new(global, format!("s3ferry diff {which}"));
+    let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
     let files = project.generate("stacks".as_ref(), TemplateFormat::Yaml)?;
     let merged = files.iter().find(|file| !file.template);
@@ -132,7 +133,7 @@ async fn compare_all(
         }
         differs |= found.is_one();
         match options.format {
-            Format::Text => output::print(&found.text(&step, !results.is_empty()))?,
+            Format::Text => output::print(found.text(&step, !results.is_empty()))?,
             Format::Json => {}
         }
         results.push(found.json(&step));
@@ -142,7 +143,7 @@ async fn compare_all(
         Format::Json => {
             let removed: Vec<Value> = removed.iter().map(Removed::json).collect();
             let all = json!({ "version": 1, "stacks": results, "removed": removed });
-            output::print(&format!("{all:#}\n"))?;
+            output::print(output::Text::json_value(&all))?;
         }
         Format::Text => {
             for one in &removed {
@@ -305,33 +306,40 @@ impl Difference {
             || self.policy.as_ref().is_some_and(Examined::differs)
     }
 
-    fn text(&self, step: &StackStep, spaced: bool) -> String {
-        let mut out = String::new();
+    fn text(&self, step: &StackStep, spaced: bool) -> output::Text {
+        let mut out = output::Text::new();
         let state = match self.state.as_str() {
             "" => "not deployed",
             state => state,
         };
         let _ = writeln!(
             out,
-            "{}{}: stack {} in account {}, {}: {state}",
+            "{}{}: stack {} in account {}, {}: {}",
             if spaced { "\n" } else { "" },
             step.template.name,
             step.stack,
             step.account,
-            step.region
+            step.region,
+            shown(state)
         );
         if let Some(template) = &self.template {
-            out.push_str(&colored(template.diff()));
+            out.append(&colored(template.diff()));
             if let Comparison::SameMeaning(_) = template {
                 out.push_str("The templates mean the same: only comments or notation differ.\n");
             }
         }
         for (name, old, new) in &self.parameters {
             let old = if old.is_empty() { "(none)" } else { old };
-            let _ = writeln!(out, "Parameter {name}: {old} -> {new}");
+            let _ = writeln!(
+                out,
+                "Parameter {}: {} -> {}",
+                shown(name),
+                shown(old),
+                shown(new)
+            );
         }
         if let Some(obstacle) = &self.obstacle {
-            let _ = writeln!(out, "No change set: {obstacle}.");
+            let _ = writeln!(out, "No change set: {}.", shown(obstacle));
         }
         match &self.changes {
             None if self.obstacle.is_none() => {
@@ -359,7 +367,7 @@ impl Difference {
                 ),
                 _ => writeln!(out, "The policy of bucket {bucket} would be put:"),
             };
-            out.push_str(&colored(&policy.diff));
+            out.append(&colored(&policy.diff));
         }
         out
     }
@@ -399,17 +407,18 @@ impl Difference {
 }
 
 /// A unified diff in the colours that readers expect; they go away off a terminal.
-fn colored(diff: &str) -> String {
+fn colored(diff: &str) -> output::Text {
     let paint = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
-    diff.lines()
-        .map(|line| {
-            let style = match line.as_bytes().first() {
-                Some(b'+') => paint(AnsiColor::Green),
-                Some(b'-') => paint(AnsiColor::Red),
-                Some(b'@') => paint(AnsiColor::Cyan),
-                _ => Style::new(),
-            };
-            format!("{style}{line}{style:#}\n")
-        })
-        .collect()
+    let mut out = output::Text::new();
+    for line in diff.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => paint(AnsiColor::Green),
+            Some(b'-') => paint(AnsiColor::Red),
+            Some(b'@') => paint(AnsiColor::Cyan),
+            _ => Style::new(),
+        };
+        out.styled(style, line);
+        out.push_str("\n");
+    }
+    out
 }

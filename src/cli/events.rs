@@ -7,14 +7,16 @@ use s3ferry::deploy::events::{find_cause, operations};
 use s3ferry::deploy::stack_set::{Existing, Health, instances};
 use s3ferry::deploy::timeline::{Row, Timeline};
 use s3ferry::deploy::{Access, Cause, StackStep, cause, stack, time};
+use s3ferry::escape::shown;
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
 use super::deploy::{Format, stack_set};
+use super::output::Text;
 use super::project::Project;
 use super::screen::Screen;
-use super::{Failure, Global, Outcome, chart, output};
+use super::{Failure, Global, Outcome, chart, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,7 +60,7 @@ struct Explained {
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let screen = Screen::new(
         global,
-        format!("s3ferry events --profile {}", options.profile),
+        shell::command(global, &["events", "--profile", &options.profile]),
     );
     let project = Project::load(global)?;
     let accounts = Accounts::new(global, &options.aws, project)?;
@@ -86,15 +88,16 @@ async fn explain_all(mut accounts: Accounts<'_>, options: &Options) -> Result<Ou
             .as_ref()
             .is_none_or(|found| found.first().is_some_and(|last| last.timeline.failed()));
         if options.format == Format::Text {
-            let space = if results.is_empty() { "" } else { "\n" };
-            let shown = text(&step, found.as_deref(), width());
-            output::print(&format!("{space}{shown}"))?;
+            if !results.is_empty() {
+                output::print("\n")?;
+            }
+            output::print(text(&step, found.as_deref(), width()))?;
         }
         results.push(json_of(&step, found.as_deref()));
     }
     if options.format == Format::Json {
         let all = json!({ "version": 1, "stacks": results });
-        output::print(&format!("{all:#}\n"))?;
+        output::print(Text::json_value(&all))?;
     }
     Ok(if failed {
         Outcome::Findings
@@ -134,16 +137,16 @@ fn width() -> usize {
         .map_or(WIDTH, |(width, _)| usize::from(width.0))
 }
 
-fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> String {
-    let mut out = format!(
+fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> Text {
+    let mut out = Text::from(&format!(
         "{}: stack {} in account {}, {}\n",
         step.template.name, step.stack, step.account, step.region
-    );
+    ));
     let Some(found) = found else {
         let _ = writeln!(
             out,
             "There is no such stack. `s3ferry deploy --profile {}` makes it.",
-            step.profile
+            shell::word(&step.profile)
         );
         return out;
     };
@@ -152,16 +155,16 @@ fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> String {
     }
     for (index, one) in found.iter().enumerate() {
         if index > 0 {
-            out.push('\n');
+            out.push_str("\n");
         }
-        out.push_str(&operation(one, width));
+        out.append(&operation(one, width));
     }
     out
 }
 
-fn operation(explained: &Explained, width: usize) -> String {
+fn operation(explained: &Explained, width: usize) -> Text {
     let Explained { timeline, cause } = explained;
-    let mut out = String::new();
+    let mut out = Text::new();
     let state = if timeline.goes_on() { "now" } else { "ended" };
     let _ = writeln!(
         out,
@@ -169,20 +172,21 @@ fn operation(explained: &Explained, width: usize) -> String {
         timeline.kind,
         time::utc(timeline.begin as i64),
         time::duration(timeline.duration()),
-        timeline.status
+        shown(&timeline.status)
     );
     if let Some(cause) = cause {
         let red = Style::new()
             .fg_color(Some(AnsiColor::Red.into()))
             .effects(Effects::BOLD);
-        let _ = writeln!(out, "{red}First cause{red:#}: {cause}");
+        out.styled(red, "First cause");
+        let _ = writeln!(out, ": {}", shown(&cause.to_string()));
         if !cause.hint.is_empty() {
-            let _ = writeln!(out, "What to do: {}", cause.hint);
+            let _ = writeln!(out, "What to do: {}", shown(&cause.hint));
         }
     }
     let longest = |of: fn(&Row) -> usize| timeline.rows.iter().map(of).max().unwrap_or_default();
-    let names = longest(|row| row.logical_id.chars().count()).max("resource".len());
-    let states = longest(|row| row.status.len()).max("status".len());
+    let names = longest(|row| shown(&row.logical_id).chars().count()).max("resource".len());
+    let states = longest(|row| shown(&row.status).chars().count()).max("status".len());
     let bars = width.saturating_sub(names + states + 14).max(NARROWEST);
     let total = timeline.duration();
     let scale = time::duration(total);
@@ -205,14 +209,15 @@ fn operation(explained: &Explained, width: usize) -> String {
         };
         let style = Style::new().fg_color(Some(color.into()));
         let bar = chart::bar(&row.spans, total, bars);
-        let line = format!(
-            "  {:<names$}  {:<states$}  {:>7} {style}{bar}{style:#}",
-            row.logical_id,
-            row.status,
+        let _ = write!(
+            out,
+            "  {:<names$}  {:<states$}  {:>7} ",
+            shown(&row.logical_id),
+            shown(&row.status),
             time::duration(row.duration()),
         );
-        out.push_str(&line);
-        out.push('\n');
+        out.styled(style, &bar);
+        out.push_str("\n");
     }
     out
 }

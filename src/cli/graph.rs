@@ -6,7 +6,7 @@ use s3ferry::graph::Graph;
 use s3ferry::proof::{self, Proof, Verdict};
 use serde_json::{Value as Json, json};
 
-use super::output::{note, print};
+use super::output::{self, Text, note, print};
 use super::project::Project;
 use super::proof_input::{ProofInput, failure};
 use super::targets::known;
@@ -85,17 +85,17 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         graph = graph.alike(MOST_TARGETS);
     }
     let text = match options.format {
-        Format::Mermaid => graph.to_mermaid(),
-        Format::Dot => graph.to_dot(),
-        Format::Svg => graph.to_svg(),
-        Format::Json => json_of(&proof, &graph),
+        Format::Mermaid => Text::from(&graph.to_mermaid()),
+        Format::Dot => Text::from(&graph.to_dot()),
+        Format::Svg => Text::from(&graph.to_svg()),
+        Format::Json => Text::json(&json_of(&proof, &graph)),
     };
     match &options.out {
         Some(path) => {
-            files::write(path, &text)?;
-            note(global, &format!("Wrote {}.", path.display()));
+            files::write(path, &text.to_print())?;
+            note(global, &format!("Wrote {}.", output::path(path)));
         }
-        None => print(&text)?,
+        None => print(text)?,
     }
     let not_allowed = |verdict| {
         let arrows = graph.arrows.iter();

@@ -2,15 +2,15 @@
 
 mod existing;
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use s3ferry::config::{Document, account_id_problem, pipeline_region_problem};
 use s3ferry::syntax::Source;
 
-use super::output::print;
+use super::output::{self, print};
 use super::project::DEFAULT_CONFIG;
-use super::{Failure, Global, Outcome, files};
+use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,7 +71,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     if !global.quiet {
         print(&format!(
             "Wrote {}.\n{}",
-            path.display(),
+            output::path(&path),
             next_steps(&path, options)
         ))?;
     }
@@ -132,7 +132,7 @@ fn next_steps(path: &Path, options: &Options) -> String {
     let config = if path == Path::new(DEFAULT_CONFIG) {
         String::new()
     } else {
-        format!(" --config {}", path.display())
+        format!(" --config {}", shell::word(&path.to_string_lossy()))
     };
     let look = if options.from.is_some() {
         "look it through"
@@ -159,8 +159,7 @@ fn value(
         ));
     }
     let shown = default.map_or_else(String::new, |value| format!(" [{value}]"));
-    let mut out = anstream::stderr();
-    let _ = write!(out, "{question}{shown}: ").and_then(|()| out.flush());
+    output::ask(&format!("{question}{shown}: "));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim(), default) {

@@ -6,7 +6,7 @@ use s3ferry::config::Quotas;
 use s3ferry::lint::{self, LintError, Report, Rule};
 use s3ferry::syntax::Source;
 
-use super::output::{print, table};
+use super::output::{Text, print, table};
 use super::project::Project;
 use super::proof_input::templates;
 use super::{Failure, Global, Outcome, files, reports};
@@ -94,11 +94,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         ));
     }
     let reports = check(&rules, &sources, &quotas)?;
-    print(&match options.format {
+    print(match options.format {
         Format::Text => reports::text(&reports, global.verbose),
-        Format::Json => reports::json(&reports),
-        Format::Sarif => reports::sarif(&reports, &rules)?,
-        Format::Junit => reports::junit(&reports, &rules)?,
+        Format::Json => Text::json(&reports::json(&reports)),
+        Format::Sarif => Text::json(&reports::sarif(&reports, &rules)?),
+        Format::Junit => Text::xml(&reports::junit(&reports, &rules)?),
     })?;
     let found = reports.iter().any(|(_, report)| report.has_errors());
     Ok(if found {
@@ -191,7 +191,7 @@ fn guard_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 
 fn list(rules: &[Rule], format: Format) -> Result<(), Failure> {
     if format == Format::Json {
-        return print(&reports::rules_json(rules));
+        return print(Text::json(&reports::rules_json(rules)));
     }
     let rows: Vec<Vec<String>> = rules
         .iter()

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Command};
 
-use super::output::{note, print};
+use super::output::{self, Text, note, print};
 use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ pub(crate) fn run(
         for (name, text) in &pages {
             files::write(&folder.join(format!("{name}.1")), text)?;
         }
-        let shown = folder.display();
+        let shown = output::path(folder);
         note(global, &format!("Wrote {} pages to {shown}.", pages.len()));
         return Ok(Outcome::Done);
     }
@@ -62,7 +62,7 @@ pub(crate) fn run(
         }
     }
     let texts: Vec<&str> = pages.iter().map(|(_, text)| text.as_str()).collect();
-    print(&texts.concat())?;
+    print(Text::own(texts.concat()))?;
     Ok(Outcome::Done)
 }
 

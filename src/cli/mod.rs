@@ -50,7 +50,6 @@ mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
-#[cfg(feature = "deploy")]
 mod shell;
 #[cfg(feature = "deploy")]
 mod status;
@@ -61,6 +60,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
+use s3ferry::escape::{lines, shown};
 
 pub(crate) use diagnostics::Failure;
 
@@ -183,13 +183,25 @@ enum Command {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
+    // The message of a panic can hold text from outside, too.
+    std::panic::set_hook(Box::new(|info| output::error(&info.to_string())));
     complete::answer(Cli::command);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            // An argument is shown in the message: what it hides is escaped.
+            let arguments = std::env::args_os();
+            let arguments = arguments.map(|one| shown(&one.to_string_lossy()).into_owned());
+            let error = Cli::try_parse_from(arguments).err().unwrap_or(error);
             // Asking for help is no mistake; everything else is one, with exit code 2.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            let _ = error.print();
+            let text = error.render().to_string();
+            if lines(&text) == text {
+                let _ = error.print();
+            } else {
+                // A value of the environment.
+                output::error(text.trim_end());
+            }
             return ExitCode::from(code);
         }
     };

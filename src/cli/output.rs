@@ -1,10 +1,103 @@
 //! What is printed, and where: results to standard output, the rest to standard error.
+//!
+//! Everything that is printed is a [`Text`], which escapes what comes from outside: so a control
+//! sequence in a stack's output or a file's name reaches no terminal and no log.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::Write as _;
 
+#[cfg(feature = "deploy")]
+use anstyle::Style;
 use comfy_table::{CellAlignment, Table, presets};
+use s3ferry::escape::{self, lines, shown};
 
 use super::{Failure, Global};
+
+/// Text that is safe to print: hidden characters are escaped, and the only control sequences are
+/// the colors that this program adds. It has no `Display`, so that styled text is never mixed
+/// with text from outside.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Text(String);
+
+impl Text {
+    /// Empty text.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The output of a renderer that was given escaped text and adds colors.
+    pub(crate) fn rendered(styled: String) -> Self {
+        Self(styled)
+    }
+
+    /// A JSON document. It is escaped as JSON, so that it keeps its meaning.
+    pub(crate) fn json(document: &str) -> Self {
+        Self(escape::json(document).into_owned())
+    }
+
+    /// A JSON value, indented.
+    pub(crate) fn json_value(value: &serde_json::Value) -> Self {
+        Self::json(&format!("{value:#}\n"))
+    }
+
+    /// An XML document. It is escaped as XML.
+    pub(crate) fn xml(document: &str) -> Self {
+        Self(escape::xml(document).into_owned())
+    }
+
+    /// A text of this program without anything from outside, such as a shell's completion script.
+    pub(crate) fn own(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Adds text of one or several lines.
+    pub(crate) fn push_str(&mut self, text: &str) {
+        self.0.push_str(&lines(text));
+    }
+
+    /// Adds text that is escaped already.
+    pub(crate) fn append(&mut self, text: &Self) {
+        self.0.push_str(&text.0);
+    }
+
+    /// Adds text in a style.
+    #[cfg(feature = "deploy")]
+    pub(crate) fn styled(&mut self, style: Style, text: &str) {
+        self.0.push_str(&format!("{style}{}{style:#}", lines(text)));
+    }
+
+    /// Without white space at the end.
+    pub(crate) fn trim_end(mut self) -> Self {
+        self.0.truncate(self.0.trim_end().len());
+        self
+    }
+
+    /// The text, to be written as it is. No line of it is a command of a CI system.
+    pub(crate) fn to_print(&self) -> Cow<'_, str> {
+        escape::without_commands(&self.0)
+    }
+}
+
+impl fmt::Write for Text {
+    /// Escapes what is written.
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push_str(text);
+        Ok(())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(lines(text).into_owned())
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
 
 /// Colours: `always`, `never`, or as the terminal and NO_COLOR say.
 pub(crate) fn set_color(when: &str) {
@@ -25,9 +118,11 @@ pub(crate) fn colors() -> bool {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
+    let text = text.into();
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let written = out.write_all(text.to_print().as_bytes());
+    match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
             format!("cannot write to standard output: {error}"),
             "",
@@ -36,19 +131,33 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Says something beside the result, unless the user wants quiet.
-pub(crate) fn note(global: &Global, text: &str) {
+/// Prints a line to standard error, whatever the user wants to see.
+pub(crate) fn error(text: impl Into<Text>) {
+    // A standard error that cannot be written leaves no way to report it.
+    let _ = writeln!(anstream::stderr().lock(), "{}", text.into().to_print());
+}
+
+/// Prints something beside the result, unless the user wants quiet.
+pub(crate) fn note(global: &Global, text: impl Into<Text>) {
     if !global.quiet {
-        // Nothing can be said of a standard error that cannot be written.
-        let _ = writeln!(anstream::stderr().lock(), "{text}");
+        error(text);
     }
 }
 
-/// A table without lines: columns aligned, those of `right` to the right.
+/// Asks a question on standard error; the answer follows on the same line.
+pub(crate) fn ask(question: &str) {
+    let mut out = anstream::stderr().lock();
+    let question = Text::from(question);
+    let _ = write!(out, "{}", question.to_print()).and_then(|()| out.flush());
+}
+
+/// A table without lines: columns aligned, those of `right` to the right. A cell is one line.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
-    table.add_rows(rows);
+    for row in rows {
+        table.add_row(row.iter().map(|cell| shown(cell)));
+    }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if right.contains(&index) {
@@ -60,6 +169,16 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> S
         .map(|line| line.trim_end().to_owned())
         .collect();
     format!("{}\n", lines.join("\n"))
+}
+
+/// A line: every hidden character of the text is escaped, and its line breaks, too.
+pub(crate) fn line(text: &str) -> String {
+    format!("{}\n", shown(text))
+}
+
+/// A path on one line.
+pub(crate) fn path(path: &std::path::Path) -> String {
+    shown(&path.to_string_lossy()).into_owned()
 }
 
 /// A number with commas between its thousands.

@@ -2,6 +2,7 @@
 
 use s3ferry::proof::{AttackResult, Empty, Outcome, Proof};
 
+use super::output::line;
 use super::proof_reports::{at, explanation, serving};
 
 /// What is wrong, with its explanation, and what is unproven, in a line for each thing that is
@@ -13,17 +14,17 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> String {
     }
     for attack in proof.attacks_that(AttackResult::Allowed) {
         if let Some(decided) = &attack.decided {
-            out.push_str(&format!("must not be: {}\n", attack.what));
+            out.push_str(&line(&format!("must not be: {}", attack.what)));
             out.push_str(&explanation(proof, decided, &[]));
         }
     }
     out.push_str(&unknown_actions(proof));
     out.push_str(&obstacles(proof));
     for missing in proof.missing(strict) {
-        out.push_str(&format!(
-            "warning: unproven, because it depends on {}; give it to `s3ferry prove` with {}\n",
+        out.push_str(&line(&format!(
+            "warning: unproven, because it depends on {}; give it to `s3ferry prove` with {}",
             missing.what, missing.option
-        ));
+        )));
     }
     if strict {
         out.push_str(&unresolved(proof));
@@ -36,7 +37,7 @@ pub(crate) fn complaints(proof: &Proof, strict: bool) -> String {
 /// Why there was nothing to check; empty where there was.
 pub(crate) fn emptiness(outcome: &Outcome) -> String {
     let because = outcome.empty.map(Empty::because);
-    because.map_or(String::new(), |because| format!("error: {because}\n"))
+    because.map_or(String::new(), |because| line(&format!("error: {because}")))
 }
 
 /// What cannot be resolved.
@@ -44,12 +45,12 @@ pub(crate) fn unresolved(proof: &Proof) -> String {
     let doubts = proof.doubts.iter();
     doubts
         .map(|doubt| {
-            format!(
-                "unresolved: {} ({}): {}\n",
+            line(&format!(
+                "unresolved: {} ({}): {}",
                 at(proof, doubt.place),
                 doubt.resource,
                 doubt.reason
-            )
+            ))
         })
         .collect()
 }
@@ -61,12 +62,12 @@ pub(crate) fn unknown_actions(proof: &Proof) -> String {
         let near = unknown
             .near
             .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        out.push_str(&format!(
-            "error: {} ({}): there is no action `{}`{near}\n",
+        out.push_str(&line(&format!(
+            "error: {} ({}): there is no action `{}`{near}",
             at(proof, unknown.place),
             unknown.resource,
             unknown.action
-        ));
+        )));
     }
     out
 }
@@ -76,12 +77,12 @@ pub(crate) fn obstacles(proof: &Proof) -> String {
     let obstacles = proof.obstacles.iter();
     obstacles
         .map(|obstacle| {
-            format!(
-                "error: {} ({}): {}\n",
+            line(&format!(
+                "error: {} ({}): {}",
                 at(proof, obstacle.place),
                 obstacle.resource,
                 obstacle.reason
-            )
+            ))
         })
         .collect()
 }

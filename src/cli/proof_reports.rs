@@ -1,12 +1,13 @@
 //! A proof, written for people.
 
 use s3ferry::authz::Layer;
+use s3ferry::escape;
 use s3ferry::iam::Effect;
 use s3ferry::proof::{
     Attack, AttackResult, Decided, Outcome, Place, Proof, Remedy, StatementUse, Strength, Verdict,
 };
 
-use super::output::{table, thousands};
+use super::output::{line, table, thousands};
 use super::proof_complaints::{emptiness, obstacles, unknown_actions, unresolved};
 use super::proof_unproven;
 
@@ -113,7 +114,9 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<&str>, verbose
                 .trim_end()
                 .to_owned(),
         };
-        out.push_str(&format!("{title}\n{}\n", calls_table(proof, &calls)));
+        out.push_str(&line(&title));
+        out.push_str(&calls_table(proof, &calls));
+        out.push('\n');
     }
     // The gravest first; the others are told together.
     for (decided, remedies) in &proof.calls {
@@ -163,7 +166,8 @@ fn not_granted(proof: &Proof, verbose: bool) -> String {
          granted:\n"
             .to_owned();
     for (whose, actions) in found {
-        out.push_str(&format!("  {whose}\n    {}\n", actions.join(", ")));
+        out.push_str(&line(&format!("  {whose}")));
+        out.push_str(&line(&format!("    {}", actions.join(", "))));
     }
     if !verbose {
         out.push_str("  `s3ferry prove -v` shows the statements to add.\n");
@@ -250,23 +254,20 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
     }
     let widths = rows.iter().map(|row| row[1].len());
     let width = widths.max().unwrap_or_default().max("decision".len());
-    let line = |step: &str, decision: &str, rest: &str| {
-        format!("{step:<10}  {decision:<width$}  {rest}")
-            .trim_end()
-            .to_owned()
-            + "\n"
+    let row = |step: &str, decision: &str, rest: &str| {
+        line(format!("{step:<10}  {decision:<width$}  {rest}").trim_end())
     };
-    let mut out = line(
+    let mut out = row(
         "step",
         "decision",
         "caller, actions, resource, deciding statements",
     );
-    for (row, by) in rows.iter().zip(&below) {
-        out.push_str(&line(&row[0], &row[1], &row[2]));
-        out.push_str(&line("", "", &format!("  {}", row[4])));
-        out.push_str(&line("", "", &format!("  on {}", row[3])));
+    for (cells, by) in rows.iter().zip(&below) {
+        out.push_str(&row(&cells[0], &cells[1], &cells[2]));
+        out.push_str(&row("", "", &format!("  {}", cells[4])));
+        out.push_str(&row("", "", &format!("  on {}", cells[3])));
         if by != "by -" {
-            out.push_str(&line("", "", &format!("  {by}")));
+            out.push_str(&row("", "", &format!("  {by}")));
         }
     }
     out
@@ -275,28 +276,34 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
 pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String {
     let call = &decided.call;
     let is_attack = call.step == "attack";
-    let mut out = format!(
-        "{}: {}: {} on {}\n  {} {}\n  {}\n",
+    let mut out = line(&format!(
+        "{}: {}: {} on {}",
         match is_attack {
             true => format!("must not be allowed ({})", call.id),
             false => verdict_name(decided.verdict).to_owned(),
         },
         call.caller_shown(),
         call.action,
-        call.resource,
+        call.resource
+    ));
+    out.push_str(&line(&format!(
+        "  {} {}",
         match (is_attack, call.strength) {
             (true, _) => "on what is made at",
             (false, Strength::Needed) => "needed by",
             (false, Strength::Documented) => "documented for",
         },
-        at(proof, call.place),
-        decided.reason.because
-    );
+        at(proof, call.place)
+    )));
+    out.push_str(&line(&format!("  {}", decided.reason.because)));
     if let Some(rejection) = decided.rejection() {
         let resource = rejection.resource.as_deref();
         let resource = resource.map_or(String::new(), |resource| format!("{resource}, "));
         let place = at(proof, rejection.place);
-        out.push_str(&format!("  fix: {} ({resource}{place})\n", rejection.fix));
+        out.push_str(&line(&format!(
+            "  fix: {} ({resource}{place})",
+            rejection.fix
+        )));
     }
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
@@ -311,7 +318,10 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
             Some(level) if layer.layer == Layer::Rcps => format!(", level {}", level + 1),
             _ => String::new(),
         };
-        out.push_str(&format!("  {}{level}: {says}\n", layer_name(layer.layer)));
+        out.push_str(&line(&format!(
+            "  {}{level}: {says}",
+            layer_name(layer.layer)
+        )));
     }
     for decisive in &decided.decisive {
         let effect = match (decisive.effect, decisive.is_open) {
@@ -321,11 +331,11 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
             (Effect::Deny, true) => "may deny",
         };
         let name = decisive.sid.as_deref().unwrap_or("a statement");
-        out.push_str(&format!(
-            "  {effect}: {name} of {} at {}\n",
+        out.push_str(&line(&format!(
+            "  {effect}: {name} of {} at {}",
             decisive.resource,
             at(proof, decisive.place)
-        ));
+        )));
     }
     // What is denied is denied whatever these say.
     if decided.verdict == Verdict::Unproven {
@@ -339,9 +349,9 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
                 layer_name(remedy.layer)
             ),
         };
-        out.push_str(&format!("  add to {place}:\n"));
-        for line in remedy.statement.lines() {
-            out.push_str(&format!("    {line}\n"));
+        out.push_str(&line(&format!("  add to {place}:")));
+        for text in escape::json(&remedy.statement).lines() {
+            out.push_str(&line(&format!("    {text}")));
         }
     }
     out.push('\n');
@@ -436,10 +446,10 @@ fn granted(proof: &Proof, verbose: bool) -> String {
     if unexplained == 0 {
         out.push_str("Excess: none beyond what is documented.\n");
     } else {
-        out.push_str(&format!(
-            "Excess: {} granting what no call needs.\n",
+        out.push_str(&line(&format!(
+            "Excess: {} granting what no call needs.",
             plural(unexplained, "statement")
-        ));
+        )));
     }
     out
 }
@@ -460,13 +470,17 @@ pub(crate) fn serving(proof: &Proof, found: &StatementUse) -> String {
             actions.join(", ")
         ),
     };
-    format!("{} {}: {says}\n", at(proof, found.place), name_of(found))
+    line(&format!(
+        "{} {}: {says}",
+        at(proof, found.place),
+        name_of(found)
+    ))
 }
 
 /// One line on the whole.
 fn summary(outcome: &Outcome) -> String {
-    format!(
-        "{}: {} calls, {} allowed, {} denied, {} unproven{}.\n",
+    line(&format!(
+        "{}: {} calls, {} allowed, {} denied, {} unproven{}.",
         outcome.conclusion().words(),
         thousands(outcome.calls),
         thousands(outcome.allowed),
@@ -476,5 +490,5 @@ fn summary(outcome: &Outcome) -> String {
             0 => String::new(),
             count => format!(", {} documented but not granted", thousands(count)),
         }
-    )
+    ))
 }

@@ -2,6 +2,7 @@
 
 use s3ferry::proof::{Decided, Proof, Verdict};
 
+use super::output::line;
 use super::proof_reports::at;
 
 /// Calls of one caller that depend on the same.
@@ -37,13 +38,14 @@ pub(crate) fn together(proof: &Proof) -> String {
     }
     let mut out = String::new();
     for group in &groups {
-        out.push_str(&format!(
-            "unproven: {} (needed by {})\n",
+        out.push_str(&line(&format!(
+            "unproven: {} (needed by {})",
             group.first.call.caller_shown(),
             at(proof, group.first.call.place)
-        ));
+        )));
         for (resource, actions) in &group.on {
-            out.push_str(&format!("  {}\n    on {resource}\n", actions.join(", ")));
+            out.push_str(&line(&format!("  {}", actions.join(", "))));
+            out.push_str(&line(&format!("    on {resource}")));
         }
         out.push_str(&unknowns(proof, group.first));
         out.push('\n');
@@ -54,8 +56,12 @@ pub(crate) fn together(proof: &Proof) -> String {
 /// What an unproven call depends on, a line each.
 pub(crate) fn unknowns(proof: &Proof, decided: &Decided) -> String {
     let missing = decided.missing.iter();
-    let missing =
-        missing.map(|missing| format!("  not given: {}; give {}\n", missing.what, missing.option));
+    let missing = missing.map(|missing| {
+        line(&format!(
+            "  not given: {}; give {}",
+            missing.what, missing.option
+        ))
+    });
     let doubts = decided.doubts.iter();
     let doubts = doubts.map(|doubt| {
         let resource = match doubt.resource.as_str() {
@@ -63,7 +69,10 @@ pub(crate) fn unknowns(proof: &Proof, decided: &Decided) -> String {
             resource => format!("{resource} at "),
         };
         let place = at(proof, doubt.place);
-        format!("  not known: {} ({resource}{place})\n", doubt.reason)
+        line(&format!(
+            "  not known: {} ({resource}{place})",
+            doubt.reason
+        ))
     });
     missing.chain(doubts).collect()
 }
@@ -83,7 +92,8 @@ fn options(proof: &Proof) -> String {
     }
     let mut out = "To settle what depends on policies that are not given, add:\n".to_owned();
     for missing in found {
-        out.push_str(&format!("  {}\n      {}\n", missing.option, missing.what));
+        out.push_str(&line(&format!("  {}", missing.option)));
+        out.push_str(&line(&format!("      {}", missing.what)));
     }
     out.push('\n');
     out

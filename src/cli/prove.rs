@@ -1,10 +1,9 @@
 //! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
 
-use s3ferry::graph::visible;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Call, Decided, Proof, Verdict};
 
-use super::output::{self, print};
+use super::output::{self, Text, print};
 use super::project::{Generated, Project};
 use super::proof_input::{ProofInput, failure, generated_inputs};
 use super::{Failure, Global, Outcome, proof_json, proof_reports};
@@ -146,10 +145,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             "The proof as a whole fails: run `s3ferry prove` without --call to see why.",
         );
     }
-    print(&match options.format {
-        Format::Text => visible(&proof_reports::text(&proof, &outcome, call, global.verbose)),
-        Format::Json => proof_json::json(&proof, &outcome, call),
-        Format::Sarif => proof_json::sarif(&proof)?,
+    print(match options.format {
+        Format::Text => Text::from(&proof_reports::text(&proof, &outcome, call, global.verbose)),
+        Format::Json => Text::json(&proof_json::json(&proof, &outcome, call)),
+        Format::Sarif => Text::json(&proof_json::sarif(&proof)?),
     })?;
     Ok(if outcome.fails(options.strict) {
         Outcome::Findings

@@ -7,6 +7,7 @@ use s3ferry::deploy::{StackStep, ownership, stack};
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
+use super::shell::Command;
 
 /// A stack that the configuration no longer names.
 #[derive(Debug, Clone)]
@@ -18,11 +19,11 @@ pub(crate) struct Removed {
 impl Removed {
     /// How to remove it.
     pub(crate) fn command(&self) -> String {
-        let profile = match self.step.profile.as_str() {
-            "" => "PROFILE",
-            profile => profile,
-        };
-        format!("s3ferry destroy --removed --profile {profile}")
+        let command = Command::s3ferry("destroy --removed");
+        match self.step.profile.as_str() {
+            "" => command.words("--profile PROFILE").to_string(),
+            profile => command.option("--profile", profile).to_string(),
+        }
     }
 
     /// What it is, and how to remove it.

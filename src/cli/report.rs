@@ -7,7 +7,7 @@ use s3ferry::proof::{self, Conclusion};
 use s3ferry::report::{self, Contents};
 use s3ferry::syntax::Source;
 
-use super::output::{note, thousands};
+use super::output::{self, note, thousands};
 use super::project::Project;
 use super::proof_input::{ProofInput, failure};
 use super::{Failure, Global, Outcome, files, graph};
@@ -86,7 +86,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         global,
         &format!(
             "Wrote {}, {} KB. {next}",
-            options.out.display(),
+            output::path(&options.out),
             thousands(page.len().div_ceil(1000))
         ),
     );

@@ -1,6 +1,7 @@
 //! Findings, written for people and for machines.
 
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
+use s3ferry::escape::shown;
 use s3ferry::lint::{Finding, Report, Rule, Severity};
 use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
@@ -8,6 +9,7 @@ use serde_sarif::sarif;
 
 use super::Failure;
 use super::diagnostics::render_finding;
+use super::output::Text;
 
 /// Version of the JSON shapes; it changes when a member changes its meaning or goes.
 const JSON_VERSION: u32 = 1;
@@ -22,11 +24,11 @@ pub(crate) fn severity_name(severity: Severity) -> &'static str {
 }
 
 /// For people: each finding with its lines, and a summary.
-pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> String {
-    let mut out = String::new();
+pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
+    let mut out = Text::new();
     for (source, report) in reports {
         for finding in &report.findings {
-            out.push_str(&render_finding(source, finding));
+            out.append(&render_finding(source, finding));
             out.push_str("\n\n");
         }
     }
@@ -36,12 +38,12 @@ pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> String {
                 let position = source.position(suppressed.span.start);
                 out.push_str(&format!(
                     "suppressed: {} on {} ({}:{}:{}): {}\n",
-                    suppressed.rule,
-                    suppressed.resource,
+                    shown(&suppressed.rule),
+                    shown(&suppressed.resource),
                     source.name(),
                     position.line,
                     position.column,
-                    suppressed.reason.as_deref().unwrap_or("no reason is given"),
+                    shown(suppressed.reason.as_deref().unwrap_or("no reason is given")),
                 ));
             }
         }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use zip::ZipWriter;
 
-use super::output::print;
+use super::output::{self, print};
 use super::push::entry_options;
-use super::{Failure, Global, Outcome, files};
+use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,7 +35,7 @@ pub(crate) struct Options {
 
 /// Writes the zip file.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let shown = options.out.display();
+    let shown = output::path(&options.out);
     if options.out.exists() && !options.force {
         return Err(Failure::new(
             format!("`{shown}` exists already"),
@@ -47,10 +47,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     files::write_bytes(&options.out, &bytes)?;
     if !global.quiet {
         print(&format!(
-            "Wrote {shown} ({} files, {} bytes).\nNext: `s3ferry push {shown}` uploads it and \
-             follows the pipeline.\n",
+            "Wrote {shown} ({} files, {} bytes).\nNext: `s3ferry push {}` uploads it and follows the \
+             pipeline.\n",
             FILES.len(),
-            super::output::thousands(bytes.len())
+            output::thousands(bytes.len()),
+            shell::word(&options.out.to_string_lossy())
         ))?;
     }
     Ok(Outcome::Done)

@@ -2,7 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 
-use super::output::print;
+use super::output::{Text, print};
 use super::{Failure, Outcome};
 
 const EXAMPLES: &str = "\
@@ -51,8 +51,8 @@ fn names() -> PossibleValuesParser {
 /// Prints the schema.
 pub(crate) fn run(options: &Options) -> Result<Outcome, Failure> {
     match SCHEMAS.iter().find(|(name, _)| *name == options.of) {
-        Some((_, text)) => print(text)?,
-        None => print(&format!("{:#}\n", s3ferry::config::json_schema()))?,
+        Some((_, text)) => print(Text::own(*text))?,
+        None => print(Text::json_value(&s3ferry::config::json_schema()))?,
     }
     Ok(Outcome::Done)
 }

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -11,7 +11,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use s3ferry::deploy::Observer;
 use s3ferry::deploy::events::Event;
 use s3ferry::deploy::stack_set::Progress;
+use s3ferry::escape::shown;
 
+use super::output::{self, Text};
 use super::{Failure, Global};
 
 const TICK: Duration = Duration::from_millis(120);
@@ -100,8 +102,7 @@ impl Screen {
                 format!("look at what is shown above, then give {option}"),
             ));
         }
-        let mut out = anstream::stderr();
-        let _ = write!(out, "{question}").and_then(|()| out.flush());
+        output::ask(question);
         // On a thread of its own, so that Ctrl-C is heard meanwhile.
         let answer = tokio::task::spawn_blocking(|| {
             let mut answer = String::new();
@@ -134,19 +135,20 @@ impl Screen {
             // What there was of it may have been taken back.
             None => format!("Interrupted. Next: `{}` runs it again.", state.resume),
         };
-        let _ = writeln!(anstream::stderr().lock(), "{said}");
+        output::error(&said);
     }
 
     /// Shows a row, on a terminal in the place of the one before it; elsewhere as a line, once
     /// for each state.
     pub(crate) fn row(&self, row: &Row<'_>) {
         let reason = if row.state == RowState::Failed && !row.reason.is_empty() {
-            format!("\n      {}", row.reason)
+            format!("\n      {}", shown(row.reason))
         } else {
             String::new()
         };
+        let text = shown(&row.text);
         if !self.live {
-            self.line(&format!("  {}{reason}", row.text));
+            self.line(&format!("  {text}{reason}"));
             return;
         }
         let mut state = self.state.borrow_mut();
@@ -159,13 +161,13 @@ impl Screen {
         }
         let (mark, color) = match row.state {
             RowState::Moving => {
-                bar.set_message(row.text.clone());
+                bar.set_message(text.into_owned());
                 return;
             }
             RowState::Failed => ("✗", AnsiColor::Red),
             RowState::Done => ("✓", AnsiColor::Green),
         };
-        let style = if super::output::colors() {
+        let style = if output::colors() {
             Style::new().fg_color(Some(color.into()))
         } else {
             Style::new()
@@ -174,8 +176,7 @@ impl Screen {
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(done);
         bar.finish_with_message(format!(
-            "{style}{mark}{style:#} {} {:.0}s{reason}",
-            row.text,
+            "{style}{mark}{style:#} {text} {:.0}s{reason}",
             row.time - *began
         ));
     }
@@ -206,7 +207,7 @@ impl Screen {
 
     /// Remembers what goes on at AWS without us, a sentence for an interruption.
     pub(crate) fn goes_on(&self, sentence: String) {
-        self.state.borrow_mut().executing = Some(sentence);
+        self.state.borrow_mut().executing = Some(shown(&sentence).into_owned());
     }
 
     fn line(&self, text: &str) {
@@ -214,9 +215,9 @@ impl Screen {
             return;
         }
         if self.live {
-            let _ = self.bars.println(text);
+            let _ = self.bars.println(Text::from(text).to_print());
         } else {
-            let _ = writeln!(anstream::stderr().lock(), "{text}");
+            output::error(text);
         }
     }
 
@@ -224,7 +225,7 @@ impl Screen {
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = self.bars.add(ProgressBar::new_spinner().with_style(style));
-        bar.set_message(message);
+        bar.set_message(shown(&message).into_owned());
         bar.enable_steady_tick(TICK);
         bar
     }
@@ -256,10 +257,11 @@ impl Observer for Screen {
             } else {
                 format!("  {}", event.reason)
             };
-            self.line(&format!(
+            let text = format!(
                 "  {:<28} {:<34} {}{reason}",
                 event.status, event.resource_type, event.logical_id
-            ));
+            );
+            self.line(&shown(&text));
             return;
         }
         if event.whole_stack {
@@ -289,7 +291,7 @@ impl Observer for Screen {
         if self.quiet || progress.counts.total() == 0 {
             return;
         }
-        let text = progress_line(progress);
+        let text = shown(&progress_line(progress)).into_owned();
         let mut state = self.state.borrow_mut();
         if self.live {
             if let Some(bar) = &state.current {
@@ -317,7 +319,7 @@ impl Observer for Screen {
 /// One line for a whole operation, however many instances it has.
 fn progress_line(progress: &Progress) -> String {
     let counts = &progress.counts;
-    let number = super::output::thousands;
+    let number = output::thousands;
     let mut parts = vec![format!(
         "{} of {} instances done",
         number(counts.succeeded),

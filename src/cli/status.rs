@@ -9,6 +9,7 @@ use s3ferry::deploy::stack_set::run::stands;
 use s3ferry::deploy::stack_set::{Wanted, set};
 use s3ferry::deploy::view::{self, View};
 use s3ferry::deploy::{Access, Comparison, Condition, DeployError, Observer as _, StackStep, time};
+use s3ferry::escape::shown;
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -17,6 +18,7 @@ use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
 use super::deploy::flow::made_pipeline;
 use super::deploy::{Format, refuse, stack_set};
+use super::output::Text;
 use super::project::{Project, TemplateFormat};
 use super::removed::{self, Removed};
 use super::screen::Screen;
@@ -122,7 +124,7 @@ async fn show(
     let removed = removed::find(&mut accounts).await;
     hints.extend(removed.iter().map(Removed::sentence));
     match options.format {
-        Format::Text => output::print(&text(&seen, deliveries.as_ref(), &hints))?,
+        Format::Text => output::print(text(&seen, deliveries.as_ref(), &hints))?,
         Format::Json => {
             let stacks: Vec<Value> = seen.iter().map(Seen::json).collect();
             let (source, pipelines) = match &deliveries {
@@ -138,7 +140,7 @@ async fn show(
                 "removed": removed.iter().map(Removed::json).collect::<Vec<_>>(),
                 "next": hints,
             });
-            output::print(&format!("{all:#}\n"))?;
+            output::print(Text::json_value(&all))?;
         }
     }
     Ok(if seen.iter().any(Seen::is_bad) {
@@ -374,7 +376,7 @@ fn drift(view: &View) -> String {
     }
 }
 
-fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> String {
+fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Text {
     const HEADER: [&str; 9] = [
         "template",
         "stack",
@@ -387,7 +389,7 @@ fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Str
         "changed (UTC)",
     ];
     let rows: Vec<Vec<String>> = seen.iter().map(Seen::row).collect();
-    let mut out = output::table(&HEADER, &rows, &[]);
+    let mut out = Text::from(&output::table(&HEADER, &rows, &[]));
     for one in seen {
         let place = format!(
             "{} in {}, {}",
@@ -397,46 +399,48 @@ fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Str
             let _ = writeln!(out, "\n{place} cannot be read: {}", failure.message());
         }
         if let Some(view) = one.view() {
-            out.push_str(&details(&place, view));
+            out.append(&details(&place, view));
         }
     }
     if let Some(deliveries) = deliveries {
-        out.push_str(&deliveries.text());
+        out.append(&deliveries.text());
     }
     if !hints.is_empty() {
         out.push_str("\nNext:\n");
         for hint in hints {
-            let _ = writeln!(out, "  {hint}");
+            let _ = writeln!(out, "  {}", shown(hint));
         }
     }
     out
 }
 
 /// What a stack's row has no room for.
-fn details(place: &str, view: &View) -> String {
-    let mut out = String::new();
+fn details(place: &str, view: &View) -> Text {
+    let mut out = Text::new();
     if let Some(cause) = &view.cause {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
-        let _ = writeln!(out, "\n{red}{place}: {cause}{red:#}");
+        out.push_str("\n");
+        out.styled(red, &format!("{place}: {}", shown(&cause.to_string())));
+        out.push_str("\n");
         if !cause.hint.is_empty() {
-            let _ = writeln!(out, "  What to do: {}", cause.hint);
+            let _ = writeln!(out, "  What to do: {}", shown(&cause.hint));
         }
     }
     for one in view.drifted.iter().flatten() {
         let _ = writeln!(
             out,
             "\n{place}: {} ({}) is {} outside CloudFormation",
-            one.logical_id,
-            one.resource_type,
-            one.status.to_lowercase()
+            shown(&one.logical_id),
+            shown(&one.resource_type),
+            shown(&one.status.to_lowercase())
         );
         for difference in &one.differences {
             let _ = writeln!(
                 out,
                 "  {}: {} instead of {}",
-                difference.path,
-                short(&difference.actual),
-                short(&difference.expected)
+                shown(&difference.path),
+                shown(&short(&difference.actual)),
+                shown(&short(&difference.expected))
             );
         }
     }

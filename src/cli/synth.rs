@@ -6,7 +6,7 @@ use s3ferry::lint::{quotas, read_template};
 use s3ferry::stacks;
 use similar::TextDiff;
 
-use super::output::{print, table, thousands};
+use super::output::{Text, print, table, thousands};
 use super::project::{Generated, Project, TemplateFormat, stack_set_roles};
 use super::{Failure, Global, Outcome, checks, files, output};
 
@@ -90,7 +90,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         return Ok(Outcome::Findings);
     }
     if options.stdout {
-        print(&joined(&generated, options.format))?;
+        let text = joined(&generated, options.format);
+        print(match options.format {
+            TemplateFormat::Yaml => Text::from(&text),
+            TemplateFormat::Json => Text::json(&text),
+        })?;
         return Ok(Outcome::Done);
     }
     let unwanted = unwanted(&options.out, options.format, &generated)?;
@@ -113,7 +117,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         })?;
         output::note(
             global,
-            &format!("Removed {}: no target has this name now.", path.display()),
+            &format!(
+                "Removed {}: no target has this name now.",
+                output::path(path)
+            ),
         );
     }
     if !global.quiet {

@@ -3,7 +3,7 @@
 use s3ferry::plan::{InstancePlan, Plan, TargetPlan};
 use serde_json::{Value as Json, json};
 
-use super::output::{note, print, table};
+use super::output::{Text, note, print, table};
 use super::project::Project;
 use super::{Failure, Global, Outcome};
 
@@ -85,11 +85,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             ]
         }));
     }
-    print(&match options.format {
-        Format::Text if rows.is_empty() => String::new(),
-        Format::Text => table(&COLUMNS, &rows, &[1]),
-        Format::Json => json_of(&rows),
-        Format::Csv => csv_of(&rows),
+    print(match options.format {
+        Format::Text if rows.is_empty() => Text::new(),
+        Format::Text => Text::from(&table(&COLUMNS, &rows, &[1])),
+        Format::Json => Text::json(&json_of(&rows)),
+        Format::Csv => Text::from(&csv_of(&rows)),
     })?;
     if rows.is_empty() {
         note(global, "Nothing is all of that.");

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::places::region_problem;
 use super::{Document, Listed, account_id_problem, near};
+use crate::escape;
 use crate::syntax::{Problem, Source, Span};
 
 const COLUMNS: [&str; 3] = ["account", "region", "name"];
@@ -147,7 +148,7 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Problem>> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => wanted.to_owned(),
             };
-            let message = format!("there is no column `{}`", field.text);
+            let message = format!("there is no column {}", escape::key(&field.text));
             problems.push(Problem::new(field.span, message).help(help));
         } else if at(&field.text) != Some(number) {
             let message = format!("the column `{}` is there twice", field.text);

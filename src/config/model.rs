@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::names;
 use super::stack_set::StackSet;
+use crate::aws::arn;
 
 /// Configuration of s3ferry: one pipeline in a dev account, and the targets that it deploys to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -20,6 +22,7 @@ pub struct Config {
     /// ID of the AWS organization of all accounts, such as `o-exampleorg1`.
     #[serde(default)]
     #[schemars(example = &"o-exampleorg1")]
+    #[schemars(regex(pattern = names::ORGANIZATION))]
     pub organization: Option<String>,
     /// What the policies grant: `least`, the actions that AWS documents for each call, or
     /// `article`, the wildcards of AWS's published procedure, statement by statement.
@@ -39,6 +42,7 @@ pub struct Config {
 pub struct Dev {
     /// Account ID: twelve digits, in quotes.
     #[schemars(example = &"111111111111")]
+    #[schemars(regex(pattern = names::ACCOUNT_ID))]
     pub account: String,
     /// Region of the pipeline.
     #[serde(default = "default_region")]
@@ -46,6 +50,7 @@ pub struct Dev {
     pub region: String,
     /// Named profile of the AWS configuration that deploys the dev stack.
     #[serde(default = "default_dev_profile")]
+    #[schemars(regex(pattern = names::PROFILE))]
     pub profile: String,
     /// The KMS key that encrypts the artifacts.
     #[serde(default)]
@@ -62,6 +67,7 @@ pub struct Dev {
     /// ARN of a managed policy that is set as permissions boundary on every role created here.
     #[serde(default)]
     #[schemars(example = &"arn:aws:iam::111111111111:policy/boundary")]
+    #[schemars(regex(pattern = arn::POLICY_ARN))]
     pub permissions_boundary: Option<String>,
     /// Whether the buckets created here, and the targets', log their accesses to a log bucket.
     #[serde(default = "yes")]
@@ -77,6 +83,7 @@ pub struct Key {
     pub alias: String,
     /// ARNs of IAM roles or users of the dev account that administer the key.
     #[schemars(example = ["arn:aws:iam::111111111111:role/key-admin"])]
+    #[schemars(inner(regex(pattern = arn::ROLE_OR_USER_ARN)))]
     pub administrators: Vec<String>,
     /// Days between the scheduling of the key's deletion and the deletion.
     #[schemars(range(min = 7, max = 30))]
@@ -94,6 +101,7 @@ pub struct SourceBucket {
     pub bucket: String,
     /// Key of the zip file that the pipeline deploys.
     #[schemars(example = &"sample-website.zip")]
+    #[schemars(regex(pattern = names::OBJECT_KEY_TEXT))]
     pub object_key: String,
     /// `false`: the bucket exists in the dev account; it must be versioned and send events to
     /// EventBridge.
@@ -106,6 +114,7 @@ pub struct SourceBucket {
     #[schemars(
         example = &"arn:aws:kms:us-east-1:111111111111:key/11111111-2222-3333-4444-555555555555"
     )]
+    #[schemars(regex(pattern = arn::KEY_ARN))]
     pub encryption_key: Option<String>,
 }
 
@@ -148,6 +157,7 @@ pub struct Pipeline {
     pub create: bool,
     /// ARN of a service role of the dev account that exists already; without it, one is created.
     #[schemars(example = &"arn:aws:iam::111111111111:role/service-role/pipeline")]
+    #[schemars(regex(pattern = arn::ROLE_ARN))]
     pub service_role: Option<String>,
 }
 
@@ -161,10 +171,12 @@ pub struct Target {
     /// Account ID: twelve digits, in quotes.
     #[serde(default)]
     #[schemars(example = &"222222222222")]
+    #[schemars(regex(pattern = names::ACCOUNT_ID))]
     pub account: Option<String>,
     /// Several account IDs, instead of `account`: one template serves them all.
     #[serde(default)]
     #[schemars(length(min = 1))]
+    #[schemars(inner(regex(pattern = names::ACCOUNT_ID)))]
     pub accounts: Option<Vec<String>>,
     /// A CSV file with the accounts, instead of `account` or `accounts`: its first line names the
     /// columns, `account` and if wanted `region` and `name` (a note). The path is relative to the
@@ -187,6 +199,7 @@ pub struct Target {
     /// Named profile of the AWS configuration that deploys the stack; by default the name. With
     /// several accounts `{account}` and `{region}` stand for the instance's.
     #[serde(default)]
+    #[schemars(regex(pattern = names::PROFILE))]
     pub profile: Option<String>,
     /// Output bucket; `{account}` and `{region}` stand for the target's, and must be used where it
     /// has several.
@@ -200,10 +213,12 @@ pub struct Target {
     /// region. `{account}` and `{region}` may be used.
     #[serde(default)]
     #[schemars(example = &"prods3role")]
+    #[schemars(regex(pattern = names::ROLE))]
     pub role: Option<String>,
     /// Deployment path: the folder of the bucket that the files are extracted to.
     #[serde(default)]
     #[schemars(example = &"site")]
+    #[schemars(regex(pattern = names::PATH))]
     pub path: String,
     /// Whether the artifact is extracted; `false` puts it as one object, under `object_key`.
     #[serde(default = "yes")]
@@ -211,6 +226,7 @@ pub struct Target {
     /// Key of the one object, with `extract: false`.
     #[serde(default)]
     #[schemars(example = &"releases/site.zip")]
+    #[schemars(regex(pattern = names::OBJECT_KEY_TEXT))]
     pub object_key: Option<String>,
     /// Canned ACL of the deployed objects. A bucket that is created here enforces its owner's
     /// ownership, and then only `bucket-owner-full-control` is possible.
@@ -219,6 +235,7 @@ pub struct Target {
     /// `Cache-Control` of the deployed objects.
     #[serde(default)]
     #[schemars(example = &"max-age=300")]
+    #[schemars(regex(pattern = names::HEADER))]
     pub cache_control: Option<String>,
     /// Whether the source object has S3 object tags: the deploy role may then read the artifact's
     /// tags and tag the deployed objects.
@@ -231,12 +248,14 @@ pub struct Target {
     #[schemars(
         example = &"arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555"
     )]
+    #[schemars(regex(pattern = arn::KEY_ARN))]
     pub encryption_key: Option<String>,
     /// Whether somebody approves in the pipeline before this target is deployed.
     #[serde(default)]
     pub approval: bool,
     /// ARN of a managed policy that is set as permissions boundary on the deploy role.
     #[serde(default)]
+    #[schemars(regex(pattern = names::BOUNDARY))]
     pub permissions_boundary: Option<String>,
     /// Deployment by CloudFormation StackSets.
     #[serde(default)]

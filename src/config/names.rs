@@ -1,5 +1,6 @@
 //! What AWS accepts as a name. Each check gives what is wrong, or nothing.
 
+use crate::aws::arn::is_iam_name_character;
 use crate::aws::quotas::{
     BUCKET_NAME, KEY_ALIAS, OBJECT_KEY, PIPELINE_NAME, ROLE_NAME, SHORTEST_BUCKET_NAME,
     STACK_SET_NAME, grouped,
@@ -105,9 +106,7 @@ pub(super) fn role_problem(name: &str) -> Option<String> {
             name.len(),
             ROLE_NAME.value
         )
-    } else if let Some(bad) = name.chars().find(|c| {
-        !(c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-'))
-    }) {
+    } else if let Some(bad) = name.chars().find(|c| !is_iam_name_character(*c)) {
         format!("`{bad}` is none of the letters, digits and `_+=,.@-` that are allowed")
     } else {
         return None;
@@ -213,30 +212,63 @@ pub(super) fn target_problem(name: &str) -> Option<String> {
     Some(format!("`{name}` cannot be a target's name: {fault}"))
 }
 
-/// Whether this is the ID of a KMS key (AWS KMS, *Key identifiers (KeyId)*): a UUID, or `mrk-` and
-/// 32 hexadecimal digits. Nothing else can stand in the ARN of a key, no wildcard above all: that
-/// would grant every key of the account.
-pub(super) fn is_key_id(id: &str) -> bool {
-    let hexadecimal = |text: &str, length: usize| {
-        text.len() == length
-            && text
+/// Regular expression of an account ID, for the schema.
+pub(super) const ACCOUNT_ID: &str = "^[0-9]{12}$";
+/// Regular expression of an organization's ID (AWS Organizations, *Organization*), for the schema.
+pub(super) const ORGANIZATION: &str = "^o-[a-z0-9]{10,32}$";
+/// Regular expression of a profile's name, for the schema.
+pub(super) const PROFILE: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
+/// Regular expression of a header's value, for the schema.
+pub(super) const HEADER: &str = "^[!-~]([ -~]*[!-~])?$";
+/// Regular expression of an object key, for the schema: without wildcards of policies.
+pub(super) const OBJECT_KEY_TEXT: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]+$";
+/// Regular expression of a deployment path, for the schema; it may be empty.
+pub(super) const PATH: &str = r"^[^\u0000-\u001f\u007f-\u009f*?]*$";
+/// Regular expression of a target's permissions boundary, for the schema; `{account}` and
+/// `{region}` may be in it.
+pub(super) const BOUNDARY: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws|\\{account\\}):policy/\
+    ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@{}-]+$";
+/// Regular expression of a role's name, for the schema; `{account}` may be in it.
+pub(super) const ROLE: &str = "^[A-Za-z0-9_+=,.@{}-]+$";
+
+/// Why this is not an organization's ID.
+pub(super) fn organization_problem(id: &str) -> Option<String> {
+    let is_valid = id.strip_prefix("o-").is_some_and(|tail| {
+        (10..=32).contains(&tail.len())
+            && tail
                 .bytes()
-                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
-    };
-    if let Some(rest) = id.strip_prefix("mrk-") {
-        return hexadecimal(rest, 32);
-    }
-    let parts: Vec<&str> = id.split('-').collect();
-    parts.len() == 5
-        && parts
-            .iter()
-            .zip([8, 4, 4, 4, 12])
-            .all(|(part, length)| hexadecimal(part, length))
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    });
+    (!is_valid).then(|| format!("`{id}` is not the ID of an organization"))
 }
 
-/// An ARN's six parts, or nothing when it is none.
-pub(super) fn arn_parts(arn: &str) -> Option<[&str; 6]> {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let parts: [&str; 6] = parts.try_into().ok()?;
-    (parts[0] == "arn" && !parts[1].is_empty() && !parts[5].is_empty()).then_some(parts)
+/// Why this cannot be the name of a profile in the AWS configuration. Control characters are
+/// rejected in every value of the configuration.
+pub(super) fn profile_problem(name: &str) -> Option<String> {
+    let fault = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.trim() != name {
+        "it begins or ends with white space"
+    } else if name.contains([']', '[']) {
+        "a section of the AWS configuration cannot have `[` or `]` in its name"
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be the name of a profile: {fault}"))
+}
+
+/// Why this cannot be the value of an HTTP header (RFC 9110, *Field Values*).
+pub(super) fn header_problem(value: &str) -> Option<String> {
+    let fault = if value.trim().is_empty() {
+        "it is empty"
+    } else if value.trim() != value {
+        "it begins or ends with white space"
+    } else if !value.chars().all(|c| matches!(c, ' '..='~')) {
+        "only printable ASCII characters are allowed"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "`{value}` cannot be the value of a header: {fault}"
+    ))
 }

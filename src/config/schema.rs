@@ -4,7 +4,8 @@
 use serde_json::Value as Json;
 
 use super::Config;
-use crate::syntax::{Node, Problem, Span, Value};
+use crate::escape::{is_hidden, is_unseen, named, spelled};
+use crate::syntax::{Entry, Node, Problem, Span, Value};
 
 /// The JSON Schema (draft 2020-12) of the configuration file.
 pub fn json_schema() -> Json {
@@ -61,6 +62,18 @@ impl<'s> Checker<'s> {
                         .help(format!("give it {}, or leave it out", wanted(schema))),
                 );
             }
+            return;
+        }
+        if let Value::String(text) = &node.value
+            && let Some(hidden) = text.chars().find(|c| is_hidden(*c))
+        {
+            self.problems.push(
+                Problem::new(
+                    node.span,
+                    format!("`{name}` contains {}: `{text}`", named(hidden)),
+                )
+                .help("remove it: a value has no control characters and no invisible ones"),
+            );
             return;
         }
         if let Some(allowed) = allowed_values(schema) {
@@ -142,6 +155,12 @@ impl<'s> Checker<'s> {
         for entry in entries {
             let known = properties.and_then(|properties| properties.get(&entry.key));
             match known {
+                None if !schema["additionalProperties"].is_object()
+                    && foreign_character(&entry.key).is_some() =>
+                {
+                    let names = properties.into_iter().flat_map(|map| map.keys());
+                    self.foreign(entry, names.map(String::as_str));
+                }
                 Some(schema) => {
                     self.value(&entry.value, entry.key_span, &entry.key, schema);
                 }
@@ -179,6 +198,30 @@ impl<'s> Checker<'s> {
         }
     }
 
+    /// A key with a character that looks like another one, or like none.
+    fn foreign<'n>(&mut self, entry: &Entry, names: impl Iterator<Item = &'n str>) {
+        let Some(c) = foreign_character(&entry.key) else {
+            return;
+        };
+        let plain: String = entry.key.chars().filter(|c| !is_unseen(*c)).collect();
+        let advice = if entry.key.starts_with(char::is_whitespace) {
+            "indent it with spaces"
+        } else {
+            "type it again"
+        };
+        let help = match near(plain.trim(), names) {
+            Some(meant) => format!("{advice}; did you mean `{meant}`?"),
+            None => advice.to_owned(),
+        };
+        let message = format!(
+            "unknown key `{}`: it contains {}",
+            spelled(&entry.key),
+            named(c)
+        );
+        self.problems
+            .push(Problem::new(entry.key_span, message).help(help));
+    }
+
     /// Follows references, and tells whether the value may be null.
     fn resolve(&self, schema: &'s Json) -> (&'s Json, bool) {
         if let Some(options) = schema["anyOf"].as_array() {
@@ -200,6 +243,15 @@ impl<'s> Checker<'s> {
             .is_some_and(|types| types.iter().any(|kind| kind == "null"));
         (schema, nullable)
     }
+}
+
+/// The character of a key that a reader cannot see, or takes for one of ASCII: no key of the
+/// configuration has others.
+fn foreign_character(key: &str) -> Option<char> {
+    let mut unseen = key.chars().filter(|c| is_unseen(*c));
+    unseen
+        .next()
+        .or_else(|| key.chars().find(|c| !c.is_ascii()))
 }
 
 /// The type of a schema, `null` aside.

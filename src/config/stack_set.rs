@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::names;
+
 /// Deployment of a target's template by CloudFormation StackSets: one stack set, and a stack
 /// instance in each of the target's accounts and regions.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -14,22 +16,26 @@ pub struct StackSet {
     /// Administrator account, which has the stack set: twelve digits, in quotes; by default the
     /// dev account.
     #[schemars(example = &"111111111111")]
+    #[schemars(regex(pattern = names::ACCOUNT_ID))]
     pub account: Option<String>,
     /// Region of the stack set itself; by default the dev region.
     #[schemars(example = &"us-east-1")]
     pub region: Option<String>,
     /// Named profile of the AWS configuration for the administrator account; by default the dev
     /// account's.
+    #[schemars(regex(pattern = names::PROFILE))]
     pub profile: Option<String>,
     /// Who creates the roles that StackSets needs.
     pub permission_model: PermissionModel,
     /// Name of the administration role in the administrator account; self-managed only; by
     /// default `AWSCloudFormationStackSetAdministrationRole`.
     #[schemars(example = &"s3ferry-stack-set-administration")]
+    #[schemars(regex(pattern = names::ROLE))]
     pub administration_role: Option<String>,
     /// Name of the execution role in the target accounts; self-managed only; by default
     /// `AWSCloudFormationStackSetExecutionRole`.
     #[schemars(example = &"s3ferry-stack-set-execution")]
+    #[schemars(regex(pattern = names::ROLE))]
     pub execution_role: Option<String>,
     /// Organizational units (or the root) that hold the target's accounts; service-managed only.
     #[schemars(example = ["ou-ab12-11111111"])]
@@ -39,6 +45,7 @@ pub struct StackSet {
     pub account_filter: Option<AccountFilter>,
     /// Accounts of the organizational units that are left out, with `account_filter: difference`.
     #[schemars(example = ["333333333333"])]
+    #[schemars(inner(regex(pattern = names::ACCOUNT_ID)))]
     pub excluded_accounts: Vec<String>,
     /// What happens when an account joins or leaves an organizational unit; service-managed only.
     pub auto_deployment: Option<AutoDeployment>,

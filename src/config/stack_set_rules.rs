@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use super::names::{
-    account_id_problem, organizational_unit_problem, role_problem, stack_set_problem,
+    account_id_problem, organizational_unit_problem, profile_problem, role_problem,
+    stack_set_problem,
 };
 use super::regions::unknown_region;
 use super::{
@@ -68,6 +69,13 @@ impl Found {
         }
         if let Some(region) = &set.region {
             self.region(config, "region", region);
+        }
+        if let Some(profile) = &set.profile {
+            self.check(
+                "profile",
+                profile_problem(profile),
+                "write the name of a profile, as `aws configure list-profiles` shows it",
+            );
         }
         let Some(account) = &set.account else {
             return;

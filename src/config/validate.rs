@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use super::names::{
-    account_id_problem, alias_problem, arn_parts, bucket_problem, is_key_id, object_key_problem,
-    path_problem, pipeline_problem, role_problem, target_problem,
+    account_id_problem, alias_problem, bucket_problem, header_problem, object_key_problem,
+    organization_problem, path_problem, pipeline_problem, profile_problem, role_problem,
+    target_problem,
 };
 use super::{
     CannedAcl, Complaint, Config, Target, partition_of, pipeline_region_problem, stack_set_rules,
 };
+use crate::aws::arn::ArnKind;
 use crate::aws::quotas::{TAG_KEY, TAG_VALUE, TAGS};
 
 /// Everything that is wrong with the values.
@@ -29,19 +31,12 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
     found.repeated(config);
     found.tags(config);
     if let Some(id) = &config.organization {
-        let tail = id.strip_prefix("o-").unwrap_or_default();
-        let valid = (10..=32).contains(&tail.len())
-            && tail
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if !valid {
-            found.add(
-                "organization",
-                format!("`{id}` is not the ID of an organization"),
-                "write `o-` and 10 to 32 lowercase letters and digits; see `aws organizations \
-                 describe-organization`",
-            );
-        }
+        found.name(
+            "organization",
+            organization_problem(id),
+            "write `o-` and 10 to 32 lowercase letters and digits; `aws organizations \
+             describe-organization` shows it",
+        );
     }
     found.0
 }
@@ -76,6 +71,7 @@ impl Found {
     fn dev(&mut self, config: &Config) {
         let dev = &config.dev;
         self.account("dev.account", &dev.account);
+        self.profile("dev.profile", &dev.profile);
         if let Some((message, help)) = pipeline_region_problem(&dev.region, "the pipeline") {
             self.add("dev.region", message, help);
         }
@@ -86,7 +82,7 @@ impl Found {
         );
         for (index, arn) in dev.key.administrators.iter().enumerate() {
             let path = format!("dev.key.administrators.{index}");
-            self.iam_arn(config, &path, arn, &dev.account, &["role/", "user/"]);
+            self.iam_arn(config, &path, arn, &dev.account, ArnKind::RoleOrUser);
         }
         let bucket_help = "see the S3 bucket naming rules";
         self.name(
@@ -120,16 +116,12 @@ impl Found {
             "such as `crossaccountdeploy`",
         );
         if let Some(arn) = &dev.pipeline.service_role {
-            self.iam_arn(
-                config,
-                "dev.pipeline.service_role",
-                arn,
-                &dev.account,
-                &["role/"],
-            );
+            let path = "dev.pipeline.service_role";
+            self.iam_arn(config, path, arn, &dev.account, ArnKind::Role);
         }
         if let Some(arn) = &dev.permissions_boundary {
-            self.boundary(config, "dev.permissions_boundary", arn, &dev.account);
+            let path = "dev.permissions_boundary";
+            self.iam_arn(config, path, arn, &dev.account, ArnKind::Policy);
         }
     }
 
@@ -163,6 +155,16 @@ impl Found {
             );
         }
         self.patterns(config, index, target);
+        if let Some(profile) = &target.profile {
+            self.profile(&at("profile"), &expand(profile));
+        }
+        if let Some(value) = &target.cache_control {
+            self.name(
+                &at("cache_control"),
+                header_problem(value),
+                "such as `max-age=300`",
+            );
+        }
         if !target.path.is_empty() {
             self.name(
                 &at("path"),
@@ -223,7 +225,8 @@ impl Found {
             }
         }
         if let Some(arn) = &target.permissions_boundary {
-            self.boundary(config, &at("permissions_boundary"), &expand(arn), account);
+            let path = at("permissions_boundary");
+            self.iam_arn(config, &path, &expand(arn), account, ArnKind::Policy);
         }
         self.0
             .extend(stack_set_rules::complaints(config, index, target));
@@ -243,75 +246,57 @@ impl Found {
             "write `arn:{partition}:kms:{region}:{account}:key/ID`, with the key's own ID: an \
              alias or a bare ID names another key in another account"
         );
-        let shown = arn.escape_debug();
-        let message = match arn_parts(arn) {
-            Some([_, _, "kms", _, _, resource]) if resource.contains(['*', '?']) => {
-                format!("`{shown}` has a wildcard, which matches more than one key")
+        let message = match ArnKind::Key.parse(arn) {
+            Err(fault) => format!("`{arn}` {fault}"),
+            Ok(key) if key.account != account => format!(
+                "the key belongs to account {}, and the bucket to account {account}",
+                key.account
+            ),
+            Ok(key) if key.region != region => {
+                format!(
+                    "the key is in region {}, and the bucket in {region}",
+                    key.region
+                )
             }
-            Some([_, found, "kms", key_region, owner, resource])
-                if resource.strip_prefix("key/").is_some_and(is_key_id) =>
-            {
-                if owner != account {
-                    format!(
-                        "the key belongs to account {owner}, and the bucket to account {account}"
-                    )
-                } else if key_region != region {
-                    format!("the key is in region {key_region}, and the bucket in {region}")
-                } else if found != partition {
-                    format!("the key is in partition `{found}`, and the bucket in `{partition}`")
-                } else {
-                    return;
-                }
-            }
-            _ => format!("`{shown}` is not the ARN of a KMS key"),
+            Ok(key) if key.partition != partition => format!(
+                "the key is in partition `{}`, and the bucket in `{partition}`",
+                key.partition
+            ),
+            Ok(_) => return,
         };
         self.add(path, message, form);
     }
 
-    fn iam_arn(&mut self, config: &Config, path: &str, arn: &str, account: &str, kinds: &[&str]) {
+    /// The ARN of something in IAM, in an account of the configuration's partition.
+    fn iam_arn(&mut self, config: &Config, path: &str, arn: &str, account: &str, kind: ArnKind) {
         let partition = partition_of(&config.dev.region).as_str();
-        let kind = kinds.join("…` or `").replace('/', "");
-        let form = format!("write `arn:{partition}:iam::{account}:{}…`", kinds[0]);
-        match arn_parts(arn) {
-            Some([_, found, "iam", "", owner, resource])
-                if kinds.iter().any(|kind| resource.starts_with(kind))
-                    && !resource.ends_with('/') =>
-            {
-                if resource.contains(['*', '?']) {
-                    self.add(path, format!("`{arn}` has a wildcard"), form);
-                } else if owner != account {
-                    self.add(
-                        path,
-                        format!("`{arn}` is of account {owner}, and must be of account {account}"),
-                        form,
-                    );
-                } else if found != partition {
-                    self.add(
-                        path,
-                        format!(
-                            "`{arn}` is in partition `{found}`, and the region in `{partition}`"
-                        ),
-                        form,
-                    );
-                }
-            }
-            _ => self.add(
-                path,
-                format!("`{arn}` is not the ARN of an IAM `{kind}`"),
-                form,
+        let resource = match kind {
+            ArnKind::Policy => "policy",
+            _ => "role",
+        };
+        let message = match kind.parse(arn) {
+            Err(fault) => format!("`{arn}` {fault}"),
+            // AWS's own managed policies are in no account.
+            Ok(found) if found.account != account && found.account != "aws" => format!(
+                "`{arn}` is of account {}, and must be of account {account}",
+                found.account
             ),
-        }
+            Ok(found) if found.partition != partition => format!(
+                "`{arn}` is in partition `{}`, and the region in `{partition}`",
+                found.partition
+            ),
+            Ok(_) => return,
+        };
+        let form = format!("write `arn:{partition}:iam::{account}:{resource}/NAME`");
+        self.add(path, message, form);
     }
 
-    fn boundary(&mut self, config: &Config, path: &str, arn: &str, account: &str) {
-        // AWS's own managed policies may serve as a boundary too.
-        let managed_by_aws = matches!(
-            arn_parts(arn),
-            Some([_, _, "iam", "", "aws", resource]) if resource.starts_with("policy/")
+    fn profile(&mut self, path: &str, name: &str) {
+        self.name(
+            path,
+            profile_problem(name),
+            "write the name of a profile, as `aws configure list-profiles` shows it",
         );
-        if !managed_by_aws {
-            self.iam_arn(config, path, arn, account, &["policy/"]);
-        }
     }
 
     fn repeated(&mut self, config: &Config) {

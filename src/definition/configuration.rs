@@ -1,8 +1,11 @@
 //! A configuration that matches a pipeline that exists: its names, its buckets, nothing created
 //! that is there already.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::escape;
+use crate::shell::word;
 use crate::syntax::Problem;
 
 use super::{Action, Definition};
@@ -177,7 +180,7 @@ targets:
             source = quoted(&self.source_bucket),
             key = quoted(&self.object_key),
             artifacts = quoted(&self.artifact_bucket),
-            artifacts_bare = one_line(&self.artifact_bucket),
+            artifacts_bare = word(&self.artifact_bucket),
             pipeline = quoted(&self.pipeline),
             role = quoted(&self.service_role),
         );
@@ -389,10 +392,10 @@ fn free_name(action: &Action, taken: &mut HashSet<String>) -> String {
 
 /// A string that YAML reads as one, whatever is in it.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    escape::json(&serde_json::Value::from(text).to_string()).into_owned()
 }
 
 /// A text in a comment.
-fn one_line(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+fn one_line(text: &str) -> Cow<'_, str> {
+    escape::shown(text)
 }

@@ -12,6 +12,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 use super::{DeployError, ErrorKind};
 use crate::config::partition_of;
+use crate::shell::Command;
 
 /// How often a call is tried that fails in passing.
 const ATTEMPTS: u32 = 6;
@@ -136,8 +137,8 @@ impl Access {
                     ErrorKind::Aws,
                     format!("there is no profile `{profile}` in the AWS configuration files"),
                     format!(
-                        "make it (`aws configure sso --profile {profile}`), or name another in \
-                         the configuration (`profile:`)"
+                        "create it (`{}`), or name another in the configuration (`profile:`)",
+                        Command::aws("configure sso").option("--profile", profile)
                     ),
                 ));
             }

@@ -8,6 +8,7 @@ use super::validation::Validation;
 use crate::aws::quotas::{
     Increase, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY, TRUST_POLICY, grouped,
 };
+use crate::escape::shown;
 use crate::failure;
 
 /// Why an operation failed.
@@ -40,11 +41,11 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
+        let text = format!(
             "{} ({}) failed: {}",
             self.logical_id, self.resource_type, self.reason
-        )
+        );
+        out.write_str(&shown(&text))
     }
 }
 

@@ -7,6 +7,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::escape::shown;
+use crate::shell::Command;
+
 /// Whose fault it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -20,7 +23,7 @@ pub enum ErrorKind {
 
 /// An error of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", shown(.message))]
 pub struct DeployError {
     /// Whose fault it is.
     pub kind: ErrorKind,
@@ -169,9 +172,10 @@ fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &st
             login(profile)
         ),
         code if is_denial(code) => format!(
-            "`s3ferry deployer-policy --profile {profile}{}{policy}` prints the policy that this \
-             profile needs",
-            if policy.is_empty() { "" } else { " " }
+            "`{}` prints the policy that this profile needs",
+            Command::s3ferry("deployer-policy")
+                .option("--profile", profile)
+                .words(policy)
         ),
         "OptInRequired" => "the region is not enabled in this account".to_owned(),
         _ => String::new(),
@@ -197,8 +201,9 @@ fn of_credentials(profile: &str, error: &CredentialsError) -> DeployError {
 
 fn login(profile: &str) -> String {
     format!(
-        "log in again (`aws sso login --profile {profile}`), or renew the credentials of the \
-         profile (`aws configure --profile {profile}`)"
+        "log in again (`{}`), or renew the credentials of the profile (`{}`)",
+        Command::aws("sso login").option("--profile", profile),
+        Command::aws("configure").option("--profile", profile)
     )
 }
 

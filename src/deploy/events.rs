@@ -8,6 +8,7 @@ use super::cause::{self, Cause};
 use super::condition::{Condition, succeeded};
 use super::pace::Pace;
 use super::{Access, DeployError, Observer, validation};
+use crate::shell::Command;
 
 /// One event of a stack.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,8 +97,8 @@ impl End {
                 None => DeployError::failed(
                     format!("stack `{stack}` ended in {status}, and AWS says no reason"),
                     format!(
-                        "`s3ferry events --profile {}` shows its events",
-                        access.profile()
+                        "`{}` shows its events",
+                        Command::s3ferry("events").option("--profile", access.profile())
                     ),
                 ),
             },

@@ -12,6 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::pace::Pace;
 use super::{Access, DeployError};
+use crate::shell::Command;
 
 /// How many of the last executions are looked through.
 const LOOKED_THROUGH: i32 = 50;
@@ -135,8 +136,8 @@ fn no_pipeline(access: &Access, pipeline: &str) -> DeployError {
     DeployError::failed(
         format!("there is no pipeline `{pipeline}` yet"),
         format!(
-            "`s3ferry deploy --profile {}` makes it once the targets stand",
-            access.profile()
+            "`{}` creates it once the targets are deployed",
+            Command::s3ferry("deploy").option("--profile", access.profile())
         ),
     )
 }

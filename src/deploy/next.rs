@@ -2,6 +2,7 @@
 
 use super::view::View;
 use super::{Comparison, Condition, StackStep};
+use crate::shell::Command;
 use crate::stacks::Side;
 
 /// No more hints than a reader takes in.
@@ -71,14 +72,14 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
         else {
             continue;
         };
-        let profile = &step.profile;
+        let command = |name| Command::s3ferry(name).option("--profile", &step.profile);
         let own_key = view.stack.parameters.get("DeployKeyId");
         if let (Some(own), Some(dev)) = (own_key, dev_key)
             && own != dev
         {
             say(format!(
-                "`s3ferry deploy --profile {profile}`: stack {} has the key {own}, and dev's key \
-                 is {dev}",
+                "`{}`: stack {} has the key {own}, and dev's key is {dev}",
+                command("deploy"),
                 step.stack
             ));
         }
@@ -88,14 +89,15 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
             .is_some_and(|found| !found.is_same())
         {
             say(format!(
-                "`s3ferry diff --profile {profile}` shows what a deploy of stack {} would change",
+                "`{}` shows what a deploy of stack {} would change",
+                command("diff"),
                 step.stack
             ));
         }
         if !view.stack.protected {
             say(format!(
-                "`s3ferry deploy --profile {profile}` turns termination protection of stack {} \
-                 on again",
+                "`{}` turns termination protection of stack {} on again",
+                command("deploy"),
                 step.stack
             ));
         }
@@ -109,7 +111,8 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
 }
 
 fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
-    let (profile, name) = (&step.profile, &step.stack);
+    let name = &step.stack;
+    let command = |name| Command::s3ferry(name).option("--profile", &step.profile);
     if let Found::StackSet {
         complete,
         comparison,
@@ -117,28 +120,30 @@ fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
     {
         return (!complete || !comparison.is_same()).then(|| {
             format!(
-                "`s3ferry diff --profile {profile}` shows what a deploy of stack set {name} would \
-                 change"
+                "`{}` shows what a deploy of stack set {name} would change",
+                command("diff")
             )
         });
     }
     Some(match state.condition()? {
         Condition::InProgress => format!(
-            "`s3ferry events --profile {profile}` shows how far stack {name} is; a deploy follows \
-             it to its end"
+            "`{}` shows how far stack {name} is; a deploy follows it to its end",
+            command("events")
         ),
         Condition::CreationFailed => format!(
-            "mend the cause, then `s3ferry deploy --profile {profile}`, which deletes stack \
-             {name} and creates it again"
+            "fix the cause, then `{}`, which deletes stack {name} and creates it again",
+            command("deploy")
         ),
         Condition::RollbackFailed => format!(
-            "mend the cause, then `aws cloudformation continue-update-rollback --stack-name \
-             {name} --region {} --profile {profile}`",
-            step.region
+            "fix the cause, then `{}`",
+            Command::aws("cloudformation continue-update-rollback")
+                .option("--stack-name", name)
+                .option("--region", &step.region)
+                .option("--profile", &step.profile)
         ),
         Condition::DeletionFailed => format!(
-            "remove what holds it, then `s3ferry destroy --profile {profile}` deletes stack \
-             {name}"
+            "remove what holds it, then `{}` deletes stack {name}",
+            command("destroy")
         ),
         _ => return None,
     })
@@ -154,8 +159,9 @@ fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String>
     };
     if let Some((step, _)) = stacks.iter().find(|(_, state)| missing(state)) {
         return Some(format!(
-            "`s3ferry deploy --profile {}` makes stack {}",
-            step.profile, step.stack
+            "`{}` makes stack {}",
+            Command::s3ferry("deploy").option("--profile", &step.profile),
+            step.stack
         ));
     }
     let (dev, state) = stacks.iter().find(|(step, _)| step.side == Side::Dev)?;
@@ -165,8 +171,8 @@ fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String>
         .all(|(_, state)| state.condition() == Some(Condition::Ready));
     (has_pipeline && pipeline == "false" && all_stand).then(|| {
         format!(
-            "`s3ferry deploy --profile {}` makes the pipeline",
-            dev.profile
+            "`{}` makes the pipeline",
+            Command::s3ferry("deploy").option("--profile", &dev.profile)
         )
     })
 }
@@ -266,6 +272,37 @@ mod tests {
         assert_eq!(third, "`s3ferry deploy --profile dev` makes the pipeline");
         let done = there("UPDATE_COMPLETE", "CreatePipeline", "true");
         assert_eq!(hints_of(done, there("CREATE_COMPLETE", "x", "y")), "");
+    }
+
+    #[test]
+    fn a_profile_is_one_word_of_each_command() {
+        let profile = "prod team $(id)";
+        let mut steps = [step("dev", Side::Dev), step("prod", Side::Target(0))];
+        for step in &mut steps {
+            profile.clone_into(&mut step.profile);
+        }
+        let [dev, prod] = steps;
+        let mut changed = view("CREATE_COMPLETE", "DeployKeyId", "old");
+        changed.comparison = Some(Comparison::Different(String::new()));
+        changed.stack.protected = false;
+        let states = [
+            Found::Missing,
+            Found::There(Box::new(changed)),
+            there("UPDATE_IN_PROGRESS", "x", "y"),
+            there("ROLLBACK_COMPLETE", "x", "y"),
+            there("UPDATE_ROLLBACK_FAILED", "x", "y"),
+            there("DELETE_FAILED", "x", "y"),
+        ];
+        for state in states {
+            let made = there("CREATE_COMPLETE", "DeployKeyId", "new");
+            let all = hints(&[(dev.clone(), made), (prod.clone(), state)], true);
+            let commands = all.iter().flat_map(|hint| hint.match_indices("--profile "));
+            assert_ne!(commands.count(), 0, "{all:?}");
+            for hint in &all {
+                let unquoted = hint.replace(&format!("--profile '{profile}'"), "");
+                assert!(!unquoted.contains(profile), "{hint}");
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use aws_sdk_cloudformation::types::ResourceStatus;
 
 use super::{Access, DeployError};
+use crate::shell::Command;
 use crate::syntax::{Source, read};
 
 /// A resource of a stack.
@@ -74,15 +75,17 @@ pub fn removal(
     deletion_window_days: u32,
 ) -> Option<String> {
     let id = &resource.physical_id;
-    let place = format!("--region {region} --profile {profile}");
-    match resource.resource_type.as_str() {
-        "AWS::S3::Bucket" => Some(format!("aws s3api delete-bucket --bucket {id} {place}")),
-        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => Some(format!(
-            "aws kms schedule-key-deletion --key-id {id} --pending-window-in-days \
-             {deletion_window_days} {place}"
-        )),
-        _ => None,
-    }
+    let command = match resource.resource_type.as_str() {
+        "AWS::S3::Bucket" => Command::aws("s3api delete-bucket").option("--bucket", id),
+        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => Command::aws("kms schedule-key-deletion")
+            .option("--key-id", id)
+            .option("--pending-window-in-days", deletion_window_days.to_string()),
+        _ => return None,
+    };
+    let command = command
+        .option("--region", region)
+        .option("--profile", profile);
+    Some(command.to_string())
 }
 
 /// The command that empties a versioned bucket, a thousand versions at a time; `BUCKET` and
@@ -129,5 +132,13 @@ mod tests {
                 .contains("delete-bucket --bucket It-id")
         );
         assert_eq!(of("AWS::IAM::Role"), None);
+        let mut odd = resource("It", "AWS::S3::Bucket");
+        odd.physical_id = "a b; id".to_owned();
+        let command = removal(&odd, "eu-west-1", "prod team $(id)", 7).unwrap();
+        assert!(command.contains("--bucket 'a b; id' --region"), "{command}");
+        assert!(
+            command.ends_with("--profile 'prod team $(id)'"),
+            "{command}"
+        );
     }
 }

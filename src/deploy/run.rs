@@ -14,6 +14,7 @@ use super::{
     Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, Text, body,
     change_set, protection, stack, validation,
 };
+use crate::shell::Command;
 
 /// What the user says about a deployment.
 #[derive(Debug, Clone)]
@@ -348,13 +349,16 @@ impl Deployment<'_> {
         let help = if stack.condition() == Condition::RollbackFailed {
             let what = cause.map_or_else(|| "the cause".to_owned(), |cause| cause.logical_id);
             format!(
-                "mend {what}, then finish the rollback: `aws cloudformation \
-                 continue-update-rollback --stack-name {name} --region {region} --profile \
-                 {profile}`, and deploy again"
+                "fix {what}, then finish the rollback: `{}`, and deploy again",
+                Command::aws("cloudformation continue-update-rollback")
+                    .option("--stack-name", name)
+                    .option("--region", region)
+                    .option("--profile", profile)
             )
         } else {
             format!(
-                "remove what holds it, then delete it again: `s3ferry destroy --profile {profile}`"
+                "remove what holds it, then delete it again: `{}`",
+                Command::s3ferry("destroy").option("--profile", profile)
             )
         };
         Ok(DeployError::failed(

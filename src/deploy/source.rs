@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::{Access, DeployError};
 use crate::plan::DevPlan;
+use crate::shell::Command;
 
 /// Bytes of a part. Ten thousand parts of it (Amazon S3, *multipart upload limits*) are far more
 /// than CodePipeline takes.
@@ -111,8 +112,8 @@ impl SourceObject {
                 return Err(DeployError::input(
                     format!("there is no source bucket `{bucket}`"),
                     format!(
-                        "`s3ferry deploy --profile {}` makes it, or set `dev.source.bucket`",
-                        access.profile()
+                        "`{}` makes it, or set `dev.source.bucket`",
+                        Command::s3ferry("deploy").option("--profile", access.profile())
                     ),
                 ));
             }
@@ -126,9 +127,11 @@ impl SourceObject {
                 "the source bucket `{bucket}` does not keep versions, and CodePipeline needs them"
             ),
             format!(
-                "turn them on: `aws s3api put-bucket-versioning --bucket {bucket} \
-                 --versioning-configuration Status=Enabled --profile {}`",
-                access.profile()
+                "turn them on: `{}`",
+                Command::aws("s3api put-bucket-versioning")
+                    .option("--bucket", bucket)
+                    .words("--versioning-configuration Status=Enabled")
+                    .option("--profile", access.profile())
             ),
         ))
     }

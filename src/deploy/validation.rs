@@ -10,6 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::change_set::ChangeSet;
 use super::{Access, DeployError};
+use crate::shell::Command;
 
 const CALL: &str = "cloudformation:DescribeEvents";
 
@@ -84,7 +85,8 @@ impl Validations {
         Some(if error.is_denied() {
             format!(
                 "the details require {CALL}, which profile `{profile}` does not have: see \
-                 `s3ferry deployer-policy --profile {profile}`"
+                 `{}`",
+                Command::s3ferry("deployer-policy").option("--profile", profile)
             )
         } else {
             format!("the details cannot be read: {error}")

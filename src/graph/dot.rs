@@ -1,6 +1,7 @@
 //! A picture in Graphviz's DOT language.
 
 use super::{Graph, label};
+use crate::escape::shown;
 use crate::proof::Verdict;
 
 pub(super) fn write(graph: &Graph) -> String {
@@ -51,7 +52,7 @@ fn quoted(lines: &[&str]) -> String {
         .iter()
         .filter(|line| !line.is_empty())
         .map(|line| {
-            let line = line.replace('\n', " ");
+            let line = shown(line);
             line.replace('\\', "\\\\").replace('"', "\\\"")
         })
         .collect();

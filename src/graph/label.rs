@@ -76,25 +76,3 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
     let end: String = text.chars().skip(count - back).collect();
     format!("{start}…{end}")
 }
-
-/// A text in which what hides text or turns it around is shown as what it is: control characters,
-/// zero-width ones and those that change the direction of writing.
-pub fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push_str(&named(c)),
-            '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => out.push_str(&named(c)),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn named(c: char) -> String {
-    format!("⟨U+{:04X}⟩", u32::from(c))
-}

@@ -1,6 +1,7 @@
 //! A picture as a Mermaid flowchart, as code hosts render it in Markdown.
 
 use super::{Graph, label};
+use crate::escape::shown;
 use crate::proof::Verdict;
 
 pub(super) fn write(graph: &Graph) -> String {
@@ -60,7 +61,7 @@ pub(super) fn write(graph: &Graph) -> String {
 /// What Mermaid takes as text in quotes.
 fn text(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in shown(text).chars() {
         match c {
             '"' => out.push_str("#quot;"),
             '#' => out.push_str("#35;"),
@@ -70,7 +71,6 @@ fn text(text: &str) -> String {
             // Markdown of Mermaid's own.
             '`' => out.push_str("#96;"),
             '%' => out.push_str("#37;"),
-            '\n' => out.push(' '),
             c => out.push(c),
         }
     }

@@ -14,9 +14,9 @@ mod layout;
 mod mermaid;
 mod svg;
 
+use crate::escape::lines;
 use crate::proof::{Proof, Verdict};
 
-pub use label::visible;
 pub use svg::STYLE;
 
 /// A picture of a run.
@@ -142,17 +142,17 @@ impl Graph {
 
     /// As a Mermaid flowchart.
     pub fn to_mermaid(&self) -> String {
-        visible(&mermaid::write(self))
+        mermaid::write(self)
     }
 
     /// In Graphviz's DOT language.
     pub fn to_dot(&self) -> String {
-        visible(&dot::write(self))
+        dot::write(self)
     }
 
     /// As an SVG document of its own.
     pub fn to_svg(&self) -> String {
-        visible(&svg::document(self))
+        lines(&svg::document(self)).into_owned()
     }
 
     /// As an SVG element for an HTML page, in which every arrow is a link; [`STYLE`] belongs to it.

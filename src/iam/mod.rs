@@ -10,7 +10,6 @@
 //! as `Statement` and a single string for a list are what they are to AWS.
 
 mod action;
-mod arn;
 mod condition;
 mod operator;
 mod parse;
@@ -24,9 +23,9 @@ mod statement;
 mod tests;
 pub mod value;
 
+pub use crate::aws::arn::Arn;
+pub(crate) use crate::aws::arn::is_account_id;
 pub use action::{ActionPattern, Actions};
-pub use arn::Arn;
-pub(crate) use arn::is_account_id;
 pub use condition::{ArnPattern, Condition, ConditionValue, Wanted};
 pub use operator::{Comparison, Operator, Order, Quantifier};
 pub use pattern::Pattern;

@@ -6,6 +6,7 @@ use super::{
     ActionPattern, Actions, Condition, ConditionValue, Effect, Operator, PrincipalElement,
     PrincipalEntry, PrincipalId, ResourcePattern, Resources, Statement,
 };
+use crate::escape;
 use crate::syntax::{Entry, Node, Problem, Span, Value};
 
 const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
@@ -324,7 +325,7 @@ impl Reader {
             let Some(operator) = Operator::parse(&entry.key) else {
                 let mut problem = Problem::new(
                     entry.key_span,
-                    format!("unknown condition operator `{}`", entry.key),
+                    format!("unknown condition operator {}", escape::key(&entry.key)),
                 )
                 .label("no such operator");
                 if let Some(near) = Operator::nearest(&entry.key) {
@@ -425,7 +426,11 @@ impl Reader {
             None => format!("there are: {}", known.join(", ")),
         };
         self.problem(
-            Problem::new(entry.key_span, format!("unknown {what}: `{}`", entry.key)).help(help),
+            Problem::new(
+                entry.key_span,
+                format!("unknown {what}: {}", escape::key(&entry.key)),
+            )
+            .help(help),
         );
     }
 

@@ -1,7 +1,7 @@
 //! The elements `Principal` and `NotPrincipal`.
 
 use super::Arn;
-use super::arn::is_account_id;
+use super::is_account_id;
 use crate::syntax::{Problem, Span};
 
 /// `Principal` or `NotPrincipal`.

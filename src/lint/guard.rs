@@ -22,6 +22,7 @@ use super::groups::{Group, groups, violation};
 use super::rules::is_embedded;
 use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
 use super::{Finding, Report, Rule, Severity, embedded, template};
+use crate::escape::for_yaml;
 use crate::syntax::{Node, Source};
 
 /// Why a lint could not say anything. Every one of these would otherwise look like "no
@@ -257,6 +258,7 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
         .documents
         .iter()
         .map(|document| template::to_guard_json(&document.node, task.group.types.as_ref()))
+        .map(|json| for_yaml(&json).into_owned())
         .collect();
     let payload = serde_json::json!({ "rules": [task.group.text], "data": data }).to_string();
     let command = ValidateBuilder::default()

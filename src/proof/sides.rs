@@ -2,7 +2,7 @@
 
 use super::call::{Call, Caller};
 use super::collect::no_boundary;
-use super::world::{Missing, PolicyId, World};
+use super::world::{Missing, PolicyId, World, file_option};
 use crate::authz::Request;
 use crate::iam::PolicyKind;
 
@@ -64,7 +64,7 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
             None => {
                 sets.missing_identity = Some(Missing {
                     what: format!("the policies of the role `{arn}`"),
-                    option: format!("--identity {arn}=FILE"),
+                    option: file_option("--identity", arn),
                 });
                 sets.missing_boundary = Some(no_boundary(arn));
             }
@@ -82,7 +82,7 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
         let name = super::world::bucket_name(&call.resource).unwrap_or(&call.resource);
         Some(Missing {
             what: format!("{what} `{name}`"),
-            option: format!("--policy {name}=FILE"),
+            option: file_option("--policy", name),
         })
     };
     match request.resource_policy_kind() {

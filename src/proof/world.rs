@@ -10,6 +10,7 @@ use super::key_kind::{KeyKind, Usable};
 use super::key_state::KeyState;
 use super::resolve::Resolver;
 use crate::iam::{Arn, Effect};
+use crate::shell::word;
 use crate::syntax::{Node, Source, Span};
 
 /// A place in one of the files of a proof.
@@ -28,6 +29,11 @@ pub struct Missing {
     pub what: String,
     /// The option that settles it.
     pub option: String,
+}
+
+/// An option that gives the file with the policies of what has a name, as a shell reads it.
+pub(super) fn file_option(option: &str, name: &str) -> String {
+    format!("{option} {}", word(&format!("{name}=FILE")))
 }
 
 /// A statement that cannot be resolved.

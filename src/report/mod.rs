@@ -17,7 +17,8 @@ mod survey;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::graph::{Graph, STYLE, visible};
+use crate::escape::lines;
+use crate::graph::{Graph, STYLE};
 use crate::lint::Report;
 use crate::lint::quotas::Usage;
 use crate::proof::{Inputs, Proof};
@@ -131,8 +132,8 @@ pub fn page(contents: &Contents<'_>) -> String {
         }
     }
     .into_string();
-    // What hides or turns text around is shown as what it is, wherever it comes from.
-    visible(&page) + "\n"
+    // Hidden characters are escaped, wherever they come from.
+    lines(&page).into_owned() + "\n"
 }
 
 fn made_by(contents: &Contents<'_>) -> Markup {

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::escape;
 use crate::iam::{Policy, PolicyKind};
 use crate::plan::Plan;
 use crate::syntax::{self, Problem, Source};
@@ -52,9 +53,7 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
     if !single.is_empty() {
         policy["Statement"] = Json::Array(single);
     }
-    let mut text = format!("{policy:#}");
-    text.push('\n');
-    Ok(text)
+    Ok(escape::json(&format!("{policy:#}\n")).into_owned())
 }
 
 /// Whether two statements differ in nothing but their Sid.

@@ -1,5 +1,7 @@
 //! A document's text, and places in it.
 
+use crate::escape::shown;
+
 /// A range of bytes in a document's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
@@ -27,14 +29,14 @@ pub struct Source {
 }
 
 impl Source {
-    /// A document called `name` (usually its path).
+    /// A document called `name` (usually its path). The name is escaped, since it is only shown.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(at, _)| at + 1))
             .collect();
         Self {
-            name: name.into(),
+            name: shown(&name.into()).into_owned(),
             text,
             line_starts,
         }

@@ -633,7 +633,7 @@ fn an_arn_of_something_else() {
         &dev(&format!("  pipeline:\n    service_role: {user}")),
         "4:19",
         user,
-        "is not the ARN of an IAM `role`",
+        "is not the ARN of an IAM role",
         "arn:aws:iam::111111111111:role/",
     );
     let star = "arn:aws:iam::111111111111:role/*";
@@ -657,7 +657,7 @@ fn an_arn_of_something_else() {
         &dev(&format!("  permissions_boundary: {boundary}")),
         "3:25",
         boundary,
-        "is not the ARN of an IAM `policy`",
+        "is not the ARN of a managed policy",
         "arn:aws:iam::111111111111:policy/",
     );
     let alias = "arn:aws:kms:us-east-1:222222222222:alias/x";
@@ -707,7 +707,7 @@ fn a_key_is_named_exactly_or_it_would_be_every_key() {
         ),
         ("key/mrk-0123456789abcdef", "is not the ARN of a KMS key"),
         ("alias/x", "is not the ARN of a KMS key"),
-        ("key/a b\\nc", "a b\\nc` is not the ARN of a KMS key"),
+        ("key/a b", "is not the ARN of a KMS key"),
     ] {
         let arn = format!("\"arn:aws:kms:us-east-1:222222222222:{resource}\"");
         one(
@@ -732,6 +732,200 @@ fn a_key_is_named_exactly_or_it_would_be_every_key() {
         "  source: {{encryption_key: \"{multi_region}\"}}"
     )));
     project.expect("synth --no-lint --no-prove", 0);
+}
+
+#[test]
+fn iam_resources_are_named_exactly_or_they_would_be_others() {
+    let iam = "arn:aws:iam::111111111111:";
+    for (settings, column, resource) in [
+        ("  pipeline: {service_role: ARN}", "3:28", "role/"),
+        ("  pipeline: {service_role: ARN}", "3:28", "role/a b"),
+        ("  pipeline: {service_role: ARN}", "3:28", "role//a"),
+        (
+            "  pipeline: {service_role: ARN}",
+            "3:28",
+            "role/${aws:username}",
+        ),
+        ("  pipeline: {service_role: ARN}", "3:28", "root"),
+        ("  permissions_boundary: ARN", "3:25", "policy/*"),
+        ("  permissions_boundary: ARN", "3:25", "policy/a/"),
+        ("  key: {administrators: [ARN]}", "3:26", "user/ä"),
+        ("  key: {administrators: [ARN]}", "3:26", "group/a"),
+    ] {
+        let arn = format!("\"{iam}{resource}\"");
+        one(
+            &dev(&settings.replace("ARN", &arn)),
+            column,
+            &arn,
+            resource,
+            "write `arn:aws:iam::111111111111:",
+        );
+    }
+    let managed = "arn:aws:iam::aws:policy/PowerUserAccess";
+    let project = Project::with(&dev(&format!("  permissions_boundary: {managed}")));
+    project.expect("synth --no-lint --no-prove", 0);
+}
+
+#[test]
+fn no_value_has_control_or_invisible_characters() {
+    for (escape, name) in [
+        ("\\n", "U+000A LINE FEED"),
+        ("\\0", "U+0000 NULL"),
+        ("\\e[31m", "U+001B ESCAPE"),
+        ("\\x9b31m", "U+009B CONTROL SEQUENCE INTRODUCER"),
+        ("\\u202e", "U+202E RIGHT-TO-LEFT OVERRIDE"),
+        ("\\u2066", "U+2066 LEFT-TO-RIGHT ISOLATE"),
+        ("\\u200b", "U+200B ZERO WIDTH SPACE"),
+        ("\\u2028", "U+2028 LINE SEPARATOR"),
+        ("\\x7f", "U+007F DELETE"),
+        ("\\U000e0041", "U+E0041 TAG CHARACTER"),
+    ] {
+        let value = format!("\"a{escape}b\"");
+        for key in [
+            "profile",
+            "path",
+            "cache_control",
+            "encryption_key",
+            "permissions_boundary",
+            "role",
+            "bucket",
+        ] {
+            let place = format!("6:{}", key.len() + 7);
+            let message = format!("`{key}` contains {name}: `a\\u{{");
+            one(
+                &target(&format!("    {key}: {value}")),
+                &place,
+                &value,
+                &message,
+                "remove it",
+            );
+        }
+        for (settings, place) in [
+            ("  profile: VALUE", "3:12"),
+            ("  source: {object_key: VALUE}", "3:24"),
+            ("  pipeline: {service_role: VALUE}", "3:28"),
+            ("  key: {administrators: [VALUE]}", "3:26"),
+        ] {
+            let config = dev(&settings.replace("VALUE", &value));
+            one(&config, place, &value, name, "remove it");
+        }
+        let config = target(&format!("organization: {value}"));
+        one(&config, "6:15", &value, name, "remove it");
+        let config = target(&format!("tags: {{cost: {value}}}"));
+        one(&config, "6:14", &value, name, "remove it");
+    }
+}
+
+#[test]
+fn the_schema_rejects_what_the_check_rejects() {
+    let schema = s3ferry::config::json_schema();
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let with = |place: &str, value: &str| {
+        let mut config = serde_json::json!({
+            "dev": {"account": "111111111111", "key": {}, "pipeline": {}, "source": {}},
+            "targets": [{"name": "prod", "account": "222222222222"}],
+        });
+        let (parent, key) = place.rsplit_once('/').expect("a pointer");
+        config.pointer_mut(parent).expect("there")[key] = match key {
+            "administrators" => serde_json::json!([value]),
+            _ => serde_json::json!(value),
+        };
+        config
+    };
+    let key = "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+    let iam = "arn:aws:iam::111111111111:";
+    for (place, good, bad) in [
+        ("/dev/account", "111111111111".to_owned(), "11111111111"),
+        ("/dev/profile", "prod team $(id)".to_owned(), ""),
+        ("/dev/key/administrators", format!("{iam}user/a"), "user/a"),
+        ("/dev/pipeline/service_role", format!("{iam}role/p/a"), "a"),
+        ("/dev/permissions_boundary", format!("{iam}policy/a"), "a"),
+        ("/dev/source/encryption_key", key.to_owned(), "a"),
+        ("/dev/source/object_key", "a b/ü.zip".to_owned(), "a*"),
+        ("/targets/0/profile", "größe-{account}".to_owned(), ""),
+        ("/targets/0/role", "{account}-deploy".to_owned(), "a b"),
+        ("/targets/0/path", "site/ü".to_owned(), "a?"),
+        ("/targets/0/object_key", "site.zip".to_owned(), "*"),
+        (
+            "/targets/0/cache_control",
+            "max-age=300, public".to_owned(),
+            "ä",
+        ),
+        ("/targets/0/encryption_key", key.to_owned(), "key/*"),
+        (
+            "/targets/0/permissions_boundary",
+            "arn:aws:iam::{account}:policy/b-{region}".to_owned(),
+            "policy/b",
+        ),
+        ("/organization", "o-exampleorg1".to_owned(), "o-x"),
+    ] {
+        assert!(validator.is_valid(&with(place, &good)), "{place}: {good}");
+        assert!(!validator.is_valid(&with(place, bad)), "{place}: {bad}");
+        for hidden in ["\n", "\u{0}", "\u{1b}[31m", "\u{9b}31m"] {
+            let value = format!("{good}{hidden}");
+            assert!(
+                !validator.is_valid(&with(place, &value)),
+                "{place}: {value:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_message_for_a_key_names_what_a_reader_cannot_see() {
+    let found = problems(&SMALL.replacen("account", "acc\u{200b}ount", 1));
+    assert_problem(
+        &found[0],
+        "2:3",
+        "acc\\u{200b}ount",
+        "unknown key `acc\\u{200b}ount`: it contains U+200B ZERO WIDTH SPACE",
+        "type it again; did you mean `account`?",
+    );
+    let found = problems(&SMALL.replacen("  account", "\u{a0}\u{a0}account", 1));
+    let indented = found
+        .iter()
+        .find(|problem| problem.message.contains("U+00A0 NO-BREAK SPACE"))
+        .unwrap_or_else(|| panic!("{found:#?}"));
+    assert!(
+        indented.message.contains("`\\u{a0}\\u{a0}account`"),
+        "{indented:?}"
+    );
+    assert!(
+        indented.help.contains("indent it with spaces"),
+        "{indented:?}"
+    );
+    one(
+        &dev("  prof\u{456}le: x"),
+        "3:3",
+        "prof\u{456}le",
+        "it contains U+0456",
+        "did you mean `profile`?",
+    );
+}
+
+#[test]
+fn profiles_and_headers_that_cannot_be_used() {
+    for (setting, message) in [
+        (
+            "profile: \"\"",
+            "`` cannot be the name of a profile: it is empty",
+        ),
+        ("profile: \" a\"", "begins or ends with white space"),
+        ("profile: \"a]\"", "cannot have `[` or `]`"),
+        ("cache_control: \"max-äge\"", "only printable ASCII"),
+        ("cache_control: \" \"", "it is empty"),
+    ] {
+        let found = problems(&target(&format!("    {setting}")));
+        assert!(found[0].message.contains(message), "{found:?}");
+    }
+    for setting in [
+        "profile: prod team $(id)",
+        "profile: größe",
+        "profile: '-x'",
+    ] {
+        let project = Project::with(&target(&format!("    {setting}")));
+        project.expect("synth --no-lint --no-prove", 0);
+    }
 }
 
 #[test]

@@ -364,7 +364,7 @@ fn names_cannot_hide_or_turn_around_what_is_shown() {
         assert!(!text.contains(['\u{202e}', '\u{200b}']), "{text}");
     }
     assert!(
-        run.stderr.contains("`c\u{e9}.pdf`, `⟨U+202E⟩x/LICENSE`"),
+        run.stderr.contains("`c\u{e9}.pdf`, `\\u{202e}x/LICENSE`"),
         "{}",
         run.stderr
     );

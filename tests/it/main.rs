@@ -36,6 +36,7 @@ mod fleet;
 mod given;
 mod graph;
 mod guard_rules;
+mod hostile;
 mod matrix;
 mod mutations;
 mod outcomes;

@@ -83,6 +83,11 @@ impl Project {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
+    /// The environment of every run.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        self.environment.clone()
+    }
+
     /// The binary in this folder, without arguments yet.
     pub(crate) fn command(&self) -> assert_cmd::Command {
         let mut command = command_in(self.folder.path());

@@ -3,6 +3,7 @@
 
 use s3ferry::deploy::bucket_policy::{self, Standing};
 use s3ferry::deploy::{Access, Observer as _, StackStep};
+use s3ferry::shell::Command;
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -89,10 +90,12 @@ fn changed(session: &Session<'_>, dev: &StackStep, found: &Examined) -> Failure 
     Failure::with_code(
         format!("the policy of bucket `{bucket}` is not the one in `{path}` any more"),
         format!(
-            "nothing was put over it: write the live policy to `{path}` (`aws s3api \
-             get-bucket-policy --bucket {bucket} --query Policy --output text --profile {}`), \
-             `s3ferry synth`, and deploy again",
-            dev.profile
+            "nothing was overwritten: write the live policy to `{path}` (`{}`), run `s3ferry synth`, \
+             and deploy again",
+            Command::aws("s3api get-bucket-policy")
+                .option("--bucket", bucket)
+                .words("--query Policy --output text")
+                .option("--profile", &dev.profile)
         ),
         1,
     )

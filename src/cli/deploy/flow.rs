@@ -37,7 +37,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
             "--create-pipeline is about the dev stack, and this profile does not deploy it",
             format!(
                 "leave the option out, or give --profile {}",
-                session.accounts.project.plan.dev.profile
+                s3ferry::shell::word(&session.accounts.project.plan.dev.profile)
             ),
         ));
     }
@@ -195,7 +195,7 @@ fn adoption(pipeline: &str, dev: &StackStep) -> String {
     format!(
         "`s3ferry adopt --name {pipeline} --profile {}` shows what changes in the pipeline, and \
          with --write changes it",
-        dev.profile
+        s3ferry::shell::word(&dev.profile)
     )
 }
 
@@ -270,14 +270,15 @@ fn next_target(session: &Session<'_>, target: &StackStep) -> String {
     let then = if plan.create_pipeline {
         format!(
             "`s3ferry deploy --profile {}` again, which makes the pipeline",
-            dev.profile
+            s3ferry::shell::word(&dev.profile)
         )
     } else {
         adoption(&plan.pipeline, dev)
     };
     format!(
         "`s3ferry deploy --profile {}` (target {}), then {then}",
-        target.profile, target.template.name
+        s3ferry::shell::word(&target.profile),
+        target.template.name
     )
 }
 
@@ -300,7 +301,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     }
     Some(format!(
         "`s3ferry deploy --profile {}` makes the pipeline",
-        dev.profile
+        s3ferry::shell::word(&dev.profile)
     ))
 }
 
@@ -308,6 +309,6 @@ pub(super) fn push(dev: &StackStep) -> String {
     format!(
         "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
          pipeline to its end; `s3ferry sample` writes one to try it with",
-        profile = dev.profile
+        profile = s3ferry::shell::word(&dev.profile)
     )
 }

@@ -59,7 +59,7 @@ async fn dev_outputs(
                     ),
                     format!(
                         "deploy it first: `s3ferry deploy --profile {}`",
-                        dev.profile
+                        s3ferry::shell::word(&dev.profile)
                     ),
                     1,
                 ));
@@ -132,7 +132,7 @@ pub(crate) async fn key(
             format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
             format!(
                 "run `s3ferry deploy --profile {}` again",
-                accounts.steps[0].profile
+                s3ferry::shell::word(&accounts.steps[0].profile)
             ),
             1,
         )

@@ -6,6 +6,7 @@ use std::time::Duration;
 use s3ferry::deploy::execution::{self, Execution, State};
 use s3ferry::deploy::source::{Current, Look, SourceObject};
 use s3ferry::deploy::{Access, Change, DeployError, Observer as _, StackStep, time};
+use s3ferry::escape::shown;
 use s3ferry::plan::{PipelinePlan, Plan, TargetPlan};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
@@ -161,7 +162,7 @@ impl InitialRun {
             return self.json;
         }
         if self.has_source == Some(false) {
-            let profile = access.profile();
+            let profile = s3ferry::shell::word(access.profile());
             output::note(
                 session.global,
                 &format!(
@@ -200,7 +201,9 @@ impl InitialRun {
         };
         let region = &session.accounts.project.plan.dev.region;
         let page = watch::console(region, &pipeline, &id);
-        session.screen.says(&format!("Execution {id}\n{page}"));
+        session
+            .screen
+            .says(&format!("Execution {}\n{}", shown(&id), shown(&page)));
         let watcher = watch::Watcher::new(session.screen, &pipeline, region, access.profile());
         let limit = limit.min(FOLLOWED);
         let state = execution::follow_briefly(access, &pipeline, &id, limit, &|state| {
@@ -247,7 +250,9 @@ fn said(state: &State, page: &str) -> String {
     match failed.find(|action| action.status == "Failed") {
         Some(action) => format!(
             "Execution {id} failed: action {} of stage {}: {}\n`s3ferry doctor` finds the cause.",
-            action.action, action.stage, action.message
+            shown(&action.action),
+            shown(&action.stage),
+            shown(&action.message)
         ),
         None => format!("Execution {id} ended as {status}."),
     }

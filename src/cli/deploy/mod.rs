@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use super::aws::{AwsOptions, block_on};
 pub(crate) use super::proof_input::parameter;
 use super::screen::Screen;
-use super::{Failure, Global, Outcome};
+use super::{Failure, Global, Outcome, shell};
 pub(crate) use refuse::example_buckets;
 use session::Session;
 
@@ -79,7 +79,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) retain_stacks: bool,
     /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", value_parser = crate::cli::aws::role_arn)]
     pub(crate) role_arn: Option<String>,
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]
@@ -108,11 +108,11 @@ pub(crate) enum Format {
 
 /// Deploys.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let which = match &options.profile {
-        Some(profile) => format!("--profile {profile}"),
-        None => "--all".to_owned(),
+    let resume = match &options.profile {
+        Some(profile) => shell::command(global, &["deploy", "--profile", profile]),
+        None => shell::command(global, &["deploy", "--all"]),
     };
-    let screen = Screen::new(global, format!("s3ferry deploy {which}"));
+    let screen = Screen::new(global, resume);
     let mut session = Session::open(global, options, &screen)?;
     block_on(&screen, flow::run(&mut session))
 }

@@ -295,7 +295,7 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
                 ),
                 format!(
                     "deploy it first: `s3ferry deploy --profile {}`",
-                    target.profile
+                    s3ferry::shell::word(&target.profile)
                 ),
                 1,
             ));

@@ -133,7 +133,8 @@ impl Role {
         match self {
             Self::Service => format!(
                 "the service role must trust codepipeline.amazonaws.com: `s3ferry doctor --profile \
-                 {dev}` shows what is wrong with it"
+                 {dev}` shows what is wrong with it",
+                dev = s3ferry::shell::word(dev)
             ),
             Self::Exists { target, .. } => format!(
                 "target `{target}` exists, so its role's trust policy or the service role's policy \
@@ -145,7 +146,8 @@ impl Role {
                 target: Some((target, profile)),
             } => format!(
                 "target `{target}` does not exist, or its role does not trust the service role: \
-                 deploy it first (`s3ferry deploy --profile {profile}`), then dev again"
+                 deploy it first (`s3ferry deploy --profile {profile}`), then dev again",
+                profile = s3ferry::shell::word(profile)
             ),
             Self::Unseen { target: None } => {
                 "the role does not exist, or does not trust the service role".to_owned()

@@ -187,7 +187,7 @@ impl<'a> Session<'a> {
         match self.options.format {
             Format::Json => {
                 let all = json!({ "version": 1, "stacks": self.results, "next": next });
-                output::print(&format!("{all:#}\n"))?;
+                output::print(output::Text::json_value(&all))?;
             }
             Format::Text => {
                 if let Some(next) = next {

@@ -1,6 +1,7 @@
 //! What a change set would do, as a table.
 
 use s3ferry::deploy::{Access, Change, Validations};
+use s3ferry::escape::shown;
 use serde_json::{Value, json};
 
 use crate::cli::output::table;
@@ -51,7 +52,8 @@ pub(crate) fn validations(found: &Validations, access: &Access) -> String {
             } else {
                 format!("{} {}", one.logical_id, one.path)
             };
-            format!("CloudFormation's validation: {place}: {}", one.reason)
+            let reason = shown(&one.reason);
+            format!("CloudFormation's validation: {}: {reason}", shown(&place))
         })
         .collect();
     for one in found.skipped_checks() {
@@ -60,14 +62,15 @@ pub(crate) fn validations(found: &Validations, access: &Access) -> String {
             reason => format!(": {reason}"),
         };
         lines.push(format!(
-            "CloudFormation skipped the check {}{reason}",
-            one.name
+            "CloudFormation skipped the check {}{}",
+            shown(one.name),
+            shown(&reason)
         ));
     }
     if !found.skipped.is_empty() {
         lines.push(format!(
             "`s3ferry deployer-policy --profile {}` prints the policy that these checks need.",
-            access.profile()
+            s3ferry::shell::word(access.profile())
         ));
     }
     if let Some(gap) = found.gap(access) {

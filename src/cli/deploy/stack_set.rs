@@ -272,7 +272,8 @@ fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
             session.global,
             &format!(
                 "The pipeline's deploy actions are still the old ones: `s3ferry deploy --profile \
-                 {dev}` brings them up to date."
+                 {}` brings them up to date.",
+                s3ferry::shell::word(dev)
             ),
         );
     }

@@ -1,12 +1,14 @@
 //! The steps of a change of a live pipeline, in words.
 
 use s3ferry::deploy::StackStep;
+use s3ferry::shell::word;
 use s3ferry::stacks::Side;
 use s3ferry::transition::sequence::{Leaving, Sequence, Version};
 
 use super::Session;
 use super::flow::push;
 use crate::cli::output;
+use crate::cli::shell::Command;
 
 /// Shows the steps, where a stack takes more than one or has to wait.
 pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Sequence) {
@@ -52,24 +54,30 @@ pub(super) fn leaving(one: &Leaving, step: &StackStep) -> String {
 
 /// What to do next.
 pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
+    let deploy = |step: &StackStep| {
+        let command = Command::s3ferry("deploy").option("--profile", &step.profile);
+        format!("`{command}`")
+    };
     let dev = &steps[0];
     if sequence.dev_waits {
-        let targets: Vec<String> = steps
+        let mut targets: Vec<String> = steps
             .iter()
             .filter(|step| step.is_target())
-            .map(|step| format!("`s3ferry deploy --profile {}`", step.profile))
+            .map(deploy)
             .collect();
+        targets.dedup();
         return format!(
-            "{}, then `s3ferry deploy --profile {}`, which switches the pipeline",
+            "{}, then {}, which switches the pipeline",
             targets.join(", "),
-            dev.profile
+            deploy(dev)
         );
     }
     if let Some(held) = sequence.held.first() {
         return format!(
-            "`s3ferry deploy --profile {}`, which switches the pipeline; then `s3ferry deploy \
-             --profile {}` again, which removes what only the old one needed",
-            dev.profile, steps[*held].profile
+            "{}, which switches the pipeline; then {} again, which removes what only the old one \
+             needed",
+            deploy(dev),
+            deploy(&steps[*held])
         );
     }
     push(dev)

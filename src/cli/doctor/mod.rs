@@ -174,9 +174,11 @@ async fn examine(patient: &Patient<'_>, screen: &Screen) -> Result<Outcome, Fail
         }
     }
     screen.clear();
-    output::print(&match patient.options.format {
+    output::print(match patient.options.format {
         Format::Text => show::text(patient, &views, &diagnosis),
-        Format::Json => json::json(patient, &views.accounts, &diagnosis, &repaired),
+        Format::Json => {
+            output::Text::json(&json::json(patient, &views.accounts, &diagnosis, &repaired))
+        }
     })?;
     Ok(if diagnosis.findings.is_empty() {
         Outcome::Done

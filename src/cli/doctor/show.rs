@@ -6,21 +6,23 @@ use std::collections::BTreeMap;
 use anstyle::{AnsiColor, Style};
 use s3ferry::doctor::live::View;
 use s3ferry::doctor::{Diagnosis, Finding, Fix};
+use s3ferry::escape::{self, shown};
 use s3ferry::lint::Severity;
 
 use super::{Patient, Views};
-use crate::cli::output::table;
+use crate::cli::output::{Text, table};
 
 /// A longer command holds a whole policy, and is shown with `--verbose` only.
 const LONGEST_COMMAND: usize = 400;
 
 /// The diagnosis.
-pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) -> String {
+pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) -> Text {
     let pipeline = &patient.project.plan.dev.pipeline;
-    let mut out = format!("{pipeline}: {}\n", summary(&views.accounts, diagnosis));
+    let summary = summary(&views.accounts, diagnosis);
+    let mut out = Text::from(&format!("{pipeline}: {summary}\n"));
     for finding in &diagnosis.findings {
-        out.push('\n');
-        out.push_str(&shown(finding, patient.global.verbose));
+        out.push_str("\n");
+        out.append(&finding_text(finding, patient.global.verbose));
     }
     if !diagnosis.unread.is_empty() {
         out.push_str("\nNot read, and nothing is assumed of it:\n");
@@ -44,7 +46,7 @@ pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) 
         reasons.sort_unstable();
         reasons.dedup();
         for reason in reasons {
-            out.push_str(&format!("  {reason}\n"));
+            out.push_str(&format!("  {}\n", shown(reason)));
         }
         let commands = views.policies(patient.global, diagnosis);
         if !commands.is_empty() {
@@ -58,7 +60,7 @@ pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) 
         out.push_str("\nNot decided:\n");
         for (what, calls) in &diagnosis.undecided {
             let calls = count(*calls, "call depends", "calls depend");
-            out.push_str(&format!("  {calls} on {what}\n"));
+            out.push_str(&format!("  {calls} on {}\n", shown(what)));
         }
     }
     out
@@ -111,35 +113,40 @@ fn count(number: usize, one: &str, several: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { several })
 }
 
-fn shown(finding: &Finding, verbose: bool) -> String {
+fn finding_text(finding: &Finding, verbose: bool) -> Text {
     let (word, color) = match finding.severity {
         Severity::Error => ("error", AnsiColor::Red),
         Severity::Warning => ("warning", AnsiColor::Yellow),
         Severity::Note => ("note", AnsiColor::Cyan),
     };
     let style = Style::new().fg_color(Some(color.into())).bold();
-    let mut out = format!(
-        "{style}{word}{style:#}[{}]: {} in {}\n  {}\n",
-        finding.rule, finding.resource, finding.account, finding.message
-    );
+    let mut out = Text::new();
+    out.styled(style, word);
+    out.push_str(&format!(
+        "[{}]: {} in {}\n  {}\n",
+        finding.rule,
+        shown(&finding.resource),
+        finding.account,
+        shown(&finding.message)
+    ));
     for consequence in &finding.consequences {
-        out.push_str(&format!("    so {consequence}\n"));
+        out.push_str(&format!("    so {}\n", shown(consequence)));
     }
     let mut hidden = false;
     let mut policy = "";
     for fix in &finding.fixes {
         match fix {
-            Fix::Advice(text) => out.push_str(&format!("  fix: {text}\n")),
+            Fix::Advice(text) => out.push_str(&format!("  fix: {}\n", shown(text))),
             Fix::Command(command) if command.len() > LONGEST_COMMAND && !verbose => {
                 hidden = true;
             }
-            Fix::Command(command) => out.push_str(&format!("    $ {command}\n")),
+            Fix::Command(command) => out.push_str(&format!("    $ {}\n", shown(command))),
             Fix::Add { to, statement } => {
                 if to != policy {
-                    out.push_str(&format!("  in {to}:\n"));
+                    out.push_str(&format!("  in {}:\n", shown(to)));
                     policy = to;
                 }
-                for line in format!("{statement:#}").lines() {
+                for line in escape::json(&format!("{statement:#}")).lines() {
                     out.push_str(&format!("    {line}\n"));
                 }
             }

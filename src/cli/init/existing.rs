@@ -5,7 +5,7 @@ use std::path::Path;
 use s3ferry::definition::{Definition, Draft, DraftTarget};
 
 use super::{Options, check_account, region, value};
-use crate::cli::{Failure, Global, files, output};
+use crate::cli::{Failure, Global, files, output, shell};
 
 /// Makes the configuration; asks for what the definition does not say.
 ///
@@ -58,7 +58,7 @@ fn account(options: &Options, target: &DraftTarget, several: bool) -> Result<Str
         return Ok(id.clone());
     }
     let option = if several {
-        format!("--bucket-account {bucket}=ID")
+        format!("--bucket-account {}", shell::word(&format!("{bucket}=ID")))
     } else {
         "--prod-account".to_owned()
     };

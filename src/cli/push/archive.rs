@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use s3ferry::escape::shown;
 use s3ferry::plan::TargetPlan;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::content::Text;
 use super::site::Site;
-use super::warning::{escaped, quoted};
+use super::warning::quoted;
 use super::{Inspected, limits};
 use crate::cli::screen::Screen;
 use crate::cli::{Failure, Global, output};
@@ -155,7 +156,7 @@ fn say_hidden(global: &Global, hidden: &[String]) {
     let mut named = hidden
         .iter()
         .take(NAMED)
-        .map(|name| escaped(name))
+        .map(|name| shown(name).into_owned())
         .collect::<Vec<_>>()
         .join(", ");
     if hidden.len() > NAMED {

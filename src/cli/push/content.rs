@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::warning::{Code, Names, Warning, escaped};
+use s3ferry::escape::shown;
+
+use super::warning::{Code, Names, Warning};
 
 /// Extensions that the action knows. Everything else is `application/octet-stream`.
 const KNOWN: [&str; 9] = [
@@ -108,7 +110,7 @@ fn counted(extensions: &BTreeMap<String, u64>) -> String {
     let mut listed: Vec<String> = sorted
         .iter()
         .take(LISTED)
-        .map(|(extension, count)| format!(".{} {count}", escaped(extension)))
+        .map(|(extension, count)| format!(".{} {count}", shown(extension)))
         .collect();
     if sorted.len() > LISTED {
         listed.push(format!("{} more extensions", sorted.len() - LISTED));

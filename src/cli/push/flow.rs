@@ -8,14 +8,16 @@ use s3ferry::definition::Definition;
 use s3ferry::deploy::execution::{self, Execution, Revision, State};
 use s3ferry::deploy::source::{Content, Current, SourceObject, Upload};
 use s3ferry::deploy::{Access, Observer as _, pipeline};
+use s3ferry::escape::shown;
 use s3ferry::plan::{PipelinePlan, SOURCE_ACTION};
+use s3ferry::shell::Command;
 use serde_json::{Value, json};
 
 use super::warning::one_line;
 use super::{Artifact, Options, watch, why};
 use crate::cli::accounts::token;
 use crate::cli::deploy::Format;
-use crate::cli::output::{self, thousands};
+use crate::cli::output::{self, Text, thousands};
 use crate::cli::project::Project;
 use crate::cli::screen::Screen;
 use crate::cli::{Failure, Global, Outcome};
@@ -96,7 +98,7 @@ impl Push<'_> {
         self.result["source"]["uploaded"] = json!(uploaded);
         let is_said = std::io::stdout().is_terminal() && !self.global.quiet;
         if self.options.format == Format::Text && !is_said {
-            output::print(&format!("{version}\n"))?;
+            output::print(&output::line(version))?;
         }
         Ok(())
     }
@@ -140,7 +142,8 @@ impl Push<'_> {
         bar.finish_and_clear();
         let version = done?;
         self.screen.says(&format!(
-            "Uploaded {files} ({size} bytes) to {place}\nVersion {version}"
+            "Uploaded {files} ({size} bytes) to {place}\nVersion {}",
+            shown(&version)
         ));
         Ok(version)
     }
@@ -166,7 +169,9 @@ impl Push<'_> {
     ) -> Result<Outcome, Failure> {
         self.screen.says(&format!(
             "Not uploaded: s3://{}/{} has the same content.\nVersion {}",
-            object.bucket, object.key, current.version
+            object.bucket,
+            object.key,
+            shown(&current.version)
         ));
         if self.options.start {
             return self.start().await;
@@ -186,7 +191,7 @@ impl Push<'_> {
         if !found.is_running() {
             self.screen.says(&format!(
                 "Execution {} took it: {}.",
-                found.id,
+                shown(&found.id),
                 said(&found)
             ));
         }
@@ -209,7 +214,8 @@ impl Push<'_> {
         let id = execution::start(&self.access, self.pipeline(), &token(1), revision).await?;
         self.screen
             .resumes_with(super::resume(self.global, self.options, false));
-        self.screen.says(&format!("Started execution {id}."));
+        self.screen
+            .says(&format!("Started execution {}.", shown(&id)));
         if self.options.no_watch {
             self.result["execution"] = json!({ "id": id, "status": "InProgress" });
             return self.finish(self.to_follow());
@@ -267,8 +273,10 @@ impl Push<'_> {
         );
         let how = if dev.create_pipeline {
             format!(
-                "`aws events describe-rule --name {} --profile {}` shows the rule that starts it",
-                dev.change_rule, self.profile
+                "`{}` shows the rule that starts it",
+                Command::aws("events describe-rule")
+                    .option("--name", &dev.change_rule)
+                    .option("--profile", &self.profile)
             )
         } else {
             "check that an EventBridge rule starts the pipeline and passes the version (see the \
@@ -327,7 +335,8 @@ impl Push<'_> {
     async fn follow_one(&self, pipeline: &str, id: &str) -> Result<(State, Value), Failure> {
         let region = &self.project.plan.dev.region;
         let page = watch::console(region, pipeline, id);
-        self.screen.says(&format!("Execution {id}\n{page}"));
+        self.screen
+            .says(&format!("Execution {}\n{}", shown(id), shown(&page)));
         self.screen
             .goes_on(format!("Execution {id} of pipeline {pipeline} goes on."));
         let watcher = watch::Watcher::new(self.screen, pipeline, region, &self.profile);
@@ -354,7 +363,7 @@ impl Push<'_> {
             let Some(other) = took.filter(|_| !execution.versions.contains(version)) else {
                 self.screen.says(&format!(
                     "Execution {} of pipeline {pipeline} deployed version {version}.",
-                    execution.id
+                    shown(&execution.id)
                 ));
                 return Ok(());
             };
@@ -462,7 +471,7 @@ impl Push<'_> {
                 } else {
                     json!(next)
                 };
-                output::print(&super::json_text(&self.result))
+                output::print(Text::json_value(&self.result))
             }
             Format::Text => {
                 if !next.is_empty() {
@@ -477,7 +486,7 @@ impl Push<'_> {
 /// An execution's status, with what AWS says about it.
 fn said(execution: &Execution) -> String {
     match execution.summary.as_str() {
-        "" => execution.status.clone(),
-        summary => format!("{} ({})", execution.status, one_line(summary)),
+        "" => shown(&execution.status).into_owned(),
+        summary => format!("{} ({})", shown(&execution.status), one_line(summary)),
     }
 }

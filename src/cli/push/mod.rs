@@ -133,7 +133,7 @@ fn strict(options: &Options, project: &Project, artifact: &Artifact) -> Result<(
         result["source"]["versionId"] = Value::Null;
         result["source"]["uploaded"] = json!(false);
         result["next"] = json!("fix the files, or accept the warnings with --allow");
-        output::print(&json_text(&result))?;
+        output::print(output::Text::json_value(&result))?;
     }
     refused
 }
@@ -155,20 +155,6 @@ fn result(project: &Project, artifact: &Artifact) -> Value {
         "execution": null,
         "additional": [],
     })
-}
-
-/// JSON text in which characters that hide text or turn it around are written as escapes.
-fn json_text(value: &Value) -> String {
-    let mut text = String::new();
-    for c in format!("{value:#}\n").chars() {
-        if c == '\n' || warning::escaped(c.encode_utf8(&mut [0; 4])).starts_with(c) {
-            text.push(c);
-        } else {
-            // All of these are in the basic plane.
-            text.push_str(&format!("\\u{:04x}", u32::from(c)));
-        }
-    }
-    text
 }
 
 /// The command that goes on after an interruption; `start` is left out once the pipeline was

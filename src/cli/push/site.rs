@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use s3ferry::escape::shown;
 use s3ferry::plan::TargetPlan;
 
 use super::content::{Text, Types};
 use super::limits;
-use super::warning::{Code, Names, Warning, escaped, quoted};
+use super::warning::{Code, Names, Warning, quoted};
 
 /// The files of an artifact.
 pub(super) struct Site<'p> {
@@ -261,9 +262,9 @@ impl<'p> Site<'p> {
                 format!(
                     "everything in {} is below `{}/`, so the site is deployed to s3://{}/{path}{}/",
                     quoted(&self.path.to_string_lossy()),
-                    escaped(top),
+                    shown(top),
                     target.names.bucket,
-                    escaped(top)
+                    shown(top)
                 ),
                 format!(
                     "push the folder {} itself to have it one level up",

@@ -1,10 +1,12 @@
 //! What `push` reports about an artifact before it uploads it.
 
-use annotate_snippets::{Group, Level, Renderer};
-use s3ferry::graph::visible;
+use annotate_snippets::Level;
+use s3ferry::escape::shown;
 use s3ferry::lint::Severity;
 use serde_json::{Value, json};
 
+use crate::cli::diagnostics::titled;
+use crate::cli::output::Text;
 use crate::cli::{Failure, Global, output};
 
 /// How many names a warning lists.
@@ -100,17 +102,12 @@ impl Names {
 
 /// A name in backticks, without characters that hide text, turn it around or end the line.
 pub(super) fn quoted(name: &str) -> String {
-    format!("`{}`", escaped(name))
-}
-
-/// A text from outside on one line of a terminal.
-pub(super) fn escaped(text: &str) -> String {
-    visible(&text.replace('\n', "\\n").replace('\t', "\\t"))
+    format!("`{}`", shown(name))
 }
 
 /// A message of AWS, which can contain names of files, on one line.
 pub(super) fn one_line(text: &str) -> String {
-    visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    shown(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 /// A warning or a note.
@@ -151,17 +148,12 @@ impl Warning {
         })
     }
 
-    fn text(&self) -> String {
-        let code = self.code.name();
+    fn text(&self) -> Text {
         let level = match self.code.severity() {
             Severity::Note => Level::NOTE,
             _ => Level::WARNING,
         };
-        let mut group = Group::with_title(level.primary_title(&self.message).id(&code));
-        if !self.help.is_empty() {
-            group = group.element(Level::HELP.message(&self.help));
-        }
-        Renderer::styled().render(&[group])
+        titled(&level, Some(&self.code.name()), &self.message, &self.help)
     }
 }
 
@@ -170,7 +162,7 @@ pub(super) fn report(global: &Global, mut found: Vec<Warning>, allowed: &[Code])
     found.retain(|warning| !allowed.contains(&warning.code));
     found.sort_by_key(|warning| warning.code);
     for warning in &found {
-        output::note(global, &warning.text());
+        output::note(global, warning.text());
     }
     found
 }
@@ -208,6 +200,6 @@ mod tests {
         for name in ["a", "b\u{202e}c", "d\ne", "f", "g"] {
             names.add(name);
         }
-        assert_eq!(names.shown(), "`a`, `b⟨U+202E⟩c`, `d\\ne` and 2 more");
+        assert_eq!(names.shown(), "`a`, `b\\u{202e}c`, `d\\u{a}e` and 2 more");
     }
 }

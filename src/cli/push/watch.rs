@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use s3ferry::config::partition_of;
 use s3ferry::deploy::Observer as _;
 use s3ferry::deploy::execution::{ActionRun, State, Wait};
+use s3ferry::escape::shown;
+use s3ferry::shell::Command;
 use serde_json::{Value, json};
 
 use super::warning::one_line;
@@ -93,22 +95,37 @@ impl<'s> Watcher<'s> {
     }
 
     fn wait(&self, wait: &Wait) -> String {
-        let (pipeline, region, profile) = (self.pipeline, self.region, self.profile);
+        let pipeline = |words| Command::aws(words).option("--pipeline-name", self.pipeline);
+        let here = |command: Command| {
+            command
+                .option("--region", self.region)
+                .option("--profile", self.profile)
+        };
         match wait {
             Wait::Approval {
                 stage,
                 action,
                 token,
             } => format!(
-                "Waiting for approval in stage {stage}: in the console (above), or by\n  aws \
-                 codepipeline put-approval-result --pipeline-name {pipeline} --stage-name {stage} \
-                 --action-name {action} --token {token} --result \
-                 summary=Approved,status=Approved --region {region} --profile {profile}"
+                "Waiting for approval in stage {}: in the console (above), or by\n  {}",
+                shown(stage),
+                here(
+                    pipeline("codepipeline put-approval-result")
+                        .option("--stage-name", stage)
+                        .option("--action-name", action)
+                        .option("--token", token)
+                        .words("--result summary=Approved,status=Approved")
+                )
             ),
             Wait::Transition { stage, reason } => format!(
-                "Waiting before stage {stage}: its transition is disabled ({reason}). To go on:\n  \
-                 aws codepipeline enable-stage-transition --pipeline-name {pipeline} --stage-name \
-                 {stage} --transition-type Inbound --region {region} --profile {profile}"
+                "Waiting before stage {}: its transition is disabled ({}). To continue:\n  {}",
+                shown(stage),
+                shown(reason),
+                here(
+                    pipeline("codepipeline enable-stage-transition")
+                        .option("--stage-name", stage)
+                        .words("--transition-type Inbound")
+                )
             ),
         }
     }

@@ -7,9 +7,11 @@ use anstyle::{AnsiColor, Style};
 use s3ferry::deploy::delivery::{Delivery, Freshness};
 use s3ferry::deploy::source::{Look, SourceObject};
 use s3ferry::deploy::{Access, DeployError, execution, time};
+use s3ferry::escape::shown;
 use s3ferry::plan::{Plan, SOURCE_ACTION};
 use serde_json::{Value, json};
 
+use crate::cli::output::Text;
 use crate::cli::shell;
 
 /// The source object, and what each pipeline has deployed of it.
@@ -64,27 +66,28 @@ impl Deliveries {
         format!("s3://{}/{}", self.object.bucket, self.object.key)
     }
 
-    pub(super) fn text(&self) -> String {
-        let mut out = String::new();
+    pub(super) fn text(&self) -> Text {
+        let mut out = Text::new();
         let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
         let (version, uploaded) = match &self.newest {
             Ok(newest) => newest,
             Err(problem) => {
-                let _ = writeln!(out, "\nSource {}: {problem}", self.place());
+                let _ = writeln!(out, "\nSource {}: {}", self.place(), shown(problem));
                 return out;
             }
         };
         let _ = writeln!(
             out,
-            "\nSource {}: newest version {version}, uploaded {}",
+            "\nSource {}: newest version {}, uploaded {}",
             self.place(),
+            shown(version),
             time::utc(*uploaded)
         );
         for (name, found) in &self.pipelines {
             let delivery = match found {
                 Ok(delivery) => delivery,
                 Err(problem) => {
-                    let _ = writeln!(out, "  {name}: {problem}");
+                    let _ = writeln!(out, "  {name}: {}", shown(problem));
                     continue;
                 }
             };
@@ -96,34 +99,39 @@ impl Deliveries {
                 execution.map_or_else(String::new, |execution| execution.id.clone())
             };
             let (running, live_id) = (id(&delivery.newest), id(&delivery.live));
-            let _ = match delivery.freshness {
-                Freshness::Newest => writeln!(
-                    out,
-                    "  {name}: has deployed the newest version (execution {live_id})"
+            let (text, is_behind) = match delivery.freshness {
+                Freshness::Newest => (
+                    format!("has deployed the newest version (execution {live_id})"),
+                    false,
                 ),
-                Freshness::Running if delivery.live.is_none() => {
-                    writeln!(
-                        out,
-                        "  {name}: execution {running} deploys the newest version"
-                    )
-                }
-                Freshness::Running => writeln!(
-                    out,
-                    "  {name}: has deployed version {live}; execution {running} deploys the newest \
-                     version"
+                Freshness::Running if delivery.live.is_none() => (
+                    format!("execution {running} deploys the newest version"),
+                    false,
                 ),
-                Freshness::Outdated => writeln!(
-                    out,
-                    "  {yellow}{name}: warning: the live version is {live} (execution {live_id}), \
-                     not the newest{}{yellow:#}",
-                    attempt(delivery)
+                Freshness::Running => (
+                    format!(
+                        "has deployed version {live}; execution {running} deploys the newest \
+                         version"
+                    ),
+                    false,
                 ),
-                Freshness::Never => writeln!(
-                    out,
-                    "  {yellow}{name}: warning: no execution has succeeded{}{yellow:#}",
-                    attempt(delivery)
+                Freshness::Outdated => (
+                    format!(
+                        "warning: the live version is {live} (execution {live_id}), not the \
+                         newest{}",
+                        attempt(delivery)
+                    ),
+                    true,
+                ),
+                Freshness::Never => (
+                    format!("warning: no execution has succeeded{}", attempt(delivery)),
+                    true,
                 ),
             };
+            let style = if is_behind { yellow } else { Style::new() };
+            out.push_str("  ");
+            out.styled(style, &shown(&format!("{name}: {text}")));
+            out.push_str("\n");
         }
         out
     }

@@ -5,6 +5,7 @@ use aws_sdk_cloudformation::types::OrganizationStatus;
 use crate::config::CallAs;
 use crate::deploy::{Access, DeployError};
 use crate::plan::{ServiceManaged, StackSetPlan};
+use crate::shell::Command;
 
 use super::set::call_as;
 
@@ -30,9 +31,10 @@ pub async fn trusted_access(
     let profile = &plan.profile;
     let help = match own.call_as {
         CallAs::ItSelf => format!(
-            "activate it once, from the organization's management account: `aws cloudformation \
-             activate-organizations-access --profile {profile}`; if {} is a delegated \
-             administrator, set `call_as: delegated-admin`",
+            "activate it once, from the organization's management account: `{}`; if {} is a \
+             delegated administrator, set `call_as: delegated-admin`",
+            Command::aws("cloudformation activate-organizations-access")
+                .option("--profile", profile),
             plan.account
         ),
         CallAs::DelegatedAdmin => format!(

@@ -10,6 +10,7 @@ use super::Checks;
 use crate::failure::{self, Action, Meaning, Sign};
 use crate::lint::Severity;
 use crate::proof::Resolved;
+use crate::shell::word;
 
 impl Checks<'_> {
     pub(super) fn configurations(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
@@ -86,9 +87,10 @@ impl Checks<'_> {
         // A retry keeps the version and the variables, which another start would not.
         let command = match failure.stage.as_str() {
             stage if is_guarded && !stage.is_empty() && !failure.execution.is_empty() => format!(
-                "codepipeline retry-stage-execution --pipeline-name {name} --stage-name {stage} \
+                "codepipeline retry-stage-execution --pipeline-name {name} --stage-name {} \
                  --pipeline-execution-id {} --retry-mode FAILED_ACTIONS",
-                failure.execution
+                word(stage),
+                word(&failure.execution)
             ),
             _ => format!("codepipeline start-pipeline-execution --name {name}"),
         };

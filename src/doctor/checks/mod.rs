@@ -15,7 +15,9 @@ use super::diagnose::Repair;
 use super::expected::Expected;
 use super::finding::{Finding, Fix};
 use super::live::Live;
+use crate::escape;
 use crate::lint::Severity;
+use crate::shell::{Command, word};
 
 /// A finding, and how to recognize what follows from it.
 #[derive(Debug, Clone)]
@@ -111,25 +113,23 @@ impl Checks<'_> {
         &mut self.causes[at]
     }
 
-    /// An AWS CLI command in an account.
+    /// An AWS CLI command in an account. Values in `command` are words of a shell already.
     fn aws(&self, account: &str, region: &str, command: &str) -> Fix {
-        let mut text = format!("aws {command}");
-        if !region.is_empty() {
-            text.push_str(&format!(" --region {region}"));
-        }
-        let profile = self.expected.profile(account);
-        if !profile.is_empty() {
-            text.push_str(&format!(" --profile {profile}"));
-        }
-        Fix::Command(text)
+        let given = |value: &'_ str| (!value.is_empty()).then(|| value.to_owned());
+        let command = Command::aws(command)
+            .maybe("--region", given(region))
+            .maybe("--profile", given(self.expected.profile(account)));
+        Fix::Command(command.to_string())
     }
 
     /// The command that deploys what an account lacks.
     fn deploy(&self, account: &str) -> Fix {
-        Fix::Command(format!(
-            "s3ferry deploy --profile {}",
-            self.expected.profile(account)
-        ))
+        let profile = self.expected.profile(account);
+        Fix::Command(
+            Command::s3ferry("deploy")
+                .option("--profile", profile)
+                .to_string(),
+        )
     }
 }
 
@@ -159,7 +159,7 @@ fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// JSON on one line, in single quotes for a shell.
+/// JSON on one line, as one word of a shell.
 fn quoted(document: &Json) -> String {
-    format!("'{}'", document.to_string().replace('\'', "'\\''"))
+    word(&escape::json(&document.to_string()))
 }

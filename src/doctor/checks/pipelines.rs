@@ -11,6 +11,7 @@ use crate::failure;
 use crate::iam::Arn;
 use crate::lint::Severity;
 use crate::proof::Resolved;
+use crate::shell::word;
 
 impl Checks<'_> {
     pub(super) fn pipelines(&mut self) {
@@ -176,7 +177,7 @@ impl Checks<'_> {
         }
         vec![
             Fix::Advice("set the roles and the keys as the templates have them:".to_owned()),
-            Fix::Command(format!("s3ferry adopt --name {name} --write")),
+            Fix::Command(format!("s3ferry adopt --name {} --write", word(name))),
             Fix::Advice("or by hand:".to_owned()),
         ]
     }
@@ -397,7 +398,8 @@ impl Checks<'_> {
                 &pipeline.region,
                 &format!(
                     "codepipeline enable-stage-transition --pipeline-name {name} --stage-name \
-                     {stage} --transition-type Inbound"
+                     {} --transition-type Inbound",
+                    word(stage)
                 ),
             );
             let because = if reason.is_empty() {

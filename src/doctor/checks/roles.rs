@@ -9,6 +9,7 @@ use super::super::live::{Policy, Reading, Role};
 use super::policies::Subject;
 use super::{Block, Checks, last, quoted};
 use crate::lint::Severity;
+use crate::shell::{Command, word};
 
 impl Checks<'_> {
     pub(super) fn roles(&mut self) {
@@ -118,7 +119,11 @@ impl Checks<'_> {
                           this writes the trust policy again:";
             let fixes = [
                 Fix::Advice(advice.to_owned()),
-                Fix::Command(format!("s3ferry doctor --repair-trust --profile {profile}")),
+                Fix::Command(
+                    Command::s3ferry("doctor --repair-trust")
+                        .option("--profile", &profile)
+                        .to_string(),
+                ),
                 Fix::Advice("or by hand:".to_owned()),
             ];
             cause.finding.fixes = fixes.into_iter().chain(by_hand).collect();
@@ -167,8 +172,9 @@ impl Checks<'_> {
     fn detached(&mut self, role: &ExpectedRole, found: &Role, arn: &str, document: &Json) {
         let gone = found.detached.get(arn).is_some_and(Reading::is_missing);
         let attach = format!(
-            "iam attach-role-policy --role-name {} --policy-arn {arn}",
-            role.name
+            "iam attach-role-policy --role-name {} --policy-arn {}",
+            role.name,
+            word(arn)
         );
         let attach = self.aws(&role.account, "", &attach);
         let create = self.aws(
@@ -211,14 +217,14 @@ impl Checks<'_> {
         let command = if managed {
             format!(
                 "iam create-policy-version --policy-arn {} --set-as-default --policy-document {}",
-                policy.name,
+                word(&policy.name),
                 quoted(expected)
             )
         } else {
             format!(
                 "iam put-role-policy --role-name {} --policy-name {} --policy-document {}",
                 role.name,
-                policy.name,
+                word(&policy.name),
                 quoted(expected)
             )
         };
@@ -255,12 +261,14 @@ impl Checks<'_> {
             let command = if kind == "managed policy" {
                 format!(
                     "iam detach-role-policy --role-name {} --policy-arn {}",
-                    role.name, policy.name
+                    role.name,
+                    word(&policy.name)
                 )
             } else {
                 format!(
-                    "iam delete-role-policy --role-name {} --policy-name {name}",
-                    role.name
+                    "iam delete-role-policy --role-name {} --policy-name {}",
+                    role.name,
+                    word(name)
                 )
             };
             let fix = self.aws(&role.account, "", &command);
@@ -293,8 +301,9 @@ impl Checks<'_> {
                 ),
                 format!(
                     "iam put-role-permissions-boundary --role-name {} --permissions-boundary \
-                     {expected}",
-                    role.name
+                     {}",
+                    role.name,
+                    word(expected)
                 ),
             ),
             (None, live) => (

@@ -11,7 +11,7 @@ use super::document::Document;
 use super::input::{InputError, Inputs};
 use super::resolve::{Resolver, known_text, unknown_in};
 use super::world::{
-    Doubt, Found, Held, Missing, Place, PolicyId, Tags, World, account_of, role_key,
+    Doubt, Found, Held, Missing, Place, PolicyId, Tags, World, account_of, file_option, role_key,
 };
 use crate::iam::{Policy, PolicyKind};
 use crate::syntax::{Node, Problem, Source, read};
@@ -233,7 +233,7 @@ impl<'a> Collector<'a> {
                 None => {
                     role.missing_identity = Some(Missing {
                         what: format!("the managed policy `{arn}`"),
-                        option: format!("--identity {}=FILE", role.arn),
+                        option: file_option("--identity", &role.arn),
                     });
                 }
             }
@@ -247,7 +247,7 @@ impl<'a> Collector<'a> {
                 None => {
                     role.missing_boundary = Some(Missing {
                         what: format!("the permissions boundary `{arn}`"),
-                        option: format!("--boundary {}=FILE", role.arn),
+                        option: file_option("--boundary", &role.arn),
                     });
                 }
             }
@@ -372,7 +372,7 @@ impl<'a> Collector<'a> {
                     "policies of the role `{}` that cannot be resolved: {reason}",
                     found.id
                 ),
-                option: format!("--identity {}=FILE", role.arn),
+                option: file_option("--identity", &role.arn),
             });
         }
         let attached = managed.into_iter().map(|arn| (key.clone(), arn));
@@ -471,7 +471,7 @@ impl<'a> Collector<'a> {
                 if !role.is_given {
                     role.missing_identity = Some(Missing {
                         what: format!("the other policies of the existing role `{name}`"),
-                        option: format!("--identity {name}=FILE"),
+                        option: file_option("--identity", name),
                     });
                 }
                 if !role.is_bounded && role.boundary.is_none() {
@@ -494,7 +494,7 @@ pub(super) fn no_boundary(role: &str) -> Missing {
         what: format!(
             "the permissions boundary of the existing role `{role}` (with `none` for FILE it has none)"
         ),
-        option: format!("--boundary {role}=FILE"),
+        option: file_option("--boundary", role),
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Late(Duration),
     /// AWS is not asked: this is the answer.
     Answered(Answer),
+    /// AWS does what is asked, and the text of its answer is changed.
+    Rewritten(fn(String) -> String),
 }
 
 /// What became of a call.
@@ -222,6 +224,15 @@ impl Shared {
             Some(Fault::Throttled) => Answer::throttled(protocol),
             Some(Fault::Failed) => Answer::failed(protocol),
             Some(Fault::Answered(answer)) => answer,
+            Some(Fault::Rewritten(change)) => {
+                return match self.forwarded(call, request, true) {
+                    Reply::Message(mut response) => {
+                        response.body = change(response.text()).into_bytes();
+                        Reply::Message(response)
+                    }
+                    dropped @ Reply::Dropped => dropped,
+                };
+            }
             Some(Fault::Dropped) => {
                 self.done(call, Outcome::Refused);
                 return Reply::Dropped;
