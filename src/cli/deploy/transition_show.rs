@@ -1,7 +1,6 @@
 //! The steps of a change of a live pipeline, in words.
 
 use s3ferry::deploy::StackStep;
-use s3ferry::shell::word;
 use s3ferry::stacks::Side;
 use s3ferry::transition::sequence::{Leaving, Sequence, Version};
 
