@@ -128,7 +128,8 @@ fn first_problem(source: &Source, problems: &[Problem]) -> String {
 
 /// A message without a place in a file, with its help, which may be empty.
 pub(crate) fn titled(level: &Level<'_>, id: Option<&str>, message: &str, help: &str) -> Text {
-    let (message, help) = (shown(message), shown(help));
+    // Help can have lines of its own, such as a list.
+    let (message, help) = (shown(message), lines(help));
     let mut title = level.clone().primary_title(message.as_ref());
     if let Some(id) = id {
         title = title.id(id);
@@ -180,7 +181,7 @@ fn render(
     help: Option<&str>,
 ) -> Text {
     let line = Line::of(source, span);
-    let (message, label, help) = (shown(message), shown(label), help.map(shown));
+    let (message, label, help) = (shown(message), shown(label), help.map(lines));
     let id = id.map(shown);
     let mut annotation = AnnotationKind::Primary.span(line.start..line.end);
     if !label.is_empty() {

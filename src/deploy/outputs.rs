@@ -65,7 +65,8 @@ impl Outputs {
     /// The file's text.
     pub fn to_json(&self) -> String {
         // Strings and maps of strings are always JSON.
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let mut text = crate::escape::json(&text).into_owned();
         text.push('\n');
         text
     }

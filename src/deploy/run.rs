@@ -14,6 +14,7 @@ use super::{
     Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, Text, body,
     change_set, protection, stack, validation,
 };
+use crate::escape::shown;
 use crate::shell::Command;
 
 /// What the user says about a deployment.
@@ -85,10 +86,10 @@ impl Deployment<'_> {
             };
             if said != running.status {
                 said.clone_from(&running.status);
-                self.observer.says(&format!(
+                self.observer.says(&shown(&format!(
                     "Stack {} is in {}: following it first.",
                     running.name, running.status
-                ));
+                )));
             }
             let operation = Operation {
                 stack: running.id.clone(),
@@ -202,11 +203,11 @@ impl Deployment<'_> {
                 ExistingBucket::No => {}
                 ExistingBucket::Here => {
                     import = true;
-                    self.observer.says(&format!(
+                    self.observer.says(&shown(&format!(
                         "Bucket {name} exists already. CloudFormation imports only buckets with a \
                          static name, so this stack is created from the same template with the \
                          bucket names written out."
-                    ));
+                    )));
                 }
                 ExistingBucket::Elsewhere(region) => {
                     return Err(DeployError::failed(
@@ -220,9 +221,9 @@ impl Deployment<'_> {
                     ));
                 }
                 // If the bucket exists, CloudFormation refuses the change set or the creation.
-                ExistingBucket::Unknown(error) => self.observer.says(&format!(
+                ExistingBucket::Unknown(error) => self.observer.says(&shown(&format!(
                     "Whether a bucket of an earlier stack must be imported is unknown: {error}."
-                )),
+                ))),
             }
         }
         Ok(match import {

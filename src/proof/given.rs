@@ -7,6 +7,7 @@ use super::input::{InputError, Inputs, NamedFile};
 use super::names::{Kind, Names, RoleKey};
 use super::world::World;
 use crate::config::near;
+use crate::escape::shown;
 
 /// As many names of a kind are listed in a message.
 const LISTED: usize = 12;
@@ -267,7 +268,8 @@ fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        out.push_str(&format!("\n{}s: {}{more}", kind.name(), found.join(", ")));
+        let found = shown(&found.join(", ")).into_owned();
+        out.push_str(&format!("\n{}s: {found}{more}", kind.name()));
     }
     out
 }

@@ -288,7 +288,10 @@ fn what_the_action_cannot_unpack_is_refused() {
             "entries('aXb'); b = open(p, 'rb').read().replace(b'aXb', b'a\\xfcb'); open(p, 'wb').write(b)",
             "the name of entry 1 is not UTF-8",
         ),
-        ("entries('a\\nb')", "`a\\nb` cannot be deployed"),
+        (
+            "entries('a\\nb')",
+            "`a\\u{a}b` cannot be deployed: it contains U+000A LINE FEED",
+        ),
         (
             "entries('n' * 1025)",
             "as an object's key it has 1025 bytes",

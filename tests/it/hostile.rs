@@ -121,7 +121,7 @@ fn answers_of_aws_reach_no_terminal_as_they_are() {
             "states and reasons",
             &["DescribeStacks"],
             |body| replaced(&body, "StackStatus"),
-            &["status", "diff --all"],
+            &["status", "doctor"],
         ),
         (
             "logical IDs",

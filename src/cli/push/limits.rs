@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use s3ferry::aws::quotas::{DEPLOY_ACTION, DEPLOYED_FILES, OBJECT_KEY, SOURCE_OBJECT, grouped};
+use s3ferry::escape::named;
 use s3ferry::plan::TargetPlan;
 
 use super::warning::{Code, Names, Warning, quoted};
@@ -89,7 +90,7 @@ fn too_many(path: &Path, files: &str) -> Failure {
 /// Whether a file's name can be an object's key in each target; otherwise why not.
 pub(super) fn key_problem(name: &str, targets: &[TargetPlan]) -> Option<String> {
     if let Some(bad) = name.chars().find(|c| c.is_control()) {
-        return Some(format!("it has the control character {bad:?}"));
+        return Some(format!("it contains {}", named(bad)));
     }
     let prefix = targets
         .iter()

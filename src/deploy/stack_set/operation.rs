@@ -7,6 +7,7 @@ use aws_sdk_cloudformation::types::StackSetOperationResultSummary;
 
 use crate::deploy::pace::Pace;
 use crate::deploy::{Access, DeployError, Observer};
+use crate::escape::shown;
 use crate::plan::StackSetPlan;
 
 use super::instances::{PAGE, one_line};
@@ -71,10 +72,10 @@ impl Operations<'_> {
     pub(super) async fn settle(&self) -> Result<bool, DeployError> {
         let mut waited = false;
         while let Some((id, action)) = self.in_progress().await? {
-            self.observer.says(&format!(
+            self.observer.says(&shown(&format!(
                 "Operation {id} ({action}) of stack set {} is in progress: following it first.",
                 self.plan.name
-            ));
+            )));
             self.follow(&id).await?;
             waited = true;
         }

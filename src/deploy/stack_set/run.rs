@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::deploy::{Access, DeployError, Observer, body};
+use crate::escape::shown;
 use crate::plan::StackSetPermissions;
 
 use super::compare::{self, Comparison, compare};
@@ -178,10 +179,10 @@ impl<'a> Deployment<'a> {
         if prepared.set.is_none() {
             let body = self.body().await?;
             set::create(self.access, self.wanted, &body, &self.options.token).await?;
-            self.observer.says(&format!(
+            self.observer.says(&shown(&format!(
                 "Stack set {} is created; its instances come next.",
                 plan.name
-            ));
+            )));
         }
         // First what goes: an instance of an account that was closed would stop every update.
         let retain = self.options.retain_stacks;
