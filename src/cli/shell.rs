@@ -1,10 +1,14 @@
 //! Commands of this program that the user is told to run.
 
+#[cfg(feature = "deploy")]
 use super::Global;
 
-pub(crate) use s3ferry::shell::{Command, word};
+#[cfg(feature = "deploy")]
+pub(crate) use s3ferry::shell::Command;
+pub(crate) use s3ferry::shell::word;
 
 /// A command of this program, with the configuration that this run was given.
+#[cfg(feature = "deploy")]
 pub(crate) fn command(global: &Global, words: &[&str]) -> String {
     let command = Command::new("s3ferry");
     let command = words.iter().fold(command, Command::arg);
