@@ -7,18 +7,23 @@
 //! AWS: reading is `deploy`'s, and printing the command line's.
 
 mod checks;
+mod command;
 pub mod compare;
+mod deployed;
 mod diagnose;
+mod disagree;
 mod expected;
 mod explain;
 mod finding;
 pub mod live;
 mod permissions;
 mod templates;
+mod unread;
 #[cfg(test)]
 mod tests;
 
-pub use diagnose::{Diagnosis, Repair, diagnose};
-pub use expected::{Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose};
+pub use deployed::{Candidate, Deployed, Found};
+pub use diagnose::{Diagnosis, Health, Repair, diagnose};
+pub use expected::{Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose, Reference};
 pub use finding::{Finding, Fix, RULES, Unread};
 pub use permissions::{PERMISSIONS, REPAIR_PERMISSION};
