@@ -280,7 +280,8 @@ impl Deployed {
                     what: format!("stack {}, which .s3ferry/outputs.json names", place.stack),
                     refusal: Refusal {
                         action: String::new(),
-                        reason: "no profile of the configuration is used for this account".to_owned(),
+                        reason: "no profile of the configuration is used for this account"
+                            .to_owned(),
                     },
                 });
                 return;

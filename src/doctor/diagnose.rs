@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::checks::{Block, causes};
-use super::expected::Expected;
 use super::disagree::disagreements;
+use super::expected::Expected;
 use super::explain::{Explained, by_step, executions, is_on};
 use super::finding::{
     BUCKET_MISSING, DENIED, DISAGREE, EXPOSED, Finding, Fix, ROLE_MISSING, Unread,
@@ -116,10 +116,20 @@ pub fn diagnose(
         unread: unread(expected, live),
         ..Diagnosis::default()
     };
-    let proof = |definitions| prove(&templates::inputs(expected, live, base, &absent, definitions));
+    let proof = |definitions| {
+        prove(&templates::inputs(
+            expected,
+            live,
+            base,
+            &absent,
+            definitions,
+        ))
+    };
     let proofs =
         proof(Definitions::Live).and_then(|calls| Ok((calls, proof(Definitions::Intended)?)));
     match proofs {
+        // Without its dev stack a deployment has no run.
+        _ if absent.contains(&0) => {}
         Ok((calls, attacks)) => {
             let wanted =
                 |of: &Option<String>| target.is_none() || of.is_none() || of.as_deref() == target;
@@ -159,8 +169,7 @@ pub fn diagnose(
 /// change what they write, and they may stand in its way.
 fn safe(expected: &Expected, finding: &mut Finding) {
     let mut places = expected.places.iter();
-    let place =
-        places.find(|place| place.account == finding.account && place.reference.differs());
+    let place = places.find(|place| place.account == finding.account && place.reference.differs());
     let Some(place) = place.filter(|_| finding.rule != DISAGREE) else {
         return;
     };
@@ -223,7 +232,10 @@ impl Diagnosis {
 
     fn undecided(&mut self, decided: &Decided) {
         let missing = decided.missing.iter().map(|missing| missing.what.clone());
-        let what = missing.collect::<Vec<String>>().join(" and ");
+        let mut what = missing.collect::<Vec<String>>().join(" and ");
+        if what.is_empty() {
+            what = format!("what is not known: {}", decided.reason.because);
+        }
         *self.undecided.entry(what).or_default() += 1;
     }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::checks::{Block, Cause};
-use super::explain::caller_of;
 use super::expected::{Expected, Place, Reference, actions, is_deploy, text};
+use super::explain::caller_of;
 use super::finding::{DISAGREE, Finding, Fix};
 use super::live::{Live, Reading, Stack};
 use crate::iam::Arn;
@@ -67,10 +67,12 @@ fn denied(expected: &Expected, intended: &Proof) -> BTreeMap<(String, String), C
         let places = expected.places.iter();
         for place in places.filter(|place| place.template == *target) {
             let caller = expected.with_ids(&caller_of(&call.caller));
-            let is_here = [&*caller, &*call.resource, call.owner()].iter().any(|text| {
-                *text == place.account
-                    || Arn::parse(text).is_some_and(|arn| arn.account == place.account)
-            });
+            let is_here = [&*caller, &*call.resource, call.owner()]
+                .iter()
+                .any(|text| {
+                    *text == place.account
+                        || Arn::parse(text).is_some_and(|arn| arn.account == place.account)
+                });
             if is_here {
                 let key = (target.clone(), place.account.clone());
                 let resource = expected.with_ids(&call.resource);
@@ -140,16 +142,19 @@ impl<'p> Disagreement<'p> {
             let is_here = Arn::parse(&used).is_some_and(|arn| arn.account == place.account)
                 && region == place.region;
             if is_here && !is_used && !others.contains(&&used) {
-                self.reasons
-                    .push(format!("it has the role {role}, and stack {dev} names {used}"));
+                self.reasons.push(format!(
+                    "it has the role {role}, and stack {dev} names {used}"
+                ));
                 self.blocks.push(Block::Caller(used.clone()));
                 self.blocks.push(Block::Resource(used.clone()));
             }
             let own = stack.outputs.get(OUTPUT_BUCKET);
-            if let Some(own) = own.filter(|own| used == *role && region == place.region && **own != bucket)
+            if let Some(own) =
+                own.filter(|own| used == *role && region == place.region && **own != bucket)
             {
-                self.reasons
-                    .push(format!("it has the bucket {own}, and stack {dev} names {bucket}"));
+                self.reasons.push(format!(
+                    "it has the bucket {own}, and stack {dev} names {bucket}"
+                ));
                 self.blocks.push(Block::Resource(bucket.clone()));
             }
         }

@@ -202,7 +202,9 @@ impl Expected {
     /// A text with the true IDs of keys.
     pub(super) fn with_ids(&self, text: &str) -> String {
         let ids = self.ids.iter();
-        ids.fold(text.to_owned(), |text, (made_up, id)| text.replace(made_up, id))
+        ids.fold(text.to_owned(), |text, (made_up, id)| {
+            text.replace(made_up, id)
+        })
     }
 
     /// What the pipelines and templates say of the buckets that a run uses.

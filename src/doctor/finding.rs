@@ -133,9 +133,9 @@ impl Fix {
     pub(super) fn writes(&self) -> bool {
         match self {
             Self::Command(_) | Self::Add { .. } => true,
-            Self::Run(words) => words.first().is_some_and(|word| {
-                ["adopt", "doctor"].contains(&word.as_str())
-            }),
+            Self::Run(words) => words
+                .first()
+                .is_some_and(|word| ["adopt", "doctor"].contains(&word.as_str())),
             Self::Advice(_) => false,
         }
     }

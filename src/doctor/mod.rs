@@ -18,12 +18,14 @@ mod finding;
 pub mod live;
 mod permissions;
 mod templates;
-mod unread;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use deployed::{Candidate, Deployed, Found};
 pub use diagnose::{Diagnosis, Health, Repair, diagnose};
-pub use expected::{Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose, Reference};
+pub use expected::{
+    Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose, Reference,
+};
 pub use finding::{Finding, Fix, RULES, Unread};
 pub use permissions::{PERMISSIONS, REPAIR_PERMISSION};

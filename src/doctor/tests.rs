@@ -78,7 +78,9 @@ impl Patient {
             .collect();
         let resources = resolved(&inputs).unwrap();
         let keys = resources.iter().filter(|one| one.kind == "AWS::KMS::Key");
-        let ids = keys.map(|key| (key.name.clone().unwrap(), KEY.to_owned())).collect();
+        let ids = keys
+            .map(|key| (key.name.clone().unwrap(), KEY.to_owned()))
+            .collect();
         let expected = Expected::new(
             &resources,
             places,
@@ -539,9 +541,7 @@ fn a_stack_without_its_pipeline_says_which_step_is_missing() {
         .insert(start.to_owned(), Reading::Missing);
     let finding = patient.only();
     assert_eq!(finding.rule, "DOCTOR_PIPELINE_MISSING");
-    assert!(
-        finding
-            .fixes
-            .contains(&Fix::Run(["deploy", "--profile", "dev"].map(str::to_owned).to_vec()))
-    );
+    assert!(finding.fixes.contains(&Fix::Run(
+        ["deploy", "--profile", "dev"].map(str::to_owned).to_vec()
+    )));
 }

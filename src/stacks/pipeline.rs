@@ -53,7 +53,7 @@ pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
         key: key_arn,
     };
     let mut resources = vec![pipeline(plan, 0, surroundings)];
-    if plan.dev.detect_changes == DetectChanges::Events {
+    if plan.makes_change_rule() {
         resources.extend(change_rule(plan));
     }
     for resource in &mut resources {
@@ -344,6 +344,19 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
     }
 }
 
+/// What a rule passes to the pipeline: the version of the event. EventBridge puts the quotes around the
+/// version itself.
+pub(super) fn transformer() -> Value {
+    map([(
+        "InputPathsMap",
+        map([("revision", "$.detail.object.version-id")]),
+    )])
+    .with(
+        "InputTemplate",
+        format!("{{\"sourceRevisions\":{}}}", source_revisions("<revision>")),
+    )
+}
+
 fn change_rule(plan: &Plan) -> [Resource; 3] {
     let dev = &plan.dev;
     // EventBridge documents both source conditions for the role of a rule.
@@ -387,19 +400,10 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
         ("detail-type", list(["Object Created"])),
     ])
     .with("detail", detail);
-    // EventBridge puts the quotes around the version itself.
-    let transformer = map([(
-        "InputPathsMap",
-        map([("revision", "$.detail.object.version-id")]),
-    )])
-    .with(
-        "InputTemplate",
-        format!("{{\"sourceRevisions\":{}}}", source_revisions("<revision>")),
-    );
     let target = map([("Id", Value::from("Pipeline"))])
         .with("Arn", plan.pipeline_arn(&dev.pipeline))
         .with("RoleArn", Value::attribute("ChangeRuleRole", "Arn"))
-        .with("InputTransformer", transformer);
+        .with("InputTransformer", transformer());
     let rule = map([("Name", dev.change_rule.as_str())])
         .with(
             "Description",

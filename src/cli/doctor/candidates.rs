@@ -26,7 +26,10 @@ pub(super) async fn read(patient: &Patient<'_>, views: &Views, screen: &Screen) 
     let outputs = match OutputsFile::read(&patient.project) {
         Ok(file) => file.known,
         Err(failure) => {
-            screen.says(&format!("The outputs file is left out: {}.", failure.message()));
+            screen.says(&format!(
+                "The outputs file is left out: {}.",
+                failure.message()
+            ));
             Outputs::default()
         }
     };
@@ -51,7 +54,12 @@ pub(super) async fn read(patient: &Patient<'_>, views: &Views, screen: &Screen) 
         .iter()
         .map(|one| {
             let step = one.step;
-            ask(&step.account, &step.region, &step.stack, stack_set(plan, step))
+            ask(
+                &step.account,
+                &step.region,
+                &step.stack,
+                stack_set(plan, step),
+            )
         })
         .collect();
     let recorded: Vec<(Candidate, usize)> = recorded
@@ -170,8 +178,12 @@ fn recorded(configured: &[Configured<'_>], outputs: &Outputs) -> Vec<Candidate> 
     entries
         .filter(|entry| !is_configured(entry))
         .map(|entry| {
-            let mut suffixes = prefixes.iter().filter_map(|all| entry.stack.strip_prefix(all));
-            let same_account = configured.iter().find(|one| one.place.account == entry.account);
+            let mut suffixes = prefixes
+                .iter()
+                .filter_map(|all| entry.stack.strip_prefix(all));
+            let same_account = configured
+                .iter()
+                .find(|one| one.place.account == entry.account);
             Candidate {
                 place: Place {
                     template: suffixes.next().unwrap_or(&entry.stack).to_owned(),

@@ -11,10 +11,7 @@ use super::Examined;
 const VERSION: u32 = 1;
 
 /// One JSON object.
-pub(super) fn json(
-    examined: &Examined<'_>,
-    repaired: &[Repair],
-) -> String {
+pub(super) fn json(examined: &Examined<'_>, repaired: &[Repair]) -> String {
     let diagnosis = examined.diagnosis;
     let differences = examined.differences();
     let differing: Vec<Json> = differences

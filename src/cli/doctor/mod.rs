@@ -246,9 +246,7 @@ impl Examined<'_> {
         let others = others.map(|place| match place.reference {
             Reference::Absent => (place, Difference::NotDeployed),
             Reference::Removed => (place, Difference::NotConfigured),
-            Reference::Same | Reference::Differs | Reference::Local => {
-                (place, Difference::NotUsed)
-            }
+            Reference::Same | Reference::Differs | Reference::Local => (place, Difference::NotUsed),
         });
         deployed.chain(others).collect()
     }
@@ -414,10 +412,7 @@ async fn look(
             ),
             match views.policies(patient.global, &diagnosis).as_slice() {
                 [] => String::new(),
-                commands => format!(
-                    "attach the policy that `{}` prints",
-                    commands.join("`, `")
-                ),
+                commands => format!("attach the policy that `{}` prints", commands.join("`, `")),
             },
             3,
         ));

@@ -113,7 +113,7 @@ fn summary(examined: &Examined<'_>) -> String {
                 "nothing is wrong: {} of a run {} allowed by the live state of {}",
                 count(diagnosis.calls, "call", "calls"),
                 if diagnosis.calls == 1 { "is" } else { "are" },
-                seen.join(" and "),
+                joined(&seen),
             );
         }
         Health::Incomplete => parts.push(format!(
@@ -141,6 +141,15 @@ fn summary(examined: &Examined<'_>) -> String {
         ));
     }
     parts.join(", ")
+}
+
+/// Names with commas between them, and `and` before the last.
+fn joined(names: &[&str]) -> String {
+    match names {
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+        [] => String::new(),
+    }
 }
 
 fn count(number: usize, one: &str, several: &str) -> String {

@@ -18,10 +18,10 @@ use tokio::task::JoinSet;
 
 use super::{Access, Observer};
 
-pub use stacks::{Wanted, stacks};
-use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
 use crate::doctor::Expected;
+use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
 use crate::iam::Arn;
+pub use stacks::{Wanted, stacks};
 
 /// How many things are read at the same time; each of them takes up to ten calls.
 const AT_ONCE: usize = 6;

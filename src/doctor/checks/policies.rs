@@ -155,7 +155,9 @@ impl Checks<'_> {
             cause.advise("remove the statement, or add it to the configuration");
         } else {
             cause.advise(match unchanged {
-                true => "the template has not changed, so deploying it again does not bring it back",
+                true => {
+                    "the template has not changed, so deploying it again does not bring it back"
+                }
                 false => "put the statements of the deployed template back",
             });
         }

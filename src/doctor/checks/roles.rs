@@ -247,14 +247,15 @@ impl Checks<'_> {
             };
             let fix = self.aws(&role.account, "", command);
             let is_known = self.is_known(&role.account);
-            let cause = self.add(
-                ROLE_POLICY,
-                Severity::Warning,
-                &role.account,
-                format!("role {}", role.name),
-                format!("it has the {kind} {name}, which no template gives it"),
-            )
-            .blocking(Block::Identity(role.arn.clone()));
+            let cause = self
+                .add(
+                    ROLE_POLICY,
+                    Severity::Warning,
+                    &role.account,
+                    format!("role {}", role.name),
+                    format!("it has the {kind} {name}, which no template gives it"),
+                )
+                .blocking(Block::Identity(role.arn.clone()));
             // Where a template was not read, the policy may be one of its own.
             if is_known {
                 cause.advise("unless it is intended:").fix(fix);

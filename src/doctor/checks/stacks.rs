@@ -32,17 +32,18 @@ impl Checks<'_> {
             &place.account,
             format!("stack {}", place.stack),
             format!(
-                "it is not deployed in account {}, {}",
+                "nothing is deployed under this name in account {}, {}",
                 place.account, place.region
             ),
         );
         if is_taken {
             cause
                 .advise(
-                    "roles or buckets with the names of this stack exist already, so another stack may \
-                     have them: if the pipeline was renamed, restore `dev.pipeline.name` or the \
-                     .s3ferry/outputs.json of the last deployment, and look again; otherwise see",
+                    "roles or buckets of this stack exist already, so another stack may own them: if the \
+                     pipeline was renamed, restore `dev.pipeline.name`, or .s3ferry/outputs.json of \
+                     the last deployment",
                 )
+                .advise("otherwise see what a deployment changes:")
                 .fix(run(&["diff", "--profile", &place.profile]));
         } else {
             cause.fix(fix);
