@@ -205,6 +205,20 @@ impl Deployed {
         self.others.is_empty() && !self.places.iter().any(|place| place.reference.differs())
     }
 
+    /// Forgets the keys of existing buckets that the configuration names and no deployed template does:
+    /// the deployed roles are not meant to use them yet.
+    pub fn keep_deployed_keys(&mut self) {
+        if self.is_current() {
+            return;
+        }
+        let Self { inputs, .. } = self;
+        let stacks = &inputs.stacks;
+        inputs.bucket_keys.retain(|found| {
+            let mut texts = stacks.iter().map(|stack| stack.source.text());
+            texts.any(|text| text.contains(&found.key))
+        });
+    }
+
     fn add(&mut self, one: &Candidate, dev: Option<&Stack>) {
         let Some((source, reference)) = one.reference(&mut self.unread) else {
             return;
@@ -261,7 +275,8 @@ impl Deployed {
         place.reference = match (&one.local, &one.found) {
             (Some(_), _) if one.is_absent() => Reference::Absent,
             (Some(_), Some(found)) if found.is_same => Reference::Same,
-            (Some(_), _) => Reference::Differs,
+            (Some(_), Some(_)) => Reference::Differs,
+            (Some(_), None) => return,
             (None, _) if one.is_absent() => return,
             (None, Some(found)) => {
                 if let Some(refusal) = found.stack.refusal() {

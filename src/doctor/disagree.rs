@@ -135,8 +135,14 @@ impl<'p> Disagreement<'p> {
                 Some((text(&action["RoleArn"])?, region, bucket))
             }));
         }
-        let is_used = deploys.iter().any(|(used, ..)| used == role);
         let place = self.place;
+        // A role that is not used is another one's only where every stack beside it was read.
+        let mut beside = expected
+            .places
+            .iter()
+            .filter(|one| one.account == place.account);
+        let is_used = deploys.iter().any(|(used, ..)| used == role)
+            || beside.any(|one| one.reference == Reference::Local);
         let dev = &self.dev.stack;
         for (used, region, bucket) in deploys {
             let is_here = Arn::parse(&used).is_some_and(|arn| arn.account == place.account)

@@ -36,7 +36,7 @@ pub const RULES: [(&str, &str); 26] = [
     ),
     (
         BUCKET_KEY,
-        "the configuration names the keys that existing buckets encrypt with",
+        "the deployed templates name the keys that existing buckets encrypt with",
     ),
     (VERSIONING, "the source bucket is versioned"),
     (CHANGE_EVENTS, "a change of the source starts the pipeline"),

@@ -8,6 +8,7 @@
 )]
 
 mod keys;
+mod reference;
 mod runs;
 
 use std::collections::BTreeMap;

@@ -118,7 +118,10 @@ fn the_log_buckets_of_a_pattern_stay_apart() {
 
 #[test]
 fn stacks_and_artifact_buckets_of_other_regions_have_names_that_fit() {
-    let artifacts = format!("  artifacts: {{bucket: {}}}\n", "a".repeat(60));
+    let artifacts = format!(
+        "  key: {{multi_region: true}}\n  artifacts: {{bucket: {}}}\n",
+        "a".repeat(60)
+    );
     let config = config(&artifacts, "    region: eu-west-1\n");
     let found = synthesized(&config);
     let region = resources(&found, "dev-eu-west-1");
@@ -133,15 +136,19 @@ fn a_target_in_the_longest_stack_names_fits_and_begins_with_a_letter() {
     let config = pipeline(&format!("1{}", "p".repeat(99)));
     let config = config.replace("name: prod", &format!("name: {}", "t".repeat(40)));
     let project = synthesized(&config);
-    let run = project.expect("targets --format json", 0);
-    let found: Value = serde_json::from_str(&run.stdout).expect("JSON");
-    assert!(found.to_string().contains(&"t".repeat(40)));
+    let profile = "t".repeat(40);
+    let run = project.expect(&format!("deployer-policy --profile {profile} --doctor"), 0);
+    let (_, stack) = run.stdout.split_once(":stack/").expect("a stack");
+    let (stack, _) = stack.split_once('/').expect("its name");
+    assert!(stack.len() <= 128 && stack.starts_with("s1p"), "{stack}");
+    assert!(stack.ends_with(&profile), "{stack}");
 }
 
 #[test]
 fn what_cannot_be_shortened_says_by_how_many_characters() {
     let bucket = format!("{}-{{region}}", "a".repeat(63 - 10));
-    let artifacts = format!("  artifacts: {{bucket: \"{bucket}\"}}\n");
+    let artifacts =
+        format!("  key: {{multi_region: true}}\n  artifacts: {{bucket: \"{bucket}\"}}\n");
     let config = config(&artifacts, "    region: eu-north-1\n");
     let run = Project::with(&config).expect("synth", 2);
     let help = "make `dev.artifacts.bucket` 1 character shorter";

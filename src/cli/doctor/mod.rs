@@ -7,7 +7,7 @@ mod repair;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use s3ferry::deploy::live::{self as edge, Accesses};
 use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep, stack_steps};
@@ -21,8 +21,8 @@ use serde_json::Value as Json;
 
 use super::aws::{AwsOptions, block_on, of_profile};
 use super::deploy::Format;
-use super::project::Project;
-use super::proof_input::{failure, templates};
+use super::project::{Project, TemplateFormat};
+use super::proof_input::{failure, generated_inputs, templates};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output, shell};
 
@@ -101,7 +101,15 @@ impl<'a> Patient<'a> {
                 format!("its targets are: {}", names.join(", ")),
             ));
         }
-        let inputs = templates(&project, options.dir.as_deref(), false)?;
+        let dir = options.dir.as_deref();
+        let inputs = match (templates(&project, dir, false), dir) {
+            // Stale files in the default folder do not matter: the deployed templates are compared.
+            (Err(_), None) => {
+                let generated = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
+                generated_inputs(&project.plan, false, &generated)?
+            }
+            (found, _) => found?,
+        };
         let merged = inputs
             .bucket_policies
             .iter()
@@ -386,6 +394,7 @@ async fn look(
     let key = key_id(patient, &candidates, &views.accesses).await;
     let resources = resolved(&patient.inputs).map_err(failure)?;
     let mut deployed = Deployed::new(&patient.inputs, &resources, &candidates, key.as_deref());
+    deployed.keep_deployed_keys();
     let none = BTreeMap::new();
     let is_current = deployed.places.first().map(|dev| dev.reference) == Some(Reference::Same);
     let expected = Expected::new(
@@ -394,7 +403,7 @@ async fn look(
         &deployed.keys,
         // What the configuration merges into a policy may not be deployed yet.
         if is_current { &patient.merged } else { &none },
-        &patient.inputs.bucket_keys,
+        &deployed.inputs.bucket_keys,
     );
     deployed.inputs.buckets = expected.claims();
     let stacks = deployed.stacks.clone();

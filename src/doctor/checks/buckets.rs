@@ -365,8 +365,8 @@ impl Checks<'_> {
             (Some(key), Some(named)) if key == *named => {}
             (Some(key), named) => {
                 let says = match named {
-                    Some(named) => format!("the configuration names key {named}"),
-                    None => "the configuration names no key".to_owned(),
+                    Some(named) => format!("the deployed templates name key {named}"),
+                    None => "the deployed templates name no key".to_owned(),
                 };
                 let deploy = self.deploy(&bucket.account);
                 self.add(
@@ -392,7 +392,7 @@ impl Checks<'_> {
                     &bucket.account,
                     resource,
                     format!(
-                        "its default encryption is {}, and the configuration names key {named}",
+                        "its default encryption is {}, and the deployed templates name key {named}",
                         live.algorithm
                     ),
                 )
