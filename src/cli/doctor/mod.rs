@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use s3ferry::deploy::live::{self as edge, Accesses};
-use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep, stack_steps};
+use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep, ownership, stack_steps};
 use s3ferry::doctor::live::{Live, Reading, View};
 use s3ferry::doctor::{
     Candidate, Deployed, Diagnosis, Expected, Health, Place, Reference, diagnose,
@@ -19,6 +19,7 @@ use s3ferry::proof::{Inputs, resolved};
 use s3ferry::stacks::Side;
 use serde_json::Value as Json;
 
+use super::accounts::OutputsFile;
 use super::aws::{AwsOptions, block_on, of_profile};
 use super::deploy::Format;
 use super::project::{Project, TemplateFormat};
@@ -90,7 +91,13 @@ struct Patient<'a> {
 
 impl<'a> Patient<'a> {
     fn new(global: &'a Global, options: &'a Options) -> Result<Self, Failure> {
-        let project = Project::load(global)?;
+        let mut project = Project::load(global)?;
+        // The stacks of a renamed pipeline keep their names.
+        if let Ok(outputs) = OutputsFile::read(&project)
+            && let Some(prefix) = ownership::recorded_prefix(&project.plan, outputs.known.stacks())
+        {
+            project.plan.set_stack_prefix(&prefix);
+        }
         let targets = &project.plan.targets;
         if let Some(wanted) = &options.target
             && targets.iter().all(|target| target.name != *wanted)

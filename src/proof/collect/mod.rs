@@ -476,7 +476,7 @@ impl<'a> Collector<'a> {
                 if !role.is_given {
                     role.missing_identity = Some(Missing {
                         what: format!("the other policies of the existing role `{name}`"),
-                        option: file_option("--identity", name),
+                        option: file_option("--identity", &name),
                     });
                 }
                 if !role.is_bounded && role.boundary.is_none() {
