@@ -101,6 +101,12 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
         properties,
     );
     resource.depends_on = surroundings.depends_on;
+    if number == 0 && !dev.create_pipeline && dev.detect_changes == DetectChanges::Events {
+        resource = resource.suppress(
+            "JOB_SOURCE_CHANGES_DETECTED",
+            "The pipeline exists, and so does the rule that starts it.",
+        );
+    }
     if number == 0 && dev.detect_changes == DetectChanges::Polling {
         resource = resource.suppress(
             "CODEPIPELINE_SOURCE_NO_POLLING",

@@ -10,8 +10,6 @@ use crate::support::{Project, Run};
 /// A change of a configuration: its name, and how.
 type Change = (&'static str, fn(&str, &Accounts) -> String);
 
-const TARGETS: &str = "targets:\n  - name: prod\n";
-
 fn in_dev(config: &str, lines: &str) -> String {
     config.replacen("  source:\n", &format!("{lines}  source:\n"), 1)
 }
@@ -53,12 +51,11 @@ const CHANGES: [Change; 13] = [
         format!("organization: o-0123456789\n{config}")
     }),
     ("another target", |config, accounts| {
-        let (first, second) = (&accounts.prod, TARGETS);
-        let more = format!(
-            "targets:\n  - name: staging\n    account: \"{first}\"\n    profile: prod\n    bucket: \
-             staging-{first}\n  - name: prod\n"
-        );
-        config.replace(second, &more)
+        let account = &accounts.prod;
+        format!(
+            "{config}  - name: staging\n    account: \"{account}\"\n    profile: prod\n    bucket: \
+             staging-{account}\n"
+        )
     }),
 ];
 
@@ -261,65 +258,6 @@ fn a_target_with_an_earlier_key_is_named_with_its_next_step() {
 }
 
 #[test]
-fn a_target_that_was_deployed_from_another_configuration_is_named_with_its_next_step() {
-    let deployment = Deployment::new();
-    let project = &deployment.project;
-    // What another tool deploys: the target alone, with another role.
-    let template = project.read("stacks/prod.yaml");
-    project.write("other.yaml", template.replace("prods3role", "others3role"));
-    let key = deployment.dev("kms describe-key --key-id alias/s3deploykey");
-    let key = text(&key["KeyMetadata"]["KeyId"]);
-    Emulator::shared()
-        .aws_with(
-            &deployment.accounts.prod,
-            &[
-                "cloudformation",
-                "update-stack",
-                "--stack-name",
-                "crossaccountdeploy-prod",
-                "--template-body",
-                &format!("file://{}", project.path("other.yaml").display()),
-                "--parameters",
-                &format!("ParameterKey=DeployKeyId,ParameterValue={key}"),
-                "--capabilities",
-                "CAPABILITY_NAMED_IAM",
-            ],
-        )
-        .expect("updated");
-    Emulator::shared()
-        .aws_with(
-            &deployment.accounts.prod,
-            &[
-                "cloudformation",
-                "wait",
-                "stack-update-complete",
-                "--stack-name",
-                "crossaccountdeploy-prod",
-            ],
-        )
-        .expect("complete");
-    let found = diagnosis(project, 1);
-    assert_eq!(rules(&found)[0], "DOCTOR_STACKS_DISAGREE", "{found:#}");
-    let finding = &found["findings"][0];
-    let message = text(&finding["message"]);
-    assert!(
-        message.contains("role/others3role") && message.contains("role/prods3role"),
-        "{message}"
-    );
-    assert_eq!(
-        commands(finding),
-        [
-            "s3ferry diff --profile prod",
-            "s3ferry deploy --profile prod"
-        ]
-    );
-    assert!(
-        !found.to_string().contains("DOCTOR_ROLE_MISSING"),
-        "{found:#}"
-    );
-}
-
-#[test]
 fn nothing_is_wrong_only_if_everything_was_read() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
@@ -359,33 +297,4 @@ fn nothing_is_wrong_only_if_everything_was_read() {
             "{what}"
         );
     }
-}
-
-#[test]
-fn printed_commands_are_words_of_a_shell() {
-    let accounts = Accounts::fresh();
-    let profile = "my dev's $HOME";
-    let config = accounts.config().replacen(
-        "  source:\n",
-        &format!("  profile: \"{profile}\"\n  source:\n"),
-        1,
-    );
-    let mut project = Project::with(&config);
-    crate::emulator::profiles::log_in(
-        &mut project,
-        &Emulator::shared().endpoint(),
-        &[(profile, &accounts.dev), ("prod", &accounts.prod)],
-    );
-    project.expect("synth --quiet --no-lint", 0);
-    project.expect("deploy --all --yes --quiet", 0);
-    Emulator::shared().aws(
-        &accounts.dev,
-        "events disable-rule --name crossaccountdeploy-us-east-1-start",
-    );
-    let found = diagnosis(&project, 1);
-    let command = &commands(&found["findings"][0])[0];
-    assert!(
-        command.ends_with(r#" --profile 'my dev'\''s $HOME'"#),
-        "{command}"
-    );
 }

@@ -142,3 +142,37 @@ fn a_value_that_another_stack_has_no_more_is_a_disagreement() {
     let deploy = ["deploy", "--profile", "prod"].map(str::to_owned).to_vec();
     assert_eq!(finding.fixes.last(), Some(&Fix::Run(deploy)));
 }
+
+#[test]
+fn a_target_with_another_role_than_the_pipeline_names_is_a_disagreement() {
+    let mut patient = Patient::new();
+    let other = "arn:aws:iam::222222222222:role/other";
+    let outputs = [("DeployRoleArn", other), ("OutputBucketName", OUTPUT)];
+    let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    read(patient.live.stacks.get_mut(&1).unwrap())
+        .outputs
+        .extend(outputs);
+    patient
+        .live
+        .roles
+        .insert(DEPLOY.to_owned(), Reading::Missing);
+    patient.expected.places[1].reference = Reference::Differs;
+    let finding = patient.only();
+    assert_eq!(finding.rule, "DOCTOR_STACKS_DISAGREE");
+    assert_eq!(finding.severity, Severity::Error);
+    assert!(finding.message.contains(other) && finding.message.contains(DEPLOY));
+    let run = |command: &str| Fix::Run([command, "--profile", "prod"].map(str::to_owned).to_vec());
+    assert_eq!(finding.fixes[1..], [run("diff"), run("deploy")]);
+}
+
+#[test]
+fn the_values_of_a_command_are_words_of_a_shell() {
+    let mut patient = without_a_policy();
+    patient.expected.places[0].profile = "my dev's $HOME".to_owned();
+    let finding = patient.only();
+    let command = command(&finding).unwrap();
+    assert!(
+        command.ends_with(r#" --profile 'my dev'\''s $HOME'"#),
+        "{command}"
+    );
+}
