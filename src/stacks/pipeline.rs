@@ -106,6 +106,10 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
             "JOB_SOURCE_CHANGES_DETECTED",
             "The pipeline exists, and so does the rule that starts it.",
         );
+        resource = resource.suppress(
+            "JOB_CREATION_GUARDED",
+            "The pipeline exists, so this stack never creates it.",
+        );
     }
     if number == 0 && dev.detect_changes == DetectChanges::Polling {
         resource = resource.suppress(
