@@ -8,7 +8,8 @@
 //! Nothing of these does I/O, reads a clock or the environment.
 //!
 //! The [`definition`] of a pipeline that exists already is read and changed as text.
-//! The [`doctor`] compares what stands in the accounts with the templates, and proves it likewise.
+//! The [`doctor`] compares the live state of the accounts with the deployed templates, and proves it
+//! likewise.
 //! [`failure`] explains the errors of CodePipeline.
 //! [`escape`] makes text from outside safe to show, and [`shell`] writes commands to copy.
 //!

@@ -145,6 +145,10 @@ table! {
         STACK_INSTANCE_OPERATIONS:
             "concurrent stack instance operations per region", 10_000 "operations", OnRequest;
     }
+    "CloudFormation", "CreateStack" {
+        /// Name of a stack.
+        STACK_NAME: "stack name", 128 "characters", Fixed;
+    }
     "CloudFormation", "CreateStackSet" {
         /// Name of a stack set.
         STACK_SET_NAME: "stack set name", 128 "characters", Fixed;

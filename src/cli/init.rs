@@ -61,13 +61,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     }
     let text = match &options.from {
         Some(definition) => existing::configuration(global, options, definition)?,
-        None => fresh(options)?,
+        None => checked(fresh(options)?)?,
     };
-    // What is written must be readable: a fault here is ours, and must not reach the user's file.
-    let source = Source::new(path.display().to_string(), text);
-    let checked = Document::read(source.clone());
-    checked.map_err(|problems| Failure::document(source.clone(), problems))?;
-    files::write(&path, source.text())?;
+    files::write(&path, &text)?;
     if !global.quiet {
         print(&format!(
             "Wrote {}.\n{}",
@@ -76,6 +72,19 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         ))?;
     }
     Ok(Outcome::Done)
+}
+
+/// A configuration that can be read. Its problems have no place, since the file is not written.
+fn checked(text: String) -> Result<String, Failure> {
+    match Document::read(Source::new(DEFAULT_CONFIG, text.as_str())) {
+        Ok(_) => Ok(text),
+        Err(problems) => Err(Failure::Several(
+            problems
+                .into_iter()
+                .map(|problem| Failure::new(problem.message, problem.help.unwrap_or_default()))
+                .collect(),
+        )),
+    }
 }
 
 /// The configuration of a pipeline of our own.

@@ -84,6 +84,7 @@ Exit codes:
   1  findings, a run that is not proven, stale files, or a failed stack
   2  wrong usage, configuration or input, an input that would not be used, or the wrong account
   3  AWS could not be reached, or refused
+  4  doctor: no problem found, but not everything could be read or decided
   130  interrupted";
 
 /// How a command ended well: whether there is something to mend.
@@ -93,6 +94,9 @@ pub(crate) enum Outcome {
     Done,
     /// Findings, or stale files.
     Findings,
+    /// No findings, and not everything could be examined.
+    #[cfg(feature = "deploy")]
+    Incomplete,
     /// The user stopped it.
     #[cfg(feature = "deploy")]
     Interrupted,
@@ -242,6 +246,8 @@ pub(crate) fn run() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
+        #[cfg(feature = "deploy")]
+        Ok(Outcome::Incomplete) => ExitCode::from(4),
         #[cfg(feature = "deploy")]
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(failure) => {

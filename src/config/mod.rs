@@ -14,7 +14,7 @@ mod stack_set_rules;
 mod validate;
 
 pub use model::*;
-pub use names::account_id_problem;
+pub use names::{account_id_problem, characters};
 pub use regions::{
     Partition, has_codepipeline, is_region, partition_of, pipeline_region_problem, regions,
 };
@@ -114,6 +114,37 @@ impl Document {
             .collect();
         problems.sort_by_key(|problem| problem.span);
         problems
+    }
+
+    /// The path of the setting at an offset of a configuration's text: keys and list indexes from the
+    /// top. Empty for a text that cannot be read.
+    pub fn path_at(source: &Source, offset: usize) -> Vec<String> {
+        let mut path = Vec::new();
+        let Ok(root) = syntax::read(source) else {
+            return path;
+        };
+        let mut node = &root;
+        loop {
+            let entries = node.entries().unwrap_or_default().iter();
+            let mut entries = entries.filter(|entry| {
+                (entry.key_span.start..=entry.value.span.end.max(entry.key_span.end))
+                    .contains(&offset)
+            });
+            let items = node.items().unwrap_or_default().iter().enumerate();
+            let mut items =
+                items.filter(|(_, item)| (item.span.start..=item.span.end).contains(&offset));
+            node = match (entries.next_back(), items.next_back()) {
+                (Some(entry), _) => {
+                    path.push(entry.key.clone());
+                    &entry.value
+                }
+                (None, Some((index, item))) => {
+                    path.push(index.to_string());
+                    item
+                }
+                (None, None) => return path,
+            };
+        }
     }
 
     /// The place of a setting, or of the nearest one around it that the file has.

@@ -6,6 +6,11 @@ use crate::aws::quotas::{
     STACK_SET_NAME, grouped,
 };
 
+/// A number of characters.
+pub fn characters(number: usize) -> String {
+    format!("{number} character{}", if number == 1 { "" } else { "s" })
+}
+
 /// Why this is not an account ID (AWS Account Management, *View AWS account identifiers*).
 pub fn account_id_problem(id: &str) -> Option<String> {
     if !id.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -15,8 +20,9 @@ pub fn account_id_problem(id: &str) -> Option<String> {
     }
     (id.len() != 12).then(|| {
         format!(
-            "`{id}` is not an account ID: it has {} digits, not 12",
-            id.len()
+            "`{id}` is not an account ID: it has {} {}, not 12",
+            id.len(),
+            if id.len() == 1 { "digit" } else { "digits" }
         )
     })
 }
@@ -26,8 +32,8 @@ pub(super) fn bucket_problem(name: &str) -> Option<String> {
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let fault = if !(SHORTEST_BUCKET_NAME..=BUCKET_NAME.length()).contains(&name.len()) {
         format!(
-            "it has {} characters, and S3 allows {SHORTEST_BUCKET_NAME} to {}",
-            name.len(),
+            "it has {}, and S3 allows {SHORTEST_BUCKET_NAME} to {}",
+            characters(name.len()),
             BUCKET_NAME.value
         )
     } else if let Some(bad) = name
@@ -83,8 +89,8 @@ pub(super) fn alias_problem(alias: &str) -> Option<String> {
 pub(super) fn pipeline_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > PIPELINE_NAME.length() {
         format!(
-            "it has {} characters, and CodePipeline allows 1 to {}",
-            name.len(),
+            "it has {}, and CodePipeline allows 1 to {}",
+            characters(name.len()),
             PIPELINE_NAME.value
         )
     } else if let Some(bad) = name
@@ -102,8 +108,8 @@ pub(super) fn pipeline_problem(name: &str) -> Option<String> {
 pub(super) fn role_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > ROLE_NAME.length() {
         format!(
-            "it has {} characters, and IAM allows 1 to {}",
-            name.len(),
+            "it has {}, and IAM allows 1 to {}",
+            characters(name.len()),
             ROLE_NAME.value
         )
     } else if let Some(bad) = name.chars().find(|c| !is_iam_name_character(*c)) {
@@ -118,8 +124,8 @@ pub(super) fn role_problem(name: &str) -> Option<String> {
 pub(super) fn stack_set_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > STACK_SET_NAME.length() {
         format!(
-            "it has {} characters, and StackSets allows 1 to {}",
-            name.len(),
+            "it has {}, and StackSets allows 1 to {}",
+            characters(name.len()),
             STACK_SET_NAME.value
         )
     } else if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -194,7 +200,7 @@ pub(super) fn path_problem(path: &str) -> Option<String> {
 /// Why this is not a target name. It names a file, a stage and parts of policy names.
 pub(super) fn target_problem(name: &str) -> Option<String> {
     let fault = if name.is_empty() || name.len() > 40 {
-        format!("it has {} characters, and 1 to 40 are allowed", name.len())
+        format!("it has {}, and 1 to 40 are allowed", characters(name.len()))
     } else if !name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))

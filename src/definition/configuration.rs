@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use crate::escape;
 use crate::shell::word;
-use crate::syntax::Problem;
+use crate::syntax::{Node, Problem, Span};
 
 use super::{Action, Definition};
 
@@ -21,6 +21,8 @@ pub struct Draft {
     pub targets: Vec<DraftTarget>,
     /// What the user should know, a sentence each.
     pub notes: Vec<String>,
+    /// Where the definition says a setting, by its path in the configuration.
+    places: Vec<(String, Span)>,
     pipeline: String,
     service_role: String,
     source_bucket: String,
@@ -38,8 +40,10 @@ pub struct DraftTarget {
     pub bucket: String,
     /// Account that owns it; from the action's role, where it has one of another account.
     pub account: Option<String>,
+    /// The roles that the actions on the bucket have now.
+    pub roles: Vec<CurrentRole>,
     region: Option<String>,
-    /// The deploy role that the action has now.
+    /// The deploy role that the first action has now.
     current_role: Option<String>,
     path: String,
     object_key: Option<String>,
@@ -47,9 +51,46 @@ pub struct DraftTarget {
     cache_control: Option<String>,
     encryption_key: Option<String>,
     approval: bool,
+    /// Its action: number of the stage, and in the stage.
+    action: (usize, usize),
+}
+
+/// A role that an action has before it is adopted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CurrentRole {
+    /// Name of the action.
+    pub action: String,
+    /// ARN of the role.
+    pub arn: String,
+    /// Where it is written.
+    pub span: Span,
+}
+
+impl CurrentRole {
+    /// The account that the role belongs to.
+    pub fn account(&self) -> Option<&str> {
+        self.arn.split(':').nth(4)
+    }
 }
 
 impl Draft {
+    /// Where the definition says what a configuration has at `path`, or says the nearest thing around
+    /// it.
+    pub fn place(&self, path: &[String]) -> Span {
+        let mut path = path.join(".");
+        loop {
+            let found = self.places.iter().find(|(known, _)| *known == path);
+            if let Some((_, span)) = found {
+                return *span;
+            }
+            match path.rfind('.') {
+                Some(end) => path.truncate(end),
+                None if path.is_empty() => return Span::default(),
+                None => path.clear(),
+            }
+        }
+    }
+
     /// What a definition says about its configuration.
     ///
     /// # Errors
@@ -120,8 +161,10 @@ impl Draft {
                 stores.find(|store| store.region.as_ref() == Some(region))
             })
             .or(definition.stores.first());
+        let store_span = store.map(|store| store.span);
         Ok(Self {
             account: account.to_owned(),
+            places: places(definition, source, store_span, &targets),
             region,
             targets,
             notes,
@@ -292,6 +335,7 @@ fn targets(
         let key = action.setting("ObjectKey").unwrap_or_default();
         let extracts = action.setting("Extract") != Some("false");
         if let Some(target) = found.iter_mut().find(|target| target.bucket == *bucket) {
+            target.roles.extend(current_role(definition, action));
             let whose = if extracts && target.object_key.is_none() {
                 target.path = common_folder(&target.path, key.trim_matches('/'));
                 "whose ACL it has, with a path that holds both"
@@ -321,7 +365,9 @@ fn targets(
                 .filter(|owner| *owner != dev_account)
                 .map(str::to_owned),
             region: (action.region.clone()).filter(|region| Some(region.as_str()) != dev_region),
+            roles: current_role(definition, action).into_iter().collect(),
             current_role: role,
+            action: (action.stage_index, action.index),
             path: if extracts {
                 key.trim_matches('/').to_owned()
             } else {
@@ -335,6 +381,86 @@ fn targets(
                 other.stage_index == action.stage_index && other.category == "Approval"
             }),
         });
+    }
+    found
+}
+
+fn action_node(definition: &Definition, at: (usize, usize)) -> Option<&Node> {
+    let stage = definition.pipeline().get("stages")?.items()?.get(at.0)?;
+    stage.get("actions")?.items()?.get(at.1)
+}
+
+fn current_role(definition: &Definition, action: &Action) -> Option<CurrentRole> {
+    let node = action_node(definition, (action.stage_index, action.index))?;
+    Some(CurrentRole {
+        action: action.name.clone(),
+        arn: action.role_arn.clone()?,
+        span: node.get("roleArn")?.span,
+    })
+}
+
+/// Where the definition says the settings of its configuration.
+fn places(
+    definition: &Definition,
+    source: &Action,
+    store: Option<Span>,
+    targets: &[DraftTarget],
+) -> Vec<(String, Span)> {
+    let root = definition.pipeline();
+    let mut found = Vec::new();
+    let mut add = |path: String, span: Option<Span>| found.extend(span.map(|span| (path, span)));
+    let first = root.entries().and_then(<[_]>::first);
+    add(String::new(), first.map(|entry| entry.key_span));
+    let of_root = |key: &str| root.get(key).map(|node| node.span);
+    for path in ["dev.account", "dev.pipeline.service_role"] {
+        add(path.to_owned(), of_root("roleArn"));
+    }
+    add("dev.pipeline.name".to_owned(), of_root("name"));
+    add("dev.artifacts".to_owned(), store);
+    // The region, where the definition says it, is that of its ARN.
+    let arn = definition.root.at(["metadata", "pipelineArn"]);
+    add("dev.region".to_owned(), arn.map(|node| node.span));
+    let of_action = |at: (usize, usize), path: &[&str]| -> Option<Span> {
+        let mut node = action_node(definition, at)?;
+        for key in path {
+            node = node.get(key)?;
+        }
+        Some(node.span)
+    };
+    let at = (source.stage_index, source.index);
+    add("dev.source".to_owned(), Some(source.span));
+    for (path, key) in [
+        ("bucket", "S3Bucket"),
+        ("object_key", "S3ObjectKey"),
+        ("detect_changes", "PollForSourceChanges"),
+    ] {
+        add(
+            format!("dev.source.{path}"),
+            of_action(at, &["configuration", key]),
+        );
+    }
+    for (number, target) in targets.iter().enumerate() {
+        let path = |key: &str| format!("targets.{number}.{key}");
+        let at = target.action;
+        add(format!("targets.{number}"), of_action(at, &["name"]));
+        for (key, setting) in [
+            ("bucket", "BucketName"),
+            ("path", "ObjectKey"),
+            ("object_key", "ObjectKey"),
+            ("extract", "Extract"),
+            ("canned_acl", "CannedACL"),
+            ("cache_control", "CacheControl"),
+            ("encryption_key", "KMSEncryptionKeyARN"),
+        ] {
+            add(path(key), of_action(at, &["configuration", setting]));
+        }
+        for (key, member) in [
+            ("account", "roleArn"),
+            ("role", "roleArn"),
+            ("region", "region"),
+        ] {
+            add(path(key), of_action(at, &[member]));
+        }
     }
     found
 }

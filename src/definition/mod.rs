@@ -12,5 +12,5 @@ mod read;
 mod tests;
 
 pub use adopt::{Adopted, adopt};
-pub use configuration::{Draft, DraftTarget};
+pub use configuration::{CurrentRole, Draft, DraftTarget};
 pub use read::{Action, Definition, Store};

@@ -6,17 +6,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::checks::{Block, causes};
+use super::disagree::disagreements;
 use super::expected::Expected;
 use super::explain::{Explained, by_step, executions, is_on};
-use super::finding::{DENIED, EXPOSED, Finding, Fix, Unread};
-use super::live::{Live, Policy, Reading, Refusal, View};
+use super::finding::{
+    BUCKET_MISSING, DENIED, DISAGREE, EXPOSED, Finding, Fix, ROLE_MISSING, Unread,
+};
+use super::live::{Live, Reading, Refusal};
 use super::templates::{self, Definitions};
+use super::unread::unread;
 use crate::authz::Decision;
 use crate::iam::{Arn, Effect};
 use crate::lint::Severity;
 use crate::proof::{
     ARTIFACT, AttackResult, Caller, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove,
 };
+
+/// How a deployment fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Everything was read, every call of a run was decided, and nothing is wrong.
+    Healthy,
+    /// Something is wrong.
+    Findings,
+    /// Nothing is wrong in what was read, and not everything was read or decided.
+    Incomplete,
+}
 
 /// What is wrong with a deployment.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +62,21 @@ pub struct Repair {
 }
 
 impl Diagnosis {
+    /// How the deployment fares.
+    pub fn health(&self) -> Health {
+        let is_whole = self.unread.is_empty() && self.undecided.is_empty() && self.calls > 0;
+        match self.findings.is_empty() {
+            false => Health::Findings,
+            true if is_whole => Health::Healthy,
+            true => Health::Incomplete,
+        }
+    }
+
+    /// How many calls a run makes.
+    pub fn all_calls(&self) -> usize {
+        self.calls + self.undecided.values().sum::<usize>()
+    }
+
     /// The findings that stop the pipeline or open something.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         let findings = self.findings.iter();
@@ -65,21 +95,41 @@ pub fn diagnose(
     base: &Inputs,
     target: Option<&str>,
 ) -> Result<Diagnosis, Vec<InputError>> {
-    let mut explained: Vec<Explained> = causes(expected, live)
-        .into_iter()
-        .map(Explained::new)
-        .collect();
+    let (causes, absent) = causes(expected, live);
+    let mut explained: Vec<Explained> = causes.into_iter().map(Explained::new).collect();
+    let intended = prove(base)?;
+    let disagreements = disagreements(expected, live, &intended);
+    // A name that stacks disagree about is no name of something that was deleted.
+    explained.retain(|one| {
+        let all = disagreements.iter().flat_map(|cause| &cause.blocks);
+        let mut all = all.filter_map(|block| match block {
+            Block::Resource(thing) => Some(shown(thing)),
+            _ => None,
+        });
+        let is_missing = [ROLE_MISSING, BUCKET_MISSING].contains(&one.cause.finding.rule);
+        !(is_missing && all.any(|thing| thing == one.cause.finding.resource))
+    });
+    explained.extend(disagreements.into_iter().map(Explained::new));
     // The order of causes decides which of two explains what both could.
     explained.sort_by_key(|one| one.cause.finding.rank());
-    let intended = prove(base)?;
     let mut diagnosis = Diagnosis {
         unread: unread(expected, live),
         ..Diagnosis::default()
     };
-    let proof = |definitions| prove(&templates::inputs(expected, live, base, definitions));
+    let proof = |definitions| {
+        prove(&templates::inputs(
+            expected,
+            live,
+            base,
+            &absent,
+            definitions,
+        ))
+    };
     let proofs =
         proof(Definitions::Live).and_then(|calls| Ok((calls, proof(Definitions::Intended)?)));
     match proofs {
+        // Without its dev stack a deployment has no run.
+        _ if absent.contains(&0) => {}
         Ok((calls, attacks)) => {
             let wanted =
                 |of: &Option<String>| target.is_none() || of.is_none() || of.as_deref() == target;
@@ -109,7 +159,35 @@ pub fn diagnose(
     diagnosis
         .findings
         .sort_by_key(|finding| (finding.severity, finding.rank()));
+    for finding in &mut diagnosis.findings {
+        safe(expected, finding);
+    }
     Ok(diagnosis)
+}
+
+/// Leaves out the commands that write where the configuration is not deployed: a deployment would
+/// change what they write, and they may stand in its way.
+fn safe(expected: &Expected, finding: &mut Finding) {
+    let mut places = expected.places.iter();
+    let place = places.find(|place| place.account == finding.account && place.reference.differs());
+    let Some(place) = place.filter(|_| finding.rule != DISAGREE) else {
+        return;
+    };
+    if !finding.fixes.iter().any(Fix::writes) {
+        return;
+    }
+    finding.fixes = vec![
+        Fix::Advice(format!(
+            "stack {} differs from the configuration: see what a deployment changes before you \
+             change anything by hand",
+            place.stack
+        )),
+        Fix::Run(vec![
+            "diff".to_owned(),
+            "--profile".to_owned(),
+            place.profile.clone(),
+        ]),
+    ];
 }
 
 impl Diagnosis {
@@ -154,7 +232,10 @@ impl Diagnosis {
 
     fn undecided(&mut self, decided: &Decided) {
         let missing = decided.missing.iter().map(|missing| missing.what.clone());
-        let what = missing.collect::<Vec<String>>().join(" and ");
+        let mut what = missing.collect::<Vec<String>>().join(" and ");
+        if what.is_empty() {
+            what = format!("what is not known: {}", decided.reason.because);
+        }
         *self.undecided.entry(what).or_default() += 1;
     }
 
@@ -333,165 +414,4 @@ pub(super) fn shown(arn: &str) -> String {
         ("codepipeline", _) => format!("pipeline {}", parsed.resource),
         _ => arn.to_owned(),
     }
-}
-
-/// Everything that could not be read.
-fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
-    let mut found = BTreeSet::new();
-    let seen = |account: &str| matches!(live.accounts.get(account), Some(View::By(_)));
-    for (account, view) in &live.accounts {
-        if let View::Nobody(reason) = view {
-            let stacks = expected.places.iter();
-            let stacks: Vec<&str> = stacks
-                .filter(|place| place.account == *account)
-                .map(|place| place.template.as_str())
-                .collect();
-            found.insert(Unread {
-                account: account.clone(),
-                what: format!("everything of {}", stacks.join(", ")),
-                refusal: Refusal {
-                    action: String::new(),
-                    reason: reason.clone(),
-                },
-            });
-        }
-    }
-    let mut add = |account: &str, what: String, refusal: Option<&Refusal>| {
-        if let Some(refusal) = refusal
-            && seen(account)
-        {
-            found.insert(Unread {
-                account: account.to_owned(),
-                what,
-                refusal: refusal.clone(),
-            });
-        }
-    };
-    for (number, stack) in &live.stacks {
-        if let Some(place) = expected.places.get(*number) {
-            add(
-                &place.account,
-                format!("stack {}", place.stack),
-                stack.refusal(),
-            );
-        }
-    }
-    for (arn, key) in &live.keys {
-        let account = Arn::parse(arn).map_or_else(
-            || expected.places.first().map_or("", |place| &place.account),
-            |arn| arn.account,
-        );
-        let name = shown(arn);
-        add(account, name.clone(), key.refusal());
-        if let Reading::Read(key) = key
-            && !key.is_aws_managed
-        {
-            add(account, format!("policy of {name}"), key.policy.refusal());
-            add(
-                account,
-                format!("names of the policies of {name}"),
-                key.others.refusal(),
-            );
-            for policy in key.others.read().into_iter().flatten() {
-                let what = format!("policy {} of {name}", policy.name);
-                add(account, what, policy.document.refusal());
-            }
-            add(account, format!("grants of {name}"), key.grants.refusal());
-            add(account, format!("aliases of {name}"), key.aliases.refusal());
-            add(
-                account,
-                format!("rotation of {name}"),
-                key.rotation.refusal(),
-            );
-        }
-    }
-    for bucket in &expected.buckets {
-        let Some(reading) = live.buckets.get(&bucket.name) else {
-            continue;
-        };
-        let (account, name) = (&bucket.account, &bucket.name);
-        add(account, format!("bucket {name}"), reading.refusal());
-        if let Reading::Read(read) = reading {
-            for (what, refusal) in [
-                ("policy", read.policy.refusal()),
-                ("versioning", read.versioning.refusal()),
-                ("notifications", read.event_bridge.refusal()),
-                ("object ownership", read.ownership.refusal()),
-                ("ACL", read.grantees.refusal()),
-                ("default encryption", read.encryption.refusal()),
-                ("public access block", read.public_access_block.refusal()),
-            ] {
-                add(account, format!("{what} of bucket {name}"), refusal);
-            }
-        }
-    }
-    for role in &expected.roles {
-        let Some(reading) = live.roles.get(&role.arn) else {
-            continue;
-        };
-        let (account, name) = (&role.account, &role.name);
-        add(account, format!("role {name}"), reading.refusal());
-        if let Reading::Read(read) = reading {
-            add(
-                account,
-                format!("managed policies of role {name}"),
-                read.attached.refusal(),
-            );
-            add(
-                account,
-                format!("inline policies of role {name}"),
-                read.inline.refusal(),
-            );
-            let policies = read.attached.read().into_iter().chain(read.inline.read());
-            let policies = policies.flatten().chain(&read.boundary);
-            for Policy {
-                name: policy,
-                document,
-            } in policies
-            {
-                add(
-                    account,
-                    format!("policy {policy} of role {name}"),
-                    document.refusal(),
-                );
-            }
-        }
-    }
-    for pipeline in expected.pipelines() {
-        let name = pipeline.name.clone().unwrap_or_default();
-        let Some(reading) = live.pipelines.get(&name) else {
-            continue;
-        };
-        add(
-            &pipeline.account,
-            format!("pipeline {name}"),
-            reading.refusal(),
-        );
-        if let Reading::Read(read) = reading {
-            add(
-                &pipeline.account,
-                format!("state of pipeline {name}"),
-                read.stopped.refusal(),
-            );
-            add(
-                &pipeline.account,
-                format!("executions of pipeline {name}"),
-                read.failure.refusal(),
-            );
-        }
-    }
-    for rule in expected.rules() {
-        let name = rule.name.clone().unwrap_or_default();
-        if let Some(reading) = live.rules.get(&name) {
-            add(&rule.account, format!("rule {name}"), reading.refusal());
-            if let Reading::Read(read) = reading {
-                add(
-                    &rule.account,
-                    format!("targets of rule {name}"),
-                    read.targets.refusal(),
-                );
-            }
-        }
-    }
-    found.into_iter().collect()
 }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::live::{Encryption, Input};
 use crate::iam::Arn;
-use crate::proof::{BucketKey, Resolved};
+use crate::proof::{BucketKey, ClaimedBucket, Resolved};
 
 /// Where a stack is deployed, and who can look there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,9 +24,42 @@ pub struct Place {
     pub profile: String,
     /// Whether it is of a target whose deploy role copies the tags of the source object.
     pub tagged_objects: bool,
+    /// Which template is its reference.
+    pub reference: Reference,
 }
 
-/// Everything that should stand.
+/// Which template the live state of a stack is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reference {
+    /// The deployed one, which means the same as the configuration's.
+    #[default]
+    Same,
+    /// The deployed one, which differs from the configuration's.
+    Differs,
+    /// The deployed one; the configuration has no such stack.
+    Removed,
+    /// The configuration's: the deployed one was not read.
+    Local,
+    /// The configuration's: the stack is not deployed.
+    Absent,
+}
+
+impl Reference {
+    /// Whether a deployment would change the stack, or leaves it behind.
+    pub fn differs(self) -> bool {
+        matches!(self, Self::Differs | Self::Removed)
+    }
+}
+
+impl Place {
+    /// What the names of the stacks of a pipeline have in common.
+    pub(super) fn prefix(&self) -> &str {
+        let suffix = format!("-{}", self.template);
+        self.stack.strip_suffix(&suffix).unwrap_or(&self.stack)
+    }
+}
+
+/// Everything that should exist.
 #[derive(Debug, Clone)]
 pub struct Expected {
     /// The stacks: every instance of the proof's inputs, in order.
@@ -39,6 +72,8 @@ pub struct Expected {
     pub buckets: Vec<ExpectedBucket>,
     /// The keys.
     pub keys: Vec<ExpectedKey>,
+    /// The IDs of keys, by those that the proof makes up.
+    pub(super) ids: BTreeMap<String, String>,
 }
 
 /// A role.
@@ -117,14 +152,14 @@ pub struct ExpectedKey {
 const UNKNOWN_ID: &str = "s3ferry:unknown-key";
 
 impl Expected {
-    /// What `resources` say. `key` is the ID of the dev stack's key, which AWS decides; what names
-    /// a key whose ID is not known is not compared with anything. `merged` are the policies of
-    /// existing buckets that are to be put, by bucket, and `bucket_keys` the keys that they encrypt
-    /// with.
+    /// What `resources` say. `ids` are the IDs of keys, which AWS decides, by those that the proof
+    /// makes up; what names a key whose ID is not known is not compared with anything. `merged` are
+    /// the policies of existing buckets that are to be put, by bucket, and `bucket_keys` the keys that
+    /// they encrypt with.
     pub fn new(
         resources: &[Resolved],
         places: Vec<Place>,
-        key: Option<&str>,
+        ids: &BTreeMap<String, String>,
         merged: &BTreeMap<String, Json>,
         bucket_keys: &[BucketKey],
     ) -> Self {
@@ -135,7 +170,7 @@ impl Expected {
             .collect();
         let replace = |text: &str| {
             made_up.iter().fold(text.to_owned(), |text, id| {
-                text.replace(id, key.unwrap_or(UNKNOWN_ID))
+                text.replace(id, ids.get(*id).map_or(UNKNOWN_ID, String::as_str))
             })
         };
         let resources: Vec<Resolved> = resources
@@ -157,10 +192,33 @@ impl Expected {
             roles: roles(&resources),
             buckets: buckets(&resources, merged),
             keys: keys(&resources),
+            ids: ids.clone(),
             resources,
         };
         expected.add_existing(bucket_keys);
         expected
+    }
+
+    /// A text with the true IDs of keys.
+    pub(super) fn with_ids(&self, text: &str) -> String {
+        let ids = self.ids.iter();
+        ids.fold(text.to_owned(), |text, (made_up, id)| {
+            text.replace(made_up, id)
+        })
+    }
+
+    /// What the pipelines and templates say of the buckets that a run uses.
+    pub fn claims(&self) -> Vec<ClaimedBucket> {
+        let buckets = self.buckets.iter();
+        let buckets = buckets.filter(|bucket| bucket.purpose != Purpose::Other);
+        buckets
+            .map(|bucket| ClaimedBucket {
+                name: bucket.name.clone(),
+                account: bucket.account.clone(),
+                region: bucket.region.clone(),
+                is_existing: bucket.properties.is_none(),
+            })
+            .collect()
     }
 
     /// Resources of a type.

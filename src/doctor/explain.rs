@@ -109,10 +109,25 @@ impl Cause {
             Block::Identity(arn) => {
                 is_denied && is_caller(arn) && fails_in(decided, Layer::IdentityPolicies)
             }
+            Block::Calls(calls) => {
+                is_denied
+                    && calls.iter().any(|(caller, action, resource)| {
+                        (caller, action, resource)
+                            == (&caller_of(&call.caller), &call.action, &call.resource)
+                    })
+            }
             Block::Boundary(arn) => {
                 is_denied && is_caller(arn) && fails_in(decided, Layer::PermissionBoundary)
             }
         })
+    }
+}
+
+/// A caller by its ARN, where it is a role.
+pub(super) fn caller_of(caller: &Caller) -> String {
+    match caller {
+        Caller::Role(arn) => arn.clone(),
+        other => other.shown(),
     }
 }
 

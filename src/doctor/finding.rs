@@ -5,9 +5,10 @@ use serde_json::Value as Json;
 use super::live::Refusal;
 use crate::lint::Severity;
 
-/// The rules, in the order of causes: what stands further up can cause what stands below.
-pub const RULES: [(&str, &str); 25] = [
+/// The rules, in the order of causes: an earlier one can cause a later one.
+pub const RULES: [(&str, &str); 26] = [
     (STACK, "every stack is deployed, and ended well"),
+    (DISAGREE, "the deployed stacks fit together"),
     (ROLE_MISSING, "every role exists"),
     (KEY_MISSING, "every key exists"),
     (
@@ -35,7 +36,7 @@ pub const RULES: [(&str, &str); 25] = [
     ),
     (
         BUCKET_KEY,
-        "the configuration names the keys that existing buckets encrypt with",
+        "the deployed templates name the keys that existing buckets encrypt with",
     ),
     (VERSIONING, "the source bucket is versioned"),
     (CHANGE_EVENTS, "a change of the source starts the pipeline"),
@@ -53,6 +54,7 @@ pub const RULES: [(&str, &str); 25] = [
 ];
 
 pub(super) const STACK: &str = "DOCTOR_STACK";
+pub(super) const DISAGREE: &str = "DOCTOR_STACKS_DISAGREE";
 pub(super) const ROLE_MISSING: &str = "DOCTOR_ROLE_MISSING";
 pub(super) const KEY_MISSING: &str = "DOCTOR_KEY_MISSING";
 pub(super) const KEY_STATE: &str = "DOCTOR_KEY_STATE";
@@ -97,13 +99,15 @@ pub struct Finding {
     pub consequences: Vec<String>,
 }
 
-/// A way to mend something.
+/// A way to fix something.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fix {
     /// A sentence.
     Advice(String),
-    /// A command to run.
+    /// A command of another program to run, quoted for a shell.
     Command(String),
+    /// A command of this program to run: its words after `s3ferry`.
+    Run(Vec<String>),
     /// A statement to add.
     Add {
         /// The policy that lacks it.
@@ -122,6 +126,19 @@ pub struct Unread {
     pub what: String,
     /// Why; `None` of the action where nobody looks into the account.
     pub refusal: Refusal,
+}
+
+impl Fix {
+    /// Whether it changes something without a look at a deployment's change set.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Self::Command(_) | Self::Add { .. } => true,
+            Self::Run(words) => words
+                .first()
+                .is_some_and(|word| ["adopt", "doctor"].contains(&word.as_str())),
+            Self::Advice(_) => false,
+        }
+    }
 }
 
 impl Finding {

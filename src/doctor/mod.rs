@@ -7,8 +7,11 @@
 //! AWS: reading is `deploy`'s, and printing the command line's.
 
 mod checks;
+mod command;
 pub mod compare;
+mod deployed;
 mod diagnose;
+mod disagree;
 mod expected;
 mod explain;
 mod finding;
@@ -17,8 +20,12 @@ mod permissions;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod unread;
 
-pub use diagnose::{Diagnosis, Repair, diagnose};
-pub use expected::{Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose};
+pub use deployed::{Candidate, Deployed, Found};
+pub use diagnose::{Diagnosis, Health, Repair, diagnose};
+pub use expected::{
+    Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose, Reference,
+};
 pub use finding::{Finding, Fix, RULES, Unread};
 pub use permissions::{PERMISSIONS, REPAIR_PERMISSION};

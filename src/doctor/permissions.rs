@@ -2,8 +2,10 @@
 
 /// The actions that reading the live state takes, in every account that is looked at. All of them
 /// only read.
-pub const PERMISSIONS: [&str; 27] = [
+pub const PERMISSIONS: [&str; 29] = [
+    "cloudformation:DescribeStackSet",
     "cloudformation:DescribeStacks",
+    "cloudformation:GetTemplate",
     "codepipeline:GetPipeline",
     "codepipeline:GetPipelineState",
     "codepipeline:ListPipelineExecutions",

@@ -22,11 +22,13 @@ pub(super) enum Definitions {
 }
 
 /// The inputs of a proof of the live state: `base` with other templates. The logical ID of every
-/// role, bucket and key is its name or ARN.
+/// role, bucket and key is its name or ARN. Things of the stacks in `absent`, which are not deployed,
+/// are somebody else's.
 pub(super) fn inputs(
     expected: &Expected,
     live: &Live,
     base: &Inputs,
+    absent: &[usize],
     definitions: Definitions,
 ) -> Inputs {
     let mut inputs = base.clone();
@@ -46,6 +48,10 @@ pub(super) fn inputs(
         .collect();
     let mut resources: Vec<Map<String, Json>> = vec![Map::new(); inputs.stacks.len()];
     let mut add = |stack: usize, id: String, kind: &str, properties: Json| {
+        let is_pipeline = kind == "AWS::CodePipeline::Pipeline";
+        if absent.contains(&stack) && !is_pipeline {
+            return;
+        }
         if let Some(found) = resources.get_mut(stack) {
             found.insert(id, json!({ "Type": kind, "Properties": properties }));
         }

@@ -8,6 +8,7 @@
 )]
 
 mod keys;
+mod reference;
 mod runs;
 
 use std::collections::BTreeMap;
@@ -69,6 +70,7 @@ impl Patient {
             region: "us-east-1".to_owned(),
             profile: template.to_owned(),
             tagged_objects: config.contains("tagged_objects: true"),
+            reference: Reference::Same,
         };
         let instances = plan.instances();
         let targets = instances.map(|(target, instance)| place(&target.name, &instance.account));
@@ -76,10 +78,14 @@ impl Patient {
             .chain(targets)
             .collect();
         let resources = resolved(&inputs).unwrap();
+        let keys = resources.iter().filter(|one| one.kind == "AWS::KMS::Key");
+        let ids = keys
+            .map(|key| (key.name.clone().unwrap(), KEY.to_owned()))
+            .collect();
         let expected = Expected::new(
             &resources,
             places,
-            Some(KEY),
+            &ids,
             &BTreeMap::new(),
             &inputs.bucket_keys,
         );
@@ -536,9 +542,7 @@ fn a_stack_without_its_pipeline_says_which_step_is_missing() {
         .insert(start.to_owned(), Reading::Missing);
     let finding = patient.only();
     assert_eq!(finding.rule, "DOCTOR_PIPELINE_MISSING");
-    assert!(
-        finding
-            .fixes
-            .contains(&Fix::Command("s3ferry deploy --profile dev".to_owned()))
-    );
+    assert!(finding.fixes.contains(&Fix::Run(
+        ["deploy", "--profile", "dev"].map(str::to_owned).to_vec()
+    )));
 }

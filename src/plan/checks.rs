@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::{InstancePlan, Plan};
-use crate::aws::quotas::{BUCKET_NAME, PIPELINE_NAME, POLICY_NAME, ROLE_NAME};
-use crate::config::{Complaint, Config, DetectChanges};
+use crate::aws::quotas::{BUCKET_NAME, ROLE_NAME};
+use crate::config::{Complaint, Config, characters};
 
 /// Everything that is wrong with the names.
 pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
@@ -27,70 +27,22 @@ pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {
 
 impl Plan {
     fn lengths(&self, config: &Config, found: &mut Vec<Complaint>) {
-        let dev = &self.dev;
         let mut check = |path: &str, what: &str, name: &str, limit: usize, help: String| {
             if name.len() > limit {
                 found.push(Complaint::new(
                     path,
                     format!(
-                        "the {what} `{name}` has {} characters, and {limit} are allowed",
-                        name.len()
+                        "the {what} `{name}` has {}, and {limit} are allowed",
+                        characters(name.len())
                     ),
                     help,
                 ));
             }
         };
         let shorter = |name: &str, limit: usize, path: &str| {
-            format!(
-                "make `{path}` {} characters shorter",
-                name.len().saturating_sub(limit)
-            )
+            let more = name.len().saturating_sub(limit);
+            format!("make `{path}` {} shorter", characters(more))
         };
-        let path = "dev.pipeline.name";
-        if dev.service_role.create {
-            let name = &dev.service_role.name;
-            let help = format!(
-                "{}, or name an existing role as `dev.pipeline.service_role`",
-                shorter(name, ROLE_NAME.length(), path)
-            );
-            check(path, "service role", name, ROLE_NAME.length(), help);
-        }
-        if dev.detect_changes == DetectChanges::Events {
-            let name = &dev.change_rule;
-            check(
-                path,
-                "change rule's role",
-                name,
-                ROLE_NAME.length(),
-                shorter(name, ROLE_NAME.length(), path),
-            );
-        }
-        for name in [&dev.source_policy, &dev.artifact_policy, &dev.assume_policy] {
-            check(
-                path,
-                "managed policy",
-                name,
-                POLICY_NAME.length(),
-                shorter(name, POLICY_NAME.length(), path),
-            );
-        }
-        if let Some(name) = &dev.log_bucket {
-            let path = if dev.source_bucket.create {
-                "dev.source.bucket"
-            } else {
-                "dev.artifacts.bucket"
-            };
-            let help = format!(
-                "{}, or set `access_logs: false`",
-                shorter(name, BUCKET_NAME.length(), path)
-            );
-            check(path, "log bucket", name, BUCKET_NAME.length(), help);
-        }
-        if let Some(pipeline) = self.pipelines.last() {
-            let name = &pipeline.name;
-            let help = shorter(name, PIPELINE_NAME.length(), path);
-            check(path, "pipeline name", name, PIPELINE_NAME.length(), help);
-        }
         for region in &self.regions {
             let path = "dev.artifacts.bucket";
             let names = std::iter::once(&region.artifact_bucket.name).chain(&region.log_bucket);
@@ -167,7 +119,7 @@ impl Plan {
             "dev.pipeline.service_role",
             found,
         );
-        if dev.detect_changes == DetectChanges::Events {
+        if self.makes_change_rule() {
             roles.claim(
                 account,
                 &dev.change_rule,

@@ -10,6 +10,7 @@ mod names;
 mod stack_set;
 mod waves;
 
+use crate::aws::quotas::STACK_NAME;
 use crate::config::{
     CannedAcl, Complaint, Config, DetectChanges, Partition, Permissions, Quotas, partition_of,
 };
@@ -342,10 +343,7 @@ impl Plan {
     ///
     /// A stack's name has letters, digits and hyphens only; a pipeline's may have more.
     pub fn stack_name(&self, template: &str) -> String {
-        format!("{}-{template}", self.stack_prefix)
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-            .collect()
+        names::stack_name(&self.stack_prefix, template, STACK_NAME.length())
     }
 
     /// Keeps the names of stacks that were created under another name of the pipeline.
@@ -439,6 +437,12 @@ impl Plan {
             self.dev.region,
             self.dev.account,
         )
+    }
+
+    /// Whether a rule starts the first pipeline on a change of the source. A pipeline that exists has a
+    /// rule of its own.
+    pub fn makes_change_rule(&self) -> bool {
+        self.dev.create_pipeline && self.dev.detect_changes == DetectChanges::Events
     }
 
     /// ARN of the rule that starts the first pipeline.

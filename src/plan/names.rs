@@ -3,10 +3,20 @@
 
 use std::collections::HashSet;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{
     BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, StackSetPlan, TargetNames, TargetPlan,
 };
+use crate::aws::quotas::{BUCKET_NAME, ROLE_NAME};
 use crate::config::{Config, Partition, Target};
+
+/// How many digits of a digest tell shortened names apart.
+const DIGITS: usize = 8;
+/// The lengths of the shortest and the longest name of a region, with room for new ones.
+const REGION_LENGTHS: (usize, usize) = (9, 16);
+/// The length of an account ID.
+const ACCOUNT_LENGTH: usize = 12;
 
 const ACCOUNT: &str = "{account}";
 const REGION: &str = "{region}";
@@ -25,6 +35,76 @@ pub(super) fn expand(pattern: &str, account: &str, region: &str) -> String {
     pattern.replace(ACCOUNT, account).replace(REGION, region)
 }
 
+/// A name that follows from another one: `stem` and `suffix`. Where that is longer than `limit`, the
+/// stem is cut, and digits of a digest of the whole name tell it from others. A name that fits is
+/// never changed, since resources are deployed under it.
+pub(super) fn fitted(stem: &str, suffix: &str, limit: usize) -> String {
+    let name = format!("{stem}{suffix}");
+    if name.chars().count() <= limit {
+        return name;
+    }
+    let room = limit.saturating_sub(suffix.chars().count() + DIGITS + 1);
+    let cut: String = stem.chars().take(room).collect();
+    let cut = cut.trim_end_matches(['-', '.']);
+    format!("{cut}-{}{suffix}", digits(&name))
+}
+
+/// The same of a pattern with `{account}` and `{region}`. Whether it is cut follows from the pattern
+/// alone, so that another region never changes a name: only one that is too long in every region is.
+fn fitted_pattern(stem: &str, suffix: &str, limit: usize) -> String {
+    let pattern = format!("{stem}{suffix}");
+    let length = |region: usize| {
+        let longer = |what: &str, length: usize| {
+            let times = pattern.matches(what).count();
+            (times * what.len(), times * length)
+        };
+        let (account, region) = (longer(ACCOUNT, ACCOUNT_LENGTH), longer(REGION, region));
+        pattern.chars().count() + account.1 + region.1 - account.0 - region.0
+    };
+    if length(REGION_LENGTHS.0) <= limit {
+        return pattern;
+    }
+    // What tells the instances apart stays, behind what is cut.
+    let mut tail = String::new();
+    let mut used = suffix.chars().count() + DIGITS + 1;
+    for (what, length) in [(ACCOUNT, ACCOUNT_LENGTH), (REGION, REGION_LENGTHS.1)] {
+        if stem.contains(what) {
+            tail.push_str(&format!("-{what}"));
+            used += length + 1;
+        }
+    }
+    let literal = stem.replace(ACCOUNT, "").replace(REGION, "");
+    let cut: String = literal.chars().take(limit.saturating_sub(used)).collect();
+    let cut = cut.trim_end_matches(['-', '.']);
+    format!("{cut}-{}{tail}{suffix}", digits(&pattern))
+}
+
+fn digits(name: &str) -> String {
+    let digest = Sha256::digest(name.as_bytes());
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.chars().take(DIGITS).collect()
+}
+
+/// A name that CloudFormation accepts for a stack or a stack set of a pipeline: letters, digits and
+/// hyphens only, and a letter first, where a pipeline's name may have more.
+pub(super) fn stack_name(pipeline: &str, template: &str, limit: usize) -> String {
+    let clean = |text: &str| -> String {
+        let kept = text.chars();
+        kept.map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect()
+    };
+    let mut stem = clean(pipeline);
+    if !stem.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        stem.insert(0, 's');
+    }
+    fitted(&stem, &clean(&format!("-{template}")), limit)
+}
+
+/// The name of a log bucket.
+fn logs(bucket: &str) -> String {
+    fitted_pattern(bucket, "-logs", BUCKET_NAME.length())
+}
+
 fn artifact_bucket_pattern(config: &Config) -> &str {
     let given = config.dev.artifacts.bucket.as_deref();
     given.unwrap_or("codepipeline-{region}-0123456789")
@@ -37,7 +117,7 @@ fn artifact_bucket(config: &Config, region: &str) -> String {
     if pattern.contains(REGION) || region == dev.region {
         pattern.replace(REGION, region)
     } else {
-        format!("{pattern}-{region}")
+        fitted(pattern, &format!("-{region}"), BUCKET_NAME.length())
     }
 }
 
@@ -51,7 +131,7 @@ pub(super) fn regions(config: &Config, targets: &[TargetPlan]) -> Vec<RegionPlan
             let bucket = artifact_bucket(config, &instance.region);
             RegionPlan {
                 region: instance.region.clone(),
-                log_bucket: config.dev.access_logs.then(|| format!("{bucket}-logs")),
+                log_bucket: config.dev.access_logs.then(|| logs(&bucket)),
                 artifact_bucket: BucketPlan {
                     name: bucket,
                     create: true,
@@ -70,7 +150,11 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
             partition,
             account,
             "/service-role/",
-            format!("AWSCodePipelineServiceRole-{region}-{pipeline}"),
+            fitted(
+                &format!("AWSCodePipelineServiceRole-{region}-{pipeline}"),
+                "",
+                ROLE_NAME.length(),
+            ),
         ),
         Some(arn) => {
             let resource = arn
@@ -105,7 +189,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         key_administrators: dev.key.administrators.clone(),
         key_deletion_window_days: dev.key.deletion_window_days,
         multi_region: dev.key.multi_region,
-        log_bucket: logged.map(|bucket| format!("{}-logs", bucket.name)),
+        log_bucket: logged.map(|bucket| logs(&bucket.name)),
         source_bucket,
         source_object_key: dev.source.object_key.clone(),
         source_encryption_key: dev.source.encryption_key.clone(),
@@ -125,7 +209,8 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
             _ => format!("{pipeline}-{region}-assume"),
         },
         invoke_policy: format!("{pipeline}-{region}-next"),
-        change_rule: format!("{pipeline}-{region}-start"),
+        // The rule's role has the lower limit.
+        change_rule: fitted(pipeline, &format!("-{region}-start"), ROLE_NAME.length()),
         service_role,
         permissions_boundary: dev.permissions_boundary.clone(),
     }
@@ -164,8 +249,7 @@ pub(super) fn targets(config: &Config, partition: Partition) -> Vec<TargetPlan> 
                 }
             };
             let names = TargetNames {
-                log_bucket: (target.create && config.dev.access_logs)
-                    .then(|| format!("{}-logs", target.bucket)),
+                log_bucket: (target.create && config.dev.access_logs).then(|| logs(&target.bucket)),
                 bucket: target.bucket.clone(),
                 role: role_pattern(target),
                 output_policy: policy("outputbucketdeployaccess"),

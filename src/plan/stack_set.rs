@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::names::stack_name;
 use crate::aws::quotas::STACK_SET_NAME;
 use crate::config::{
     AccountFilter, AutoDeployment, CallAs, Complaint, Config, OperationPreferences, Partition,
-    PermissionModel, StackSet, Target, partition_of,
+    PermissionModel, StackSet, Target, characters, partition_of,
 };
 
 /// The name that StackSets expects where none is given (AWS CloudFormation, *Grant self-managed
@@ -79,10 +80,9 @@ impl StackSetPlan {
         let dev = &config.dev;
         let account = set.account.clone().unwrap_or_else(|| dev.account.clone());
         Self {
-            name: set
-                .name
-                .clone()
-                .unwrap_or_else(|| default_name(&dev.pipeline.name, &target.name)),
+            name: set.name.clone().unwrap_or_else(|| {
+                stack_name(&dev.pipeline.name, &target.name, STACK_SET_NAME.length())
+            }),
             region: set.region.clone().unwrap_or_else(|| dev.region.clone()),
             profile: set.profile.clone().unwrap_or_else(|| dev.profile.clone()),
             permissions: permissions(set, &account, partition_of(&dev.region)),
@@ -94,23 +94,10 @@ impl StackSetPlan {
 
     /// Gives a stack set whose name follows from the pipeline's the name that follows from another.
     pub(super) fn set_prefix(&mut self, old: &str, new: &str, target: &str) {
-        if self.name == default_name(old, target) {
-            self.name = default_name(new, target);
+        let name = |prefix| stack_name(prefix, target, STACK_SET_NAME.length());
+        if self.name == name(old) {
+            self.name = name(new);
         }
-    }
-}
-
-/// A stack set's name has letters, digits and hyphens only, and begins with a letter; a
-/// pipeline's need not.
-fn default_name(pipeline: &str, target: &str) -> String {
-    let name: String = format!("{pipeline}-{target}")
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        name
-    } else {
-        format!("s{name}")
     }
 }
 
@@ -160,9 +147,9 @@ pub(super) fn complaints(config: &Config) -> Vec<Complaint> {
             found.push(Complaint::new(
                 &path,
                 format!(
-                    "the stack set `{}` has {} characters, and {} are allowed",
+                    "the stack set `{}` has {}, and {} are allowed",
                     plan.name,
-                    plan.name.len(),
+                    characters(plan.name.len()),
                     STACK_SET_NAME.value
                 ),
                 "give it a shorter name with `name:`",

@@ -9,8 +9,9 @@
 
 use std::ops::Range;
 
+use super::names::fitted;
 use super::{InstancePlan, PipelinePlan, StagePlan, TargetPlan};
-use crate::aws::quotas::{ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, Quota, STAGES};
+use crate::aws::quotas::{ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, PIPELINE_NAME, Quota, STAGES};
 use crate::config::Config;
 
 /// How much fits.
@@ -100,7 +101,7 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
             name: if number == 0 {
                 name.clone()
             } else {
-                format!("{name}-{}", number + 1)
+                fitted(name, &format!("-{}", number + 1), PIPELINE_NAME.length())
             },
             stages: parts
                 .iter()

@@ -55,6 +55,6 @@ pub use outcome::{Conclusion, Empty, Outcome};
 pub use outsiders::outsiders;
 pub use prove::{Attack, AttackResult, Proof, prove};
 pub use remedy::Remedy;
-pub use resolved::{Resolved, resolved};
+pub use resolved::{Resolved, outputs, resolved};
 pub use run::ARTIFACT;
 pub use world::{Doubt, Missing, Place};

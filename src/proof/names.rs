@@ -106,6 +106,7 @@ impl Names {
         };
         for (key, role) in &world.roles {
             let (account, name) = key;
+            let name = role.written_name(name);
             let made_up = || format!("arn:{}:iam::{account}:role/{name}", world.partition);
             let is_exact = !role.arn.is_empty();
             let origin = role.resolver.map_or(Origin::Dev, |number| {

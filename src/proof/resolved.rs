@@ -1,10 +1,13 @@
 //! The resources of templates as they stand once deployed, for whoever compares them with
 //! something else.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json};
 
 use super::input::{InputError, Inputs};
 use super::prove::{read_all, resolvers};
+use super::resolve::Resolver;
 use super::symbols::attribute;
 use crate::syntax::Node;
 
@@ -30,6 +33,16 @@ pub struct Resolved {
     pub arn: Option<String>,
     /// Properties.
     pub properties: Json,
+}
+
+/// The outputs of each stack, in the order of [`Resolved::stack`], as far as they are known.
+///
+/// # Errors
+/// A template cannot be read.
+pub fn outputs(inputs: &Inputs) -> Result<Vec<HashMap<String, String>>, Vec<InputError>> {
+    let nodes = read_all(inputs)?;
+    let resolvers = resolvers(inputs, &nodes);
+    Ok(resolvers.iter().map(Resolver::outputs).collect())
 }
 
 /// Resolves every resource that is there.

@@ -69,6 +69,8 @@ pub(super) type PolicyId = usize;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Role {
     pub(super) arn: String,
+    /// Its name as a policy writes it that is attached to it; empty where none is.
+    pub(super) name: String,
     /// The template that makes it, if one does: the number of its resolver.
     pub(super) resolver: Option<usize>,
     /// Whether a file says what else it has, so that nothing is expected of it.
@@ -82,6 +84,18 @@ pub(super) struct Role {
     pub(super) missing_boundary: Option<Missing>,
     /// Its tags; `None`: not known.
     pub(super) tags: Option<Tags>,
+}
+
+impl Role {
+    /// Its name as it is written. IAM ignores the case of names, so that a role's `key` has it in
+    /// lowercase.
+    pub(super) fn written_name<'r>(&'r self, key: &'r str) -> &'r str {
+        match (self.arn.rsplit('/').next(), self.name.as_str()) {
+            (Some(name), _) if !name.is_empty() => name,
+            (_, "") => key,
+            (_, name) => name,
+        }
+    }
 }
 
 /// Tags by key.

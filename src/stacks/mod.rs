@@ -126,9 +126,10 @@ pub fn requirements(plan: &Plan) -> Vec<String> {
         found.push(format!(
             "the EventBridge rule that starts pipeline `{}` must pass the version of the event, or \
              two quick uploads can both deploy the second version: give its target the \
-             `InputTransformer` of resource ChangeRule in the dev template, with the name of the \
-             pipeline's own source action; this takes a pipeline of type V2",
-            plan.dev.pipeline
+             `InputTransformer` {}, with the name of the pipeline's own source action; this takes a \
+             pipeline of type V2",
+            plan.dev.pipeline,
+            pipeline::transformer().to_json()
         ));
     }
     found

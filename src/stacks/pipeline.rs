@@ -53,7 +53,7 @@ pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
         key: key_arn,
     };
     let mut resources = vec![pipeline(plan, 0, surroundings)];
-    if plan.dev.detect_changes == DetectChanges::Events {
+    if plan.makes_change_rule() {
         resources.extend(change_rule(plan));
     }
     for resource in &mut resources {
@@ -101,6 +101,16 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
         properties,
     );
     resource.depends_on = surroundings.depends_on;
+    if number == 0 && !dev.create_pipeline && dev.detect_changes == DetectChanges::Events {
+        resource = resource.suppress(
+            "JOB_SOURCE_CHANGES_DETECTED",
+            "The pipeline exists, and so does the rule that starts it.",
+        );
+        resource = resource.suppress(
+            "JOB_CREATION_GUARDED",
+            "The pipeline exists, so this stack never creates it.",
+        );
+    }
     if number == 0 && dev.detect_changes == DetectChanges::Polling {
         resource = resource.suppress(
             "CODEPIPELINE_SOURCE_NO_POLLING",
@@ -344,6 +354,19 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
     }
 }
 
+/// What a rule passes to the pipeline: the version of the event. EventBridge puts the quotes around the
+/// version itself.
+pub(super) fn transformer() -> Value {
+    map([(
+        "InputPathsMap",
+        map([("revision", "$.detail.object.version-id")]),
+    )])
+    .with(
+        "InputTemplate",
+        format!("{{\"sourceRevisions\":{}}}", source_revisions("<revision>")),
+    )
+}
+
 fn change_rule(plan: &Plan) -> [Resource; 3] {
     let dev = &plan.dev;
     // EventBridge documents both source conditions for the role of a rule.
@@ -387,19 +410,10 @@ fn change_rule(plan: &Plan) -> [Resource; 3] {
         ("detail-type", list(["Object Created"])),
     ])
     .with("detail", detail);
-    // EventBridge puts the quotes around the version itself.
-    let transformer = map([(
-        "InputPathsMap",
-        map([("revision", "$.detail.object.version-id")]),
-    )])
-    .with(
-        "InputTemplate",
-        format!("{{\"sourceRevisions\":{}}}", source_revisions("<revision>")),
-    );
     let target = map([("Id", Value::from("Pipeline"))])
         .with("Arn", plan.pipeline_arn(&dev.pipeline))
         .with("RoleArn", Value::attribute("ChangeRuleRole", "Arn"))
-        .with("InputTransformer", transformer);
+        .with("InputTransformer", transformer());
     let rule = map([("Name", dev.change_rule.as_str())])
         .with(
             "Description",

@@ -207,37 +207,6 @@ fn a_bad_pipeline_or_role_name() {
     );
 }
 
-#[test]
-fn a_derived_name_over_its_quota() {
-    let longest = 64 - "AWSCodePipelineServiceRole-us-east-1-".len();
-    let fits = "p".repeat(longest);
-    let project = Project::with(&dev(&format!("  pipeline: {{name: {fits}}}")));
-    project.expect("synth --no-lint", 0);
-    let long = "p".repeat(longest + 3);
-    one(
-        &dev(&format!("  pipeline: {{name: {long}}}")),
-        "3:20",
-        &long,
-        "has 67 characters, and 64 are allowed",
-        "make `dev.pipeline.name` 3 characters shorter",
-    );
-    let long = "b".repeat(60);
-    one(
-        &target(&format!("    bucket: {long}")),
-        "6:13",
-        &long,
-        "log bucket",
-        "set `access_logs: false`",
-    );
-    one(
-        &dev(&format!("  source: {{bucket: {long}}}")),
-        "3:20",
-        &long,
-        "log bucket",
-        "`dev.source.bucket` 2 characters shorter",
-    );
-}
-
 const SECOND: &str = "  - name: other\n    account: \"222222222222\"\n    bucket: other-output\n";
 
 #[test]

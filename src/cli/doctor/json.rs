@@ -1,26 +1,34 @@
 //! A diagnosis, written for machines.
 
-use std::collections::BTreeMap;
-
 use s3ferry::doctor::live::View;
-use s3ferry::doctor::{Diagnosis, Finding, Fix, Repair};
+use s3ferry::doctor::{Finding, Fix, Health, Repair};
 use s3ferry::lint::Severity;
 use serde_json::{Value as Json, json};
 
-use super::Patient;
+use super::Examined;
 
 /// Version of the shape; it changes when a member changes its meaning or goes.
 const VERSION: u32 = 1;
 
 /// One JSON object.
-pub(super) fn json(
-    patient: &Patient<'_>,
-    accounts: &BTreeMap<String, View>,
-    diagnosis: &Diagnosis,
-    repaired: &[Repair],
-) -> String {
-    let accounts: Vec<Json> = accounts
+pub(super) fn json(examined: &Examined<'_>, repaired: &[Repair]) -> String {
+    let diagnosis = examined.diagnosis;
+    let differences = examined.differences();
+    let differing: Vec<Json> = differences
         .iter()
+        .map(|(place, difference)| {
+            json!({
+                "stack": place.stack,
+                "account": place.account,
+                "region": place.region,
+                "difference": difference.code(),
+            })
+        })
+        .collect();
+    let findings = diagnosis.findings.iter();
+    let findings: Vec<Json> = findings.map(|one| finding(examined, one)).collect();
+    let accounts = examined.views.accounts.iter();
+    let accounts: Vec<Json> = accounts
         .map(|(account, view)| match view {
             View::By(arn) => json!({ "account": account, "readBy": arn }),
             View::Nobody(reason) => {
@@ -54,7 +62,16 @@ pub(super) fn json(
     let causes = diagnosis.errors().count();
     let all = json!({
         "version": VERSION,
-        "pipeline": patient.project.plan.dev.pipeline,
+        "pipeline": examined.pipeline(),
+        "result": match diagnosis.health() {
+            Health::Healthy => "healthy",
+            Health::Findings => "findings",
+            Health::Incomplete => "incomplete",
+        },
+        "configuration": {
+            "isDeployed": differing.is_empty(),
+            "stacks": differing,
+        },
         "accounts": accounts,
         "summary": {
             "causes": causes,
@@ -63,7 +80,7 @@ pub(super) fn json(
             "callsDecided": diagnosis.calls,
             "callsUndecided": diagnosis.undecided.values().sum::<usize>(),
         },
-        "findings": diagnosis.findings.iter().map(finding).collect::<Vec<Json>>(),
+        "findings": findings,
         "undecided": undecided,
         "unread": unread,
         "repaired": repaired,
@@ -71,13 +88,14 @@ pub(super) fn json(
     format!("{all:#}\n")
 }
 
-fn finding(finding: &Finding) -> Json {
+fn finding(examined: &Examined<'_>, finding: &Finding) -> Json {
     let fixes: Vec<Json> = finding
         .fixes
         .iter()
         .map(|fix| match fix {
             Fix::Advice(text) => json!({ "kind": "advice", "text": text }),
             Fix::Command(command) => json!({ "kind": "command", "command": command }),
+            Fix::Run(words) => json!({ "kind": "command", "command": examined.command(words) }),
             Fix::Add { to, statement } => {
                 json!({ "kind": "statement", "policy": to, "statement": statement })
             }

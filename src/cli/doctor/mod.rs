@@ -1,24 +1,29 @@
-//! `s3ferry doctor`: the live state of both accounts, compared with the templates and proven, and
-//! what is wrong in the order of causes.
+//! `s3ferry doctor`: the live state of both accounts, compared with the deployed templates and proven,
+//! and the problems in the order of causes.
 
+mod candidates;
 mod json;
 mod repair;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use s3ferry::deploy::live::{self as edge, Accesses};
-use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep, stack_steps};
-use s3ferry::doctor::live::{Live, Reading, Stack, View};
-use s3ferry::doctor::{Diagnosis, Expected, Place, diagnose};
-use s3ferry::proof::{Inputs, Resolved, resolved};
+use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep, ownership, stack_steps};
+use s3ferry::doctor::live::{Live, Reading, View};
+use s3ferry::doctor::{
+    Candidate, Deployed, Diagnosis, Expected, Health, Place, Reference, diagnose,
+};
+use s3ferry::proof::{Inputs, resolved};
+use s3ferry::stacks::Side;
 use serde_json::Value as Json;
 
+use super::accounts::OutputsFile;
 use super::aws::{AwsOptions, block_on, of_profile};
 use super::deploy::Format;
-use super::project::Project;
-use super::proof_input::{failure, templates};
+use super::project::{Project, TemplateFormat};
+use super::proof_input::{failure, generated_inputs, templates};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output, shell};
 
@@ -31,8 +36,15 @@ Examples:
   s3ferry doctor --repair-trust         write trust policies again that name a deleted role
   s3ferry doctor --format json
 
-It only reads, but for --repair-trust, which asks first. What it may not read is listed, and never
-assumed. Exit codes: 0 nothing is wrong; 1 findings; 3 nothing could be read.";
+The live state is compared with the deployed templates, also where the configuration has changed
+since. Everything that cannot be read is listed, and nothing is assumed about it. Only --repair-trust
+writes, after asking.
+
+Exit codes:
+  0  nothing is wrong: everything was read, and every call of a run is allowed
+  1  findings
+  3  nothing could be read
+  4  no problem was found, but not everything could be read or decided";
 
 /// Options of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -47,10 +59,10 @@ pub(crate) struct Options {
     /// Folder of the templates [default: stacks, where it has them]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Write trust policies again that name a deleted role: the one thing that is ever changed
+    /// Write trust policies again that name a deleted role
     #[arg(long)]
     repair_trust: bool,
-    /// Do not ask before a trust policy is written
+    /// Skip the confirmation prompt before a trust policy is written
     #[arg(long, short, requires = "repair_trust")]
     yes: bool,
     /// Format of the result
@@ -74,13 +86,18 @@ struct Patient<'a> {
     project: Project,
     steps: Vec<StackStep>,
     inputs: Inputs,
-    resources: Vec<Resolved>,
     merged: BTreeMap<String, Json>,
 }
 
 impl<'a> Patient<'a> {
     fn new(global: &'a Global, options: &'a Options) -> Result<Self, Failure> {
-        let project = Project::load(global)?;
+        let mut project = Project::load(global)?;
+        // The stacks of a renamed pipeline keep their names.
+        if let Ok(outputs) = OutputsFile::read(&project)
+            && let Some(prefix) = ownership::recorded_prefix(&project.plan, outputs.known.stacks())
+        {
+            project.plan.set_stack_prefix(&prefix);
+        }
         let targets = &project.plan.targets;
         if let Some(wanted) = &options.target
             && targets.iter().all(|target| target.name != *wanted)
@@ -91,7 +108,15 @@ impl<'a> Patient<'a> {
                 format!("its targets are: {}", names.join(", ")),
             ));
         }
-        let inputs = templates(&project, options.dir.as_deref(), false)?;
+        let dir = options.dir.as_deref();
+        let inputs = match (templates(&project, dir, false), dir) {
+            // Stale files in the default folder do not matter: the deployed templates are compared.
+            (Err(_), None) => {
+                let generated = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
+                generated_inputs(&project.plan, false, &generated)?
+            }
+            (found, _) => found?,
+        };
         let merged = inputs
             .bucket_policies
             .iter()
@@ -102,7 +127,6 @@ impl<'a> Patient<'a> {
             .collect();
         Ok(Self {
             steps: stack_steps(&project.plan),
-            resources: resolved(&inputs).map_err(failure)?,
             merged,
             inputs,
             project,
@@ -111,19 +135,28 @@ impl<'a> Patient<'a> {
         })
     }
 
-    fn places(&self) -> Vec<Place> {
-        self.steps
-            .iter()
-            .map(|step| Place {
-                template: step.template.name.clone(),
-                stack: step.stack.clone(),
-                account: step.account.clone(),
-                region: step.region.clone(),
-                profile: step.profile.clone(),
-                tagged_objects: (self.project.plan.targets.iter())
-                    .any(|target| target.tagged_objects && target.name == step.template.name),
-            })
-            .collect()
+    /// The ways into the accounts of stacks; those of stack instances where no profile is named.
+    fn ways<'p>(&'p self, steps: &[&'p StackStep]) -> Vec<Way<'p>> {
+        let mut found = Vec::new();
+        for step in steps {
+            found.push(Way {
+                account: &step.account,
+                profile: &step.profile,
+                region: &step.region,
+            });
+            if let Side::Target(number) = step.side
+                && step.stack_set
+                && self.options.profile.is_none()
+            {
+                let instances = self.project.plan.targets[number].instances.iter();
+                found.extend(instances.map(|one| Way {
+                    account: &one.account,
+                    profile: &one.profile,
+                    region: &one.region,
+                }));
+            }
+        }
+        found
     }
 
     /// The stacks that are looked at, by the user's options.
@@ -140,6 +173,13 @@ impl<'a> Patient<'a> {
             })
             .collect())
     }
+}
+
+/// A way into an account.
+struct Way<'p> {
+    account: &'p str,
+    profile: &'p str,
+    region: &'p str,
 }
 
 /// The ways into the accounts, and who looks there.
@@ -165,26 +205,122 @@ impl Views {
 
 async fn examine(patient: &Patient<'_>, screen: &Screen) -> Result<Outcome, Failure> {
     let views = views(patient, screen).await?;
-    let mut diagnosis = look(patient, &views, screen).await?;
+    let (mut deployed, mut diagnosis) = look(patient, &views, screen).await?;
     let mut repaired = Vec::new();
     if patient.options.repair_trust {
         repaired = repair::repair(patient, &views, &diagnosis, screen).await?;
         if !repaired.is_empty() {
-            diagnosis = look(patient, &views, screen).await?;
+            (deployed, diagnosis) = look(patient, &views, screen).await?;
         }
     }
     screen.clear();
+    let examined = Examined {
+        patient,
+        views: &views,
+        deployed: &deployed,
+        diagnosis: &diagnosis,
+    };
     output::print(match patient.options.format {
-        Format::Text => show::text(patient, &views, &diagnosis),
-        Format::Json => {
-            output::Text::json(&json::json(patient, &views.accounts, &diagnosis, &repaired))
-        }
+        Format::Text => show::text(&examined),
+        Format::Json => output::Text::json(&json::json(&examined, &repaired)),
     })?;
-    Ok(if diagnosis.findings.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Findings
+    Ok(match diagnosis.health() {
+        Health::Healthy => Outcome::Done,
+        Health::Findings => Outcome::Findings,
+        Health::Incomplete => Outcome::Incomplete,
     })
+}
+
+/// Everything that is shown.
+struct Examined<'a> {
+    patient: &'a Patient<'a>,
+    views: &'a Views,
+    deployed: &'a Deployed,
+    diagnosis: &'a Diagnosis,
+}
+
+impl Examined<'_> {
+    /// Name of the pipeline that is diagnosed.
+    fn pipeline(&self) -> &str {
+        let mut resources = self.deployed.resources.iter();
+        resources
+            .find(|one| one.kind == "AWS::CodePipeline::Pipeline")
+            .and_then(|one| one.name.as_deref())
+            .unwrap_or(&self.patient.project.plan.dev.pipeline)
+    }
+
+    /// The stacks in which the configuration differs from what is deployed, with how.
+    fn differences(&self) -> Vec<(&Place, Difference)> {
+        let deployed = self.deployed.places.iter();
+        let deployed = deployed.filter_map(|place| match place.reference {
+            Reference::Differs => Some((place, Difference::Template)),
+            Reference::Removed => Some((place, Difference::NotConfigured)),
+            Reference::Same | Reference::Local | Reference::Absent => None,
+        });
+        let others = self.deployed.others.iter();
+        let others = others.map(|place| match place.reference {
+            Reference::Absent => (place, Difference::NotDeployed),
+            Reference::Removed => (place, Difference::NotConfigured),
+            Reference::Same | Reference::Differs | Reference::Local => (place, Difference::NotUsed),
+        });
+        deployed.chain(others).collect()
+    }
+
+    /// A finding's command.
+    fn command(&self, words: &[String]) -> String {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        shell::command(self.patient.global, &words)
+    }
+
+    /// The command that shows the differences.
+    fn diff(&self, differences: &[(&Place, Difference)]) -> String {
+        let profiles: BTreeSet<&str> = differences
+            .iter()
+            .map(|(place, _)| place.profile.as_str())
+            .collect();
+        let words = match profiles.first() {
+            Some(profile) if profiles.len() == 1 && !profile.is_empty() => {
+                vec!["diff", "--profile", profile]
+            }
+            _ => vec!["diff", "--all"],
+        };
+        shell::command(self.patient.global, &words)
+    }
+}
+
+/// How the configuration differs from a deployed stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Difference {
+    /// The template says something else.
+    Template,
+    /// The stack is not deployed.
+    NotDeployed,
+    /// The configuration has no such stack.
+    NotConfigured,
+    /// The stack is deployed, and the deployed pipeline is another one.
+    NotUsed,
+}
+
+impl Difference {
+    /// For people.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Template => "differs from the configuration",
+            Self::NotDeployed => "is configured and not deployed",
+            Self::NotConfigured => "is deployed and not configured",
+            Self::NotUsed => "is deployed beside the stacks of another pipeline",
+        }
+    }
+
+    /// For machines.
+    fn code(self) -> &'static str {
+        match self {
+            Self::Template => "template",
+            Self::NotDeployed => "notDeployed",
+            Self::NotConfigured => "notConfigured",
+            Self::NotUsed => "notUsed",
+        }
+    }
 }
 
 /// Finds the way into every account.
@@ -197,20 +333,18 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
     let mut tried = BTreeSet::new();
     // What to do about the first account that there is no way into.
     let mut help = String::new();
-    for step in &wanted {
-        if views.accesses.contains_key(&step.account)
-            || !tried.insert((&step.account, &step.profile))
-        {
+    for way in patient.ways(&wanted) {
+        if views.accesses.contains_key(way.account) || !tried.insert((way.account, way.profile)) {
             continue;
         }
-        match open(patient, step).await {
+        match open(patient, &way).await {
             Ok((access, arn)) => {
                 screen.says(&format!(
                     "Reading account {} with profile {} ({arn}).",
-                    step.account, step.profile
+                    way.account, way.profile
                 ));
-                views.accesses.insert(step.account.clone(), access);
-                views.accounts.insert(step.account.clone(), View::By(arn));
+                views.accesses.insert(way.account.to_owned(), access);
+                views.accounts.insert(way.account.to_owned(), View::By(arn));
             }
             // Who names a profile wants to know why it does not work.
             Err(error) if patient.options.profile.is_some() => return Err(error.into()),
@@ -219,7 +353,7 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
                     help = error.help;
                 }
                 let view = View::Nobody(error.message);
-                views.accounts.entry(step.account.clone()).or_insert(view);
+                views.accounts.entry(way.account.to_owned()).or_insert(view);
             }
         }
     }
@@ -250,29 +384,41 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
     Ok(views)
 }
 
-async fn open(patient: &Patient<'_>, step: &StackStep) -> Result<(Access, String), DeployError> {
+async fn open(patient: &Patient<'_>, way: &Way<'_>) -> Result<(Access, String), DeployError> {
     let settings = patient.options.aws.settings();
-    let access = Access::open(&step.profile, &step.region, &settings).await?;
-    let identity = access.verify_account(&step.account).await?;
+    let access = Access::open(way.profile, way.region, &settings).await?;
+    let identity = access.verify_account(way.account).await?;
     Ok((access, identity.arn))
 }
 
-/// Reads everything, and finds out what is wrong.
-async fn look(patient: &Patient<'_>, views: &Views, screen: &Screen) -> Result<Diagnosis, Failure> {
-    let places = patient.places();
-    let stacks = edge::stacks(&places, &views.accesses).await;
-    let key = key_id(patient, &stacks, &views.accesses).await;
+/// Reads everything, and finds out what is wrong with the deployed state.
+async fn look(
+    patient: &Patient<'_>,
+    views: &Views,
+    screen: &Screen,
+) -> Result<(Deployed, Diagnosis), Failure> {
+    let candidates = candidates::read(patient, views, screen).await;
+    let key = key_id(patient, &candidates, &views.accesses).await;
+    let resources = resolved(&patient.inputs).map_err(failure)?;
+    let mut deployed = Deployed::new(&patient.inputs, &resources, &candidates, key.as_deref());
+    deployed.keep_deployed_keys();
+    let none = BTreeMap::new();
+    let is_current = deployed.places.first().map(|dev| dev.reference) == Some(Reference::Same);
     let expected = Expected::new(
-        &patient.resources,
-        places,
-        key.as_deref(),
-        &patient.merged,
-        &patient.inputs.bucket_keys,
+        &deployed.resources,
+        deployed.places.clone(),
+        &deployed.keys,
+        // What the configuration merges into a policy may not be deployed yet.
+        if is_current { &patient.merged } else { &none },
+        &deployed.inputs.bucket_keys,
     );
+    deployed.inputs.buckets = expected.claims();
+    let stacks = deployed.stacks.clone();
     let mut live = edge::read(&expected, stacks, &views.accesses, screen).await;
     live.accounts = views.accounts.clone();
     let target = patient.options.target.as_deref();
-    let diagnosis = diagnose(&expected, &live, &patient.inputs, target).map_err(failure)?;
+    let mut diagnosis = diagnose(&expected, &live, &deployed.inputs, target).map_err(failure)?;
+    diagnosis.unread.extend(deployed.unread.iter().cloned());
     if !is_anything_read(&live) {
         let why = diagnosis.unread.first();
         return Err(Failure::with_code(
@@ -282,25 +428,25 @@ async fn look(patient: &Patient<'_>, views: &Views, screen: &Screen) -> Result<D
             ),
             match views.policies(patient.global, &diagnosis).as_slice() {
                 [] => String::new(),
-                commands => format!(
-                    "the policy that it takes to look is printed by `{}`",
-                    commands.join("`, `")
-                ),
+                commands => format!("attach the policy that `{}` prints", commands.join("`, `")),
             },
             3,
         ));
     }
-    Ok(diagnosis)
+    Ok((deployed, diagnosis))
 }
 
 /// The ID of the dev account's key: from the stacks, or by its alias.
 async fn key_id(
     patient: &Patient<'_>,
-    stacks: &BTreeMap<usize, Reading<Stack>>,
+    candidates: &[Candidate],
     accesses: &Accesses,
 ) -> Option<String> {
     const KEY_ID: &str = "DeployKeyId";
-    let read = || stacks.values().filter_map(Reading::read);
+    let read = || {
+        let found = candidates.iter().filter_map(|one| one.found.as_ref());
+        found.filter_map(|found| found.stack.read())
+    };
     let output = read().find_map(|stack| stack.outputs.get(KEY_ID));
     let parameter = || read().find_map(|stack| stack.parameters.get(KEY_ID));
     if let Some(id) = output.or_else(parameter) {

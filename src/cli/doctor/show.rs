@@ -1,31 +1,30 @@
-//! A diagnosis, written for people: what it comes to, then the findings, causes first, then what
-//! could not be read.
-
-use std::collections::BTreeMap;
+//! A diagnosis, written for people: where the configuration is not deployed, the result, the findings
+//! with causes first, then the parts that could not be read.
 
 use anstyle::{AnsiColor, Style};
 use s3ferry::doctor::live::View;
-use s3ferry::doctor::{Diagnosis, Finding, Fix};
+use s3ferry::doctor::{Finding, Fix, Health};
 use s3ferry::escape::{self, shown};
 use s3ferry::lint::Severity;
 
-use super::{Patient, Views};
+use super::Examined;
 use crate::cli::output::{Text, table};
 
 /// A longer command holds a whole policy, and is shown with `--verbose` only.
 const LONGEST_COMMAND: usize = 400;
 
 /// The diagnosis.
-pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) -> Text {
-    let pipeline = &patient.project.plan.dev.pipeline;
-    let summary = summary(&views.accounts, diagnosis);
-    let mut out = Text::from(&format!("{pipeline}: {summary}\n"));
+pub(super) fn text(examined: &Examined<'_>) -> Text {
+    let diagnosis = examined.diagnosis;
+    let mut out = Text::from(&difference(examined));
+    let pipeline = shown(examined.pipeline());
+    out.push_str(&format!("{pipeline}: {}\n", summary(examined)));
     for finding in &diagnosis.findings {
         out.push_str("\n");
-        out.append(&finding_text(finding, patient.global.verbose));
+        out.append(&finding_text(examined, finding));
     }
     if !diagnosis.unread.is_empty() {
-        out.push_str("\nNot read, and nothing is assumed of it:\n");
+        out.push_str("\nNot read, and nothing is assumed about it:\n");
         let rows: Vec<Vec<String>> = diagnosis
             .unread
             .iter()
@@ -48,9 +47,9 @@ pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) 
         for reason in reasons {
             out.push_str(&format!("  {}\n", shown(reason)));
         }
-        let commands = views.policies(patient.global, diagnosis);
+        let commands = examined.views.policies(examined.patient.global, diagnosis);
         if !commands.is_empty() {
-            out.push_str("  The policy that it takes to look:\n");
+            out.push_str("  The policy that allows the reading:\n");
         }
         for command in commands {
             out.push_str(&format!("    $ {command}\n"));
@@ -66,8 +65,34 @@ pub(super) fn text(patient: &Patient<'_>, views: &Views, diagnosis: &Diagnosis) 
     out
 }
 
+/// Where the configuration is not what is deployed.
+fn difference(examined: &Examined<'_>) -> String {
+    let differences = examined.differences();
+    if differences.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = differences
+        .iter()
+        .map(|(place, difference)| {
+            vec![
+                format!("  {}", place.stack),
+                place.account.clone(),
+                place.region.clone(),
+                difference.text().to_owned(),
+            ]
+        })
+        .collect();
+    let stacks = table(&["  stack", "account", "region", "state"], &rows, &[]);
+    format!(
+        "The configuration differs from the deployed stacks: run `{}`.\n{stacks}\
+         The diagnosis is about the deployed stacks.\n\n",
+        examined.diff(&differences)
+    )
+}
+
 /// One line on all of it.
-pub(super) fn summary(accounts: &BTreeMap<String, View>, diagnosis: &Diagnosis) -> String {
+fn summary(examined: &Examined<'_>) -> String {
+    let diagnosis = examined.diagnosis;
     let causes = diagnosis.errors().count();
     let consequences: usize = diagnosis
         .findings
@@ -77,28 +102,37 @@ pub(super) fn summary(accounts: &BTreeMap<String, View>, diagnosis: &Diagnosis) 
     let differences = diagnosis.findings.len() - causes;
     let undecided: usize = diagnosis.undecided.values().sum();
     let mut parts = Vec::new();
-    if causes > 0 {
-        parts.push(count(causes, "cause", "causes"));
-        parts.push(count(consequences, "consequence", "consequences"));
-    }
-    if differences > 0 {
-        parts.push(count(differences, "difference", "differences"));
-    }
-    if parts.is_empty() {
-        let seen: Vec<&str> = accounts
-            .iter()
-            .filter(|(_, view)| matches!(view, View::By(_)))
-            .map(|(account, _)| account.as_str())
-            .collect();
-        parts.push(format!(
-            "nothing is wrong: {} of a run {} allowed by what stands in {}",
-            count(diagnosis.calls, "call", "calls"),
-            if diagnosis.calls == 1 { "is" } else { "are" },
-            seen.join(" and "),
-        ));
-    }
-    if undecided > 0 {
-        parts.push(format!("{} not decided", count(undecided, "call", "calls")));
+    match diagnosis.health() {
+        Health::Healthy => {
+            let accounts = examined.views.accounts.iter();
+            let seen: Vec<&str> = accounts
+                .filter(|(_, view)| matches!(view, View::By(_)))
+                .map(|(account, _)| account.as_str())
+                .collect();
+            return format!(
+                "nothing is wrong: {} of a run {} allowed by the live state of {}",
+                count(diagnosis.calls, "call", "calls"),
+                if diagnosis.calls == 1 { "is" } else { "are" },
+                joined(&seen),
+            );
+        }
+        Health::Incomplete => parts.push(format!(
+            "no problem found in what was read: {} of {} decided",
+            diagnosis.calls,
+            count(diagnosis.all_calls(), "call", "calls")
+        )),
+        Health::Findings => {
+            if causes > 0 {
+                parts.push(count(causes, "cause", "causes"));
+                parts.push(count(consequences, "consequence", "consequences"));
+            }
+            if differences > 0 {
+                parts.push(count(differences, "difference", "differences"));
+            }
+            if undecided > 0 {
+                parts.push(format!("{} not decided", count(undecided, "call", "calls")));
+            }
+        }
     }
     if !diagnosis.unread.is_empty() {
         parts.push(format!(
@@ -109,11 +143,21 @@ pub(super) fn summary(accounts: &BTreeMap<String, View>, diagnosis: &Diagnosis) 
     parts.join(", ")
 }
 
+/// Names with commas between them, and `and` before the last.
+fn joined(names: &[&str]) -> String {
+    match names {
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+        [] => String::new(),
+    }
+}
+
 fn count(number: usize, one: &str, several: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { several })
 }
 
-fn finding_text(finding: &Finding, verbose: bool) -> Text {
+fn finding_text(examined: &Examined<'_>, finding: &Finding) -> Text {
+    let verbose = examined.patient.global.verbose;
     let (word, color) = match finding.severity {
         Severity::Error => ("error", AnsiColor::Red),
         Severity::Warning => ("warning", AnsiColor::Yellow),
@@ -141,6 +185,7 @@ fn finding_text(finding: &Finding, verbose: bool) -> Text {
                 hidden = true;
             }
             Fix::Command(command) => out.push_str(&format!("    $ {}\n", shown(command))),
+            Fix::Run(words) => out.push_str(&format!("    $ {}\n", examined.command(words))),
             Fix::Add { to, statement } => {
                 if to != policy {
                     out.push_str(&format!("  in {}:\n", shown(to)));

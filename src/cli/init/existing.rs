@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use s3ferry::config::Document;
 use s3ferry::definition::{Definition, Draft, DraftTarget};
+use s3ferry::plan::Plan;
+use s3ferry::syntax::{Problem, Source};
 
 use super::{Options, check_account, region, value};
 use crate::cli::{Failure, Global, files, output, shell};
@@ -36,25 +39,76 @@ pub(super) fn configuration(
         }
     }
     let several = draft.targets.len() > 1;
+    let dev_account = draft.account.clone();
     for target in &mut draft.targets {
-        target.account = Some(account(options, target, several)?);
+        let owner = account(options, target, &dev_account, several);
+        let owner = owner.map_err(|failure| match failure {
+            Refused::Role(problem) => document(vec![problem]),
+            Refused::Option(failure) => failure,
+        })?;
+        for role in &target.roles {
+            if role.account() != Some(owner.as_str()) {
+                draft.notes.push(format!(
+                    "Action {} deploys as {}, whose account does not own bucket {}. The \
+                     configuration has a new role in account {owner}, which `s3ferry adopt` gives to \
+                     the action.",
+                    role.action, role.arn, target.bucket
+                ));
+            }
+        }
+        target.account = Some(owner);
     }
     for note in &draft.notes {
         output::note(global, note);
     }
-    Ok(draft.to_yaml())
+    let text = draft.to_yaml();
+    check(&draft, &text).map_err(document)?;
+    Ok(text)
+}
+
+/// Checks the configuration that would be written. Its problems come from the definition, and are
+/// shown there.
+fn check(draft: &Draft, text: &str) -> Result<(), Vec<Problem>> {
+    let source = Source::new("s3ferry.yaml", text);
+    let problems = match Document::read(source.clone()) {
+        Ok(document) => match Plan::new(&document.config) {
+            Ok(_) => return Ok(()),
+            Err(complaints) => document.problems(&complaints),
+        },
+        Err(problems) => problems,
+    };
+    let problems = problems.into_iter().map(|mut problem| {
+        problem.span = draft.place(&Document::path_at(&source, problem.span.start));
+        problem
+    });
+    Err(problems.collect())
+}
+
+/// Why the owner of a bucket is not known.
+enum Refused {
+    /// The role of an action contradicts it.
+    Role(Problem),
+    /// An option is missing or wrong.
+    Option(Failure),
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Option(failure)
+    }
 }
 
 /// The account that owns a target's bucket.
-fn account(options: &Options, target: &DraftTarget, several: bool) -> Result<String, Failure> {
+fn account(
+    options: &Options,
+    target: &DraftTarget,
+    dev_account: &str,
+    several: bool,
+) -> Result<String, Refused> {
     let bucket = &target.bucket;
     let given = (options.bucket_account.iter()).find(|(name, _)| name == bucket);
     if let Some((_, id)) = given {
         check_account("--bucket-account", id)?;
-        return Ok(id.clone());
-    }
-    // The role of the action that exists says it best, unless the user knows better.
-    if let (None, Some(id)) = (&options.prod_account, &target.account) {
         return Ok(id.clone());
     }
     let option = if several {
@@ -63,7 +117,33 @@ fn account(options: &Options, target: &DraftTarget, several: bool) -> Result<Str
         "--prod-account".to_owned()
     };
     let question = format!("ID of the account that owns bucket {bucket} (12 digits)");
-    let id = value(&options.prod_account, &option, &question, None)?;
+    // The role of the action says it best, unless the user knows better.
+    let id = match (&options.prod_account, &target.account) {
+        (None, Some(id)) => id.clone(),
+        (given, _) => value(given, &option, &question, None)?,
+    };
     check_account(&option, &id)?;
-    Ok(id)
+    // A role of the dev account may write into a bucket of any account that lets it.
+    let mut roles = target.roles.iter();
+    let other = roles.find_map(|role| {
+        let owner = role.account()?;
+        (owner != id && owner != dev_account).then_some((role, owner))
+    });
+    match other {
+        Some((role, owner)) => Err(Refused::Role(
+            Problem::new(
+                role.span,
+                format!(
+                    "the role of action {} is in account {owner}, but its bucket `{bucket}` is \
+                     assumed to be in account {id}",
+                    role.action
+                ),
+            )
+            .help(format!(
+                "name the account that owns the bucket: `--bucket-account {bucket}={owner}` or \
+                 `--bucket-account {bucket}={id}`"
+            )),
+        )),
+        None => Ok(id),
+    }
 }

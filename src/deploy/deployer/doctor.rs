@@ -12,18 +12,27 @@ use super::names::Place;
 /// Calls that IAM knows no resource for.
 const OF_NOTHING: [&str; 1] = ["kms:ListAliases"];
 
+/// Calls on stack sets.
+const OF_STACK_SETS: [&str; 1] = ["cloudformation:DescribeStackSet"];
+
 /// Calls on managed policies: also on those that nobody expects a role to have.
 const OF_POLICIES: [&str; 2] = ["iam:GetPolicy", "iam:GetPolicyVersion"];
 
 pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     let partition = plan.partition.as_str();
-    let (mut of_stacks, mut buckets, mut roles) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut of_stacks, mut of_stack_sets) = (Vec::new(), Vec::new());
+    let (mut buckets, mut roles) = (Vec::new(), Vec::new());
     let (mut policies, mut keys, mut pipelines, mut rules) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for step in stacks {
         let place = Place::new(partition, step);
-        let stack = format!("stack/{}/*", step.stack);
-        of_stacks.push(place.regional("cloudformation", &stack));
+        if step.stack_set {
+            let set = format!("stackset/{}:*", step.stack);
+            of_stack_sets.push(place.regional("cloudformation", &set));
+        } else {
+            let stack = format!("stack/{}/*", step.stack);
+            of_stacks.push(place.regional("cloudformation", &stack));
+        }
         for bucket in place.of_type("AWS::S3::Bucket") {
             buckets.push(place.bucket(&bucket["BucketName"]));
         }
@@ -62,10 +71,12 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
             action.starts_with(service)
                 && !OF_NOTHING.contains(action)
                 && !OF_POLICIES.contains(action)
+                && !OF_STACK_SETS.contains(action)
         })
     };
     let found = [
         Statement::new("ReadStacks", of("cloudformation:"), &of_stacks),
+        Statement::new("ReadStackSets", OF_STACK_SETS, &of_stack_sets),
         Statement::new("ReadBuckets", of("s3:"), &buckets),
         Statement::new("ReadRoles", of("iam:"), &roles),
         Statement::new("ReadPolicies", OF_POLICIES, &policies),

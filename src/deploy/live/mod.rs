@@ -1,11 +1,13 @@
-//! Reading what stands in the accounts, for the doctor: a few things at a time, with the clients'
-//! own retries. What is refused is kept as refused, and nothing is ever changed here.
+//! Reading the live state of the accounts, for the doctor: a few things at a time, with the clients'
+//! own retries. A refused call is kept as refused, and nothing is ever changed here. A reading that
+//! breaks off leaves nothing behind, and the diagnosis lists it as not read.
 
 mod bucket;
 mod key;
 mod pipeline;
 mod role;
 mod rule;
+mod stacks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,42 +16,18 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value as Json;
 use tokio::task::JoinSet;
 
-use super::{Access, Observer, stack};
+use super::{Access, Observer};
+
+use crate::doctor::Expected;
 use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
-use crate::doctor::{Expected, Place};
 use crate::iam::Arn;
+pub use stacks::{Wanted, stacks};
 
 /// How many things are read at the same time; each of them takes up to ten calls.
 const AT_ONCE: usize = 6;
 
 /// The ways into the accounts, by account.
 pub type Accesses = BTreeMap<String, Access>;
-
-/// Reads the stacks, by their numbers among the places.
-pub async fn stacks(places: &[Place], accesses: &Accesses) -> BTreeMap<usize, Reading<Stack>> {
-    let mut found = BTreeMap::new();
-    for (number, place) in places.iter().enumerate() {
-        let Some(access) = accesses.get(&place.account) else {
-            continue;
-        };
-        let read = match stack::read(&access.in_region(&place.region), &place.stack).await {
-            Ok(Some(stack)) => Reading::Read(Stack {
-                name: stack.name,
-                status: stack.status,
-                reason: stack.reason,
-                parameters: stack.parameters,
-                outputs: stack.outputs,
-            }),
-            Ok(None) => Reading::Missing,
-            Err(error) => Reading::Refused(Refusal {
-                action: "cloudformation:DescribeStacks".to_owned(),
-                reason: error.message,
-            }),
-        };
-        found.insert(number, read);
-    }
-    found
-}
 
 /// The ID of the key that an alias names.
 pub async fn key_id_of_alias(access: &Access, alias: &str) -> Option<String> {

@@ -9,7 +9,7 @@ use super::super::finding::{
 use super::super::live::{Bucket, Reading};
 use super::super::templates::customer_key;
 use super::policies::Subject;
-use super::{Block, Checks, quoted};
+use super::{Block, Checks, Command, Fix};
 use crate::lint::Severity;
 
 const EVERYBODY: [&str; 2] = [
@@ -21,9 +21,8 @@ impl Checks<'_> {
     pub(super) fn buckets(&mut self) {
         for bucket in &self.expected.buckets {
             match self.live.buckets.get(&bucket.name) {
-                Some(Reading::Missing) if !self.absent.contains(&bucket.stack) => {
-                    self.missing_bucket(bucket);
-                }
+                _ if self.is_absent(bucket.stack) => {}
+                Some(Reading::Missing) => self.missing_bucket(bucket),
                 Some(Reading::Read(found)) => {
                     self.bucket_policy(bucket, found);
                     self.versioning(bucket, found);
@@ -38,8 +37,15 @@ impl Checks<'_> {
         }
     }
 
-    fn on(&mut self, bucket: &ExpectedBucket, command: &str) -> super::Fix {
-        self.aws(&bucket.account, &bucket.region, &format!("s3api {command}"))
+    /// A command on a bucket.
+    fn on(
+        &self,
+        bucket: &ExpectedBucket,
+        operation: &str,
+        complete: impl FnOnce(Command) -> Command,
+    ) -> Fix {
+        let command = Command::new(operation).with("--bucket", &bucket.name);
+        self.aws(&bucket.account, &bucket.region, complete(command))
     }
 
     fn missing_bucket(&mut self, bucket: &ExpectedBucket) {
@@ -69,20 +75,16 @@ impl Checks<'_> {
             Reading::Refused(_) => return,
         };
         let put = bucket.policy.as_ref().map(|policy| {
-            self.on(
-                bucket,
-                &format!(
-                    "put-bucket-policy --bucket {} --policy {}",
-                    bucket.name,
-                    quoted(policy)
-                ),
-            )
+            self.on(bucket, "s3api put-bucket-policy", |command| {
+                command.json("--policy", policy)
+            })
         });
         let subject = Subject {
             rule: BUCKET_POLICY,
             account: &bucket.account,
             resource: format!("bucket {}", bucket.name),
             what: "bucket policy".to_owned(),
+            stack: bucket.stack,
             block: Block::ResourcePolicy(bucket.name.clone()),
             name: &bucket.name,
             put: put.into_iter().collect(),
@@ -102,13 +104,9 @@ impl Checks<'_> {
         if state == "Enabled" || !(is_source || expected) {
             return;
         }
-        let fix = self.on(
-            bucket,
-            &format!(
-                "put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled",
-                bucket.name
-            ),
-        );
+        let fix = self.on(bucket, "s3api put-bucket-versioning", |command| {
+            command.with("--versioning-configuration", "Status=Enabled")
+        });
         let is = if state.is_empty() { "off" } else { "suspended" };
         let (rule, severity, message) = if is_source {
             (
@@ -150,14 +148,11 @@ impl Checks<'_> {
         if !watched || !off {
             return;
         }
-        let fix = self.on(
-            bucket,
-            &format!(
-                "put-bucket-notification-configuration --bucket {} --notification-configuration \
-                 '{{\"EventBridgeConfiguration\":{{}}}}'",
-                bucket.name
-            ),
-        );
+        let operation = "s3api put-bucket-notification-configuration";
+        let fix = self.on(bucket, operation, |command| {
+            let events = serde_json::json!({ "EventBridgeConfiguration": {} });
+            command.json("--notification-configuration", &events)
+        });
         self.add(
             CHANGE_EVENTS,
             Severity::Error,
@@ -183,15 +178,11 @@ impl Checks<'_> {
         let properties = bucket.properties.as_ref();
         let expected = properties
             .and_then(|all| text(&all["OwnershipControls"]["Rules"].get(0)?["ObjectOwnership"]));
-        let fix = self.on(
-            bucket,
-            &format!(
-                "put-bucket-ownership-controls --bucket {} --ownership-controls \
-                 'Rules=[{{ObjectOwnership={}}}]'",
-                bucket.name,
-                expected.as_deref().unwrap_or("BucketOwnerEnforced")
-            ),
-        );
+        let wanted = expected.as_deref().unwrap_or("BucketOwnerEnforced");
+        let fix = self.on(bucket, "s3api put-bucket-ownership-controls", |command| {
+            let rules = format!("Rules=[{{ObjectOwnership={wanted}}}]");
+            command.with("--ownership-controls", &rules)
+        });
         if bucket.purpose == Purpose::Output {
             let writers = self.output_writers(&bucket.name);
             for (role_account, acl) in writers {
@@ -252,10 +243,9 @@ impl Checks<'_> {
             .filter(|grantee| EVERYBODY.contains(&grantee.as_str()))
             .collect();
         if !enforced && !open.is_empty() {
-            let fix = self.on(
-                bucket,
-                &format!("put-bucket-acl --bucket {} --acl private", bucket.name),
-            );
+            let fix = self.on(bucket, "s3api put-bucket-acl", |command| {
+                command.with("--acl", "private")
+            });
             self.add(
                 DRIFT,
                 Severity::Warning,
@@ -287,15 +277,13 @@ impl Checks<'_> {
         if off.is_empty() {
             return;
         }
-        let fix = self.on(
-            bucket,
-            &format!(
-                "put-public-access-block --bucket {} --public-access-block-configuration \
-                 BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,\
+        let fix = self.on(bucket, "s3api put-public-access-block", |command| {
+            command.with(
+                "--public-access-block-configuration",
+                "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,\
                  RestrictPublicBuckets=true",
-                bucket.name
-            ),
-        );
+            )
+        });
         self.add(
             DRIFT,
             Severity::Warning,
@@ -327,14 +315,10 @@ impl Checks<'_> {
             },
             "BucketKeyEnabled": expected.bucket_key,
         }] });
-        let fix = self.on(
-            bucket,
-            &format!(
-                "put-bucket-encryption --bucket {} --server-side-encryption-configuration {}",
-                bucket.name,
-                quoted(&without_nulls(rule))
-            ),
-        );
+        let fix = self.on(bucket, "s3api put-bucket-encryption", |command| {
+            let rule = without_nulls(rule);
+            command.json("--server-side-encryption-configuration", &rule)
+        });
         let shown = |algorithm: &str, key: &Option<String>| match last(key) {
             Some(key) => format!("{algorithm} with key {key}"),
             None => algorithm.to_owned(),
@@ -381,8 +365,8 @@ impl Checks<'_> {
             (Some(key), Some(named)) if key == *named => {}
             (Some(key), named) => {
                 let says = match named {
-                    Some(named) => format!("the configuration names key {named}"),
-                    None => "the configuration names no key".to_owned(),
+                    Some(named) => format!("the deployed templates name key {named}"),
+                    None => "the deployed templates name no key".to_owned(),
                 };
                 let deploy = self.deploy(&bucket.account);
                 self.add(
@@ -408,7 +392,7 @@ impl Checks<'_> {
                     &bucket.account,
                     resource,
                     format!(
-                        "its default encryption is {}, and the configuration names key {named}",
+                        "its default encryption is {}, and the deployed templates name key {named}",
                         live.algorithm
                     ),
                 )

@@ -4,13 +4,12 @@
 use serde_json::Value as Json;
 
 use super::super::expected::{actions, is_deploy, list, text};
-use super::super::finding::{ACTION, EXECUTION, Fix, OBJECT_TAGS, SOURCE_OBJECT};
+use super::super::finding::{ACTION, EXECUTION, OBJECT_TAGS, SOURCE_OBJECT};
 use super::super::live::{Failure, Pipeline, Reading};
-use super::Checks;
+use super::{Checks, Command, run};
 use crate::failure::{self, Action, Meaning, Sign};
 use crate::lint::Severity;
 use crate::proof::Resolved;
-use crate::shell::word;
 
 impl Checks<'_> {
     pub(super) fn configurations(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
@@ -86,15 +85,16 @@ impl Checks<'_> {
         };
         // A retry keeps the version and the variables, which another start would not.
         let command = match failure.stage.as_str() {
-            stage if is_guarded && !stage.is_empty() && !failure.execution.is_empty() => format!(
-                "codepipeline retry-stage-execution --pipeline-name {name} --stage-name {} \
-                 --pipeline-execution-id {} --retry-mode FAILED_ACTIONS",
-                word(stage),
-                word(&failure.execution)
-            ),
-            _ => format!("codepipeline start-pipeline-execution --name {name}"),
+            stage if is_guarded && !stage.is_empty() && !failure.execution.is_empty() => {
+                Command::new("codepipeline retry-stage-execution")
+                    .with("--pipeline-name", name)
+                    .with("--stage-name", stage)
+                    .with("--pipeline-execution-id", &failure.execution)
+                    .with("--retry-mode", "FAILED_ACTIONS")
+            }
+            _ => Command::new("codepipeline start-pipeline-execution").with("--name", name),
         };
-        let fix = self.aws(&pipeline.account, &pipeline.region, &command);
+        let fix = self.aws(&pipeline.account, &pipeline.region, command);
         let known = meaning(failure, failed);
         let cause = self.add(
             EXECUTION,
@@ -143,7 +143,7 @@ impl Checks<'_> {
             message,
         )
         .advise("upload it, which starts the pipeline; no permission is missing:")
-        .fix(Fix::Command("s3ferry push DIR".to_owned()));
+        .fix(run(&["push", "DIR"]));
     }
 
     /// The source object has tags, which a target's deploy role may not copy.
@@ -162,7 +162,7 @@ impl Checks<'_> {
         .advise(format!(
             "set `tagged_objects: true` in target {target}; then:"
         ))
-        .fix(Fix::Command("s3ferry deploy --all".to_owned()));
+        .fix(run(&["deploy", "--all"]));
     }
 
     /// The target of a deploy action, if its deploy role may not copy tags by the templates.

@@ -8,7 +8,7 @@ use super::super::expected::ExpectedKey;
 use super::super::finding::{DRIFT, KEY_MISSING, KEY_POLICY, KEY_STATE};
 use super::super::live::{Key, Reading};
 use super::policies::Subject;
-use super::{Block, Checks, last, quoted};
+use super::{Block, Checks, Command, last};
 use crate::iam::Arn;
 use crate::lint::Severity;
 use crate::proof::outsiders;
@@ -73,12 +73,9 @@ impl Checks<'_> {
         }
         let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
         let id = last(&key.arn);
-        let enable = self.aws(account, &region, &format!("kms enable-key --key-id {id}"));
-        let cancel = self.aws(
-            account,
-            &region,
-            &format!("kms cancel-key-deletion --key-id {id}"),
-        );
+        let command = |operation: &str| Command::new(operation).with("--key-id", id);
+        let enable = self.aws(account, &region, command("kms enable-key"));
+        let cancel = self.aws(account, &region, command("kms cancel-key-deletion"));
         let (message, fixes) = match key.state.as_str() {
             "Enabled" if key.usage != "ENCRYPT_DECRYPT" => (
                 format!("its usage is {}, and S3 needs ENCRYPT_DECRYPT", key.usage),
@@ -89,7 +86,10 @@ impl Checks<'_> {
             "PendingDeletion" | "PendingReplicaDeletion" => {
                 let when = key.deletion.as_deref().unwrap_or("soon");
                 (
-                    format!("it is pending deletion ({when}); what it encrypted will be lost"),
+                    format!(
+                        "it is pending deletion ({when}); the data that it encrypted will be lost \
+                         unless the deletion is canceled"
+                    ),
                     vec![cancel, enable],
                 )
             }
@@ -119,18 +119,18 @@ impl Checks<'_> {
         };
         let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
         let put = key.policy.as_ref().map(|policy| {
-            let command = format!(
-                "kms put-key-policy --key-id {} --policy-name default --policy {}",
-                last(&key.arn),
-                quoted(policy)
-            );
-            self.aws(&key.account, &region, &command)
+            let command = Command::new("kms put-key-policy")
+                .with("--key-id", last(&key.arn))
+                .with("--policy-name", DEFAULT)
+                .json("--policy", policy);
+            self.aws(&key.account, &region, command)
         });
         let subject = Subject {
             rule: KEY_POLICY,
             account: &key.account,
             resource: format!("key {}", last(&key.arn)),
             what: "key policy".to_owned(),
+            stack: key.stack,
             block: Block::ResourcePolicy(found.arn.clone()),
             name: last(&key.arn),
             put: put.into_iter().collect(),
@@ -180,7 +180,13 @@ impl Checks<'_> {
     /// The outsiders of a policy, each once.
     fn outsiders(&self, policy: &Json) -> BTreeSet<String> {
         let places = self.expected.places.iter();
-        let accounts: BTreeSet<&str> = places.map(|place| place.account.as_str()).collect();
+        // A deployed pipeline may name the role of a target that the configuration has no more.
+        let roles = self.expected.roles.iter().map(|role| &role.account);
+        let accounts: BTreeSet<&str> = places
+            .map(|place| &place.account)
+            .chain(roles)
+            .map(String::as_str)
+            .collect();
         let source = Source::new("policy", policy.to_string());
         let Ok(document) = read(&source) else {
             return BTreeSet::new();
@@ -196,11 +202,8 @@ impl Checks<'_> {
         let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
         let id = last(&key.arn);
         if key.rotation && found.rotation == Reading::Read(false) {
-            let fix = self.aws(
-                &key.account,
-                &region,
-                &format!("kms enable-key-rotation --key-id {id}"),
-            );
+            let command = Command::new("kms enable-key-rotation").with("--key-id", id);
+            let fix = self.aws(&key.account, &region, command);
             self.add(
                 DRIFT,
                 Severity::Warning,
@@ -217,10 +220,13 @@ impl Checks<'_> {
             if aliases.contains(alias) {
                 continue;
             }
-            let command = format!("kms create-alias --alias-name {alias} --target-key-id {id}");
-            let create = self.aws(&key.account, &region, &command);
-            let command = format!("kms update-alias --alias-name {alias} --target-key-id {id}");
-            let update = self.aws(&key.account, &region, &command);
+            let command = |operation: &str| {
+                Command::new(operation)
+                    .with("--alias-name", alias)
+                    .with("--target-key-id", id)
+            };
+            let create = self.aws(&key.account, &region, command("kms create-alias"));
+            let update = self.aws(&key.account, &region, command("kms update-alias"));
             self.add(
                 DRIFT,
                 Severity::Warning,

@@ -9,15 +9,12 @@ mod roles;
 mod rules;
 mod stacks;
 
-use serde_json::Value as Json;
-
+use super::command::Command;
 use super::diagnose::Repair;
-use super::expected::Expected;
+use super::expected::{Expected, Reference};
 use super::finding::{Finding, Fix};
 use super::live::Live;
-use crate::escape;
 use crate::lint::Severity;
-use crate::shell::{Command, word};
 
 /// A finding, and how to recognize what follows from it.
 #[derive(Debug, Clone)]
@@ -53,10 +50,12 @@ pub(super) enum Block {
     Identity(String),
     /// The denied calls that a role's boundary is one reason for.
     Boundary(String),
+    /// These denied calls: caller, action and resource.
+    Calls(Vec<(String, String, String)>),
 }
 
-/// Compares everything.
-pub(super) fn causes(expected: &Expected, live: &Live) -> Vec<Cause> {
+/// Compares everything: the causes, and the numbers of the stacks that are not deployed.
+pub(super) fn causes(expected: &Expected, live: &Live) -> (Vec<Cause>, Vec<usize>) {
     let mut checks = Checks {
         expected,
         live,
@@ -70,16 +69,16 @@ pub(super) fn causes(expected: &Expected, live: &Live) -> Vec<Cause> {
     checks.buckets();
     checks.pipelines();
     checks.rules();
-    checks.causes
+    (checks.causes, checks.absent)
 }
 
 struct Checks<'a> {
     expected: &'a Expected,
     live: &'a Live,
     causes: Vec<Cause>,
-    /// Numbers of the stacks that were never deployed: nothing of them is reported by itself.
+    /// Numbers of the stacks that are not deployed: nothing of them is reported by itself.
     absent: Vec<usize>,
-    /// Numbers of the stacks that stand without their pipeline.
+    /// Numbers of the stacks that exist without their pipeline.
     unfinished: Vec<usize>,
 }
 
@@ -113,24 +112,43 @@ impl Checks<'_> {
         &mut self.causes[at]
     }
 
-    /// An AWS CLI command in an account. Values in `command` are words of a shell already.
-    fn aws(&self, account: &str, region: &str, command: &str) -> Fix {
-        let given = |value: &'_ str| (!value.is_empty()).then(|| value.to_owned());
-        let command = Command::aws(command)
-            .maybe("--region", given(region))
-            .maybe("--profile", given(self.expected.profile(account)));
-        Fix::Command(command.to_string())
+    /// An AWS CLI command in an account.
+    fn aws(&self, account: &str, region: &str, mut command: Command) -> Fix {
+        if !region.is_empty() {
+            command = command.with("--region", region);
+        }
+        let profile = self.expected.profile(account);
+        if !profile.is_empty() {
+            command = command.with("--profile", profile);
+        }
+        Fix::Command(command.text())
     }
 
     /// The command that deploys what an account lacks.
     fn deploy(&self, account: &str) -> Fix {
-        let profile = self.expected.profile(account);
-        Fix::Command(
-            Command::s3ferry("deploy")
-                .option("--profile", profile)
-                .to_string(),
-        )
+        deploy(self.expected.profile(account))
     }
+
+    /// Whether a deployment without changes of the configuration was checked to leave a stack as it is.
+    fn is_unchanged(&self, stack: usize) -> bool {
+        let place = self.expected.places.get(stack);
+        place.is_some_and(|place| place.reference == Reference::Same)
+    }
+
+    /// Whether a stack is deployed, as far as anybody can see.
+    fn is_absent(&self, stack: usize) -> bool {
+        self.absent.contains(&stack)
+    }
+}
+
+/// The command that deploys the stacks of a profile.
+fn deploy(profile: &str) -> Fix {
+    run(&["deploy", "--profile", profile])
+}
+
+/// A command of this program.
+fn run(words: &[&str]) -> Fix {
+    Fix::Run(words.iter().map(|word| (*word).to_owned()).collect())
 }
 
 impl Cause {
@@ -157,9 +175,4 @@ impl Cause {
 /// The name of a role, policy or key in its ARN.
 fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
-}
-
-/// JSON on one line, as one word of a shell.
-fn quoted(document: &Json) -> String {
-    word(&escape::json(&document.to_string()))
 }

@@ -6,18 +6,18 @@ use serde_json::Value as Json;
 use super::super::expected::{Store, actions, is_deploy, list, stores, text};
 use super::super::finding::{ACTION, DRIFT, Fix, PIPELINE_MISSING, STORE, TRANSITION};
 use super::super::live::{Pipeline, Reading};
-use super::{Block, Checks};
+use super::{Block, Checks, Command, run};
 use crate::failure;
 use crate::iam::Arn;
 use crate::lint::Severity;
 use crate::proof::Resolved;
-use crate::shell::word;
 
 impl Checks<'_> {
     pub(super) fn pipelines(&mut self) {
         for pipeline in self.expected.pipelines() {
             let name = pipeline.name.clone().unwrap_or_default();
             match self.live.pipelines.get(&name) {
+                _ if self.is_absent(pipeline.stack) => {}
                 Some(Reading::Missing) => self.missing_pipeline(pipeline, &name),
                 Some(Reading::Read(found)) => {
                     self.stores(pipeline, &name, &found.definition);
@@ -37,7 +37,7 @@ impl Checks<'_> {
             .causes
             .iter()
             .any(|cause| cause.finding.rule == PIPELINE_MISSING);
-        if said || self.absent.contains(&pipeline.stack) {
+        if said {
             return;
         }
         let fix = self.deploy(&pipeline.account);
@@ -177,28 +177,26 @@ impl Checks<'_> {
         }
         vec![
             Fix::Advice("set the roles and the keys as the templates have them:".to_owned()),
-            Fix::Command(format!("s3ferry adopt --name {} --write", word(name))),
+            run(&["adopt", "--name", name, "--write"]),
             Fix::Advice("or by hand:".to_owned()),
         ]
     }
 
     /// How to change a pipeline that CloudFormation sees no change of.
     pub(super) fn change(&self, pipeline: &Resolved, name: &str, what: &str) -> Vec<Fix> {
+        let get = Command::new("codepipeline get-pipeline")
+            .with("--name", name)
+            .with("--query", "{pipeline: pipeline}");
+        let put = Command::new("codepipeline update-pipeline")
+            .with("--cli-input-json", "file://pipeline.json");
+        let get = match self.aws(&pipeline.account, &pipeline.region, get) {
+            Fix::Command(text) => Fix::Command(format!("{text} > pipeline.json")),
+            other => other,
+        };
         vec![
-            self.aws(
-                &pipeline.account,
-                &pipeline.region,
-                &format!(
-                    "codepipeline get-pipeline --name {name} --query '{{pipeline: pipeline}}' > \
-                     pipeline.json"
-                ),
-            ),
+            get,
             Fix::Advice(format!("in pipeline.json, {what}; then:")),
-            self.aws(
-                &pipeline.account,
-                &pipeline.region,
-                "codepipeline update-pipeline --cli-input-json file://pipeline.json",
-            ),
+            self.aws(&pipeline.account, &pipeline.region, put),
         ]
     }
 
@@ -358,7 +356,8 @@ impl Checks<'_> {
                             "InputArtifacts",
                             "OutputArtifacts",
                         ] {
-                            if !same(&action[key], &other[key]) && !is_told(action, other, key) {
+                            let (wanted, found) = (normal(action, key), normal(other, key));
+                            if !same(&wanted, &found) && !is_told(action, other, key) {
                                 differences.push(format!("{key} of action {}", name_of(action)));
                             }
                         }
@@ -393,15 +392,11 @@ impl Checks<'_> {
             return;
         };
         for (stage, reason) in stopped {
-            let fix = self.aws(
-                &pipeline.account,
-                &pipeline.region,
-                &format!(
-                    "codepipeline enable-stage-transition --pipeline-name {name} --stage-name \
-                     {} --transition-type Inbound",
-                    word(stage)
-                ),
-            );
+            let command = Command::new("codepipeline enable-stage-transition")
+                .with("--pipeline-name", name)
+                .with("--stage-name", stage)
+                .with("--transition-type", "Inbound");
+            let fix = self.aws(&pipeline.account, &pipeline.region, command);
             let because = if reason.is_empty() {
                 String::new()
             } else {
@@ -417,6 +412,27 @@ impl Checks<'_> {
             .fix(fix);
         }
     }
+}
+
+/// A member of an action as CodePipeline reads it: with the values that it has by default (AWS
+/// CodePipeline User Guide, *Action structure reference*).
+fn normal(action: &Json, key: &str) -> Json {
+    let mut value = action[key].clone();
+    match key {
+        "RunOrder" if value.is_null() => value = Json::from(1),
+        "Configuration" if action["ActionTypeId"]["Category"] == "Source" => {
+            for (name, default) in [
+                ("PollForSourceChanges", "true"),
+                ("AllowOverrideForS3ObjectKey", "false"),
+            ] {
+                if value[name].is_null() && value.is_object() {
+                    value[name] = Json::from(default);
+                }
+            }
+        }
+        _ => {}
+    }
+    value
 }
 
 /// Whether a difference is one of those that have a finding of their own.
@@ -439,8 +455,21 @@ fn is_told(wanted: &Json, found: &Json, key: &str) -> bool {
     same(&without(wanted), &without(found))
 }
 
+/// Whether a value says nothing: CodePipeline returns some of what a template leaves out as empty.
+fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Object(members) => members.values().all(is_empty),
+        Json::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
 /// Whether two values are the same once numbers and booleans are written as texts.
 fn same(a: &Json, b: &Json) -> bool {
+    if is_empty(a) && is_empty(b) {
+        return true;
+    }
     match (a, b) {
         (Json::Object(a), Json::Object(b)) => {
             let of = |one: &serde_json::Map<String, Json>, key: &String| {

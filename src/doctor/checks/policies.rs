@@ -23,6 +23,8 @@ pub(super) struct Subject<'s> {
     pub(super) name: &'s str,
     /// Commands that put it again.
     pub(super) put: Vec<Fix>,
+    /// Number of the stack whose template has the policy.
+    pub(super) stack: usize,
     /// Whether the template has all of it; otherwise more statements are nobody's business.
     pub(super) is_whole: bool,
 }
@@ -77,6 +79,7 @@ impl Checks<'_> {
         let message = format!("its {what} names {ids}, which nobody is any more: {who}");
         let block = subject.block.clone();
         let put = subject.put.clone();
+        let unchanged = self.is_unchanged(subject.stack);
         // The calls that fail by it make it an error.
         let severity = Severity::Warning;
         let cause = self.add(DEAD_PRINCIPAL, severity, subject.account, resource, message);
@@ -87,10 +90,13 @@ impl Checks<'_> {
         if repaired.is_empty() {
             cause.advise("take the statement out, or name who is meant by its ARN");
         } else {
-            cause.advise(
-                "the template has not changed, so deploying it again changes nothing: write the \
-                 policy again, with",
-            );
+            cause.advise(match unchanged {
+                true => {
+                    "the template has not changed, so deploying it again changes nothing: write the \
+                     policy again, with"
+                }
+                false => "write the policy again, with",
+            });
         }
         for statement in repaired {
             cause.fix(Fix::Add {
@@ -136,6 +142,7 @@ impl Checks<'_> {
         let message = format!("its {} {}", subject.what, said.join(", and "));
         let to = format!("the {} of {}", subject.what, subject.resource);
         let put = subject.put.clone();
+        let unchanged = self.is_unchanged(subject.stack);
         let cause = self.add(
             subject.rule,
             Severity::Warning,
@@ -145,11 +152,14 @@ impl Checks<'_> {
         );
         cause.blocking(subject.block.clone()).named(subject.name);
         if whole.is_empty() {
-            cause.advise("take out what is too much, or put it into the configuration");
+            cause.advise("remove the statement, or add it to the configuration");
         } else {
-            cause.advise(
-                "the template has not changed, so deploying it again does not bring it back",
-            );
+            cause.advise(match unchanged {
+                true => {
+                    "the template has not changed, so deploying it again does not bring it back"
+                }
+                false => "put the statements of the deployed template back",
+            });
         }
         for statement in whole {
             cause.fix(Fix::Add {

@@ -1,21 +1,20 @@
-//! Roles: whether they stand, whom they trust, what they have attached.
+//! Roles: whether they exist, whom they trust, what they have attached.
 
 use serde_json::Value as Json;
 
 use super::super::diagnose::Repair;
-use super::super::expected::{ExpectedRole, list};
+use super::super::expected::{ExpectedRole, Reference, list};
 use super::super::finding::{BOUNDARY, Fix, ROLE_MISSING, ROLE_POLICY, TRUST_POLICY};
 use super::super::live::{Policy, Reading, Role};
 use super::policies::Subject;
-use super::{Block, Checks, last, quoted};
+use super::{Block, Checks, Command, last, run};
 use crate::lint::Severity;
-use crate::shell::{Command, word};
 
 impl Checks<'_> {
     pub(super) fn roles(&mut self) {
         for role in &self.expected.roles {
             match self.live.roles.get(&role.arn) {
-                Some(Reading::Missing) if self.absent.contains(&role.stack) => {}
+                _ if self.is_absent(role.stack) => {}
                 Some(Reading::Missing) if self.comes_with_pipeline(role) => {}
                 Some(Reading::Missing) => self.missing_role(role),
                 Some(Reading::Read(found)) => {
@@ -40,13 +39,16 @@ impl Checks<'_> {
 
     fn missing_role(&mut self, role: &ExpectedRole) {
         let deploy = self.deploy(&role.account);
-        let advice = if role.trust.is_some() {
-            "CloudFormation takes it for made, and a deployment without changes does not make it \
-             again: change its `description` or a tag in the configuration and deploy, or make it \
-             by hand as the template says; then look again, since policies elsewhere may still \
-             name the old one"
+        let is_unchanged = role.trust.is_some() && self.is_unchanged(role.stack);
+        let advice = if role.trust.is_none() {
+            "no template creates it: create it, or name another in the configuration"
+        } else if self.is_unchanged(role.stack) {
+            "CloudFormation does not create it again while the template has not changed: change a tag \
+             in the configuration and deploy, or create it by hand as the template says; then look \
+             again, since policies elsewhere may still name the deleted role"
         } else {
-            "the configuration names it as existing: make it, or name another"
+            "create it again as the deployed template says; then look again, since policies elsewhere \
+             may still name the deleted role"
         };
         let cause = self.add(
             ROLE_MISSING,
@@ -60,7 +62,7 @@ impl Checks<'_> {
             .blocking(Block::Resource(role.arn.clone()))
             .named(&role.arn)
             .advise(advice);
-        if role.trust.is_some() {
+        if is_unchanged {
             cause.fix(deploy);
         }
     }
@@ -80,12 +82,8 @@ impl Checks<'_> {
             .advise("its path has changed: make it again with the template's");
         }
         let put = role.trust.as_ref().map(|trust| {
-            let command = format!(
-                "iam update-assume-role-policy --role-name {} --policy-document {}",
-                role.name,
-                quoted(trust)
-            );
-            self.aws(&role.account, "", &command)
+            let command = of_role("iam update-assume-role-policy", role);
+            self.aws(&role.account, "", command.json("--policy-document", trust))
         });
         let subject = Subject {
             rule: TRUST_POLICY,
@@ -96,12 +94,17 @@ impl Checks<'_> {
             name: &role.arn,
             put: put.into_iter().collect(),
             is_whole: true,
+            stack: role.stack,
         };
         let trustees: Vec<String> = role.trust.iter().flat_map(trusted_roles).collect();
         let all_stand = trustees
             .iter()
             .all(|arn| !self.live.roles.get(arn).is_some_and(Reading::is_missing));
         let profile = self.expected.profile(&role.account).to_owned();
+        let again = match self.is_unchanged(role.stack) {
+            true => "the template has not changed, so deploying it again changes nothing: ",
+            false => "",
+        };
         let cause = self.policy(&subject, role.trust.as_ref(), &found.trust);
         if let (Some(cause), Some(wanted)) = (cause, &role.trust)
             && all_stand
@@ -115,15 +118,9 @@ impl Checks<'_> {
             let by_hand = std::mem::take(&mut cause.finding.fixes)
                 .into_iter()
                 .filter(|fix| matches!(fix, Fix::Command(_)));
-            let advice = "the template has not changed, so deploying it again changes nothing; \
-                          this writes the trust policy again:";
             let fixes = [
-                Fix::Advice(advice.to_owned()),
-                Fix::Command(
-                    Command::s3ferry("doctor --repair-trust")
-                        .option("--profile", &profile)
-                        .to_string(),
-                ),
+                Fix::Advice(format!("{again}write the trust policy again:")),
+                run(&["doctor", "--repair-trust", "--profile", &profile]),
                 Fix::Advice("or by hand:".to_owned()),
             ];
             cause.finding.fixes = fixes.into_iter().chain(by_hand).collect();
@@ -145,13 +142,10 @@ impl Checks<'_> {
                 match inline.iter().find(|policy| policy.name == *name) {
                     Some(policy) => self.document(role, policy, document, false),
                     None => {
-                        let command = format!(
-                            "iam put-role-policy --role-name {} --policy-name {name} \
-                             --policy-document {}",
-                            role.name,
-                            quoted(document)
-                        );
-                        let fix = self.aws(&role.account, "", &command);
+                        let command = of_role("iam put-role-policy", role)
+                            .with("--policy-name", name)
+                            .json("--policy-document", document);
+                        let fix = self.aws(&role.account, "", command);
                         self.add(
                             ROLE_POLICY,
                             Severity::Warning,
@@ -171,21 +165,15 @@ impl Checks<'_> {
 
     fn detached(&mut self, role: &ExpectedRole, found: &Role, arn: &str, document: &Json) {
         let gone = found.detached.get(arn).is_some_and(Reading::is_missing);
-        let attach = format!(
-            "iam attach-role-policy --role-name {} --policy-arn {}",
-            role.name,
-            word(arn)
-        );
-        let attach = self.aws(&role.account, "", &attach);
-        let create = self.aws(
-            &role.account,
-            "",
-            &format!(
-                "iam create-policy --policy-name {} --policy-document {}",
-                last(arn),
-                quoted(document)
-            ),
-        );
+        let attach = of_role("iam attach-role-policy", role).with("--policy-arn", arn);
+        let attach = self.aws(&role.account, "", attach);
+        let create = Command::new("iam create-policy").with("--policy-name", last(arn));
+        let create = match policy_path(arn) {
+            "/" => create,
+            path => create.with("--path", path),
+        };
+        let create = create.json("--policy-document", document);
+        let create = self.aws(&role.account, "", create);
         let message = if gone {
             format!("its managed policy {} does not exist any more", last(arn))
         } else {
@@ -215,19 +203,12 @@ impl Checks<'_> {
             return;
         }
         let command = if managed {
-            format!(
-                "iam create-policy-version --policy-arn {} --set-as-default --policy-document {}",
-                word(&policy.name),
-                quoted(expected)
-            )
+            Command::new("iam create-policy-version --set-as-default")
+                .with("--policy-arn", &policy.name)
         } else {
-            format!(
-                "iam put-role-policy --role-name {} --policy-name {} --policy-document {}",
-                role.name,
-                word(&policy.name),
-                quoted(expected)
-            )
+            of_role("iam put-role-policy", role).with("--policy-name", &policy.name)
         };
+        let command = command.json("--policy-document", expected);
         let kind = if managed { "managed" } else { "inline" };
         let subject = Subject {
             rule: ROLE_POLICY,
@@ -236,8 +217,9 @@ impl Checks<'_> {
             what: format!("{kind} policy {}", last(&policy.name)),
             block: Block::Identity(role.arn.clone()),
             name: &role.arn,
-            put: vec![self.aws(&role.account, "", &command)],
+            put: vec![self.aws(&role.account, "", command)],
             is_whole: true,
+            stack: role.stack,
         };
         self.policy(&subject, Some(expected), live);
     }
@@ -259,30 +241,38 @@ impl Checks<'_> {
             }
             let name = last(&policy.name);
             let command = if kind == "managed policy" {
-                format!(
-                    "iam detach-role-policy --role-name {} --policy-arn {}",
-                    role.name,
-                    word(&policy.name)
-                )
+                of_role("iam detach-role-policy", role).with("--policy-arn", &policy.name)
             } else {
-                format!(
-                    "iam delete-role-policy --role-name {} --policy-name {}",
-                    role.name,
-                    word(name)
-                )
+                of_role("iam delete-role-policy", role).with("--policy-name", name)
             };
-            let fix = self.aws(&role.account, "", &command);
-            self.add(
-                ROLE_POLICY,
-                Severity::Warning,
-                &role.account,
-                format!("role {}", role.name),
-                format!("it has the {kind} {name}, which no template gives it"),
-            )
-            .blocking(Block::Identity(role.arn.clone()))
-            .advise("unless it is meant:")
-            .fix(fix);
+            let fix = self.aws(&role.account, "", command);
+            let is_known = self.is_known(&role.account);
+            let cause = self
+                .add(
+                    ROLE_POLICY,
+                    Severity::Warning,
+                    &role.account,
+                    format!("role {}", role.name),
+                    format!("it has the {kind} {name}, which no template gives it"),
+                )
+                .blocking(Block::Identity(role.arn.clone()));
+            // Where a template was not read, the policy may be one of its own.
+            if is_known {
+                cause.advise("unless it is intended:").fix(fix);
+            } else {
+                cause.advise(
+                    "not every template of this account was read, so another stack may need it: \
+                     look again with access to all of them",
+                );
+            }
         }
+    }
+
+    /// Whether every stack of an account was compared with its deployed template.
+    fn is_known(&self, account: &str) -> bool {
+        let places = self.expected.places.iter();
+        let mut places = places.filter(|place| place.account == account);
+        places.all(|place| place.reference != Reference::Local)
     }
 
     fn boundary(&mut self, role: &ExpectedRole, found: &Role) {
@@ -299,25 +289,18 @@ impl Checks<'_> {
                     "its permissions boundary is {}, and the template says {expected}",
                     live.unwrap_or("none")
                 ),
-                format!(
-                    "iam put-role-permissions-boundary --role-name {} --permissions-boundary \
-                     {}",
-                    role.name,
-                    word(expected)
-                ),
+                of_role("iam put-role-permissions-boundary", role)
+                    .with("--permissions-boundary", expected),
             ),
             (None, live) => (
                 format!(
                     "it has the permissions boundary {}, which no template gives it",
                     live.unwrap_or("none")
                 ),
-                format!(
-                    "iam delete-role-permissions-boundary --role-name {}",
-                    role.name
-                ),
+                of_role("iam delete-role-permissions-boundary", role),
             ),
         };
-        let fix = self.aws(&role.account, "", &command);
+        let fix = self.aws(&role.account, "", command);
         self.add(
             BOUNDARY,
             Severity::Warning,
@@ -333,6 +316,17 @@ impl Checks<'_> {
         )
         .fix(fix);
     }
+}
+
+/// A command on a role.
+fn of_role(operation: &str, role: &ExpectedRole) -> Command {
+    Command::new(operation).with("--role-name", &role.name)
+}
+
+/// The path in the ARN of a managed policy.
+fn policy_path(arn: &str) -> &str {
+    let path = arn.split_once(":policy").map_or("/", |(_, path)| path);
+    path.rfind('/').map_or("/", |end| &path[..=end])
 }
 
 /// The roles that a trust policy names.

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::super::expected::{input, list, text};
 use super::super::finding::CHANGE_EVENTS;
 use super::super::live::{Input, Reading, Rule, Target};
-use super::{Checks, quoted};
+use super::{Checks, Command};
 use crate::lint::Severity;
 use crate::proof::Resolved;
 
@@ -14,7 +14,15 @@ impl Checks<'_> {
         for rule in self.expected.rules() {
             let name = rule.name.clone().unwrap_or_default();
             match self.live.rules.get(&name) {
+                _ if self.is_absent(rule.stack) => {}
                 Some(Reading::Missing) if self.has_pipeline(rule) => {
+                    let advice = if self.is_unchanged(rule.stack) {
+                        "the template has not changed, so CloudFormation does not create it again: \
+                         create it by hand as the template says, or destroy the stack and deploy \
+                         again"
+                    } else {
+                        "create it again as the deployed template says"
+                    };
                     self.add(
                         CHANGE_EVENTS,
                         Severity::Error,
@@ -22,10 +30,7 @@ impl Checks<'_> {
                         format!("rule {name}"),
                         "there is no such rule, so a change of the source starts nothing",
                     )
-                    .advise(
-                        "CloudFormation takes it for made: make it by hand as the template says, \
-                         or destroy the stack and deploy again",
-                    );
+                    .advise(advice);
                 }
                 Some(Reading::Read(found)) => self.rule(rule, &name, found),
                 _ => {}
@@ -58,11 +63,8 @@ impl Checks<'_> {
     fn rule(&mut self, rule: &Resolved, name: &str, found: &Rule) {
         let resource = format!("rule {name}");
         if !found.enabled {
-            let fix = self.aws(
-                &rule.account,
-                &rule.region,
-                &format!("events enable-rule --name {name}"),
-            );
+            let command = Command::new("events enable-rule").with("--name", name);
+            let fix = self.aws(&rule.account, &rule.region, command);
             self.add(
                 CHANGE_EVENTS,
                 Severity::Error,
@@ -79,14 +81,10 @@ impl Checks<'_> {
                 .as_ref()
                 .is_some_and(|live| !same_pattern(expected, live))
         {
-            let fix = self.aws(
-                &rule.account,
-                &rule.region,
-                &format!(
-                    "events put-rule --name {name} --event-pattern {}",
-                    quoted(expected)
-                ),
-            );
+            let command = Command::new("events put-rule")
+                .with("--name", name)
+                .json("--event-pattern", expected);
+            let fix = self.aws(&rule.account, &rule.region, command);
             self.add(
                 CHANGE_EVENTS,
                 Severity::Error,
@@ -147,11 +145,10 @@ impl Checks<'_> {
             // Another ID would be another target, which starts the pipeline a second time.
             fixed["Id"] = Json::from(live.id.as_str());
         }
-        let command = format!(
-            "events put-targets --rule {name} --targets {}",
-            quoted(&json!([fixed]))
-        );
-        let fix = self.aws(&rule.account, &rule.region, &command);
+        let command = Command::new("events put-targets")
+            .with("--rule", name)
+            .json("--targets", &json!([fixed]));
+        let fix = self.aws(&rule.account, &rule.region, command);
         self.add(
             CHANGE_EVENTS,
             severity,

@@ -1,36 +1,57 @@
 //! Stacks: whether they are deployed, and how that ended.
 
+use super::super::expected::Place;
 use super::super::finding::{PIPELINE_MISSING, STACK};
-use super::super::live::Reading;
-use super::Checks;
+use super::super::live::{Reading, Stack};
+use super::{Checks, run};
 use crate::failure;
 use crate::lint::Severity;
 
 impl Checks<'_> {
     pub(super) fn stacks(&mut self) {
+        let elsewhere = self.is_deployed_elsewhere();
         for (number, place) in self.expected.places.iter().enumerate() {
-            let resource = format!("stack {}", place.stack);
             match self.live.stacks.get(&number) {
-                Some(Reading::Missing) if !self.has_anything(number) => {
-                    self.absent.push(number);
-                    let fix = self.deploy(&place.account);
-                    self.add(
-                        STACK,
-                        Severity::Error,
-                        &place.account,
-                        resource,
-                        format!("it is not deployed in account {}", place.account),
-                    )
-                    .fix(fix);
+                Some(Reading::Missing) if !(elsewhere && self.has_anything(number)) => {
+                    self.missing_stack(number, place);
                 }
-                Some(Reading::Read(stack)) => self.ended(number, resource, stack),
+                Some(Reading::Read(stack)) => self.ended(number, place, stack),
                 _ => {}
             }
         }
     }
 
-    fn ended(&mut self, number: usize, resource: String, stack: &super::super::live::Stack) {
-        let place = &self.expected.places[number];
+    fn missing_stack(&mut self, number: usize, place: &Place) {
+        self.absent.push(number);
+        let fix = self.deploy(&place.account);
+        // What exists under the names of the stack belongs to another one, or an earlier one left it.
+        let is_taken = self.has_anything(number);
+        let cause = self.add(
+            STACK,
+            Severity::Error,
+            &place.account,
+            format!("stack {}", place.stack),
+            format!(
+                "nothing is deployed under this name in account {}, {}",
+                place.account, place.region
+            ),
+        );
+        if is_taken {
+            cause
+                .advise(
+                    "roles or buckets of this stack exist already, so another stack may own them: if the \
+                     pipeline was renamed, restore `dev.pipeline.name`, or .s3ferry/outputs.json of \
+                     the last deployment",
+                )
+                .advise("otherwise see what a deployment changes:")
+                .fix(run(&["diff", "--profile", &place.profile]));
+        } else {
+            cause.fix(fix);
+        }
+    }
+
+    fn ended(&mut self, number: usize, place: &Place, stack: &Stack) {
+        let resource = format!("stack {}", place.stack);
         let status = stack.status.as_str();
         let reason = if stack.reason.is_empty() {
             String::new()
@@ -55,7 +76,7 @@ impl Checks<'_> {
                 severity,
                 &place.account,
                 resource,
-                format!("its last deployment did not end well: {status}{reason}"),
+                format!("its last deployment failed: {status}{reason}"),
             );
             if let Some(known) = failure::of_save(&stack.reason) {
                 cause.advise(format!("{}: {}", known.cause, known.next));
@@ -69,7 +90,7 @@ impl Checks<'_> {
                 resource,
                 format!("CloudFormation is changing it: {status}"),
             )
-            .advise("wait for its end, then look again");
+            .advise("wait until the operation ends, then look again");
         } else if stack
             .parameters
             .get("CreatePipeline")
@@ -82,14 +103,22 @@ impl Checks<'_> {
                 Severity::Error,
                 &place.account,
                 resource,
-                "it stands without its pipeline: the last step of the deployment is not done",
+                "it has no pipeline yet: the last step of the deployment is missing",
             )
-            .advise("deploy the targets that do not stand yet, then:")
+            .advise("deploy the targets that are not deployed yet, then:")
             .fix(fix);
         }
     }
 
-    /// Whether anything of a stack's own stands.
+    /// Whether the templates were deployed as stacks of other names: none of ours is there, and the
+    /// pipeline that they create is.
+    fn is_deployed_elsewhere(&self) -> bool {
+        let mut stacks = self.live.stacks.values();
+        let mut pipelines = self.live.pipelines.values();
+        stacks.all(Reading::is_missing) && pipelines.any(|one| one.read().is_some())
+    }
+
+    /// Whether any role or bucket of a stack's own exists.
     fn has_anything(&self, number: usize) -> bool {
         let roles = self.expected.roles.iter();
         let roles = roles.filter(|role| role.stack == number && role.trust.is_some());

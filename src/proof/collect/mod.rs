@@ -438,7 +438,11 @@ impl<'a> Collector<'a> {
             match (known_text(name), unknown_in(name)) {
                 (Some(name), _) => {
                     let key = (here.account.to_owned(), name.to_lowercase());
-                    self.world.roles.entry(key).or_default().identity.push(id);
+                    let role = self.world.roles.entry(key).or_default();
+                    if role.name.is_empty() {
+                        name.clone_into(&mut role.name);
+                    }
+                    role.identity.push(id);
                 }
                 (None, part) => {
                     let held = &self.world.policies[id];
@@ -462,6 +466,7 @@ impl<'a> Collector<'a> {
     fn finish(mut self) -> Result<World<'a>, Vec<InputError>> {
         if self.problems.is_empty() {
             for ((account, name), role) in &mut self.world.roles {
+                let name = role.written_name(name).to_owned();
                 if role.arn.is_empty() {
                     role.arn = format!("arn:{}:iam::{account}:role/{name}", self.world.partition);
                 }
@@ -471,11 +476,11 @@ impl<'a> Collector<'a> {
                 if !role.is_given {
                     role.missing_identity = Some(Missing {
                         what: format!("the other policies of the existing role `{name}`"),
-                        option: file_option("--identity", name),
+                        option: file_option("--identity", &name),
                     });
                 }
                 if !role.is_bounded && role.boundary.is_none() {
-                    role.missing_boundary = Some(no_boundary(name));
+                    role.missing_boundary = Some(no_boundary(&name));
                 }
             }
             return Ok(self.world);

@@ -1,0 +1,116 @@
+//! Reading stacks with the templates that they were deployed from.
+
+use tokio::task::JoinSet;
+
+use super::{AT_ONCE, Access, Accesses};
+use crate::deploy::stack_set::set;
+use crate::deploy::{Condition, DeployError, stack};
+use crate::doctor::live::{Reading, Refusal, Stack};
+use crate::plan::StackSetPlan;
+
+/// A stack to read.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Account ID.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Stack name.
+    pub stack: String,
+    /// The stack set whose instances these are; then account and region are the administrator's.
+    pub stack_set: Option<StackSetPlan>,
+}
+
+/// A stack, and the text of its template.
+type Read = (Reading<Stack>, Reading<String>);
+
+/// Reads stacks, in their order; `None` where there is no way into the account, or where the reading
+/// itself broke off.
+pub async fn stacks(
+    wanted: &[Wanted],
+    accesses: &Accesses,
+) -> Vec<Option<(Reading<Stack>, Reading<String>)>> {
+    let mut found: Vec<Option<Read>> = vec![None; wanted.len()];
+    let mut work = JoinSet::new();
+    let mut keep = |done: Option<Result<(usize, Read), tokio::task::JoinError>>| {
+        if let Some(Ok((number, read))) = done
+            && let Some(place) = found.get_mut(number)
+        {
+            *place = Some(read);
+        }
+    };
+    for (number, one) in wanted.iter().enumerate() {
+        let Some(access) = accesses.get(&one.account) else {
+            continue;
+        };
+        let (access, one) = (access.in_region(&one.region), one.clone());
+        if work.len() >= AT_ONCE {
+            keep(work.join_next().await);
+        }
+        work.spawn(async move {
+            let read = match &one.stack_set {
+                Some(plan) => read_set(&access, plan).await,
+                None => read_stack(&access, &one.stack).await,
+            };
+            (number, read)
+        });
+    }
+    while !work.is_empty() {
+        keep(work.join_next().await);
+    }
+    found
+}
+
+async fn read_stack(access: &Access, name: &str) -> Read {
+    let found = match stack::read(access, name).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return (Reading::Missing, Reading::Missing),
+        Err(error) => {
+            let refused = || refused("cloudformation:DescribeStacks", &error);
+            return (refused(), Reading::Missing);
+        }
+    };
+    let template = match found.condition() {
+        // It has a change set, and no template yet.
+        Condition::Reviewing => Reading::Missing,
+        _ => match stack::template(access, &found.id).await {
+            Ok(text) => Reading::Read(text),
+            Err(error) => refused("cloudformation:GetTemplate", &error),
+        },
+    };
+    let stack = Stack {
+        name: found.name,
+        status: found.status,
+        reason: found.reason,
+        parameters: found.parameters,
+        outputs: found.outputs,
+    };
+    (Reading::Read(stack), template)
+}
+
+/// The instances of a stack set have its template and parameters; how each of them fares is
+/// `status`'s.
+async fn read_set(access: &Access, plan: &StackSetPlan) -> Read {
+    match set::describe(access, plan).await {
+        Ok(Some(found)) => (
+            Reading::Read(Stack {
+                name: plan.name.clone(),
+                parameters: found.parameters,
+                ..Stack::default()
+            }),
+            Reading::Read(found.template),
+        ),
+        Ok(None) => (Reading::Missing, Reading::Missing),
+        Err(error) => (
+            refused("cloudformation:DescribeStackSet", &error),
+            Reading::Missing,
+        ),
+    }
+}
+
+fn refused<T>(action: &str, error: &DeployError) -> Reading<T> {
+    Reading::Refused(Refusal {
+        action: action.to_owned(),
+        reason: error.message.clone(),
+    })
+}

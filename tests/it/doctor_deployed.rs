@@ -1,0 +1,300 @@
+//! `s3ferry doctor` where the configuration is not what is deployed, and where not everything can be
+//! read: the deployed state is diagnosed, and nothing more is claimed than was seen.
+
+use serde_json::{Value, json};
+
+use crate::cli_doctor::{Deployment, rules, text};
+use crate::emulator::{Accounts, Answer, Emulator, Fault, FaultProxy};
+use crate::support::{Project, Run};
+
+/// A change of a configuration: its name, and how.
+type Change = (&'static str, fn(&str, &Accounts) -> String);
+
+fn in_dev(config: &str, lines: &str) -> String {
+    config.replacen("  source:\n", &format!("{lines}  source:\n"), 1)
+}
+
+fn in_target(config: &str, line: &str) -> String {
+    format!("{config}    {line}\n")
+}
+
+const CHANGES: [Change; 13] = [
+    ("source bucket", |config, _| {
+        config.replace("bucket: source-", "bucket: other-source-")
+    }),
+    ("artifact bucket", |config, _| {
+        config.replace("bucket: artifacts-", "bucket: other-artifacts-")
+    }),
+    ("output bucket", |config, _| {
+        config.replace("bucket: output-", "bucket: other-output-")
+    }),
+    ("service role", |config, accounts| {
+        let role = format!("arn:aws:iam::{}:role/other", accounts.dev);
+        in_dev(config, &format!("  pipeline:\n    service_role: {role}\n"))
+    }),
+    ("pipeline name", |config, _| {
+        in_dev(config, "  pipeline:\n    name: renamed\n")
+    }),
+    ("multi-Region key", |config, _| {
+        in_dev(config, "  key:\n    multi_region: true\n")
+    }),
+    ("deploy role", |config, _| in_target(config, "role: other")),
+    ("path", |config, _| in_target(config, "path: site")),
+    ("approval", |config, _| in_target(config, "approval: true")),
+    ("tags", |config, _| {
+        in_target(config, "tagged_objects: true")
+    }),
+    ("article", |config, _| {
+        format!("permissions: article\n{config}")
+    }),
+    ("organization", |config, _| {
+        format!("organization: o-0123456789\n{config}")
+    }),
+    ("another target", |config, accounts| {
+        let account = &accounts.prod;
+        format!(
+            "{config}  - name: staging\n    account: \"{account}\"\n    profile: prod\n    bucket: \
+             staging-{account}\n"
+        )
+    }),
+];
+
+/// Writes a configuration and its templates.
+fn configure(project: &Project, config: &str) {
+    for entry in std::fs::read_dir(project.path("stacks")).expect("stacks") {
+        std::fs::remove_file(entry.expect("an entry").path()).expect("removed");
+    }
+    project.write("s3ferry.yaml", config);
+    project.expect("synth --quiet --no-lint", 0);
+}
+
+fn first_line(run: &Run) -> &str {
+    run.stdout.lines().next().unwrap_or_default()
+}
+
+fn diagnosis(project: &Project, code: i32) -> Value {
+    let run = project.expect("doctor --format json", code);
+    crate::schemas::conforms("doctor", &run.stdout);
+    serde_json::from_str(&run.stdout).expect("JSON")
+}
+
+/// The commands of a finding.
+fn commands(finding: &Value) -> Vec<String> {
+    let fixes = finding["fixes"].as_array().expect("fixes").iter();
+    let commands = fixes.filter(|fix| fix["kind"] == "command");
+    commands.map(|fix| text(&fix["command"])).collect()
+}
+
+#[test]
+fn a_configuration_that_is_not_deployed_is_no_damage() {
+    let deployment = Deployment::new();
+    let project = &deployment.project;
+    let config = deployment.accounts.config();
+    for (name, change) in CHANGES {
+        let changed = change(&config, &deployment.accounts);
+        assert_ne!(changed, config, "{name}");
+        configure(project, &changed);
+        let run = project.expect("doctor", 0);
+        let first = "The configuration differs from the deployed stacks: run `s3ferry diff --";
+        assert!(
+            first_line(&run).starts_with(first),
+            "{name}: {}",
+            run.stdout
+        );
+        assert!(
+            run.stdout
+                .contains("crossaccountdeploy: nothing is wrong: 40 calls"),
+            "{name}: {}",
+            run.stdout
+        );
+        assert!(!run.stdout.contains("aws "), "{name}: {}", run.stdout);
+        let found = diagnosis(project, 0);
+        assert_eq!(found["result"], "healthy", "{name}");
+        assert_eq!(found["configuration"]["isDeployed"], false, "{name}");
+        let stacks = found["configuration"]["stacks"].to_string();
+        assert!(stacks.contains("template"), "{name}: {stacks}");
+        assert_eq!(
+            stacks.contains("notDeployed"),
+            name == "another target",
+            "{name}: {stacks}"
+        );
+    }
+    configure(project, &config);
+    let found = diagnosis(project, 0);
+    assert_eq!(
+        found["configuration"],
+        json!({ "isDeployed": true, "stacks": [] })
+    );
+}
+
+#[test]
+fn an_approval_that_was_just_deployed_is_no_difference() {
+    let accounts = Accounts::fresh();
+    let config = in_target(&accounts.config(), "approval: true");
+    let mut project = Project::with(&config);
+    accounts.log_in(&mut project, &Emulator::shared().endpoint());
+    project.expect("synth --quiet --no-lint", 0);
+    project.expect("deploy --all --yes --quiet", 0);
+    assert_eq!(diagnosis(&project, 0)["result"], "healthy");
+}
+
+#[test]
+fn a_renamed_pipeline_without_its_outputs_file_says_that_nothing_is_deployed() {
+    let deployment = Deployment::new();
+    let project = &deployment.project;
+    let config = deployment.accounts.config();
+    configure(
+        project,
+        &in_dev(&config, "  pipeline:\n    name: renamed\n"),
+    );
+    std::fs::remove_file(project.path(".s3ferry/outputs.json")).expect("removed");
+    let found = diagnosis(project, 1);
+    assert_eq!(rules(&found), ["DOCTOR_STACK", "DOCTOR_STACK"], "{found:#}");
+    for finding in found["findings"].as_array().expect("findings") {
+        let message = text(&finding["message"]);
+        assert!(
+            message.contains("nothing is deployed under this name"),
+            "{message}"
+        );
+        let commands = commands(finding);
+        assert!(
+            commands
+                .iter()
+                .all(|command| command.starts_with("s3ferry diff ")),
+            "{commands:?}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_left_the_configuration_is_diagnosed_as_long_as_it_is_deployed() {
+    let deployment = Deployment::new();
+    let project = &deployment.project;
+    let config = deployment.accounts.config();
+    let (_, with_another) = CHANGES[CHANGES.len() - 1];
+    configure(project, &with_another(&config, &deployment.accounts));
+    project.expect("deploy --all --yes --quiet", 0);
+    configure(project, &config);
+    let found = diagnosis(project, 0);
+    assert_eq!(found["result"], "healthy", "{found:#}");
+    let stacks = found["configuration"]["stacks"].as_array().expect("stacks");
+    let staging = stacks
+        .iter()
+        .find(|one| one["stack"] == "crossaccountdeploy-staging");
+    assert_eq!(staging.expect("staging")["difference"], "notConfigured");
+    // Damage to it is found.
+    Emulator::shared().aws(
+        &deployment.accounts.prod,
+        &format!(
+            "iam detach-role-policy --role-name stagings3role --policy-arn \
+             arn:aws:iam::{}:policy/devkmss3access-staging",
+            deployment.accounts.prod
+        ),
+    );
+    let found = diagnosis(project, 1);
+    assert_eq!(rules(&found), ["DOCTOR_ROLE_POLICY"], "{found:#}");
+}
+
+#[test]
+fn real_damage_is_found_beside_a_change_and_no_fix_writes_where_the_stack_differs() {
+    let deployment = Deployment::new();
+    let project = &deployment.project;
+    let (_, source) = CHANGES[0];
+    configure(
+        project,
+        &source(&deployment.accounts.config(), &deployment.accounts),
+    );
+    let rule = "crossaccountdeploy-us-east-1-start";
+    deployment.dev(&format!("events disable-rule --name {rule}"));
+    Emulator::shared().aws(
+        &deployment.accounts.prod,
+        &format!(
+            "iam detach-role-policy --role-name prods3role --policy-arn \
+             arn:aws:iam::{}:policy/devkmss3access",
+            deployment.accounts.prod
+        ),
+    );
+    let found = diagnosis(project, 1);
+    assert_eq!(
+        rules(&found),
+        ["DOCTOR_ROLE_POLICY", "DOCTOR_CHANGE_EVENTS"],
+        "{found:#}"
+    );
+    // The prod stack is as configured, and dev's is not.
+    let attach = &commands(&found["findings"][0])[0];
+    assert!(
+        attach.starts_with("aws iam attach-role-policy "),
+        "{attach}"
+    );
+    assert_eq!(
+        commands(&found["findings"][1]),
+        ["s3ferry diff --profile dev"]
+    );
+}
+
+#[test]
+fn a_target_with_an_earlier_key_is_named_with_its_next_step() {
+    let deployment = Deployment::new();
+    let project = &deployment.project;
+    let other = "00000000-1111-4222-8333-444444444444";
+    project.expect(
+        &format!("deploy --profile prod --yes --quiet --parameter DeployKeyId={other}"),
+        0,
+    );
+    let found = diagnosis(project, 1);
+    assert_eq!(rules(&found), ["DOCTOR_STACKS_DISAGREE"], "{found:#}");
+    let finding = &found["findings"][0];
+    assert_eq!(finding["severity"], "error");
+    let message = text(&finding["message"]);
+    assert!(
+        message.contains(&format!("DeployKeyId {other}")),
+        "{message}"
+    );
+    assert!(finding["consequences"].to_string().contains("kms:Decrypt"));
+    assert_eq!(commands(finding), ["s3ferry deploy --profile prod"]);
+    assert!(!found.to_string().contains("has not changed"), "{found:#}");
+    project.expect("deploy --profile prod --yes --quiet", 0);
+    deployment.healthy();
+}
+
+#[test]
+fn nothing_is_wrong_only_if_everything_was_read() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let proxy = FaultProxy::before(emulator.address());
+    let project = accounts.project(&proxy.endpoint());
+    project.expect("deploy --all --yes --quiet", 0);
+    let denied = || Fault::Answered(Answer::error(403, "AccessDenied", "no"));
+    proxy.always("GetRole", denied());
+    let run = project.expect("doctor", 4);
+    assert!(!run.stdout.contains("nothing is wrong"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains(
+            "no problem found in what was read: 4 of 40 calls decided, 3 things not read"
+        ),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("iam:GetRole"), "{}", run.stdout);
+    let found = diagnosis(&project, 4);
+    assert_eq!(found["result"], "incomplete");
+    assert_eq!(found["summary"]["callsDecided"], 4);
+    assert_eq!(found["summary"]["callsUndecided"], 36);
+
+    // Without the deployed templates, the configuration's are the reference, and that is said.
+    proxy.reset();
+    proxy.always("GetTemplate", denied());
+    let found = diagnosis(&project, 4);
+    assert_eq!(found["findings"], json!([]));
+    assert_eq!(found["summary"]["callsUndecided"], 0);
+    let unread = found["unread"].as_array().expect("unread");
+    assert_eq!(unread.len(), 2, "{found:#}");
+    for one in unread {
+        assert_eq!(one["action"], "cloudformation:GetTemplate");
+        let what = text(&one["what"]);
+        assert!(
+            what.contains("the template of the configuration is used"),
+            "{what}"
+        );
+    }
+}
