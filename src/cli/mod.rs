@@ -30,6 +30,8 @@ mod files;
 mod graph;
 mod init;
 mod lint;
+#[cfg(feature = "deploy")]
+mod live;
 mod man;
 mod output;
 mod project;
@@ -51,6 +53,8 @@ mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
 mod shell;
+#[cfg(feature = "deploy")]
+mod signal;
 #[cfg(feature = "deploy")]
 mod status;
 mod synth;
@@ -84,7 +88,7 @@ Exit codes:
   1  findings, a run that is not proven, stale files, or a failed stack
   2  wrong usage, configuration or input, an input that would not be used, or the wrong account
   3  AWS could not be reached, or refused
-  130  interrupted";
+  129, 130, 143  interrupted by SIGHUP, SIGINT (Ctrl-C), SIGTERM";
 
 /// How a command ended well: whether there is something to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +97,9 @@ pub(crate) enum Outcome {
     Done,
     /// Findings, or stale files.
     Findings,
-    /// The user stopped it.
+    /// A signal stopped it.
     #[cfg(feature = "deploy")]
-    Interrupted,
+    Interrupted(signal::Signal),
 }
 
 #[derive(Debug, Parser)]
@@ -243,7 +247,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
         #[cfg(feature = "deploy")]
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Ok(Outcome::Interrupted(signal)) => ExitCode::from(signal.exit_code()),
         Err(failure) => {
             failure.print();
             ExitCode::from(failure.exit_code())
