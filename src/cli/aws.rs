@@ -6,7 +6,11 @@ use std::time::Duration;
 use s3ferry::aws::arn::ArnKind;
 use s3ferry::deploy::{Settings, StackStep};
 
+use tokio::time::MissedTickBehavior;
+
+use super::live::TICK;
 use super::screen::Screen;
+use super::signal::Signals;
 use super::{Failure, Outcome};
 
 /// How long the tidying after an interruption may take.
@@ -68,7 +72,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Runs work that talks to AWS. The first Ctrl-C stops it, and says what goes on without us; the
+/// Runs work that talks to AWS. The first signal stops it, and says what continues without us; the
 /// second one ends the program at once.
 ///
 /// # Errors
@@ -80,8 +84,8 @@ pub(crate) fn block_on(
     block_on_or(screen, work, async || {})
 }
 
-/// Runs work as [`block_on`] does; after an interruption `tidy` takes away at AWS what must not
-/// stay, for a short while.
+/// Runs work as [`block_on`] does. However it ends, change sets that are not executed are deleted;
+/// after an interruption `tidy` takes away what else must not stay, for a short while.
 ///
 /// # Errors
 /// What the work fails with.
@@ -90,27 +94,38 @@ pub(crate) fn block_on_or(
     work: impl Future<Output = Result<Outcome, Failure>>,
     tidy: impl AsyncFnOnce(),
 ) -> Result<Outcome, Failure> {
+    let cannot_start = |error| Failure::new(format!("cannot start: {error}"), "");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("cannot start: {error}"), ""))?;
+        .map_err(cannot_start)?;
     let result = runtime.block_on(async {
-        tokio::select! {
+        let mut signals = Signals::listen().map_err(cannot_start)?;
+        let result = tokio::select! {
             result = work => result,
-            Ok(()) = tokio::signal::ctrl_c() => {
+            signal = signals.next() => {
                 screen.interrupted();
                 tokio::select! {
                     () = tidy() => {}
-                    _ = tokio::signal::ctrl_c() => {}
+                    _ = signals.next() => {}
                     () = tokio::time::sleep(TIDY_LIMIT) => {}
                 }
-                Ok(Outcome::Interrupted)
+                Ok(Outcome::Interrupted(signal))
             }
-        }
+            () = ticks(screen) => Ok(Outcome::Done),
+        };
+        screen.clear();
+        let limit = async {
+            tokio::select! {
+                _ = signals.next() => {}
+                () = tokio::time::sleep(TIDY_LIMIT) => {}
+            }
+        };
+        screen.tidy(limit).await;
+        result.map_err(|failure| screen.explain(failure))
     });
-    // Nothing that still runs is waited for: a second Ctrl-C has nothing left to stop.
+    // Nothing that is still running is waited for: a second signal has nothing left to stop.
     runtime.shutdown_background();
-    screen.clear();
     result
 }
 
@@ -119,6 +134,16 @@ pub(crate) fn role_arn(text: &str) -> Result<String, String> {
     match ArnKind::Role.parse(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(fault) => Err(format!("it {fault}: write arn:aws:iam::ACCOUNT:role/NAME")),
+    }
+}
+
+/// Lets the screen know that time passes. Never ends.
+async fn ticks(screen: &Screen) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        screen.tick();
     }
 }
 

@@ -29,7 +29,7 @@ Examples:
   s3ferry destroy --profile prod --confirm crossaccountdeploy-prod   without a terminal
 
 The key and the buckets stay, with all that is in them; how to remove them is printed.
-A destroy that was stopped is run again: it goes on from there.";
+Safe to interrupt: run it again and it resumes.";
 
 /// Options of `destroy`.
 #[derive(Debug, clap::Args)]
@@ -502,7 +502,6 @@ async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), F
         observer: screen,
     };
     screen.begins(&format!("deletion of stack {name}"));
-    screen.executing(name);
     deployment.delete(stack).await?;
     screen.ended();
     Ok(())
@@ -525,12 +524,10 @@ async fn delete_stack_set(
     };
     let name = &one.step.stack;
     screen.begins(&format!("deletion of stack set {name}"));
-    screen.executing(name);
     let report = set::run::Deployment::new(&one.access, &wanted, &options, screen)
         .destroy()
-        .await;
+        .await?;
     screen.ended();
-    let report = report?;
     if report.is_complete() {
         return Ok(());
     }

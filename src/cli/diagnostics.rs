@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     Documents(Vec<(Box<Source>, Vec<Problem>)>),
     /// Several failures of the same input.
     Several(Vec<Failure>),
+    /// A failure, and what else is to know.
+    #[cfg(feature = "deploy")]
+    Noted(Box<Failure>, String),
 }
 
 impl Failure {
@@ -53,7 +56,14 @@ impl Failure {
                 .map(|(source, problems)| first_problem(source, problems))
                 .unwrap_or_default(),
             Self::Several(failures) => failures.first().map(Self::message).unwrap_or_default(),
+            Self::Noted(failure, _) => failure.message(),
         }
+    }
+
+    /// The same failure with a note: a sentence without its period.
+    #[cfg(feature = "deploy")]
+    pub(crate) fn with_note(self, note: String) -> Self {
+        Self::Noted(Box::new(self), note)
     }
 
     /// The problems of a document.
@@ -67,6 +77,8 @@ impl Failure {
             Self::Message { code, .. } => *code,
             Self::Document(..) | Self::Documents(_) => 2,
             Self::Several(failures) => failures.first().map_or(2, Self::exit_code),
+            #[cfg(feature = "deploy")]
+            Self::Noted(failure, _) => failure.exit_code(),
         }
     }
 
@@ -101,6 +113,13 @@ impl Failure {
                 for failure in failures {
                     add(failure.rendered());
                 }
+            }
+            #[cfg(feature = "deploy")]
+            Self::Noted(failure, note) => {
+                let mut both = failure.rendered().trim_end();
+                both.push_str("\n");
+                both.append(&titled(&Level::NOTE, None, note, ""));
+                add(both);
             }
         }
         out

@@ -230,9 +230,9 @@ async fn compare_stack_set(
     screen.begins(&format!("stack set {}", step.stack));
     let prepared = set::run::Deployment::new(&access, &wanted, &settings, screen)
         .prepare()
-        .await;
+        .await?;
     screen.ended();
-    Ok(prepared?)
+    Ok(prepared)
 }
 
 fn stack_set_text(step: &StackStep, found: &set::run::Prepared, spaced: bool) -> String {

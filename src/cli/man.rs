@@ -67,7 +67,7 @@ pub(crate) fn run(
 }
 
 /// What the exit codes mean, of every command.
-const EXIT_STATUS: [(&str, &str); 5] = [
+const EXIT_STATUS: [(&str, &str); 6] = [
     ("0", "Done."),
     (
         "1",
@@ -78,7 +78,8 @@ const EXIT_STATUS: [(&str, &str); 5] = [
         "Wrong usage, configuration or input, or the wrong account.",
     ),
     ("3", "AWS could not be reached, or refused."),
-    ("130", "Interrupted."),
+    ("130", "Interrupted by Ctrl-C (SIGINT)."),
+    ("129, 143", "Interrupted by SIGHUP or SIGTERM."),
 ];
 
 fn page(command: &Command, name: &str, called: &str) -> Result<String, Failure> {

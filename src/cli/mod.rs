@@ -30,6 +30,8 @@ mod files;
 mod graph;
 mod init;
 mod lint;
+#[cfg(feature = "deploy")]
+mod live;
 mod man;
 mod output;
 mod project;
@@ -51,6 +53,8 @@ mod schema;
 #[cfg(feature = "deploy")]
 mod screen;
 mod shell;
+#[cfg(feature = "deploy")]
+mod signal;
 #[cfg(feature = "deploy")]
 mod status;
 mod synth;
@@ -85,7 +89,7 @@ Exit codes:
   2  wrong usage, configuration or input, an input that would not be used, or the wrong account
   3  AWS could not be reached, or refused
   4  doctor: no problem found, but not everything could be read or decided
-  130  interrupted";
+  129, 130, 143  interrupted by SIGHUP, SIGINT (Ctrl-C), SIGTERM";
 
 /// How a command ended well: whether there is something to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +101,9 @@ pub(crate) enum Outcome {
     /// No findings, and not everything could be examined.
     #[cfg(feature = "deploy")]
     Incomplete,
-    /// The user stopped it.
+    /// A signal stopped it.
     #[cfg(feature = "deploy")]
-    Interrupted,
+    Interrupted(signal::Signal),
 }
 
 #[derive(Debug, Parser)]
@@ -249,7 +253,7 @@ pub(crate) fn run() -> ExitCode {
         #[cfg(feature = "deploy")]
         Ok(Outcome::Incomplete) => ExitCode::from(4),
         #[cfg(feature = "deploy")]
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Ok(Outcome::Interrupted(signal)) => ExitCode::from(signal.exit_code()),
         Err(failure) => {
             failure.print();
             ExitCode::from(failure.exit_code())

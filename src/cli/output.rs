@@ -120,9 +120,12 @@ pub(crate) fn colors() -> bool {
 /// Standard output cannot be written.
 pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
     let text = text.into();
-    let mut out = anstream::stdout().lock();
-    let written = out.write_all(text.to_print().as_bytes());
-    match written.and_then(|()| out.flush()) {
+    let written = beside(|| {
+        let mut out = anstream::stdout().lock();
+        out.write_all(text.to_print().as_bytes())
+            .and_then(|()| out.flush())
+    });
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
             format!("cannot write to standard output: {error}"),
             "",
@@ -133,8 +136,11 @@ pub(crate) fn print(text: impl Into<Text>) -> Result<(), Failure> {
 
 /// Prints a line to standard error, whatever the user wants to see.
 pub(crate) fn error(text: impl Into<Text>) {
-    // A standard error that cannot be written leaves no way to report it.
-    let _ = writeln!(anstream::stderr().lock(), "{}", text.into().to_print());
+    let text = text.into();
+    beside(|| {
+        // A standard error that cannot be written leaves no way to report it.
+        let _ = writeln!(anstream::stderr().lock(), "{}", text.to_print());
+    });
 }
 
 /// Prints something beside the result, unless the user wants quiet.
@@ -142,6 +148,14 @@ pub(crate) fn note(global: &Global, text: impl Into<Text>) {
     if !global.quiet {
         error(text);
     }
+}
+
+/// Writes beside the lines that change in place, when there are some.
+fn beside<R>(write: impl FnOnce() -> R) -> R {
+    #[cfg(feature = "deploy")]
+    return super::live::beside(write);
+    #[cfg(not(feature = "deploy"))]
+    write()
 }
 
 /// Asks a question on standard error; the answer follows on the same line.

@@ -1,28 +1,35 @@
-//! How work at AWS looks while it goes on: a line for each resource on a terminal, plain lines
-//! elsewhere. All of it goes to standard error; results go to standard output.
+//! How work at AWS looks while it is in progress: a line for each resource on a terminal, plain
+//! lines elsewhere. All of it goes to standard error; results go to standard output.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{BufRead as _, IsTerminal as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use s3ferry::deploy::Observer;
+use s3ferry::deploy::change_set::Unexecuted;
 use s3ferry::deploy::events::Event;
 use s3ferry::deploy::stack_set::Progress;
 use s3ferry::escape::shown;
 
 use super::output::{self, Text};
-use super::{Failure, Global};
+use super::{Failure, Global, live};
 
-const TICK: Duration = Duration::from_millis(120);
+/// After so long without output, a plain line says what is waited for.
+const SILENCE: Duration = Duration::from_secs(15);
+/// ID of the line for what is waited for, and of the line for bytes. No resource has such a name.
+const WAITING: &str = "/waiting";
+const BYTES: &str = "/bytes";
+/// Widths of the columns of an event: status and type, as far as most of them need.
+const STATUS: usize = 18;
+const TYPE: usize = 22;
 
-/// A row of the screen: something that goes on beside others.
+/// A row of the screen: something that is in progress beside others.
 pub(crate) struct Row<'r> {
     /// What it is about; a second row of the same takes the place of the first.
     pub(crate) id: &'r str,
-    /// Whether it goes on or how it ended.
+    /// Whether it is in progress or how it ended.
     pub(crate) state: RowState,
     /// What is shown.
     pub(crate) text: String,
@@ -32,50 +39,68 @@ pub(crate) struct Row<'r> {
     pub(crate) time: f64,
 }
 
-/// How a row stands.
+/// The state of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowState {
-    /// It goes on.
+    /// It is in progress.
     Moving,
-    /// It has come to a good end.
+    /// It succeeded.
     Done,
     /// It failed.
     Failed,
 }
 
-/// What the user sees of work that goes on.
+/// What the user sees of work that is in progress.
 pub(crate) struct Screen {
     quiet: bool,
     live: bool,
-    bars: MultiProgress,
     state: RefCell<State>,
 }
 
-#[derive(Default)]
 struct State {
-    /// What is being waited for now.
-    current: Option<ProgressBar>,
-    /// One line for each resource or action, by its name, and when AWS says that it began:
-    /// seconds since 1970.
-    resources: HashMap<String, (ProgressBar, f64)>,
-    /// What goes on at AWS without us, a sentence.
+    /// What is being waited for now, and since when.
+    waiting: Option<(String, Instant)>,
+    /// How many of how many bytes are done.
+    bytes: Option<(String, u64, u64)>,
+    /// When AWS says that a resource or action in progress began, by its name: seconds since 1970.
+    began: HashMap<String, f64>,
+    /// What continues at AWS without us: a sentence without its period.
     executing: Option<String>,
     /// The command that resumes the work.
     resume: String,
+    /// Change sets that must not stay.
+    open: Vec<Unexecuted>,
     /// The progress of a stack set's operation as it was last written in a plain line.
     written: Option<Progress>,
+    /// When the last plain line was written.
+    last_line: Instant,
+}
+
+/// Whether the lines on standard error may change in place. A terminal that cannot do that says
+/// so, or says nothing.
+fn can_move() -> bool {
+    let dumb = match std::env::var("TERM") {
+        Ok(term) => term.is_empty() || term == "dumb",
+        Err(_) => cfg!(unix),
+    };
+    !dumb && std::io::stderr().is_terminal()
 }
 
 impl Screen {
-    /// A screen; `resume` is the command that goes on after an interruption.
+    /// A screen; `resume` is the command that resumes the work after an interruption.
     pub(crate) fn new(global: &Global, resume: impl Into<String>) -> Self {
         Self {
             quiet: global.quiet,
-            live: !global.quiet && std::io::stderr().is_terminal(),
-            bars: MultiProgress::new(),
+            live: !global.quiet && can_move(),
             state: RefCell::new(State {
+                waiting: None,
+                bytes: None,
+                began: HashMap::new(),
+                executing: None,
                 resume: resume.into(),
-                ..State::default()
+                open: Vec::new(),
+                written: None,
+                last_line: Instant::now(),
             }),
         }
     }
@@ -103,7 +128,7 @@ impl Screen {
             ));
         }
         output::ask(question);
-        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        // On a separate thread, so that signals are handled meanwhile.
         let answer = tokio::task::spawn_blocking(|| {
             let mut answer = String::new();
             let _ = std::io::stdin().lock().read_line(&mut answer);
@@ -115,21 +140,21 @@ impl Screen {
     /// Takes away what moves.
     pub(crate) fn clear(&self) {
         let mut state = self.state.borrow_mut();
-        if let Some(bar) = state.current.take() {
-            bar.finish_and_clear();
-        }
-        for (_, (bar, _)) in state.resources.drain() {
-            bar.abandon();
-        }
+        state.waiting = None;
+        state.bytes = None;
+        state.began.clear();
+        drop(state);
+        live::clear();
     }
 
-    /// Says what goes on after an interruption, and how to follow it.
+    /// Says what continues after an interruption, and how to resume.
     pub(crate) fn interrupted(&self) {
         self.clear();
         let state = self.state.borrow();
         let said = match &state.executing {
             Some(what) => format!(
-                "Interrupted. {what}\nNext: `{}` follows it and goes on from there.",
+                "Interrupted. {}.\nNext: `{}` resumes.",
+                capitalized(what),
                 state.resume
             ),
             // What there was of it may have been taken back.
@@ -138,61 +163,127 @@ impl Screen {
         output::error(&said);
     }
 
+    /// Adds to a failure what continues at AWS, and how to resume.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        let state = self.state.borrow();
+        match &state.executing {
+            Some(what) => failure.with_note(format!("{what}; `{}` resumes", state.resume)),
+            None => failure,
+        }
+    }
+
+    /// Deletes the change sets that are not executed, and says which were deleted and which are
+    /// left, also where nothing else is said.
+    pub(crate) async fn tidy(&self, limit: impl Future<Output = ()>) {
+        let remove = async {
+            while let Some(next) = self.last_open() {
+                let (stack, name) = (&next.stack, &next.name);
+                let removed = next.remove().await;
+                self.closed(&next);
+                match removed {
+                    Ok(()) => self.line(&format!(
+                        "Change set {name} of stack {stack} is deleted; it was not executed."
+                    )),
+                    Err(error) => output::error(&format!(
+                        "Change set {name} of stack {stack} remains, and is not executed: {error}."
+                    )),
+                }
+            }
+        };
+        tokio::select! {
+            () = remove => {}
+            () = limit => {
+                while let Some(left) = self.last_open() {
+                    self.closed(&left);
+                    output::error(&format!(
+                        "Change set {} of stack {} remains, and is not executed.",
+                        left.name, left.stack
+                    ));
+                }
+            }
+        }
+    }
+
+    fn last_open(&self) -> Option<Unexecuted> {
+        self.state.borrow().open.last().cloned()
+    }
+
+    /// Time has passed: draws what moves, or says what is waited for after a long silence.
+    pub(crate) fn tick(&self) {
+        if self.live {
+            live::tick();
+            return;
+        }
+        let state = self.state.borrow();
+        if state.last_line.elapsed() < SILENCE {
+            return;
+        }
+        let said = match (&state.bytes, &state.waiting) {
+            (Some((what, done, total)), _) => {
+                format!("{what}: {} of {}", bytes(*done), bytes(*total))
+            }
+            (None, Some((what, since))) => {
+                format!(
+                    "Still waiting for the {what} ({}s).",
+                    since.elapsed().as_secs()
+                )
+            }
+            (None, None) => return,
+        };
+        drop(state);
+        self.line(&said);
+    }
+
     /// Shows a row, on a terminal in the place of the one before it; elsewhere as a line, once
     /// for each state.
     pub(crate) fn row(&self, row: &Row<'_>) {
-        let reason = if row.state == RowState::Failed && !row.reason.is_empty() {
-            format!("\n      {}", shown(row.reason))
-        } else {
-            String::new()
-        };
-        let text = shown(&row.text);
+        let is_failure = row.state == RowState::Failed && !row.reason.is_empty();
         if !self.live {
-            self.line(&format!("  {text}{reason}"));
+            let reason = match is_failure {
+                true => format!("\n      {}", shown(row.reason)),
+                false => String::new(),
+            };
+            self.line(&format!("  {}{reason}", shown(&row.text)));
             return;
         }
-        let mut state = self.state.borrow_mut();
-        let (bar, began) = state.resources.entry(row.id.to_owned()).or_insert_with(|| {
-            let bar = self.spinner("  {spinner} {msg}", String::new());
-            (bar, row.time)
-        });
-        if bar.is_finished() {
-            return;
-        }
+        let began = {
+            let mut state = self.state.borrow_mut();
+            *state.began.entry(row.id.to_owned()).or_insert(row.time)
+        };
         let (mark, color) = match row.state {
             RowState::Moving => {
-                bar.set_message(text.into_owned());
+                live::show(row.id, row.text.clone(), None);
                 return;
             }
             RowState::Failed => ("✗", AnsiColor::Red),
             RowState::Done => ("✓", AnsiColor::Green),
         };
+        self.state.borrow_mut().began.remove(row.id);
+        live::remove(row.id);
         let style = if output::colors() {
             Style::new().fg_color(Some(color.into()))
         } else {
             Style::new()
         };
-        let done = ProgressStyle::with_template("  {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        bar.set_style(done);
-        bar.finish_with_message(format!(
-            "{style}{mark}{style:#} {text} {:.0}s{reason}",
-            row.time - *began
-        ));
+        let width = live::width();
+        let time = format!(" {:.0}s", row.time - began);
+        let text = live::cut(&shown(&row.text), width.saturating_sub(4 + time.len()));
+        let mut line = Text::from("  ");
+        line.styled(style, mark);
+        line.push_str(&format!(" {text}{time}"));
+        if is_failure {
+            line.push_str(&wrapped(row.reason, width));
+        }
+        self.line(line);
     }
 
-    /// A bar for work on so many bytes; hidden where there is no terminal.
-    pub(crate) fn bytes(&self, what: &str, total: u64) -> ProgressBar {
-        if !self.live {
-            return ProgressBar::hidden();
+    /// Progress of work on so many bytes.
+    pub(crate) fn bytes(&self, what: &str, total: u64) -> Bytes<'_> {
+        self.state.borrow_mut().bytes = Some((what.to_owned(), 0, total));
+        Bytes {
+            screen: self,
+            since: Instant::now(),
         }
-        let template =
-            "  {msg} {wide_bar} {binary_bytes:>10} of {binary_total_bytes}, {binary_bytes_per_sec}";
-        let style =
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(total).with_style(style));
-        bar.set_message(what.to_owned());
-        bar
     }
 
     /// Whether what moves is shown in place.
@@ -200,46 +291,76 @@ impl Screen {
         self.live
     }
 
-    /// From now on this command goes on after an interruption.
+    /// From now on this command resumes the work after an interruption.
     pub(crate) fn resumes_with(&self, command: String) {
         self.state.borrow_mut().resume = command;
     }
 
-    /// Remembers what goes on at AWS without us, a sentence for an interruption.
-    pub(crate) fn goes_on(&self, sentence: String) {
-        self.state.borrow_mut().executing = Some(shown(&sentence).into_owned());
-    }
-
-    fn line(&self, text: &str) {
+    fn line(&self, text: impl Into<Text>) {
         if self.quiet {
             return;
         }
-        if self.live {
-            let _ = self.bars.println(Text::from(text).to_print());
-        } else {
-            output::error(text);
-        }
+        self.state.borrow_mut().last_line = Instant::now();
+        output::error(text);
+    }
+}
+
+/// Progress of work on bytes, shown until it is dropped.
+pub(crate) struct Bytes<'s> {
+    screen: &'s Screen,
+    since: Instant,
+}
+
+impl Bytes<'_> {
+    /// So many more bytes are done.
+    pub(crate) fn inc(&self, more: u64) {
+        let done = self
+            .screen
+            .state
+            .borrow()
+            .bytes
+            .as_ref()
+            .map(|bytes| bytes.1);
+        self.set_position(done.unwrap_or_default() + more);
     }
 
-    fn spinner(&self, template: &str, message: String) -> ProgressBar {
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = self.bars.add(ProgressBar::new_spinner().with_style(style));
-        bar.set_message(shown(&message).into_owned());
-        bar.enable_steady_tick(TICK);
-        bar
+    /// So many bytes are done.
+    pub(crate) fn set_position(&self, now: u64) {
+        let mut state = self.screen.state.borrow_mut();
+        let Some((what, done, total)) = &mut state.bytes else {
+            return;
+        };
+        *done = now;
+        let seconds = self.since.elapsed().as_secs().max(1);
+        let text = format!(
+            "{what} {} of {}, {}/s",
+            bytes(now),
+            bytes(*total),
+            bytes(now / seconds)
+        );
+        drop(state);
+        if self.screen.live {
+            live::show(BYTES, text, None);
+        } else {
+            self.screen.tick();
+        }
+    }
+}
+
+impl Drop for Bytes<'_> {
+    fn drop(&mut self) {
+        self.screen.state.borrow_mut().bytes = None;
+        live::remove(BYTES);
     }
 }
 
 impl Observer for Screen {
     fn begins(&self, what: &str) {
         self.clear();
+        let now = Instant::now();
+        self.state.borrow_mut().waiting = Some((what.to_owned(), now));
         if self.live {
-            let bar = self.spinner(
-                "{spinner} {msg} {elapsed:.dim}",
-                format!("Waiting for the {what}"),
-            );
-            self.state.borrow_mut().current = Some(bar);
+            live::show(WAITING, format!("Waiting for the {what}"), Some(now));
         }
     }
 
@@ -252,25 +373,21 @@ impl Observer for Screen {
             return;
         }
         if !self.live {
+            let columns = std::io::stderr().is_terminal().then(live::width);
             let reason = if event.reason.is_empty() || event.whole_stack {
                 String::new()
+            } else if let Some(width) = columns {
+                wrapped(&event.reason, width)
             } else {
-                format!("  {}", event.reason)
+                format!("  {}", shown(&event.reason))
             };
-            let text = format!(
-                "  {:<28} {:<34} {}{reason}",
-                event.status, event.resource_type, event.logical_id
-            );
-            self.line(&shown(&text));
+            let text = event_text(event, columns.map(|width| width.saturating_sub(2)));
+            self.line(&format!("  {}{reason}", shown(&text)));
             return;
         }
         if event.whole_stack {
             return;
         }
-        let text = format!(
-            "{:<28} {:<34} {}",
-            event.status, event.resource_type, event.logical_id
-        );
         let state = if event.status.ends_with("_IN_PROGRESS") {
             RowState::Moving
         } else if event.status.ends_with("_FAILED") {
@@ -281,7 +398,7 @@ impl Observer for Screen {
         self.row(&Row {
             id: &event.logical_id,
             state,
-            text,
+            text: event_text(event, Some(live::width())),
             reason: &event.reason,
             time: event.time,
         });
@@ -292,13 +409,11 @@ impl Observer for Screen {
             return;
         }
         let text = shown(&progress_line(progress)).into_owned();
-        let mut state = self.state.borrow_mut();
         if self.live {
-            if let Some(bar) = &state.current {
-                bar.set_message(text);
-            }
+            live::show(WAITING, text, None);
             return;
         }
+        let mut state = self.state.borrow_mut();
         if is_news(state.written.as_ref(), progress) {
             state.written = Some(progress.clone());
             drop(state);
@@ -306,14 +421,83 @@ impl Observer for Screen {
         }
     }
 
-    fn executing(&self, stack: &str) {
-        self.goes_on(format!("CloudFormation goes on with stack {stack}."));
+    fn executing(&self, sentence: &str) {
+        self.state.borrow_mut().executing = Some(shown(sentence).into_owned());
     }
 
     fn ended(&self) {
         self.clear();
         self.state.borrow_mut().executing = None;
     }
+
+    fn opened(&self, change_set: &Unexecuted) {
+        self.state.borrow_mut().open.push(change_set.clone());
+    }
+
+    fn closed(&self, change_set: &Unexecuted) {
+        let mut state = self.state.borrow_mut();
+        state.open.retain(|other| !other.is(change_set));
+    }
+}
+
+/// An event on one line. On a terminal it fits the width, and types are without `AWS::`, which all
+/// of them begin with.
+fn event_text(event: &Event, width: Option<usize>) -> String {
+    let (status, id) = (&event.status, &event.logical_id);
+    match width {
+        None => format!("{status:<28} {:<34} {id}", event.resource_type),
+        Some(width) => {
+            let kind = &event.resource_type;
+            let kind = kind.strip_prefix("AWS::").unwrap_or(kind);
+            live::cut(&format!("{status:<STATUS$} {kind:<TYPE$} {id}"), width)
+        }
+    }
+}
+
+/// A text on indented lines of its own, broken between words.
+fn wrapped(text: &str, width: usize) -> String {
+    const INDENT: &str = "      ";
+    let room = width.saturating_sub(INDENT.len() + 1).max(20);
+    let mut out = String::new();
+    let mut length = room;
+    for word in text.split_whitespace() {
+        let word = shown(word);
+        let word_length = word.chars().count();
+        if length + 1 + word_length > room {
+            out.push('\n');
+            out.push_str(INDENT);
+            length = 0;
+        } else {
+            out.push(' ');
+            length += 1;
+        }
+        out.push_str(&word);
+        length += word_length;
+    }
+    out
+}
+
+/// A sentence with its first letter in upper case.
+fn capitalized(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    let first = rest.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
+}
+
+/// A number of bytes, such as `4.2 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = number as f64;
+    let mut shown = format!("{number} B");
+    for unit in UNITS {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        shown = format!("{value:.1} {unit}");
+    }
+    shown
 }
 
 /// One line for a whole operation, however many instances it has.
@@ -351,4 +535,65 @@ fn is_news(before: Option<&Progress>, now: &Progress) -> bool {
         || now.counts.ended() < before.counts.ended()
         || now.counts.ended() >= before.counts.ended() + step
         || now.counts.failed > before.counts.failed && before.counts.failed == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(status: &str, resource_type: &str, logical_id: &str) -> Event {
+        Event {
+            id: String::new(),
+            logical_id: logical_id.to_owned(),
+            physical_id: String::new(),
+            resource_type: resource_type.to_owned(),
+            status: status.to_owned(),
+            reason: String::new(),
+            time: 0.0,
+            token: None,
+            whole_stack: false,
+        }
+    }
+
+    #[test]
+    fn an_event_fits_the_terminal() {
+        let one = event(
+            "UPDATE_IN_PROGRESS",
+            "AWS::IAM::ManagedPolicy",
+            "AssumeDeployRolesPolicy",
+        );
+        assert_eq!(
+            event_text(&one, Some(72)),
+            "UPDATE_IN_PROGRESS IAM::ManagedPolicy     AssumeDeployRolesPolicy"
+        );
+        assert_eq!(
+            event_text(&one, None),
+            "UPDATE_IN_PROGRESS           AWS::IAM::ManagedPolicy            AssumeDeployRolesPolicy"
+        );
+        let long = event("CREATE_COMPLETE", "Custom::Thing", &"x".repeat(255));
+        assert_eq!(event_text(&long, Some(72)).chars().count(), 72);
+    }
+
+    #[test]
+    fn a_reason_is_broken_between_words() {
+        let text = wrapped("one two three four five six seven eight", 27);
+        assert_eq!(
+            text,
+            "\n      one two three four\n      five six seven eight"
+        );
+        let long = "x".repeat(50);
+        assert_eq!(wrapped(&long, 27), format!("\n      {long}"));
+    }
+
+    #[test]
+    fn bytes_are_short() {
+        for (number, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 KiB"),
+            (31_457_280, "30.0 MiB"),
+        ] {
+            assert_eq!(bytes(number), text);
+        }
+    }
 }

@@ -10,13 +10,14 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::{DeployError, ErrorKind};
+use super::{DeployError, ErrorKind, answer};
 use crate::config::partition_of;
 use crate::shell::Command;
 
 /// How often a call is tried that fails in passing.
 const ATTEMPTS: u32 = 6;
 const FIRST_ATTEMPTS: u32 = 3;
+const POLLING_ATTEMPTS: u32 = 2;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the user says about connections.
@@ -110,6 +111,7 @@ impl Access {
         let state = profile_state(profile).await?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
+            .http_client(answer::https_client())
             // Backoff with jitter. The SDK's adaptive mode also limits the rate of a client that was
             // throttled, to one call in two seconds: a deploy of thirty calls would take minutes.
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
@@ -219,11 +221,17 @@ impl Access {
 
     /// The same profile in another region.
     pub fn in_region(&self, region: &str) -> Self {
-        let config = self
-            .config
-            .to_builder()
-            .region(Region::new(region.to_owned()))
-            .build();
+        let region = Region::new(region.to_owned());
+        self.with(self.config.to_builder().region(region).build())
+    }
+
+    /// The same for calls that are repeated anyway: each is tried twice at most.
+    pub fn polling(&self) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(POLLING_ATTEMPTS);
+        self.with(self.config.to_builder().retry_config(retries).build())
+    }
+
+    fn with(&self, config: SdkConfig) -> Self {
         Self {
             profile: self.profile.clone(),
             policy: self.policy,

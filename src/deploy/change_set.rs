@@ -13,7 +13,7 @@ use super::cause::hint;
 use super::change::Change;
 use super::pace::Pace;
 use super::validation::{self, Validations};
-use super::{Access, DeployError, Observer};
+use super::{Access, Condition, DeployError, Observer, stack};
 
 /// What a change set is made from.
 #[derive(Debug, Clone)]
@@ -58,6 +58,77 @@ pub enum Made {
     Changes(ChangeSet),
 }
 
+/// A change set that was requested. Unless it is executed, it must not stay, nor the empty stack
+/// that it made.
+#[derive(Debug, Clone)]
+pub struct Unexecuted {
+    access: Access,
+    /// Stack name.
+    pub stack: String,
+    /// Name of the change set.
+    pub name: String,
+    /// Whether it makes the stack.
+    creates: bool,
+}
+
+impl Unexecuted {
+    /// A change set of a stack; `creates`: whether it makes the stack.
+    pub fn new(access: &Access, stack: &str, name: &str, creates: bool) -> Self {
+        Self {
+            access: access.clone(),
+            stack: stack.to_owned(),
+            name: name.to_owned(),
+            creates,
+        }
+    }
+
+    /// Whether both are the same change set.
+    pub fn is(&self, other: &Self) -> bool {
+        self.stack == other.stack
+            && self.name == other.name
+            && self.access.profile() == other.access.profile()
+            && self.access.region() == other.access.region()
+    }
+
+    /// Deletes the change set, and the stack when it is empty, and does not wait for its end. What
+    /// is gone, or is being executed, is left.
+    ///
+    /// # Errors
+    /// AWS refuses, or cannot be reached.
+    pub async fn remove(&self) -> Result<(), DeployError> {
+        let client = self.access.cloudformation();
+        let deleted = client
+            .delete_change_set()
+            .change_set_name(&self.name)
+            .stack_name(&self.stack)
+            .send()
+            .await;
+        if let Err(error) = deleted
+            && !matches!(
+                error.code(),
+                Some("ChangeSetNotFound" | "ChangeSetNotFoundException" | "InvalidChangeSetStatus")
+            )
+            && !stack::is_missing(&error)
+        {
+            return Err(self.access.error("cloudformation:DeleteChangeSet", &error));
+        }
+        if !self.creates {
+            return Ok(());
+        }
+        let left = stack::read(&self.access, &self.stack).await?;
+        let Some(left) = left.filter(|stack| stack.condition() == Condition::Reviewing) else {
+            return Ok(());
+        };
+        client
+            .delete_stack()
+            .stack_name(&left.id)
+            .send()
+            .await
+            .map_err(|error| self.access.error("cloudformation:DeleteStack", &error))?;
+        Ok(())
+    }
+}
+
 /// Makes a change set and waits until CloudFormation has worked it out.
 ///
 /// A change set that holds no changes is deleted again.
@@ -73,6 +144,8 @@ pub async fn make(
     observer: &dyn Observer,
 ) -> Result<Made, DeployError> {
     observer.begins(&format!("change set for stack {}", wanted.stack));
+    let unexecuted = Unexecuted::new(access, wanted.stack, name, wanted.create);
+    observer.opened(&unexecuted);
     let request = access
         .cloudformation()
         .create_change_set()
@@ -97,7 +170,13 @@ pub async fn make(
         Ok(answer) => (answer.id, answer.stack_id),
         // A call that was repeated because its answer got lost: the name is ours alone.
         Err(error) if error.code() == Some("AlreadyExistsException") => (None, None),
-        Err(error) => return Err(access.error("cloudformation:CreateChangeSet", &error)),
+        Err(error) => {
+            let error = access.error("cloudformation:CreateChangeSet", &error);
+            if error.code.is_some() && !error.transient {
+                observer.closed(&unexecuted);
+            }
+            return Err(error);
+        }
     };
     let mut change_set = ChangeSet {
         id: id.unwrap_or_else(|| name.to_owned()),
@@ -114,11 +193,17 @@ pub async fn make(
             ChangeSetStatus::CreateComplete => return Ok(Made::Changes(change_set)),
             ChangeSetStatus::Failed if is_no_change(&reason) => {
                 delete(access, &change_set).await?;
+                if !wanted.create {
+                    observer.closed(&unexecuted);
+                }
                 return Ok(Made::NoChanges);
             }
             ChangeSetStatus::Failed => {
                 change_set.validations = validation::of_change_set(access, &change_set).await?;
                 let deleted = delete(access, &change_set).await;
+                if deleted.is_ok() && !wanted.create {
+                    observer.closed(&unexecuted);
+                }
                 return Err(refused(access, &change_set, &reason).besides(deleted));
             }
             _ => {

@@ -1,12 +1,14 @@
 //! What can go wrong at AWS's side, in words: who asked, what AWS said, what to do.
 
+use std::any::Any;
 use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::answer::NotAws;
 use crate::escape::shown;
 use crate::shell::Command;
 
@@ -33,6 +35,8 @@ pub struct DeployError {
     pub help: String,
     /// AWS's error code, when a service answered with one.
     pub code: Option<String>,
+    /// Whether the same call may succeed later.
+    pub transient: bool,
 }
 
 impl DeployError {
@@ -43,6 +47,7 @@ impl DeployError {
             message: message.into(),
             help: help.into(),
             code: None,
+            transient: false,
         }
     }
 
@@ -56,14 +61,19 @@ impl DeployError {
         Self::new(ErrorKind::Failed, message, help)
     }
 
+    /// Adds to what can be done.
+    pub fn advise(&mut self, help: &str) {
+        if !self.help.is_empty() {
+            self.help.push_str("; ");
+        }
+        self.help.push_str(help);
+    }
+
     /// The same error; when cleaning up after it failed too, the help says so.
     #[must_use]
     pub fn besides(mut self, cleanup: Result<(), Self>) -> Self {
         if let Err(error) = cleanup {
-            if !self.help.is_empty() {
-                self.help.push_str("; ");
-            }
-            self.help.push_str(&format!("cleaning up failed: {error}"));
+            self.advise(&format!("cleaning up failed: {error}"));
         }
         self
     }
@@ -78,23 +88,6 @@ impl DeployError {
         self.code.as_deref().is_some_and(is_denial)
     }
 
-    /// Whether the same call may succeed later.
-    pub fn is_passing(&self) -> bool {
-        match self.code.as_deref() {
-            None => self.kind == ErrorKind::Aws && self.message.starts_with("cannot reach AWS"),
-            Some(code) => {
-                code.contains("Throttl")
-                    || code.contains("TooManyRequests")
-                    || [
-                        "RequestLimitExceeded",
-                        "ServiceUnavailable",
-                        "InternalFailure",
-                    ]
-                    .contains(&code)
-            }
-        }
-    }
-
     /// What an SDK call ended with. `call` is the API's operation, such as
     /// `cloudformation:DescribeStacks`; `policy` the option of `deployer-policy` that prints what
     /// it needs.
@@ -103,36 +96,74 @@ impl DeployError {
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        if let Some(credentials) = credentials_error(error) {
+        if let Some(credentials) = find::<CredentialsError>(error) {
             return of_credentials(profile, credentials);
+        }
+        if let Some(answer) = find::<NotAws>(error) {
+            return of_stranger(call, answer);
         }
         match error {
             SdkError::ServiceError(service) => {
-                let metadata = service.err();
-                let status = metadata.code().unwrap_or("an error without a code");
-                let said = metadata.message().unwrap_or("no message");
-                of_service((profile, policy), call, status, said)
+                let (metadata, raw) = (service.err(), service.raw());
+                let raw = (raw as &dyn Any).downcast_ref::<HttpResponse>();
+                let status = raw.map_or(0, |raw| raw.status().as_u16());
+                match (metadata.code(), raw) {
+                    (Some(code), _) => {
+                        let said = metadata.message().unwrap_or("AWS gave no reason");
+                        of_service((profile, policy), call, code, said)
+                    }
+                    // AWS's form, and not its content.
+                    (None, Some(raw)) if (200..300).contains(&status) => {
+                        of_stranger(call, &NotAws::unreadable(raw))
+                    }
+                    (None, _) => Self {
+                        transient: status >= 500,
+                        ..Self::new(
+                            ErrorKind::Aws,
+                            format!(
+                                "{call} failed for profile `{profile}` with HTTP {status}; AWS \
+                                 gave no error code"
+                            ),
+                            "",
+                        )
+                    },
+                }
             }
             SdkError::TimeoutError(_) => unreachable(call, "it did not answer in time"),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 unreachable(call, "it did not answer in time")
             }
-            SdkError::DispatchFailure(failure) => {
-                let cause = failure
-                    .as_connector_error()
-                    .map_or_else(|| "no connection".to_owned(), |error| innermost(error));
-                unreachable(call, &cause)
-            }
-            other => Self::new(
-                ErrorKind::Aws,
-                format!(
-                    "{call} was answered with something that is no answer of AWS: {}",
-                    one_line(&DisplayErrorContext(other).to_string())
-                ),
-                "check the endpoint URL, and any proxy on the way",
-            ),
+            other => unreachable(call, &innermost(other)),
         }
     }
+}
+
+/// What answered instead of AWS.
+fn of_stranger(call: &str, answer: &NotAws) -> DeployError {
+    DeployError {
+        transient: answer.is_transient(),
+        ..DeployError::new(
+            ErrorKind::Aws,
+            format!("{call} returned {answer}"),
+            answer.help(),
+        )
+    }
+}
+
+/// Whether an error code says that the same call may succeed later.
+fn is_transient(code: &str) -> bool {
+    code.contains("Throttl")
+        || code.contains("TooManyRequests")
+        || matches!(
+            code,
+            "RequestLimitExceeded"
+                | "SlowDown"
+                | "ServiceUnavailable"
+                | "InternalFailure"
+                | "InternalError"
+                | "InternalServerError"
+                | "RequestTimeout"
+        )
 }
 
 /// Whether an error code says that the caller lacks a permission.
@@ -144,11 +175,15 @@ fn is_denial(code: &str) -> bool {
 }
 
 fn unreachable(call: &str, cause: &str) -> DeployError {
-    DeployError::new(
-        ErrorKind::Aws,
-        format!("cannot reach AWS for {call}: {cause}"),
-        "check the network, the region and the endpoint URL; nothing is lost, run it again",
-    )
+    DeployError {
+        transient: true,
+        ..DeployError::new(
+            ErrorKind::Aws,
+            format!("cannot reach AWS for {call}: {cause}"),
+            "check the network, the proxy (HTTPS_PROXY), the region and the endpoint URL, and run \
+             the same command again",
+        )
+    }
 }
 
 fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &str) -> DeployError {
@@ -182,6 +217,7 @@ fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &st
     };
     DeployError {
         code: Some(code.to_owned()),
+        transient: is_transient(code),
         ..DeployError::new(
             ErrorKind::Aws,
             format!("{call} was refused for profile `{profile}` ({code}): {said}"),
@@ -195,7 +231,7 @@ fn of_credentials(profile: &str, error: &CredentialsError) -> DeployError {
     DeployError::new(
         ErrorKind::Aws,
         format!("profile `{profile}` gives no credentials: {cause}"),
-        login(profile),
+        find::<NotAws>(error).map_or_else(|| login(profile), |answer| answer.help().to_owned()),
     )
 }
 
@@ -207,10 +243,11 @@ fn login(profile: &str) -> String {
     )
 }
 
-fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CredentialsError> {
+/// The first error of a type in the chain of causes.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<CredentialsError>() {
+        if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
         next = error.source();

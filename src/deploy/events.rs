@@ -2,12 +2,13 @@
 //! failure.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cause::{self, Cause};
 use super::condition::{Condition, succeeded};
 use super::pace::Pace;
-use super::{Access, DeployError, Observer, validation};
+use super::stack::Deployed;
+use super::{Access, DeployError, Observer, stack, validation};
 use crate::shell::Command;
 
 /// One event of a stack.
@@ -61,8 +62,21 @@ pub struct Operation {
     pub stack: String,
     /// Stack name.
     pub name: String,
-    /// The client token that it was begun with; `None`: whatever goes on now.
+    /// The client token that it was begun with; `None`: whatever is in progress now.
     pub token: Option<String>,
+    /// The stack's generation before it, which an earlier state has; `None`: there was no state
+    /// in which the stack could be taken for complete.
+    pub before: Option<i64>,
+}
+
+impl Operation {
+    /// What continues in AWS when nobody follows it.
+    pub fn continues(&self) -> String {
+        format!(
+            "the operation on stack {} continues in CloudFormation",
+            self.name
+        )
+    }
 }
 
 /// How an operation ended.
@@ -70,7 +84,9 @@ pub struct Operation {
 pub struct End {
     /// The stack's status.
     pub status: String,
-    /// The operation's events, the oldest first.
+    /// CloudFormation's reason for the status; may be empty.
+    pub reason: String,
+    /// The operation's events, the oldest first, as far as they could be read.
     pub events: Vec<Event>,
 }
 
@@ -88,19 +104,20 @@ impl End {
             return Ok(());
         }
         let (stack, status) = (&operation.name, &self.status);
+        let help = format!(
+            "`{}` shows its events",
+            Command::s3ferry("events").option("--profile", access.profile())
+        );
+        let ended = format!("stack `{stack}` ended in {status}");
+        let reason = self.reason.split_whitespace().collect::<Vec<_>>().join(" ");
         Err(
-            match find_cause(access, &operation.stack, &self.events).await? {
-                Some(cause) => DeployError::failed(
-                    format!("stack `{stack}` ended in {status}: {cause}"),
-                    cause.hint,
-                ),
-                None => DeployError::failed(
-                    format!("stack `{stack}` ended in {status}, and AWS says no reason"),
-                    format!(
-                        "`{}` shows its events",
-                        Command::s3ferry("events").option("--profile", access.profile())
-                    ),
-                ),
+            match find_cause(access, &operation.stack, &self.events).await {
+                Ok(Some(cause)) => DeployError::failed(format!("{ended}: {cause}"), cause.hint),
+                _ if !reason.is_empty() => DeployError::failed(format!("{ended}: {reason}"), help),
+                Ok(None) => DeployError::failed(format!("{ended}; AWS gave no reason"), help),
+                Err(error) => {
+                    DeployError::failed(format!("{ended}; the cause cannot be read: {error}"), help)
+                }
             },
         )
     }
@@ -192,10 +209,11 @@ pub async fn operations(
     }
 }
 
-/// Follows an operation to its end. A call that fails in passing is made again.
+/// Follows an operation to its end. When its events cannot be read, the status of the stack tells
+/// the end.
 ///
 /// # Errors
-/// AWS refuses, or `limit` is over.
+/// AWS refuses both, or `limit` is over.
 pub async fn follow(
     access: &Access,
     operation: &Operation,
@@ -203,27 +221,146 @@ pub async fn follow(
     observer: &dyn Observer,
 ) -> Result<End, DeployError> {
     let mut pace = Pace::new(limit);
-    let mut seen = HashSet::new();
+    let mut follower = Follower {
+        access: access.polling(),
+        operation,
+        observer,
+        seen: HashSet::new(),
+        events: Vec::new(),
+        unread: None,
+        told: false,
+        running: false,
+        same_since: None,
+    };
     let what = format!("stack `{}`", operation.name);
     loop {
-        match last_operation(access, &operation.stack).await {
-            Ok(events) if is_ours(&events, operation) => {
-                for event in events.iter().filter(|event| seen.insert(event.id.clone())) {
-                    observer.event(event);
-                    pace.hasten();
-                }
-                // A rollback that somebody continues has its first, failed end among the events.
-                let last = events.iter().rfind(|event| event.whole_stack);
-                if let Some(last) = last.filter(|event| event.ends_operation()) {
-                    let status = last.status.clone();
-                    return Ok(End { status, events });
-                }
-            }
-            Ok(_) => {}
-            Err(error) if error.is_passing() => {}
-            Err(error) => return Err(error),
+        let before = follower.seen.len();
+        let look = tokio::time::timeout(pace.left(), follower.look()).await;
+        if let Some(end) = look.map_err(|_| pace.over(&what))?? {
+            return Ok(end);
+        }
+        if follower.seen.len() > before {
+            pace.hasten();
         }
         pace.pause(&what).await?;
+    }
+}
+
+/// For how long a stack may be described as it was before an operation.
+const STALE: Duration = Duration::from_secs(30);
+
+/// What is known of an operation that is followed.
+struct Follower<'f> {
+    access: Access,
+    operation: &'f Operation,
+    observer: &'f dyn Observer,
+    /// IDs of the events that were shown.
+    seen: HashSet<String>,
+    /// The operation's events as they were last read.
+    events: Vec<Event>,
+    /// Why the events cannot be read.
+    unread: Option<DeployError>,
+    /// Whether the user knows that they cannot.
+    told: bool,
+    /// Whether the stack was seen in progress.
+    running: bool,
+    /// Since when the stack is described as it was before the operation.
+    same_since: Option<Instant>,
+}
+
+impl Follower<'_> {
+    /// Looks once; the end, when there is one.
+    async fn look(&mut self) -> Result<Option<End>, DeployError> {
+        let mut passing = false;
+        if self.unread.as_ref().is_none_or(|error| error.transient) {
+            match last_operation(&self.access, &self.operation.stack).await {
+                Ok(events) => {
+                    self.unread = None;
+                    if is_ours(&events, self.operation) {
+                        return Ok(self.show(events));
+                    }
+                }
+                Err(error) => {
+                    // What fails once in passing is not worth a word.
+                    passing = error.transient && self.unread.is_none();
+                    self.unread = Some(error);
+                }
+            }
+        }
+        let Some(unread) = &self.unread else {
+            return Ok(None);
+        };
+        let found = match stack::read(&self.access, &self.operation.stack).await {
+            Ok(found) => found,
+            Err(error) if error.transient => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !self.told && !passing {
+            self.told = true;
+            self.observer.says(&format!(
+                "The events of stack {} cannot be read, so its status is followed: {unread}.",
+                self.operation.name
+            ));
+        }
+        if !self.is_over(found.as_ref()) {
+            return Ok(None);
+        }
+        let (status, reason) = match found {
+            Some(stack) => (stack.status, stack.reason),
+            None => ("DELETE_COMPLETE".to_owned(), String::new()),
+        };
+        if !succeeded(&status) {
+            self.read_again().await;
+        }
+        Ok(Some(End {
+            status,
+            reason,
+            events: std::mem::take(&mut self.events),
+        }))
+    }
+
+    /// Shows the events that are new; the end, when they have it.
+    fn show(&mut self, events: Vec<Event>) -> Option<End> {
+        for event in &events {
+            if self.seen.insert(event.id.clone()) {
+                self.observer.event(event);
+            }
+        }
+        self.events = events;
+        // A rollback that somebody continues has its first, failed end among the events.
+        let last = self.events.iter().rfind(|event| event.whole_stack);
+        let last = last.filter(|event| event.ends_operation())?;
+        Some(End {
+            status: last.status.clone(),
+            reason: last.reason.clone(),
+            events: self.events.clone(),
+        })
+    }
+
+    /// Reads the events of a failed operation once more: they have the cause.
+    async fn read_again(&mut self) {
+        if let Ok(events) = last_operation(&self.access, &self.operation.stack).await
+            && is_ours(&events, self.operation)
+        {
+            self.show(events);
+        }
+    }
+
+    /// Whether a stack is described as it is after the operation. For a moment, AWS may still
+    /// describe it as it was before.
+    fn is_over(&mut self, found: Option<&Deployed>) -> bool {
+        let Some(stack) = found else {
+            return true;
+        };
+        match stack.condition() {
+            Condition::InProgress => {
+                self.running = true;
+                false
+            }
+            Condition::Reviewing => false,
+            _ if self.running || self.operation.before != Some(stack.generation) => true,
+            _ => self.same_since.get_or_insert_with(Instant::now).elapsed() > STALE,
+        }
     }
 }
 

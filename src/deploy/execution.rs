@@ -106,6 +106,8 @@ pub struct State {
     pub actions: Vec<ActionRun>,
     /// What it waits for.
     pub waits: Vec<Wait>,
+    /// Why actions or waits are not known; `None` where they are.
+    pub unread: Option<DeployError>,
 }
 
 /// The last executions, the newest first.
@@ -306,7 +308,8 @@ pub async fn follow_briefly(
     }
 }
 
-/// Looks at an execution once; keeps its state as the `last`, and gives it.
+/// Looks at an execution once; keeps its state as the `last`, and gives it. What it did may be
+/// unknown: its status alone tells the end, though a moment later the rest may be known, too.
 async fn look<'l>(
     access: &Access,
     pipeline: &str,
@@ -315,22 +318,37 @@ async fn look<'l>(
     pace: &mut Pace,
     watch: &dyn Fn(&State),
 ) -> Result<Option<&'l State>, DeployError> {
-    if let Some(state) = patiently(state(access, pipeline, id).await)? {
-        if last.as_ref() != Some(&state) {
-            pace.hasten();
-            watch(&state);
+    let looked = tokio::time::timeout(pace.left(), state(access, pipeline, id)).await;
+    let looked = looked.map_err(|_| pace.over(&format!("execution {id}")))?;
+    let Some(mut state) = patiently(looked)? else {
+        return Ok(None);
+    };
+    if let (Some(unread), Some(before)) = (&state.unread, &*last) {
+        let first = before.unread.is_none();
+        if state.actions.is_empty() {
+            state.actions.clone_from(&before.actions);
         }
-        *last = Some(state);
-        return Ok(last.as_ref());
+        if first && unread.transient && !state.execution.is_running() {
+            *last = Some(State {
+                unread: state.unread,
+                ..before.clone()
+            });
+            return Ok(None);
+        }
     }
-    Ok(None)
+    if last.as_ref() != Some(&state) {
+        pace.hasten();
+        watch(&state);
+    }
+    *last = Some(state);
+    Ok(last.as_ref())
 }
 
 /// An answer; nothing where the same call may succeed later.
 fn patiently<T>(answer: Result<T, DeployError>) -> Result<Option<T>, DeployError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.is_passing() => Ok(None),
+        Err(error) if error.transient => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -369,17 +387,23 @@ pub async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, D
             .unwrap_or_default(),
         started: 0,
     };
-    let actions = actions(access, pipeline, id).await?;
-    let waits = if execution.is_running() {
-        waits(access, pipeline, id).await?
-    } else {
-        Vec::new()
-    };
-    Ok(State {
+    let mut state = State {
         execution,
-        actions,
-        waits,
-    })
+        actions: Vec::new(),
+        waits: Vec::new(),
+        unread: None,
+    };
+    match actions(access, pipeline, id).await {
+        Ok(actions) => state.actions = actions,
+        Err(error) => state.unread = Some(error),
+    }
+    if state.execution.is_running() {
+        match waits(access, pipeline, id).await {
+            Ok(waits) => state.waits = waits,
+            Err(error) => state.unread = Some(error),
+        }
+    }
+    Ok(state)
 }
 
 async fn actions(access: &Access, pipeline: &str, id: &str) -> Result<Vec<ActionRun>, DeployError> {

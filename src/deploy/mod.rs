@@ -5,6 +5,7 @@
 //! what the user sees and answers is the command line's. Nothing here prints or asks.
 
 mod access;
+mod answer;
 pub mod body;
 pub mod bucket_policy;
 pub mod cause;

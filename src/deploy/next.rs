@@ -231,6 +231,7 @@ mod tests {
                 outputs: values,
                 protected: true,
                 changed: 0,
+                generation: 0,
                 drift: String::new(),
                 drift_checked: None,
             },

@@ -1,5 +1,6 @@
 //! Who is told how far things are. The command line shows it; nothing here prints.
 
+use super::change_set::Unexecuted;
 use super::events::Event;
 use super::stack_set::Progress;
 
@@ -9,14 +10,19 @@ pub trait Observer {
     fn begins(&self, what: &str);
     /// Something that the user should read, kept on the screen.
     fn says(&self, what: &str);
-    /// A resource of the stack went on.
+    /// A resource of the stack has a new status.
     fn event(&self, event: &Event);
-    /// An operation of a stack set went on.
+    /// An operation of a stack set has progressed.
     fn progress(&self, progress: &Progress);
-    /// CloudFormation has begun to change something that goes on without us.
-    fn executing(&self, stack: &str);
-    /// The work that was going on has ended.
+    /// From now on something continues in AWS without this program: a sentence without its period,
+    /// such as `the operation on stack X continues in CloudFormation`.
+    fn executing(&self, sentence: &str);
+    /// The work that was in progress has ended.
     fn ended(&self);
+    /// A change set is requested. Unless it is executed or deleted, it must not stay.
+    fn opened(&self, change_set: &Unexecuted);
+    /// A change set is executed or deleted, with the empty stack that it made.
+    fn closed(&self, change_set: &Unexecuted);
 }
 
 /// Tells nobody: for work beside the work.
@@ -30,4 +36,6 @@ impl Observer for Silent {
     fn progress(&self, _: &Progress) {}
     fn executing(&self, _: &str) {}
     fn ended(&self) {}
+    fn opened(&self, _: &Unexecuted) {}
+    fn closed(&self, _: &Unexecuted) {}
 }

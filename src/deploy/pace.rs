@@ -30,24 +30,40 @@ impl Pace {
         self.pause = self.pause.min(FIRST * 4);
     }
 
+    /// What is left of the whole wait.
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// The error for a wait that is over; `what` says for what.
+    pub fn over(&self, what: &str) -> DeployError {
+        DeployError::failed(
+            format!("{what} is not complete after {}", shown(self.limit)),
+            "run the same command again to resume, or wait longer with --wait-timeout",
+        )
+    }
+
     /// Pauses.
     ///
     /// # Errors
     /// The whole wait has taken longer than its limit; `what` says for what.
     pub async fn pause(&mut self, what: &str) -> Result<(), DeployError> {
-        if Instant::now() + self.pause > self.until {
-            return Err(DeployError::failed(
-                format!(
-                    "{what} is not done after {} minutes",
-                    self.limit.as_secs().div_ceil(60)
-                ),
-                "AWS goes on by itself: run the same command again to follow it, or wait longer \
-                 with --wait-timeout",
-            ));
+        if self.pause > self.left() {
+            return Err(self.over(what));
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 3 / 2).min(SLOWEST);
         Ok(())
+    }
+}
+
+/// A limit as an option gives it, such as `20s`, `90m` or `2h`.
+fn shown(limit: Duration) -> String {
+    let seconds = limit.as_secs();
+    match (seconds % 60, seconds / 60) {
+        (0, minutes) if minutes % 60 == 0 && minutes > 60 => format!("{}h", minutes / 60),
+        (0, minutes) if minutes > 0 => format!("{minutes}m"),
+        _ => format!("{seconds}s"),
     }
 }
 
@@ -95,6 +111,19 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_shown_as_an_option_gives_it() {
+        for (seconds, text) in [
+            (1, "1s"),
+            (20, "20s"),
+            (90, "90s"),
+            (3600, "60m"),
+            (7200, "2h"),
+        ] {
+            assert_eq!(shown(Duration::from_secs(seconds)), text);
+        }
+    }
 
     #[test]
     fn attempts_end_by_their_number_and_by_the_limit() {

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::change_set::{ChangeSet, Made, Wanted};
+use super::change_set::{ChangeSet, Made, Unexecuted, Wanted};
 use super::events::{Operation, find_cause, follow, last_operation};
 use super::existing_bucket::{self, ExistingBucket};
 use super::pace::Pace;
@@ -16,6 +16,11 @@ use super::{
 };
 use crate::escape::shown;
 use crate::shell::Command;
+
+/// For how long AWS may describe the state of a stack before an operation that has ended.
+const SETTLING: Duration = Duration::from_secs(60);
+/// For how long it may do so when the status is the same before and after.
+const SAME_STATUS: Duration = Duration::from_secs(10);
 
 /// What the user says about a deployment.
 #[derive(Debug, Clone)]
@@ -95,8 +100,12 @@ impl Deployment<'_> {
                 stack: running.id.clone(),
                 name: running.name.clone(),
                 token: None,
+                before: None,
             };
+            self.observer.begins(&format!("stack {}", running.name));
+            self.observer.executing(&operation.continues());
             follow(self.access, &operation, self.options.wait, self.observer).await?;
+            self.observer.ended();
             // Events and status of a stack may disagree for a moment.
             pace.pause(&format!("stack `{}`", running.name)).await?;
         }
@@ -166,7 +175,11 @@ impl Deployment<'_> {
             change_set::make(self.access, &wanted, &options.token, wait, self.observer).await;
         let made = match made {
             Err(error) if found.is_none() && error.kind == ErrorKind::Failed => {
-                return Err(error.besides(self.remove_empty().await));
+                let removed = self.remove_empty().await;
+                if removed.is_ok() {
+                    self.observer.closed(&self.unexecuted(&options.token));
+                }
+                return Err(error.besides(removed));
             }
             made => made?,
         };
@@ -238,6 +251,11 @@ impl Deployment<'_> {
     /// # Errors
     /// AWS refuses.
     pub async fn guard(&self, protected: bool) -> Result<(), DeployError> {
+        let guarded = self.ensure_guarded(protected).await;
+        guarded.map_err(|error| self.unprotected("exists and is not fully protected", error))
+    }
+
+    async fn ensure_guarded(&self, protected: bool) -> Result<(), DeployError> {
         let stack = &self.step.stack;
         let policy = protection::policy(&self.step.template.protected);
         protection::ensure(self.access, stack, &policy).await?;
@@ -247,16 +265,52 @@ impl Deployment<'_> {
         Ok(())
     }
 
+    /// Protects a stack that was just created. The second call is made although the first one was
+    /// refused: half a protection is better than none.
+    async fn protect_new(&self) -> Result<(), DeployError> {
+        let stack = &self.step.stack;
+        let policy = protection::policy(&self.step.template.protected);
+        let policy = protection::set(self.access, stack, &policy).await;
+        let termination = stack::protect(self.access, stack, true).await;
+        match (policy, termination) {
+            (Ok(()), Ok(())) => Ok(()),
+            (Err(error), Ok(())) => {
+                Err(self.unprotected("is created and has no stack policy", error))
+            }
+            (Ok(()), Err(error)) => {
+                Err(self.unprotected("is created and has no termination protection", error))
+            }
+            (Err(error), Err(_)) => Err(self.unprotected(
+                "is created and has neither a stack policy nor termination protection",
+                error,
+            )),
+        }
+    }
+
+    /// The error for a stack that exists without all of its protection.
+    fn unprotected(&self, state: &str, mut error: DeployError) -> DeployError {
+        error.message = format!("stack `{}` {state}: {}", self.step.stack, error.message);
+        error.advise("run the same command again to protect the stack");
+        error
+    }
+
+    /// The name under which a change set of this stack is to be removed.
+    fn unexecuted(&self, name: &str) -> Unexecuted {
+        Unexecuted::new(self.access, &self.step.stack, name, true)
+    }
+
     /// Drops a change set that is not to be executed, and the empty stack that it made.
     ///
     /// # Errors
     /// AWS refuses.
     pub async fn discard(&self, pending: &Pending) -> Result<(), DeployError> {
         change_set::delete(self.access, &pending.change_set).await?;
-        if pending.before.is_some() {
-            return Ok(());
+        if pending.before.is_none() {
+            self.remove_empty().await?;
         }
-        self.remove_empty().await
+        self.observer
+            .closed(&self.unexecuted(&pending.change_set.name));
+        Ok(())
     }
 
     /// Deletes the stack without resources that a change set made.
@@ -287,7 +341,8 @@ impl Deployment<'_> {
         stack::delete(self.access, left, role, &token, options.wait, self.observer).await
     }
 
-    /// Executes a change set and follows the stack to its end; gives the stack as it stands then.
+    /// Executes a change set and follows the stack to its end; gives the stack after it. A change
+    /// set that CloudFormation does not execute stays open for the observer, which removes it.
     ///
     /// # Errors
     /// The stack failed: its first cause. Or AWS refuses, or the wait is over.
@@ -295,45 +350,97 @@ impl Deployment<'_> {
         let (change_set, options) = (&pending.change_set, self.options);
         let existed = condition(pending.before.as_ref()) == Condition::Ready;
         let relaxed = existed && options.allow_replacement;
+        let operation = Operation {
+            stack: change_set.stack_id.clone(),
+            name: change_set.stack.clone(),
+            token: Some(change_set.name.clone()),
+            before: (pending.before.as_ref())
+                .filter(|_| existed)
+                .map(|before| before.generation),
+        };
         if relaxed {
             let nothing = protection::policy(&[]);
             protection::set(self.access, &change_set.stack, &nothing).await?;
         }
         self.observer.begins(&format!("stack {}", change_set.stack));
-        self.observer.executing(&change_set.stack);
-        if let Err(error) = change_set::execute(self.access, change_set).await {
+        let mut continues = operation.continues();
+        if relaxed {
+            continues.push_str(", and its stack policy allows replacement until the next deploy");
+        }
+        self.observer.executing(&continues);
+        if let Err(mut error) = change_set::execute(self.access, change_set).await {
+            self.observer.ended();
+            if error.transient {
+                error.advise(&format!(
+                    "whether CloudFormation executes change set {} of stack {} is unknown: run \
+                     the same command again to find out",
+                    change_set.name, change_set.stack
+                ));
+            }
             return Err(match relaxed {
-                true => error.besides(self.guard(true).await),
+                true => error.besides(self.ensure_guarded(true).await),
                 false => error,
             });
         }
-        let operation = Operation {
-            stack: change_set.stack_id.clone(),
-            name: change_set.stack.clone(),
-            token: Some(change_set.name.clone()),
-        };
+        self.observer.closed(&self.unexecuted(&change_set.name));
         let end = follow(self.access, &operation, options.wait, self.observer).await?;
         self.observer.ended();
         let guarded = match relaxed {
-            true => self.guard(true).await,
+            true => self.ensure_guarded(true).await,
             false => Ok(()),
         };
+        let status = end.status.clone();
         if let Err(error) = end.into_result(self.access, &operation).await {
             return Err(error.besides(guarded));
         }
-        guarded?;
-        if !existed {
-            let policy = protection::policy(&self.step.template.protected);
-            protection::set(self.access, &change_set.stack, &policy).await?;
-            stack::protect(self.access, &change_set.stack, true).await?;
-        }
-        let stack = stack::read(self.access, &change_set.stack).await?;
-        stack.ok_or_else(|| {
-            DeployError::failed(
-                format!("stack `{}` was deleted meanwhile", change_set.stack),
-                "run it again",
+        guarded.map_err(|error| {
+            self.unprotected(
+                "is updated, and its stack policy still allows replacement",
+                error,
             )
-        })
+        })?;
+        if !existed {
+            self.protect_new().await?;
+        }
+        self.read_complete(&operation, &status).await
+    }
+
+    /// The stack after an operation. For a moment, AWS may still describe its earlier state.
+    async fn read_complete(
+        &self,
+        operation: &Operation,
+        status: &str,
+    ) -> Result<Deployed, DeployError> {
+        let stack = &self.step.stack;
+        let mut pace = Pace::new(SETTLING);
+        loop {
+            let found = match stack::read(self.access, &operation.stack).await {
+                Err(error) if error.transient => None,
+                Err(mut error) => {
+                    error.message = format!(
+                        "stack `{stack}` ended in {status}, and its outputs cannot be read: {}",
+                        error.message
+                    );
+                    return Err(error);
+                }
+                Ok(found) => found.filter(|found| found.status == status),
+            };
+            // The same status may still be that of the operation before.
+            let is_new = |found: &Deployed| operation.before != Some(found.generation);
+            let may_be_old = pace.left() > SETTLING - SAME_STATUS;
+            if let Some(found) = found.filter(|found| is_new(found) || !may_be_old) {
+                return Ok(found);
+            }
+            if pace.pause(stack).await.is_err() {
+                return Err(DeployError::failed(
+                    format!(
+                        "stack `{stack}` ended in {status}, and AWS does not describe this state \
+                         yet"
+                    ),
+                    "run the same command again: it reads the outputs and changes nothing else",
+                ));
+            }
+        }
     }
 
     async fn last_cause(&self, stack: &Deployed) -> Result<Option<Cause>, DeployError> {

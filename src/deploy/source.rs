@@ -7,16 +7,18 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::time::SystemTime;
 
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::types::{
     BucketVersioningStatus, ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload,
     CompletedPart,
 };
+use aws_smithy_types::DateTime;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use tokio::task::JoinSet;
 
-use super::{Access, DeployError};
+use super::{Access, DeployError, Identity};
 use crate::plan::DevPlan;
 use crate::shell::Command;
 
@@ -182,6 +184,68 @@ impl SourceObject {
     }
 }
 
+/// After so long, no credentials of an upload are valid any more: it is not in progress.
+const ABANDONED: i64 = 36 * 60 * 60;
+
+impl SourceObject {
+    /// Aborts multipart uploads of the object that earlier pushes left when they were killed: those
+    /// of the same caller, and those that are too old to be in progress. Gives their number.
+    ///
+    /// # Errors
+    /// AWS refuses, or cannot be reached.
+    pub async fn abort_leftovers(
+        &self,
+        access: &Access,
+        caller: &Identity,
+    ) -> Result<usize, DeployError> {
+        let now = DateTime::from(SystemTime::now()).secs();
+        let client = access.s3();
+        let (mut aborted, mut key, mut id) = (0, None, None);
+        loop {
+            let page = client
+                .list_multipart_uploads()
+                .bucket(&self.bucket)
+                .expected_bucket_owner(&self.account)
+                .prefix(&self.key)
+                .set_key_marker(key)
+                .set_upload_id_marker(id)
+                .send()
+                .await
+                .map_err(|error| access.error("s3:ListMultipartUploads", &error))?;
+            for upload in page.uploads() {
+                let initiator = upload.initiator().and_then(|initiator| initiator.id());
+                let is_own = initiator.is_some_and(|id| id == caller.arn || id == caller.account);
+                let is_old = (upload.initiated()).is_some_and(|at| at.secs() + ABANDONED < now);
+                if upload.key() == Some(&self.key) && (is_own || is_old) {
+                    abort(access, self, upload.upload_id().unwrap_or_default()).await?;
+                    aborted += 1;
+                }
+            }
+            if page.is_truncated != Some(true) || page.next_key_marker.is_none() {
+                return Ok(aborted);
+            }
+            (key, id) = (page.next_key_marker, page.next_upload_id_marker);
+        }
+    }
+}
+
+/// Aborts a multipart upload; one that is gone is no error.
+async fn abort(access: &Access, object: &SourceObject, id: &str) -> Result<(), DeployError> {
+    let answer = access
+        .s3()
+        .abort_multipart_upload()
+        .bucket(&object.bucket)
+        .key(&object.key)
+        .upload_id(id)
+        .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
+        Err(error) => Err(access.error("s3:AbortMultipartUpload", &error)),
+    }
+}
+
 /// One upload, which can be aborted.
 #[derive(Debug, Default)]
 pub struct Upload {
@@ -235,20 +299,7 @@ impl Upload {
         let Some(unfinished) = self.unfinished.take() else {
             return Ok(());
         };
-        let Unfinished { access, object, id } = &unfinished;
-        let answer = access
-            .s3()
-            .abort_multipart_upload()
-            .bucket(&object.bucket)
-            .key(&object.key)
-            .upload_id(id)
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("NoSuchUpload") => Ok(()),
-            Err(error) => Err(access.error("s3:AbortMultipartUpload", &error)),
-        }
+        abort(&unfinished.access, &unfinished.object, &unfinished.id).await
     }
 
     async fn multipart(
@@ -385,7 +436,16 @@ async fn send_parts(
                 "push again",
             )
         })?;
-        let answer = answer.map_err(|error| access.error("s3:UploadPart", &error))?;
+        let answer = answer.map_err(|error| match error.code() {
+            Some("NoSuchUpload") => DeployError::failed(
+                format!(
+                    "the upload of s3://{}/{} was aborted at S3, probably by another push",
+                    object.bucket, object.key
+                ),
+                "push again once the other push has ended",
+            ),
+            _ => access.error("s3:UploadPart", &error),
+        })?;
         arrived += length;
         progress(arrived);
         parts.push(

@@ -7,7 +7,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::condition::Condition;
 use super::events::{Operation, follow};
-use super::{Access, DeployError, Observer};
+use super::{Access, DeployError, ErrorKind, Observer};
+
+/// What the SDK puts in the place of a required member that an answer does not have.
+const NO_VALUE: &str = "no value was set";
 
 /// A stack that stands in an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Deployed {
     pub protected: bool,
     /// When it was last created or updated: seconds since 1970.
     pub changed: i64,
+    /// The same in milliseconds, which tells one operation from the one before it.
+    pub generation: i64,
     /// What the last drift detection found, such as `IN_SYNC` or `DRIFTED`; `NOT_CHECKED` before
     /// the first one.
     pub drift: String,
@@ -64,9 +69,18 @@ pub async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, Deplo
         Err(error) => return Err(access.error("cloudformation:DescribeStacks", &error)),
     };
     let found = answer.stacks.unwrap_or_default().into_iter().next();
-    Ok(found
-        .map(deployed)
-        .filter(|stack| stack.condition() != Condition::Absent))
+    let found = found.map(deployed);
+    if let Some(stack) = &found
+        && (stack.status.is_empty() || stack.status == NO_VALUE)
+    {
+        return Err(DeployError::new(
+            ErrorKind::Aws,
+            "cloudformation:DescribeStacks returned a stack without a status, which is not an AWS \
+             response",
+            "check the proxy (HTTPS_PROXY) and the endpoint URL (--endpoint-url, AWS_ENDPOINT_URL)",
+        ));
+    }
+    Ok(found.filter(|stack| stack.condition() != Condition::Absent))
 }
 
 /// A stack of an account and region, as a list of all of them shows it.
@@ -112,7 +126,7 @@ pub async fn list(access: &Access) -> Result<Vec<Listed>, DeployError> {
 }
 
 /// CloudFormation has no error code of its own for a stack that does not exist.
-fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
+pub(super) fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("ValidationError")
         && error
             .message()
@@ -144,6 +158,7 @@ fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
             .collect(),
         protected: stack.enable_termination_protection.unwrap_or_default(),
         changed: changed.map_or(0, |time| time.secs()),
+        generation: changed.map_or(0, |time| time.to_millis().unwrap_or_default()),
     }
 }
 
@@ -204,7 +219,10 @@ pub async fn delete(
         stack: stack.id.clone(),
         name: stack.name.clone(),
         token: Some(token.to_owned()),
+        before: Some(stack.generation),
     };
+    observer.executing(&operation.continues());
     let end = follow(access, &operation, limit, observer).await?;
+    observer.ended();
     end.into_result(access, &operation).await
 }

@@ -258,6 +258,7 @@ fn the_pushers_policy_allows_each_call_of_a_push_and_no_more() {
         .filter(|name| name != "sts:GetCallerIdentity")
         // The permissions of calls that have none of their own (*Service Authorization Reference*).
         .map(|name| match name.as_str() {
+            "s3:ListMultipartUploads" => "s3:ListBucketMultipartUploads".to_owned(),
             "s3:CreateMultipartUpload" | "s3:UploadPart" | "s3:CompleteMultipartUpload" => {
                 "s3:PutObject".to_owned()
             }
@@ -625,10 +626,9 @@ fn a_large_file_goes_in_parts_and_comes_out_whole() {
     assert_eq!(stage.versions().len(), 1);
 }
 
-#[test]
+/// Writes a zip file that goes in several parts.
 #[cfg(unix)]
-fn an_interrupted_upload_is_aborted() {
-    let stage = Stage::new();
+fn write_large_zip(stage: &Stage, name: &str) {
     let noise: Vec<u8> = (0..17u64 << 20)
         .map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8)
         .collect();
@@ -636,29 +636,88 @@ fn an_interrupted_upload_is_aborted() {
     // Stored, so that it is large for certain.
     let script = "import sys, zipfile\n\
                   with zipfile.ZipFile(sys.argv[1], 'w') as z: z.write(sys.argv[2], 'noise.bin')";
-    let zip = stage.project.path("it's.zip").display().to_string();
+    let zip = stage.project.path(name).display().to_string();
     run_python(&[
         "-c",
         script,
         &zip,
         &stage.project.path("site/noise.bin").display().to_string(),
     ]);
+}
+
+/// Pushes, and sends a signal once a part of the upload is on its way.
+#[cfg(unix)]
+fn push_until_signal(stage: &Stage, arguments: &str, signal: &str) -> std::process::Output {
     stage.pipeline.holds("UploadPart");
-    let endpoint = stage.pipeline.endpoint();
-    let child = stage.project.spawn(&format!(
-        "push it's.zip --no-watch --start --profile dev --config ./s3ferry.yaml --endpoint-url \
-         {endpoint}"
-    ));
+    let child = stage.project.spawn(arguments);
     let until = Instant::now() + Duration::from_secs(60);
     while stage.pipeline.count("UploadPart") == 0 && Instant::now() < until {
         thread::sleep(Duration::from_millis(20));
     }
     let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([&format!("-{signal}"), &child.id().to_string()])
         .status()
         .expect("kill runs");
     assert!(killed.success());
-    let output = child.wait_with_output().expect("ended");
+    child.wait_with_output().expect("ended")
+}
+
+#[test]
+#[cfg(unix)]
+fn an_upload_that_a_signal_ends_is_aborted() {
+    for (signal, code) in [("TERM", 143), ("HUP", 129)] {
+        let stage = Stage::new();
+        write_large_zip(&stage, "large.zip");
+        let output = push_until_signal(&stage, "push large.zip --no-watch", signal);
+        assert_eq!(output.status.code(), Some(code));
+        assert_eq!(stage.pipeline.count("AbortMultipartUpload"), 1);
+        assert_eq!(unfinished_uploads(&stage), 0);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_upload_that_was_killed_is_aborted_by_the_next_push() {
+    let stage = Stage::new();
+    write_large_zip(&stage, "large.zip");
+    push_until_signal(&stage, "push large.zip --no-watch", "KILL");
+    // One of another object, whose key begins alike.
+    let other = format!("source-{} --key sample-website.zip.old", stage.accounts.dev);
+    stage.aws(&format!("s3api create-multipart-upload --bucket {other}"));
+    assert_eq!(unfinished_uploads(&stage), 2);
+    let endpoint = Emulator::shared().endpoint();
+    let run = stage.project.expect(
+        &format!("push site --no-watch --endpoint-url {endpoint}"),
+        0,
+    );
+    let aborted = "Aborted an unfinished upload of the same object";
+    assert!(run.stderr.contains(aborted), "{}", run.stderr);
+    assert_eq!(unfinished_uploads(&stage), 1);
+}
+
+#[cfg(unix)]
+fn unfinished_uploads(stage: &Stage) -> usize {
+    let left = stage.aws(&format!(
+        "s3api list-multipart-uploads --bucket source-{}",
+        stage.accounts.dev
+    ));
+    left["Uploads"].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_upload_is_aborted() {
+    let stage = Stage::new();
+    write_large_zip(&stage, "it's.zip");
+    let endpoint = stage.pipeline.endpoint();
+    let output = push_until_signal(
+        &stage,
+        &format!(
+            "push it's.zip --no-watch --start --profile dev --config ./s3ferry.yaml \
+             --endpoint-url {endpoint}"
+        ),
+        "INT",
+    );
     assert_eq!(output.status.code(), Some(130));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let resume = format!(
@@ -689,7 +748,7 @@ fn what_was_started_is_followed_and_not_started_again() {
     let output = child.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(130));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("`s3ferry push site` follows it"), "{said}");
+    assert!(said.contains("`s3ferry push site` resumes"), "{said}");
     assert_eq!(stage.pipeline.count("StartPipelineExecution"), 1);
 }
 
@@ -825,4 +884,28 @@ fn the_sample_is_a_web_site_with_the_same_bytes_each_time() {
     let run = project.expect("sample", 2);
     assert!(run.stderr.contains("exists already"), "{}", run.stderr);
     project.expect("sample --force", 0);
+}
+
+#[test]
+fn an_execution_is_followed_by_its_status_when_its_actions_cannot_be_read() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    stage.pipeline.refuses("ListActionExecutions");
+    let run = stage.project.expect("push site", 0);
+    let told = "cannot be read, so its status is followed";
+    assert_eq!(run.stderr.matches(told).count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("deployed version"), "{}", run.stderr);
+}
+
+#[test]
+fn whatever_ends_the_following_of_an_execution_it_continues() {
+    let stage = Stage::new();
+    stage.plays("Succeeded", &good_actions());
+    stage.pipeline.refuses("GetPipelineExecution");
+    let run = stage.project.expect("push site", 3);
+    let note = format!(
+        "note: execution {ID} of pipeline crossaccountdeploy continues in CodePipeline; `s3ferry \
+         push site` resumes"
+    );
+    assert!(run.stderr.contains(&note), "{note}\n{}", run.stderr);
 }

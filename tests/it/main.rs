@@ -55,6 +55,9 @@ mod schemas;
 mod stack_set_config;
 mod stack_set_deploy;
 mod stack_set_roles;
+mod strangers;
 mod support;
+#[cfg(unix)]
+mod terminal;
 mod transition;
 mod unresolved;

@@ -1156,3 +1156,81 @@ fn peak_memory(process: u32) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
+
+#[test]
+fn an_operation_is_followed_by_its_status_when_its_results_cannot_be_read() {
+    let mut project = project(&[ONE, TWO], "");
+    let template = project.read("stacks/prod.yaml");
+    let script = Script::start([
+        ("GetCallerIdentity", vec![identity(ADMIN)]),
+        (
+            "DescribeStackSet",
+            vec![stack_set(&template, KEY, SELF_MANAGED)],
+        ),
+        // The list has the status, too.
+        (
+            "ListStackSetOperations",
+            vec![
+                operations(&[("theirs", "RUNNING")]),
+                operations(&[("theirs", "SUCCEEDED")]),
+                operations(&[]),
+            ],
+        ),
+        (
+            "DescribeStackSetOperation",
+            vec![
+                denied("cloudformation:DescribeStackSetOperation"),
+                operation("SUCCEEDED"),
+            ],
+        ),
+        (
+            "ListStackSetOperationResults",
+            vec![denied("cloudformation:ListStackSetOperationResults")],
+        ),
+        (
+            "ListStackInstances",
+            vec![
+                instances(&[(ONE, "CURRENT")]),
+                instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
+            ],
+        ),
+        ("CreateStackInstances", vec![begun()]),
+    ]);
+    logged_in(&mut project, &script.endpoint());
+    let run = project.expect(DEPLOY, 0);
+    nothing_unscripted(&script);
+    for part in [
+        "The results of operation theirs cannot be read, so its status is followed",
+        "2 instances current",
+    ] {
+        assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
+    }
+}
+
+#[test]
+fn an_operation_that_cannot_be_followed_continues() {
+    let mut project = project(&[ONE, TWO], "");
+    let template = project.read("stacks/prod.yaml");
+    let script = Script::start([
+        ("GetCallerIdentity", vec![identity(ADMIN)]),
+        (
+            "DescribeStackSet",
+            vec![stack_set(&template, KEY, SELF_MANAGED)],
+        ),
+        ("ListStackSetOperations", vec![operations(&[])]),
+        (
+            "DescribeStackSetOperation",
+            vec![denied("cloudformation:DescribeStackSetOperation")],
+        ),
+        ("ListStackInstances", vec![instances(&[(ONE, "CURRENT")])]),
+        ("CreateStackInstances", vec![begun()]),
+    ]);
+    logged_in(&mut project, &script.endpoint());
+    let run = project.expect(DEPLOY, 3);
+    for part in [
+        "cloudformation:DescribeStackSetOperation was refused",
+        "of stack set crossaccountdeploy-prod continues in CloudFormation; `s3ferry deploy",
+    ] {
+        assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
+    }
+}

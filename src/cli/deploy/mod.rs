@@ -35,7 +35,7 @@ Examples:
                                         the steps of a change, and the template of each
   s3ferry deploy --profile prod --parameter DeployKeyId=mrk-1234...
 
-A deploy that was stopped, by Ctrl-C or in any other way, is run again: it goes on from there.";
+Safe to interrupt, by Ctrl-C or in any other way: run it again and it resumes.";
 
 /// Options of `deploy`.
 #[derive(Debug, clap::Args)]

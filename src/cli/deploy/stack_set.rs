@@ -56,9 +56,8 @@ pub(super) async fn deploy(
     let screen = session.screen;
     let deployment = Deployment::new(&access, &wanted, &options, screen);
     screen.begins(&format!("stack set {}", step.stack));
-    let prepared = deployment.prepare().await;
+    let prepared = deployment.prepare().await?;
     screen.ended();
-    let prepared = prepared?;
     say_beside(session, &wanted, &prepared);
     if prepared.is_up_to_date() {
         output::note(

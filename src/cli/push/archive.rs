@@ -90,7 +90,7 @@ pub(super) fn make(
     let bar = screen.bytes("Zipping", total);
     let file = tempfile::tempfile().map_err(|error| cannot_write(&error))?;
     let file = write(file, &entries, &mut site, &|bytes| bar.inc(bytes));
-    bar.finish_and_clear();
+    drop(bar);
     let mut warnings = site.warnings();
     warnings.extend(note);
     Ok((file?, Inspected { files, warnings }))

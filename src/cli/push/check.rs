@@ -68,12 +68,12 @@ pub(super) fn zip(
             Ok(left) => budget = left,
             Err(Stop::Unchecked(name)) => unchecked.add(&name),
             Err(Stop::Problem(problem)) => {
-                bar.finish_and_clear();
+                drop(bar);
                 return Err(refused(problem));
             }
         }
     }
-    bar.finish_and_clear();
+    drop(bar);
     // The archive keeps the last one of a name only.
     if archive.has_duplicate_names() {
         let start = archive.central_directory_start();

@@ -59,9 +59,19 @@ pub(super) async fn run(
     let access = Access::open(&profile, &dev.region, &options.aws.settings()).await?;
     // Whoever pushes needs less than whoever deploys.
     let access = access.needing("--push");
-    access.verify_account(&dev.account).await?;
+    let caller = access.verify_account(&dev.account).await?;
     let object = SourceObject::from(dev);
     object.check_versioning(&access).await?;
+    // A profile that may not do this can push all the same.
+    if let Ok(aborted @ 1..) = object.abort_leftovers(&access, &caller).await {
+        screen.says(&format!(
+            "Aborted {} of the same object that an earlier push left.",
+            match aborted {
+                1 => "an unfinished upload".to_owned(),
+                more => format!("{more} unfinished uploads"),
+            }
+        ));
+    }
     let current = object.current(&access).await?;
     let same = current.filter(|current| {
         current.size == artifact.size && current.sha256.as_deref() == Some(&artifact.sha256)
@@ -139,7 +149,7 @@ impl Push<'_> {
                 bar.set_position(arrived)
             })
             .await;
-        bar.finish_and_clear();
+        drop(bar);
         let version = done?;
         self.screen.says(&format!(
             "Uploaded {files} ({size} bytes) to {place}\nVersion {}",
@@ -154,7 +164,7 @@ impl Push<'_> {
             return self.finish(self.to_follow());
         }
         self.screen
-            .goes_on("The upload is complete, and the pipeline starts by itself.".to_owned());
+            .executing("the upload is complete, and the pipeline starts by itself");
         match self.find(self.pipeline(), 0, START_LIMIT).await? {
             Some(found) => self.follow(&found.id).await,
             None => Err(self.not_started().await),
@@ -337,16 +347,16 @@ impl Push<'_> {
         let page = watch::console(region, pipeline, id);
         self.screen
             .says(&format!("Execution {}\n{}", shown(id), shown(&page)));
-        self.screen
-            .goes_on(format!("Execution {id} of pipeline {pipeline} goes on."));
+        self.screen.begins(&format!("execution {id}"));
+        let continues = format!("execution {id} of pipeline {pipeline} continues in CodePipeline");
+        self.screen.executing(&continues);
         let watcher = watch::Watcher::new(self.screen, pipeline, region, &self.profile);
         let limit = self.options.aws.wait_timeout;
         let end = execution::follow(&self.access, pipeline, id, limit, &|state| {
             watcher.shows(state);
         })
-        .await;
+        .await?;
         self.screen.ended();
-        let end = end?;
         let json = watch::json(&end, &page);
         Ok((end, json))
     }

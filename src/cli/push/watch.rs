@@ -1,6 +1,6 @@
 //! An execution as the user sees it: a row for each action, and what it waits for.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use s3ferry::config::partition_of;
@@ -22,6 +22,8 @@ pub(crate) struct Watcher<'s> {
     /// Status by action, as it was shown.
     shown: RefCell<HashMap<String, String>>,
     waits: RefCell<Vec<Wait>>,
+    /// Whether the user knows that something cannot be read.
+    told: Cell<bool>,
 }
 
 impl<'s> Watcher<'s> {
@@ -38,6 +40,7 @@ impl<'s> Watcher<'s> {
             profile,
             shown: RefCell::default(),
             waits: RefCell::default(),
+            told: Cell::default(),
         }
     }
 
@@ -45,6 +48,14 @@ impl<'s> Watcher<'s> {
     pub(crate) fn shows(&self, state: &State) {
         for action in &state.actions {
             self.action(action);
+        }
+        if let Some(unread) = &state.unread
+            && !self.told.replace(true)
+        {
+            self.screen.says(&format!(
+                "The actions of execution {} cannot be read, so its status is followed: {unread}.",
+                state.execution.id
+            ));
         }
         for wait in &state.waits {
             if !self.waits.borrow().contains(wait) {

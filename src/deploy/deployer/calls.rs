@@ -90,7 +90,11 @@ pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
         // Without the list S3 says of an object that is not there that it may not be seen.
         Statement::new(
             "SourceBucket",
-            ["s3:GetBucketVersioning", "s3:ListBucket"],
+            [
+                "s3:GetBucketVersioning",
+                "s3:ListBucket",
+                "s3:ListBucketMultipartUploads",
+            ],
             &[bucket],
         ),
         Statement::new(

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_cloudformation::types::StackSetOperationResultSummary;
+use aws_sdk_cloudformation::types::{StackSetOperationResultSummary, StackSetOperationSummary};
 
 use crate::deploy::pace::Pace;
 use crate::deploy::{Access, DeployError, Observer};
@@ -76,14 +76,16 @@ impl Operations<'_> {
                 "Operation {id} ({action}) of stack set {} is in progress: following it first.",
                 self.plan.name
             )));
+            self.observer.executing(&self.continues(&id));
             self.follow(&id).await?;
+            self.observer.ended();
             waited = true;
         }
         Ok(waited)
     }
 
-    /// The operation that goes on now, with its action.
-    async fn in_progress(&self) -> Result<Option<(String, String)>, DeployError> {
+    /// The newest operations.
+    async fn newest(&self) -> Result<Vec<StackSetOperationSummary>, DeployError> {
         let answer = self
             .access
             .cloudformation()
@@ -93,8 +95,13 @@ impl Operations<'_> {
             .send()
             .await
             .map_err(|error| self.error("ListStackSetOperations", &error))?;
-        // The newest come first; what goes on is on the first page.
-        let all = answer.summaries.unwrap_or_default().into_iter();
+        Ok(answer.summaries.unwrap_or_default())
+    }
+
+    /// The operation that is in progress now, with its action.
+    async fn in_progress(&self) -> Result<Option<(String, String)>, DeployError> {
+        // The newest come first; what is in progress is on the first page.
+        let all = self.newest().await?.into_iter();
         let mut going = all.filter(|one| {
             let status = one.status.as_ref().map(|status| status.as_str());
             matches!(status, Some("RUNNING" | "QUEUED" | "STOPPING"))
@@ -136,10 +143,18 @@ impl Operations<'_> {
                 Err(error) => return Err(error),
             }
         }
-        self.observer.executing(&self.plan.name);
-        let ended = self.follow(id).await;
+        self.observer.executing(&self.continues(id));
+        let ended = self.follow(id).await?;
         self.observer.ended();
-        ended
+        Ok(ended)
+    }
+
+    /// What continues in AWS when nobody follows it.
+    fn continues(&self, id: &str) -> String {
+        format!(
+            "operation {id} of stack set {} continues in CloudFormation",
+            self.plan.name
+        )
     }
 
     /// Follows an operation to its end. Its results are read ever more seldom than its status
@@ -149,10 +164,12 @@ impl Operations<'_> {
         let what = format!("operation {id} of stack set `{}`", self.plan.name);
         let mut counts = Counts::default();
         let (mut questions, mut pages) = (0, 0);
+        let mut told = false;
         loop {
-            match self.status(id).await {
+            let status = tokio::time::timeout(pace.left(), self.status(id)).await;
+            match status.map_err(|_| pace.over(&what))? {
                 Ok(now) if now.is_over() => {
-                    let (counts, _, failed) = self.results(id).await?;
+                    let (counts, _, failed) = self.results_or_none(id, &mut told).await;
                     self.tell(&now.status, counts);
                     return Ok(Ended {
                         id: id.to_owned(),
@@ -164,7 +181,7 @@ impl Operations<'_> {
                 }
                 Ok(now) => {
                     if questions >= pages {
-                        let (found, read, _) = self.results(id).await?;
+                        let (found, read, _) = self.results_or_none(id, &mut told).await;
                         if found.ended() > counts.ended() {
                             pace.hasten();
                         }
@@ -173,10 +190,27 @@ impl Operations<'_> {
                     questions += 1;
                     self.tell(&now.status, counts);
                 }
-                Err(error) if error.is_passing() => {}
+                Err(error) if error.transient => {}
                 Err(error) => return Err(error),
             }
             pace.pause(&what).await?;
+        }
+    }
+
+    /// The results; none where they cannot be read, which is said once. The operation's status
+    /// and the instances themselves tell how it ended.
+    async fn results_or_none(&self, id: &str, told: &mut bool) -> (Counts, usize, Vec<Failed>) {
+        match self.results(id).await {
+            Ok(results) => results,
+            Err(error) => {
+                if !std::mem::replace(told, true) {
+                    self.observer.says(&format!(
+                        "The results of operation {id} cannot be read, so its status is followed: \
+                         {error}."
+                    ));
+                }
+                (Counts::default(), MOST_QUESTIONS, Vec::new())
+            }
         }
     }
 
@@ -197,8 +231,25 @@ impl Operations<'_> {
             .operation_id(id)
             .set_call_as(call_as(self.plan))
             .send()
-            .await
-            .map_err(|error| self.error("DescribeStackSetOperation", &error))?;
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = self.error("DescribeStackSetOperation", &error);
+                // The list of operations has the status, too.
+                let listed = self.newest().await.unwrap_or_default().into_iter();
+                let mut listed = listed.filter(|one| one.operation_id.as_deref() == Some(id));
+                return match listed.next() {
+                    Some(one) => Ok(Status {
+                        status: one
+                            .status
+                            .map_or_else(String::new, |s| s.as_str().to_owned()),
+                        reason: one_line(&one.status_reason.unwrap_or_default()),
+                    }),
+                    None => Err(error),
+                };
+            }
+        };
         let operation = answer.stack_set_operation;
         let status = operation.as_ref().and_then(|one| one.status.as_ref());
         Ok(Status {

@@ -54,7 +54,7 @@ fn when_it_does_not_end_nothing_is_changed() {
     let run = site.deploy("--profile dev --yes --wait-timeout 1s", 1);
     assert!(
         run.stderr
-            .contains("of pipeline `crossaccountdeploy` is not done after"),
+            .contains("of pipeline `crossaccountdeploy` is not complete after"),
         "{}",
         run.stderr
     );

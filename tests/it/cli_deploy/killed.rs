@@ -33,8 +33,28 @@ fn undisturbed() -> (Vec<Place>, String) {
     (places, site.state().comparable(&site.accounts))
 }
 
+/// How a run is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By a signal that nothing can catch.
+    Kill,
+    /// By one that lets it tidy up.
+    #[cfg(unix)]
+    Terminate,
+}
+
 #[test]
 fn at_every_call_that_changes_something_and_others_before_and_after_it() {
+    ended_everywhere(End::Kill);
+}
+
+#[test]
+#[cfg(unix)]
+fn terminated_at_every_call_it_leaves_nothing_that_is_not_executed() {
+    ended_everywhere(End::Terminate);
+}
+
+fn ended_everywhere(end: End) {
     let (places, expected) = undisturbed();
     let writes = [
         "CreateChangeSet",
@@ -66,7 +86,11 @@ fn at_every_call_that_changes_something_and_others_before_and_after_it() {
                     let site = Site::new();
                     site.proxy
                         .hold_at(Some(&place.action), place.nth, forwarded);
-                    site.kill_when_held(DEPLOY);
+                    match end {
+                        End::Kill => site.kill_when_held(DEPLOY),
+                        #[cfg(unix)]
+                        End::Terminate => site.terminate_when_held(DEPLOY),
+                    }
                     site.proxy.reset();
                     let run = site.deploy(DEPLOY, 0);
                     let point = format!("{place:?}, done: {forwarded}\n{}", run.stderr);
@@ -87,6 +111,6 @@ fn at_every_call_that_changes_something_and_others_before_and_after_it() {
             panic!("a state for each account");
         };
         let state = State { dev, prod };
-        assert_eq!(state.comparable(accounts), expected, "killed at {point}");
+        assert_eq!(state.comparable(accounts), expected, "{end:?} at {point}");
     }
 }

@@ -8,6 +8,7 @@ mod existing_policy;
 mod failures;
 mod faults;
 mod fleet;
+mod following;
 mod handoff;
 mod imports;
 mod interrupted;
@@ -119,6 +120,33 @@ impl Site {
         let output = run.wait_with_output().expect("its output");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(held, "deploy {arguments}: the call did not come:\n{said}");
+    }
+
+    /// Starts `s3ferry deploy`, asks it to end (SIGTERM) once the call has come that the proxy
+    /// holds, lets all other calls pass, and waits for its end.
+    #[cfg(unix)]
+    fn terminate_when_held(&self, arguments: &str) {
+        let run = self.project.spawn(&format!("deploy {arguments}"));
+        let held = self.proxy.wait_until_held(PATIENCE);
+        let signalled = Command::new("kill")
+            .args(["-TERM", &run.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(signalled.success());
+        self.proxy.release();
+        let output = run.wait_with_output().expect("its output");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(held, "deploy {arguments}: the call did not come:\n{said}");
+        assert_eq!(output.status.code(), Some(143), "{said}");
+        assert!(said.contains("Interrupted."), "{said}");
+        // A stack is either executed or not there.
+        for (account, stack) in [
+            (&self.accounts.dev, DEV_STACK),
+            (&self.accounts.prod, PROD_STACK),
+        ] {
+            let status = self.status(account, stack);
+            assert_ne!(status.as_deref(), Some("REVIEW_IN_PROGRESS"), "{said}");
+        }
     }
 
     /// Calls that change something, and that the emulator saw.

@@ -138,6 +138,7 @@ fn s3_action(method: &str, path: &str, query: &str) -> String {
         names.any(|name| name == Some(wanted))
     };
     match method {
+        "GET" if has("uploads") => return "ListMultipartUploads".to_owned(),
         "POST" if has("uploads") => return "CreateMultipartUpload".to_owned(),
         "PUT" if has("uploadId") => return "UploadPart".to_owned(),
         "POST" if has("uploadId") => return "CompleteMultipartUpload".to_owned(),

@@ -29,6 +29,10 @@ pub(crate) enum Fault {
     Answered(Answer),
     /// AWS does what is asked, and the text of its answer is changed.
     Rewritten(fn(String) -> String),
+    /// Something on the way answers instead of AWS: status, content type, location, body.
+    Stranger(u16, &'static str, &'static str, &'static str),
+    /// The answer is this, and breaks off.
+    CutOff(&'static str),
 }
 
 /// What became of a call.
@@ -197,6 +201,15 @@ impl FaultProxy {
         of_action.count()
     }
 
+    /// Lets all calls pass from now on; the one that is held gets no answer.
+    pub(crate) fn release(&self) {
+        let mut state = self.state();
+        state.hold = None;
+        state.held = false;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
     /// Forgets calls and faults, for the next run.
     pub(crate) fn reset(&self) {
         *self.state() = State::default();
@@ -230,8 +243,24 @@ impl Shared {
                         response.body = change(response.text()).into_bytes();
                         Reply::Message(response)
                     }
-                    dropped @ Reply::Dropped => dropped,
+                    other => other,
                 };
+            }
+            Some(Fault::Stranger(status, kind, location, body)) => {
+                self.done(call, Outcome::Refused);
+                let headers = [("content-type", kind), ("location", location)];
+                return Reply::Message(Message {
+                    start: format!("HTTP/1.1 {status} Stranger"),
+                    headers: (headers.into_iter())
+                        .filter(|(_, value)| !value.is_empty())
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect(),
+                    body: body.as_bytes().to_vec(),
+                });
+            }
+            Some(Fault::CutOff(body)) => {
+                self.done(call, Outcome::Refused);
+                return Reply::CutOff(body.as_bytes().to_vec());
             }
             Some(Fault::Dropped) => {
                 self.done(call, Outcome::Refused);

@@ -1,6 +1,6 @@
 //! A server on a free port of 127.0.0.1, one thread for each connection.
 
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,8 @@ pub(crate) enum Reply {
     Message(Message),
     /// The connection is dropped without a word.
     Dropped,
+    /// An answer begins with this body, and breaks off.
+    CutOff(Vec<u8>),
 }
 
 /// Listens until it is dropped.
@@ -78,6 +80,12 @@ fn serve(stream: TcpStream, answer: &dyn Fn(&Message) -> Reply) -> io::Result<()
             Reply::Message(mut message) => {
                 message.headers.retain(|(name, _)| name != "connection");
                 message.write(&mut out, kind)?;
+            }
+            Reply::CutOff(body) => {
+                write!(out, "HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\n")?;
+                write!(out, "content-length: {}\r\n\r\n", body.len() + 1000)?;
+                out.write_all(&body)?;
+                return out.shutdown(std::net::Shutdown::Both);
             }
             Reply::Dropped => return out.shutdown(std::net::Shutdown::Both),
         }
