@@ -431,7 +431,8 @@ fn plan(doomed: &[Doomed]) -> String {
         "resources",
         "stay",
     ];
-    let mut out = output::table(&header, &rows, &[4, 5]);
+    let notes = output::Stream::Notes;
+    let mut out = output::table_for(notes, &header, &rows, &[4, 5]);
     let stay: Vec<Vec<String>> = doomed
         .iter()
         .flat_map(|one| {
@@ -446,7 +447,8 @@ fn plan(doomed: &[Doomed]) -> String {
         .collect();
     if !stay.is_empty() {
         out.push('\n');
-        out.push_str(&output::table(
+        out.push_str(&output::table_for(
+            notes,
             &["what stays", "type", "account"],
             &stay,
             &[],
@@ -533,7 +535,7 @@ async fn delete_stack_set(
     }
     output::note(
         accounts.global,
-        stack_set_show::failures(&report).trim_end(),
+        stack_set_show::failures(output::Stream::Notes, &report).trim_end(),
     );
     let first = report.failed.first().map(|one| one.reason.as_str());
     Err(Failure::with_code(
@@ -605,27 +607,27 @@ fn report(
         return output::print(output::Text::json_value(&all));
     }
     let plan = &accounts.project.plan.dev;
-    let mut rows = Vec::new();
+    let mut rows = String::new();
     for one in doomed {
         for resource in &one.retained {
             let (region, profile) = (&one.step.region, &one.step.profile);
             let days = plan.key_deletion_window_days;
-            rows.push(vec![
-                resource.physical_id.clone(),
-                retained::removal(resource, region, profile, days).unwrap_or_default(),
-            ]);
+            // A command stays on one line, so that it can be copied.
+            let _ = writeln!(
+                rows,
+                "  {} ({}, account {})",
+                resource.physical_id, resource.resource_type, one.step.account
+            );
+            if let Some(command) = retained::removal(resource, region, profile, days) {
+                let _ = writeln!(rows, "    {command}");
+            }
         }
     }
     let mut out = String::new();
     if !rows.is_empty() {
-        out.push_str(&output::table(
-            &["what stays", "how to remove it"],
-            &rows,
-            &[],
-        ));
         let _ = write!(
             out,
-            "\nA bucket must be empty first. All versions, a thousand at a time:\n  {}\n\
+            "These resources stay. To remove them:\n{rows}\nA bucket must be empty first. All versions, a thousand at a time:\n  {}\n\
              What a key encrypted can never be read again once it is deleted.\n",
             retained::EMPTYING
         );

@@ -251,7 +251,7 @@ fn stack_set_text(step: &StackStep, found: &set::run::Prepared, spaced: bool) ->
         if found.is_up_to_date() {
             "Nothing would change.\n".to_owned()
         } else {
-            stack_set_show::changes(found)
+            stack_set_show::changes(output::Stream::Results, found)
         }
     )
 }
@@ -349,7 +349,7 @@ impl Difference {
             Some(changes) if changes.is_empty() => {
                 out.push_str("CloudFormation changes no resource, only outputs or the like.\n");
             }
-            Some(changes) => out.push_str(&show::changes(changes)),
+            Some(changes) => out.push_str(&show::changes(output::Stream::Results, changes)),
         }
         if let Some(changes) = &self.changes
             && changes.iter().any(Change::is_dangerous)

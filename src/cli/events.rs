@@ -133,8 +133,7 @@ async fn explain(
 }
 
 fn width() -> usize {
-    terminal_size::terminal_size_of(std::io::stdout())
-        .map_or(WIDTH, |(width, _)| usize::from(width.0))
+    output::Stream::Results.width().unwrap_or(WIDTH)
 }
 
 fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> Text {
@@ -261,6 +260,7 @@ fn health(health: Health) -> &'static str {
         Health::Current => "current",
         Health::Outdated => "outdated",
         Health::Inoperable => "inoperable",
+        Health::Suspended => "suspended",
     }
 }
 

@@ -48,6 +48,8 @@ mod removed;
 mod report;
 mod reports;
 #[cfg(feature = "deploy")]
+mod rollback;
+#[cfg(feature = "deploy")]
 mod sample;
 mod schema;
 #[cfg(feature = "deploy")]
@@ -58,6 +60,7 @@ mod signal;
 #[cfg(feature = "deploy")]
 mod status;
 mod synth;
+mod table;
 mod targets;
 
 use std::path::PathBuf;
@@ -164,6 +167,9 @@ enum Command {
     /// Print the least IAM policy that these commands need in an account
     #[cfg(feature = "deploy")]
     DeployerPolicy(deployer_policy::Options),
+    /// Continue a failed rollback, or cancel a running update
+    #[cfg(feature = "deploy")]
+    Rollback(rollback::Options),
     /// Delete the stacks of a profile, or all; key and buckets stay
     #[cfg(feature = "deploy")]
     Destroy(destroy::Options),
@@ -234,6 +240,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Status(options) => status::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
+        #[cfg(feature = "deploy")]
+        Command::Rollback(options) => rollback::run(&cli.global, options),
         #[cfg(feature = "deploy")]
         Command::Destroy(options) => destroy::run(&cli.global, options),
         #[cfg(feature = "deploy")]

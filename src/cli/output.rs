@@ -9,9 +9,9 @@ use std::io::Write as _;
 
 #[cfg(feature = "deploy")]
 use anstyle::Style;
-use comfy_table::{CellAlignment, Table, presets};
 use s3ferry::escape::{self, lines, shown};
 
+use super::table::layout;
 use super::{Failure, Global};
 
 /// Text that is safe to print: hidden characters are escaped, and the only control sequences are
@@ -99,6 +99,34 @@ impl From<&String> for Text {
     }
 }
 
+/// Where a text goes, which decides how wide it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// Standard output: results.
+    Results,
+    /// Standard error: what is said beside them.
+    #[cfg(feature = "deploy")]
+    Notes,
+}
+
+impl Stream {
+    /// How many columns a line may have: as many as the terminal or `COLUMNS` says. `None` without
+    /// a terminal, so that what reads a pipe gets whole lines.
+    pub(crate) fn width(self) -> Option<usize> {
+        let columns = std::env::var("COLUMNS").ok();
+        let columns = columns.and_then(|text| text.parse::<usize>().ok());
+        if let Some(columns) = columns.filter(|columns| *columns > 0) {
+            return Some(columns);
+        }
+        let terminal = match self {
+            Self::Results => terminal_size::terminal_size_of(std::io::stdout()),
+            #[cfg(feature = "deploy")]
+            Self::Notes => terminal_size::terminal_size_of(std::io::stderr()),
+        };
+        terminal.map(|(width, _)| usize::from(width.0))
+    }
+}
+
 /// Colours: `always`, `never`, or as the terminal and NO_COLOR say.
 pub(crate) fn set_color(when: &str) {
     match when {
@@ -165,24 +193,26 @@ pub(crate) fn ask(question: &str) {
     let _ = write!(out, "{}", question.to_print()).and_then(|()| out.flush());
 }
 
-/// A table without lines: columns aligned, those of `right` to the right. A cell is one line.
+/// A table without lines, for standard output: columns aligned, those of `right` to the right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    for row in rows {
-        table.add_row(row.iter().map(|cell| shown(cell)));
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
-        if right.contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    format!("{}\n", lines.join("\n"))
+    layout(header, &escaped(rows), right, Stream::Results.width())
+}
+
+/// The same for a stream.
+#[cfg(feature = "deploy")]
+pub(crate) fn table_for(
+    stream: Stream,
+    header: &[&str],
+    rows: &[Vec<String>],
+    right: &[usize],
+) -> String {
+    layout(header, &escaped(rows), right, stream.width())
+}
+
+/// The cells without hidden characters: a cell is one line before it is wrapped.
+fn escaped(rows: &[Vec<String>]) -> Vec<Vec<String>> {
+    let row = |row: &Vec<String>| row.iter().map(|cell| shown(cell).into_owned()).collect();
+    rows.iter().map(row).collect()
 }
 
 /// A line: every hidden character of the text is escaped, and its line breaks, too.

@@ -17,7 +17,7 @@ may come at any time.";
 const CONFIGURATION: &str = "config";
 
 /// The schemas of the commands' JSON, by command.
-const SCHEMAS: [(&str, &str); 14] = [
+const SCHEMAS: [(&str, &str); 15] = [
     ("authorize", include_str!("../../schemas/authorize.json")),
     ("deploy", include_str!("../../schemas/deploy.json")),
     ("destroy", include_str!("../../schemas/destroy.json")),
@@ -30,6 +30,7 @@ const SCHEMAS: [(&str, &str); 14] = [
     ("outputs", include_str!("../../schemas/outputs.json")),
     ("prove", include_str!("../../schemas/prove.json")),
     ("push", include_str!("../../schemas/push.json")),
+    ("rollback", include_str!("../../schemas/rollback.json")),
     ("status", include_str!("../../schemas/status.json")),
     ("targets", include_str!("../../schemas/targets.json")),
 ];

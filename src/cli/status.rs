@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
-use s3ferry::deploy::next::{Found, hints};
+use s3ferry::deploy::next::{self, Found, hints};
+use s3ferry::deploy::protection::Guard;
 use s3ferry::deploy::stack_set::run::stands;
 use s3ferry::deploy::stack_set::{Wanted, set};
 use s3ferry::deploy::view::{self, View};
@@ -37,7 +38,8 @@ Examples:
 A stack whose account cannot be reached from here is listed as such, unless --profile names it.
 It warns when a pipeline has not deployed the newest version of the source object.
 
-Exit codes: 0 no stack has failed, 1 one has, or it drifted (with --drift), 3 none can be read.";
+Exit codes: 0 no stack has failed; 1 one has, is not protected, or drifted (with --drift); 3 none
+can be read.";
 
 /// How many stacks are looked at together.
 const TOGETHER: usize = 8;
@@ -247,12 +249,19 @@ impl Seen {
                 Condition::CreationFailed | Condition::RollbackFailed | Condition::DeletionFailed
             )
             || view.drifted.as_ref().is_some_and(|all| !all.is_empty())
+            || self.unprotected().is_some()
+    }
+
+    /// What does not protect a deployed stack.
+    fn unprotected(&self) -> Option<String> {
+        let view = self.view()?;
+        let is_ready = view.stack.condition() == Condition::Ready;
+        is_ready.then(|| next::unprotected(view)).flatten()
     }
 
     fn row(&self) -> Vec<String> {
         let step = &self.step;
         let mut row = vec![
-            step.template.name.clone(),
             step.stack.clone(),
             step.account.clone(),
             step.region.clone(),
@@ -282,7 +291,7 @@ impl Seen {
         let stack = &view.stack;
         row.extend([
             stack.status.clone(),
-            if stack.protected { "on" } else { "off" }.to_owned(),
+            protection(view).to_owned(),
             comparison(view).to_owned(),
             drift(view),
             time::utc(stack.changed),
@@ -320,6 +329,15 @@ impl Seen {
                 "status": stack.status,
                 "reason": stack.reason,
                 "terminationProtection": stack.protected,
+                "stackPolicy": match &view.guard {
+                    Guard::InForce => "inForce",
+                    Guard::Open(_) => "open",
+                    Guard::Unread(_) => "unread",
+                },
+                "unprotectedResources": match &view.guard {
+                    Guard::Open(open) => open.as_slice(),
+                    Guard::InForce | Guard::Unread(_) => &[],
+                },
                 "templateComparison": view.comparison.is_some().then(|| comparison(view)),
                 "drift": stack.drift,
                 "driftChecked": stack.drift_checked.map(time::utc),
@@ -363,12 +381,23 @@ fn word(comparison: Option<&Comparison>) -> &'static str {
     }
 }
 
+/// How a stack is protected: from deletion, and its resources by its policy.
+fn protection(view: &View) -> &'static str {
+    match (view.stack.protected, &view.guard) {
+        (true, Guard::InForce) => "on",
+        (true, Guard::Open(_)) => "policy open",
+        (true, Guard::Unread(_)) => "policy unread",
+        (false, Guard::Open(_)) => "off",
+        (false, Guard::InForce | Guard::Unread(_)) => "deletion off",
+    }
+}
+
 fn drift(view: &View) -> String {
     let stack = &view.stack;
     let found = match stack.drift.as_str() {
         "IN_SYNC" => "none",
         "DRIFTED" => "drifted",
-        _ => return "not checked".to_owned(),
+        _ => return "-".to_owned(),
     };
     match stack.drift_checked {
         Some(checked) => format!("{found}, {}", time::utc(checked)),
@@ -377,14 +406,14 @@ fn drift(view: &View) -> String {
 }
 
 fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Text {
-    const HEADER: [&str; 9] = [
-        "template",
+    // The stack's name ends with the template's.
+    const HEADER: [&str; 8] = [
         "stack",
         "account",
         "region",
         "state",
         "protected",
-        "template is",
+        "template",
         "drift",
         "changed (UTC)",
     ];
@@ -398,7 +427,16 @@ fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Tex
         if let Some(failure) = &one.failure {
             let _ = writeln!(out, "\n{place} cannot be read: {}", failure.message());
         }
+        if let Some(missing) = one.unprotected() {
+            let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
+            out.push_str("\n");
+            out.styled(yellow, &format!("{place} is not protected: {missing}"));
+            out.push_str("\n");
+        }
         if let Some(view) = one.view() {
+            if let Guard::Unread(problem) = &view.guard {
+                let _ = writeln!(out, "\n{place}: its stack policy is not known: {problem}");
+            }
             out.append(&details(&place, view));
         }
     }

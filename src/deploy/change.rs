@@ -1,6 +1,8 @@
 //! One change of a change set, and what makes it dangerous.
 
-use aws_sdk_cloudformation::types::ResourceChange;
+use aws_sdk_cloudformation::types::{ResourceChange, ResourceTargetDefinition};
+
+use super::property_change::{PropertyChange, between, of_contexts};
 
 /// Types whose loss cuts targets off from artifacts, or loses objects.
 const GUARDED_TYPES: [&str; 4] = [
@@ -27,6 +29,8 @@ pub struct Change {
     pub policy_action: String,
     /// What triggers it, such as `Properties.KeyPolicy`.
     pub causes: Vec<String>,
+    /// The values of the properties that change, as far as CloudFormation gives them.
+    pub properties: Vec<PropertyChange>,
 }
 
 impl Change {
@@ -54,10 +58,17 @@ impl Change {
 impl From<ResourceChange> for Change {
     fn from(change: ResourceChange) -> Self {
         let mut causes: Vec<String> = Vec::new();
+        let mut properties: Vec<PropertyChange> = Vec::new();
         for detail in change.details.unwrap_or_default() {
             let Some(target) = detail.target else {
                 continue;
             };
+            for found in values(&target) {
+                // A property that changes for two reasons has two details.
+                if !properties.iter().any(|known| known.path == found.path) {
+                    properties.push(found);
+                }
+            }
             let attribute = target
                 .attribute
                 .map(|attribute| attribute.as_str().to_owned())
@@ -81,8 +92,14 @@ impl From<ResourceChange> for Change {
                 .map(|scope| scope.as_str().to_owned())
                 .collect();
         }
+        if properties.is_empty()
+            && let (Some(before), Some(after)) = (&change.before_context, &change.after_context)
+        {
+            properties = of_contexts(before, after);
+        }
         let text = |value: Option<String>| value.unwrap_or_default();
         Self {
+            properties,
             action: text(change.action.map(|action| action.as_str().to_owned())),
             logical_id: text(change.logical_resource_id),
             physical_id: text(change.physical_resource_id),
@@ -92,4 +109,21 @@ impl From<ResourceChange> for Change {
             causes,
         }
     }
+}
+
+/// The values of a detail: none where CloudFormation gives none.
+fn values(target: &ResourceTargetDefinition) -> Vec<PropertyChange> {
+    let (before, after) = (target.before_value(), target.after_value());
+    if before.is_none() && after.is_none() {
+        return Vec::new();
+    }
+    let attribute = target
+        .attribute()
+        .map_or("", |attribute| attribute.as_str());
+    let path = match (target.path(), target.name()) {
+        (Some(path), _) => path.to_owned(),
+        (None, Some(name)) => format!("/{attribute}/{name}"),
+        (None, None) => format!("/{attribute}"),
+    };
+    between(&path, before, after)
 }

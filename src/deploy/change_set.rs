@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use aws_sdk_cloudformation::error::SdkError;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::operation::execute_change_set::ExecuteChangeSetError;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
 };
@@ -13,7 +15,7 @@ use super::cause::hint;
 use super::change::Change;
 use super::pace::Pace;
 use super::validation::{self, Validations};
-use super::{Access, Condition, DeployError, Observer, stack};
+use super::{Access, Condition, DeployError, Observer, race, stack};
 
 /// What a change set is made from.
 #[derive(Debug, Clone)]
@@ -175,7 +177,7 @@ pub async fn make(
             if error.code.is_some() && !error.transient {
                 observer.closed(&unexecuted);
             }
-            return Err(error);
+            return Err(race::explained(access, &stack_shown(wanted.stack), error));
         }
     };
     let mut change_set = ChangeSet {
@@ -231,6 +233,15 @@ fn refused(access: &Access, change_set: &ChangeSet, reason: &str) -> DeployError
         .map(|found| hint(&found.resource_type, &found.reason));
     let hints = hints.chain([hint("", reason)]);
     let mut help: Vec<String> = hints.filter(|hint| !hint.is_empty()).take(1).collect();
+    if help.is_empty()
+        && let Some(first) = failed.first()
+    {
+        let place = [first.logical_id.as_str(), first.path.as_str()].join(" ");
+        help.push(format!(
+            "correct {} in the configuration, then run the same command again",
+            place.trim()
+        ));
+    }
     help.extend(validations.gap(access));
     DeployError::failed(
         format!(
@@ -294,11 +305,25 @@ pub async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(), Depl
                 Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete) => {
                     Ok(())
                 }
-                _ => Err(access.error("cloudformation:ExecuteChangeSet", &error)),
+                _ => Err(not_executed(access, change_set, &error)),
             }
         }
-        Err(error) => Err(access.error("cloudformation:ExecuteChangeSet", &error)),
+        Err(error) => Err(not_executed(access, change_set, &error)),
     }
+}
+
+/// The error for a change set that CloudFormation does not execute.
+fn not_executed(
+    access: &Access,
+    change_set: &ChangeSet,
+    error: &SdkError<ExecuteChangeSetError>,
+) -> DeployError {
+    let error = access.error("cloudformation:ExecuteChangeSet", error);
+    race::explained(access, &stack_shown(&change_set.stack), error)
+}
+
+fn stack_shown(name: &str) -> String {
+    format!("stack `{name}`")
 }
 
 async fn describe(
@@ -311,10 +336,14 @@ async fn describe(
         .describe_change_set()
         .change_set_name(&change_set.id)
         .stack_name(&change_set.stack_id)
+        .include_property_values(true)
         .set_next_token(page)
         .send()
         .await
-        .map_err(|error| access.error("cloudformation:DescribeChangeSet", &error))
+        .map_err(|error| {
+            let error = access.error("cloudformation:DescribeChangeSet", &error);
+            race::explained(access, &stack_shown(&change_set.stack), error)
+        })
 }
 
 /// Deletes a change set.

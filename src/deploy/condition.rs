@@ -13,8 +13,7 @@ pub enum Condition {
     InProgress,
     /// Its creation failed: it can only be deleted and created again.
     CreationFailed,
-    /// An update failed, and its rollback too: somebody must mend the cause and go on with the
-    /// rollback.
+    /// An update failed, and its rollback too: the cause must be fixed and the rollback continued.
     RollbackFailed,
     /// Its deletion failed: it can only be deleted.
     DeletionFailed,

@@ -1,5 +1,7 @@
 //! What to do next, from how all stacks stand. Pure.
 
+use super::protection::Guard;
+use super::rollback::Remedy;
 use super::view::View;
 use super::{Comparison, Condition, StackStep};
 use crate::shell::Command;
@@ -94,9 +96,9 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
                 step.stack
             ));
         }
-        if !view.stack.protected {
+        if let Some(missing) = unprotected(view) {
             say(format!(
-                "`{}` turns termination protection of stack {} on again",
+                "`{}` protects stack {} again: {missing}",
                 command("deploy"),
                 step.stack
             ));
@@ -108,6 +110,23 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
         found.push(format!("and {more} more, of other stacks"));
     }
     found
+}
+
+/// What does not protect a stack; `None` when everything does.
+pub fn unprotected(view: &View) -> Option<String> {
+    let deletion = "its termination protection is off";
+    let policy = match &view.guard {
+        Guard::Open(open) => Some(format!(
+            "its stack policy allows the replacement or deletion of {}",
+            open.join(", ")
+        )),
+        Guard::InForce | Guard::Unread(_) => None,
+    };
+    match (view.stack.protected, policy) {
+        (true, policy) => policy,
+        (false, None) => Some(deletion.to_owned()),
+        (false, Some(policy)) => Some(format!("{deletion}, and {policy}")),
+    }
 }
 
 fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
@@ -126,20 +145,25 @@ fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
         });
     }
     Some(match state.condition()? {
-        Condition::InProgress => format!(
-            "`{}` shows how far stack {name} is; a deploy follows it to its end",
-            command("events")
-        ),
+        Condition::InProgress => {
+            let cancel = match state.view().map(|view| Remedy::of(&view.stack.status)) {
+                Some(Remedy::Cancel) => {
+                    format!("; `{}` cancels the update", command("rollback"))
+                }
+                _ => String::new(),
+            };
+            format!(
+                "`{}` shows how far stack {name} is; a deploy follows it to its end{cancel}",
+                command("events")
+            )
+        }
         Condition::CreationFailed => format!(
             "fix the cause, then `{}`, which deletes stack {name} and creates it again",
             command("deploy")
         ),
         Condition::RollbackFailed => format!(
-            "fix the cause, then `{}`",
-            Command::aws("cloudformation continue-update-rollback")
-                .option("--stack-name", name)
-                .option("--region", &step.region)
-                .option("--profile", &step.profile)
+            "fix the cause, then `{}` continues the rollback of stack {name}",
+            command("rollback")
         ),
         Condition::DeletionFailed => format!(
             "remove what holds it, then `{}` deletes stack {name}",
@@ -237,6 +261,7 @@ mod tests {
             },
             comparison: Some(Comparison::Same),
             cause: None,
+            guard: Guard::InForce,
             drifted: None,
         }
     }

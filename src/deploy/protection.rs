@@ -29,20 +29,128 @@ pub fn policy(protected: &[String]) -> Value {
 /// # Errors
 /// AWS refuses.
 pub async fn ensure(access: &Access, stack: &str, wanted: &Value) -> Result<bool, DeployError> {
-    let found = access
+    if read(access, stack).await?.as_ref() == Some(wanted) {
+        return Ok(false);
+    }
+    set(access, stack, wanted).await?;
+    Ok(true)
+}
+
+/// The policy of a stack; `None` when there is none.
+async fn read(access: &Access, stack: &str) -> Result<Option<Value>, DeployError> {
+    let answer = access
         .cloudformation()
         .get_stack_policy()
         .stack_name(stack)
         .send()
         .await
-        .map_err(|error| access.error("cloudformation:GetStackPolicy", &error))?
-        .stack_policy_body;
-    let found = found.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    if found.as_ref() == Some(wanted) {
-        return Ok(false);
+        .map_err(|error| access.error("cloudformation:GetStackPolicy", &error))?;
+    let text = answer.stack_policy_body.unwrap_or_default();
+    Ok(serde_json::from_str(&text).ok())
+}
+
+/// Whether a stack's policy protects the resources that it must protect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// It does.
+    InForce,
+    /// There is no policy, or it allows the replacement or the deletion of these resources.
+    Open(Vec<String>),
+    /// The policy could not be read: why.
+    Unread(String),
+}
+
+/// Reads the policy of a stack, and evaluates it for these resources. Without the permission the
+/// result is unread, since everything else of the stack can still be shown.
+///
+/// # Errors
+/// AWS cannot be reached.
+pub async fn look(
+    access: &Access,
+    stack: &str,
+    protected: &[String],
+) -> Result<Guard, DeployError> {
+    match read(access, stack).await {
+        Ok(policy) => {
+            let open = unprotected(policy.as_ref(), protected);
+            Ok(match open.as_slice() {
+                [] => Guard::InForce,
+                _ => Guard::Open(open),
+            })
+        }
+        Err(error) if error.code.is_some() => Ok(Guard::Unread(error.message)),
+        Err(error) => Err(error),
     }
-    set(access, stack, wanted).await?;
-    Ok(true)
+}
+
+/// The resources that a policy does not protect from replacement or deletion. A condition is
+/// evaluated in favor of the change.
+fn unprotected(policy: Option<&Value>, protected: &[String]) -> Vec<String> {
+    let Some(policy) = policy else {
+        return protected.to_vec();
+    };
+    let statements: Vec<&Value> = match &policy["Statement"] {
+        Value::Array(all) => all.iter().collect(),
+        one => vec![one],
+    };
+    let applies = |statement: &Value, effect: &str, action: &str, id: &str| {
+        let is_effect = statement["Effect"] == effect;
+        let is_certain = effect == "Allow" || statement.get("Condition").is_none();
+        let resource = format!("LogicalResourceId/{id}");
+        is_effect
+            && is_certain
+            && names(statement, "Action", action)
+            && names(statement, "Resource", &resource)
+    };
+    let may = |action: &str, id: &str| {
+        let any = |effect| {
+            let mut all = statements.iter();
+            all.any(|statement| applies(statement, effect, action, id))
+        };
+        any("Allow") && !any("Deny")
+    };
+    let open = |id: &&String| may("Update:Replace", id) || may("Update:Delete", id);
+    protected.iter().filter(open).cloned().collect()
+}
+
+/// Whether a member of a statement, or its negation such as `NotAction`, names a value.
+fn names(statement: &Value, member: &str, value: &str) -> bool {
+    let listed = |patterns: &Value| match patterns {
+        Value::Array(all) => all
+            .iter()
+            .filter_map(Value::as_str)
+            .any(|pattern| matches(pattern, value)),
+        Value::String(pattern) => matches(pattern, value),
+        _ => false,
+    };
+    match (statement.get(member), statement.get(format!("Not{member}"))) {
+        (Some(patterns), _) => listed(patterns),
+        (None, Some(patterns)) => !listed(patterns),
+        (None, None) => false,
+    }
+}
+
+/// Whether a pattern with `*` matches a text; `?` is not special in a logical ID.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    if !pattern.contains('*') {
+        return rest.is_empty();
+    }
+    let parts: Vec<&str> = parts.collect();
+    for (at, part) in parts.iter().enumerate() {
+        if at + 1 == parts.len() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(found) => rest = &rest[found + part.len()..],
+            None => return false,
+        }
+    }
+    true
 }
 
 /// Gives a stack its policy.
@@ -59,4 +167,41 @@ pub async fn set(access: &Access, stack: &str, policy: &Value) -> Result<(), Dep
         .await
         .map_err(|error| access.error("cloudformation:SetStackPolicy", &error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(policy: &Value) -> Vec<String> {
+        unprotected(Some(policy), &["Key".to_owned(), "Bucket".to_owned()])
+    }
+
+    #[test]
+    fn our_own_policy_protects_and_others_are_evaluated() {
+        let protected = ["Key".to_owned(), "Bucket".to_owned()];
+        assert_eq!(open(&policy(&protected)), [""; 0]);
+        assert_eq!(unprotected(None, &protected), protected);
+        assert_eq!(open(&policy(&[])), protected);
+        assert_eq!(open(&policy(&protected[..1])), ["Bucket"]);
+        let allow = |action: Value, resource: &str| json!({"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource});
+        // What no statement allows is denied.
+        let modify = allow(json!(["Update:Modify"]), "*");
+        assert_eq!(open(&json!({"Statement": modify})), [""; 0]);
+        let deny = json!({
+            "Effect": "Deny", "Principal": "*", "NotAction": "Update:Modify", "Resource": "*"
+        });
+        let all = allow(json!("Update:*"), "*");
+        assert_eq!(open(&json!({"Statement": [all, deny]})), [""; 0]);
+        let other = json!({
+            "Effect": "Deny", "Principal": "*", "Action": "Update:*",
+            "NotResource": "LogicalResourceId/Buck*"
+        });
+        assert_eq!(open(&json!({"Statement": [all, other]})), ["Bucket"]);
+        // A replacement alone is enough to lose a key.
+        let half = json!({
+            "Effect": "Deny", "Principal": "*", "Action": "Update:Delete", "Resource": "*"
+        });
+        assert_eq!(open(&json!({"Statement": [all, half]})), protected);
+    }
 }

@@ -453,15 +453,12 @@ impl Deployment<'_> {
         let cause = self.last_cause(stack).await?;
         let because = cause.as_ref().map(|cause| format!(": {cause}"));
         let because = because.unwrap_or_default();
-        let (name, region, profile) = (&stack.name, &self.step.region, self.access.profile());
+        let (name, profile) = (&stack.name, self.access.profile());
         let help = if stack.condition() == Condition::RollbackFailed {
             let what = cause.map_or_else(|| "the cause".to_owned(), |cause| cause.logical_id);
             format!(
-                "fix {what}, then finish the rollback: `{}`, and deploy again",
-                Command::aws("cloudformation continue-update-rollback")
-                    .option("--stack-name", name)
-                    .option("--region", region)
-                    .option("--profile", profile)
+                "fix {what}, then continue the rollback: `{}`, and deploy again",
+                Command::s3ferry("rollback").option("--profile", profile)
             )
         } else {
             format!(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::drift::{self, Drifted};
 use super::events::{find_cause, last_operation};
+use super::protection::{self, Guard};
 use super::stack::{self, Deployed};
 use super::{Access, Cause, Comparison, Condition, DeployError, StackStep};
 
@@ -17,6 +18,8 @@ pub struct View {
     pub comparison: Option<Comparison>,
     /// Why its last operation failed, when it did.
     pub cause: Option<Cause>,
+    /// Whether its stack policy protects its key, buckets and roles.
+    pub guard: Guard,
     /// Resources that drifted; `None` unless drift was detected now.
     pub drifted: Option<Vec<Drifted>>,
 }
@@ -38,6 +41,7 @@ pub async fn look(
     let mut found = View {
         comparison: None,
         cause: None,
+        guard: Guard::InForce,
         drifted: None,
         stack: stack.clone(),
     };
@@ -46,6 +50,9 @@ pub async fn look(
     }
     let deployed = stack::template(access, &stack.id).await?;
     found.comparison = Some(step.comparison(&deployed));
+    if condition == Condition::Ready {
+        found.guard = protection::look(access, &stack.id, &step.template.protected).await?;
+    }
     if has_failed(&stack) {
         let events = last_operation(access, &stack.id).await?;
         found.cause = find_cause(access, &stack.id, &events).await?;

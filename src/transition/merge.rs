@@ -45,8 +45,15 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
         };
         if keeps_run && RUN.contains(&resource.kind.as_str()) {
             let comment = std::mem::take(&mut resource.comment);
+            let depends_on = std::mem::take(&mut resource.depends_on);
             *resource = old.clone();
             resource.comment = comment;
+            // Policies may be added before the pipeline that they are for.
+            for other in depends_on {
+                if !resource.depends_on.contains(&other) {
+                    resource.depends_on.push(other);
+                }
+            }
         } else {
             keep_grants(resource, old);
         }

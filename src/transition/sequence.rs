@@ -366,12 +366,9 @@ impl Planner<'_> {
             }
             pending.push(two);
         }
-        let hidden = self.hidden_targets();
-        if !dev.is_empty() && !forced && !hidden && self.targets_are_needed() {
-            self.sequence.dev_waits = true;
-        } else if !dev.is_empty() && can_prove && !forced && self.unselected_are_behind(&dev)? {
-            self.sequence.dev_waits = true;
-        } else {
+        self.sequence.dev_waits =
+            !dev.is_empty() && !forced && self.dev_must_wait(&dev, can_prove)?;
+        if !self.sequence.dev_waits {
             self.step(&pipelines, Version::New, can_prove)?;
             self.step(&dev, Version::New, can_prove)?;
         }
@@ -501,6 +498,14 @@ impl Planner<'_> {
             return true;
         };
         interface(&deployed.template) != interface(&self.versions[0].new)
+    }
+
+    /// Whether the pipeline cannot switch yet, as far as the targets can be read or are recorded.
+    fn dev_must_wait(&self, dev: &[usize], can_prove: bool) -> Result<bool, String> {
+        if !self.hidden_targets() && self.targets_are_needed() {
+            return Ok(true);
+        }
+        Ok(can_prove && self.unselected_are_behind(dev)?)
     }
 
     /// Whether the pipeline would not work after the switch because of stacks that can be read and

@@ -27,6 +27,7 @@ import control  # noqa: E402
 import enforcement  # noqa: E402
 import keypolicies  # noqa: E402
 import policies  # noqa: E402
+import propertyvalues  # noqa: E402
 import replicakey  # noqa: E402
 import resources  # noqa: E402
 
@@ -50,7 +51,16 @@ def with_our_services(inner):
     return outer
 
 
-for module in (codepipeline, keypolicies, replicakey, resources, policies, enforcement, cloudformation):
+for module in (
+    codepipeline,
+    keypolicies,
+    replicakey,
+    resources,
+    policies,
+    enforcement,
+    cloudformation,
+    propertyvalues,
+):
     module.install()
 app.app = with_our_services(app.app)
 threading.Thread(target=end_with_parent, daemon=True).start()

@@ -54,8 +54,10 @@ mod run_mutations;
 mod schemas;
 mod stack_set_config;
 mod stack_set_deploy;
+mod stack_set_killed;
 mod stack_set_roles;
 mod strangers;
+mod stack_set_trouble;
 mod support;
 #[cfg(unix)]
 mod terminal;

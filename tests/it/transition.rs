@@ -497,12 +497,6 @@ fn sequence(aws: &Aws, plan: &Plan) -> (Vec<StackStep>, Sequence) {
             }),
     );
     let sequence = sequence::plan(plan, &pieces, false).unwrap_or_else(|why| panic!("{why}"));
-    if std::env::var("S3FERRY_SHOW").is_ok() {
-        for one in &sequence.moves {
-            eprintln!("move {} {:?}", pieces[one.piece].name, one.version);
-        }
-        eprintln!("broken before: {}", sequence.is_broken_before);
-    }
     (steps, sequence)
 }
 

@@ -142,7 +142,7 @@ async fn changes(
     if !agreed {
         output::note(
             session.global,
-            show::changes(&change_set.changes).trim_end(),
+            show::changes(output::Stream::Notes, &change_set.changes).trim_end(),
         );
         let validations = show::validations(&change_set.validations, access);
         if !validations.is_empty() {

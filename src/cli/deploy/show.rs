@@ -4,10 +4,11 @@ use s3ferry::deploy::{Access, Change, Validations};
 use s3ferry::escape::shown;
 use serde_json::{Value, json};
 
-use crate::cli::output::table;
+use super::show_properties;
+use crate::cli::output::{Stream, table_for};
 
-/// The changes of a change set, the dangerous ones marked.
-pub(crate) fn changes(changes: &[Change]) -> String {
+/// The changes of a change set, the dangerous ones marked, and the properties that change.
+pub(crate) fn changes(stream: Stream, changes: &[Change]) -> String {
     let rows: Vec<Vec<String>> = changes
         .iter()
         .map(|change| {
@@ -21,11 +22,12 @@ pub(crate) fn changes(changes: &[Change]) -> String {
             ]
         })
         .collect();
-    table(
-        &["", "action", "resource", "type", "because of"],
-        &rows,
-        &[],
-    )
+    let header = ["", "action", "resource", "type", "because of"];
+    let mut text = table_for(stream, &header, &rows, &[]);
+    for change in changes {
+        text.push_str(&show_properties::text(change, stream.width()));
+    }
+    text
 }
 
 /// As many causes as a line can hold.
@@ -117,6 +119,11 @@ pub(crate) fn changes_json(changes: &[Change]) -> Value {
                 "replacement": change.replacement,
                 "policyAction": change.policy_action,
                 "causes": change.causes,
+                "propertyChanges": change.properties.iter().map(|one| json!({
+                    "path": one.path,
+                    "before": one.before,
+                    "after": one.after,
+                })).collect::<Vec<_>>(),
                 "dangerous": change.is_dangerous(),
             })
         })

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::one::Done;
 use super::stack_set_buckets::{self, reach};
-use super::{Format, Session, stack_set_show as show};
+use super::{Format, Session, stack_set_inoperable as inoperable, stack_set_show as show};
 use crate::cli::Failure;
-use crate::cli::output::{self, thousands};
+use crate::cli::output::{self, Stream, thousands};
 use crate::cli::project::Project;
 
 /// How many accounts a sentence names.
@@ -56,7 +56,7 @@ pub(super) async fn deploy(
     let screen = session.screen;
     let deployment = Deployment::new(&access, &wanted, &options, screen);
     screen.begins(&format!("stack set {}", step.stack));
-    let prepared = deployment.prepare().await?;
+    let mut prepared = deployment.prepare().await?;
     screen.ended();
     say_beside(session, &wanted, &prepared);
     if prepared.is_up_to_date() {
@@ -76,7 +76,7 @@ pub(super) async fn deploy(
         )?;
         return Ok(Done::Yes);
     }
-    let shown = show::changes(&prepared);
+    let shown = show::changes(Stream::Notes, &prepared);
     output::note(session.global, shown.trim_end());
     stack_set_buckets::check(session, step, &prepared).await?;
     if session.options.dry_run {
@@ -88,6 +88,8 @@ pub(super) async fn deploy(
         output::note(session.global, "Dry run: nothing was changed.");
         return Ok(Done::Yes);
     }
+    inoperable::check(session, step, &prepared).await?;
+    retry_suspended(session, &mut prepared).await?;
     let Some(remove) = may_go_on(session, step, &prepared).await? else {
         output::note(session.global, "Nothing was changed.");
         return Ok(Done::Declined);
@@ -226,15 +228,6 @@ async fn may_go_on(
         );
         remove = yes || session.screen.confirm(&question).await?;
     }
-    for one in &comparison.recreate {
-        session.screen.says(&format!(
-            "The instance in {}, {} is inoperable: StackSets gives it up and creates another. \
-             Delete its stack by hand first, if it still stands: {}",
-            one.instance.account,
-            one.instance.region,
-            one.stack_id.as_deref().unwrap_or("it has none")
-        ));
-    }
     let others = prepared.set.is_none()
         || !prepared.differences.is_empty()
         || !comparison.add.is_empty()
@@ -242,7 +235,9 @@ async fn may_go_on(
         || !comparison.update.is_empty()
         || !comparison.recreate.is_empty();
     if !others {
-        return Ok(remove.then_some(true));
+        // Suspended accounts change nothing, and are reported at the end.
+        let is_only_report = leaving == 0;
+        return Ok((remove || is_only_report).then_some(remove));
     }
     let question = format!("Make the other changes to stack set {}?", step.stack);
     let question = if leaving > 0 {
@@ -252,6 +247,35 @@ async fn may_go_on(
     };
     let go_on = yes || session.screen.confirm(&question).await?;
     Ok(go_on.then_some(remove))
+}
+
+/// Asks whether accounts that were suspended during the last operation are tried again. Without
+/// anybody to ask they are not, since every attempt ends in the same way.
+async fn retry_suspended(session: &Session<'_>, prepared: &mut Prepared) -> Result<(), Failure> {
+    let comparison = &mut prepared.comparison;
+    if comparison.suspended.is_empty() || session.options.yes {
+        return Ok(());
+    }
+    let accounts = comparison.suspended.iter();
+    let accounts = accounts.map(|one| one.instance.account.as_str());
+    let question = format!(
+        "The last operation skipped {}, because of a suspension. Try again?",
+        listed(&accounts.collect())
+    );
+    if session.screen.confirm(&question).await? {
+        comparison.update.append(&mut comparison.suspended);
+    }
+    Ok(())
+}
+
+/// Accounts, as a list in a sentence.
+fn listed(accounts: &BTreeSet<&str>) -> String {
+    let names: Vec<&str> = accounts.iter().take(NAMED).copied().collect();
+    let plural = if accounts.len() == 1 { "" } else { "s" };
+    match accounts.len() - names.len() {
+        0 => format!("account{plural} {}", names.join(", ")),
+        more => format!("account{plural} {} and {more} more", names.join(", ")),
+    }
 }
 
 /// Accounts that came or went are nothing to the pipeline before dev is deployed.
@@ -323,7 +347,7 @@ async fn explain(
         }
         problems.extend(found.problems);
     }
-    let mut hint = String::new();
+    let mut hint = suspended_hint(report);
     for one in report.failed.iter_mut().take(EXPLAINED) {
         let mut own = None;
         if let Some(account) = accounts.get(&one.instance.account) {
@@ -348,6 +372,21 @@ async fn explain(
     hint
 }
 
+/// What to do about suspended accounts; empty when there are none.
+fn suspended_hint(report: &Report) -> String {
+    let all = report.behind.iter().filter(|one| one.status == "SUSPENDED");
+    let accounts: BTreeSet<&str> = all.map(|one| one.instance.account.as_str()).collect();
+    let (verb, them) = match accounts.len() {
+        0 => return String::new(),
+        1 => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    format!(
+        "{} {verb} suspended: remove {them} from the configuration",
+        listed(&accounts)
+    )
+}
+
 /// Looks for the first cause in a failed instance's own stack; gives what to do about it.
 async fn from_own_events(
     access: &Access,
@@ -367,7 +406,7 @@ fn failed(
     hint: &str,
 ) -> Result<Failure, Failure> {
     if session.options.format == Format::Text {
-        output::print(&show::failures(report))?;
+        output::print(&show::failures(Stream::Results, report))?;
     }
     session.result(
         step,
@@ -388,8 +427,11 @@ fn failed(
         message.push_str(&format!("; operation {id} ended in {status}"));
     }
     let help = if hint.is_empty() {
-        "mend the cause, then run the same command again: it tries only what does not stand"
-            .to_owned()
+        format!(
+            "`s3ferry events --profile {}` shows the instances; fix the cause, then run the same \
+             command again: it tries only the instances that are not current",
+            step.profile
+        )
     } else {
         format!("{hint}; then run the same command again")
     };

@@ -199,26 +199,21 @@ async fn in_the_way(
 /// The buckets, and how each is removed.
 fn text(session: &Session<'_>, found: &[InTheWay]) -> String {
     let days = session.accounts.project.plan.dev.key_deletion_window_days;
-    let rows: Vec<Vec<String>> = (found.iter().take(SHOWN))
-        .map(|one| {
-            let bucket = StackResource {
-                logical_id: String::new(),
-                physical_id: one.place.bucket.clone(),
-                resource_type: "AWS::S3::Bucket".to_owned(),
-            };
-            let (region, profile) = (&one.instance.region, one.place.access.profile());
-            vec![
-                one.place.bucket.clone(),
-                one.instance.account.clone(),
-                retained::removal(&bucket, region, profile, days).unwrap_or_default(),
-            ]
-        })
-        .collect();
-    let mut text = output::table(
-        &["exists already", "account", "how to remove it"],
-        &rows,
-        &[],
-    );
+    let mut text = "These buckets exist already. To remove them:\n".to_owned();
+    for one in found.iter().take(SHOWN) {
+        let bucket = StackResource {
+            logical_id: String::new(),
+            physical_id: one.place.bucket.clone(),
+            resource_type: "AWS::S3::Bucket".to_owned(),
+        };
+        let (region, profile) = (&one.instance.region, one.place.access.profile());
+        // A command stays on one line, so that it can be copied.
+        let command = retained::removal(&bucket, region, profile, days).unwrap_or_default();
+        text.push_str(&format!(
+            "  {} (account {})\n    {command}\n",
+            one.place.bucket, one.instance.account
+        ));
+    }
     if found.len() > SHOWN {
         text.push_str(&format!("{} more\n", thousands(found.len() - SHOWN)));
     }

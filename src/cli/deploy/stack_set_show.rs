@@ -6,7 +6,7 @@ use s3ferry::deploy::stack_set::run::{Prepared, Report};
 use s3ferry::deploy::stack_set::{Existing, Failed, Instance};
 use serde_json::{Value, json};
 
-use crate::cli::output::{table, thousands};
+use crate::cli::output::{Stream, table_for, thousands};
 
 /// How many accounts of one kind of change are shown; those that are removed are all shown.
 const SHOWN: usize = 20;
@@ -36,7 +36,7 @@ pub(crate) fn by_account<'i>(
 }
 
 /// What would change, as a table: one row for an account.
-pub(crate) fn changes(prepared: &Prepared) -> String {
+pub(crate) fn changes(stream: Stream, prepared: &Prepared) -> String {
     let comparison = &prepared.comparison;
     let mut rows = Vec::new();
     let mut add = |action: &str, account: &str, regions: &str, why: &str| {
@@ -62,6 +62,10 @@ pub(crate) fn changes(prepared: &Prepared) -> String {
             .map(|one| (one.instance.clone(), one.reason.clone()))
             .collect()
     };
+    let suspended = "the account is suspended".to_owned();
+    let skipped: Vec<(Instance, String)> = (comparison.suspended.iter())
+        .map(|one| (one.instance.clone(), suspended.clone()))
+        .collect();
     let added: Vec<(Instance, String)> = comparison
         .add
         .iter()
@@ -70,6 +74,7 @@ pub(crate) fn changes(prepared: &Prepared) -> String {
     for (action, instances, limit) in [
         ("remove", existing(&comparison.remove), usize::MAX),
         ("create again", existing(&comparison.recreate), usize::MAX),
+        ("skip", skipped, SHOWN),
         ("update", existing(&comparison.update), SHOWN),
         ("add", added, SHOWN),
     ] {
@@ -88,7 +93,8 @@ pub(crate) fn changes(prepared: &Prepared) -> String {
             add(action, &more, "", "");
         }
     }
-    table(&["action", "account", "regions", "because of"], &rows, &[])
+    let header = ["action", "account", "regions", "because of"];
+    table_for(stream, &header, &rows, &[])
 }
 
 /// The same for machines.
@@ -116,6 +122,7 @@ pub(crate) fn changes_json(prepared: &Prepared) -> Value {
         "addOrganizationalUnits": comparison.add_units,
         "update": existing(&comparison.update),
         "createAgain": existing(&comparison.recreate),
+        "suspended": existing(&comparison.suspended),
         "remove": existing(&comparison.remove),
         "withoutDeployAction": existing(&comparison.unnamed),
         "current": comparison.current,
@@ -124,7 +131,7 @@ pub(crate) fn changes_json(prepared: &Prepared) -> Value {
 
 /// The instances that do not stand, each with AWS's reason: those that failed first, and of those
 /// that were not tried because of them only their number.
-pub(crate) fn failures(report: &Report) -> String {
+pub(crate) fn failures(stream: Stream, report: &Report) -> String {
     let is_consequence =
         |one: &&Failed| !report.failed.is_empty() && one.reason.to_lowercase().contains("cancel");
     let others = report.behind.iter().filter(|one| !is_consequence(one));
@@ -141,7 +148,8 @@ pub(crate) fn failures(report: &Report) -> String {
             .to_vec()
     };
     let rows: Vec<Vec<String>> = all.iter().take(FAILURES).map(row).collect();
-    let mut text = table(&["account", "region", "status", "reason"], &rows, &[]);
+    let header = ["account", "region", "status", "reason"];
+    let mut text = table_for(stream, &header, &rows, &[]);
     if all.len() > FAILURES {
         let more = thousands(all.len() - FAILURES);
         text.push_str(&format!("{more} more\n"));

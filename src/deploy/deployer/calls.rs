@@ -10,7 +10,9 @@ use super::super::StackStep;
 use super::Statement;
 
 /// Calls on a stack.
-const OF_STACKS: [&str; 16] = [
+const OF_STACKS: [&str; 18] = [
+    "cloudformation:CancelUpdateStack",
+    "cloudformation:ContinueUpdateRollback",
     "cloudformation:CreateChangeSet",
     "cloudformation:DeleteChangeSet",
     "cloudformation:DeleteStack",
@@ -47,7 +49,7 @@ const OF_VALIDATION: [&str; 3] = [
 ];
 
 /// Calls on a stack set; those that create or change instances name their accounts and types too.
-const OF_STACK_SETS: [&str; 11] = [
+const OF_STACK_SETS: [&str; 12] = [
     "cloudformation:CreateStackInstances",
     "cloudformation:DeleteStackInstances",
     "cloudformation:DeleteStackSet",
@@ -56,6 +58,7 @@ const OF_STACK_SETS: [&str; 11] = [
     "cloudformation:ListStackInstances",
     "cloudformation:ListStackSetOperationResults",
     "cloudformation:ListStackSetOperations",
+    "cloudformation:StopStackSetOperation",
     "cloudformation:TagResource",
     "cloudformation:UpdateStackInstances",
     "cloudformation:UpdateStackSet",

@@ -18,6 +18,8 @@ pub struct Comparison {
     pub update: Vec<Existing>,
     /// Inoperable ones: given up, their stacks left, and created again.
     pub recreate: Vec<Existing>,
+    /// Instances that the last operation skipped, because their accounts are suspended.
+    pub suspended: Vec<Existing>,
     /// Instances that nobody wants any more.
     pub remove: Vec<Existing>,
     /// Instances that automatic deployment or a whole organizational unit brings along, and that
@@ -36,6 +38,7 @@ impl Comparison {
             && self.add_units.is_empty()
             && self.update.is_empty()
             && self.recreate.is_empty()
+            && self.suspended.is_empty()
             && self.remove.is_empty()
     }
 }
@@ -72,6 +75,7 @@ pub fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope) -> Com
             Health::Current => found.current += 1,
             Health::Outdated => found.update.push(one.clone()),
             Health::Inoperable => found.recreate.push(one.clone()),
+            Health::Suspended => found.suspended.push(one.clone()),
         }
     }
     let missing = wanted.iter().filter(|one| !there.contains(one));
@@ -366,6 +370,20 @@ mod tests {
         let nothing = compare(&wanted[2..], &there[2..3], &Scope::Accounts);
         assert!(nothing.is_empty());
         assert_eq!(nothing.current, 1);
+    }
+
+    #[test]
+    fn suspended_accounts_are_neither_current_nor_updated() {
+        let there = [
+            existing("1", "a", Health::Suspended, None),
+            current("2", "a"),
+            existing("3", "a", Health::Suspended, None),
+        ];
+        let found = compare(&product(&["1", "2"], &["a"]), &there, &Scope::Accounts);
+        assert_eq!(places(&found.suspended), [("1", "a")]);
+        assert_eq!(places(&found.remove), [("3", "a")]);
+        assert_eq!((found.current, found.update.len()), (1, 0));
+        assert!(!found.is_empty());
     }
 
     #[test]

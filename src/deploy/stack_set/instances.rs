@@ -2,7 +2,8 @@
 
 use aws_sdk_cloudformation::types::{
     AccountFilterType, ConcurrencyMode, DeploymentTargets, RegionConcurrencyType,
-    StackInstanceStatus, StackInstanceSummary, StackSetOperationPreferences,
+    StackInstanceDetailedStatus as Detailed, StackInstanceStatus, StackInstanceSummary,
+    StackSetOperationPreferences,
 };
 
 use crate::config::{self, AccountFilter, OperationPreferences};
@@ -73,6 +74,10 @@ async fn read(
 
 fn existing(one: StackInstanceSummary) -> Existing {
     let some = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let detailed = one
+        .stack_instance_status
+        .and_then(|one| one.detailed_status);
+    let suspended = detailed == Some(Detailed::SkippedSuspendedAccount);
     Existing {
         instance: Instance {
             account: one.account.unwrap_or_default(),
@@ -81,6 +86,7 @@ fn existing(one: StackInstanceSummary) -> Existing {
         health: match one.status {
             Some(StackInstanceStatus::Current) => Health::Current,
             Some(StackInstanceStatus::Inoperable) => Health::Inoperable,
+            _ if suspended => Health::Suspended,
             _ => Health::Outdated,
         },
         reason: one_line(&one.status_reason.unwrap_or_default()),

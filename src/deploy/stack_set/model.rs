@@ -34,6 +34,8 @@ pub enum Health {
     Outdated,
     /// A deletion failed; no update reaches it any more.
     Inoperable,
+    /// The last operation skipped it, because its account is suspended.
+    Suspended,
 }
 
 /// A stack instance that exists.

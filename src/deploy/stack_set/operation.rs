@@ -6,12 +6,13 @@ use std::time::Duration;
 use aws_sdk_cloudformation::types::{StackSetOperationResultSummary, StackSetOperationSummary};
 
 use crate::deploy::pace::Pace;
-use crate::deploy::{Access, DeployError, Observer};
+use crate::deploy::{Access, DeployError, Observer, Silent, race};
 use crate::escape::shown;
 use crate::plan::StackSetPlan;
 
 use super::instances::{PAGE, one_line};
 use super::model::{Counts, Failed, Instance, Progress};
+use super::reasons;
 use super::set::call_as;
 
 /// However many instances there are, their results are read again after this many questions.
@@ -73,7 +74,8 @@ impl Operations<'_> {
         let mut waited = false;
         while let Some((id, action)) = self.in_progress().await? {
             self.observer.says(&shown(&format!(
-                "Operation {id} ({action}) of stack set {} is in progress: following it first.",
+                "Operation {id} ({action}) of stack set {} is in progress, which another deployment \
+                 or an earlier run began: following it first.",
                 self.plan.name
             )));
             self.observer.executing(&self.continues(&id));
@@ -82,6 +84,31 @@ impl Operations<'_> {
             waited = true;
         }
         Ok(waited)
+    }
+
+    async fn stop(&self, id: &str) -> Result<Ended, DeployError> {
+        self.observer
+            .begins(&format!("operation of stack set {}", self.plan.name));
+        let answer = self
+            .access
+            .cloudformation()
+            .stop_stack_set_operation()
+            .stack_set_name(&self.plan.name)
+            .operation_id(id)
+            .set_call_as(call_as(self.plan))
+            .send()
+            .await;
+        if let Err(error) = answer {
+            let error = self.error("StopStackSetOperation", &error);
+            // It has ended in the meantime: its end is what the user wants to know.
+            if !error.has_code("InvalidOperationException") {
+                return Err(error);
+            }
+        }
+        self.observer.executing(&self.continues(id));
+        let ended = self.follow(id).await;
+        self.observer.ended();
+        ended
     }
 
     /// The newest operations.
@@ -140,7 +167,7 @@ impl Operations<'_> {
                     ))
                     .await?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.refused(error)),
             }
         }
         self.observer.executing(&self.continues(id));
@@ -155,6 +182,16 @@ impl Operations<'_> {
             "operation {id} of stack set {} continues in CloudFormation",
             self.plan.name
         )
+    }
+
+    /// The error for an operation that StackSets does not begin, with the next step.
+    fn refused(&self, error: DeployError) -> DeployError {
+        let what = format!("stack set `{}`", self.plan.name);
+        let mut error = race::explained(self.access, &what, error);
+        if error.help.is_empty() {
+            error.help = reasons::hint(&error.message);
+        }
+        error
     }
 
     /// Follows an operation to its end. Its results are read ever more seldom than its status
@@ -309,6 +346,44 @@ impl Operations<'_> {
     {
         self.access.error(&format!("cloudformation:{call}"), error)
     }
+}
+
+/// The operation of a stack set that is in progress: its ID and its action.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn in_progress(
+    access: &Access,
+    plan: &StackSetPlan,
+) -> Result<Option<(String, String)>, DeployError> {
+    let operations = Operations {
+        access,
+        plan,
+        wait: Duration::ZERO,
+        observer: &Silent,
+    };
+    operations.in_progress().await
+}
+
+/// Stops an operation of a stack set, and follows it to its end. Instances that it has begun are
+/// completed.
+///
+/// # Errors
+/// AWS refuses, or the wait is over.
+pub async fn stop(
+    access: &Access,
+    plan: &StackSetPlan,
+    id: &str,
+    wait: Duration,
+    observer: &dyn Observer,
+) -> Result<Ended, DeployError> {
+    let operations = Operations {
+        access,
+        plan,
+        wait,
+        observer,
+    };
+    operations.stop(id).await
 }
 
 fn failure(one: StackSetOperationResultSummary) -> Failed {

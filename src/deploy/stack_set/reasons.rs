@@ -57,17 +57,11 @@ pub async fn from_events(
 /// What to do about the known reasons in a stack set; empty for an unknown one.
 pub fn hint(reason: &str) -> String {
     let lower = reason.to_lowercase();
-    if lower.contains("should have") && lower.contains("role with trust relationship") {
-        return "the execution role is missing in that account, or does not trust the \
-                administration role: `s3ferry synth --stack-set-roles` writes the templates of \
-                both"
-            .to_owned();
-    }
-    if lower.contains("administrationrole") && lower.contains("assume") {
-        return "the administration role is missing, or does not trust \
-                cloudformation.amazonaws.com: `s3ferry synth --stack-set-roles` writes its \
-                template"
-            .to_owned();
+    if let Some(missing) = missing_role(&lower) {
+        return format!(
+            "{missing}: run `s3ferry synth --stack-set-roles` to generate the two roles, deploy \
+             them, and wait a minute"
+        );
     }
     if lower.contains("already exist") {
         return "this name is taken there, for example by a bucket that an earlier instance left: \
@@ -80,6 +74,35 @@ pub fn hint(reason: &str) -> String {
     cause::hint("", reason)
 }
 
+/// Which of the roles of a stack set a reason says is missing, or does not trust the other side.
+/// Both may have any name, so the wording decides.
+fn missing_role(lower: &str) -> Option<&'static str> {
+    let administration = "the administration role is missing in the administrator account, or does \
+                          not trust cloudformation.amazonaws.com";
+    let execution = "the execution role is missing in that account, or does not trust the \
+                     administration role";
+    if lower.contains("should have") && lower.contains("trust relationship") {
+        // The administration role trusts the service, the execution role trusts a role.
+        let of_service = lower.contains("to cloudformation service")
+            || lower.contains("cloudformation.amazonaws.com");
+        return Some(if of_service {
+            administration
+        } else {
+            execution
+        });
+    }
+    let cannot_assume = lower.contains("cannot be assumed") || lower.contains("sts:assumerole");
+    if !cannot_assume {
+        return None;
+    }
+    let is_execution = lower.contains("assumed-role/") || lower.contains("execution");
+    Some(if is_execution {
+        execution
+    } else {
+        administration
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,7 +113,21 @@ mod tests {
             (
                 "Account 333333333333 should have 'AWSCloudFormationStackSetExecutionRole' role \
                  with trust relationship to Role 'AWSCloudFormationStackSetAdministrationRole'.",
-                "--stack-set-roles",
+                "the execution role is missing",
+            ),
+            (
+                "Account 111111111111 should have AWSCloudFormationStackSetAdministrationRole role \
+                 with trust relationship to CloudFormation service.",
+                "the administration role is missing",
+            ),
+            (
+                "Role arn:aws:iam::111111111111:role/fleet-admin is invalid or cannot be assumed",
+                "run `s3ferry synth --stack-set-roles` to generate the two roles",
+            ),
+            (
+                "User: arn:aws:sts::111111111111:assumed-role/fleet-admin/x is not authorized to \
+                 perform: sts:AssumeRole on resource: arn:aws:iam::222222222222:role/fleet",
+                "the execution role is missing",
             ),
             (
                 "ResourceLogicalId:OutputBucket, ResourceType:AWS::S3::Bucket, \

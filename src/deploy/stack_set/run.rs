@@ -185,10 +185,14 @@ impl<'a> Deployment<'a> {
             )));
         }
         // First what goes: an instance of an account that was closed would stop every update.
+        // StackSets cannot delete a stack of a suspended account, so such an instance is given up.
         let retain = self.options.retain_stacks;
-        let gone: &[Existing] = if remove { &comparison.remove } else { &[] };
-        for (instances, retain) in [(gone, retain), (comparison.recreate.as_slice(), true)] {
-            for targets in compare::operations(instances, &scope, order) {
+        let gone = comparison.remove.iter().filter(|_| remove).cloned();
+        let (given_up, gone): (Vec<Existing>, Vec<Existing>) =
+            gone.partition(|one| one.health == Health::Suspended);
+        let again = comparison.recreate.clone();
+        for (instances, retain) in [(gone, retain), (given_up, true), (again, true)] {
+            for targets in compare::operations(&instances, &scope, order) {
                 let ended = self
                     .operation(|id| {
                         let targets = &targets;
@@ -254,8 +258,14 @@ impl<'a> Deployment<'a> {
         let scope = self.wanted.scope(Some(&set));
         let order = &plan.preferences.region_order;
         let mut report = Report::default();
-        for targets in compare::operations(&existing, &scope, order) {
-            let retain = self.options.retain_stacks;
+        let (given_up, gone): (Vec<Existing>, Vec<Existing>) =
+            (existing.into_iter()).partition(|one| one.health == Health::Suspended);
+        let retain = self.options.retain_stacks;
+        let gone = compare::operations(&gone, &scope, order).into_iter();
+        let gone = gone.map(|targets| (targets, retain));
+        let given_up = compare::operations(&given_up, &scope, order).into_iter();
+        let given_up = given_up.map(|targets| (targets, true));
+        for (targets, retain) in gone.chain(given_up) {
             let ended = self
                 .operation(|id| {
                     let targets = &targets;
@@ -336,7 +346,10 @@ impl<'a> Deployment<'a> {
                 Some(found) => report.behind.push(Failed {
                     instance: instance.clone(),
                     status: status(found.health).to_owned(),
-                    reason: found.reason.clone(),
+                    reason: match found.health {
+                        Health::Suspended => "the account is suspended".to_owned(),
+                        _ => found.reason.clone(),
+                    },
                     stack_id: found.stack_id.clone(),
                 }),
                 None => report.behind.push(self.missing(instance)),
@@ -365,6 +378,7 @@ fn status(health: Health) -> &'static str {
         Health::Current => "CURRENT",
         Health::Outdated => "OUTDATED",
         Health::Inoperable => "INOPERABLE",
+        Health::Suspended => "SUSPENDED",
     }
 }
 

@@ -19,7 +19,7 @@ fn call(site: &Site, action: &str, fields: &[(&str, &str)]) -> String {
 }
 
 /// Waits until dev's stack is in a state.
-fn wait_for(site: &Site, status: &str) {
+pub(super) fn wait_for(site: &Site, status: &str) {
     let until = std::time::Instant::now() + super::PATIENCE;
     while site.status(&site.accounts.dev, DEV_STACK).as_deref() != Some(status) {
         assert!(std::time::Instant::now() < until, "no {status}");
@@ -27,7 +27,7 @@ fn wait_for(site: &Site, status: &str) {
     }
 }
 
-fn failure(
+pub(super) fn failure(
     operation: &'static str,
     resource_type: &'static str,
     name: &'static str,
@@ -179,13 +179,18 @@ fn one_whose_update_could_not_be_rolled_back_says_how_to_go_on() {
     for part in [
         "stack `crossaccountdeploy-dev` is in UPDATE_ROLLBACK_FAILED",
         "because the test says so",
-        "aws cloudformation continue-update-rollback --stack-name crossaccountdeploy-dev --region us-east-1 --profile dev",
+        "`s3ferry rollback --profile dev`, and deploy again",
     ] {
         assert!(run.stderr.contains(part), "{part}\n{}", run.stderr);
     }
     assert_eq!(site.state(), before);
+    assert!(!run.stderr.contains("aws "), "{}", run.stderr);
+    let status = site.project.expect("status", 1);
+    let next = "`s3ferry rollback --profile dev` continues the rollback of stack \
+                crossaccountdeploy-dev";
+    assert!(status.stdout.contains(next), "{}", status.stdout);
     // As it says.
-    call(&site, "ContinueUpdateRollback", &[]);
+    site.project.expect("rollback --profile dev --yes", 0);
     site.deploy("--profile dev --yes", 0);
     assert_eq!(site.state().dev_stack()["status"], "UPDATE_COMPLETE");
 }

@@ -7,7 +7,7 @@ use s3ferry::syntax::{Source, read};
 use serde_json::Value;
 
 use super::{configure, json};
-use crate::emulator::{Accounts, Call, Emulator, FaultProxy};
+use crate::emulator::{Accounts, Answer, Call, Emulator, Fault, FaultProxy};
 use crate::support::{Project, SMALL, python};
 
 /// The documents that the command prints: one, or several by name.
@@ -98,6 +98,7 @@ fn every_call_that_the_commands_make_is_allowed_and_no_other_of_cloudformation()
     project.expect("deploy --all --yes --allow-replacement", 0);
     project.expect("status --drift", 0);
     project.expect("events --profile dev", 0);
+    roll_back(&project, &proxy, &accounts);
     project.expect(
         "destroy --all --confirm crossaccountdeploy-dev --confirm crossaccountdeploy-prod",
         0,
@@ -137,6 +138,35 @@ fn every_call_that_the_commands_make_is_allowed_and_no_other_of_cloudformation()
             "{profile}"
         );
     }
+}
+
+/// Asks for the rollbacks of both stacks: CloudFormation refuses them, since nothing has failed.
+fn roll_back(project: &Project, proxy: &FaultProxy, accounts: &Accounts) {
+    for (profile, account) in [("dev", &accounts.dev), ("prod", &accounts.prod)] {
+        for status in ["UPDATE_ROLLBACK_FAILED", "UPDATE_IN_PROGRESS"] {
+            let stack = format!("crossaccountdeploy-{profile}");
+            let described = emulator_answer(account, &stack, status);
+            let before = proxy.done("DescribeStacks");
+            proxy.always("DescribeStacks", Fault::Answered(described));
+            project.expect(&format!("rollback --profile {profile} --yes"), 3);
+            assert_eq!(proxy.done("DescribeStacks"), before);
+            proxy.clear_faults();
+        }
+    }
+}
+
+/// The description of a stack in this status.
+fn emulator_answer(account: &str, stack: &str, status: &str) -> Answer {
+    let stacks = Emulator::shared().aws(
+        account,
+        &format!("cloudformation describe-stacks --stack-name {stack}"),
+    );
+    let id = stacks["Stacks"][0]["StackId"].as_str().expect("an ID");
+    Answer::query(format!(
+        "<Stacks><member><StackId>{id}</StackId><StackName>{stack}</StackName>\
+         <StackStatus>{status}</StackStatus><CreationTime>2026-11-24T04:00:00Z</CreationTime>\
+         </member></Stacks>"
+    ))
 }
 
 #[test]

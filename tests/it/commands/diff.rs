@@ -1,5 +1,6 @@
 use super::{configure, json};
-use crate::emulator::{Accounts, Emulator, FaultProxy};
+use crate::emulator::{Accounts, Answer, Emulator, Fault, FaultProxy};
+use crate::schemas::conforms;
 
 const SOURCE: &str = "  source:\n";
 const OTHER_SOURCE: &str = "  source:\n    object_key: site.zip\n";
@@ -73,6 +74,23 @@ fn a_change_is_shown_in_the_template_and_by_cloudformation_and_nothing_is_done()
         "{}",
         run.stdout
     );
+    let value = "  Stages.0.Actions.0.Configuration.S3ObjectKey: sample-website.zip -> site.zip\n";
+    assert!(run.stdout.contains(value), "{}", run.stdout);
+    let found = conforms(
+        "diff",
+        &project.expect("diff --profile dev --format json", 1).stdout,
+    );
+    let changes = found["stacks"][0]["changes"].as_array().expect("changes");
+    let pipeline = changes.iter().find(|one| one["resource"] == "Pipeline");
+    let property = &pipeline.expect("the pipeline")["propertyChanges"][0];
+    assert_eq!(property["before"], "sample-website.zip");
+    assert_eq!(property["after"], "site.zip");
+    assert_eq!(
+        property["path"],
+        "/Properties/Stages/0/Actions/0/Configuration/S3ObjectKey"
+    );
+    let dry = project.expect("deploy --profile dev --dry-run", 0);
+    assert!(dry.stderr.contains(value), "{}", dry.stderr);
     let writes = [
         "ExecuteChangeSet",
         "SetStackPolicy",
@@ -144,4 +162,76 @@ fn another_key_for_a_target_is_shown() {
         found["stacks"][0]["changes"][0]["resource"],
         "DevKmsS3Access"
     );
+}
+
+/// A change set with one change, whose resource has these members.
+fn change_set(resource: &str) -> Fault {
+    Fault::Answered(Answer::query(format!(
+        "<Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus><Changes>\
+         <member><Type>Resource</Type><ResourceChange><Action>Modify</Action>\
+         <LogicalResourceId>DeployKey</LogicalResourceId><ResourceType>AWS::KMS::Key</ResourceType>\
+         <Replacement>False</Replacement><Scope><member>Properties</member></Scope>{resource}\
+         </ResourceChange></member></Changes>"
+    )))
+}
+
+#[test]
+fn values_are_shown_as_far_as_cloudformation_gives_them() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let proxy = FaultProxy::before(emulator.address());
+    let project = accounts.project(&proxy.endpoint());
+    project.expect("deploy --profile dev --yes", 0);
+    configure(&project, SOURCE, OTHER_SOURCE);
+    let target = |values: &str| {
+        format!(
+            "<Details><member><Target><Attribute>Properties</Attribute><Name>Description</Name>\
+             {values}</Target></member></Details>"
+        )
+    };
+    let long = "s".repeat(400);
+    let cases = [
+        // Without values, the cause is all there is.
+        (
+            target(""),
+            vec!["change  DeployKey  AWS::KMS::Key  Properties.Description\n"],
+            vec!["->"],
+        ),
+        // Contexts only.
+        (
+            "<BeforeContext>{\"Properties\":{\"A\":1}}</BeforeContext>\
+             <AfterContext>{\"Properties\":{\"A\":2}}</AfterContext>"
+                .to_owned(),
+            vec!["DeployKey:\n  A: 1 -> 2\n"],
+            vec![],
+        ),
+        // What controls a terminal is written out, and what AWS masks stays masked.
+        (
+            target(
+                "<BeforeValue>****</BeforeValue><AfterValue>a&#x9b;2J&#x202e;b&#10;c</AfterValue>",
+            ),
+            vec!["  Description: **** -> a\\u{9b}2J\\u{202e}b\\nc\n"],
+            vec!["\u{9b}", "\u{202e}"],
+        ),
+        // Long values are shortened where they are alike.
+        (
+            target(&format!(
+                "<BeforeValue>{long}old</BeforeValue><AfterValue>{long}new</AfterValue>"
+            )),
+            vec!["sold", "snew"],
+            vec![&long],
+        ),
+    ];
+    for (resource, shown, hidden) in cases {
+        proxy.reset();
+        proxy.always("DescribeChangeSet", change_set(&resource));
+        let run = project.expect("diff --profile dev", 1);
+        for part in shown {
+            assert!(run.stdout.contains(part), "{part}\n{}", run.stdout);
+        }
+        let table = run.stdout.split_once("because of").expect("a table").1;
+        for part in hidden {
+            assert!(!table.contains(part), "{part:?}\n{table}");
+        }
+    }
 }

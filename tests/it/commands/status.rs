@@ -1,6 +1,7 @@
 use super::{configure, json};
 use crate::emulator::profiles::log_in;
-use crate::emulator::{Accounts, Emulator, Failure};
+use crate::emulator::{Accounts, Answer, Emulator, Failure, Fault, FaultProxy};
+use crate::schemas::conforms;
 
 #[test]
 fn the_next_step_is_named_until_everything_stands() {
@@ -32,8 +33,8 @@ fn the_next_step_is_named_until_everything_stands() {
         .take(2)
         .map(|line| line.split_whitespace().collect())
         .collect();
-    assert_eq!(rows[0][4..7], ["UPDATE_COMPLETE", "on", "same"]);
-    assert_eq!(rows[1][4..7], ["CREATE_COMPLETE", "on", "same"]);
+    assert_eq!(rows[0][3..6], ["UPDATE_COMPLETE", "on", "same"]);
+    assert_eq!(rows[1][3..6], ["CREATE_COMPLETE", "on", "same"]);
     assert!(
         run.stdout
             .contains("PipelineName        crossaccountdeploy"),
@@ -155,4 +156,109 @@ fn drift_is_detected_and_its_properties_listed() {
     // What was found is remembered by CloudFormation.
     let later = json(&project.expect("status --profile prod --format json", 0));
     assert_eq!(later["stacks"][0]["drift"], "DRIFTED");
+}
+
+#[test]
+fn an_open_policy_and_missing_termination_protection_are_findings_with_the_next_step() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let project = accounts.project(&emulator.endpoint());
+    project.expect("deploy --all --yes", 0);
+    let stack = "crossaccountdeploy-prod";
+    let allow =
+        r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"Update:*","Resource":"*"}}"#;
+    let set_policy = |body: &str| {
+        let words = [
+            "cloudformation",
+            "set-stack-policy",
+            "--stack-name",
+            stack,
+            "--stack-policy-body",
+            body,
+        ];
+        emulator.aws_with(&accounts.prod, &words).expect("set");
+    };
+    set_policy(allow);
+    let run = project.expect("status", 1);
+    for part in [
+        "policy open",
+        "is not protected: its stack policy allows the replacement or deletion of",
+        "OutputBucket",
+        "`s3ferry deploy --profile prod` protects stack crossaccountdeploy-prod again",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    let found = conforms("status", &project.expect("status --format json", 1).stdout);
+    assert_eq!(found["stacks"][0]["stackPolicy"], "inForce");
+    assert_eq!(found["stacks"][1]["stackPolicy"], "open");
+    emulator.aws(
+        &accounts.prod,
+        "cloudformation update-termination-protection --stack-name crossaccountdeploy-prod \
+         --no-enable-termination-protection",
+    );
+    let run = project.expect("status --profile prod", 1);
+    let said = "its termination protection is off, and its stack policy allows";
+    assert!(run.stdout.contains(said), "{}", run.stdout);
+    // As it says.
+    project.expect("deploy --profile prod --yes", 0);
+    let run = project.expect("status", 0);
+    assert!(!run.stdout.contains("protected:"), "{}", run.stdout);
+    // Another policy that protects as well is not a finding.
+    let stricter = allow.replace("Update:*", "Update:Modify");
+    set_policy(&stricter);
+    project.expect("status", 0);
+}
+
+#[test]
+fn a_policy_that_may_not_be_read_hides_nothing_else() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let proxy = FaultProxy::before(emulator.address());
+    let project = accounts.project(&proxy.endpoint());
+    project.expect("deploy --all --yes", 0);
+    let said = "not authorized to perform: cloudformation:GetStackPolicy";
+    let denied = Answer::error(403, "AccessDenied", said);
+    proxy.always("GetStackPolicy", Fault::Answered(denied));
+    let run = project.expect("status", 0);
+    assert!(run.stdout.contains("policy unread"), "{}", run.stdout);
+    assert!(run.stdout.contains(said), "{}", run.stdout);
+    assert!(run.stdout.contains("UPDATE_COMPLETE"), "{}", run.stdout);
+}
+
+#[test]
+fn every_line_fits_the_terminal_and_nothing_is_left_out() {
+    let emulator = Emulator::shared();
+    let accounts = Accounts::fresh();
+    let mut project = accounts.project(&emulator.endpoint());
+    project.expect("deploy --all --yes", 0);
+    let complete = project.expect("status", 0).stdout;
+    let table: Vec<&str> = complete.lines().take(3).collect();
+    assert!(
+        table.iter().all(|line| line.chars().count() <= 120),
+        "{table:#?}"
+    );
+    for width in [80, 120] {
+        project.set("COLUMNS", &width.to_string());
+        for command in [
+            "status",
+            "events --profile dev",
+            "targets",
+            "lint --list-rules",
+        ] {
+            let run = project.expect(command, 0);
+            let long: Vec<&str> = (run.stdout.lines())
+                .filter(|line| line.chars().count() > width)
+                .collect();
+            assert!(long.is_empty(), "{command} at {width}: {long:#?}");
+        }
+        let shown = project.expect("status", 0).stdout;
+        for word in complete.split_whitespace().filter(|word| word.len() <= 40) {
+            assert!(shown.contains(word), "{word} at {width}\n{shown}");
+        }
+    }
+    let shown = project.expect("status", 0).stdout;
+    assert!(
+        shown.lines().any(|line| line.starts_with("stack")),
+        "{shown}"
+    );
 }

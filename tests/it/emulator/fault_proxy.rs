@@ -210,6 +210,11 @@ impl FaultProxy {
         self.shared.changed.notify_all();
     }
 
+    /// Forgets the faults, and keeps the calls.
+    pub(crate) fn clear_faults(&self) {
+        self.state().rules.clear();
+    }
+
     /// Forgets calls and faults, for the next run.
     pub(crate) fn reset(&self) {
         *self.state() = State::default();

@@ -18,6 +18,7 @@ pub(crate) mod ministack;
 pub(crate) mod profiles;
 pub(crate) mod script;
 pub(crate) mod server;
+pub(crate) mod stack_sets;
 
 pub(crate) use answer::Answer;
 pub(crate) use call::Call;

@@ -1,0 +1,122 @@
+//! The properties of a resource that change, with their values before and after.
+
+use s3ferry::deploy::{Change, PropertyChange};
+use s3ferry::escape::shown as escaped;
+
+/// No more properties of one resource than this are shown.
+const SHOWN: usize = 12;
+/// No more characters of a value than this are shown.
+const LONGEST: usize = 160;
+/// So much of what two long values have in common is shown before their difference.
+const COMMON: usize = 24;
+/// Lines of this width stay on one line where no terminal says how wide they may be.
+const WIDTH: usize = 100;
+
+/// The properties of a change that CloudFormation gives values for; empty when there are none.
+pub(super) fn text(change: &Change, width: Option<usize>) -> String {
+    if change.properties.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{}:\n", change.logical_id);
+    for one in change.properties.iter().take(SHOWN) {
+        text.push_str(&property(one, width.unwrap_or(WIDTH)));
+    }
+    let more = change.properties.len().saturating_sub(SHOWN);
+    if more > 0 {
+        text.push_str(&format!(
+            "  and {more} more (`s3ferry diff --format json` shows all)\n"
+        ));
+    }
+    text
+}
+
+fn property(one: &PropertyChange, width: usize) -> String {
+    let path = escaped(one.path.strip_prefix("/Properties/").unwrap_or(&one.path));
+    let path = path.trim_start_matches('/').replace('/', ".");
+    let (before, after) = shortened(one.before.as_deref(), one.after.as_deref());
+    let line = format!("  {path}: {before} -> {after}\n");
+    if line.chars().count() <= width {
+        return line;
+    }
+    format!("  {path}:\n    - {before}\n    + {after}\n")
+}
+
+/// Both values without what would make them too long, so that their difference is seen.
+fn shortened(before: Option<&str>, after: Option<&str>) -> (String, String) {
+    let own = |text: &str| escaped(text).into_owned();
+    let (old, new) = (before.map(own), after.map(own));
+    let length = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
+    let mut begin = 0;
+    if let (Some(old), Some(new)) = (&old, &new)
+        && length(&Some(old.clone())).max(new.chars().count()) > LONGEST
+    {
+        let same = old
+            .chars()
+            .zip(new.chars())
+            .take_while(|(one, other)| one == other);
+        begin = same.count().saturating_sub(COMMON);
+    }
+    let short = |text: Option<String>| {
+        let Some(text) = text else {
+            return "(none)".to_owned();
+        };
+        let rest: Vec<char> = text.chars().skip(begin).collect();
+        let mut shown: String = rest.iter().take(LONGEST).collect();
+        if begin > 0 {
+            shown.insert(0, '…');
+        }
+        if rest.len() > LONGEST {
+            shown.push('…');
+        }
+        if shown.is_empty() {
+            shown.push_str("\"\"");
+        }
+        shown
+    };
+    (short(old), short(new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(before: Option<&str>, after: Option<&str>) -> PropertyChange {
+        PropertyChange {
+            path: "/Properties/Stages/0/Name".to_owned(),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn short_values_share_a_line_and_long_ones_have_their_own() {
+        assert_eq!(
+            property(&change(Some("a"), Some("b")), 80),
+            "  Stages.0.Name: a -> b\n"
+        );
+        assert_eq!(
+            property(&change(None, Some("")), 80),
+            "  Stages.0.Name: (none) -> \"\"\n"
+        );
+        let long = "x".repeat(70);
+        assert_eq!(
+            property(&change(Some(&long), Some("b")), 80),
+            format!("  Stages.0.Name:\n    - {long}\n    + b\n")
+        );
+    }
+
+    #[test]
+    fn long_values_that_differ_at_their_end_look_different() {
+        let same = "s".repeat(500);
+        let (before, after) = (format!("{same}old"), format!("{same}new"));
+        let (before, after) = shortened(Some(&before), Some(&after));
+        assert!(
+            before.ends_with("sold") && after.ends_with("snew"),
+            "{before} {after}"
+        );
+        assert!(
+            before.starts_with('…') && before.chars().count() < 40,
+            "{before}"
+        );
+    }
+}

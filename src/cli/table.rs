@@ -1,0 +1,295 @@
+//! Tables without lines, as wide as they may be.
+//!
+//! A table that is too wide wraps the cells that have words to wrap. Where that is not enough,
+//! each row becomes a block with one line for each cell. No text is ever left out or shortened, so
+//! that two names never look alike.
+
+use unicode_width::UnicodeWidthStr as _;
+
+/// The space between two columns.
+const GAP: usize = 2;
+/// Words up to this width are never broken: names and account IDs stay in one piece.
+const LONGEST_WORD: usize = 40;
+/// A wrapped column that is narrower than this has at most `FEW_LINES` lines in a cell.
+const NARROW: usize = 16;
+const FEW_LINES: usize = 3;
+
+/// Lays a table out: columns aligned, those of `right` to the right. Without a width, it is as
+/// wide as its longest cells.
+pub(super) fn layout(
+    header: &[&str],
+    rows: &[Vec<String>],
+    right: &[usize],
+    width: Option<usize>,
+) -> String {
+    let natural: Vec<usize> = (0..header.len())
+        .map(|at| cells(header, rows, at).map(longest_line).max().unwrap_or(0))
+        .collect();
+    let widths = match width {
+        Some(width) if total(&natural) > width => fitted(header, rows, &natural, width),
+        _ => Some(natural),
+    };
+    match (widths, width) {
+        (Some(widths), _) => columns(header, rows, right, &widths),
+        (None, width) => blocks(header, rows, width.unwrap_or(usize::MAX)),
+    }
+}
+
+/// The header and the cells of a column.
+fn cells<'t>(
+    header: &'t [&'t str],
+    rows: &'t [Vec<String>],
+    at: usize,
+) -> impl Iterator<Item = &'t str> {
+    let below = rows.iter().filter_map(move |row| row.get(at));
+    std::iter::once(header[at]).chain(below.map(String::as_str))
+}
+
+fn longest_line(text: &str) -> usize {
+    text.lines().map(str::width).max().unwrap_or(0)
+}
+
+fn total(widths: &[usize]) -> usize {
+    let filled = widths.iter().rposition(|width| *width > 0);
+    let shown = filled.map_or(0, |last| last + 1);
+    widths[..shown].iter().sum::<usize>() + GAP * shown.saturating_sub(1)
+}
+
+/// Narrower columns that fit; `None` where they would be too narrow to read.
+fn fitted(
+    header: &[&str],
+    rows: &[Vec<String>],
+    natural: &[usize],
+    width: usize,
+) -> Option<Vec<usize>> {
+    let least: Vec<usize> = (0..header.len())
+        .map(|at| {
+            let words = cells(header, rows, at).flat_map(str::split_whitespace);
+            let longest = words.map(str::width).max().unwrap_or(0);
+            // Indented cells keep their indent.
+            (longest + indent(header[at])).min(LONGEST_WORD)
+        })
+        .collect();
+    let mut widths = natural.to_vec();
+    while total(&widths) > width {
+        let widest = (0..widths.len())
+            .filter(|&at| widths[at] > least[at])
+            .max_by_key(|&at| widths[at])?;
+        widths[widest] -= 1;
+    }
+    let is_readable = (0..header.len()).all(|at| {
+        let lines = |cell| wrapped(cell, widths[at]).len();
+        widths[at] == natural[at]
+            || widths[at] >= NARROW
+            || cells(header, rows, at).map(lines).max().unwrap_or(0) <= FEW_LINES
+    });
+    is_readable.then_some(widths)
+}
+
+fn indent(text: &str) -> usize {
+    text.len() - text.trim_start_matches(' ').len()
+}
+
+/// The table with these column widths.
+fn columns(header: &[&str], rows: &[Vec<String>], right: &[usize], widths: &[usize]) -> String {
+    let mut out = String::new();
+    let header: Vec<String> = header.iter().map(|&cell| cell.to_owned()).collect();
+    for row in std::iter::once(&header).chain(rows) {
+        let cells: Vec<Vec<String>> = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, &width)| wrapped(cell, width))
+            .collect();
+        let height = cells.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        for number in 0..height {
+            let mut line = String::new();
+            for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
+                let text = cell.get(number).map_or("", String::as_str);
+                let space = " ".repeat(width.saturating_sub(text.width()));
+                if right.contains(&at) {
+                    line += &space;
+                    line += text;
+                } else {
+                    line += text;
+                    line += &space;
+                }
+                line += &" ".repeat(GAP);
+            }
+            out += line.trim_end();
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// A block for each row: the name of each column, and its cell. Empty cells are left out.
+fn blocks(header: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    let margin = header.first().map_or(0, |first| indent(first));
+    let names = header.iter().map(|name| name.trim().width());
+    let names = names.max().unwrap_or(0);
+    let left = margin + names + GAP;
+    let mut out = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        for (name, cell) in header.iter().zip(row) {
+            let cell = cell.trim();
+            if cell.is_empty() {
+                continue;
+            }
+            let lines = wrapped(cell, width.saturating_sub(left).max(NARROW));
+            for (at, line) in lines.iter().enumerate() {
+                let name = if at == 0 { name.trim() } else { "" };
+                let space = " ".repeat(names - name.width() + GAP);
+                out += &" ".repeat(margin);
+                out += name;
+                out += &space;
+                out += line;
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
+/// A cell's lines, none of them wider than `width`.
+fn wrapped(cell: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    for line in cell.lines() {
+        if line.width() <= width {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let margin = " ".repeat(indent(line).min(width - 1));
+        let mut current = margin.clone();
+        let mut is_empty = true;
+        for word in line.split_whitespace() {
+            let mut word = word;
+            if !is_empty && current.width() + 1 + word.width() <= width {
+                current.push(' ');
+                current += word;
+                continue;
+            }
+            if !is_empty {
+                lines.push(std::mem::replace(&mut current, margin.clone()));
+            }
+            while current.width() + word.width() > width {
+                let (head, tail) = broken(word, width - current.width());
+                lines.push(format!("{current}{head}"));
+                current.clone_from(&margin);
+                word = tail;
+            }
+            current += word;
+            is_empty = false;
+        }
+        if !is_empty {
+            lines.push(current);
+        }
+    }
+    lines
+}
+
+/// The part of a word that fits, and the rest. ARNs and URLs break after a separator.
+fn broken(word: &str, width: usize) -> (&str, &str) {
+    let mut fits = 0;
+    let mut separator = 0;
+    let mut used = 0;
+    for (at, c) in word.char_indices() {
+        let mut bytes = [0; 4];
+        used += c.encode_utf8(&mut bytes).width();
+        if used > width {
+            break;
+        }
+        fits = at + c.len_utf8();
+        if "/:,;=&_-.".contains(c) {
+            separator = fits;
+        }
+    }
+    if fits == 0 {
+        // Not even one character fits: it is shown all the same.
+        fits = word.chars().next().map_or(0, char::len_utf8);
+    }
+    // A separator near the beginning would leave most of the line empty.
+    word.split_at(if separator * 2 > fits {
+        separator
+    } else {
+        fits
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
+        let own = |row: &&[&str]| row.iter().map(|&cell| cell.to_owned()).collect();
+        rows.iter().map(own).collect()
+    }
+
+    fn widest(text: &str) -> usize {
+        text.lines().map(str::width).max().unwrap_or(0)
+    }
+
+    /// The text without what the layout adds.
+    fn letters(text: &str) -> String {
+        text.split_whitespace().collect()
+    }
+
+    #[test]
+    fn columns_are_aligned_and_numbers_to_the_right() {
+        let rows = rows(&[&["a", "1", "x"], &["bcd", "20", ""]]);
+        assert_eq!(
+            layout(&["name", "no", "what"], &rows, &[1], None),
+            "name  no  what\na      1  x\nbcd   20\n"
+        );
+    }
+
+    #[test]
+    fn words_wrap_before_a_row_becomes_a_block() {
+        let header = ["account", "reason"];
+        let rows = rows(&[&["111111111111", "one two three four five six seven"]]);
+        let text = layout(&header, &rows, &[], Some(34));
+        assert_eq!(
+            text,
+            "account       reason\n111111111111  one two three four\n              five six seven\n"
+        );
+        let text = layout(&header, &rows, &[], Some(24));
+        assert_eq!(
+            text,
+            "account  111111111111\nreason   one two three\n         four five six\n         seven\n"
+        );
+    }
+
+    #[test]
+    fn every_width_is_kept_and_nothing_is_left_out() {
+        let header = ["  output", "value", "changed (UTC)"];
+        let rows = rows(&[
+            &[
+                "  DeployRoleArn",
+                "arn:aws:iam::111111111111:role/service-role/AWSCodePipelineServiceRole-us-east-1",
+                "2026-11-26 05:12",
+            ],
+            &["  Site", "größe 日本語 names of any kind", ""],
+        ]);
+        for width in 30..140 {
+            let text = layout(&header, &rows, &[], Some(width));
+            assert!(widest(&text) <= width, "{width}\n{text}");
+            for part in ["DeployRoleArn", "2026-11-26", "日本語"] {
+                assert!(text.contains(part), "{width}: {part}\n{text}");
+            }
+            let kept = letters(&text);
+            for cell in rows.iter().flatten() {
+                // A wrapped cell is interrupted by its neighbors, a block's is not.
+                let pieces = cell.split(['/', ' ', ':']);
+                assert!(
+                    pieces
+                        .into_iter()
+                        .all(|piece| kept.contains(piece) || piece.width() > width - 20),
+                    "{width}: {cell}\n{text}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The value of a property before and after a change (AWS CloudFormation, *DescribeChangeSet* with
+//! `IncludePropertyValues`). CloudFormation masks the values of parameters with `NoEcho`. Pure.
+
+use serde_json::Value;
+
+/// The value of one property before and after a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyChange {
+    /// Path of the property, such as `/Properties/Stages/0/Name`.
+    pub path: String,
+    /// The value before; `None` when there is none.
+    pub before: Option<String>,
+    /// The value after; `None` when there is none.
+    pub after: Option<String>,
+}
+
+/// What changes between two values. Of two documents, only the parts that differ are returned.
+pub(super) fn between(
+    path: &str,
+    before: Option<&str>,
+    after: Option<&str>,
+) -> Vec<PropertyChange> {
+    // A long value may be truncated, and is then no JSON.
+    let parsed = |text: Option<&str>| text.and_then(|text| serde_json::from_str(text).ok());
+    let mut found = Vec::new();
+    if let (Some(old), Some(new)) = (parsed(before), parsed(after))
+        && is_document(&old)
+        && is_document(&new)
+    {
+        differences(path, Some(&old), Some(&new), &mut found);
+    } else if before != after {
+        found.push(PropertyChange {
+            path: path.to_owned(),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        });
+    }
+    found
+}
+
+/// What changes between the contexts of a resource: JSON documents with its properties.
+pub(super) fn of_contexts(before: &str, after: &str) -> Vec<PropertyChange> {
+    between("", Some(before), Some(after))
+}
+
+fn is_document(value: &Value) -> bool {
+    value.is_object() || value.is_array()
+}
+
+fn differences(
+    path: &str,
+    before: Option<&Value>,
+    after: Option<&Value>,
+    found: &mut Vec<PropertyChange>,
+) {
+    match (before, after) {
+        (before, after) if before == after => {}
+        (Some(Value::Object(old)), Some(Value::Object(new))) => {
+            for (name, value) in old {
+                differences(&below(path, name), Some(value), new.get(name), found);
+            }
+            for (name, value) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+                differences(&below(path, name), None, Some(value), found);
+            }
+        }
+        (Some(Value::Array(old)), Some(Value::Array(new))) => {
+            for at in 0..old.len().max(new.len()) {
+                differences(
+                    &below(path, &at.to_string()),
+                    old.get(at),
+                    new.get(at),
+                    found,
+                );
+            }
+        }
+        (before, after) => found.push(PropertyChange {
+            path: path.to_owned(),
+            before: before.map(text),
+            after: after.map(text),
+        }),
+    }
+}
+
+fn below(path: &str, name: &str) -> String {
+    format!("{path}/{name}")
+}
+
+/// A value as CloudFormation writes it: strings without quotes.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(found: &[PropertyChange]) -> Vec<String> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        found
+            .iter()
+            .map(|one| format!("{}: {} > {}", one.path, text(&one.before), text(&one.after)))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_differs_in_a_document_is_returned() {
+        let before = r#"{"a": {"b": 1, "c": "x"}, "list": [1, 2], "gone": true}"#;
+        let after = r#"{"a": {"b": 2, "c": "x"}, "list": [1, 3, "y"], "new": {"k": []}}"#;
+        assert_eq!(
+            shown(&between("/P", Some(before), Some(after))),
+            [
+                "/P/a/b: 1 > 2",
+                "/P/list/1: 2 > 3",
+                "/P/list/2: - > y",
+                "/P/gone: true > -",
+                "/P/new: - > {\"k\":[]}",
+            ]
+        );
+        let of = of_contexts(
+            r#"{"Properties": {"Name": "a"}}"#,
+            r#"{"Properties": {"Name": "b"}}"#,
+        );
+        assert_eq!(shown(&of), ["/Properties/Name: a > b"]);
+    }
+
+    #[test]
+    fn other_values_are_returned_as_they_are() {
+        for (before, after, expected) in [
+            (Some("a"), Some("b"), "/P: a > b"),
+            (None, Some("{}"), "/P: - > {}"),
+            (Some("[1, 2"), Some("[1]"), "/P: [1, 2 > [1]"),
+            (Some("1"), Some("2"), "/P: 1 > 2"),
+            (Some("[]"), None, "/P: [] > -"),
+        ] {
+            assert_eq!(shown(&between("/P", before, after)), [expected]);
+        }
+        assert_eq!(between("/P", Some("a"), Some("a")), []);
+    }
+}

@@ -1,0 +1,351 @@
+//! What keeps a stack from its next deployment is ended: a rollback that failed is continued, a
+//! running update is cancelled (AWS CloudFormation, *ContinueUpdateRollback*,
+//! *CancelUpdateStack*).
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::change_set::Unexecuted;
+use super::events::{self, Event, Operation, find_cause, follow};
+use super::pace::Pace;
+use super::stack::Deployed;
+use super::stack_set::Progress;
+use super::{Access, DeployError, Observer, race};
+use crate::shell::Command;
+
+/// What can be done about the state of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Its rollback failed: continue it.
+    Continue,
+    /// It is being updated: cancel the update.
+    Cancel,
+    /// It is being rolled back: follow it.
+    Follow,
+    /// There is nothing to roll back.
+    Nothing,
+}
+
+impl Remedy {
+    /// The remedy for a stack's status. CloudFormation cancels an update only in one of them.
+    pub fn of(status: &str) -> Self {
+        match status {
+            "UPDATE_ROLLBACK_FAILED" | "IMPORT_ROLLBACK_FAILED" => Self::Continue,
+            "UPDATE_IN_PROGRESS" => Self::Cancel,
+            "UPDATE_ROLLBACK_IN_PROGRESS"
+            | "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
+            | "IMPORT_ROLLBACK_IN_PROGRESS" => Self::Follow,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// A resource that could not be rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreverted {
+    /// Logical ID.
+    pub logical_id: String,
+    /// Resource type.
+    pub resource_type: String,
+    /// AWS's reason; may be empty.
+    pub reason: String,
+}
+
+/// The resources that the last rollback of a stack could not roll back.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub async fn unreverted(access: &Access, stack: &Deployed) -> Result<Vec<Unreverted>, DeployError> {
+    let events = events::last_operation(access, &stack.id).await?;
+    Ok(unreverted_in(&events))
+}
+
+/// The resources whose last event of the last rollback is a failure. The oldest event comes first.
+fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
+    let began = events
+        .iter()
+        .rposition(|event| event.whole_stack && event.status.ends_with("ROLLBACK_IN_PROGRESS"));
+    let mut found: Vec<&Event> = Vec::new();
+    for event in &events[began.unwrap_or(0)..] {
+        if event.whole_stack {
+            continue;
+        }
+        found.retain(|other| other.logical_id != event.logical_id);
+        if event.status.ends_with("_FAILED") {
+            found.push(event);
+        }
+    }
+    found
+        .into_iter()
+        .map(|event| Unreverted {
+            logical_id: event.logical_id.clone(),
+            resource_type: event.resource_type.clone(),
+            reason: event.reason.clone(),
+        })
+        .collect()
+}
+
+/// How a rollback ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The stack is as it was before the update.
+    RolledBack,
+    /// The update had succeeded before it could be cancelled.
+    Updated,
+}
+
+/// Continues the failed rollback of a stack, without the resources to skip, and follows it to its
+/// end.
+///
+/// # Errors
+/// The rollback failed again, AWS refuses, or `limit` is over.
+pub async fn resume(
+    access: &Access,
+    stack: &Deployed,
+    skip: &[String],
+    token: &str,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<Ended, DeployError> {
+    let before = events::last_operation(access, &stack.id).await?;
+    let known: HashSet<String> = before.into_iter().map(|event| event.id).collect();
+    observer.begins(&format!("rollback of stack {}", stack.name));
+    access
+        .cloudformation()
+        .continue_update_rollback()
+        .stack_name(&stack.id)
+        .set_resources_to_skip((!skip.is_empty()).then(|| skip.to_vec()))
+        .client_request_token(token)
+        .send()
+        .await
+        .map_err(|error| {
+            let error = access.error("cloudformation:ContinueUpdateRollback", &error);
+            race::explained(access, &format!("stack `{}`", stack.name), error)
+        })?;
+    observer.executing(&format!(
+        "the rollback of stack {} continues in CloudFormation",
+        stack.name
+    ));
+    // The events still end with the failure of the earlier attempt.
+    let mut pace = Pace::new(limit);
+    loop {
+        let events = events::last_operation(access, &stack.id).await;
+        match events {
+            Ok(events) => {
+                let last = events.iter().rfind(|event| event.whole_stack);
+                if last.is_some_and(|event| !known.contains(&event.id)) {
+                    break;
+                }
+            }
+            Err(error) if error.transient => {}
+            Err(error) => return Err(error),
+        }
+        pace.pause(&format!("rollback of stack `{}`", stack.name))
+            .await?;
+    }
+    ended(access, stack, &known, limit, observer).await
+}
+
+/// Cancels the update of a stack, and follows its rollback to its end.
+///
+/// # Errors
+/// The rollback failed, AWS refuses, or `limit` is over.
+pub async fn cancel(
+    access: &Access,
+    stack: &Deployed,
+    token: &str,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<Ended, DeployError> {
+    observer.begins(&format!("rollback of stack {}", stack.name));
+    let answer = access
+        .cloudformation()
+        .cancel_update_stack()
+        .stack_name(&stack.id)
+        .client_request_token(token)
+        .send()
+        .await;
+    if let Err(error) = answer {
+        let error = access.error("cloudformation:CancelUpdateStack", &error);
+        // The update ended in the meantime: its end is what the user wants to know.
+        let now = super::stack::read(access, &stack.id).await?;
+        let is_running = now.is_none_or(|now| Remedy::of(&now.status) == Remedy::Cancel);
+        if is_running || !error.has_code("ValidationError") {
+            return Err(error);
+        }
+    }
+    observer.executing(&format!(
+        "the rollback of stack {} continues in CloudFormation",
+        stack.name
+    ));
+    ended(access, stack, &HashSet::new(), limit, observer).await
+}
+
+/// Follows a rollback that is in progress to its end.
+///
+/// # Errors
+/// The rollback failed, AWS refuses, or `limit` is over.
+pub async fn watch(
+    access: &Access,
+    stack: &Deployed,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<Ended, DeployError> {
+    observer.begins(&format!("rollback of stack {}", stack.name));
+    observer.executing(&format!(
+        "the rollback of stack {} continues in CloudFormation",
+        stack.name
+    ));
+    ended(access, stack, &HashSet::new(), limit, observer).await
+}
+
+/// Follows the operation in progress to its end. Events that are known are not reported again.
+async fn ended(
+    access: &Access,
+    stack: &Deployed,
+    known: &HashSet<String>,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<Ended, DeployError> {
+    let operation = Operation {
+        stack: stack.id.clone(),
+        name: stack.name.clone(),
+        token: None,
+        before: None,
+    };
+    let news = News { known, observer };
+    let end = follow(access, &operation, limit, &news).await?;
+    observer.ended();
+    if end.status.ends_with("ROLLBACK_COMPLETE") {
+        return Ok(Ended::RolledBack);
+    }
+    if end.status.ends_with("_COMPLETE") {
+        return Ok(Ended::Updated);
+    }
+    let mut events = end.events;
+    events.retain(|event| !known.contains(&event.id));
+    let began = events
+        .iter()
+        .rposition(|event| event.whole_stack && event.status.ends_with("ROLLBACK_IN_PROGRESS"));
+    let cause = find_cause(access, &stack.id, &events[began.unwrap_or(0)..]).await?;
+    let because = cause.as_ref().map(|cause| format!(": {cause}"));
+    let failed = unreverted_in(&events);
+    let hint = cause.map(|cause| cause.hint).unwrap_or_default();
+    let hint = match hint.as_str() {
+        "" => String::new(),
+        hint => format!("{hint}; "),
+    };
+    let again = Command::s3ferry("rollback").option("--profile", access.profile());
+    let skip = failed.first().map_or("RESOURCE", |one| &one.logical_id);
+    Err(DeployError::failed(
+        format!(
+            "stack `{}` ended in {}{}",
+            stack.name,
+            end.status,
+            because.unwrap_or_default()
+        ),
+        format!(
+            "{hint}fix the cause, then run `{again}` again; if it cannot be fixed, add `--skip \
+             {skip}`"
+        ),
+    ))
+}
+
+/// Reports only the events that are new.
+struct News<'o> {
+    known: &'o HashSet<String>,
+    observer: &'o dyn Observer,
+}
+
+impl Observer for News<'_> {
+    fn begins(&self, what: &str) {
+        self.observer.begins(what);
+    }
+
+    fn says(&self, what: &str) {
+        self.observer.says(what);
+    }
+
+    fn event(&self, event: &Event) {
+        if !self.known.contains(&event.id) {
+            self.observer.event(event);
+        }
+    }
+
+    fn progress(&self, progress: &Progress) {
+        self.observer.progress(progress);
+    }
+
+    fn executing(&self, continues: &str) {
+        self.observer.executing(continues);
+    }
+
+    fn opened(&self, change_set: &Unexecuted) {
+        self.observer.opened(change_set);
+    }
+
+    fn closed(&self, change_set: &Unexecuted) {
+        self.observer.closed(change_set);
+    }
+
+    fn ended(&self) {
+        self.observer.ended();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: &str, status: &str, reason: &str) -> Event {
+        Event {
+            id: format!("{id}-{status}"),
+            logical_id: id.to_owned(),
+            physical_id: String::new(),
+            resource_type: "AWS::KMS::Key".to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            time: 0.0,
+            token: None,
+            whole_stack: id == "stack",
+        }
+    }
+
+    #[test]
+    fn only_failures_of_the_last_rollback_are_unreverted() {
+        let events = [
+            event("stack", "UPDATE_IN_PROGRESS", ""),
+            event("Policy", "UPDATE_FAILED", "the update's own failure"),
+            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            event("Key", "UPDATE_FAILED", "first"),
+            event("Bucket", "UPDATE_FAILED", "first"),
+            event("stack", "UPDATE_ROLLBACK_FAILED", ""),
+            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            event("Key", "UPDATE_IN_PROGRESS", ""),
+            event("Key", "UPDATE_FAILED", "second"),
+            event("Bucket", "UPDATE_COMPLETE", ""),
+            event("stack", "UPDATE_ROLLBACK_FAILED", ""),
+        ];
+        let found = unreverted_in(&events);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (&*found[0].logical_id, &*found[0].reason),
+            ("Key", "second")
+        );
+    }
+
+    #[test]
+    fn each_status_has_its_remedy() {
+        for (status, remedy) in [
+            ("UPDATE_ROLLBACK_FAILED", Remedy::Continue),
+            ("UPDATE_IN_PROGRESS", Remedy::Cancel),
+            ("UPDATE_ROLLBACK_IN_PROGRESS", Remedy::Follow),
+            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Remedy::Nothing),
+            ("CREATE_IN_PROGRESS", Remedy::Nothing),
+            ("ROLLBACK_COMPLETE", Remedy::Nothing),
+            ("UPDATE_COMPLETE", Remedy::Nothing),
+        ] {
+            assert_eq!(Remedy::of(status), remedy, "{status}");
+        }
+    }
+}
