@@ -340,8 +340,10 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
         match open(patient, &way).await {
             Ok((access, arn)) => {
                 screen.says(&format!(
-                    "Reading account {} with profile {} ({arn}).",
-                    way.account, way.profile
+                    "Reading account {} with profile {} ({}).",
+                    way.account,
+                    way.profile,
+                    s3ferry::escape::shown(&arn)
                 ));
                 views.accesses.insert(way.account.to_owned(), access);
                 views.accounts.insert(way.account.to_owned(), View::By(arn));
