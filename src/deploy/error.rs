@@ -103,7 +103,10 @@ impl DeployError {
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        if let Some(credentials) = credentials_error(error) {
+        if let Some(error) = cause::<Self>(error) {
+            return error.clone();
+        }
+        if let Some(credentials) = cause::<CredentialsError>(error) {
             return of_credentials(profile, credentials);
         }
         match error {
@@ -199,7 +202,7 @@ fn of_credentials(profile: &str, error: &CredentialsError) -> DeployError {
     )
 }
 
-fn login(profile: &str) -> String {
+pub(super) fn login(profile: &str) -> String {
     format!(
         "log in again (`{}`), or renew the credentials of the profile (`{}`)",
         Command::aws("sso login").option("--profile", profile),
@@ -207,10 +210,11 @@ fn login(profile: &str) -> String {
     )
 }
 
-fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CredentialsError> {
+/// The cause of this type in a chain of errors.
+fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<CredentialsError>() {
+        if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
         next = error.source();
@@ -219,7 +223,7 @@ fn credentials_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Credent
 }
 
 /// The text of the innermost cause, which says the most.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
         last = next;

@@ -30,6 +30,7 @@ mod differential;
 mod emulator;
 mod emulator_strictness;
 mod encryption;
+mod environment;
 mod existing_policy;
 mod fault_proxy;
 mod fleet;
