@@ -7,11 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use s3ferry::deploy::run::Options as RunOptions;
 use s3ferry::deploy::stack::Deployed;
-use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, ownership, stack_steps};
+use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, Unusable, ownership, stack_steps};
 
-use super::aws::{AwsOptions, of_profile};
+use super::aws::{AwsOptions, first_answer, of_profile};
 use super::project::Project;
-use super::{Failure, Global, files};
+use super::{Failure, Global, diagnostics, files};
 
 /// The outputs file, beside the configuration.
 const OUTPUTS: &str = ".s3ferry/outputs.json";
@@ -31,7 +31,7 @@ pub(crate) struct Accounts<'a> {
     pub(crate) project: Project,
     /// All stacks of the configuration, dev's first.
     pub(crate) steps: Vec<StackStep>,
-    pub(crate) outputs: OutputsFile,
+    pub(crate) outputs: OutputsFile<'a>,
     /// The ID of the dev account's key, once it is known.
     pub(crate) key_id: Option<Key>,
     aws: &'a AwsOptions,
@@ -41,20 +41,12 @@ pub(crate) struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     /// Nothing of AWS is asked yet.
-    ///
-    /// # Errors
-    /// The outputs file is none.
-    pub(crate) fn new(
-        global: &'a Global,
-        aws: &'a AwsOptions,
-        project: Project,
-    ) -> Result<Self, Failure> {
-        let outputs = OutputsFile::read(&project)?;
-        let mut project = project;
+    pub(crate) fn new(global: &'a Global, aws: &'a AwsOptions, mut project: Project) -> Self {
+        let outputs = OutputsFile::read(global, &project);
         if let Some(prefix) = ownership::recorded_prefix(&project.plan, outputs.known.stacks()) {
             project.plan.set_stack_prefix(&prefix);
         }
-        Ok(Self {
+        Self {
             steps: stack_steps(&project.plan),
             outputs,
             key_id: None,
@@ -63,7 +55,7 @@ impl<'a> Accounts<'a> {
             global,
             project,
             aws,
-        })
+        }
     }
 
     /// The way into a stack's account; which account it is was checked.
@@ -74,7 +66,8 @@ impl<'a> Accounts<'a> {
         let key = (step.profile.clone(), step.account.clone());
         if !self.accesses.contains_key(&key) {
             let access = Access::open(&step.profile, &step.region, &self.aws.settings()).await?;
-            access.verify_account(&step.account).await?;
+            let verified = access.verify_account(&step.account);
+            first_answer(self.global, &step.profile, verified).await?;
             self.accesses.insert(key.clone(), access);
         }
         Ok(self.accesses[&key].in_region(&step.region))
@@ -137,51 +130,65 @@ pub(crate) fn token(number: u32) -> String {
 }
 
 /// The outputs file as it was read.
-pub(crate) struct OutputsFile {
+///
+/// It saves asking the dev account, so a command that can ask is never stopped by it: a file that
+/// cannot be used or written is a warning.
+pub(crate) struct OutputsFile<'a> {
+    global: &'a Global,
     path: PathBuf,
-    /// What it holds.
+    /// What it holds, or would hold.
     pub(crate) known: Outputs,
+    /// Why the file is not used. It is then left as it is.
+    unusable: Option<Unusable>,
+    /// Whether a warning has said that it cannot be written.
+    is_warned: bool,
 }
 
-impl OutputsFile {
-    /// Reads the outputs file of a project; one that is not there is empty.
-    ///
-    /// # Errors
-    /// It is no outputs file.
-    pub(crate) fn read(project: &Project) -> Result<Self, Failure> {
+impl<'a> OutputsFile<'a> {
+    /// Reads the outputs file of a project; one that does not exist or cannot be used is empty.
+    pub(crate) fn read(global: &'a Global, project: &Project) -> Self {
         let path = project.beside(OUTPUTS);
-        let known = if path.exists() {
-            let source = files::read(&path, "outputs file")?;
-            Outputs::from_json(source.text()).map_err(|problem| {
-                Failure::new(
-                    format!("`{}` is no outputs file: {problem}", path.display()),
-                    "restore it, or delete it: the next `s3ferry deploy --profile dev` writes it \
-                     again",
-                )
-            })?
+        let read = if path.exists() {
+            match files::read(&path, "outputs file") {
+                Ok(source) => Outputs::from_json(source.text()),
+                Err(failure) => Err(Unusable::Invalid(failure.message())),
+            }
         } else {
-            Outputs::default()
+            Ok(Outputs::default())
         };
-        Ok(Self { path, known })
+        let (known, unusable) = match read {
+            Ok(known) => (known, None),
+            Err(unusable) => (Outputs::default(), Some(unusable)),
+        };
+        if let Some(unusable) = &unusable {
+            let message = format!("`{}` is not used: {unusable}", path.display());
+            let help = format!("{}; until then s3ferry does not change it", unusable.help());
+            diagnostics::warn(global, &message, &help);
+        }
+        Self {
+            global,
+            path,
+            known,
+            unusable,
+            is_warned: false,
+        }
+    }
+
+    /// Why the file does not have a stack's outputs.
+    pub(crate) fn lack(&self) -> String {
+        match &self.unusable {
+            Some(unusable) => format!("`{OUTPUTS}` cannot be used: {unusable}"),
+            None => format!("`{OUTPUTS}` does not have it"),
+        }
     }
 
     /// Puts a stack's outputs, and writes the file when that changes it.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) -> Result<(), Failure> {
-        self.put_outputs(step, stack.outputs.clone())
+    pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) {
+        self.put_outputs(step, stack.outputs.clone());
     }
 
-    /// Puts what a stack, or a stack set, gives out, and writes the file when that changes it.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub(crate) fn put_outputs(
-        &mut self,
-        step: &StackStep,
-        outputs: BTreeMap<String, String>,
-    ) -> Result<(), Failure> {
+    /// Puts the outputs of a stack or a stack set, and writes the file when that changes it.
+    pub(crate) fn put_outputs(&mut self, step: &StackStep, outputs: BTreeMap<String, String>) {
         let entry = StackOutputs {
             account: step.account.clone(),
             region: step.region.clone(),
@@ -190,19 +197,31 @@ impl OutputsFile {
             template: (!step.configured.is_empty()).then(|| step.configured.clone()),
         };
         if self.known.put(entry) {
-            files::write(&self.path, &self.known.to_json())?;
+            self.write();
         }
-        Ok(())
     }
 
     /// Forgets a stack, and writes the file when that changes it.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub(crate) fn forget(&mut self, step: &StackStep) -> Result<(), Failure> {
+    pub(crate) fn forget(&mut self, step: &StackStep) {
         if self.known.remove(&step.account, &step.region, &step.stack) {
-            files::write(&self.path, &self.known.to_json())?;
+            self.write();
         }
-        Ok(())
+    }
+
+    fn write(&mut self) {
+        if self.unusable.is_some() {
+            return;
+        }
+        if let Err(failure) = files::write(&self.path, &self.known.to_json())
+            && !self.is_warned
+        {
+            self.is_warned = true;
+            diagnostics::warn(
+                self.global,
+                &failure.message(),
+                "make the folder writable and run the command again if others deploy targets \
+                 without access to the dev account: they need this file",
+            );
+        }
     }
 }

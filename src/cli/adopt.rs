@@ -6,8 +6,8 @@ use s3ferry::aws::arn::is_key_id;
 use s3ferry::definition::{Adopted, Definition, adopt};
 use s3ferry::deploy::pace::Attempts;
 use s3ferry::deploy::{
-    Access, DeployError, Observer as _, ProfileState, executions, pipeline, profile_state, stack,
-    stack_steps,
+    Access, DeployError, Observer as _, Origin, ProfileState, executions, pipeline, profile_state,
+    stack, stack_steps,
 };
 use s3ferry::failure::{self, refused_role};
 use s3ferry::plan::Plan;
@@ -16,7 +16,7 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::accounts::{Accounts, OutputsFile};
-use super::aws::{AwsOptions, block_on};
+use super::aws::{AwsOptions, block_on, first_answer, profile_for};
 use super::deploy::handoff::{self, Seen};
 use super::deploy::propagation::{self, Role, is_fresh};
 use super::output::{self, print};
@@ -115,12 +115,12 @@ async fn work(
     given: Option<Definition>,
 ) -> Result<Outcome, Failure> {
     let plan = &project.plan;
-    let live = Live::new(options, plan);
+    let live = Live::new(global, options, plan);
     let definition = match (given, &options.name) {
         (Some(definition), _) => definition,
         (None, name) => live.definition(name.as_deref().unwrap_or_default()).await?,
     };
-    let key = key_arn(options, project, &live).await?;
+    let key = key_arn(global, options, project, &live).await?;
     let adopted = adopt(&definition, plan, &key)
         .map_err(|problems| Failure::document(definition.source.clone(), problems))?;
     show(global, options, &definition, &adopted)?;
@@ -229,7 +229,7 @@ async fn write(
         {
             return Err(Failure::with_code(
                 error.message.clone(),
-                format!("{}; nothing was changed", role.help(live.profile)),
+                format!("{}; nothing was changed", role.help(&live.profile)),
                 1,
             ));
         }
@@ -245,7 +245,7 @@ async fn write(
 
 /// What is known of a role that CodePipeline refuses, and whether the dev stack changed lately.
 async fn look_at(global: &Global, options: &Options, role: &str) -> Result<(Role, bool), Failure> {
-    let mut accounts = Accounts::new(global, &options.aws, Project::load(global)?)?;
+    let mut accounts = Accounts::new(global, &options.aws, Project::load(global)?);
     let dev = accounts.steps[0].clone();
     let fresh = match handoff::look(&mut accounts, &dev).await {
         Seen::Read(Some(stack)) => is_fresh(stack.changed),
@@ -269,15 +269,20 @@ fn explained(error: DeployError) -> Failure {
 
 /// The live pipeline's account.
 struct Live<'a> {
+    global: &'a Global,
     options: &'a Options,
     plan: &'a Plan,
-    profile: &'a str,
+    profile: String,
+    origin: Origin,
 }
 
 impl<'a> Live<'a> {
-    fn new(options: &'a Options, plan: &'a Plan) -> Self {
+    fn new(global: &'a Global, options: &'a Options, plan: &'a Plan) -> Self {
+        let (profile, origin) = profile_for(options.profile.as_deref(), &plan.dev.profile);
         Self {
-            profile: options.profile.as_ref().unwrap_or(&plan.dev.profile),
+            global,
+            profile,
+            origin,
             options,
             plan,
         }
@@ -285,8 +290,10 @@ impl<'a> Live<'a> {
 
     async fn access(&self) -> Result<Access, Failure> {
         let dev = &self.plan.dev;
-        let access = Access::open(self.profile, &dev.region, &self.options.aws.settings()).await?;
-        access.verify_account(&dev.account).await?;
+        let settings = self.options.aws.settings();
+        let access = Access::open_as(&self.profile, self.origin, &dev.region, &settings).await?;
+        let verified = access.verify_account(&dev.account);
+        first_answer(self.global, &self.profile, verified).await?;
         Ok(access)
     }
 
@@ -341,7 +348,12 @@ impl<'a> Live<'a> {
 }
 
 /// The customer managed key's ARN: as it is given, or the dev stack's.
-async fn key_arn(options: &Options, project: &Project, live: &Live<'_>) -> Result<String, Failure> {
+async fn key_arn(
+    global: &Global,
+    options: &Options,
+    project: &Project,
+    live: &Live<'_>,
+) -> Result<String, Failure> {
     let dev = &project.plan.dev;
     let prefix = format!(
         "arn:{}:kms:{}:{}:key/",
@@ -363,11 +375,11 @@ async fn key_arn(options: &Options, project: &Project, live: &Live<'_>) -> Resul
     }
     let steps = stack_steps(&project.plan);
     let step = &steps[0];
-    let known = OutputsFile::read(project)?.known;
+    let known = OutputsFile::read(global, project).known;
     let known = known.of(&dev.account, &dev.region, &step.stack).cloned();
     let outputs = match known {
         Some(outputs) => Some(outputs),
-        None if profile_state(live.profile).await? == ProfileState::Unknown => None,
+        None if profile_state(&live.profile).await? == ProfileState::Unknown => None,
         None => {
             let found = stack::read(&live.access().await?, &step.stack).await?;
             found.map(|stack| stack.outputs)

@@ -1,20 +1,24 @@
 //! What every command that talks to AWS shares: options, the runtime, and being interrupted.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use s3ferry::aws::arn::ArnKind;
-use s3ferry::deploy::{Settings, StackStep};
+use s3ferry::deploy::{Origin, Settings, StackStep, check_endpoint, profile_variable};
 
 use tokio::time::MissedTickBehavior;
 
 use super::live::TICK;
 use super::screen::Screen;
 use super::signal::Signals;
-use super::{Failure, Outcome};
+use super::{Failure, Global, Outcome, output};
 
 /// How long the tidying after an interruption may take.
 const TIDY_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a command waits for credentials without a word.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// Options of every command that talks to AWS.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,26 +36,25 @@ pub(crate) struct AwsOptions {
 }
 
 impl AwsOptions {
-    /// The endpoint, where one is given.
+    /// The endpoint, where one is given; an empty one counts as not given.
     pub(crate) fn endpoint_url(&self) -> Option<&str> {
-        self.endpoint_url.as_deref()
+        self.endpoint_url.as_deref().filter(|url| !url.is_empty())
     }
 
     /// The settings of connections.
     pub(crate) fn settings(&self) -> Settings {
         Settings {
-            endpoint_url: self.endpoint_url.clone(),
+            endpoint_url: self.endpoint_url().map(str::to_owned),
             read_timeout: self.read_timeout,
         }
     }
 }
 
 fn endpoint(text: &str) -> Result<String, String> {
-    if text.starts_with("http://") || text.starts_with("https://") {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("an endpoint begins with http:// or https://".to_owned())
+    if !text.is_empty() {
+        check_endpoint(text)?;
     }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 /// A duration such as `90s`, `30m` or `2h`.
@@ -145,6 +148,74 @@ async fn ticks(screen: &Screen) {
         interval.tick().await;
         screen.tick();
     }
+}
+
+/// Makes sure that the user names the stacks that a command works on: by `--profile`, or by `all`
+/// where the command has that option.
+///
+/// `AWS_PROFILE` does not name them: it is exported for other work too, and must not decide which
+/// account is changed.
+///
+/// # Errors
+/// No option names them.
+pub(crate) fn require_stacks(
+    command: &str,
+    profile: Option<&str>,
+    all: Option<bool>,
+) -> Result<(), Failure> {
+    if profile.is_some() || all == Some(true) {
+        return Ok(());
+    }
+    let (wanted, help) = match all {
+        Some(_) => (
+            "--profile or --all is",
+            "give `--profile NAME` for the stacks of one profile, or `--all` for every stack",
+        ),
+        None => (
+            "--profile is",
+            "give `--profile NAME` for the stacks of this profile",
+        ),
+    };
+    let because = match profile_variable() {
+        Some(name) => format!("; AWS_PROFILE (`{name}`) does not select stacks"),
+        None => String::new(),
+    };
+    Err(Failure::new(
+        format!("{command} needs to know which stacks: {wanted} required{because}"),
+        help,
+    ))
+}
+
+/// The profile of a command that works in one account, and what names it: the option, `AWS_PROFILE`
+/// as in the AWS CLI, or the configuration.
+pub(crate) fn profile_for(option: Option<&str>, configured: &str) -> (String, Origin) {
+    match (option, profile_variable()) {
+        (Some(profile), _) => (profile.to_owned(), Origin::Explicit),
+        (None, Some(profile)) => (profile, Origin::Variable),
+        (None, None) => (configured.to_owned(), Origin::Explicit),
+    }
+}
+
+/// Waits for the first answer to a profile's credentials. If that takes long, it says what it waits
+/// for: a `credential_process` may wait for its user.
+pub(crate) async fn first_answer<T>(
+    global: &Global,
+    profile: &str,
+    answer: impl Future<Output = T>,
+) -> T {
+    let mut answer = pin!(answer);
+    tokio::select! {
+        answer = &mut answer => return answer,
+        () = tokio::time::sleep(SILENCE) => {}
+    }
+    output::note(
+        global,
+        &format!(
+            "Waiting for the credentials of profile {profile}, or for the first answer of AWS to \
+             them."
+        ),
+    );
+    answer.await
 }
 
 /// The stacks that a profile deploys.

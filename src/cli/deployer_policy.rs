@@ -8,7 +8,7 @@ use s3ferry::deploy::stack_steps;
 use s3ferry::stacks::Side;
 use serde_json::{Map, Value};
 
-use super::aws::{of_profile, role_arn};
+use super::aws::{of_profile, require_stacks, role_arn};
 use super::project::Project;
 use super::{Failure, Global, Outcome, output};
 
@@ -41,7 +41,7 @@ pub(crate) struct Options {
     /// Named profile of the AWS configuration: the policy is for the stacks that the configuration
     /// gives it
     #[arg(long, value_name = "NAME")]
-    profile: String,
+    profile: Option<String>,
     /// The policy of whoever gives CloudFormation this service role (`deploy --role-arn`)
     #[arg(long, value_name = "ARN", value_parser = role_arn)]
     role_arn: Option<String>,
@@ -64,15 +64,14 @@ pub(crate) struct Options {
 
 /// Prints the policy.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    require_stacks("deployer-policy", options.profile.as_deref(), None)?;
+    let profile = options.profile.as_deref().unwrap_or_default();
     let project = Project::load(global)?;
     let all = stack_steps(&project.plan);
-    let stacks: Vec<&StackStep> = of_profile(&all, &options.profile)?;
+    let stacks: Vec<&StackStep> = of_profile(&all, profile)?;
     if options.push && !stacks.iter().any(|step| step.side == Side::Dev) {
         return Err(Failure::new(
-            format!(
-                "`push` works in the dev account, and profile `{}` is not of it",
-                options.profile
-            ),
+            format!("`push` works in the dev account, and profile `{profile}` is not of it"),
             format!(
                 "give --profile {}",
                 s3ferry::shell::word(&project.plan.dev.profile)
@@ -95,7 +94,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             Holder::Doctor => "doctor",
             _ => "deployer",
         };
-        let profile = options.profile.replace(|c| !is_iam_name_character(c), "-");
+        let profile = profile.replace(|c| !is_iam_name_character(c), "-");
         format!("s3ferry-{whose}-{profile}-{}", index + 1)
     };
     let printed = match (options.document, found.as_slice()) {

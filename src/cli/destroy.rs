@@ -12,7 +12,7 @@ use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
-use super::aws::{AwsOptions, block_on};
+use super::aws::{AwsOptions, block_on, require_stacks};
 use super::deploy::handoff::{self, Seen};
 use super::deploy::{Format, refuse, stack_set, stack_set_show};
 use super::project::Project;
@@ -36,7 +36,7 @@ Safe to interrupt: run it again and it resumes.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Named profile of the AWS configuration: deletes the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Delete every stack: the targets', then the dev account's
     #[arg(long, conflicts_with = "profile")]
@@ -76,13 +76,14 @@ struct Doomed {
 
 /// Deletes.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    require_stacks("destroy", options.profile.as_deref(), Some(options.all))?;
     let resume = match &options.profile {
         Some(profile) => shell::command(global, &["destroy", "--profile", profile]),
         None => shell::command(global, &["destroy", "--all"]),
     };
     let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
-    let accounts = Accounts::new(global, &options.aws, project)?;
+    let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, destroy(accounts, options, &screen))
 }
 
@@ -129,7 +130,7 @@ async fn destroy(
             Some(found) => doomed.push(found),
             None => {
                 say_gone(&accounts, &step);
-                accounts.outputs.forget(&step)?;
+                accounts.outputs.forget(&step);
                 results.push(result(&step, "absent", &[]));
             }
         }
@@ -148,7 +149,7 @@ async fn destroy(
             let retain = options.retain_stacks;
             delete_stack_set(&accounts, one, retain, &run, screen).await?;
         }
-        accounts.outputs.forget(&one.step)?;
+        accounts.outputs.forget(&one.step);
         output::note(
             accounts.global,
             &format!(

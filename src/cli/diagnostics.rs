@@ -126,6 +126,16 @@ impl Failure {
     }
 }
 
+/// Warns of something that does not stop the command.
+#[cfg(feature = "deploy")]
+pub(crate) fn warn(global: &super::Global, message: &str, help: &str) {
+    let mut group = Group::with_title(Level::WARNING.primary_title(message));
+    if !help.is_empty() {
+        group = group.element(Level::HELP.message(help));
+    }
+    super::output::note(global, &Renderer::styled().render(&[group]));
+}
+
 #[cfg(feature = "deploy")]
 impl From<s3ferry::deploy::DeployError> for Failure {
     fn from(error: s3ferry::deploy::DeployError) -> Self {

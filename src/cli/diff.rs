@@ -13,7 +13,7 @@ use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
-use super::aws::{AwsOptions, block_on};
+use super::aws::{AwsOptions, block_on, require_stacks};
 use super::deploy::existing_policy::{self, Examined};
 use super::deploy::flow::{CREATE_PIPELINE, check_parameters, first_missing, made_pipeline};
 use super::deploy::handoff::{self, KEY_ID};
@@ -37,7 +37,7 @@ Exit codes: 0 no difference, 1 differences, 2 wrong usage, 3 AWS could not be re
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Named profile of the AWS configuration: compares the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Compare every stack
     #[arg(long, conflicts_with = "profile")]
@@ -83,6 +83,7 @@ struct Difference {
 
 /// Compares.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    require_stacks("diff", options.profile.as_deref(), Some(options.all))?;
     let resume = match &options.profile {
         Some(profile) => shell::command(global, &["diff", "--profile", profile]),
         None => shell::command(global, &["diff", "--all"]),
@@ -92,7 +93,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let files = project.generate("stacks".as_ref(), TemplateFormat::Yaml)?;
     let merged = files.iter().find(|file| !file.template);
     let merged = merged.map(|file| file.source.text().to_owned());
-    let accounts = Accounts::new(global, &options.aws, project)?;
+    let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, compare_all(accounts, options, &screen, merged))
 }
 

@@ -11,7 +11,7 @@ use s3ferry::escape::shown;
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
-use super::aws::{AwsOptions, block_on};
+use super::aws::{AwsOptions, block_on, require_stacks};
 use super::deploy::{Format, stack_set};
 use super::output::Text;
 use super::project::Project;
@@ -39,7 +39,7 @@ const NARROWEST: usize = 16;
 pub(crate) struct Options {
     /// Named profile of the AWS configuration: explains the stacks that the configuration gives it
     #[arg(long, value_name = "NAME")]
-    profile: String,
+    profile: Option<String>,
     /// How many operations, the latest first
     #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=50))]
     operations: u8,
@@ -58,19 +58,19 @@ struct Explained {
 
 /// Explains.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let screen = Screen::new(
-        global,
-        shell::command(global, &["events", "--profile", &options.profile]),
-    );
+    require_stacks("events", options.profile.as_deref(), None)?;
+    let profile = options.profile.as_deref().unwrap_or_default();
+    let words = ["events", "--profile", profile];
+    let screen = Screen::new(global, shell::command(global, &words));
     let project = Project::load(global)?;
-    let accounts = Accounts::new(global, &options.aws, project)?;
+    let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, explain_all(accounts, options))
 }
 
 async fn explain_all(mut accounts: Accounts<'_>, options: &Options) -> Result<Outcome, Failure> {
     let mut results = Vec::new();
     let mut failed = false;
-    for step in accounts.select(Some(&options.profile))? {
+    for step in accounts.select(options.profile.as_deref())? {
         let access = accounts.access(&step).await?;
         if step.stack_set {
             let wanted = stack_set::wanted(&accounts.project, &step, &[])?;

@@ -9,7 +9,7 @@ use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
-use super::aws::{AwsOptions, block_on};
+use super::aws::{AwsOptions, block_on, require_stacks};
 use super::deploy::{Format, stack_set, stack_set_show};
 use super::project::Project;
 use super::screen::Screen;
@@ -40,7 +40,7 @@ not confirmed; 2 wrong usage; 3 AWS could not be reached, or refused.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Named profile of the AWS configuration: rolls back the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    #[arg(long, value_name = "NAME")]
     profile: Option<String>,
     /// Roll back the stacks of every profile
     #[arg(long, conflicts_with = "profile")]
@@ -82,9 +82,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         Some(profile) => words.extend(["--profile", profile]),
         None => words.push("--all"),
     }
+    require_stacks("rollback", options.profile.as_deref(), Some(options.all))?;
     let screen = Screen::new(global, shell::command(global, &words));
     let project = Project::load(global)?;
-    let accounts = Accounts::new(global, &options.aws, project)?;
+    let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, roll_back(accounts, options, &screen))
 }
 

@@ -134,7 +134,10 @@ impl Screen {
             let _ = std::io::stdin().lock().read_line(&mut answer);
             answer
         });
-        Ok(answer.await.unwrap_or_default().trim().to_owned())
+        let answer = answer
+            .await
+            .map_err(|error| Failure::new(format!("cannot read the answer: {error}"), ""))?;
+        Ok(answer.trim().to_owned())
     }
 
     /// Takes away what moves.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use s3ferry::deploy::next::{self, Found, hints};
@@ -9,11 +11,13 @@ use s3ferry::deploy::protection::Guard;
 use s3ferry::deploy::stack_set::run::stands;
 use s3ferry::deploy::stack_set::{Wanted, set};
 use s3ferry::deploy::view::{self, View};
-use s3ferry::deploy::{Access, Comparison, Condition, DeployError, Observer as _, StackStep, time};
+use s3ferry::deploy::{
+    Access, Comparison, Condition, DeployError, Observer as _, ProfileState, StackStep,
+    profile_state, time, together,
+};
 use s3ferry::escape::shown;
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on};
@@ -38,8 +42,8 @@ Examples:
 A stack whose account cannot be reached from here is listed as such, unless --profile names it.
 It warns when a pipeline has not deployed the newest version of the source object.
 
-Exit codes: 0 no stack has failed; 1 one has, is not protected, or drifted (with --drift); 3 none
-can be read.";
+Exit codes: 0 no stack has failed; 1 one has, is not protected, or drifted (with --drift); 3 a stack
+could not be read, unless only its profile is missing here.";
 
 /// How many stacks are looked at together.
 const TOGETHER: usize = 8;
@@ -75,7 +79,12 @@ struct Seen {
     found: Found,
     /// Why it could not be read.
     failure: Option<Failure>,
+    /// Whether there is a profile or an environment to read it with.
+    has_profile: bool,
 }
+
+/// A read that runs beside others.
+type Read = Pin<Box<dyn Future<Output = Result<Found, DeployError>> + Send>>;
 
 /// Shows how the stacks stand.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
@@ -84,7 +93,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
     let stale = refuse::first_stale(&options.out, &generated);
     let stale = stale.map(|file| file.source.name().to_owned());
-    let accounts = Accounts::new(global, &options.aws, project)?;
+    let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, show(accounts, options, &screen, stale))
 }
 
@@ -100,7 +109,7 @@ async fn show(
     } else {
         "stacks' state"
     });
-    let mut seen = look(&mut accounts, options, steps).await;
+    let mut seen = look(&mut accounts, options, steps).await?;
     screen.ended();
     let unreadable = seen.iter().filter(|one| one.failure.is_some()).count();
     if options.profile.is_some() || unreadable == seen.len() {
@@ -145,6 +154,24 @@ async fn show(
             output::print(Text::json_value(&all))?;
         }
     }
+    // Nothing is known of these stacks, which is not the same as nothing is wrong. A profile that
+    // does not exist here is expected: others have the access.
+    let unread = seen
+        .iter()
+        .filter(|one| one.failure.is_some() && one.has_profile);
+    let unread: Vec<&str> = unread.map(|one| one.step.stack.as_str()).collect();
+    if !unread.is_empty() {
+        return Err(Failure::with_code(
+            format!(
+                "{} of {} stacks could not be read: {}",
+                unread.len(),
+                seen.len(),
+                unread.join(", ")
+            ),
+            "correct the problems that are listed, and run the same command again",
+            3,
+        ));
+    }
     Ok(if seen.iter().any(Seen::is_bad) {
         Outcome::Findings
     } else {
@@ -165,56 +192,62 @@ async fn deliveries(accounts: &mut Accounts<'_>, seen: &[Seen]) -> Option<Delive
 }
 
 /// Looks at all stacks, several at a time, and gives them in their order.
-async fn look(accounts: &mut Accounts<'_>, options: &Options, steps: Vec<StackStep>) -> Vec<Seen> {
+///
+/// # Errors
+/// A read ended without a result.
+async fn look(
+    accounts: &mut Accounts<'_>,
+    options: &Options,
+    steps: Vec<StackStep>,
+) -> Result<Vec<Seen>, Failure> {
     let drift = options.drift.then_some(options.aws.wait_timeout);
     let mut seen = Vec::new();
-    for some in steps.chunks(TOGETHER) {
-        let mut work: JoinSet<(usize, Result<Found, DeployError>)> = JoinSet::new();
-        let begin = seen.len();
-        for (index, step) in some.iter().enumerate() {
-            let access = accounts.access(step).await;
-            seen.push(Seen {
-                step: step.clone(),
-                found: Found::Unreadable,
-                failure: None,
-            });
-            match access {
-                Ok(access) if step.stack_set => {
-                    let wanted = stack_set::wanted(&accounts.project, step, &[]);
-                    match wanted {
-                        Ok(wanted) => {
-                            work.spawn(async move {
-                                (begin + index, look_at_stack_set(&access, &wanted).await)
-                            });
-                        }
-                        Err(failure) => seen[begin + index].failure = Some(failure),
-                    }
-                }
-                Ok(access) => {
-                    let step = step.clone();
-                    work.spawn(async move {
-                        let found = view::look(&access, &step, drift).await;
-                        let found = found.map(|found| match found {
-                            Some(view) => Found::There(Box::new(view)),
-                            None => Found::Missing,
-                        });
-                        (begin + index, found)
-                    });
-                }
-                Err(failure) => seen[begin + index].failure = Some(failure),
-            }
-        }
-        while let Some(done) = work.join_next().await {
-            let Ok((index, result)) = done else {
-                continue;
-            };
-            match result {
-                Ok(found) => seen[index].found = found,
-                Err(error) => seen[index].failure = Some(error.into()),
-            }
+    let mut reads = Vec::new();
+    for (index, step) in steps.into_iter().enumerate() {
+        let (read, failure) = match reader(accounts, &step, drift).await {
+            Ok(read) => (Some(read), None),
+            Err(failure) => (None, Some(failure)),
+        };
+        reads.extend(read.map(|read| async move { (index, read.await) }));
+        let has_profile = failure.is_none()
+            || !matches!(
+                profile_state(&step.profile).await,
+                Ok(ProfileState::Unknown)
+            );
+        seen.push(Seen {
+            step,
+            found: Found::Unreadable,
+            failure,
+            has_profile,
+        });
+    }
+    for (index, result) in together(TOGETHER, reads).await? {
+        match result {
+            Ok(found) => seen[index].found = found,
+            Err(error) => seen[index].failure = Some(error.into()),
         }
     }
-    seen
+    Ok(seen)
+}
+
+/// The read of a stack or stack set, which can run beside others.
+async fn reader(
+    accounts: &mut Accounts<'_>,
+    step: &StackStep,
+    drift: Option<Duration>,
+) -> Result<Read, Failure> {
+    let access = accounts.access(step).await?;
+    if step.stack_set {
+        let wanted = stack_set::wanted(&accounts.project, step, &[])?;
+        return Ok(Box::pin(async move {
+            look_at_stack_set(&access, &wanted).await
+        }));
+    }
+    let step = step.clone();
+    Ok(Box::pin(async move {
+        let found = view::look(&access, &step, drift).await?;
+        Ok(found.map_or(Found::Missing, |view| Found::There(Box::new(view))))
+    }))
 }
 
 async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<Found, DeployError> {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::TlsContext;
 use aws_smithy_http_client::{Builder, ConnectorBuilder, tls};
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
@@ -137,12 +138,13 @@ fn printable(text: &str) -> String {
     shown(&short).into_owned()
 }
 
-/// The SDK's own HTTPS client, with a check of each response.
-pub(super) fn https_client() -> SharedHttpClient {
-    let client = Builder::new().build_with_connector_fn(|settings, components| {
-        let mut builder = ConnectorBuilder::default().tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::AwsLc,
-        ));
+/// The SDK's own HTTPS client, with these authorities and with a check of each response.
+pub(super) fn https_client(tls_context: TlsContext) -> SharedHttpClient {
+    let client = Builder::new().build_with_connector_fn(move |settings, components| {
+        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
+        let mut builder = ConnectorBuilder::default()
+            .tls_provider(provider)
+            .tls_context(tls_context.clone());
         builder.set_connector_settings(settings.cloned());
         if let Some(components) = components {
             builder.set_sleep_impl(components.sleep_impl());

@@ -96,6 +96,9 @@ impl DeployError {
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
+        if let Some(error) = find::<Self>(error) {
+            return error.clone();
+        }
         if let Some(credentials) = find::<CredentialsError>(error) {
             return of_credentials(profile, credentials);
         }
@@ -235,7 +238,7 @@ fn of_credentials(profile: &str, error: &CredentialsError) -> DeployError {
     )
 }
 
-fn login(profile: &str) -> String {
+pub(super) fn login(profile: &str) -> String {
     format!(
         "log in again (`{}`), or renew the credentials of the profile (`{}`)",
         Command::aws("sso login").option("--profile", profile),
@@ -256,7 +259,7 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
 }
 
 /// The text of the innermost cause, which says the most.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
         last = next;

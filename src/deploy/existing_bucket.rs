@@ -2,9 +2,8 @@
 //! buckets, so an earlier stack may have left it.
 
 use aws_smithy_runtime_api::client::result::SdkError;
-use tokio::task::JoinSet;
 
-use super::{Access, DeployError};
+use super::{Access, DeployError, together};
 
 const NOT_FOUND: u16 = 404;
 const FORBIDDEN: u16 = 403;
@@ -96,22 +95,9 @@ pub struct Place {
 pub async fn look_for<'p>(
     places: impl IntoIterator<Item = &'p Place>,
 ) -> Result<Vec<ExistingBucket>, DeployError> {
-    let places = Vec::from_iter(places);
-    let mut found = Vec::with_capacity(places.len());
-    for some in places.chunks(TOGETHER) {
-        let mut work = JoinSet::new();
-        for (index, &place) in some.iter().enumerate() {
-            let place = place.clone();
-            work.spawn(async move {
-                let looked = look(&place.access, &place.account, &place.bucket).await;
-                (index, looked)
-            });
-        }
-        let mut answers = work.join_all().await;
-        answers.sort_by_key(|(index, _)| *index);
-        for (_, answer) in answers {
-            found.push(answer?);
-        }
-    }
-    Ok(found)
+    let looks = places
+        .into_iter()
+        .cloned()
+        .map(|place| async move { look(&place.access, &place.account, &place.bucket).await });
+    together(TOGETHER, looks).await?.into_iter().collect()
 }

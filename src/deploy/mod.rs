@@ -16,7 +16,7 @@ mod condition;
 pub mod delivery;
 pub mod deployer;
 pub mod drift;
-mod error;
+pub(crate) mod error;
 pub mod events;
 pub mod execution;
 pub mod executions;
@@ -40,11 +40,15 @@ pub mod stack_set;
 mod steps;
 pub mod time;
 pub mod timeline;
+mod together;
 pub mod trust;
 pub mod validation;
 pub mod view;
 
-pub use access::{Access, Identity, ProfileState, Settings, profile_state};
+pub use access::{
+    Access, Identity, Origin, ProfileState, Settings, check_endpoint, profile_state,
+    profile_variable,
+};
 pub use body::Text;
 pub use cause::Cause;
 pub use change::Change;
@@ -52,7 +56,8 @@ pub use comparison::Comparison;
 pub use condition::{Condition, succeeded};
 pub use error::{DeployError, ErrorKind};
 pub use observer::{Observer, Silent};
-pub use outputs::{Outputs, StackOutputs};
+pub use outputs::{Outputs, StackOutputs, Unusable};
 pub use property_change::PropertyChange;
 pub use steps::{RetainedBucket, StackStep, StackTemplate, stack_steps};
+pub use together::together;
 pub use validation::{Validation, Validations};

@@ -37,6 +37,42 @@ pub struct StackOutputs {
     pub template: Option<String>,
 }
 
+/// Why a text cannot be used as outputs file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// Git left a merge conflict in it.
+    #[error("it has a merge conflict at line {line}")]
+    Conflict {
+        /// Line of the first marker.
+        line: usize,
+    },
+    /// A newer version of the program wrote it.
+    #[error(
+        "it was written by a newer version of s3ferry (version {version} of the file; this \
+         version of s3ferry reads version {VERSION})"
+    )]
+    Newer {
+        /// Version of the file.
+        version: u64,
+    },
+    /// It is something else, or cannot be read.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Unusable {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Conflict { .. } => "resolve the conflict",
+            Self::Newer { .. } => "update s3ferry",
+            Self::Invalid(_) => {
+                "restore the file, or delete it: the next `s3ferry deploy` writes it again"
+            }
+        }
+    }
+}
+
 impl Default for Outputs {
     fn default() -> Self {
         Self {
@@ -50,16 +86,26 @@ impl Outputs {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// It is no such file, or one of another version: line, column and what is wrong.
-    pub fn from_json(text: &str) -> Result<Self, String> {
-        let found: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if found.version != VERSION {
-            return Err(format!(
-                "its version is {}, and this program knows {VERSION}",
-                found.version
-            ));
+    /// The text is not an outputs file of this version.
+    pub fn from_json(text: &str) -> Result<Self, Unusable> {
+        let marker = text.lines().position(|line| line.starts_with("<<<<<<< "));
+        if let Some(line) = marker {
+            return Err(Unusable::Conflict { line: line + 1 });
         }
-        Ok(found)
+        let invalid = |error: serde_json::Error| Unusable::Invalid(error.to_string());
+        let value: serde_json::Value = serde_json::from_str(text).map_err(invalid)?;
+        // A newer file may have another shape, so its version is read first.
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version > u64::from(VERSION) => {
+                return Err(Unusable::Newer { version });
+            }
+            Some(version) if version < u64::from(VERSION) => {
+                let problem = format!("there is no version {version} of this file");
+                return Err(Unusable::Invalid(problem));
+            }
+            _ => {}
+        }
+        serde_json::from_str(text).map_err(invalid)
     }
 
     /// The file's text.

@@ -88,10 +88,15 @@ impl Project {
         self.environment.clone()
     }
 
+    /// Takes an environment variable away again.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.retain(|(found, _)| found != name);
+    }
+
     /// The binary in this folder, without arguments yet.
     pub(crate) fn command(&self) -> assert_cmd::Command {
         let mut command = command_in(self.folder.path());
-        command.envs(self.environment.iter().cloned());
+        command.envs(self.environment());
         command
     }
 

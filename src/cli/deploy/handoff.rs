@@ -81,8 +81,8 @@ async fn dev_outputs(
         }
         None => Err(Failure::new(
             format!(
-                "the ID of the dev account's key is not known: {because}, and \
-                     .s3ferry/outputs.json does not have it"
+                "the ID of the dev account's key is not known: {because}, and {}",
+                accounts.outputs.lack()
             ),
             format!(
                 "deploy dev first, and commit the .s3ferry/outputs.json that it writes; or give \

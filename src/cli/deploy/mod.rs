@@ -19,7 +19,7 @@ mod transition_show;
 
 use std::path::PathBuf;
 
-use super::aws::{AwsOptions, block_on};
+use super::aws::{AwsOptions, block_on, require_stacks};
 pub(crate) use super::proof_input::parameter;
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, shell};
@@ -44,7 +44,7 @@ Safe to interrupt, by Ctrl-C or in any other way: run it again and it resumes.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Named profile of the AWS configuration: deploys the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME", required_unless_present = "all")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Deploy every stack in order: dev without its pipeline, the targets, dev with it
     #[arg(long, conflicts_with = "profile")]
@@ -110,6 +110,7 @@ pub(crate) enum Format {
 
 /// Deploys.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+    require_stacks("deploy", options.profile.as_deref(), Some(options.all))?;
     let resume = match &options.profile {
         Some(profile) => shell::command(global, &["deploy", "--profile", profile]),
         None => shell::command(global, &["deploy", "--all"]),

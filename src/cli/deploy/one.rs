@@ -420,7 +420,7 @@ async fn finish(
     mut more: Value,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
-        session.accounts.outputs.put(step, stack)?;
+        session.accounts.outputs.put(step, stack);
     }
     more["outputs"] = json!(stack.outputs);
     session.result(step, what, more);

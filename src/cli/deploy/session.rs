@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         refuse::stale_templates(&options.out, &generated)?;
         let merged = generated.iter().find(|file| !file.template);
         let merged_policy = merged.map(|file| file.source.text().to_owned());
-        let mut accounts = Accounts::new(global, &options.aws, project)?;
+        let mut accounts = Accounts::new(global, &options.aws, project);
         Ok(Self {
             run: RunOptions {
                 template_bucket: options.template_bucket.clone(),

@@ -312,7 +312,7 @@ fn stands(
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
         let name = BTreeMap::from([("StackSetName".to_owned(), step.stack.clone())]);
-        session.accounts.outputs.put_outputs(step, name)?;
+        session.accounts.outputs.put_outputs(step, name);
     }
     let mut more = json!({ "instances": { "current": current } });
     if what != "unchanged" {
@@ -341,11 +341,17 @@ async fn explain(
         let plan = &session.accounts.project.plan;
         let instances = plan.targets.iter().flat_map(|target| &target.instances);
         let profiles = instances.map(|instance| instance.profile.as_str());
-        let found = reach(session, profiles.chain([plan.dev.profile.as_str()])).await;
-        for (account, access) in found.accounts {
-            accounts.entry(account).or_insert(access);
+        match reach(session, profiles.chain([plan.dev.profile.as_str()])).await {
+            Ok(found) => {
+                for (account, access) in found.accounts {
+                    accounts.entry(account).or_insert(access);
+                }
+                problems.extend(found.problems);
+            }
+            Err(error) => {
+                problems.insert(format!("{error}."));
+            }
         }
-        problems.extend(found.problems);
     }
     let mut hint = suspended_hint(report);
     for one in report.failed.iter_mut().take(EXPLAINED) {

@@ -7,10 +7,11 @@ use s3ferry::deploy::existing_bucket::{self, ExistingBucket, Place};
 use s3ferry::deploy::retained::{self, StackResource};
 use s3ferry::deploy::stack_set::Instance;
 use s3ferry::deploy::stack_set::run::Prepared;
-use s3ferry::deploy::{Access, DeployError, ProfileState, Settings, StackStep, profile_state};
+use s3ferry::deploy::{
+    Access, DeployError, ProfileState, Settings, StackStep, profile_state, together,
+};
 use s3ferry::plan::InstancePlan;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::{Format, Session, stack_set};
 use crate::cli::output::thousands;
@@ -37,47 +38,44 @@ pub(super) struct Reached {
 }
 
 /// The accounts of these profiles, as far as the AWS configuration files have them.
+///
+/// # Errors
+/// A read ended without a result.
 pub(super) async fn reach(
     session: &Session<'_>,
     profiles: impl IntoIterator<Item = &str>,
-) -> Reached {
+) -> Result<Reached, DeployError> {
     let region = &session.accounts.project.plan.dev.region;
     let settings = session.options.aws.settings();
     let mut found = Reached::default();
-    let profiles = Vec::from_iter(BTreeSet::from_iter(profiles));
-    for some in profiles.chunks(TOGETHER) {
-        let mut work = JoinSet::new();
-        for profile in some {
-            match profile_state(profile).await {
-                Ok(ProfileState::Known) => {}
-                Ok(_) => continue,
-                Err(error) => {
-                    found.problems.insert(format!("{error}."));
-                    continue;
-                }
+    let mut work = Vec::new();
+    for profile in BTreeSet::from_iter(profiles) {
+        match profile_state(profile).await {
+            Ok(ProfileState::Known) => {}
+            Ok(_) => continue,
+            Err(error) => {
+                found.problems.insert(format!("{error}."));
+                continue;
             }
-            let (profile, region, settings) =
-                ((*profile).to_owned(), region.clone(), settings.clone());
-            work.spawn(async move {
-                let opened = open(&profile, &region, &settings).await;
-                (profile, opened)
-            });
         }
-        let mut opened = work.join_all().await;
-        opened.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for (profile, result) in opened {
-            match result {
-                Ok((account, access)) => {
-                    found.accounts.entry(account).or_insert(access);
-                }
-                Err(error) => {
-                    let problem = format!("Profile {profile} cannot be used: {error}.");
-                    found.problems.insert(problem);
-                }
+        let (profile, region, settings) = (profile.to_owned(), region.clone(), settings.clone());
+        work.push(async move {
+            let opened = open(&profile, &region, &settings).await;
+            (profile, opened)
+        });
+    }
+    for (profile, result) in together(TOGETHER, work).await? {
+        match result {
+            Ok((account, access)) => {
+                found.accounts.entry(account).or_insert(access);
+            }
+            Err(error) => {
+                let problem = format!("Profile {profile} cannot be used: {error}.");
+                found.problems.insert(problem);
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// The account of a profile, and the way into it.
@@ -152,7 +150,7 @@ async fn in_the_way(
         return Ok(Vec::new());
     }
     let profiles = instances.iter().map(|one| one.profile.as_str());
-    let reached = reach(session, profiles).await;
+    let reached = reach(session, profiles).await?;
     for problem in &reached.problems {
         output::note(
             session.global,

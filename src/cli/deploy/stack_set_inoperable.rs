@@ -33,7 +33,7 @@ pub(super) async fn check(
     let profiles = plan
         .instances()
         .map(|(_, instance)| instance.profile.as_str());
-    let reached = reach(session, profiles.chain([plan.dev.profile.as_str()])).await;
+    let reached = reach(session, profiles.chain([plan.dev.profile.as_str()])).await?;
     for one in all {
         let Some(id) = &one.stack_id else {
             continue;

@@ -12,7 +12,6 @@ use s3ferry::stacks::Side;
 use s3ferry::syntax::Source;
 
 use super::{Patient, Views};
-use crate::cli::accounts::OutputsFile;
 use crate::cli::screen::Screen;
 /// A stack of the configuration: each instance of a stack set is one.
 struct Configured<'p> {
@@ -23,17 +22,7 @@ struct Configured<'p> {
 /// Reads the stacks with their templates.
 pub(super) async fn read(patient: &Patient<'_>, views: &Views, screen: &Screen) -> Vec<Candidate> {
     let configured = configured(patient);
-    let outputs = match OutputsFile::read(&patient.project) {
-        Ok(file) => file.known,
-        Err(failure) => {
-            screen.says(&format!(
-                "The outputs file is left out: {}.",
-                failure.message()
-            ));
-            Outputs::default()
-        }
-    };
-    let recorded = recorded(&configured, &outputs);
+    let recorded = recorded(&configured, &patient.records);
     // The instances of a stack set share what is read of it.
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut asked: HashMap<(String, String, String), usize> = HashMap::new();

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use s3ferry::deploy::live::{self as edge, Accesses};
-use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep, ownership, stack_steps};
+use s3ferry::deploy::{
+    Access, DeployError, Observer as _, Outputs, StackStep, ownership, stack_steps,
+};
 use s3ferry::doctor::live::{Live, Reading, View};
 use s3ferry::doctor::{
     Candidate, Deployed, Diagnosis, Expected, Health, Place, Reference, diagnose,
@@ -87,15 +89,16 @@ struct Patient<'a> {
     steps: Vec<StackStep>,
     inputs: Inputs,
     merged: BTreeMap<String, Json>,
+    /// The outputs file.
+    records: Outputs,
 }
 
 impl<'a> Patient<'a> {
     fn new(global: &'a Global, options: &'a Options) -> Result<Self, Failure> {
         let mut project = Project::load(global)?;
         // The stacks of a renamed pipeline keep their names.
-        if let Ok(outputs) = OutputsFile::read(&project)
-            && let Some(prefix) = ownership::recorded_prefix(&project.plan, outputs.known.stacks())
-        {
+        let records = OutputsFile::read(global, &project).known;
+        if let Some(prefix) = ownership::recorded_prefix(&project.plan, records.stacks()) {
             project.plan.set_stack_prefix(&prefix);
         }
         let targets = &project.plan.targets;
@@ -128,6 +131,7 @@ impl<'a> Patient<'a> {
         Ok(Self {
             steps: stack_steps(&project.plan),
             merged,
+            records,
             inputs,
             project,
             global,

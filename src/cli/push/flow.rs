@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::warning::one_line;
 use super::{Artifact, Options, watch, why};
 use crate::cli::accounts::token;
+use crate::cli::aws::{first_answer, profile_for};
 use crate::cli::deploy::Format;
 use crate::cli::output::{self, Text, thousands};
 use crate::cli::project::Project;
@@ -55,11 +56,12 @@ pub(super) async fn run(
     upload: &Upload,
 ) -> Result<Outcome, Failure> {
     let dev = &project.plan.dev;
-    let profile = options.profile.as_ref().unwrap_or(&dev.profile).clone();
-    let access = Access::open(&profile, &dev.region, &options.aws.settings()).await?;
+    let (profile, origin) = profile_for(options.profile.as_deref(), &dev.profile);
+    let settings = options.aws.settings();
+    let access = Access::open_as(&profile, origin, &dev.region, &settings).await?;
     // Whoever pushes needs less than whoever deploys.
     let access = access.needing("--push");
-    let caller = access.verify_account(&dev.account).await?;
+    let caller = first_answer(global, &profile, access.verify_account(&dev.account)).await?;
     let object = SourceObject::from(dev);
     object.check_versioning(&access).await?;
     // A profile that may not do this can push all the same.
@@ -270,15 +272,16 @@ impl Push<'_> {
     async fn not_started(&self) -> Failure {
         let dev = &self.project.plan.dev;
         let (pipeline, version) = (self.pipeline(), &self.version);
-        let newest = execution::recent(&self.access, pipeline).await.ok();
-        let newest = newest.and_then(|found| found.into_iter().next());
+        let recent = execution::recent(&self.access, pipeline).await;
+        let newest = recent.map(|found| found.into_iter().next());
         let other = newest.map_or_else(
-            || "; it has never run".to_owned(),
-            |newest| {
-                format!(
+            |error| format!("; its executions cannot be read: {error}"),
+            |newest| match newest {
+                None => "; it has never run".to_owned(),
+                Some(newest) => format!(
                     "; the newest execution is {} ({})",
                     newest.id, newest.status
-                )
+                ),
             },
         );
         let how = if dev.create_pipeline {

@@ -64,13 +64,3 @@ fn another_key_than_the_deployed_one_is_shown() {
     );
     assert_eq!(site.state().prod_stack()["parameters"]["DeployKeyId"], *key);
 }
-
-#[test]
-fn an_outputs_file_that_is_none_is_refused() {
-    let site = Site::new();
-    site.project
-        .write(".s3ferry/outputs.json", "{\"version\": 7}");
-    let run = site.deploy("--profile prod --yes", 2);
-    assert!(run.stderr.contains("is no outputs file"), "{}", run.stderr);
-    assert!(site.proxy.calls().is_empty());
-}

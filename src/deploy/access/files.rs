@@ -1,0 +1,399 @@
+//! The AWS configuration files, read as the AWS CLI reads them.
+//!
+//! The SDK's own parser ignores a profile whose name has spaces, quotes or non-ASCII characters,
+//! treats a file that is not UTF-8 as empty, and reports errors without the file. So the files are
+//! read here, and every setting keeps its place for the errors about it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_types::os_shim_internal::Env;
+
+use super::variable;
+use crate::deploy::DeployError;
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    file: Arc<Path>,
+    line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}, line {}", self.file.display(), self.line)
+    }
+}
+
+/// A value, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    /// The value; empty if there are only nested values.
+    pub(super) value: String,
+    /// Its line.
+    pub(super) place: Place,
+    /// Whether the credentials file has it.
+    pub(super) is_credentials: bool,
+    /// Indented lines below it that are settings themselves, such as those of a service.
+    nested: BTreeMap<String, (String, Place)>,
+}
+
+/// The settings of a section, by their names in lower case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Section {
+    settings: BTreeMap<String, Setting>,
+}
+
+impl Section {
+    /// A setting; an empty one counts as not set.
+    pub(super) fn setting(&self, name: &str) -> Option<&Setting> {
+        self.settings.get(name).filter(|one| !one.value.is_empty())
+    }
+
+    /// The value of a setting; an empty one counts as not set.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.setting(name).map(|setting| setting.value.as_str())
+    }
+
+    /// A setting below another, such as `endpoint_url` below `s3`.
+    pub(super) fn nested(&self, group: &str, name: &str) -> Option<(&str, &Place)> {
+        let (value, place) = self.settings.get(group)?.nested.get(name)?;
+        (!value.is_empty()).then_some((value.as_str(), place))
+    }
+}
+
+/// The AWS configuration files.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AwsFiles {
+    profiles: BTreeMap<String, Section>,
+    sso_sessions: BTreeMap<String, Section>,
+    services: BTreeMap<String, Section>,
+    /// Section headers that name nothing, as the AWS CLI reads them.
+    ignored: Vec<(String, Place)>,
+    /// The files that were looked for, and why one cannot be used.
+    searched: Vec<(PathBuf, Option<String>)>,
+}
+
+/// Which of the two files, since they name profiles differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Config,
+    Credentials,
+}
+
+impl Kind {
+    /// The variable that names the file, and its place without it.
+    fn of_environment(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Config => ("AWS_CONFIG_FILE", "~/.aws/config"),
+            Self::Credentials => ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        }
+    }
+}
+
+impl AwsFiles {
+    /// Reads both files; one that does not exist or may not be read is empty.
+    ///
+    /// # Errors
+    /// A file is not UTF-8, or a line of it is invalid.
+    pub(super) fn load(env: &Env) -> Result<Self, DeployError> {
+        let mut found = Self::default();
+        for kind in [Kind::Config, Kind::Credentials] {
+            let (name, default) = kind.of_environment();
+            let path = variable(env, name).unwrap_or_else(|| default.to_owned());
+            let path = at_home(env, &path);
+            match super::read(&path) {
+                Ok(bytes) => {
+                    found
+                        .read(&path, &bytes, kind)
+                        .map_err(|(line, problem)| invalid(&path, line, problem, env, name))?;
+                    found.searched.push((path, None));
+                }
+                Err(error) => found.searched.push((path, Some(error.to_string()))),
+            }
+        }
+        Ok(found)
+    }
+
+    /// A profile.
+    pub(super) fn profile(&self, name: &str) -> Option<&Section> {
+        self.profiles.get(name)
+    }
+
+    /// An `sso-session` section.
+    pub(super) fn sso_session(&self, name: &str) -> Option<&Section> {
+        self.sso_sessions.get(name)
+    }
+
+    /// A `services` section.
+    pub(super) fn services(&self, name: &str) -> Option<&Section> {
+        self.services.get(name)
+    }
+
+    /// Why there is no profile of this name: the files that were searched, and a header that may
+    /// have been meant.
+    pub(super) fn why_missing(&self, name: &str) -> (String, Option<String>) {
+        let files: Vec<String> = (self.searched.iter())
+            .map(|(path, problem)| match problem {
+                Some(problem) => format!("{} ({problem})", path.display()),
+                None => path.display().to_string(),
+            })
+            .collect();
+        let meant = self.ignored.iter().find(|(header, _)| {
+            let header = header.strip_prefix("profile").unwrap_or(header);
+            header.trim().trim_matches(['"', '\'']) == name
+        });
+        let hint = meant.map(|(header, place)| {
+            format!("write [profile \"{name}\"] instead of [{header}] in {place}")
+        });
+        (files.join(", "), hint)
+    }
+
+    /// Adds a file's sections.
+    fn read(&mut self, path: &Path, bytes: &[u8], kind: Kind) -> Result<(), (usize, &'static str)> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            (line, "the text is not UTF-8")
+        })?;
+        let file: Arc<Path> = path.into();
+        let mut nowhere = Section::default();
+        // `None`: before the first header.
+        let mut section: Option<&mut Section> = None;
+        let mut option: Option<String> = None;
+        let mut level = 0;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        for (index, raw) in text.lines().enumerate() {
+            let line = raw.trim();
+            if line.is_empty() || line.starts_with(['#', ';']) {
+                continue;
+            }
+            let place = Place {
+                file: Arc::clone(&file),
+                line: index + 1,
+            };
+            let indent = raw.len() - raw.trim_start().len();
+            if let (Some(name), Some(section)) = (&option, section.as_deref_mut())
+                && indent > level
+            {
+                if let Some(setting) = section.settings.get_mut(name) {
+                    setting.continues(line, place)?;
+                }
+                continue;
+            }
+            level = indent;
+            option = None;
+            if let Some(rest) = line.strip_prefix('[') {
+                let header = header(rest).ok_or((index + 1, "the section header has no `]`"))?;
+                section = Some(match (name_of(header, kind), kind) {
+                    (Some(("profile", name)), _) => self.profiles.entry(name).or_default(),
+                    (Some(("sso-session", name)), _) => self.sso_sessions.entry(name).or_default(),
+                    (Some(("services", name)), _) => self.services.entry(name).or_default(),
+                    _ => {
+                        self.ignored.push((header.to_owned(), place));
+                        &mut nowhere
+                    }
+                });
+                continue;
+            }
+            let (name, value) = (line.split_once(['=', ':']))
+                .filter(|(name, _)| !name.trim().is_empty())
+                .ok_or((index + 1, "a setting is written `name = value`"))?;
+            let name = name.trim().to_lowercase();
+            let section = (section.as_deref_mut())
+                .ok_or((index + 1, "there is no section header before this setting"))?;
+            let setting = Setting {
+                value: value.trim().to_owned(),
+                place,
+                is_credentials: kind == Kind::Credentials,
+                nested: BTreeMap::new(),
+            };
+            section.settings.insert(name.clone(), setting);
+            option = Some(name);
+        }
+        Ok(())
+    }
+}
+
+impl Setting {
+    /// Takes an indented line: a nested setting below an empty value, or more of the value.
+    fn continues(&mut self, line: &str, place: Place) -> Result<(), (usize, &'static str)> {
+        if self.value.is_empty() {
+            let (name, value) = (line.split_once('='))
+                .ok_or((place.line, "an indented setting is written `name = value`"))?;
+            let value = (value.trim().to_owned(), place);
+            self.nested.insert(name.trim().to_lowercase(), value);
+        } else {
+            self.value.push('\n');
+            self.value.push_str(line);
+        }
+        Ok(())
+    }
+}
+
+/// The text of a section header without its brackets. A comment may follow it.
+fn header(rest: &str) -> Option<&str> {
+    let mut ends = rest.match_indices(']').map(|(at, _)| at);
+    let last = rest.rfind(']')?;
+    let end = ends
+        .find(|end| {
+            let after = rest[end + 1..].trim_start();
+            after.is_empty() || after.starts_with(['#', ';'])
+        })
+        .unwrap_or(last);
+    Some(rest[..end].trim())
+}
+
+/// What a header is of, and the name in it. The credentials file has the bare names of profiles;
+/// in the config file they follow a word, quoted as in a shell.
+fn name_of(header: &str, kind: Kind) -> Option<(&'static str, String)> {
+    if kind == Kind::Credentials || header == "default" {
+        return Some(("profile", header.to_owned()));
+    }
+    let words = words(header)?;
+    let [word, name] = <[String; 2]>::try_from(words).ok()?;
+    let of = ["profile", "sso-session", "services"];
+    let of = of.into_iter().find(|one| *one == word)?;
+    Some((of, name))
+}
+
+/// Splits a text into words as a POSIX shell does; `None` if a quotation mark is not closed.
+fn words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = text.chars();
+    while let Some(next) = chars.next() {
+        match next {
+            quote @ ('"' | '\'') => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        end if end == quote => break,
+                        '\\' if quote == '"' => match chars.next()? {
+                            escaped @ ('"' | '\\') => word.push(escaped),
+                            other => word.extend(['\\', other]),
+                        },
+                        other => word.push(other),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(chars.next()?),
+            ' ' | '\t' => words.extend(word.take()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    Some(words)
+}
+
+/// A path with the home directory in place of `~`.
+fn at_home(env: &Env, path: &str) -> PathBuf {
+    let home = ["HOME", "USERPROFILE"];
+    let home = home.into_iter().find_map(|name| variable(env, name));
+    match (path.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+fn invalid(path: &Path, line: usize, problem: &str, env: &Env, name: &str) -> DeployError {
+    let named = match variable(env, name) {
+        Some(_) => format!(" (the file that {name} names)"),
+        None => String::new(),
+    };
+    DeployError::input(
+        format!(
+            "cannot read the AWS configuration: {}, line {line}: {problem}",
+            path.display()
+        ),
+        format!("correct line {line} of {}{named}", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(config: &str, credentials: &str) -> AwsFiles {
+        let mut files = AwsFiles::default();
+        let mut add = |name: &str, text: &str, kind| {
+            files.read(Path::new(name), text.as_bytes(), kind).unwrap();
+        };
+        add("config", config, Kind::Config);
+        add("credentials", credentials, Kind::Credentials);
+        files
+    }
+
+    fn problem(config: &[u8]) -> (usize, &'static str) {
+        let mut files = AwsFiles::default();
+        let read = files.read(Path::new("config"), config, Kind::Config);
+        read.unwrap_err()
+    }
+
+    #[test]
+    fn names_of_profiles_are_those_of_the_aws_cli() {
+        let files = read(
+            "[default]\nregion = a\n[profile \"my dev\"]\nregion = b\n[profile 'it''s']\n\
+             region = c\n[profile dév] # comment\nregion = d\n[profile my\\ prod]\nregion: e\n\
+             [profile \"a]b\"]\nregion = f\n[profile not quoted]\nregion = g\n[other]\nregion = h\n",
+            "[bare name]\naws_access_key_id = 1\n[my dev]\naws_access_key_id = 2\n",
+        );
+        let region = |name: &str| files.profile(name).and_then(|one| one.get("region"));
+        for (name, expected) in [
+            ("default", Some("a")),
+            ("my dev", Some("b")),
+            ("its", Some("c")),
+            ("dév", Some("d")),
+            ("my prod", Some("e")),
+            ("a]b", Some("f")),
+            ("not quoted", None),
+            ("other", None),
+        ] {
+            assert_eq!(region(name), expected, "{name}");
+        }
+        let key = |name: &str| {
+            files
+                .profile(name)
+                .and_then(|one| one.get("aws_access_key_id"))
+        };
+        assert_eq!(key("bare name"), Some("1"));
+        assert_eq!(key("my dev"), Some("2"), "the files are merged");
+        let (_, hint) = files.why_missing("not quoted");
+        let hint = hint.unwrap();
+        assert!(hint.contains("[profile \"not quoted\"]"), "{hint}");
+        assert!(hint.contains("config, line 13"), "{hint}");
+    }
+
+    #[test]
+    fn nested_settings_and_indentation() {
+        let files = read(
+            "[services local]\ns3 =\n  endpoint_url = http://a\n  other = 1\nsts =\n    \
+             endpoint_url =\n[profile dev]\n  region = x\n  services = local\n  ca_bundle =\n",
+            "",
+        );
+        let services = files.services("local").unwrap();
+        let nested = |group| services.nested(group, "endpoint_url").map(|(url, _)| url);
+        assert_eq!(nested("s3"), Some("http://a"));
+        assert_eq!(nested("sts"), None, "an empty value is not set");
+        let dev = files.profile("dev").unwrap();
+        assert_eq!(dev.get("region"), Some("x"));
+        assert_eq!(dev.get("services"), Some("local"));
+        assert_eq!(dev.get("ca_bundle"), None, "an empty value is not set");
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_numbered() {
+        for (text, line) in [
+            ("[profile dev]\n\n[profile prod\n", 3),
+            ("region = x\n", 1),
+            ("# comment\n[profile dev]\nregion\n", 3),
+            ("[profile dev]\n= x\n", 2),
+            ("[services a]\ns3 =\n  endpoint\n", 3),
+        ] {
+            assert_eq!(problem(text.as_bytes()).0, line, "{text}");
+        }
+        assert_eq!(problem(b"[default]\nregion = \xff\n").0, 2);
+    }
+}

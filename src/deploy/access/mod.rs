@@ -1,0 +1,487 @@
+//! The way into one account: a profile's credentials, the configured region, and the clients.
+//!
+//! The region is the configuration's and never the environment's. What a profile may do is
+//! AWS's to say; which account it is in is checked before anything is written.
+
+mod chain;
+mod credentials;
+mod endpoints;
+mod files;
+mod trust_store;
+
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_http_client::tls::TlsContext;
+use aws_types::os_shim_internal::Env;
+use aws_types::sdk_config::{RequestChecksumCalculation, ResponseChecksumValidation};
+
+pub use endpoints::check as check_endpoint;
+
+use super::error::login;
+use super::{DeployError, ErrorKind, answer};
+use crate::config::partition_of;
+use crate::shell::word;
+use chain::Chain;
+use credentials::Provider;
+use endpoints::{Endpoints, Service};
+use files::{AwsFiles, Section};
+use trust_store::Bundle;
+
+/// How often a call is tried that fails in passing.
+const ATTEMPTS: u32 = 6;
+const FIRST_ATTEMPTS: u32 = 3;
+const POLLING_ATTEMPTS: u32 = 2;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long credentials may take. Every call for them has its own limit; a process that waits for
+/// its user has none, as in the AWS CLI.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+/// No configuration file, and no bundle of certificates, is larger.
+const LARGEST_FILE: u64 = 10 * 1024 * 1024;
+
+/// What the user says about connections.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The endpoint of every service, for an emulator; `AWS_ENDPOINT_URL` does the same.
+    pub endpoint_url: Option<String>,
+    /// How long one attempt of a call may take.
+    pub read_timeout: Duration,
+}
+
+/// One account and region, by one profile.
+#[derive(Debug, Clone)]
+pub struct Access {
+    profile: String,
+    origin: Origin,
+    /// The variable that gives the credentials instead of the profile.
+    variable: Option<&'static str>,
+    /// The option of `deployer-policy` that prints what it needs; empty for a deployer's.
+    policy: &'static str,
+    /// Connections, with the endpoint of CloudFormation.
+    config: SdkConfig,
+    endpoints: Arc<Endpoints>,
+    bundle: Option<Bundle>,
+    cloudformation: aws_sdk_cloudformation::Client,
+}
+
+/// Who AWS says we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Account ID.
+    pub account: String,
+    /// ARN of the user or of the role's session.
+    pub arn: String,
+}
+
+/// What the AWS configuration files say of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileState {
+    /// The configuration or credentials file has it.
+    Known,
+    /// Neither has it, but the environment has credentials.
+    Environment,
+    /// Neither has it, and the environment has no credentials.
+    Unknown,
+}
+
+/// What names a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// An option or the configuration: the profile takes precedence over exported keys.
+    Explicit,
+    /// `AWS_PROFILE`: exported keys take precedence, as in the AWS CLI.
+    Variable,
+}
+
+/// The value of `AWS_PROFILE`, where it has one.
+pub fn profile_variable() -> Option<String> {
+    variable(&Env::real(), "AWS_PROFILE")
+}
+
+/// Looks a profile up in the AWS configuration files.
+///
+/// # Errors
+/// The files cannot be read or parsed.
+pub async fn profile_state(profile: &str) -> Result<ProfileState, DeployError> {
+    let env = Env::real();
+    let files = AwsFiles::load(&env)?;
+    Ok(match (files.profile(profile), chain::variable_of(&env)) {
+        (Some(_), _) => ProfileState::Known,
+        (None, Some(_)) => ProfileState::Environment,
+        (None, None) => ProfileState::Unknown,
+    })
+}
+
+/// A variable of the environment; an empty one counts as not set, since CI sets it where it has no
+/// value.
+fn variable(env: &Env, name: &str) -> Option<String> {
+    env.get(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether a setting is switched on.
+fn is_true(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true")
+}
+
+/// Reads a file of bounded size.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(std::io::Error::other("it is larger than 10 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Whether a setting of the SDKs is switched on, by a variable or the profile.
+fn switch(env: &Env, section: Option<&Section>, name: &str, key: &str) -> Option<bool> {
+    let value = variable(env, name)
+        .or_else(|| section.and_then(|section| section.get(key).map(str::to_owned)))?;
+    Some(is_true(&value))
+}
+
+impl Access {
+    /// Prepares the clients of a profile that an option or the configuration names. Nothing is
+    /// called yet.
+    ///
+    /// A profile that the AWS configuration files do not have is taken from the environment, as
+    /// in CI.
+    ///
+    /// # Errors
+    /// The profile does not exist or cannot be used; a configured endpoint or CA bundle is invalid.
+    pub async fn open(
+        profile: &str,
+        region: &str,
+        settings: &Settings,
+    ) -> Result<Self, DeployError> {
+        Self::open_as(profile, Origin::Explicit, region, settings).await
+    }
+
+    /// The same for a profile of either origin.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub async fn open_as(
+        profile: &str,
+        origin: Origin,
+        region: &str,
+        settings: &Settings,
+    ) -> Result<Self, DeployError> {
+        let env = Env::real();
+        let files = AwsFiles::load(&env)?;
+        let section = files.profile(profile);
+        let exported = chain::variable_of(&env);
+        let variable = match (section, origin) {
+            (Some(_), Origin::Explicit) => None,
+            (Some(_), Origin::Variable) => exported.filter(|name| *name == chain::KEY),
+            (None, Origin::Explicit) => exported,
+            (None, Origin::Variable) => None,
+        };
+        let chain = match (variable, section) {
+            (Some(name), _) => Chain::of_environment(&env, profile, name)?,
+            (None, Some(_)) => Chain::of_profile(&files, profile)?,
+            (None, None) => return Err(no_profile(&files, profile, origin)),
+        };
+        let given = settings.endpoint_url.as_deref();
+        let endpoints = Arc::new(Endpoints::resolve(given, &env, &files, section)?);
+        let bundle = Bundle::configured(&env, section);
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .time_source(SystemTimeSource::new())
+            // Backoff with jitter. The SDK's adaptive mode also limits the rate of a client that was
+            // throttled, to one call in two seconds: a deploy of thirty calls would take minutes.
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(settings.read_timeout)
+                    .build(),
+            );
+        let tls = bundle
+            .as_ref()
+            .map_or_else(|| Ok(TlsContext::default()), Bundle::context)?;
+        config.set_http_client(Some(answer::https_client(tls)));
+        let switch = |name, key| switch(&env, section, name, key);
+        config.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"));
+        config.set_use_dual_stack(switch(
+            "AWS_USE_DUALSTACK_ENDPOINT",
+            "use_dualstack_endpoint",
+        ));
+        set_checksums(&mut config, &env, section);
+        let config = config.build();
+        let provider = Provider::new(chain, config.clone(), Arc::clone(&endpoints));
+        let mut config = config.into_builder();
+        config.set_credentials_provider(Some(SharedCredentialsProvider::new(provider)));
+        config.set_identity_cache(Some(
+            IdentityCache::lazy()
+                .load_timeout(CREDENTIALS_TIMEOUT)
+                .build(),
+        ));
+        config.set_endpoint_url(endpoints.of(Service::CloudFormation).map(str::to_owned));
+        let config = config.build();
+        Ok(Self {
+            profile: profile.to_owned(),
+            origin,
+            variable,
+            policy: "",
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            config,
+            endpoints,
+            bundle,
+        })
+    }
+
+    /// The profile's name.
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        self.config.region().map_or("", |region| region.as_ref())
+    }
+
+    /// The same for work that needs another policy than a deployer's: `option` is that of
+    /// `deployer-policy`, such as `--push`. A refusal names it.
+    pub fn needing(mut self, option: &'static str) -> Self {
+        self.policy = option;
+        self
+    }
+
+    /// The CloudFormation client.
+    pub fn cloudformation(&self) -> &aws_sdk_cloudformation::Client {
+        &self.cloudformation
+    }
+
+    /// An IAM client.
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::new(&self.config(Service::Iam))
+    }
+
+    /// A KMS client.
+    pub fn kms(&self) -> aws_sdk_kms::Client {
+        aws_sdk_kms::Client::new(&self.config(Service::Kms))
+    }
+
+    /// An EventBridge client.
+    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.config(Service::EventBridge))
+    }
+
+    /// A CodePipeline client.
+    pub fn codepipeline(&self) -> aws_sdk_codepipeline::Client {
+        aws_sdk_codepipeline::Client::new(&self.config(Service::CodePipeline))
+    }
+
+    /// An S3 client; an emulator is spoken to by paths, since it has no host name for a bucket.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config(Service::S3))
+            .force_path_style(self.endpoints.of(Service::S3).is_some())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    /// URL of a bucket in the region, as CloudFormation takes a template's.
+    pub fn bucket_url(&self, bucket: &str) -> String {
+        let region = self.region();
+        match self.endpoints.of(Service::S3) {
+            Some(endpoint) => format!("{endpoint}/{bucket}"),
+            None => {
+                let suffix = partition_of(region).dns_suffix();
+                format!("https://{bucket}.s3.{region}.{suffix}")
+            }
+        }
+    }
+
+    /// The same profile in another region.
+    pub fn in_region(&self, region: &str) -> Self {
+        let region = Region::new(region.to_owned());
+        self.with(self.config.to_builder().region(region).build())
+    }
+
+    /// The same for calls that are repeated anyway: each is tried twice at most.
+    pub fn polling(&self) -> Self {
+        let retries = RetryConfig::standard().with_max_attempts(POLLING_ATTEMPTS);
+        self.with(self.config.to_builder().retry_config(retries).build())
+    }
+
+    fn with(&self, config: SdkConfig) -> Self {
+        Self {
+            profile: self.profile.clone(),
+            origin: self.origin,
+            variable: self.variable,
+            policy: self.policy,
+            endpoints: Arc::clone(&self.endpoints),
+            bundle: self.bundle.clone(),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            config,
+        }
+    }
+
+    /// Asks AWS who we are (AWS STS, *GetCallerIdentity*).
+    ///
+    /// # Errors
+    /// No credentials, or AWS cannot be reached.
+    pub async fn identity(&self) -> Result<Identity, DeployError> {
+        // The first call of every command: when there is no network, it is known soon.
+        let config = self
+            .config(Service::Sts)
+            .to_builder()
+            .retry_config(RetryConfig::standard().with_max_attempts(FIRST_ATTEMPTS))
+            .build();
+        let answer = aws_sdk_sts::Client::new(&config)
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| self.error("sts:GetCallerIdentity", &error))?;
+        Ok(Identity {
+            account: answer.account.unwrap_or_default(),
+            arn: answer.arn.unwrap_or_default(),
+        })
+    }
+
+    /// Makes sure that the profile is in the configured account.
+    ///
+    /// # Errors
+    /// It is in another one; or as [`identity`](Self::identity).
+    pub async fn verify_account(&self, account: &str) -> Result<Identity, DeployError> {
+        let identity = self.identity().await?;
+        if identity.account == account {
+            return Ok(identity);
+        }
+        let whose = self.whose();
+        let (found, arn) = (&identity.account, &identity.arn);
+        Err(DeployError::input(
+            format!("{whose} is in account {found} ({arn}), and the configuration says {account}"),
+            match self.variable {
+                Some(_) => format!("nothing was changed: {}", self.not_from_profile()),
+                None if self.origin == Origin::Variable => {
+                    "nothing was changed: name the profile of the account with --profile, or unset \
+                     AWS_PROFILE"
+                        .to_owned()
+                }
+                None => "nothing was changed: log in to the right account, or correct the \
+                         configuration"
+                    .to_owned(),
+            },
+        ))
+    }
+
+    /// What gives the credentials, for messages.
+    fn whose(&self) -> String {
+        match (self.variable, self.origin) {
+            (Some(name), _) => format!("the identity of {name}"),
+            (None, Origin::Explicit) => format!("profile `{}`", self.profile),
+            (None, Origin::Variable) => format!("profile `{}` of AWS_PROFILE", self.profile),
+        }
+    }
+
+    /// That a variable gives the credentials, and what to do about it.
+    fn not_from_profile(&self) -> String {
+        let name = self.variable.unwrap_or_default();
+        let exists = match self.origin {
+            Origin::Explicit => ", which does not exist",
+            Origin::Variable => "",
+        };
+        format!(
+            "credentials come from {name}, not from profile `{}`{exists}: unset the variable to use \
+             the profile",
+            self.profile
+        )
+    }
+
+    /// The connection to a service.
+    fn config(&self, service: Service) -> SdkConfig {
+        let mut config = self.config.to_builder();
+        config.set_endpoint_url(self.endpoints.of(service).map(str::to_owned));
+        config.build()
+    }
+
+    /// What an SDK call ended with, in words.
+    pub fn error<E, R>(
+        &self,
+        call: &str,
+        error: &aws_smithy_runtime_api::client::result::SdkError<E, R>,
+    ) -> DeployError
+    where
+        E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        let mut error = DeployError::of_call(&self.profile, self.policy, call, error);
+        if self.variable.is_some() {
+            let login = login(&self.profile);
+            let instead = self.not_from_profile();
+            if error.is_denied() {
+                error.help = format!("{}; {instead}", error.help);
+            } else {
+                error.help = error.help.replace(&login, &instead);
+            }
+        }
+        if error.code.is_none() && error.message.contains("invalid peer certificate") {
+            error.help = match &self.bundle {
+                Some(bundle) => format!(
+                    "add the authority that issued this certificate to the CA bundle {bundle}"
+                ),
+                None => "set AWS_CA_BUNDLE to a file with the authority's certificate if a proxy \
+                         inspects TLS"
+                    .to_owned(),
+            };
+        }
+        error
+    }
+}
+
+fn no_profile(files: &AwsFiles, profile: &str, origin: Origin) -> DeployError {
+    let (searched, hint) = files.why_missing(profile);
+    let named = match origin {
+        Origin::Explicit => "",
+        Origin::Variable => ", which AWS_PROFILE names,",
+    };
+    let create = format!("aws configure sso --profile {}", word(profile));
+    DeployError::new(
+        ErrorKind::Aws,
+        format!(
+            "there is no profile `{profile}`{named} in the AWS configuration files ({searched})"
+        ),
+        hint.unwrap_or_else(|| {
+            format!("create it (`{create}`), or name another in the configuration (`profile:`)")
+        }),
+    )
+}
+
+/// Takes over when checksums of requests and responses are calculated.
+fn set_checksums(
+    config: &mut aws_types::sdk_config::Builder,
+    env: &Env,
+    section: Option<&Section>,
+) {
+    let setting = |name: &str, key: &str| {
+        variable(env, name)
+            .or_else(|| section.and_then(|section| section.get(key).map(str::to_owned)))
+            .is_some_and(|value| value.eq_ignore_ascii_case("when_required"))
+    };
+    if setting(
+        "AWS_REQUEST_CHECKSUM_CALCULATION",
+        "request_checksum_calculation",
+    ) {
+        let when = RequestChecksumCalculation::WhenRequired;
+        config.set_request_checksum_calculation(Some(when));
+    }
+    if setting(
+        "AWS_RESPONSE_CHECKSUM_VALIDATION",
+        "response_checksum_validation",
+    ) {
+        let when = ResponseChecksumValidation::WhenRequired;
+        config.set_response_checksum_validation(Some(when));
+    }
+}

@@ -1,0 +1,78 @@
+//! Several reads at the same time.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use tokio::task::{JoinError, JoinSet};
+
+use super::{DeployError, ErrorKind};
+
+/// Runs tasks, at most `limit` of them at the same time, and returns their results in order.
+///
+/// # Errors
+/// A task ended without a result: nothing is known of what it was to read, which must not look like
+/// an empty result.
+pub async fn together<T, F>(
+    limit: usize,
+    tasks: impl IntoIterator<Item = F>,
+) -> Result<Vec<T>, DeployError>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let mut results = BTreeMap::new();
+    let mut running = JoinSet::new();
+    for (index, task) in tasks.into_iter().enumerate() {
+        if running.len() >= limit.max(1)
+            && let Some(done) = running.join_next().await
+        {
+            let (index, result) = done.map_err(|error| ended(&error))?;
+            results.insert(index, result);
+        }
+        running.spawn(async move { (index, task.await) });
+    }
+    while let Some(done) = running.join_next().await {
+        let (index, result) = done.map_err(|error| ended(&error))?;
+        results.insert(index, result);
+    }
+    Ok(results.into_values().collect())
+}
+
+fn ended(error: &JoinError) -> DeployError {
+    DeployError::new(
+        ErrorKind::Aws,
+        format!("a read from AWS ended without a result: {error}"),
+        "this is a fault of s3ferry: report it with the output of the command",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_tasks() {
+        let tasks = [30, 10, 0].map(|delay| async move {
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            delay
+        });
+        assert_eq!(run(together(2, tasks)).unwrap(), [30, 10, 0]);
+    }
+
+    #[test]
+    fn a_task_that_panics_is_an_error() {
+        let tasks = [1, 2, 3].map(|number| async move {
+            assert_ne!(number, 2, "the task fails");
+            number
+        });
+        let error = run(together(8, tasks)).unwrap_err();
+        assert!(error.message.contains("the task fails"), "{error}");
+    }
+}
