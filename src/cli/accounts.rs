@@ -151,7 +151,7 @@ impl OutputsFile {
     pub(crate) fn read(project: &Project) -> Result<Self, Failure> {
         let path = project.beside(OUTPUTS);
         let known = if path.exists() {
-            let source = files::read(&path, "outputs file")?;
+            let source = files::read_text(&path, "outputs file")?;
             Outputs::from_json(source.text()).map_err(|problem| {
                 Failure::new(
                     format!("`{}` is no outputs file: {problem}", path.display()),

@@ -34,6 +34,7 @@ mod emulator_strictness;
 mod encryption;
 mod existing_policy;
 mod fault_proxy;
+mod files;
 mod fleet;
 mod given;
 mod graph;
@@ -56,8 +57,8 @@ mod stack_set_config;
 mod stack_set_deploy;
 mod stack_set_killed;
 mod stack_set_roles;
-mod strangers;
 mod stack_set_trouble;
+mod strangers;
 mod support;
 #[cfg(unix)]
 mod terminal;
