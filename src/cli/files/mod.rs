@@ -44,6 +44,7 @@ pub(crate) fn read(path: &Path, what: &str, kind: Kind) -> Result<Source, Failur
 ///
 /// # Errors
 /// The file does not exist, cannot be read, is too large, or is not UTF-8 text.
+#[cfg(feature = "deploy")]
 pub(crate) fn read_text(path: &Path, what: &str) -> Result<Source, Failure> {
     let shown = path.display().to_string();
     text(bytes_of(path, what, SIZE_LIMIT)?, shown, what)
