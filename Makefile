@@ -8,7 +8,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 synth: ## Show the example's templates: write them to stacks/
-	$(CARGO) run --quiet --no-default-features -- synth
+	$(CARGO) run --quiet --no-default-features -- synth --example
 
 test: ## Format, lints, all tests (makes its own Python environment), stale files
 	$(CARGO) fmt --check
@@ -17,7 +17,7 @@ test: ## Format, lints, all tests (makes its own Python environment), stale file
 	$(MAKE) --no-print-directory check-stacks
 
 check-stacks: ## Fail when the checked-in templates are stale
-	$(CARGO) run --quiet -- synth --check
+	$(CARGO) run --quiet -- synth --example --check
 
 demo: ## Deploy to an emulator, play a run of the pipeline, break a policy, find the cause
 	sh tests/python/venv.sh

@@ -149,7 +149,7 @@ impl<'a> OutputsFile<'a> {
     pub(crate) fn read(global: &'a Global, project: &Project) -> Self {
         let path = project.beside(OUTPUTS);
         let read = if path.exists() {
-            match files::read(&path, "outputs file") {
+            match files::read_text(&path, "outputs file") {
                 Ok(source) => Outputs::from_json(source.text()),
                 Err(failure) => Err(Unusable::Invalid(failure.message())),
             }

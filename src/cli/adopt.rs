@@ -11,7 +11,7 @@ use s3ferry::deploy::{
 };
 use s3ferry::failure::{self, refused_role};
 use s3ferry::plan::Plan;
-use s3ferry::syntax::Source;
+use s3ferry::syntax::{Kind, Source};
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -69,7 +69,11 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let project = Project::load(global)?;
     let screen = Screen::new(global, resume(global, options));
     let given = match &options.file {
-        Some(path) => Some(read(files::read(path, "pipeline definition")?)?),
+        Some(path) => Some(read(files::read(
+            path,
+            "pipeline definition",
+            Kind::Definition,
+        )?)?),
         None => None,
     };
     block_on(&screen, work(global, options, &project, &screen, given))
@@ -146,10 +150,7 @@ fn show(
     definition: &Definition,
     adopted: &Adopted,
 ) -> Result<(), Failure> {
-    let to_stdout = options
-        .out
-        .as_ref()
-        .is_some_and(|out| out.as_os_str() == "-");
+    let to_stdout = options.out.as_deref().is_some_and(files::is_stdout);
     let old = definition.source.text();
     let diff = TextDiff::from_lines(old, &adopted.text)
         .unified_diff()
@@ -171,7 +172,7 @@ fn show(
         None => Ok(()),
         Some(_) if to_stdout => print(output::Text::json(&adopted.text)),
         Some(path) => {
-            files::write(path, &adopted.text)?;
+            files::put(path, &adopted.text)?;
             // The bare definition is the value of an option, the answer's form is all of them.
             let option = match definition.is_bare() {
                 true => "--pipeline",

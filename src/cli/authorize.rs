@@ -1,10 +1,9 @@
 //! `s3ferry authorize`: requests with their policies, decided as AWS would.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use s3ferry::authz::{CaseResult, evaluate_cases};
-use s3ferry::syntax::{Problem, Source};
+use s3ferry::syntax::{Kind, Source};
 
 use super::output::{Text, print, table};
 use super::{Failure, Global, Outcome, files};
@@ -54,7 +53,7 @@ enum Format {
 /// Decides the cases.
 pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
     let mut results: Vec<CaseResult> = Vec::new();
-    let mut failed: Vec<(Box<Source>, Vec<Problem>)> = Vec::new();
+    let mut failed: Vec<Failure> = Vec::new();
     for path in &options.cases {
         let source = read(path)?;
         let mut problems = Vec::new();
@@ -65,7 +64,7 @@ pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
             }
         }
         if !problems.is_empty() {
-            failed.push((Box::new(source), problems));
+            failed.push(Failure::document(source, problems));
         }
     }
     print(match options.format {
@@ -73,7 +72,7 @@ pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
         Format::Json => Text::json(&json(&results)?),
     })?;
     if !failed.is_empty() {
-        return Err(Failure::Documents(failed));
+        return Err(Failure::Several(failed));
     }
     let wrong = results.iter().any(CaseResult::is_mismatch);
     Ok(if wrong {
@@ -84,14 +83,10 @@ pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
 }
 
 fn read(path: &Path) -> Result<Source, Failure> {
-    if path != Path::new("-") {
-        return files::read(path, "cases");
+    if path == Path::new("-") {
+        return files::read_stdin("cases", Kind::Cases);
     }
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::new(format!("cannot read standard input: {error}"), ""))?;
-    Ok(Source::new("standard input", text))
+    files::read(path, "cases", Kind::Cases)
 }
 
 /// Version of the JSON shape; it changes when a member changes its meaning or goes.

@@ -9,6 +9,7 @@ use s3ferry::stacks::Side;
 use serde_json::{Map, Value};
 
 use super::aws::{of_profile, require_stacks, role_arn};
+use super::locate::ExampleOption;
 use super::project::Project;
 use super::{Failure, Global, Outcome, output};
 
@@ -38,6 +39,8 @@ const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","P
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
+    #[command(flatten)]
+    example: ExampleOption,
     /// Named profile of the AWS configuration: the policy is for the stacks that the configuration
     /// gives it
     #[arg(long, value_name = "NAME")]
@@ -66,7 +69,7 @@ pub(crate) struct Options {
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     require_stacks("deployer-policy", options.profile.as_deref(), None)?;
     let profile = options.profile.as_deref().unwrap_or_default();
-    let project = Project::load(global)?;
+    let project = Project::load_or_example(global, options.example)?;
     let all = stack_steps(&project.plan);
     let stacks: Vec<&StackStep> = of_profile(&all, profile)?;
     if options.push && !stacks.iter().any(|step| step.side == Side::Dev) {

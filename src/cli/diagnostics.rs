@@ -5,7 +5,11 @@ use s3ferry::escape::{lines, shown};
 use s3ferry::lint::{Finding, Severity};
 use s3ferry::syntax::{Problem, Source, Span};
 
+use super::excerpt::{Excerpt, shortened};
 use super::output::{self, Text};
+
+/// As many errors are shown. A file with more has the same mistake many times, or is another file.
+const MOST_SHOWN: usize = 20;
 
 /// Why a command could not do its work.
 #[derive(Debug)]
@@ -21,8 +25,6 @@ pub(crate) enum Failure {
     },
     /// Problems of one document.
     Document(Box<Source>, Vec<Problem>),
-    /// Problems of several documents.
-    Documents(Vec<(Box<Source>, Vec<Problem>)>),
     /// Several failures of the same input.
     Several(Vec<Failure>),
     /// A failure, and what else is to know.
@@ -49,12 +51,8 @@ impl Failure {
     #[cfg(feature = "deploy")]
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::Message { message, .. } => shown(message).into_owned(),
+            Self::Message { message, .. } => shortened(&shown(message)).into_owned(),
             Self::Document(source, problems) => first_problem(source, problems),
-            Self::Documents(documents) => documents
-                .first()
-                .map(|(source, problems)| first_problem(source, problems))
-                .unwrap_or_default(),
             Self::Several(failures) => failures.first().map(Self::message).unwrap_or_default(),
             Self::Noted(failure, _) => failure.message(),
         }
@@ -66,16 +64,24 @@ impl Failure {
         Self::Noted(Box::new(self), note)
     }
 
-    /// The problems of a document.
+    /// The problems of a document. One that is not of the kind that was asked for has one problem,
+    /// which quotes nothing of it.
     pub(crate) fn document(source: Source, problems: Vec<Problem>) -> Self {
-        Self::Document(Box::new(source), problems)
+        let Some(kind) = source.misses_kind() else {
+            return Self::Document(Box::new(source), problems);
+        };
+        let (name, sign) = kind.name_and_sign();
+        Self::new(
+            format!("`{}` is not {name}: {sign}", source.name()),
+            "check the path and the content of the file",
+        )
     }
 
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Message { code, .. } => *code,
-            Self::Document(..) | Self::Documents(_) => 2,
+            Self::Document(..) => 2,
             Self::Several(failures) => failures.first().map_or(2, Self::exit_code),
             #[cfg(feature = "deploy")]
             Self::Noted(failure, _) => failure.exit_code(),
@@ -88,42 +94,60 @@ impl Failure {
     }
 
     fn rendered(&self) -> Text {
+        #[cfg(feature = "deploy")]
+        if let Self::Noted(failure, note) = self {
+            let mut both = failure.rendered().trim_end();
+            both.push_str("\n");
+            both.append(&titled(&Level::NOTE, None, note, ""));
+            return both;
+        }
+        let mut parts = Vec::new();
+        self.parts(&mut parts);
         let mut out = Text::new();
-        let mut add = |rendered: Text| {
-            out.append(&rendered.trim_end());
+        for part in parts.iter().take(MOST_SHOWN) {
+            let text = match part {
+                Part::Message(message, help) => titled(&Level::ERROR, None, message, help),
+                Part::Problem(source, problem) => render_problem(source, problem),
+                #[cfg(feature = "deploy")]
+                Part::Note(note) => titled(&Level::NOTE, None, note, ""),
+            };
+            out.append(&text.trim_end());
             out.push_str("\n\n");
-        };
-        match self {
-            Self::Message { message, help, .. } => {
-                add(titled(&Level::ERROR, None, message, help));
-            }
-            Self::Document(source, problems) => {
-                for problem in problems {
-                    add(render_problem(source, problem));
-                }
-            }
-            Self::Documents(documents) => {
-                for (source, problems) in documents {
-                    for problem in problems {
-                        add(render_problem(source, problem));
-                    }
-                }
-            }
-            Self::Several(failures) => {
-                for failure in failures {
-                    add(failure.rendered());
-                }
-            }
-            #[cfg(feature = "deploy")]
-            Self::Noted(failure, note) => {
-                let mut both = failure.rendered().trim_end();
-                both.push_str("\n");
-                both.append(&titled(&Level::NOTE, None, note, ""));
-                add(both);
-            }
+        }
+        if let Some(more @ 1..) = parts.len().checked_sub(MOST_SHOWN) {
+            let plural = if more == 1 { "" } else { "s" };
+            out.push_str(&format!("… and {more} more error{plural}\n"));
         }
         out
     }
+
+    /// What there is to show, in its order.
+    fn parts<'f>(&'f self, found: &mut Vec<Part<'f>>) {
+        match self {
+            Self::Message { message, help, .. } => found.push(Part::Message(message, help)),
+            Self::Document(source, problems) => {
+                found.extend(
+                    problems
+                        .iter()
+                        .map(|problem| Part::Problem(source, problem)),
+                );
+            }
+            Self::Several(failures) => failures.iter().for_each(|failure| failure.parts(found)),
+            #[cfg(feature = "deploy")]
+            Self::Noted(failure, note) => {
+                failure.parts(found);
+                found.push(Part::Note(note));
+            }
+        }
+    }
+}
+
+/// One error of a failure.
+enum Part<'f> {
+    Message(&'f str, &'f str),
+    Problem(&'f Source, &'f Problem),
+    #[cfg(feature = "deploy")]
+    Note(&'f str),
 }
 
 /// Warns of something that does not stop the command.
@@ -152,20 +176,21 @@ impl From<s3ferry::deploy::DeployError> for Failure {
 #[cfg(feature = "deploy")]
 fn first_problem(source: &Source, problems: &[Problem]) -> String {
     let message = problems.first().map(|problem| problem.message.as_str());
-    format!("{}: {}", source.name(), shown(message.unwrap_or_default()))
+    let message = shown(message.unwrap_or_default());
+    format!("{}: {}", source.name(), shortened(&message))
 }
 
 /// A message without a place in a file, with its help, which may be empty.
 pub(crate) fn titled(level: &Level<'_>, id: Option<&str>, message: &str, help: &str) -> Text {
     // Help can have lines of its own, such as a list.
     let (message, help) = (shown(message), lines(help));
-    let mut title = level.clone().primary_title(message.as_ref());
+    let mut title = level.clone().primary_title(shortened(&message));
     if let Some(id) = id {
         title = title.id(id);
     }
     let mut group = Group::with_title(title);
     if !help.is_empty() {
-        group = group.element(Level::HELP.message(help.as_ref()));
+        group = group.element(Level::HELP.message(shortened(&help)));
     }
     Text::rendered(Renderer::styled().render(&[group]))
 }
@@ -209,52 +234,30 @@ fn render(
     label: &str,
     help: Option<&str>,
 ) -> Text {
-    let line = Line::of(source, span);
+    let excerpt = Excerpt::of(source, span);
     let (message, label, help) = (shown(message), shown(label), help.map(lines));
     let id = id.map(shown);
-    let mut annotation = AnnotationKind::Primary.span(line.start..line.end);
+    let mut annotation = AnnotationKind::Primary.span(excerpt.underlined.clone());
     if !label.is_empty() {
-        annotation = annotation.label(label.as_ref());
+        annotation = annotation.label(shortened(&label));
     }
-    let mut title = level.clone().primary_title(message.as_ref());
+    let mut title = level.clone().primary_title(shortened(&message));
     if let Some(id) = &id {
         title = title.id(id.as_ref());
     }
-    let snippet = Snippet::source(line.text.as_str())
-        .line_start(line.number)
+    let snippet = Snippet::source(excerpt.text.as_str())
         .path(source.name())
+        .line_start(excerpt.line)
         .annotation(annotation);
     let mut group = Group::with_title(title).element(snippet);
     if let Some(help) = &help {
-        group = group.element(Level::HELP.message(help.as_ref()));
+        group = group.element(Level::HELP.message(shortened(help)));
     }
-    Text::rendered(Renderer::styled().render(&[group]))
-}
-
-/// The line that a problem is shown with: the first one of its span. It is escaped, so that its
-/// bytes are not those of the document.
-struct Line {
-    number: usize,
-    text: String,
-    start: usize,
-    end: usize,
-}
-
-impl Line {
-    fn of(source: &Source, span: Span) -> Self {
-        let text = source.text();
-        let start = span.start.min(text.len());
-        let number = source.position(start).line;
-        let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line = source.line(number);
-        let start = (start - begin).min(line.len());
-        let end = (span.end.saturating_sub(begin)).clamp(start, line.len());
-        let [before, inside, after] = [&line[..start], &line[start..end], &line[end..]].map(lines);
-        Self {
-            number,
-            start: before.len(),
-            end: before.len() + inside.len(),
-            text: format!("{before}{inside}{after}"),
-        }
+    let mut rendered = Renderer::styled().render(&[group]);
+    if excerpt.column != excerpt.shown_column {
+        // The renderer counts the columns of the text that it was given.
+        let place = |column| format!("{}:{}:{column}", source.name(), excerpt.line);
+        rendered = rendered.replacen(&place(excerpt.shown_column), &place(excerpt.column), 1);
     }
+    Text::rendered(rendered)
 }

@@ -43,7 +43,7 @@ pub(crate) struct Options {
     /// Format of the picture
     #[arg(long, value_enum, default_value = "mermaid", help_heading = "Output")]
     format: Format,
-    /// Write it to this file
+    /// Write it to this file; `-`: to standard output
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -65,7 +65,7 @@ enum Format {
 
 /// Draws the run.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let project = Project::load(global)?;
+    let project = Project::load_or_example(global, options.input.example)?;
     known(&project.plan, "target", &options.target, |target, _| {
         &target.name
     })?;
@@ -92,8 +92,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     };
     match &options.out {
         Some(path) => {
-            files::write(path, &text.to_print())?;
-            note(global, &format!("Wrote {}.", output::path(path)));
+            if files::put(path, text.to_print().as_bytes())? {
+                note(global, &format!("Wrote {}.", output::path(path)));
+            }
         }
         None => print(text)?,
     }

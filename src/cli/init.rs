@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use s3ferry::config::{Document, account_id_problem, pipeline_region_problem};
 use s3ferry::syntax::Source;
 
+use super::locate::DEFAULT_CONFIG;
 use super::output::{self, print};
-use super::project::DEFAULT_CONFIG;
 use super::{Failure, Global, Outcome, files, shell};
 
 const EXAMPLES: &str = "\
@@ -53,10 +53,19 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         .config
         .clone()
         .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
-    if path.exists() && !options.force {
+    // A link that leads nowhere is the user's as well.
+    if path.symlink_metadata().is_ok() && !options.force {
+        let shown = path.display();
+        let message = match path.read_link() {
+            Ok(target) => format!(
+                "`{shown}` exists already: it is a symbolic link to `{}`",
+                target.display()
+            ),
+            Err(_) => format!("`{shown}` exists already"),
+        };
         return Err(Failure::new(
-            format!("`{}` exists already", path.display()),
-            "edit it, or write a new one over it with --force",
+            message,
+            "edit it, or overwrite it with --force",
         ));
     }
     let text = match &options.from {

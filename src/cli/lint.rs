@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use s3ferry::config::Quotas;
 use s3ferry::lint::{self, LintError, Report, Rule};
-use s3ferry::syntax::Source;
+use s3ferry::syntax::{Kind, Source};
 
+use super::locate::ExampleOption;
 use super::output::{Text, print, table};
 use super::project::Project;
 use super::proof_input::templates;
@@ -25,7 +26,10 @@ Examples:
 pub(crate) struct Options {
     /// CloudFormation templates, YAML or JSON [default: those in stacks/, where it has them, or
     /// those of the configuration]
+    #[arg(conflicts_with = "example")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    example: ExampleOption,
     /// Folder (or file) of Guard rules to check as well; may be repeated
     #[arg(long, value_name = "DIR", help_heading = "Rules")]
     rules: Vec<PathBuf>,
@@ -67,7 +71,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         return Ok(Outcome::Done);
     }
     let (sources, quotas) = if options.files.is_empty() {
-        let project = Project::load(global)?;
+        let project = Project::load_or_example(global, options.example)?;
         // What is checked in is what gets deployed, whoever edited it: as for `prove`.
         let inputs = templates(&project, None, false)?;
         (
@@ -78,13 +82,10 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         let sources: Result<Vec<Source>, Failure> = options
             .files
             .iter()
-            .map(|path| files::read(path, "template"))
+            .map(|path| files::read(path, "template", Kind::Template))
             .collect();
-        let quotas = if Project::is_configured(global) {
-            Project::load(global)?.plan.quotas
-        } else {
-            Quotas::default()
-        };
+        let project = Project::load_if_any(global)?;
+        let quotas = project.map_or_else(Quotas::default, |project| project.plan.quotas);
         (sources?, quotas)
     };
     if rules.is_empty() {
@@ -160,7 +161,7 @@ fn rules(options: &Options) -> Result<Vec<Rule>, Failure> {
             paths.push(path.clone());
         }
         for path in paths {
-            let source = files::read(&path, "rules file")?;
+            let source = files::read(&path, "rules file", Kind::Rules)?;
             let more = lint::from_source(&source)
                 .map_err(|problem| Failure::document(source, vec![problem]))?;
             rules.extend(more);

@@ -1,6 +1,6 @@
 //! `s3ferry man`: the manual pages, one for each command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
 
@@ -20,7 +20,8 @@ pub(crate) struct Options {
     /// Print the page of this command only
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
-    /// Write every page to this folder instead: s3ferry.1, s3ferry-synth.1, …
+    /// Write every page to this folder instead: s3ferry.1, s3ferry-synth.1, …; `-`: to standard
+    /// output
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     out: Option<PathBuf>,
 }
@@ -38,10 +39,14 @@ pub(crate) fn run(
         let text = page(sub, &name, &called)?;
         pages.push((name, text));
     }
-    if let Some(folder) = &options.out {
-        for (name, text) in &pages {
-            files::write(&folder.join(format!("{name}.1")), text)?;
-        }
+    if let Some(folder) = options.out.as_ref().filter(|out| !files::is_stdout(out)) {
+        let paths = pages
+            .iter()
+            .map(|(name, _)| folder.join(format!("{name}.1")));
+        let paths: Vec<PathBuf> = paths.collect();
+        let texts = pages.iter().map(|(_, text)| text.as_bytes());
+        let files: Vec<(&Path, &[u8])> = paths.iter().map(PathBuf::as_path).zip(texts).collect();
+        files::Writer::lock(&paths)?.replace(&files)?;
         let shown = output::path(folder);
         note(global, &format!("Wrote {} pages to {shown}.", pages.len()));
         return Ok(Outcome::Done);

@@ -26,12 +26,14 @@ mod diff;
 mod doctor;
 #[cfg(feature = "deploy")]
 mod events;
+mod excerpt;
 mod files;
 mod graph;
 mod init;
 mod lint;
 #[cfg(feature = "deploy")]
 mod live;
+mod locate;
 mod man;
 mod output;
 mod project;

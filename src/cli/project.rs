@@ -7,12 +7,10 @@ use s3ferry::config::{Document, EXAMPLE};
 use s3ferry::lint::quotas;
 use s3ferry::plan::Plan;
 use s3ferry::stacks::{self, MergeError};
-use s3ferry::syntax::Source;
+use s3ferry::syntax::{Kind, Source};
 
-use super::{Failure, Global, files, output};
-
-/// The configuration file that is used when none is named.
-pub(crate) const DEFAULT_CONFIG: &str = "s3ferry.yaml";
+use super::locate::{ExampleOption, Located, locate};
+use super::{Failure, Global, files};
 
 /// A configuration and all that follows from it.
 pub(crate) struct Project {
@@ -44,35 +42,64 @@ pub(crate) enum TemplateFormat {
 }
 
 impl Project {
-    /// Whether there is a configuration, so that [`Self::load`] does not take the built-in example.
-    pub(crate) fn is_configured(global: &Global) -> bool {
-        global.config.is_some() || Path::new(DEFAULT_CONFIG).exists()
+    /// Reads the configuration: the one that is named, or `s3ferry.yaml`.
+    ///
+    /// # Errors
+    /// There is no configuration, or everything that is wrong with it.
+    pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
+        match locate(global, false)? {
+            Located::File(path) => Self::read(&path),
+            Located::Missing(failure) => Err(failure),
+        }
     }
 
-    /// Reads the configuration: the one that is named, `s3ferry.yaml`, or the built-in example.
+    /// Reads the configuration, or with `--example` the built-in example.
+    ///
+    /// # Errors
+    /// There is no configuration, or everything that is wrong with it.
+    pub(crate) fn load_or_example(
+        global: &Global,
+        ExampleOption { example }: ExampleOption,
+    ) -> Result<Self, Failure> {
+        if example && global.config.is_some() {
+            return Err(Failure::new(
+                "--example and --config are both given",
+                "leave out one of them",
+            ));
+        }
+        if example {
+            return Self::of(Source::new("built-in example", EXAMPLE), PathBuf::new());
+        }
+        match locate(global, true)? {
+            Located::File(path) => Self::read(&path),
+            Located::Missing(failure) => Err(failure),
+        }
+    }
+
+    /// Reads the configuration if there is one.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub(crate) fn load(global: &Global) -> Result<Self, Failure> {
-        let (source, folder) = match &global.config {
-            Some(path) => (files::read(path, "configuration")?, folder_of(path)),
-            None if Path::new(DEFAULT_CONFIG).exists() => (
-                files::read(Path::new(DEFAULT_CONFIG), "configuration")?,
-                PathBuf::new(),
-            ),
-            None => {
-                output::note(
-                    global,
-                    "There is no s3ferry.yaml here, so this is the built-in example.\nNext: \
-                     `s3ferry init` writes a configuration with your accounts.\n",
-                );
-                (Source::new("built-in example", EXAMPLE), PathBuf::new())
-            }
-        };
+    pub(crate) fn load_if_any(global: &Global) -> Result<Option<Self>, Failure> {
+        match locate(global, true)? {
+            Located::File(path) => Self::read(&path).map(Some),
+            Located::Missing(_) => Ok(None),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let source = files::read(path, "configuration", Kind::Configuration)?;
+        Self::of(
+            source,
+            path.parent().map(Path::to_path_buf).unwrap_or_default(),
+        )
+    }
+
+    fn of(source: Source, folder: PathBuf) -> Result<Self, Failure> {
         let mut document = Document::read(source.clone())
             .map_err(|problems| Failure::document(source, problems))?;
         for (target, path) in document.accounts_files() {
-            let listed = files::read(&folder.join(path), "accounts file")?;
+            let listed = files::read(&folder.join(path), "accounts file", Kind::Accounts)?;
             document
                 .take_accounts(target, &listed)
                 .map_err(|problems| Failure::document(listed, problems))?;
@@ -92,7 +119,6 @@ impl Project {
     }
 
     /// The path of a file that is named relative to the configuration file.
-    #[cfg(feature = "deploy")]
     pub(crate) fn beside(&self, path: &str) -> PathBuf {
         self.folder.join(path)
     }
@@ -133,7 +159,8 @@ impl Project {
             })
             .collect();
         if let Some(path) = &self.plan.dev.existing_policy {
-            let existing = files::read(&self.folder.join(path), "existing bucket policy")?;
+            let path = self.folder.join(path);
+            let existing = files::read(&path, "existing bucket policy", Kind::Policy)?;
             let merged = stacks::merged_bucket_policy(&self.plan, &existing)
                 .map_err(|MergeError(problems)| Failure::document(existing, problems))?;
             let bucket = &self.plan.dev.artifact_bucket.name;
@@ -186,8 +213,4 @@ pub(crate) fn stack_set_roles(
         ));
     }
     Ok(found)
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    path.parent().map(Path::to_path_buf).unwrap_or_default()
 }

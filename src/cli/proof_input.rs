@@ -4,14 +4,17 @@ use std::path::{Path, PathBuf};
 
 use s3ferry::plan::Plan;
 use s3ferry::proof::{InputError, Inputs, NamedFile};
-use s3ferry::syntax::Source;
+use s3ferry::syntax::{Kind, Source};
 
+use super::locate::ExampleOption;
 use super::project::{Generated, Project, TemplateFormat};
 use super::{Failure, files};
 
 /// Options that say what to prove.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProofInput {
+    #[command(flatten)]
+    pub(crate) example: ExampleOption,
     /// Folder of the templates [default: stacks, where it has them]
     #[arg(long, value_name = "DIR", help_heading = "Input")]
     dir: Option<PathBuf>,
@@ -48,12 +51,12 @@ impl ProofInput {
         for path in &self.scp {
             inputs
                 .scps
-                .push(files::read(path, "service control policy")?);
+                .push(files::read(path, "service control policy", Kind::Policy)?);
         }
         for path in &self.rcp {
             inputs
                 .rcps
-                .push(files::read(path, "resource control policy")?);
+                .push(files::read(path, "resource control policy", Kind::Policy)?);
         }
         inputs.parameters.extend(self.parameters.iter().cloned());
         inputs.policies.extend(named(&self.policy, "--policy")?);
@@ -92,7 +95,7 @@ pub(crate) fn generated_inputs(
 /// What is wrong with what a proof is given.
 pub(crate) fn failure(errors: Vec<InputError>) -> Failure {
     let failures = errors.into_iter().map(|error| match error {
-        InputError::File { file, problems } => Failure::Document(file, problems),
+        InputError::File { file, problems } => Failure::document(*file, problems),
         InputError::Given { message, help } => Failure::new(message, help),
     });
     Failure::Several(failures.collect())
@@ -130,7 +133,7 @@ pub(crate) fn templates(
     }
     if has_templates {
         let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name)? {
-            Some(path) => files::read(&path, "template"),
+            Some(path) => files::read(&path, "template", Kind::Template),
             None if in_folder => Err(missing_template(name)),
             None => Err(Failure::new(
                 format!(
@@ -169,7 +172,7 @@ fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
         if !is_template || !path.is_file() || stacks.iter().any(|stack| stack == name) {
             continue;
         }
-        let source = files::read(&path, "template")?;
+        let source = files::read(&path, "template", Kind::Template)?;
         if s3ferry::lint::read_template(&source).is_ok_and(|node| node.get("Resources").is_some()) {
             return Err(Failure::new(
                 format!(
@@ -240,7 +243,7 @@ fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
         .map(|path| {
             Ok(NamedFile {
                 name: stem(&path.display().to_string()).to_owned(),
-                source: Some(files::read(path, "bucket policy")?),
+                source: Some(files::read(path, "bucket policy", Kind::Policy)?),
             })
         })
         .collect()
@@ -261,7 +264,7 @@ fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {
             };
             let source: Option<Source> = match file {
                 "none" => None,
-                path => Some(files::read(Path::new(path), "policy")?),
+                path => Some(files::read(Path::new(path), "policy", Kind::Policy)?),
             };
             Ok(NamedFile {
                 name: name.to_owned(),

@@ -8,7 +8,7 @@ use s3ferry::proof::{
 };
 
 use super::output::{line, table, thousands};
-use super::proof_complaints::{emptiness, obstacles, unknown_actions, unresolved};
+use super::proof_complaints::{emptiness, first, obstacles, unknown_actions, unresolved};
 use super::proof_unproven;
 
 /// The steps of a run, in its order.
@@ -119,15 +119,17 @@ pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<&str>, verbose
         out.push('\n');
     }
     // The gravest first; the others are told together.
-    for (decided, remedies) in &proof.calls {
-        let explained = match call {
-            Some(_) => wanted(decided, call),
-            None if verbose => decided.verdict != Verdict::Allowed,
-            None => decided.verdict == Verdict::Denied,
-        };
-        if explained {
-            out.push_str(&explanation(proof, decided, remedies));
-        }
+    let explained = (proof.calls.iter()).filter(|(decided, _)| match call {
+        Some(_) => wanted(decided, call),
+        None if verbose => decided.verdict != Verdict::Allowed,
+        None => decided.verdict == Verdict::Denied,
+    });
+    let explain =
+        |(decided, remedies): &(Decided, Vec<Remedy>)| explanation(proof, decided, remedies);
+    if verbose || call.is_some() {
+        out.extend(explained.map(explain));
+    } else {
+        out.push_str(&first(explained, explain));
     }
     if call.is_none() && !verbose {
         out.push_str(&proof_unproven::together(proof));

@@ -103,7 +103,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             "leave out --call, or write text or json",
         ));
     }
-    let project = Project::load(global)?;
+    let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, options.step == Step::Dev)?;
     inputs.expand = options.expand || options.account.is_some();
     let mut proof = proof::prove(&inputs).map_err(failure)?;

@@ -30,7 +30,7 @@ digests.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Write the page to this file
+    /// Write the page to this file; `-`: to standard output
     #[arg(
         long,
         value_name = "FILE",
@@ -47,7 +47,7 @@ pub(crate) struct Options {
 
 /// Writes the report; one with errors in it is written, too.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let project = Project::load(global)?;
+    let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;
     let sources: Vec<Source> = inputs
@@ -72,7 +72,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         drawn_targets: graph::MOST_TARGETS,
         version: env!("CARGO_PKG_VERSION"),
     });
-    files::write(&options.out, &page)?;
+    let is_file = files::put(&options.out, &page)?;
     let outcome = proof.outcome();
     let lint_fails = reports.iter().any(|(_, report)| report.has_errors());
     let next = match outcome.conclusion() {
@@ -82,13 +82,14 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         Conclusion::Excess => "Some statements grant what no call needs: the page names them.",
         Conclusion::Proven => "Next: open it in a browser, or attach it to the change request.",
     };
+    let written = format!(
+        "Wrote {}, {} KB. ",
+        output::path(&options.out),
+        thousands(page.len().div_ceil(1000))
+    );
     note(
         global,
-        &format!(
-            "Wrote {}, {} KB. {next}",
-            output::path(&options.out),
-            thousands(page.len().div_ceil(1000))
-        ),
+        &format!("{}{next}", if is_file { &written } else { "" }),
     );
     Ok(if lint_fails || outcome.fails(options.strict) {
         Outcome::Findings

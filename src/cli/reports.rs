@@ -23,14 +23,32 @@ pub(crate) fn severity_name(severity: Severity) -> &'static str {
     }
 }
 
-/// For people: each finding with its lines, and a summary.
+/// As many findings are shown to people, unless they ask for all.
+const MOST_SHOWN: usize = 50;
+
+/// For people: each finding with its lines, and a summary. Of many findings, the worst, unless
+/// `verbose` is set.
 pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
+    let all = reports
+        .iter()
+        .flat_map(|(source, report)| report.findings.iter().map(move |finding| (source, finding)));
+    let mut found: Vec<(usize, (&Source, &Finding))> = all.enumerate().collect();
+    let more = found.len().saturating_sub(MOST_SHOWN);
+    if more > 0 && !verbose {
+        found.sort_by_key(|(_, (_, finding))| finding.severity);
+        found.truncate(MOST_SHOWN);
+        found.sort_by_key(|(number, _)| *number);
+    }
     let mut out = Text::new();
-    for (source, report) in reports {
-        for finding in &report.findings {
-            out.append(&render_finding(source, finding));
-            out.push_str("\n\n");
-        }
+    for (_, (source, finding)) in found {
+        out.append(&render_finding(source, finding));
+        out.push_str("\n\n");
+    }
+    if more > 0 && !verbose {
+        let plural = if more == 1 { "" } else { "s" };
+        out.push_str(&format!(
+            "… and {more} more finding{plural}: --verbose shows all\n\n"
+        ));
     }
     if verbose {
         for (source, report) in reports {

@@ -25,7 +25,7 @@ const FILES: [(&str, &str); 3] = [
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Where it is written to
+    /// Write the zip file here; `-`: to standard output
     #[arg(long, value_name = "FILE", default_value = "sample-website.zip")]
     out: PathBuf,
     /// Overwrite an existing file
@@ -36,7 +36,7 @@ pub(crate) struct Options {
 /// Writes the zip file.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let shown = output::path(&options.out);
-    if options.out.exists() && !options.force {
+    if files::is_replaced(&options.out) && !options.force {
         return Err(Failure::new(
             format!("`{shown}` exists already"),
             "write over it with --force, or name another file with --out",
@@ -44,8 +44,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     }
     let bytes =
         zipped().map_err(|error| Failure::new(format!("cannot make the zip file: {error}"), ""))?;
-    files::write_bytes(&options.out, &bytes)?;
-    if !global.quiet {
+    if files::put(&options.out, &bytes)? && !global.quiet {
         print(&format!(
             "Wrote {shown} ({} files, {} bytes).\nNext: `s3ferry push {}` uploads it and follows the \
              pipeline.\n",

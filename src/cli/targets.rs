@@ -3,6 +3,7 @@
 use s3ferry::plan::{InstancePlan, Plan, TargetPlan};
 use serde_json::{Value as Json, json};
 
+use super::locate::ExampleOption;
 use super::output::{Text, note, print, table};
 use super::project::Project;
 use super::{Failure, Global, Outcome};
@@ -25,6 +26,8 @@ const JSON_VERSION: u32 = 1;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
+    #[command(flatten)]
+    example: ExampleOption,
     /// Only the target of this name
     #[arg(long, value_name = "NAME", help_heading = "Filters")]
     target: Vec<String>,
@@ -52,7 +55,7 @@ enum Format {
 
 /// Lists the instances of the targets.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let project = Project::load(global)?;
+    let project = Project::load_or_example(global, options.example)?;
     let plan = &project.plan;
     known(plan, "target", &options.target, |target, _| &target.name)?;
     known(plan, "account", &options.account, |_, instance| {

@@ -141,7 +141,7 @@ pub struct Artifacts {
     /// `false`: the bucket exists.
     pub create: bool,
     /// For a bucket that exists: the file with its current policy (JSON), whose statements are
-    /// kept. The path is relative to the configuration file.
+    /// kept. The path is relative to the configuration file, and may lead out of its folder.
     #[schemars(example = &"policies/artifacts.json")]
     pub existing_policy: Option<String>,
 }
@@ -180,7 +180,7 @@ pub struct Target {
     pub accounts: Option<Vec<String>>,
     /// A CSV file with the accounts, instead of `account` or `accounts`: its first line names the
     /// columns, `account` and if wanted `region` and `name` (a note). The path is relative to the
-    /// configuration file.
+    /// configuration file, and may lead out of its folder.
     #[serde(default)]
     #[schemars(example = &"accounts.csv")]
     pub accounts_file: Option<String>,

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::Config;
 use crate::escape::{is_hidden, is_unseen, named, spelled};
-use crate::syntax::{Entry, Node, Problem, Span, Value};
+use crate::syntax::{Entry, Node, Problem, Span, Value, may_be_name};
 
 /// The JSON Schema (draft 2020-12) of the configuration file.
 pub fn json_schema() -> Json {
@@ -27,6 +27,9 @@ pub(super) fn check(node: &Node) -> Vec<Problem> {
 
 /// The candidate that was probably meant by `text`, if one is near enough.
 pub fn near<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    if !may_be_name(text) {
+        return None;
+    }
     let text = text.to_lowercase();
     candidates
         .into_iter()

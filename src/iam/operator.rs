@@ -1,5 +1,7 @@
 //! Condition operators: their names.
 
+use crate::syntax::may_be_name;
+
 /// A condition operator, such as `ForAllValues:StringNotLikeIfExists`.
 ///
 /// Follows the AWS documents *IAM JSON policy elements: Condition operators* and *Single-valued
@@ -160,6 +162,9 @@ impl Operator {
 
     /// The known name that is nearest to an unknown one, for a message.
     pub(crate) fn nearest(name: &str) -> Option<&'static str> {
+        if !may_be_name(name) {
+            return None;
+        }
         let base = name.rsplit(':').next().unwrap_or(name);
         let base = base.strip_suffix("IfExists").unwrap_or(base);
         NAMES

@@ -7,7 +7,7 @@ use super::{
     PrincipalEntry, PrincipalId, ResourcePattern, Resources, Statement,
 };
 use crate::escape;
-use crate::syntax::{Entry, Node, Problem, Span, Value};
+use crate::syntax::{Entry, Node, Problem, Span, Value, may_be_name};
 
 const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
 
@@ -413,6 +413,7 @@ impl Reader {
     fn unknown(&mut self, entry: &Entry, known: &[&str], what: &str) {
         let near = known
             .iter()
+            .filter(|_| may_be_name(&entry.key))
             .map(|name| {
                 let distance =
                     strsim::damerau_levenshtein(&name.to_lowercase(), &entry.key.to_lowercase());

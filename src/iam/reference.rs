@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use crate::syntax::may_be_name;
+
 /// The day of the service reference.
 pub(crate) const AS_OF: &str = "2026-09-26";
 
@@ -82,6 +84,9 @@ pub(crate) fn expand(pattern: &str) -> Option<Vec<&'static Action>> {
 
 /// The action that a wrong one was probably meant to be.
 pub(crate) fn near(action: &str) -> Option<&'static str> {
+    if !may_be_name(action) {
+        return None;
+    }
     let lower = action.to_ascii_lowercase();
     let (service, _) = lower.split_once(':')?;
     let all = actions(service)?.iter();

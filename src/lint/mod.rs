@@ -5,6 +5,7 @@
 //! what the quotas are does not.
 
 mod answer;
+mod cycles;
 mod finding;
 mod groups;
 mod guard;

@@ -12,6 +12,7 @@ use cfn_guard::{CommandBuilder, ParseTreeBuilder};
 use serde::Serialize;
 
 use super::Severity;
+use super::cycles::circular;
 use crate::syntax::{Problem, Source, Span};
 
 /// One rule, with what its header says about it.
@@ -63,7 +64,30 @@ pub(super) fn is_embedded(rule: &Rule) -> bool {
 /// Where the text is no Guard file or holds no rule.
 pub fn from_source(source: &Source) -> Result<Vec<Rule>, Problem> {
     let text = source.text();
+    if let Some(at) = too_deep(text) {
+        let span = Span {
+            start: at,
+            end: at + 1,
+        };
+        return Err(
+            Problem::new(span, format!("nested more than {DEPTH_LIMIT} levels deep"))
+                .help("move a part into a named rule"),
+        );
+    }
     let tree = parse_tree(text).map_err(|message| syntax_problem(source, &message))?;
+    if let Some(name) = circular(&tree) {
+        let definition = match name.strip_prefix('%') {
+            Some(variable) => format!("let {variable} "),
+            None => format!("rule {name} "),
+        };
+        let at = text.find(&definition).unwrap_or_default();
+        let span = Span {
+            start: at,
+            end: at + definition.trim_end().len(),
+        };
+        return Err(Problem::new(span, format!("`{name}` is defined by itself"))
+            .help("remove the reference that leads back to it"));
+    }
     let names = rule_names(&tree);
     if names.is_empty() {
         return Err(
@@ -77,6 +101,43 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Problem> {
         .iter()
         .map(|name| header.rule(name, source.name(), text))
         .collect())
+}
+
+/// Nesting beyond this is refused: Guard's parser calls itself for each level, and would exhaust
+/// the stack.
+const DEPTH_LIMIT: usize = 64;
+
+/// Where brackets are nested too deep, outside of strings, regular expressions and comments.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut is_escaped = false;
+    let bytes = text.as_bytes();
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            // A message: `<<…>>`, over several lines.
+            (Some(b'<'), b'>') if bytes.get(at + 1) == Some(&b'>') => quote = None,
+            (Some(b'<'), _) => {}
+            (None, b'<') if bytes.get(at + 1) == Some(&b'<') => quote = Some(byte),
+            // What is not closed in its line is no string or expression.
+            (Some(_), b'\n') => (quote, is_escaped) = (None, false),
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(b'#'), _) => {}
+            (Some(_), b'\\') => is_escaped = true,
+            (Some(open), _) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'' | b'/' | b'#') => quote = Some(byte),
+            (None, b'{' | b'(' | b'[') => {
+                depth += 1;
+                if depth > DEPTH_LIMIT {
+                    return Some(at);
+                }
+            }
+            (None, b'}' | b')' | b']') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+    }
+    None
 }
 
 fn parse_tree(text: &str) -> Result<serde_json::Value, String> {
@@ -258,6 +319,43 @@ mod tests {
         let at = source.position(problem.span.start);
         assert_eq!((at.line, at.column), (4, 10), "{problem:?}");
         assert!(!problem.label.is_empty());
+    }
+
+    #[test]
+    fn what_guard_would_follow_without_end_is_a_fault() {
+        for (text, name) in [
+            ("rule a {\n  a\n}\n", "`a`"),
+            (
+                "rule a {\n  b\n}\nrule b when a {\n  Resources exists\n}\n",
+                "`a`",
+            ),
+            ("let x = %y\nlet y = %x\nrule a { %x exists }\n", "`%x`"),
+            ("rule a {\n  let x = %x.y\n  %x exists\n}\n", "`%x`"),
+        ] {
+            let problem = from_source(&Source::new("m", text)).expect_err("a fault");
+            assert!(problem.message.contains(name), "{text}: {problem:?}");
+        }
+        // Variables of different rules have nothing to do with each other.
+        let text = "let x = Resources.*\nrule a {\n  let y = %x.Type\n  %y exists\n}\n\
+                    rule b when a {\n  let y = Resources.*\n  let x = %y\n  %x exists\n}\n\
+                    rule c {\n  a\n  b\n}\n";
+        assert_eq!(
+            from_source(&Source::new("m", text)).expect("valid").len(),
+            3
+        );
+    }
+
+    #[test]
+    fn brackets_are_counted_where_they_nest() {
+        let deep = format!("rule a {{\n{}", "(".repeat(100));
+        let problem = from_source(&Source::new("m", deep)).expect_err("a fault");
+        assert!(problem.message.contains("levels deep"), "{problem:?}");
+        let wide =
+            "  Resources.*.A == \"((((\" # {{{{\n  Resources.*.B == /\\/[({]/ <<it's\n((\n>>\n";
+        assert_eq!(
+            too_deep(&format!("rule a {{\n{}}}", wide.repeat(100))),
+            None
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, Severity, Suppressed};
-use crate::syntax::{Node, Span};
+use crate::syntax::{Node, Span, may_be_name};
 
 /// The rule name of a finding about a suppression of a rule that does not exist.
 pub const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
@@ -51,6 +51,7 @@ pub(super) fn suppressions(
 fn unknown(resource: &str, name: &str, known: &BTreeSet<String>, span: Span) -> Finding {
     let near = known
         .iter()
+        .filter(|_| may_be_name(name))
         .map(|rule| (strsim::jaro_winkler(rule, name), rule))
         .filter(|(similarity, _)| *similarity > 0.9)
         .max_by(|a, b| a.0.total_cmp(&b.0))

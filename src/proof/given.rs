@@ -8,6 +8,7 @@ use super::names::{Kind, Names, RoleKey};
 use super::world::World;
 use crate::config::near;
 use crate::escape::shown;
+use crate::syntax::may_be_name;
 
 /// As many names of a kind are listed in a message.
 const LISTED: usize = 12;
@@ -258,12 +259,12 @@ fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
             continue;
         }
         let left_out = found.len().saturating_sub(LISTED);
-        if left_out > 0 {
+        if left_out > 0 && may_be_name(wanted) {
             // The nearest of many names.
             let score = |name: &String| strsim::jaro_winkler(name, wanted);
             found.sort_by(|a, b| score(b).partial_cmp(&score(a)).unwrap_or(Ordering::Equal));
-            found.truncate(LISTED);
         }
+        found.truncate(LISTED);
         let more = match left_out {
             0 => String::new(),
             more => format!(" and {more} more"),

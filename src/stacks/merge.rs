@@ -56,6 +56,21 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
     Ok(escape::json(&format!("{policy:#}\n")).into_owned())
 }
 
+/// Whether a text is a policy that an earlier run merged: it has a statement of ours.
+pub fn is_merged_bucket_policy(plan: &Plan, text: &str) -> bool {
+    let Ok(policy) = serde_json::from_str::<Json>(text) else {
+        return false;
+    };
+    let store = plan.store(&plan.dev.region);
+    let wanted = document(&store_statements(plan, store, None)).to_json();
+    let statements = |policy: &Json| policy["Statement"].as_array().cloned().unwrap_or_default();
+    let ours = statements(&wanted);
+    statements(&policy).iter().any(|found| {
+        let sid = found["Sid"].as_str().unwrap_or_default();
+        sid.starts_with("DeployRole") || ours.iter().any(|ours| same_statement(found, ours))
+    })
+}
+
 /// Whether two statements differ in nothing but their Sid.
 fn same_statement(a: &Json, b: &Json) -> bool {
     let bare = |statement: &Json| {

@@ -3,6 +3,7 @@
 mod bucket;
 mod contradiction;
 mod dev;
+mod generated;
 mod key;
 mod key_grants;
 mod limits;
@@ -16,9 +17,10 @@ mod stack_set_roles;
 mod store;
 mod target;
 
+pub use generated::is_generated;
 pub use key_grants::{KeyGrant, key_grants};
 pub use limits::complaints;
-pub use merge::{MergeError, merged_bucket_policy};
+pub use merge::{MergeError, is_merged_bucket_policy, merged_bucket_policy};
 pub use stack_set_roles::stack_set_roles;
 
 use crate::cfn::{Parameter, Template};

@@ -4,13 +4,21 @@
 //! ([`Node`]) and the one kind of thing that there is to say about a place in it
 //! ([`Problem`]). What a document means (a configuration, a template, a policy) does not.
 
+mod kind;
 mod node;
 mod read;
 mod source;
 
+pub use kind::Kind;
 pub use node::{Entry, Node, Value};
 pub use read::read;
 pub use source::{Position, Source, Span};
+
+/// Whether a text is short enough to be compared with names that it may be a misspelling of. The
+/// comparison takes time and memory by the lengths of both.
+pub fn may_be_name(text: &str) -> bool {
+    text.len() <= 256
+}
 
 /// One thing that is wrong with a document: where, what, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! A document's text, and places in it.
 
+use super::Kind;
 use crate::escape::shown;
 
 /// A range of bytes in a document's text.
@@ -26,6 +27,7 @@ pub struct Source {
     name: String,
     text: String,
     line_starts: Vec<usize>,
+    kind: Option<Kind>,
 }
 
 impl Source {
@@ -39,7 +41,20 @@ impl Source {
             name: shown(&name.into()).into_owned(),
             text,
             line_starts,
+            kind: None,
         }
+    }
+
+    /// The same document, of which errors quote nothing unless it is of this kind.
+    #[must_use]
+    pub fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// The kind that the document should be and is not.
+    pub fn misses_kind(&self) -> Option<Kind> {
+        self.kind.filter(|kind| !kind.fits(self))
     }
 
     /// The name that errors show.
@@ -54,13 +69,23 @@ impl Source {
 
     /// The line and column of a byte; past the end, those of the end.
     pub fn position(&self, byte: usize) -> Position {
-        let byte = byte.min(self.text.len());
-        let line = self.line_starts.partition_point(|start| *start <= byte);
+        let (line, offset) = self.place(byte);
         let start = self.line_starts[line - 1];
         Position {
             line,
-            column: self.text[start..byte].chars().count() + 1,
+            column: self.text[start..start + offset].chars().count() + 1,
         }
+    }
+
+    /// The line of a byte, from 1, and its offset in the line in bytes. Within a character, those
+    /// of the character; past the end, those of the end.
+    pub fn place(&self, byte: usize) -> (usize, usize) {
+        let mut byte = byte.min(self.text.len());
+        while !self.text.is_char_boundary(byte) {
+            byte -= 1;
+        }
+        let line = self.line_starts.partition_point(|start| *start <= byte);
+        (line, byte - self.line_starts[line - 1])
     }
 
     /// The text of a line (from 1), without its line break; empty where there is none.

@@ -448,7 +448,7 @@ fn nothing_to_check_is_an_error() {
         ),
         ("lint --rules empty.guard bad.yaml", "holds no rule"),
         ("lint none.yaml", "`Resources` is empty"),
-        ("lint other.yaml", "this is not a CloudFormation template"),
+        ("lint other.yaml", "is not a CloudFormation template"),
         ("lint missing.yaml", "cannot read template `missing.yaml`"),
         ("lint --format xml", "invalid value 'xml'"),
     ] {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::emulator::{Accounts, Emulator};
 use crate::played_pipeline::PlayedPipeline;
-use crate::support::{Project, Run, python};
+use crate::support::{Project, Run, SMALL, python};
 
 const ID: &str = "3c2a0f5e-0000-4000-8000-000000000001";
 
@@ -852,7 +852,7 @@ fn what_a_folder_cannot_hold_is_refused() {
 
 #[test]
 fn the_example_is_pushed_nowhere() {
-    let project = Project::empty();
+    let project = Project::with(SMALL);
     project.write("site/index.html", "x");
     let run = project.expect("push site", 2);
     assert!(

@@ -35,6 +35,7 @@ mod encryption;
 mod environment;
 mod existing_policy;
 mod fault_proxy;
+mod files;
 mod fleet;
 mod given;
 mod graph;

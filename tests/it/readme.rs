@@ -76,13 +76,8 @@ fn the_commands_print_what_the_readme_shows() {
 #[test]
 fn make_synth_prints_the_table_that_the_readme_shows() {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::copy(
-        root().join("s3ferry.yaml"),
-        folder.path().join("s3ferry.yaml"),
-    )
-    .expect("a copy");
-    run(folder.path(), "s3ferry synth");
-    let second = run(folder.path(), "s3ferry synth");
+    run(folder.path(), "s3ferry synth --example");
+    let second = run(folder.path(), "s3ferry synth --example");
     assert!(
         file("README.md").contains(second.trim_end()),
         "the README's table is not\n{second}"
@@ -136,5 +131,5 @@ fn the_error_that_the_readme_shows_is_the_one_that_is_printed() {
 
 #[test]
 fn the_checked_in_templates_are_fresh() {
-    run(root(), "s3ferry synth --check");
+    run(root(), "s3ferry synth --example --check");
 }

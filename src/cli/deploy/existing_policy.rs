@@ -4,6 +4,7 @@
 use s3ferry::deploy::bucket_policy::{self, Standing};
 use s3ferry::deploy::{Access, Observer as _, StackStep};
 use s3ferry::shell::Command;
+use s3ferry::syntax::Kind;
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -44,7 +45,11 @@ pub(crate) async fn examine(
         return Ok(None);
     };
     let bucket = &plan.artifact_bucket.name;
-    let before = files::read(&accounts.project.beside(path), "existing bucket policy")?;
+    let before = files::read(
+        &accounts.project.beside(path),
+        "existing bucket policy",
+        Kind::Policy,
+    )?;
     let standing = bucket_policy::compare(access, bucket, before.text(), merged).await?;
     let diff = match &standing {
         Standing::InForce => String::new(),

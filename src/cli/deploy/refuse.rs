@@ -5,8 +5,8 @@ use std::path::Path;
 use s3ferry::deploy::StackStep;
 use s3ferry::plan::Plan;
 
-use crate::cli::Failure;
 use crate::cli::project::Generated;
+use crate::cli::{Failure, files};
 
 /// Bucket names of AWS's example. Names are taken worldwide, and these are.
 const EXAMPLE_BUCKETS: [&str; 3] = [
@@ -42,8 +42,8 @@ pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
 /// The first checked-in file that is not what the configuration makes.
 pub(crate) fn first_stale<'g>(out: &Path, generated: &'g [Generated]) -> Option<&'g Generated> {
     generated.iter().find(|file| {
-        std::fs::read(out.join(&file.path))
-            .is_ok_and(|found| found != file.source.text().as_bytes())
+        files::bytes_if_any(&out.join(&file.path), "file")
+            .is_ok_and(|found| found.is_some_and(|found| found != file.source.text().as_bytes()))
     })
 }
 

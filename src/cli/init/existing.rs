@@ -5,7 +5,7 @@ use std::path::Path;
 use s3ferry::config::Document;
 use s3ferry::definition::{Definition, Draft, DraftTarget};
 use s3ferry::plan::Plan;
-use s3ferry::syntax::{Problem, Source};
+use s3ferry::syntax::{Kind, Problem, Source};
 
 use super::{Options, check_account, region, value};
 use crate::cli::{Failure, Global, files, output, shell};
@@ -20,7 +20,7 @@ pub(super) fn configuration(
     options: &Options,
     path: &Path,
 ) -> Result<String, Failure> {
-    let source = files::read(path, "pipeline definition")?;
+    let source = files::read(path, "pipeline definition", Kind::Definition)?;
     let document = |problems| Failure::document(source.clone(), problems);
     let definition = Definition::read(source.clone()).map_err(document)?;
     let mut draft = Draft::of(&definition).map_err(document)?;

@@ -1,0 +1,121 @@
+//! Where the option `--out` leads: standard output, a stream, or a regular file.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::replace::{Writer, cannot_write, folder_of, is_descriptor, resolve};
+use crate::cli::Failure;
+
+/// What a path of `--out` is.
+enum Destination {
+    /// `-`, or the device of standard output.
+    Stdout,
+    /// A FIFO, a character device or a socket: it is opened and written to.
+    Stream,
+    /// Another open file of this process, such as `/dev/fd/3`: what it holds stays.
+    Descriptor,
+    /// A regular file, which is replaced as a whole, or nothing yet.
+    File,
+}
+
+/// Whether a path of `--out` is standard output: `-`, or `/dev/stdout`.
+pub(crate) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+        || resolve(path)
+            .is_ok_and(|real| real.file_name().is_some_and(|name| name == "1") && is_own(&real))
+}
+
+/// Whether writing to a path of `--out` replaces something: an existing file, or what a symbolic
+/// link leads to.
+#[cfg(feature = "deploy")]
+pub(crate) fn is_replaced(path: &Path) -> bool {
+    matches!(destination(path), Ok(Destination::File)) && path.symlink_metadata().is_ok()
+}
+
+/// Writes to where `--out` leads. Tells whether that is a place to report: standard output is not.
+///
+/// # Errors
+/// The path is a folder, or cannot be written. A file is then unchanged.
+pub(crate) fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<bool, Failure> {
+    let bytes = content.as_ref();
+    let written = match destination(path)? {
+        Destination::Stdout => {
+            let mut out = io::stdout().lock();
+            out.write_all(bytes).and_then(|()| out.flush())
+        }
+        Destination::Stream => stream(path, OpenOptions::new().write(true), bytes),
+        Destination::Descriptor => stream(path, OpenOptions::new().append(true), bytes),
+        Destination::File => {
+            Writer::lock(&[path.to_path_buf()])?.replace(&[(path, bytes)])?;
+            return Ok(true);
+        }
+    };
+    match written {
+        // A reader that has gone away is no error.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let shown = if is_stdout(path) {
+                Path::new("standard output")
+            } else {
+                path
+            };
+            Err(cannot_write(shown, &error))
+        }
+        _ => Ok(!is_stdout(path)),
+    }
+}
+
+fn stream(path: &Path, options: &OpenOptions, bytes: &[u8]) -> io::Result<()> {
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.flush()
+}
+
+fn destination(path: &Path) -> Result<Destination, Failure> {
+    if is_stdout(path) {
+        return Ok(Destination::Stdout);
+    }
+    let real = resolve(path)?;
+    let refuse = |what: &str| {
+        let link = if real == path {
+            ""
+        } else {
+            "a symbolic link to "
+        };
+        Failure::new(
+            format!("cannot write `{}`: it is {link}{what}", path.display()),
+            "name a file, or `-` for standard output",
+        )
+    };
+    match fs::metadata(&real) {
+        Err(_) => Ok(Destination::File),
+        Ok(data) if data.is_dir() => Err(refuse("a folder")),
+        Ok(data) if data.is_file() => Ok(if is_descriptor(&real) {
+            Destination::Descriptor
+        } else {
+            Destination::File
+        }),
+        Ok(data) if is_block_device(&data) => Err(refuse("a block device")),
+        Ok(_) => Ok(Destination::Stream),
+    }
+}
+
+/// Whether a path names an open file of this process.
+fn is_own(path: &Path) -> bool {
+    let own: PathBuf = ["/proc", &std::process::id().to_string(), "fd"]
+        .iter()
+        .collect();
+    fs::canonicalize(folder_of(path))
+        .is_ok_and(|folder| folder == own || folder == Path::new("/dev/fd"))
+}
+
+#[cfg(unix)]
+fn is_block_device(data: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    data.file_type().is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_block_device(_: &fs::Metadata) -> bool {
+    false
+}

@@ -1,0 +1,271 @@
+//! The output folder of `synth`: what is in it, who wrote it, and how it is replaced.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use s3ferry::config::EXAMPLE;
+use s3ferry::stacks;
+use similar::TextDiff;
+
+use super::Options;
+use crate::cli::locate::DEFAULT_CONFIG;
+use crate::cli::output::{self, note, print};
+use crate::cli::project::{Generated, Project, TemplateFormat};
+use crate::cli::{Failure, Global, Outcome, files};
+
+/// The output folder and what belongs in it.
+pub(super) struct Folder<'a> {
+    options: &'a Options,
+    project: &'a Project,
+    generated: &'a [Generated],
+}
+
+/// A file of the folder, compared with what belongs there.
+enum State {
+    Current,
+    Missing,
+    /// Another content, and whether this program wrote it.
+    Stale {
+        found: Vec<u8>,
+        is_ours: bool,
+    },
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn new(
+        options: &'a Options,
+        project: &'a Project,
+        generated: &'a [Generated],
+    ) -> Self {
+        Self {
+            options,
+            project,
+            generated,
+        }
+    }
+
+    /// Writes what is stale or missing, and removes what is unwanted. Tells for each generated
+    /// file whether it was written.
+    ///
+    /// # Errors
+    /// A file was not written by this program, or the folder cannot be written.
+    pub(super) fn write(&self, global: &Global) -> Result<Vec<bool>, Failure> {
+        let paths: Vec<PathBuf> = self.generated.iter().map(|file| self.path(file)).collect();
+        self.refuse_own_input(&paths)?;
+        // Compared under the lock: otherwise a file that another run is about to replace would
+        // count as current.
+        let writer = files::Writer::lock(&paths)?;
+        let states = self.states()?;
+        let unwanted = self.unwanted()?;
+        if !self.options.force {
+            self.refuse_foreign(&states, &unwanted)?;
+        }
+        let mut changed: Vec<(&Path, &[u8])> = Vec::new();
+        let mut written = Vec::new();
+        for ((file, path), state) in self.generated.iter().zip(&paths).zip(&states) {
+            let is_current = matches!(state, State::Current);
+            written.push(!is_current);
+            if !is_current {
+                changed.push((path, file.source.text().as_bytes()));
+            }
+        }
+        writer.replace(&changed)?;
+        for path in &unwanted {
+            let shown = output::path(path);
+            std::fs::remove_file(path).map_err(|error| {
+                Failure::new(
+                    format!("cannot remove `{shown}`: {}", files::reason(&error)),
+                    "remove it yourself",
+                )
+            })?;
+            note(
+                global,
+                &format!("Removed {shown}: no target has this name now."),
+            );
+        }
+        Ok(written)
+    }
+
+    /// Shows what is not as it should be.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub(super) fn check(&self, global: &Global) -> Result<Outcome, Failure> {
+        let mut stale = 0;
+        for (file, state) in self.generated.iter().zip(self.states()?) {
+            let name = file.source.name();
+            let text = file.source.text();
+            match state {
+                State::Current => continue,
+                State::Missing => print(&diff("", text, "/dev/null", name))?,
+                State::Stale {
+                    found,
+                    is_ours: true,
+                } => {
+                    print(&diff(&String::from_utf8_lossy(&found), text, name, name))?;
+                }
+                // It can be any file, by way of a link, and its content belongs in no log.
+                State::Stale { is_ours: false, .. } => {
+                    print(&format!("{name}: not written by s3ferry\n"))?;
+                }
+            }
+            stale += 1;
+        }
+        for path in self.unwanted()? {
+            stale += 1;
+            let name = path.display().to_string();
+            let found = files::bytes_if_any(&path, "template")?.unwrap_or_default();
+            print(&diff(
+                &String::from_utf8_lossy(&found),
+                "",
+                &name,
+                "/dev/null",
+            ))?;
+        }
+        if stale == 0 {
+            let count = self.generated.len();
+            note(global, &format!("All {count} files are up to date."));
+            return Ok(Outcome::Done);
+        }
+        let files = if stale == 1 {
+            "1 file is".to_owned()
+        } else {
+            format!("{stale} files are")
+        };
+        note(
+            global,
+            &format!("{files} not up to date. Next: `s3ferry synth`, and commit."),
+        );
+        Ok(Outcome::Findings)
+    }
+
+    fn path(&self, file: &Generated) -> PathBuf {
+        self.options.out.join(&file.path)
+    }
+
+    fn states(&self) -> Result<Vec<State>, Failure> {
+        let states = self.generated.iter().map(|file| {
+            let text = file.source.text().as_bytes();
+            Ok(match files::bytes_if_any(&self.path(file), "file")? {
+                None => State::Missing,
+                Some(found) if found == text => State::Current,
+                Some(found) => {
+                    let old = String::from_utf8_lossy(&found);
+                    let is_ours = if file.template {
+                        stacks::is_generated(&old)
+                    } else {
+                        stacks::is_merged_bucket_policy(&self.project.plan, &old)
+                    };
+                    State::Stale { found, is_ours }
+                }
+            })
+        });
+        states.collect()
+    }
+
+    /// Templates that an earlier run wrote in this format, and that belong to nothing now.
+    fn unwanted(&self) -> Result<Vec<PathBuf>, Failure> {
+        let out = &self.options.out;
+        let entries = match std::fs::read_dir(out) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(Failure::new(
+                    format!(
+                        "cannot read folder `{}`: {}",
+                        out.display(),
+                        files::reason(&error)
+                    ),
+                    "choose another folder with --out",
+                ));
+            }
+        };
+        let extension = match self.options.format {
+            TemplateFormat::Yaml => ".yaml",
+            TemplateFormat::Json => ".json",
+        };
+        let mut found = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            let name = name.unwrap_or(Cow::Borrowed(""));
+            let is_wanted = self.generated.iter().any(|file| file.path == name);
+            if name.ends_with(extension) && !is_wanted && path.is_file() {
+                let bytes = files::bytes_if_any(&path, "file").ok().flatten();
+                let text = bytes.unwrap_or_default();
+                if stacks::is_generated(&String::from_utf8_lossy(&text)) {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Refuses to replace what this program did not write, and with `--example` what is not the
+    /// example's.
+    fn refuse_foreign(&self, states: &[State], unwanted: &[PathBuf]) -> Result<(), Failure> {
+        let is_example = self.options.example.example && !is_example_folder();
+        let stale = self.generated.iter().zip(states);
+        let mut found: Vec<String> = stale
+            .filter(|(_, state)| match state {
+                State::Stale { is_ours, .. } => is_example || !is_ours,
+                State::Current | State::Missing => false,
+            })
+            .map(|(file, _)| format!("`{}`", file.source.name()))
+            .collect();
+        if is_example {
+            found.extend(unwanted.iter().map(|path| format!("`{}`", path.display())));
+        }
+        let names = found.join(", ");
+        match (found.len(), is_example) {
+            (0, _) => Ok(()),
+            (_, true) => Err(Failure::new(
+                format!("the example would replace {names}"),
+                "choose another folder with --out, or overwrite with --force",
+            )),
+            (count, false) => Err(Failure::new(
+                format!(
+                    "{names} {} not written by s3ferry",
+                    if count == 1 { "was" } else { "were" }
+                ),
+                "move it away, or overwrite it with --force",
+            )),
+        }
+    }
+
+    /// Refuses to replace the policy that is merged: the next run would merge the merged one.
+    fn refuse_own_input(&self, paths: &[PathBuf]) -> Result<(), Failure> {
+        let Some(input) = &self.project.plan.dev.existing_policy else {
+            return Ok(());
+        };
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        let input = self.project.beside(input);
+        match paths
+            .iter()
+            .find(|path| real(path).is_some() && real(path) == real(&input))
+        {
+            None => Ok(()),
+            Some(path) => Err(Failure::new(
+                format!(
+                    "`existing_policy` names `{}`, which is where the merged policy is written",
+                    path.display()
+                ),
+                "move the existing policy to another folder",
+            )),
+        }
+    }
+}
+
+/// Whether the configuration of this folder is the example itself, as in the repository.
+fn is_example_folder() -> bool {
+    let bytes = files::bytes_if_any(Path::new(DEFAULT_CONFIG), "configuration");
+    bytes.is_ok_and(|bytes| bytes.as_deref() == Some(EXAMPLE.as_bytes()))
+}
+
+fn diff(old: &str, new: &str, old_name: &str, new_name: &str) -> String {
+    TextDiff::from_lines(old, new)
+        .unified_diff()
+        .context_radius(3)
+        .header(old_name, new_name)
+        .to_string()
+}

@@ -1,0 +1,220 @@
+//! What a file is meant to be, and whether it looks like it.
+//!
+//! A configuration or an option can name any file, such as `/etc/shadow`. An error may quote a
+//! file only when it is of the kind that was asked for; of any other file it says just that.
+
+use super::{Node, Source, Value, read};
+
+/// The kind of document that a file is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An s3ferry configuration.
+    Configuration,
+    /// The accounts of a target, as comma-separated values.
+    Accounts,
+    /// A CloudFormation template.
+    Template,
+    /// A policy document, or a list of them.
+    Policy,
+    /// The definition of a pipeline.
+    Definition,
+    /// Authorization cases.
+    Cases,
+    /// Guard rules.
+    Rules,
+}
+
+impl Kind {
+    /// What the document is called, and what tells that a file is none.
+    pub fn name_and_sign(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Configuration => (
+                "an s3ferry configuration",
+                "it has neither `dev` nor `targets`",
+            ),
+            Self::Accounts => (
+                "an accounts file",
+                "its first line does not name the column `account`",
+            ),
+            Self::Template => ("a CloudFormation template", "it has no `Resources`"),
+            Self::Policy => ("a policy document", "it has no `Statement`"),
+            Self::Definition => ("a pipeline definition", "it has no `stages`"),
+            Self::Cases => (
+                "a file of authorization cases",
+                "it has no case with a `request`",
+            ),
+            Self::Rules => ("a file of Guard rules", "it has no `rule`"),
+        }
+    }
+
+    /// Whether a document looks like this kind, so that an error may quote it. An empty one does:
+    /// it has nothing to hide.
+    ///
+    /// A document that can be parsed is judged by its keys; one with a syntax error by its lines.
+    pub fn fits(self, source: &Source) -> bool {
+        let text = source.text();
+        let is_blank = |line: &str| line.trim().is_empty() || line.trim().starts_with('#');
+        if text.lines().all(is_blank) {
+            return true;
+        }
+        match self {
+            Self::Accounts => text
+                .lines()
+                .find(|line| !line.trim().is_empty())
+                .is_some_and(
+                    // A misspelt name is quoted as well, if it is a name at all.
+                    |first| {
+                        first
+                            .split(',')
+                            .any(|field| is_column(field.trim().trim_matches('"')))
+                    },
+                ),
+            Self::Rules => text.lines().any(|line| {
+                let line = line.trim_start();
+                ["rule ", "let ", "AWS::", "when "]
+                    .iter()
+                    .any(|start| line.starts_with(start))
+            }),
+            Self::Cases => text.contains("\"request\"") || has_key_line(text, &["request"]),
+            Self::Configuration | Self::Template | Self::Policy | Self::Definition => {
+                let keys = self.keys();
+                match read(source) {
+                    Ok(node) => is_empty(&node) || has_key(&node, keys),
+                    Err(_) => has_key_line(text, keys),
+                }
+            }
+        }
+    }
+
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Configuration => &["dev", "targets"],
+            Self::Template => &["Resources", "AWSTemplateFormatVersion"],
+            Self::Policy => &["Statement"],
+            Self::Definition => &["pipeline", "stages"],
+            Self::Accounts | Self::Cases | Self::Rules => &[],
+        }
+    }
+}
+
+/// Whether a field of a first line is the name of a column, or is meant to be one.
+fn is_column(field: &str) -> bool {
+    let is_word =
+        field.len() <= 12 && (field.chars()).all(|c| c.is_ascii_alphabetic() || "_- ".contains(c));
+    is_word
+        && ["account", "region", "name"]
+            .iter()
+            .any(|column| strsim::jaro_winkler(&field.to_lowercase(), column) > 0.8)
+}
+
+/// Whether there is nothing in a document that could be quoted.
+fn is_empty(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::Mapping(entries) => entries.is_empty(),
+        Value::Sequence(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether a document, or one of a list, has one of the keys.
+fn has_key(node: &Node, keys: &[&str]) -> bool {
+    match &node.value {
+        Value::Mapping(entries) => entries
+            .iter()
+            .any(|entry| keys.iter().any(|key| entry.key.eq_ignore_ascii_case(key))),
+        Value::Sequence(items) => items.iter().any(|item| has_key(item, keys)),
+        _ => false,
+    }
+}
+
+/// Whether a line of a text that cannot be parsed begins with one of the keys, as YAML or JSON.
+fn has_key_line(text: &str, keys: &[&str]) -> bool {
+    let begins = |part: &str| {
+        let part = part.trim_start_matches([' ', '\t', '-', '{', '[', ',']);
+        keys.iter().any(|key| {
+            let rest = match part.strip_prefix(['"', '\'']) {
+                Some(quoted) => quoted
+                    .strip_prefix(key)
+                    .and_then(|rest| rest.strip_prefix(['"', '\''])),
+                None => part.strip_prefix(key),
+            };
+            // `dev:x:1000` is a line of /etc/group, and `dev: x` one of a configuration.
+            rest.map(str::trim_start)
+                .and_then(|rest| rest.strip_prefix(':'))
+                .is_some_and(|rest| {
+                    part.starts_with(['"', '\''])
+                        || rest.is_empty()
+                        || rest.starts_with([' ', '\t'])
+                })
+        })
+    };
+    let is_json = text.trim_start().starts_with(['{', '[']);
+    text.lines().any(begins) || is_json && text.split(['{', ',']).any(begins)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(kind: Kind, text: &str) -> bool {
+        kind.fits(&Source::new("f", text))
+    }
+
+    const SHADOW: &str = "root:$6$abc:19000:0:99999:7:::\ndev:$6$abc:19000:0:99999:7:::\n";
+
+    #[test]
+    fn another_file_fits_no_kind() {
+        let secrets = [
+            SHADOW,
+            "[default]\naws_secret_access_key = abc\n",
+            "{\"auths\": {\"r\": {\"auth\": \"abc\"}}}",
+            "{\"auths\": {\"r\": {\"auth\": \"abc\"",
+            "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n",
+            "token\n",
+            "- []\n- {}\n- token\n",
+            "PASSWORD=abc,account=x\n",
+        ];
+        for text in secrets {
+            for kind in [
+                Kind::Configuration,
+                Kind::Accounts,
+                Kind::Template,
+                Kind::Policy,
+                Kind::Definition,
+                Kind::Cases,
+                Kind::Rules,
+            ] {
+                assert!(!fits(kind, text), "{kind:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_still_of_its_kind() {
+        for (kind, text) in [
+            (Kind::Configuration, "dev:\n\taccount: \"1\"\n"),
+            (Kind::Configuration, "dev: 1\n"),
+            (Kind::Configuration, "{dev: {"),
+            (Kind::Configuration, ""),
+            (Kind::Accounts, "acount,region\n1,us-east-1\n"),
+            (Kind::Accounts, "\"account\"\n1\n"),
+            (Kind::Template, "Resources:\n  A: [\n"),
+            (Kind::Template, "{\"Resources\": {},"),
+            (
+                Kind::Policy,
+                "{\"Version\": \"2012-10-17\", \"statement\": []}",
+            ),
+            (
+                Kind::Policy,
+                "[{\"Version\": \"2012-10-17\", \"Statement\": [}",
+            ),
+            (Kind::Policy, "Version: \"2012-10-17\"\nStatement: [\n"),
+            (Kind::Definition, "{\"pipeline\": {\"stages\": ["),
+            (Kind::Cases, "{\"request\": 1}"),
+            (Kind::Rules, "rule x {\n"),
+        ] {
+            assert!(fits(kind, text), "{kind:?}: {text}");
+        }
+    }
+}
