@@ -463,7 +463,7 @@ mod tests {
         const PAGE: &str = "<!DOCTYPE html><html><head><title></title><script>x()</script></head>\
                             <body><h1>Please <b>log in</b></h1><p>now</body></html>";
         const SHOWN: &str = ", which is not an AWS response: \"Please log in\"";
-        let to = [("location", "https://login.example/\u{202e}")];
+        let to = [("location", "https://login.example/in")];
         for (protocol, status, kind, more, body, shown) in [
             (
                 Protocol::Query,
@@ -494,7 +494,7 @@ mod tests {
                 "text/html",
                 &to,
                 "",
-                "a redirect to https://login.example/\\u{202e}",
+                "a redirect to https://login.example/in",
             ),
             (HEAD, 302, "", &to, "", "a redirect"),
             (

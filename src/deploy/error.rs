@@ -127,7 +127,10 @@ impl DeployError {
                                 "{call} failed for profile `{profile}` with HTTP {status}; AWS \
                                  gave no error code"
                             ),
-                            "",
+                            match status {
+                                401 => login(profile),
+                                _ => String::new(),
+                            },
                         )
                     },
                 }

@@ -85,7 +85,14 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
                 step.stack
             ));
         }
-        if view
+        if view.is_transitional {
+            say(format!(
+                "`{}`: a change of the pipeline is not complete, and stack {} still keeps what the \
+                 old configuration needed",
+                Command::s3ferry("deploy --all"),
+                step.stack
+            ));
+        } else if view
             .comparison
             .as_ref()
             .is_some_and(|found| !found.is_same())
@@ -260,6 +267,7 @@ mod tests {
                 drift_checked: None,
             },
             comparison: Some(Comparison::Same),
+            is_transitional: false,
             cause: None,
             guard: Guard::InForce,
             drifted: None,

@@ -77,12 +77,15 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    use crate::config::{Document, EXAMPLE};
+    use crate::config::Document;
     use crate::syntax::Source;
 
     fn plan(pipeline: &str) -> Plan {
-        let text = EXAMPLE.replace("name: crossaccountdeploy", &format!("name: {pipeline}"));
-        let document = Document::read(Source::new("example", text)).expect("an example");
+        let text = format!(
+            "dev:\n  account: \"111111111111\"\n  pipeline:\n    name: {pipeline}\ntargets:\n  - \
+             name: prod\n    account: \"222222222222\"\n"
+        );
+        let document = Document::read(Source::new("s3ferry.yaml", text)).expect("valid");
         Plan::new(&document.config).expect("a plan")
     }
 

@@ -8,6 +8,7 @@ use super::events::{find_cause, last_operation};
 use super::protection::{self, Guard};
 use super::stack::{self, Deployed};
 use super::{Access, Cause, Comparison, Condition, DeployError, StackStep};
+use crate::transition::merge::is_transitional;
 
 /// A stack beside its template.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct View {
     pub stack: Deployed,
     /// The deployed template and ours; `None` before the first deployment.
     pub comparison: Option<Comparison>,
+    /// Whether the deployed template is transitional: a change of the pipeline is not complete.
+    pub is_transitional: bool,
     /// Why its last operation failed, when it did.
     pub cause: Option<Cause>,
     /// Whether its stack policy protects its key, buckets and roles.
@@ -40,6 +43,7 @@ pub async fn look(
     let condition = stack.condition();
     let mut found = View {
         comparison: None,
+        is_transitional: false,
         cause: None,
         guard: Guard::InForce,
         drifted: None,
@@ -50,6 +54,7 @@ pub async fn look(
     }
     let deployed = stack::template(access, &stack.id).await?;
     found.comparison = Some(step.comparison(&deployed));
+    found.is_transitional = is_transitional(&deployed);
     if condition == Condition::Ready {
         found.guard = protection::look(access, &stack.id, &step.template.protected).await?;
     }

@@ -49,7 +49,7 @@ targets:
     bucket: "site-{account}-{region}"
     stack_set: {}
 quotas:
-  actions_per_pipeline: 3
+  actions_per_pipeline: 4
 "#;
 
     #[test]

@@ -21,6 +21,14 @@ pub const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
 pub const TRANSITIONAL: &str = "Transitional template. It also keeps what the deployed pipeline uses, until \
                                 the pipeline has switched to the new configuration.";
 
+/// The end of the description of a transitional template, which minified templates have too.
+const MARK: &str = " (transitional)";
+
+/// Whether the text of a template is a transitional one.
+pub fn is_transitional(text: &str) -> bool {
+    text.contains(MARK)
+}
+
 /// Which pipeline a transitional template has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PipelineOf {
@@ -37,6 +45,9 @@ pub enum PipelineOf {
 pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Template {
     let mut template = new.clone();
     template.header = format!("{TRANSITIONAL}\n\n{}", new.header);
+    if !template.description.ends_with(MARK) {
+        template.description.push_str(MARK);
+    }
     let keeps_run = pipeline == PipelineOf::Deployed;
     for resource in &mut template.resources {
         let old = deployed.resources.iter().find(|old| old.id == resource.id);

@@ -4,6 +4,7 @@ repeated requests, conditions and parameters in change sets, capabilities, impor
 The answers are AWS's, as its API reference describes them and as its users report them.
 """
 
+import asyncio
 import contextvars
 from xml.sax.saxutils import escape
 
@@ -35,9 +36,21 @@ _REPLACING = {
 
 _imported_buckets = contextvars.ContextVar("imported_buckets", default=frozenset())
 _answers = {}
+_tasks = set()
+
+
+def _kept_task(coroutine, stack, stack_id=None):
+    """Schedules an operation on a stack. The loop itself refers to its tasks weakly, so that one
+    without another reference can vanish half-way."""
+    with stacks._stack_region_context(stack, stack_id):
+        task = asyncio.get_event_loop().create_task(coroutine)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
 
 
 def install():
+    for module in (stacks, handlers, changesets):
+        module._create_stack_task_in_region = _kept_task
     provisioners._REPLACING_PROPERTIES.update(_REPLACING)
     handlers._capabilities_enforced = lambda: True
     changesets._resolve_props_for_diff = _existing_only(changesets._resolve_props_for_diff)

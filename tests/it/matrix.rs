@@ -105,7 +105,7 @@ fn cases() -> Vec<Case> {
     dev("object-key", "source: {object_key: 'a/b c/no.zip'}");
     dev(
         "object-key-odd",
-        "source: {object_key: \"été #1: [x] {y} 'q' \\\"z\\\" \\u2028.zip\"}",
+        "source: {object_key: \"été #1: [x] {y} 'q' \\\"z\\\".zip\"}",
     );
     let long = format!(
         "pipeline: {{name: {}}}\nkey: {{alias: {}}}\nsource: {{bucket: {}}}\nartifacts: {{bucket: {}}}",

@@ -656,43 +656,53 @@ fn s3ferry(folder: &std::path::Path, arguments: &[&str]) -> Output {
 fn the_command_proves_and_fails_by_its_exit_code() {
     let folder = tempfile::tempdir().expect("a folder");
     let here = folder.path();
-    assert_eq!(s3ferry(here, &["prove"]).status.code(), Some(0));
-    let out = s3ferry(here, &["prove", "--step", "dev"]);
+    assert_eq!(
+        s3ferry(here, &["prove", "--example"]).status.code(),
+        Some(0)
+    );
+    let out = s3ferry(here, &["prove", "--example", "--step", "dev"]);
     assert_eq!(out.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&out.stdout).contains("There is no pipeline yet"));
     assert_eq!(
-        s3ferry(here, &["prove", "--call", "nothing"]).status.code(),
+        s3ferry(here, &["prove", "--example", "--call", "nothing"])
+            .status
+            .code(),
         Some(2)
     );
     // A step that this run does not have is no mistake, and no silence either.
-    let out = s3ferry(here, &["prove", "--call", "copy"]);
+    let out = s3ferry(here, &["prove", "--example", "--call", "copy"]);
     assert_eq!(out.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&out.stdout).starts_with("Proven: "));
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(said.contains("has no step `copy`"), "{said}");
-    let out = s3ferry(here, &["prove", "--call", "read"]);
+    let out = s3ferry(here, &["prove", "--example", "--call", "read"]);
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(!said.contains("has no step"), "{said}");
     assert_eq!(
-        s3ferry(here, &["prove", "--dir", "nowhere"]).status.code(),
+        s3ferry(here, &["prove", "--example", "--dir", "nowhere"])
+            .status
+            .code(),
         Some(2)
     );
-    assert_eq!(s3ferry(here, &["synth"]).status.code(), Some(0));
+    assert_eq!(
+        s3ferry(here, &["synth", "--example"]).status.code(),
+        Some(0)
+    );
     let path = here.join("stacks/prod.yaml");
     let text = std::fs::read_to_string(&path).expect("a template");
     std::fs::write(&path, text.replacen("- kms:Decrypt", "- kms:Sign", 1)).expect("written");
-    let out = s3ferry(here, &["prove"]);
+    let out = s3ferry(here, &["prove", "--example"]);
     assert_eq!(out.status.code(), Some(1));
     let shown = String::from_utf8_lossy(&out.stdout).into_owned();
     assert!(
         shown.contains("add to DevKmsS3Access, stacks/prod.yaml:"),
         "{shown}"
     );
-    let out = s3ferry(here, &["prove", "--format", "json"]);
+    let out = s3ferry(here, &["prove", "--example", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
     assert_eq!(json["version"], 1);
     assert_eq!(json["proven"], false);
-    let out = s3ferry(here, &["prove", "--format", "sarif"]);
+    let out = s3ferry(here, &["prove", "--example", "--format", "sarif"]);
     let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let results = json["runs"][0]["results"].as_array().expect("results");
     assert!(

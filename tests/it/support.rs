@@ -221,3 +221,13 @@ pub(crate) fn python(program: &str) -> PathBuf {
     });
     root.join(".venv/bin").join(program)
 }
+
+/// Whether SIGHUP is ignored here, as under `nohup`: the binary then ignores it, too.
+#[cfg(unix)]
+pub(crate) fn ignores_hangups() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // SIGHUP is the first signal.
+    mask.unwrap_or(0) & 1 == 1
+}

@@ -622,10 +622,17 @@ fn a_pipeline_works_at_every_point_of_a_change() {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(200);
+    let seed: u64 = std::env::var("S3FERRY_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
     let threads = 4;
     let refused: usize = std::thread::scope(|scope| {
         let all: Vec<_> = (0..threads)
-            .map(|seed| scope.spawn(move || pairs(seed as u64 * 7919 + 17, number / threads)))
+            .map(|thread| {
+                let seed = (seed * 1000 + thread as u64) * 7919 + 17;
+                scope.spawn(move || pairs(seed, number / threads))
+            })
             .collect();
         all.into_iter()
             .map(|one| one.join().expect("the property holds"))

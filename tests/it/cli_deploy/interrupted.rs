@@ -8,9 +8,17 @@ use serde_json::json;
 
 use super::{DEV_STACK, PATIENCE, Site};
 use crate::emulator::Emulator;
+use crate::support::ignores_hangups;
 
 /// The signals, each with its exit code.
-const SIGNALS: [(&str, i32); 3] = [("INT", 130), ("TERM", 143), ("HUP", 129)];
+/// The signals that end a command, with its exit codes.
+fn signals() -> Vec<(&'static str, i32)> {
+    let mut found = vec![("INT", 130), ("TERM", 143)];
+    if !ignores_hangups() {
+        found.push(("HUP", 129));
+    }
+    found
+}
 
 fn signal(name: &str, run: &Child) {
     let sent = Command::new("kill")
@@ -38,7 +46,7 @@ fn ended(run: Child, code: i32) -> String {
 
 #[test]
 fn each_signal_stops_following_says_what_continues_and_the_next_run_resumes() {
-    for (name, code) in SIGNALS {
+    for (name, code) in signals() {
         let site = Site::new();
         Emulator::shared().slow(&site.accounts.dev, Duration::from_millis(200));
         let run = site.project.spawn("deploy --profile dev --yes");
@@ -66,7 +74,7 @@ fn each_signal_stops_following_says_what_continues_and_the_next_run_resumes() {
 
 #[test]
 fn each_signal_removes_what_is_not_executed() {
-    for (name, code) in SIGNALS {
+    for (name, code) in signals() {
         for command in ["deploy --profile dev --yes", "diff --profile dev"] {
             let site = Site::new();
             // The change set is requested, and nothing more.

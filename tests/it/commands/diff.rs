@@ -210,7 +210,7 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
             target(
                 "<BeforeValue>****</BeforeValue><AfterValue>a&#x9b;2J&#x202e;b&#10;c</AfterValue>",
             ),
-            vec!["  Description: **** -> a\\u{9b}2J\\u{202e}b\\nc\n"],
+            vec!["  Description: **** -> a\\u{9b}2J\\u{202e}b\\u{a}c\n"],
             vec!["\u{9b}", "\u{202e}"],
         ),
         // Long values are shortened where they are alike.
