@@ -153,11 +153,13 @@ enum Part<'f> {
 /// Warns of something that does not stop the command.
 #[cfg(feature = "deploy")]
 pub(crate) fn warn(global: &super::Global, message: &str, help: &str) {
-    let mut group = Group::with_title(Level::WARNING.primary_title(message));
+    let (message, help) = (shown(message), shown(help));
+    let mut group = Group::with_title(Level::WARNING.primary_title(&*message));
     if !help.is_empty() {
-        group = group.element(Level::HELP.message(help));
+        group = group.element(Level::HELP.message(&*help));
     }
-    super::output::note(global, &Renderer::styled().render(&[group]));
+    let text = Renderer::styled().render(&[group]);
+    super::output::note(global, Text::rendered(text));
 }
 
 #[cfg(feature = "deploy")]

@@ -104,15 +104,28 @@ impl End {
             return Ok(());
         }
         let (stack, status) = (&operation.name, &self.status);
-        let help = format!(
+        let mut help = format!(
             "`{}` shows its events",
             Command::s3ferry("events").option("--profile", access.profile())
         );
+        let is_stuck = Condition::of(status) == Condition::RollbackFailed;
+        if is_stuck {
+            help = format!(
+                "fix the cause, then continue the rollback: `{}`",
+                Command::s3ferry("rollback").option("--profile", access.profile())
+            );
+        }
         let ended = format!("stack `{stack}` ended in {status}");
         let reason = self.reason.split_whitespace().collect::<Vec<_>>().join(" ");
         Err(
             match find_cause(access, &operation.stack, &self.events).await {
-                Ok(Some(cause)) => DeployError::failed(format!("{ended}: {cause}"), cause.hint),
+                Ok(Some(cause)) => {
+                    let help = match is_stuck {
+                        true => help,
+                        false => cause.hint.clone(),
+                    };
+                    DeployError::failed(format!("{ended}: {cause}"), help)
+                }
                 _ if !reason.is_empty() => DeployError::failed(format!("{ended}: {reason}"), help),
                 Ok(None) => DeployError::failed(format!("{ended}; AWS gave no reason"), help),
                 Err(error) => {

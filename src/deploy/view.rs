@@ -1,6 +1,7 @@
 //! A stack as it stands beside what the configuration says of it. Reads, and changes nothing but
 //! the record of the last drift detection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::drift::{self, Drifted};
@@ -8,6 +9,8 @@ use super::events::{find_cause, last_operation};
 use super::protection::{self, Guard};
 use super::stack::{self, Deployed};
 use super::{Access, Cause, Comparison, Condition, DeployError, StackStep};
+use crate::cfn::Template;
+use crate::syntax::Source;
 use crate::transition::merge::is_transitional;
 
 /// A stack beside its template.
@@ -56,7 +59,17 @@ pub async fn look(
     found.comparison = Some(step.comparison(&deployed));
     found.is_transitional = is_transitional(&deployed);
     if condition == Condition::Ready {
-        found.guard = protection::look(access, &stack.id, &step.template.protected).await?;
+        // What must be protected is what is deployed, not what would be.
+        let source = Source::new(&step.stack, deployed.as_str());
+        let protected = match Template::read(&source) {
+            Ok(template) => step
+                .with_template(&Arc::new(template))
+                .template
+                .protected
+                .clone(),
+            Err(_) => step.template.protected.clone(),
+        };
+        found.guard = protection::look(access, &stack.id, &protected).await?;
     }
     if has_failed(&stack) {
         let events = last_operation(access, &stack.id).await?;

@@ -65,6 +65,9 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
                     resource.depends_on.push(other);
                 }
             }
+        } else if keeps_run && resource.kind == "AWS::S3::Bucket" {
+            // Its events start the deployed pipeline, and its default key encrypts for it.
+            resource.properties = old.properties.clone();
         } else {
             keep_grants(resource, old);
         }

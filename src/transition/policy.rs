@@ -10,11 +10,15 @@ const KEPT: &str = "Kept from the deployed template until the pipeline no longer
 const ALTERNATIVES: [&str; 3] = ["Action", "Principal", "Resource"];
 
 /// Negated operators: a Deny with one of them spares every value of the list.
-const NEGATED: [&str; 4] = [
+const NEGATED: [&str; 8] = [
     "StringNotEquals",
+    "StringNotEqualsIgnoreCase",
     "StringNotLike",
     "ArnNotEquals",
     "ArnNotLike",
+    "NotIpAddress",
+    "NumericNotEquals",
+    "DateNotEquals",
 ];
 
 /// The new document together with what the old one grants.

@@ -145,6 +145,8 @@ pub struct Sequence {
     pub held: Vec<usize>,
     /// Whether the dev stack must wait for the targets.
     pub dev_waits: bool,
+    /// Pieces that are not selected and are not deployed from the new templates yet.
+    pub waiting: Vec<usize>,
     /// Where the pipeline would not work.
     pub breaks: Vec<Break>,
     /// Whether the deployed pipeline does not even work before the first step.
@@ -285,6 +287,7 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
     let mut planner = Planner {
         plan,
         pieces,
+        key_changes,
         current: vec![Version::Deployed; pieces.len()],
         before: Faults::default(),
         after: Faults::default(),
@@ -311,6 +314,8 @@ fn key_changes(dev: &Piece) -> bool {
 struct Planner<'p> {
     plan: &'p Plan,
     pieces: &'p [Piece],
+    /// Whether the dev stack gets another key, whose ID is not known yet.
+    key_changes: bool,
     versions: Vec<Versions>,
     current: Vec<Version>,
     before: Faults,
@@ -372,6 +377,16 @@ impl Planner<'_> {
             self.step(&pipelines, Version::New, can_prove)?;
             self.step(&dev, Version::New, can_prove)?;
         }
+        let pieces = self.pieces.iter().enumerate();
+        self.sequence.waiting = pieces
+            .filter(|(_, piece)| !piece.is_selected && piece.side != Side::Dev)
+            .filter(|(_, piece)| match &piece.found {
+                Found::Deployed(_) => piece.changes(),
+                Found::Unknown { is_recorded } => !is_recorded,
+                Found::Absent | Found::Foreign(_) => true,
+            })
+            .map(|(number, _)| number)
+            .collect();
         for group in pending.into_iter().rev() {
             if dev.is_empty() && !self.can_finish(&group, can_prove)? || self.sequence.dev_waits {
                 self.sequence.held.extend(group);
@@ -423,7 +438,9 @@ impl Planner<'_> {
             };
             // What a killed run has done already is not done again. Every stack ends with its new
             // template, though it may already have it: its tags may change.
-            let is_done = version == Version::Both && !versions.both_changes;
+            // The template of a stack set does not tell whether all of its instances have it.
+            let is_done =
+                version == Version::Both && !versions.both_changes && !self.pieces[*piece].is_set;
             self.current[*piece] = version;
             if !is_done {
                 let is_dev_first =
@@ -584,7 +601,13 @@ impl Planner<'_> {
             };
             let mut parameters = BTreeMap::new();
             let text: Arc<str> = match (template, &piece.found) {
-                (Some(template), _) => template.to_json().to_string().into(),
+                (Some(template), _) => {
+                    // The key that it is to have, unless that does not exist yet.
+                    if let Some(key) = piece.key.as_ref().filter(|_| !self.key_changes) {
+                        parameters.insert(KEY_ID.to_owned(), key.clone());
+                    }
+                    template.to_json().to_string().into()
+                }
                 (None, Found::Deployed(deployed)) => {
                     parameters.clone_from(&deployed.parameters);
                     Arc::clone(&deployed.text)
@@ -675,6 +698,14 @@ fn trusts(template: &Template, name: &str) -> bool {
             let trust = resource.properties.field("AssumeRolePolicyDocument");
             trust.is_some_and(|trust| trust.to_json().to_string().contains(name))
         })
+}
+
+/// Whether the new pipeline and its targets agree on something else than the deployed ones, by the
+/// template of the dev stack.
+pub fn changes_agreement(dev: &Piece) -> bool {
+    dev.deployed().is_some_and(|deployed| {
+        interface(&deployed.template) != interface(&dev.new.renamed(&dev.renames()))
+    })
 }
 
 /// What a pipeline and its targets must agree on: who deploys, where from and where to.

@@ -42,6 +42,10 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         ));
     }
     let mut survey = transition::survey(session, &selected).await?;
+    if has_dev && !session.accounts.project.plan.dev.create_pipeline {
+        let dev = session.accounts.steps[0].clone();
+        check_adoption(session, &dev, made_pipeline(survey.dev()))?;
+    }
     if let Some(sequence) = transition::plan(session, &mut survey).await? {
         return change(session, &sequence).await;
     }
@@ -119,7 +123,10 @@ async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcom
     }
     say_what_is_left(session);
     let steps = session.accounts.steps.clone();
-    let next = transition_show::next(&steps, sequence);
+    let next = match session.options.dry_run {
+        true => transition_show::next_of_dry_run(&steps, sequence),
+        false => transition_show::next(&steps, sequence),
+    };
     session.finish(Some(&next))
 }
 

@@ -66,6 +66,12 @@ pub(super) async fn survey(
             };
         } else {
             let found = session.deployment(&access, step).settled().await?;
+            let state = condition(found.as_ref());
+            if matches!(state, Condition::RollbackFailed | Condition::DeletionFailed) {
+                // It cannot be deployed in this state, and no other stack changes before it.
+                let deployment = session.deployment(&access, step);
+                deployment.compare(found.clone(), &[]).await?;
+            }
             survey.pieces[number].found = deployed(&access, step, found.as_ref()).await?;
             survey.stacks[number].clone_from(&found);
             session.keep(step, found);
@@ -186,9 +192,19 @@ async fn deployed(
     step: &StackStep,
     found: Option<&Stack>,
 ) -> Result<Found, Failure> {
-    let Some(found) = found.filter(|_| condition(found) == Condition::Ready) else {
+    let Some(found) = found else {
         return Ok(Found::Absent);
     };
+    match found.condition() {
+        Condition::Ready => {}
+        Condition::Absent | Condition::Reviewing | Condition::CreationFailed => {
+            return Ok(Found::Absent);
+        }
+        // What it will have is not known: it may be all that the deployed pipeline needs.
+        Condition::InProgress | Condition::RollbackFailed | Condition::DeletionFailed => {
+            return Ok(Found::Unknown { is_recorded: false });
+        }
+    }
     let text = stack::template(access, &found.id).await?;
     Ok(read(
         step,
@@ -223,8 +239,13 @@ pub(super) async fn plan(
 ) -> Result<Option<Sequence>, Failure> {
     let planned = planned(session, survey).await;
     if planned.is_err() && !session.options.dry_run {
-        // A run that was killed may have left them without protection.
-        protect(session, survey).await?;
+        // A run that was killed may have left them without protection. The refusal is what matters.
+        if let Err(failure) = protect(session, survey).await {
+            session.screen.says(&format!(
+                "The stacks cannot be protected: {}.",
+                failure.message()
+            ));
+        }
     }
     planned
 }
@@ -254,6 +275,7 @@ async fn planned(
     let selects_dev = survey.pieces.first().is_some_and(|dev| dev.is_selected);
     if selects_dev && !super::flow::made_pipeline(survey.dev()) {
         refuse_moved(session)?;
+        refuse_adopted(session, survey)?;
         return Ok(None);
     }
     refuse_foreign(session, survey)?;
@@ -313,6 +335,29 @@ fn refuse_moved(session: &Session<'_>) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Refuses a change that an adopted pipeline must follow: only `adopt` can switch it.
+fn refuse_adopted(session: &Session<'_>, survey: &Survey) -> Result<(), Failure> {
+    let plan = &session.accounts.project.plan.dev;
+    let is_affected = !plan.create_pipeline
+        && survey
+            .pieces
+            .first()
+            .is_some_and(sequence::changes_agreement);
+    if !is_affected || session.options.allow_interruption || session.options.dry_run {
+        return Ok(());
+    }
+    Err(Failure::with_code(
+        format!(
+            "pipeline `{}` is not in a stack, and it may not be able to deploy between this \
+             deployment and `s3ferry adopt --write`; nothing was changed",
+            plan.pipeline
+        ),
+        "to accept the interruption, give --allow-interruption; then run `s3ferry adopt --write` at \
+         once",
+        1,
+    ))
 }
 
 /// Refuses to change a stack next to a live pipeline whose template cannot be merged.

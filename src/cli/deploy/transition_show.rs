@@ -51,6 +51,23 @@ pub(super) fn leaving(one: &Leaving, step: &StackStep) -> String {
     }
 }
 
+/// What to do after a dry run.
+pub(super) fn next_of_dry_run(steps: &[StackStep], sequence: &Sequence) -> String {
+    let again = "the same without --dry-run";
+    let named: Vec<String> = sequence
+        .leaving
+        .iter()
+        .map(|one| leaving(one, &steps[one.piece]))
+        .collect();
+    match named.is_empty() {
+        true => again.to_owned(),
+        false => format!(
+            "{again}, and with --allow-replacement, since this would replace or delete {}",
+            named.join(", ")
+        ),
+    }
+}
+
 /// What to do next.
 pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
     let deploy = |step: &StackStep| {
@@ -59,9 +76,10 @@ pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
     };
     let dev = &steps[0];
     if sequence.dev_waits {
-        let mut targets: Vec<String> = steps
+        let mut targets: Vec<String> = sequence
+            .waiting
             .iter()
-            .filter(|step| step.is_target())
+            .filter_map(|piece| steps.get(*piece))
             .map(deploy)
             .collect();
         targets.dedup();
@@ -77,6 +95,12 @@ pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
              needed",
             deploy(dev),
             deploy(&steps[*held])
+        );
+    }
+    if let Some(step) = sequence.waiting.first().and_then(|piece| steps.get(*piece)) {
+        return format!(
+            "{}, which removes what only the old pipeline needed",
+            deploy(step)
         );
     }
     push(dev)
