@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use s3ferry::deploy::run::Options as RunOptions;
-use s3ferry::deploy::stack::Deployed;
+use s3ferry::deploy::stack::{self, Deployed};
 use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, Unusable, ownership, stack_steps};
 
 use super::aws::{AwsOptions, first_answer, of_profile};
@@ -71,6 +71,49 @@ impl<'a> Accounts<'a> {
             self.accesses.insert(key.clone(), access);
         }
         Ok(self.accesses[&key].in_region(&step.region))
+    }
+
+    /// Looks in the dev account for the stacks of the pipeline under an earlier name, when the
+    /// outputs file does not know the dev stack. Tells whether there are such stacks; their names are
+    /// then those of the steps. What cannot be read is left out.
+    pub(crate) async fn find_earlier_name(&mut self) -> bool {
+        let Some(dev) = self.steps.first().cloned() else {
+            return false;
+        };
+        if self.recorded(&dev) {
+            return false;
+        }
+        let Ok(access) = self.access(&dev).await else {
+            return false;
+        };
+        let Ok(listed) = stack::list(&access).await else {
+            return false;
+        };
+        if listed.iter().any(|one| one.name == dev.stack) {
+            return false;
+        }
+        for one in listed
+            .iter()
+            .filter(|one| ownership::is_dev(&one.description))
+        {
+            let Ok(Some(found)) = stack::read(&access, &one.name).await else {
+                continue;
+            };
+            let record = StackOutputs {
+                account: dev.account.clone(),
+                region: dev.region.clone(),
+                stack: found.name,
+                outputs: found.outputs,
+                template: None,
+                key: None,
+            };
+            if let Some(prefix) = ownership::recorded_prefix(&self.project.plan, &[record]) {
+                self.project.plan.set_stack_prefix(&prefix);
+                self.steps = stack_steps(&self.project.plan);
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether the outputs file knows a stack: an earlier deploy made it.
@@ -184,17 +227,24 @@ impl<'a> OutputsFile<'a> {
 
     /// Puts a stack's outputs, and writes the file when that changes it.
     pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) {
-        self.put_outputs(step, stack.outputs.clone());
+        let key = stack.parameters.get("DeployKeyId").cloned();
+        self.put_outputs(step, stack.outputs.clone(), key);
     }
 
     /// Puts the outputs of a stack or a stack set, and writes the file when that changes it.
-    pub(crate) fn put_outputs(&mut self, step: &StackStep, outputs: BTreeMap<String, String>) {
+    pub(crate) fn put_outputs(
+        &mut self,
+        step: &StackStep,
+        outputs: BTreeMap<String, String>,
+        key: Option<String>,
+    ) {
         let entry = StackOutputs {
             account: step.account.clone(),
             region: step.region.clone(),
             stack: step.stack.clone(),
             outputs,
             template: (!step.configured.is_empty()).then(|| step.configured.clone()),
+            key,
         };
         if self.known.put(entry) {
             self.write();

@@ -92,6 +92,7 @@ async fn destroy(
     options: &Options,
     screen: &Screen,
 ) -> Result<Outcome, Failure> {
+    accounts.find_earlier_name().await;
     let steps = match options.removed {
         true => removed_steps(&mut accounts, options).await?,
         false => {

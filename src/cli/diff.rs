@@ -105,6 +105,7 @@ async fn compare_all(
 ) -> Result<Outcome, Failure> {
     let mut results = Vec::new();
     let mut differs = false;
+    accounts.find_earlier_name().await;
     let steps = accounts.select(options.profile.as_deref())?;
     let selected: Vec<&StackStep> = steps.iter().collect();
     check_parameters(&options.parameters, &selected, &accounts.steps)?;

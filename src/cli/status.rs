@@ -110,6 +110,13 @@ async fn show(
         "stacks' state"
     });
     let mut seen = look(&mut accounts, options, steps).await?;
+    let has_no_dev = seen
+        .iter()
+        .any(|one| one.step.side == Side::Dev && matches!(one.found, Found::Missing));
+    if has_no_dev && accounts.find_earlier_name().await {
+        let steps = accounts.select(options.profile.as_deref())?;
+        seen = look(&mut accounts, options, steps).await?;
+    }
     screen.ended();
     let unreadable = seen.iter().filter(|one| one.failure.is_some()).count();
     if options.profile.is_some() || unreadable == seen.len() {

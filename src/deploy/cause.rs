@@ -101,8 +101,8 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
             .to_owned();
     }
     if has("attempting to import") {
-        return "these exist already, outside this stack, and belong to something else: choose \
-                other names in the configuration, or delete them first"
+        return "these exist already and belong to another stack, perhaps that of a live pipeline: \
+                do not delete them; choose other names in the configuration"
             .to_owned();
     }
     if resource_type == "AWS::S3::Bucket" && (has("already exists") || has("already owned")) {
@@ -116,12 +116,13 @@ pub fn hint(resource_type: &str, reason: &str) -> String {
             .to_owned();
     }
     if resource_type == "AWS::KMS::Alias" && has("already exists") {
-        return "another key has this alias: choose another `dev.key.alias`, or delete that alias"
+        return "another key has this alias, perhaps that of a live pipeline: choose another \
+                `dev.key.alias`"
             .to_owned();
     }
     if has("already exists") {
-        return "this name is taken by something outside the stack: choose another name in the \
-                configuration, or delete what has the name"
+        return "something outside the stack has this name, and may use it: choose another name in \
+                the configuration"
             .to_owned();
     }
     if has("limitexceeded") || has("limit exceeded") || has("quota") || has("too many") {

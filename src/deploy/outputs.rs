@@ -35,6 +35,9 @@ pub struct StackOutputs {
     /// more than the template grants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// ID of the dev account's key that the stack was last deployed with; none of the dev stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// Why a text cannot be used as outputs file.
@@ -142,6 +145,15 @@ impl Outputs {
             entry.account == account && entry.region == region && entry.stack == stack
         })?;
         found.template.as_deref()
+    }
+
+    /// The key that a stack was last deployed with.
+    pub fn key_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
+        let mut stacks = self.stacks.iter();
+        let found = stacks.find(|entry| {
+            entry.account == account && entry.region == region && entry.stack == stack
+        })?;
+        found.key.as_deref()
     }
 
     /// Puts the outputs of a stack; tells whether that changed anything.

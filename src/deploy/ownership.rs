@@ -6,6 +6,8 @@ use crate::plan::Plan;
 
 /// The template of the dev account's stack.
 const DEV: &str = "-dev";
+/// The beginning of the description of a template of the dev account.
+const DEV_SIDE: &str = "Dev side of pipeline ";
 
 /// The prefix of the stacks that the records show for the same key alias or buckets under another
 /// name of the pipeline; `None` when the stacks have the configured name, or there are none.
@@ -58,13 +60,17 @@ pub fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
     is_own(prefix.trim_end_matches('-')) || name == plan.dev.pipeline
 }
 
+/// Whether the description is that of a dev stack's template.
+pub fn is_dev(description: &str) -> bool {
+    description.starts_with(DEV_SIDE)
+}
+
 /// The pipeline that the description of one of our templates names.
 fn pipeline_of(description: &str) -> Option<&str> {
     if let Some(rest) = description.strip_prefix("Pipeline ") {
         return rest.split_once(',').map(|(name, _)| name);
     }
-    let is_ours =
-        description.starts_with("Dev side of pipeline ") || description.starts_with("Target ");
+    let is_ours = description.starts_with(DEV_SIDE) || description.starts_with("Target ");
     let (_, rest) = description
         .split_once(" of pipeline ")
         .filter(|_| is_ours)?;
@@ -96,6 +102,7 @@ mod tests {
             stack: stack.to_owned(),
             outputs: BTreeMap::from([(output.to_owned(), value.to_owned())]),
             template: None,
+            key: None,
         }
     }
 

@@ -143,6 +143,8 @@ pub struct Sequence {
     /// Pieces that keep what the deployed pipeline needs, since it cannot be seen from here that it
     /// has switched.
     pub held: Vec<usize>,
+    /// Whether the dev stack, which is not selected, must be deployed first.
+    pub needs_dev: bool,
     /// Whether the dev stack must wait for the targets.
     pub dev_waits: bool,
     /// Pieces that are not selected and are not deployed from the new templates yet.
@@ -279,6 +281,7 @@ fn differ(first: &Template, second: &Template) -> bool {
 /// # Errors
 /// A template cannot be read by the proof: which, and why.
 pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, String> {
+    let pieces = &distinct_policies(pieces);
     let key_changes = pieces.first().is_some_and(key_changes);
     let versions: Vec<Versions> = pieces
         .iter()
@@ -296,6 +299,47 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
     };
     planner.run(forced)?;
     Ok(planner.sequence)
+}
+
+/// The pieces with other names for policies that another stack of the account has: only one target
+/// of an account has the procedure's names, and that one may be about to leave. Nothing refers to
+/// the policies by name.
+fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
+    const POLICY: &str = "AWS::IAM::ManagedPolicy";
+    let mut owners: HashMap<(String, String), usize> = HashMap::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        if let Some(deployed) = piece.deployed() {
+            let names = names(&deployed.template, piece).into_iter();
+            owners.extend(names.map(|name| (name, number)));
+        }
+    }
+    let mut pieces = pieces.to_vec();
+    for (number, piece) in pieces.iter_mut().enumerate() {
+        let is_taken = |template: &Template, piece: &Piece| {
+            names(template, piece).iter().any(|name| {
+                name.0 == POLICY && owners.get(name).is_some_and(|owner| *owner != number)
+            })
+        };
+        if !piece.is_selected || !is_taken(&piece.new, piece) {
+            continue;
+        }
+        let mut template = (*piece.new).clone();
+        for index in 0..template.resources.len() {
+            let mut only = template.clone();
+            only.resources = vec![template.resources[index].clone()];
+            if is_taken(&only, piece)
+                && let Some(name) = template.resources[index]
+                    .properties
+                    .field("ManagedPolicyName")
+            {
+                let name = name.suffixed(&format!("-{}", piece.name));
+                let properties = &mut template.resources[index].properties;
+                properties.set("ManagedPolicyName", name);
+            }
+        }
+        piece.new = Arc::new(template);
+    }
+    pieces
 }
 
 /// Whether the dev stack gets another key.
@@ -349,6 +393,7 @@ impl Planner<'_> {
         if !dev.is_empty() && self.dev_first(&pipelines) {
             self.step(&dev, Version::Both, can_prove)?;
         }
+        self.sequence.needs_dev = dev.is_empty() && self.dev_first(&[]);
         let mut pending = Vec::new();
         for group in [&regions, &targets] {
             let direct = match can_prove {
@@ -498,13 +543,15 @@ impl Planner<'_> {
     }
 
     /// Whether every target that cannot be read is known, by the records, to be deployed.
-    fn hidden_targets(&self) -> bool {
-        self.pieces.iter().all(|piece| {
-            !matches!(
-                (&piece.side, &piece.found),
-                (Side::Target(_), Found::Unknown { is_recorded: false })
-            )
-        })
+    fn hidden_targets_are_ready(&self) -> bool {
+        self.pieces
+            .iter()
+            .filter(|piece| matches!(piece.side, Side::Target(_)))
+            .all(|piece| match piece.found {
+                // None of them has a key that does not exist yet.
+                Found::Unknown { is_recorded } => is_recorded && !self.key_changes,
+                _ => true,
+            })
     }
 
     /// Whether the new pipeline uses anything of the targets, or lets them use anything, that the
@@ -519,7 +566,7 @@ impl Planner<'_> {
 
     /// Whether the pipeline cannot switch yet, as far as the targets can be read or are recorded.
     fn dev_must_wait(&self, dev: &[usize], can_prove: bool) -> Result<bool, String> {
-        if !self.hidden_targets() && self.targets_are_needed() {
+        if !self.hidden_targets_are_ready() && self.targets_are_needed() {
             return Ok(true);
         }
         Ok(can_prove && self.unselected_are_behind(dev)?)

@@ -42,6 +42,9 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         ));
     }
     let mut survey = transition::survey(session, &selected).await?;
+    if has_dev && survey.dev().is_none() && session.accounts.find_earlier_name().await {
+        return Box::pin(run(session)).await;
+    }
     if has_dev && !session.accounts.project.plan.dev.create_pipeline {
         let dev = session.accounts.steps[0].clone();
         check_adoption(session, &dev, made_pipeline(survey.dev()))?;
@@ -125,7 +128,13 @@ async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcom
     let steps = session.accounts.steps.clone();
     let next = match session.options.dry_run {
         true => transition_show::next_of_dry_run(&steps, sequence),
-        false => transition_show::next(&steps, sequence),
+        false => {
+            let known = &session.accounts.outputs.known;
+            let dev = &steps[0];
+            let outputs = known.of(&dev.account, &dev.region, &dev.stack);
+            let key = outputs.and_then(|outputs| outputs.get(KEY_ID));
+            transition_show::next(&steps, sequence, key.map(String::as_str))
+        }
     };
     session.finish(Some(&next))
 }

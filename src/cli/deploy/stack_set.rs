@@ -312,7 +312,8 @@ fn stands(
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
         let name = BTreeMap::from([("StackSetName".to_owned(), step.stack.clone())]);
-        session.accounts.outputs.put_outputs(step, name);
+        let key = session.accounts.key_id.as_ref().map(|key| key.id.clone());
+        session.accounts.outputs.put_outputs(step, name, key);
     }
     let mut more = json!({ "instances": { "current": current } });
     if what != "unchanged" {

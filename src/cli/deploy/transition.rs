@@ -21,6 +21,7 @@ use super::one::{self, Done};
 use super::{Session, existing_policy, stack_set, transition_show as show};
 use crate::cli::accounts::Accounts;
 use crate::cli::removed::{self, Removed};
+use crate::cli::shell::Command;
 use crate::cli::{Failure, files, lint as cli_lint, output, reports};
 
 /// How many resources a message names.
@@ -131,12 +132,17 @@ impl Survey {
             }
         }
         let steps = accounts.steps.clone();
+        let key = self.dev().and_then(|dev| dev.outputs.get(KEY_ID).cloned());
         for (number, step) in steps.iter().enumerate() {
             if self.pieces[number].is_selected {
                 continue;
             }
+            // A target that was deployed with another key than dev gives out is not ready.
+            let known = &accounts.outputs.known;
+            let recorded_key = known.key_of(&step.account, &step.region, &step.stack);
+            let has_key = key.is_none() || recorded_key.is_none() || recorded_key == key.as_deref();
             let unknown = Found::Unknown {
-                is_recorded: accounts.is_recorded_for_this_template(step),
+                is_recorded: has_key && accounts.is_recorded_for_this_template(step),
             };
             self.pieces[number].found = if step.stack_set {
                 match handoff::look_at_set(accounts, step).await {
@@ -152,7 +158,11 @@ impl Survey {
                         let access = accounts.access(step).await?;
                         let piece = deployed(&access, step, found.as_ref()).await;
                         self.stacks[number] = found;
-                        piece.unwrap_or(unknown)
+                        match piece {
+                            // It is there, and what it allows cannot be told.
+                            Ok(Found::Foreign(_)) | Err(_) => unknown,
+                            Ok(found) => found,
+                        }
                     }
                     Seen::Unreadable(_) | Seen::NoProfile => unknown,
                 }
@@ -301,6 +311,21 @@ async fn planned(
                 "",
             )
         })?;
+    if sequence.needs_dev {
+        let dev = &steps[0];
+        return Err(Failure::with_code(
+            format!(
+                "stack `{}` must be deployed first: it creates the key or the service role that this \
+                 change needs; nothing was changed",
+                dev.stack
+            ),
+            format!(
+                "run `{}`, then this command again",
+                Command::s3ferry("deploy").option("--profile", &dev.profile)
+            ),
+            1,
+        ));
+    }
     refuse_conflicts(&steps, survey, &sequence.conflicts)?;
     refuse_leaving(session, &steps, &sequence.leaving)?;
     refuse_breaks(session, &steps, &sequence)?;

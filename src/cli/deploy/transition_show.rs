@@ -69,9 +69,16 @@ pub(super) fn next_of_dry_run(steps: &[StackStep], sequence: &Sequence) -> Strin
 }
 
 /// What to do next.
-pub(super) fn next(steps: &[StackStep], sequence: &Sequence) -> String {
+///
+/// `key` is the ID of the key that the dev stack gives out.
+pub(super) fn next(steps: &[StackStep], sequence: &Sequence, key: Option<&str>) -> String {
+    let adds_key = sequence.moves.iter().any(|one| one.adds_key);
     let deploy = |step: &StackStep| {
-        let command = Command::s3ferry("deploy").option("--profile", &step.profile);
+        let mut command = Command::s3ferry("deploy").option("--profile", &step.profile);
+        // Without access to dev, another key than the deployed one needs confirmation.
+        if let Some(key) = key.filter(|_| adds_key && step.side != Side::Dev) {
+            command = command.option("--parameter", format!("DeployKeyId={key}"));
+        }
         format!("`{command}`")
     };
     let dev = &steps[0];
