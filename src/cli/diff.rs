@@ -105,10 +105,13 @@ async fn compare_all(
 ) -> Result<Outcome, Failure> {
     let mut results = Vec::new();
     let mut differs = false;
-    accounts.find_earlier_name().await;
     let steps = accounts.select(options.profile.as_deref())?;
     let selected: Vec<&StackStep> = steps.iter().collect();
     check_parameters(&options.parameters, &selected, &accounts.steps)?;
+    let steps = match accounts.find_earlier_name().await {
+        true => accounts.select(options.profile.as_deref())?,
+        false => steps,
+    };
     for step in steps {
         if step.stack_set {
             let found = compare_stack_set(&mut accounts, options, screen, &step).await?;

@@ -267,9 +267,9 @@ fn a_reader_that_goes_away_does_not_end_the_deployment() {
 fn a_long_wait_is_not_silent_where_there_is_no_terminal() {
     let site = Site::new();
     // The creation of the first resource alone takes longer than the silence.
-    Emulator::shared().slow(&site.accounts.dev, Duration::from_secs(17));
-    let run = site.deploy("--profile dev --yes --wait-timeout 20s", 1);
-    let waiting = "Still waiting for the stack crossaccountdeploy-dev (1";
+    Emulator::shared().slow(&site.accounts.dev, Duration::from_secs(27));
+    let run = site.deploy("--profile dev --yes --wait-timeout 30s", 1);
+    let waiting = "Still waiting for the stack crossaccountdeploy-dev (";
     assert!(run.stderr.contains(waiting), "{}", run.stderr);
     Emulator::shared().slow(&site.accounts.dev, Duration::ZERO);
 }
