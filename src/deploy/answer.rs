@@ -338,8 +338,8 @@ impl<'t> Xml<'t> {
     fn cut_off(&self) -> Option<Problem> {
         let inside = self.text.strip_suffix('>').unwrap_or_default().trim_end();
         let start = self.text.rfind('<').unwrap_or_default();
-        let alone =
-            inside.ends_with('/') && self.text[start..].starts_with(&format!("<{}", self.full));
+        let root = self.text.find(&format!("<{}", self.full));
+        let alone = inside.ends_with('/') && root == Some(start);
         let closed = inside
             .strip_suffix(self.full)
             .is_some_and(|before| before.ends_with("</"));

@@ -237,10 +237,18 @@ fn a_target_with_an_earlier_key_is_named_with_its_next_step() {
     let deployment = Deployment::new();
     let project = &deployment.project;
     let other = "00000000-1111-4222-8333-444444444444";
-    project.expect(
-        &format!("deploy --profile prod --yes --quiet --parameter DeployKeyId={other}"),
-        0,
+    // Not by deploy, which keeps the access to the key that the pipeline uses.
+    let prod = &deployment.accounts.prod;
+    let stack = "--stack-name crossaccountdeploy-prod";
+    Emulator::shared().aws(
+        prod,
+        &format!(
+            "cloudformation update-stack {stack} --use-previous-template --capabilities \
+             CAPABILITY_NAMED_IAM --parameters ParameterKey=DeployKeyId,ParameterValue={other}"
+        ),
     );
+    let wait = format!("cloudformation wait stack-update-complete {stack}");
+    Emulator::shared().aws(prod, &wait);
     let found = diagnosis(project, 1);
     assert_eq!(rules(&found), ["DOCTOR_STACKS_DISAGREE"], "{found:#}");
     let finding = &found["findings"][0];
