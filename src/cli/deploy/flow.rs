@@ -71,11 +71,8 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         .iter()
         .filter(|step| step.side != Side::Dev)
         .partition(|step| matches!(step.side, Side::Pipeline(_)));
-    let has_pipeline = has_pipeline(session, dev).await?;
+    let has_pipeline = made_pipeline(survey.dev());
     let adopts = !session.accounts.project.plan.dev.create_pipeline;
-    if adopts {
-        check_adoption(session, dev, has_pipeline)?;
-    }
     let told = has_pipeline || session.options.create_pipeline;
     let missing = if told {
         None
@@ -213,17 +210,6 @@ fn adoption(pipeline: &str, dev: &StackStep) -> String {
          with --write changes it",
         s3ferry::shell::word(&dev.profile)
     )
-}
-
-async fn has_pipeline(session: &mut Session<'_>, dev: &StackStep) -> Result<bool, Failure> {
-    let access = session.accounts.access(dev).await?;
-    let found = match session.kept(dev) {
-        Some(found) => found,
-        None => session.deployment(&access, dev).settled().await?,
-    };
-    let has = made_pipeline(found.as_ref());
-    session.keep(dev, found);
-    Ok(has)
 }
 
 /// Whether the dev stack was deployed with its pipeline.
