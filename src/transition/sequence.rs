@@ -426,8 +426,11 @@ impl Planner<'_> {
         self.sequence.waiting = pieces
             .filter(|(_, piece)| !piece.is_selected && piece.side != Side::Dev)
             .filter(|(_, piece)| match &piece.found {
-                Found::Deployed(_) => piece.changes(),
-                Found::Unknown { is_recorded } => !is_recorded,
+                // Their template does not tell which key they have.
+                Found::Deployed(deployed) => {
+                    piece.changes() || self.key_changes && deployed.parameters.contains_key(KEY_ID)
+                }
+                Found::Unknown { is_recorded } => !is_recorded || self.key_changes,
                 Found::Absent | Found::Foreign(_) => true,
             })
             .map(|(number, _)| number)

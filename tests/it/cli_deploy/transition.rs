@@ -259,6 +259,26 @@ fn dev_waits_for_its_targets() {
 }
 
 #[test]
+fn a_new_key_of_dev_waits_for_its_targets() {
+    let site = Site::with(with_key).deployed();
+    other_key(&site);
+    let run = site.deploy("--profile dev --yes --allow-replacement", 0);
+    let key = site.state().key_id().to_owned();
+    let next = format!(
+        "Next: `s3ferry deploy --profile prod --parameter DeployKeyId={key}`, then `s3ferry deploy \
+         --profile dev`, which switches the pipeline"
+    );
+    assert!(run.stderr.contains(&next), "{}", run.stderr);
+    works(&site);
+    site.deploy("--profile prod --yes --allow-replacement", 0);
+    works(&site);
+    site.deploy("--profile dev --yes --allow-replacement", 0);
+    works(&site);
+    site.deploy("--profile prod --yes", 0);
+    works(&site);
+}
+
+#[test]
 fn an_old_outputs_file_does_not_switch_the_key() {
     let site = Site::new().deployed();
     let outputs = site.project.read(".s3ferry/outputs.json");
