@@ -306,40 +306,45 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
 /// the policies by name.
 fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
     const POLICY: &str = "AWS::IAM::ManagedPolicy";
-    let mut owners: HashMap<(String, String), usize> = HashMap::new();
-    for (number, piece) in pieces.iter().enumerate() {
-        if let Some(deployed) = piece.deployed() {
-            let names = names(&deployed.template, piece).into_iter();
-            owners.extend(names.map(|name| (name, number)));
-        }
-    }
+    let owners = owners(pieces);
     let mut pieces = pieces.to_vec();
-    for (number, piece) in pieces.iter_mut().enumerate() {
-        let is_taken = |template: &Template, piece: &Piece| {
-            names(template, piece).iter().any(|name| {
-                name.0 == POLICY && owners.get(name).is_some_and(|owner| *owner != number)
-            })
+    let selected = pieces.iter_mut().enumerate();
+    for (number, piece) in selected.filter(|(_, piece)| piece.is_selected) {
+        let is_taken = |resource: &Resource| {
+            resource.kind == POLICY
+                && names_of(resource, &piece.instances).any(|name| {
+                    let owner = owners.get(&name);
+                    owner.is_some_and(|owner| *owner != number)
+                })
         };
-        if !piece.is_selected || !is_taken(&piece.new, piece) {
+        if !piece.new.resources.iter().any(is_taken) {
             continue;
         }
         let mut template = (*piece.new).clone();
-        for index in 0..template.resources.len() {
-            let mut only = template.clone();
-            only.resources = vec![template.resources[index].clone()];
-            if is_taken(&only, piece)
-                && let Some(name) = template.resources[index]
-                    .properties
-                    .field("ManagedPolicyName")
-            {
+        for resource in template.resources.iter_mut() {
+            if !is_taken(resource) {
+                continue;
+            }
+            if let Some(name) = resource.properties.field("ManagedPolicyName") {
                 let name = name.suffixed(&format!("-{}", piece.name));
-                let properties = &mut template.resources[index].properties;
-                properties.set("ManagedPolicyName", name);
+                resource.properties.set("ManagedPolicyName", name);
             }
         }
         piece.new = Arc::new(template);
     }
     pieces
+}
+
+/// The numbers of the pieces that have names which only one stack can have.
+fn owners(pieces: &[Piece]) -> HashMap<(String, String), usize> {
+    let mut found = HashMap::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        if let Some(deployed) = piece.deployed() {
+            let names = names(&deployed.template, piece);
+            found.extend(names.map(|name| (name, number)));
+        }
+    }
+    found
 }
 
 /// Whether the dev stack gets another key.
@@ -614,14 +619,7 @@ impl Planner<'_> {
 
     /// Notes which names of new resources another stack has.
     fn conflicts(&mut self) {
-        let mut owners: HashMap<(String, String), usize> = HashMap::new();
-        for (number, piece) in self.pieces.iter().enumerate() {
-            if let Some(deployed) = piece.deployed() {
-                for name in names(&deployed.template, piece) {
-                    owners.insert(name, number);
-                }
-            }
-        }
+        let owners = owners(self.pieces);
         for (number, piece) in self.pieces.iter().enumerate() {
             if !piece.is_selected {
                 continue;
@@ -715,29 +713,36 @@ fn renamed_pipeline(piece: usize, deployed: &Template, new: &Template) -> Option
     })
 }
 
-/// The names that only one stack can have, with the types that they are of. Names of roles and
-/// policies are prefixed with their account; buckets share one namespace.
-fn names(template: &Template, piece: &Piece) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (account, region) in &piece.instances {
-        for resource in &template.resources {
-            let (property, scope) = match resource.kind.as_str() {
-                "AWS::S3::Bucket" => ("BucketName", ""),
-                "AWS::IAM::Role" => ("RoleName", account.as_str()),
-                "AWS::IAM::ManagedPolicy" => ("ManagedPolicyName", account.as_str()),
-                _ => continue,
-            };
-            let value = resource.properties.field(property);
-            if let Some(name) = value.and_then(|value| ids::text(value, Some((account, region)))) {
-                let name = match scope {
-                    "" => name,
-                    account => format!("{account}/{name}"),
-                };
-                found.push((resource.kind.clone(), name));
-            }
-        }
-    }
-    found
+/// The names of a template that only one stack can have, with the types that they are of.
+fn names<'t>(
+    template: &'t Template,
+    piece: &'t Piece,
+) -> impl Iterator<Item = (String, String)> + 't {
+    let resources = template.resources.iter();
+    resources.flat_map(|resource| names_of(resource, &piece.instances))
+}
+
+/// The names of a resource in each account and region. Those of roles and policies are prefixed with
+/// their account; buckets share one namespace.
+fn names_of<'r>(
+    resource: &'r Resource,
+    instances: &'r [(String, String)],
+) -> impl Iterator<Item = (String, String)> + 'r {
+    let (property, is_of_account) = match resource.kind.as_str() {
+        "AWS::S3::Bucket" => ("BucketName", false),
+        "AWS::IAM::Role" => ("RoleName", true),
+        "AWS::IAM::ManagedPolicy" => ("ManagedPolicyName", true),
+        _ => ("", false),
+    };
+    let value = resource.properties.field(property);
+    instances.iter().filter_map(move |(account, region)| {
+        let name = ids::text(value?, Some((account, region)))?;
+        let name = match is_of_account {
+            true => format!("{account}/{name}"),
+            false => name,
+        };
+        Some((resource.kind.clone(), name))
+    })
 }
 
 /// Whether a role of a template trusts a role of a name.
