@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use s3ferry::deploy::run::Options as RunOptions;
 use s3ferry::deploy::stack::{self, Deployed};
 use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, Unusable, ownership, stack_steps};
+use s3ferry::stacks::KEY_ID;
 
 use super::aws::{AwsOptions, first_answer, of_profile};
 use super::project::Project;
@@ -227,7 +228,7 @@ impl<'a> OutputsFile<'a> {
 
     /// Puts a stack's outputs, and writes the file when that changes it.
     pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) {
-        let key = stack.parameters.get("DeployKeyId").cloned();
+        let key = stack.parameters.get(KEY_ID).cloned();
         self.put_outputs(step, stack.outputs.clone(), key);
     }
 

@@ -11,6 +11,7 @@ use s3ferry::deploy::{
 };
 use s3ferry::failure::{self, refused_role};
 use s3ferry::plan::Plan;
+use s3ferry::stacks::KEY_ID;
 use s3ferry::syntax::{Kind, Source};
 use serde_json::Value;
 use similar::TextDiff;
@@ -386,7 +387,7 @@ async fn key_arn(
             found.map(|stack| stack.outputs)
         }
     };
-    let id = outputs.and_then(|outputs| outputs.get("DeployKeyId").cloned());
+    let id = outputs.and_then(|outputs| outputs.get(KEY_ID).cloned());
     id.map(|id| format!("{prefix}{id}")).ok_or_else(|| {
         Failure::with_code(
             "the ID of the dev account's key is not known: the dev stack is not deployed",

@@ -8,7 +8,7 @@ use s3ferry::deploy::run::{Deployment, Options as RunOptions};
 use s3ferry::deploy::stack::{self, Deployed};
 use s3ferry::deploy::stack_set::{self as set, reasons};
 use s3ferry::deploy::{Access, Condition, Observer as _, RetainedBucket, StackStep};
-use s3ferry::stacks::Side;
+use s3ferry::stacks::{KEY_ID, Side};
 use serde_json::{Value, json};
 
 use super::accounts::Accounts;
@@ -562,7 +562,7 @@ fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
     if let Some(outputs) = known.of(&step.account, &step.region, &step.stack) {
         let left: Vec<&str> = outputs
             .iter()
-            .filter(|(name, _)| *name == "DeployKeyId" || name.ends_with("BucketName"))
+            .filter(|(name, _)| *name == KEY_ID || name.ends_with("BucketName"))
             .map(|(_, value)| value.as_str())
             .collect();
         if !left.is_empty() {

@@ -3,14 +3,7 @@
 use aws_sdk_cloudformation::types::{ResourceChange, ResourceTargetDefinition};
 
 use super::property_change::{PropertyChange, between, of_contexts};
-
-/// Types whose loss cuts targets off from artifacts, or loses objects.
-const GUARDED_TYPES: [&str; 4] = [
-    "AWS::KMS::Key",
-    "AWS::KMS::ReplicaKey",
-    "AWS::S3::Bucket",
-    "AWS::IAM::Role",
-];
+use crate::stacks::GUARDED_TYPES;
 
 /// What would happen to one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]

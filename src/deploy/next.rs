@@ -5,7 +5,7 @@ use super::rollback::Remedy;
 use super::view::View;
 use super::{Comparison, Condition, StackStep};
 use crate::shell::Command;
-use crate::stacks::Side;
+use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};
 
 /// No more hints than a reader takes in.
 const MOST: usize = 8;
@@ -64,9 +64,7 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
     if let Some(hint) = of_order(stacks, has_pipeline) {
         say(hint);
     }
-    let dev_key = key(stacks, Side::Dev, |view| {
-        view.stack.outputs.get("DeployKeyId")
-    });
+    let dev_key = key(stacks, Side::Dev, |view| view.stack.outputs.get(KEY_ID));
     for (step, state) in stacks {
         let Some(view) = state
             .view()
@@ -75,7 +73,7 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
             continue;
         };
         let command = |name| Command::s3ferry(name).option("--profile", &step.profile);
-        let own_key = view.stack.parameters.get("DeployKeyId");
+        let own_key = view.stack.parameters.get(KEY_ID);
         if let (Some(own), Some(dev)) = (own_key, dev_key)
             && own != dev
         {
@@ -196,7 +194,7 @@ fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String>
         ));
     }
     let (dev, state) = stacks.iter().find(|(step, _)| step.side == Side::Dev)?;
-    let pipeline = state.view()?.stack.parameters.get("CreatePipeline")?;
+    let pipeline = state.view()?.stack.parameters.get(CREATE_PIPELINE)?;
     let all_stand = stacks
         .iter()
         .all(|(_, state)| state.condition() == Some(Condition::Ready));

@@ -7,20 +7,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cfn::{Template, Value};
 use crate::plan::Plan;
-use crate::stacks::{Side, Stack, stacks};
+use crate::stacks::{GUARDED_TYPES, Side, Stack, stacks};
 use crate::syntax::Source;
 use crate::transition::ids::renames;
 
 use super::Comparison;
 use super::body::Text;
-
-/// Types that a stack policy protects from replacement and deletion.
-const PROTECTED_TYPES: [&str; 4] = [
-    "AWS::KMS::Key",
-    "AWS::KMS::ReplicaKey",
-    "AWS::S3::Bucket",
-    "AWS::IAM::Role",
-];
 
 /// A stack to deploy: a template in one account and region.
 #[derive(Debug, Clone)]
@@ -287,7 +279,7 @@ impl StackTemplate {
                 .map(|parameter| parameter.id.clone())
                 .collect(),
             protected: (resources.iter())
-                .filter(|resource| PROTECTED_TYPES.contains(&resource.kind.as_str()))
+                .filter(|resource| GUARDED_TYPES.contains(&resource.kind.as_str()))
                 .map(|resource| resource.id.clone())
                 .collect(),
             buckets,

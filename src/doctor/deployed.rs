@@ -12,12 +12,9 @@ use super::live::{Reading, Refusal, Stack};
 use crate::config::Permissions;
 use crate::lint::read_template;
 use crate::proof::{Inputs, Instance, Known, Resolved, Stack as Template, outputs, resolved};
+use crate::stacks::{CREATE_PIPELINE, KEY_ID};
 use crate::syntax::Source;
 
-/// The output of a dev stack that has the ID of its key, and the parameter of the other stacks.
-const KEY_ID: &str = "DeployKeyId";
-/// The parameter of a dev stack that makes its pipeline; the step of the deployment decides it.
-const CREATE_PIPELINE: &str = "CreatePipeline";
 /// The output that only a dev stack has.
 const SERVICE_ROLE: &str = "ServiceRoleArn";
 /// A stack of this status has a change set, and no template yet.

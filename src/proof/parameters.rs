@@ -9,8 +9,8 @@ use super::input::{InputError, Inputs};
 use crate::config::near;
 use crate::syntax::{Node, Source};
 
-/// The parameter of the dev template that makes the pipeline. The step that is proven decides it.
-pub(super) const CREATE_PIPELINE: &str = "CreatePipeline";
+/// The step that is proven decides it.
+pub(super) use crate::stacks::CREATE_PIPELINE;
 
 /// Checks the values of parameters.
 ///

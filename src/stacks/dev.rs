@@ -6,7 +6,7 @@ use crate::plan::Plan;
 
 use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
 use super::policy::tls_only;
-use super::{GENERATED, key, pipeline, roles, store};
+use super::{CREATE_PIPELINE, GENERATED, KEY_ID, key, pipeline, roles, store};
 
 /// The template of the dev account.
 pub(super) fn template(plan: &Plan) -> Template {
@@ -31,7 +31,7 @@ pub(super) fn template(plan: &Plan) -> Template {
             plan.dev.pipeline
         ),
         parameters: vec![Parameter {
-            id: "CreatePipeline".to_owned(),
+            id: CREATE_PIPELINE.to_owned(),
             description: "Whether the pipeline exists; true only after the targets are deployed, \
                           and never false again"
                 .to_owned(),
@@ -43,7 +43,7 @@ pub(super) fn template(plan: &Plan) -> Template {
         conditions: vec![Condition {
             id: pipeline::CONDITION.to_owned(),
             test: Value::Equals(
-                Box::new(Value::reference("CreatePipeline")),
+                Box::new(Value::reference(CREATE_PIPELINE)),
                 Box::new(Value::from("true")),
             ),
         }],
@@ -118,7 +118,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
     pipeline_arn.condition = Some(pipeline::CONDITION.to_owned());
     vec![
         output(
-            "DeployKeyId",
+            KEY_ID,
             "ID of the key; the parameter of every target's stack",
             Value::reference(key::logical_id(plan)),
         ),

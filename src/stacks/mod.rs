@@ -26,6 +26,22 @@ pub use stack_set_roles::stack_set_roles;
 use crate::cfn::{Parameter, Template};
 use crate::plan::Plan;
 
+/// The output of the dev stack with the ID of its key, and the parameter that every other stack takes
+/// it by.
+pub const KEY_ID: &str = "DeployKeyId";
+
+/// The parameter of the dev stack that creates the pipeline.
+pub const CREATE_PIPELINE: &str = "CreatePipeline";
+
+/// Types whose loss cuts targets off from artifacts, or loses objects: their replacement and deletion
+/// need consent, and a stack policy protects them.
+pub const GUARDED_TYPES: [&str; 4] = [
+    "AWS::KMS::Key",
+    "AWS::KMS::ReplicaKey",
+    "AWS::S3::Bucket",
+    "AWS::IAM::Role",
+];
+
 /// A template, and the file that it belongs in.
 #[derive(Debug, Clone)]
 pub struct Stack {
@@ -91,7 +107,7 @@ pub fn stacks(plan: &Plan) -> Vec<Stack> {
 /// the key's ARN follows.
 fn key_parameter() -> Parameter {
     Parameter {
-        id: "DeployKeyId".to_owned(),
+        id: KEY_ID.to_owned(),
         description: "ID of the dev account's key, from the output DeployKeyId of the dev stack"
             .to_owned(),
         label: "ID of the dev account's key".to_owned(),

@@ -12,7 +12,7 @@ use crate::plan::{
 
 use super::policy::{Statement, document};
 use super::roles::{key_arn, key_arn_text, managed_policy, service_role_arn};
-use super::{GENERATED, key_parameter, tags};
+use super::{GENERATED, KEY_ID, key_parameter, tags};
 
 /// Condition under which the pipeline exists.
 pub(super) const CONDITION: &str = "PipelineCreated";
@@ -324,7 +324,7 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
         depends_on: Vec::new(),
         service_role: dev.service_role.arn.as_str().into(),
         bucket: dev.artifact_bucket.name.as_str().into(),
-        key: |plan, store| Value::Sub(key_arn_text(plan, store.region, "DeployKeyId")),
+        key: |plan, store| Value::Sub(key_arn_text(plan, store.region, KEY_ID)),
     };
     let name = &plan.pipelines[number].name;
     Template {

@@ -9,7 +9,7 @@ use crate::plan::{Plan, TargetPlan};
 use super::bucket::{BucketOptions, bucket, bucket_arn, bucket_policy, log_bucket};
 use super::policy::{Statement, document, tls_only};
 use super::roles::{key_arn_text, managed_policy};
-use super::{GENERATED, key_parameter, tags};
+use super::{GENERATED, KEY_ID, key_parameter, tags};
 
 /// The template of a target.
 pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
@@ -259,7 +259,7 @@ fn artifact_policy(names: &Names<'_>) -> Resource {
         Some(first) if !target.many_regions => &first.region,
         _ => "${AWS::Region}",
     };
-    let key = Value::Sub(key_arn_text(plan, region, "DeployKeyId"));
+    let key = Value::Sub(key_arn_text(plan, region, KEY_ID));
     let name = names.artifact_bucket();
     let bucket = bucket_arn(plan, &name);
     let prefix = plan.bucket_arn("");

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::ids::Place;
 use super::policy;
 use crate::cfn::{Output, Resource, Template, Value};
+use crate::stacks::{CREATE_PIPELINE, GUARDED_TYPES, KEY_ID};
 
 /// The properties that hold a policy document.
 const DOCUMENTS: [&str; 3] = ["AssumeRolePolicyDocument", "KeyPolicy", "PolicyDocument"];
@@ -12,8 +13,6 @@ const DOCUMENTS: [&str; 3] = ["AssumeRolePolicyDocument", "KeyPolicy", "PolicyDo
 /// The types of which a pipeline and the start of its executions consist.
 const RUN: [&str; 2] = ["AWS::CodePipeline::Pipeline", "AWS::Events::Rule"];
 
-/// The output of the dev stack with the ID of the key that the pipeline uses next.
-pub const KEY_ID: &str = "DeployKeyId";
 /// The output of a transitional dev stack with the ID of the key that the pipeline uses still.
 pub const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
 
@@ -215,7 +214,7 @@ pub fn with_values(
             (!is_in_new || changes).then(|| (parameter.id.clone(), value.clone()))
         })
         // The condition of the pipeline is a parameter that the deployment itself changes.
-        .filter(|(id, _)| id != "CreatePipeline")
+        .filter(|(id, _)| id != CREATE_PIPELINE)
         .collect();
     if known.is_empty() {
         return deployed.clone();
@@ -237,14 +236,8 @@ pub fn leaving<'t>(
     new: &Template,
     place: Place<'_>,
 ) -> Vec<(&'t Resource, Option<String>)> {
-    const PROTECTED: [&str; 4] = [
-        "AWS::KMS::Key",
-        "AWS::KMS::ReplicaKey",
-        "AWS::S3::Bucket",
-        "AWS::IAM::Role",
-    ];
     (deployed.resources.iter())
-        .filter(|old| PROTECTED.contains(&old.kind.as_str()))
+        .filter(|old| GUARDED_TYPES.contains(&old.kind.as_str()))
         .filter(|old| new.resources.iter().all(|resource| resource.id != old.id))
         .map(|old| (old, super::ids::name(deployed, old, place)))
         .collect()

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::ids::{self, Place};
-use super::merge::{self, KEY_ID, PREVIOUS_KEY_ID, PipelineOf};
+use super::merge::{self, PREVIOUS_KEY_ID, PipelineOf};
 use super::state::{self, Fault, Faults, StackState};
 use crate::cfn::{Renames, Resource, Template, Value};
 use crate::plan::Plan;
-use crate::stacks::Side;
+use crate::stacks::{KEY_ID, Side};
 use crate::syntax::{Problem, Source};
 
 /// A stack as it is deployed.

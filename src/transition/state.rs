@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use crate::plan::Plan;
 use crate::proof::{self, Inputs, Instance, Known, Stack, Verdict};
-use crate::stacks::Side;
+use crate::stacks::{CREATE_PIPELINE, Side};
 use crate::syntax::Source;
-
-/// The parameter of the dev template that creates the pipeline.
-const CREATE_PIPELINE: &str = "CreatePipeline";
 
 /// A stack, or the instances of a stack set, at some moment.
 #[derive(Debug, Clone)]

@@ -14,8 +14,7 @@ use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
 use crate::cli::{Failure, Outcome, output, removed};
 
-/// The parameter of dev's template that makes the pipeline.
-pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
+pub(crate) use s3ferry::stacks::CREATE_PIPELINE;
 
 /// Deploys what the user named.
 ///

@@ -12,8 +12,7 @@ use crate::cli::accounts::Accounts;
 pub(super) use crate::cli::accounts::Key;
 use crate::cli::{Failure, output};
 
-/// The parameter that targets take the key's ID by, and the output of dev that has it.
-pub(crate) const KEY_ID: &str = "DeployKeyId";
+pub(crate) use s3ferry::stacks::KEY_ID;
 
 /// Whether a target's stack stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use s3ferry::doctor::{
     Candidate, Deployed, Diagnosis, Expected, Health, Place, Reference, diagnose,
 };
 use s3ferry::proof::{Inputs, resolved};
-use s3ferry::stacks::Side;
+use s3ferry::stacks::{KEY_ID, Side};
 use serde_json::Value as Json;
 
 use super::accounts::OutputsFile;
@@ -448,7 +448,6 @@ async fn key_id(
     candidates: &[Candidate],
     accesses: &Accesses,
 ) -> Option<String> {
-    const KEY_ID: &str = "DeployKeyId";
     let read = || {
         let found = candidates.iter().filter_map(|one| one.found.as_ref());
         found.filter_map(|found| found.stack.read())

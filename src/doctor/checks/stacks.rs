@@ -93,7 +93,7 @@ impl Checks<'_> {
             .advise("wait until the operation ends, then look again");
         } else if stack
             .parameters
-            .get("CreatePipeline")
+            .get(crate::stacks::CREATE_PIPELINE)
             .is_some_and(|made| made == "false")
         {
             self.unfinished.push(number);
