@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use s3ferry::deploy::stack::{self, Deployed, condition};
 use s3ferry::deploy::stack_set::{Described, set};
-use s3ferry::deploy::{Condition, ProfileState, StackStep, profile_state};
+use s3ferry::deploy::{Access, Condition, ProfileState, StackStep, profile_state};
 
 use super::stack_set;
 use crate::cli::accounts::Accounts;
 pub(super) use crate::cli::accounts::Key;
+use crate::cli::project::Project;
 use crate::cli::{Failure, output};
 
 pub(crate) use s3ferry::stacks::KEY_ID;
@@ -158,26 +159,23 @@ impl<T> Seen<T> {
     }
 }
 
-/// Why nothing can be seen of a stack: its profile is not at hand.
-async fn unseen<T>(step: &StackStep) -> Option<Seen<T>> {
+/// Reads something of a stack's account, when its profile is at hand.
+async fn seen<T>(
+    accounts: &mut Accounts<'_>,
+    step: &StackStep,
+    read: impl AsyncFnOnce(&Project, Access) -> Result<T, Failure>,
+) -> Seen<T> {
     match profile_state(&step.profile).await {
-        Ok(ProfileState::Known) => None,
-        Ok(_) => Some(Seen::NoProfile),
-        Err(error) => Some(Seen::Unreadable(error.into())),
+        Ok(ProfileState::Known) => {}
+        Ok(_) => return Seen::NoProfile,
+        Err(error) => return Seen::Unreadable(error.into()),
     }
-}
-
-/// Whether all instances of a stack set stand, when its administrator's profile is at hand.
-async fn look_at_stack_set(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<bool> {
-    if let Some(unseen) = unseen(step).await {
-        return unseen;
-    }
-    let stands = match accounts.access(step).await {
-        Ok(access) => stack_set::all_stand(&accounts.project, &access, step).await,
+    let read = match accounts.access(step).await {
+        Ok(access) => read(&accounts.project, access).await,
         Err(failure) => Err(failure),
     };
-    match stands {
-        Ok(stands) => Seen::Read(stands),
+    match read {
+        Ok(found) => Seen::Read(found),
         Err(failure) => Seen::Unreadable(failure),
     }
 }
@@ -187,45 +185,28 @@ pub(super) async fn look_at_set(
     accounts: &mut Accounts<'_>,
     step: &StackStep,
 ) -> Seen<Option<Described>> {
-    if let Some(unseen) = unseen(step).await {
-        return unseen;
-    }
-    let read = match accounts.access(step).await {
-        Ok(access) => match stack_set::target(&accounts.project, step) {
-            Ok(target) => set::describe(&access, &target.stack_set)
-                .await
-                .map_err(Failure::from),
-            Err(failure) => Err(failure),
-        },
-        Err(failure) => Err(failure),
-    };
-    match read {
-        Ok(found) => Seen::Read(found),
-        Err(failure) => Seen::Unreadable(failure),
-    }
+    seen(accounts, step, async |project: &Project, access| {
+        let target = stack_set::target(project, step)?;
+        Ok(set::describe(&access, &target.stack_set).await?)
+    })
+    .await
 }
 
 /// Looks at a stack of another account, when its profile is at hand.
 pub(crate) async fn look(accounts: &mut Accounts<'_>, step: &StackStep) -> Seen<Option<Deployed>> {
-    if let Some(unseen) = unseen(step).await {
-        return unseen;
-    }
-    let read = match accounts.access(step).await {
-        Ok(access) => stack::read(&access, &step.stack)
-            .await
-            .map_err(Failure::from),
-        Err(failure) => Err(failure),
-    };
-    match read {
-        Ok(found) => Seen::Read(found),
-        Err(failure) => Seen::Unreadable(failure),
-    }
+    seen(accounts, step, async |_: &Project, access| {
+        Ok(stack::read(&access, &step.stack).await?)
+    })
+    .await
 }
 
 /// Whether a target's stack stands, as far as it can be seen from here.
 pub(crate) async fn standing(accounts: &mut Accounts<'_>, target: &StackStep) -> Standing {
     let seen = if target.stack_set {
-        look_at_stack_set(accounts, target).await
+        seen(accounts, target, async |project: &Project, access| {
+            stack_set::all_stand(project, &access, target).await
+        })
+        .await
     } else {
         let seen = look(accounts, target).await;
         seen.map(|found| condition(found.as_ref()) == Condition::Ready)
