@@ -1,6 +1,7 @@
 //! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
 //! pipeline stands, the targets first.
 
+use s3ferry::aws::arn::is_key_id;
 use s3ferry::deploy::stack::{Deployed, condition};
 use s3ferry::deploy::{Condition, StackStep};
 use s3ferry::stacks::Side;
@@ -172,7 +173,13 @@ pub(crate) fn check_parameters(
             ));
         }
     }
-    Ok(())
+    match given.iter().find(|(name, _)| name == KEY_ID) {
+        Some((_, value)) if !is_key_id(value) => Err(Failure::new(
+            format!("`{value}` is not a key ID"),
+            format!("give the output {KEY_ID} of the dev stack, not an ARN or an alias"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses what would delete or make a pipeline that the configuration says exists on its own.

@@ -189,6 +189,15 @@ fn a_parameter_that_no_template_has_is_refused() {
             assert!(run.stderr.contains(said), "{given}: {}", run.stderr);
         }
     }
+    for command in ["deploy --yes", "diff"] {
+        let given = format!("{command} --profile prod --parameter DeployKeyId=alias/key");
+        let run = site.project.expect(&given, 2);
+        assert!(
+            run.stderr.contains("`alias/key` is not a key ID"),
+            "{}",
+            run.stderr
+        );
+    }
     let twice = "--parameter DeployKeyId=1 --parameter DeployKeyId=2";
     for command in ["deploy --yes", "diff"] {
         let run = site
