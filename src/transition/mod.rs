@@ -1,11 +1,17 @@
 //! From a deployed configuration to a new one, so that the live pipeline works after every step.
 //!
-//! Here live the logical IDs that a stack keeps ([`ids`]), the transitional templates ([`merge`]),
-//! the order of the steps ([`sequence`]) and the proof of the states between them ([`state`]). All of
-//! it is pure: what is deployed is read elsewhere, and the steps are taken elsewhere.
+//! Here live the stacks of a transition ([`Piece`]), the logical IDs that a stack keeps ([`ids`]), the
+//! transitional templates ([`merge`]), the order of the steps ([`sequence`]) and the proof of the states
+//! between them ([`state`]). All of it is pure: what is deployed is read elsewhere, and the steps are
+//! taken elsewhere.
 
+mod agreement;
 pub mod ids;
 pub mod merge;
+mod piece;
 mod policy;
 pub mod sequence;
 pub mod state;
+
+pub use agreement::changes_agreement;
+pub use piece::{Deployed, Found, Piece};

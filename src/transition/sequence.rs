@@ -7,100 +7,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::ids::{self, Place};
-use super::merge::{self, PREVIOUS_KEY_ID, PipelineOf};
+use super::agreement::interface;
+use super::merge::{self, PipelineOf};
+use super::piece::{Found, Piece, differ, distinct_policies, names, owners};
 use super::state::{self, Fault, Faults, StackState};
-use crate::cfn::{Renames, Resource, Template, Value};
+use crate::cfn::{Resource, Template, Value};
 use crate::plan::Plan;
 use crate::stacks::{KEY_ID, Side};
-use crate::syntax::{Problem, Source};
-
-/// A stack as it is deployed.
-#[derive(Debug, Clone)]
-pub struct Deployed {
-    /// Its template.
-    pub template: Template,
-    /// The template's text.
-    pub text: Arc<str>,
-    /// Values of its parameters.
-    pub parameters: BTreeMap<String, String>,
-    /// Its outputs.
-    pub outputs: BTreeMap<String, String>,
-}
-
-impl Deployed {
-    /// Reads the template of a deployed stack.
-    ///
-    /// # Errors
-    /// The text is not a template, or one that a new template cannot be merged with.
-    pub fn read(
-        name: &str,
-        text: &str,
-        parameters: BTreeMap<String, String>,
-        outputs: BTreeMap<String, String>,
-    ) -> Result<Self, Problem> {
-        let source = Source::new(name, text);
-        Ok(Self {
-            template: Template::read(&source)?,
-            text: text.into(),
-            parameters,
-            outputs,
-        })
-    }
-
-    /// The IDs of its keys that its outputs give, by logical ID.
-    fn key_ids(&self) -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
-        for name in [KEY_ID, PREVIOUS_KEY_ID] {
-            let mut outputs = self.template.outputs.iter();
-            let output = outputs.find(|output| output.id == name);
-            if let Some(Value::Ref(id)) = output.map(|output| &output.value)
-                && let Some(value) = self.outputs.get(name)
-            {
-                found.insert(id.clone(), value.clone());
-            }
-        }
-        found
-    }
-}
-
-/// What can be known of a stack before the deployment.
-#[derive(Debug, Clone)]
-pub enum Found {
-    /// It is deployed.
-    Deployed(Box<Deployed>),
-    /// There is none.
-    Absent,
-    /// Its template cannot be merged with a new one: why.
-    Foreign(String),
-    /// It cannot be read from here.
-    Unknown {
-        /// Whether the records of earlier deployments say that it was deployed, completely or with
-        /// what the next pipeline needs, from the new template.
-        is_recorded: bool,
-    },
-}
-
-/// A stack, or a stack set, in a transition.
-#[derive(Debug, Clone)]
-pub struct Piece {
-    /// Name of the template.
-    pub name: String,
-    /// Where it is deployed.
-    pub side: Side,
-    /// Its account and region, or those of the instances of a stack set.
-    pub instances: Vec<(String, String)>,
-    /// Whether it is a stack set: its template serves several accounts or regions.
-    pub is_set: bool,
-    /// What there is.
-    pub found: Found,
-    /// The template of the new configuration.
-    pub new: Arc<Template>,
-    /// Whether it is to be deployed.
-    pub is_selected: bool,
-    /// The value that its key parameter is to have, when that is known.
-    pub key: Option<String>,
-}
 
 /// Which template a stack has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,38 +100,6 @@ pub struct Leaving {
     pub is_retained: bool,
 }
 
-impl Piece {
-    fn place(&self) -> Place<'_> {
-        match self.instances.as_slice() {
-            [(account, region)] if !self.is_set => Some((account, region)),
-            _ => None,
-        }
-    }
-
-    fn deployed(&self) -> Option<&Deployed> {
-        match &self.found {
-            Found::Deployed(deployed) => Some(deployed),
-            Found::Absent | Found::Foreign(_) | Found::Unknown { .. } => None,
-        }
-    }
-
-    /// Whether it is deployed, and not from the new template or not with the wanted key.
-    pub fn changes(&self) -> bool {
-        self.deployed().is_some_and(|deployed| {
-            let key = deployed.parameters.get(KEY_ID);
-            let other_key = self.key.is_some() && key.is_some() && self.key.as_ref() != key;
-            other_key || differ(&self.new.renamed(&self.renames()), &deployed.template)
-        })
-    }
-
-    /// The logical IDs that differ from those of the new template.
-    pub fn renames(&self) -> Renames {
-        self.deployed().map_or_else(Renames::new, |deployed| {
-            ids::renames(&deployed.template, &self.new, self.place())
-        })
-    }
-}
-
 /// The versions of a piece.
 struct Versions {
     new: Arc<Template>,
@@ -265,15 +146,6 @@ fn versions(piece: &Piece, key_changes: bool) -> Versions {
     }
 }
 
-/// Whether two templates differ in more than descriptions and comments.
-fn differ(first: &Template, second: &Template) -> bool {
-    let (first, second) = (first.to_json(), second.to_json());
-    let sections = ["Resources", "Outputs", "Conditions"];
-    sections
-        .iter()
-        .any(|section| first[section] != second[section])
-}
-
 /// Plans the transition of a live pipeline. The first piece is the dev stack.
 ///
 /// `forced` is the user's word that the targets are deployed, where they cannot be read.
@@ -299,52 +171,6 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
     };
     planner.run(forced)?;
     Ok(planner.sequence)
-}
-
-/// The pieces with other names for policies that another stack of the account has: only one target
-/// of an account has the procedure's names, and that one may be about to leave. Nothing refers to
-/// the policies by name.
-fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
-    const POLICY: &str = "AWS::IAM::ManagedPolicy";
-    let owners = owners(pieces);
-    let mut pieces = pieces.to_vec();
-    let selected = pieces.iter_mut().enumerate();
-    for (number, piece) in selected.filter(|(_, piece)| piece.is_selected) {
-        let is_taken = |resource: &Resource| {
-            resource.kind == POLICY
-                && names_of(resource, &piece.instances).any(|name| {
-                    let owner = owners.get(&name);
-                    owner.is_some_and(|owner| *owner != number)
-                })
-        };
-        if !piece.new.resources.iter().any(is_taken) {
-            continue;
-        }
-        let mut template = (*piece.new).clone();
-        for resource in template.resources.iter_mut() {
-            if !is_taken(resource) {
-                continue;
-            }
-            if let Some(name) = resource.properties.field("ManagedPolicyName") {
-                let name = name.suffixed(&format!("-{}", piece.name));
-                resource.properties.set("ManagedPolicyName", name);
-            }
-        }
-        piece.new = Arc::new(template);
-    }
-    pieces
-}
-
-/// The numbers of the pieces that have names which only one stack can have.
-fn owners(pieces: &[Piece]) -> HashMap<(String, String), usize> {
-    let mut found = HashMap::new();
-    for (number, piece) in pieces.iter().enumerate() {
-        if let Some(deployed) = piece.deployed() {
-            let names = names(&deployed.template, piece);
-            found.extend(names.map(|name| (name, number)));
-        }
-    }
-    found
 }
 
 /// Whether the dev stack gets another key.
@@ -713,38 +539,6 @@ fn renamed_pipeline(piece: usize, deployed: &Template, new: &Template) -> Option
     })
 }
 
-/// The names of a template that only one stack can have, with the types that they are of.
-fn names<'t>(
-    template: &'t Template,
-    piece: &'t Piece,
-) -> impl Iterator<Item = (String, String)> + 't {
-    let resources = template.resources.iter();
-    resources.flat_map(|resource| names_of(resource, &piece.instances))
-}
-
-/// The names of a resource in each account and region. Those of roles and policies are prefixed with
-/// their account; buckets share one namespace.
-fn names_of<'r>(
-    resource: &'r Resource,
-    instances: &'r [(String, String)],
-) -> impl Iterator<Item = (String, String)> + 'r {
-    let (property, is_of_account) = match resource.kind.as_str() {
-        "AWS::S3::Bucket" => ("BucketName", false),
-        "AWS::IAM::Role" => ("RoleName", true),
-        "AWS::IAM::ManagedPolicy" => ("ManagedPolicyName", true),
-        _ => ("", false),
-    };
-    let value = resource.properties.field(property);
-    instances.iter().filter_map(move |(account, region)| {
-        let name = ids::text(value?, Some((account, region)))?;
-        let name = match is_of_account {
-            true => format!("{account}/{name}"),
-            false => name,
-        };
-        Some((resource.kind.clone(), name))
-    })
-}
-
 /// Whether a role of a template trusts a role of a name.
 fn trusts(template: &Template, name: &str) -> bool {
     let mut resources = template.resources.iter();
@@ -753,75 +547,4 @@ fn trusts(template: &Template, name: &str) -> bool {
             let trust = resource.properties.field("AssumeRolePolicyDocument");
             trust.is_some_and(|trust| trust.to_json().to_string().contains(name))
         })
-}
-
-/// Whether the new pipeline and its targets agree on something else than the deployed ones, by the
-/// template of the dev stack.
-pub fn changes_agreement(dev: &Piece) -> bool {
-    dev.deployed().is_some_and(|deployed| {
-        interface(&deployed.template) != interface(&dev.new.renamed(&dev.renames()))
-    })
-}
-
-/// What a pipeline and its targets must agree on: who deploys, where from and where to.
-fn interface(template: &Template) -> Vec<serde_json::Value> {
-    let pipelines = template.resources.iter();
-    let pipelines = pipelines.filter(|resource| resource.kind == "AWS::CodePipeline::Pipeline");
-    let mut found: Vec<serde_json::Value> = Vec::new();
-    for pipeline in pipelines {
-        let name = |key: &str| resolved(template, pipeline.properties.field(key));
-        found.extend(["RoleArn", "ArtifactStore", "ArtifactStores"].map(name));
-        let stages = pipeline.properties.to_json();
-        let stages = stages["Stages"].as_array().cloned().unwrap_or_default();
-        for stage in stages {
-            for action in stage["Actions"].as_array().into_iter().flatten() {
-                if action["ActionTypeId"]["Category"] == "Deploy" {
-                    found.push(action["RoleArn"].clone());
-                    found.push(action["Configuration"].clone());
-                }
-            }
-        }
-    }
-    found
-}
-
-/// A property with the names of the roles and buckets that it refers to.
-fn resolved(template: &Template, value: Option<&Value>) -> serde_json::Value {
-    let Some(value) = value else {
-        return serde_json::Value::Null;
-    };
-    let mut json = value.to_json();
-    replace(&mut json, &|id| {
-        let mut all = template.resources.iter();
-        let resource = all.find(|resource| resource.id == id)?;
-        let names = ["RoleName", "BucketName"];
-        let mut names = names.iter();
-        names.find_map(|name| {
-            resource
-                .properties
-                .field(name)?
-                .as_text()
-                .map(str::to_owned)
-        })
-    });
-    json
-}
-
-fn replace(json: &mut serde_json::Value, name: &impl Fn(&str) -> Option<String>) {
-    match json {
-        serde_json::Value::Object(fields) => {
-            let id = match (fields.get("Ref"), fields.get("Fn::GetAtt")) {
-                (Some(id), _) => id.as_str(),
-                (None, Some(attribute)) => attribute[0].as_str(),
-                (None, None) => None,
-            };
-            if let Some(found) = id.and_then(name) {
-                *json = found.into();
-                return;
-            }
-            fields.values_mut().for_each(|value| replace(value, name));
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| replace(item, name)),
-        _ => {}
-    }
 }

@@ -12,7 +12,8 @@ use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Inputs, Instance, Known, Stack, Verdict};
 use s3ferry::stacks::Side;
 use s3ferry::syntax::{Source, read};
-use s3ferry::transition::sequence::{self, Deployed, Found, Piece, Sequence, Version};
+use s3ferry::transition::sequence::{self, Sequence, Version};
+use s3ferry::transition::{Deployed, Found, Piece};
 use serde_json::Value as Json;
 
 const KEY_ID: &str = "DeployKeyId";

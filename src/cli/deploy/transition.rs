@@ -11,9 +11,8 @@ use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::lint::embedded;
 use s3ferry::stacks::Side;
 use s3ferry::syntax::Source;
-use s3ferry::transition::sequence::{
-    self, Conflict, Deployed, Found, Leaving, Piece, Sequence, Version,
-};
+use s3ferry::transition::sequence::{self, Conflict, Leaving, Sequence, Version};
+use s3ferry::transition::{Deployed, Found, Piece, changes_agreement};
 
 use super::flow::CREATE_PIPELINE;
 use super::handoff::{self, KEY_ID, Seen};
@@ -365,11 +364,7 @@ fn refuse_moved(session: &Session<'_>) -> Result<(), Failure> {
 /// Refuses a change that an adopted pipeline must follow: only `adopt` can switch it.
 fn refuse_adopted(session: &Session<'_>, survey: &Survey) -> Result<(), Failure> {
     let plan = &session.accounts.project.plan.dev;
-    let is_affected = !plan.create_pipeline
-        && survey
-            .pieces
-            .first()
-            .is_some_and(sequence::changes_agreement);
+    let is_affected = !plan.create_pipeline && survey.pieces.first().is_some_and(changes_agreement);
     if !is_affected || session.options.allow_interruption || session.options.dry_run {
         return Ok(());
     }

@@ -1,0 +1,217 @@
+//! The stacks of a transition: what is deployed, what is to be, and the names that only one of them can
+//! have.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::ids::{self, Place};
+use super::merge::PREVIOUS_KEY_ID;
+use crate::cfn::{Renames, Resource, Template, Value};
+use crate::stacks::{KEY_ID, Side};
+use crate::syntax::{Problem, Source};
+
+/// A stack as it is deployed.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// Its template.
+    pub template: Template,
+    /// The template's text.
+    pub text: Arc<str>,
+    /// Values of its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Deployed {
+    /// Reads the template of a deployed stack.
+    ///
+    /// # Errors
+    /// The text is not a template, or one that a new template cannot be merged with.
+    pub fn read(
+        name: &str,
+        text: &str,
+        parameters: BTreeMap<String, String>,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<Self, Problem> {
+        let source = Source::new(name, text);
+        Ok(Self {
+            template: Template::read(&source)?,
+            text: text.into(),
+            parameters,
+            outputs,
+        })
+    }
+
+    /// The IDs of its keys that its outputs give, by logical ID.
+    pub(super) fn key_ids(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for name in [KEY_ID, PREVIOUS_KEY_ID] {
+            let mut outputs = self.template.outputs.iter();
+            let output = outputs.find(|output| output.id == name);
+            if let Some(Value::Ref(id)) = output.map(|output| &output.value)
+                && let Some(value) = self.outputs.get(name)
+            {
+                found.insert(id.clone(), value.clone());
+            }
+        }
+        found
+    }
+}
+
+/// What can be known of a stack before the deployment.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It is deployed.
+    Deployed(Box<Deployed>),
+    /// There is none.
+    Absent,
+    /// Its template cannot be merged with a new one: why.
+    Foreign(String),
+    /// It cannot be read from here.
+    Unknown {
+        /// Whether the records of earlier deployments say that it was deployed, completely or with
+        /// what the next pipeline needs, from the new template.
+        is_recorded: bool,
+    },
+}
+
+/// A stack, or a stack set, in a transition.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// Name of the template.
+    pub name: String,
+    /// Where it is deployed.
+    pub side: Side,
+    /// Its account and region, or those of the instances of a stack set.
+    pub instances: Vec<(String, String)>,
+    /// Whether it is a stack set: its template serves several accounts or regions.
+    pub is_set: bool,
+    /// What there is.
+    pub found: Found,
+    /// The template of the new configuration.
+    pub new: Arc<Template>,
+    /// Whether it is to be deployed.
+    pub is_selected: bool,
+    /// The value that its key parameter is to have, when that is known.
+    pub key: Option<String>,
+}
+
+impl Piece {
+    pub(super) fn place(&self) -> Place<'_> {
+        match self.instances.as_slice() {
+            [(account, region)] if !self.is_set => Some((account, region)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn deployed(&self) -> Option<&Deployed> {
+        match &self.found {
+            Found::Deployed(deployed) => Some(deployed),
+            Found::Absent | Found::Foreign(_) | Found::Unknown { .. } => None,
+        }
+    }
+
+    /// Whether it is deployed, and not from the new template or not with the wanted key.
+    pub fn changes(&self) -> bool {
+        self.deployed().is_some_and(|deployed| {
+            let key = deployed.parameters.get(KEY_ID);
+            let other_key = self.key.is_some() && key.is_some() && self.key.as_ref() != key;
+            other_key || differ(&self.new.renamed(&self.renames()), &deployed.template)
+        })
+    }
+
+    /// The logical IDs that differ from those of the new template.
+    pub fn renames(&self) -> Renames {
+        self.deployed().map_or_else(Renames::new, |deployed| {
+            ids::renames(&deployed.template, &self.new, self.place())
+        })
+    }
+}
+
+/// Whether two templates differ in more than descriptions and comments.
+pub(super) fn differ(first: &Template, second: &Template) -> bool {
+    let (first, second) = (first.to_json(), second.to_json());
+    let sections = ["Resources", "Outputs", "Conditions"];
+    sections
+        .iter()
+        .any(|section| first[section] != second[section])
+}
+
+/// The pieces with other names for policies that another stack of the account has: only one target
+/// of an account has the procedure's names, and that one may be about to leave. Nothing refers to
+/// the policies by name.
+pub(super) fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
+    const POLICY: &str = "AWS::IAM::ManagedPolicy";
+    let owners = owners(pieces);
+    let mut pieces = pieces.to_vec();
+    let selected = pieces.iter_mut().enumerate();
+    for (number, piece) in selected.filter(|(_, piece)| piece.is_selected) {
+        let is_taken = |resource: &Resource| {
+            resource.kind == POLICY
+                && names_of(resource, &piece.instances).any(|name| {
+                    let owner = owners.get(&name);
+                    owner.is_some_and(|owner| *owner != number)
+                })
+        };
+        if !piece.new.resources.iter().any(is_taken) {
+            continue;
+        }
+        let mut template = (*piece.new).clone();
+        for resource in template.resources.iter_mut() {
+            if !is_taken(resource) {
+                continue;
+            }
+            if let Some(name) = resource.properties.field("ManagedPolicyName") {
+                let name = name.suffixed(&format!("-{}", piece.name));
+                resource.properties.set("ManagedPolicyName", name);
+            }
+        }
+        piece.new = Arc::new(template);
+    }
+    pieces
+}
+
+/// The numbers of the pieces that have names which only one stack can have.
+pub(super) fn owners(pieces: &[Piece]) -> HashMap<(String, String), usize> {
+    let mut found = HashMap::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        if let Some(deployed) = piece.deployed() {
+            let names = names(&deployed.template, piece);
+            found.extend(names.map(|name| (name, number)));
+        }
+    }
+    found
+}
+
+/// The names of a template that only one stack can have, with the types that they are of.
+pub(super) fn names<'t>(
+    template: &'t Template,
+    piece: &'t Piece,
+) -> impl Iterator<Item = (String, String)> + 't {
+    let resources = template.resources.iter();
+    resources.flat_map(|resource| names_of(resource, &piece.instances))
+}
+
+/// The names of a resource in each account and region. Those of roles and policies are prefixed with
+/// their account; buckets share one namespace.
+fn names_of<'r>(
+    resource: &'r Resource,
+    instances: &'r [(String, String)],
+) -> impl Iterator<Item = (String, String)> + 'r {
+    let (property, is_of_account) = match resource.kind.as_str() {
+        "AWS::S3::Bucket" => ("BucketName", false),
+        "AWS::IAM::Role" => ("RoleName", true),
+        "AWS::IAM::ManagedPolicy" => ("ManagedPolicyName", true),
+        _ => ("", false),
+    };
+    let value = resource.properties.field(property);
+    instances.iter().filter_map(move |(account, region)| {
+        let name = ids::text(value?, Some((account, region)))?;
+        let name = match is_of_account {
+            true => format!("{account}/{name}"),
+            false => name,
+        };
+        Some((resource.kind.clone(), name))
+    })
+}
