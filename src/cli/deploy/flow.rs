@@ -10,6 +10,7 @@ use s3ferry::transition::sequence::Sequence;
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
 use super::one::{Done, deploy};
+use super::survey::survey;
 use super::{refuse, stack_set, transition, transition_show};
 use crate::cli::accounts::Accounts;
 use crate::cli::aws::of_profile;
@@ -41,7 +42,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
             ),
         ));
     }
-    let mut survey = transition::survey(session, &selected).await?;
+    let mut survey = survey(session, &selected).await?;
     if has_dev && survey.dev().is_none() && session.accounts.find_earlier_name().await {
         return Box::pin(run(session)).await;
     }

@@ -14,7 +14,9 @@ pub(crate) mod stack_set;
 mod stack_set_buckets;
 mod stack_set_inoperable;
 pub(crate) mod stack_set_show;
+mod survey;
 mod transition;
+mod transition_refuse;
 mod transition_show;
 
 use std::path::PathBuf;
