@@ -20,10 +20,34 @@ use crate::stacks::{KEY_ID, Side};
 pub enum Version {
     /// What is deployed before the transition.
     Deployed,
-    /// The new template with all that the deployed one grants.
+    /// The new template with all that the deployed one grants; the dev stack's with the deployed
+    /// pipeline.
     Both,
+    /// The dev stack's new template with the new pipeline and all that the deployed one grants.
+    Switched,
     /// The new template.
     New,
+}
+
+impl Version {
+    /// Whether it grants more than the new template.
+    pub fn is_transitional(self) -> bool {
+        matches!(self, Self::Both | Self::Switched)
+    }
+}
+
+impl Sequence {
+    /// Whether a step switches the pipeline: the dev stack gets the new one for the first time.
+    pub fn is_switch(&self, step: &Move) -> bool {
+        let mut moves = self.moves.iter();
+        let has_own_step = moves.any(|one| one.version == Version::Switched);
+        // The dev stack is the first piece.
+        match step.version {
+            Version::Switched => true,
+            Version::New => step.piece == 0 && !has_own_step && !self.is_switched,
+            Version::Both | Version::Deployed => false,
+        }
+    }
 }
 
 /// One step: a stack gets a template.
@@ -64,6 +88,8 @@ pub struct Sequence {
     pub waiting: Vec<usize>,
     /// Where the pipeline would not work.
     pub breaks: Vec<Break>,
+    /// Whether an earlier run has switched the pipeline and left what only the old one needed.
+    pub is_switched: bool,
     /// Whether the deployed pipeline does not even work before the first step.
     pub is_broken_before: bool,
     /// Buckets, keys and roles that leave a stack, which needs the user's consent.
@@ -107,6 +133,21 @@ struct Versions {
     both: Option<Arc<Template>>,
     /// Whether the transitional one differs from what is deployed.
     both_changes: bool,
+    /// The dev stack's transitional template after the switch, and whether it differs from what is
+    /// deployed; `None` where it would not differ from the new one.
+    switched: Option<(Arc<Template>, bool)>,
+}
+
+impl Versions {
+    /// The template of a version; `None` for what is deployed.
+    fn template(&self, version: Version) -> Option<&Arc<Template>> {
+        match version {
+            Version::Deployed => None,
+            Version::Both => Some(self.both.as_ref().unwrap_or(&self.new)),
+            Version::Switched => Some(self.switched.as_ref().map_or(&self.new, |(one, _)| one)),
+            Version::New => Some(&self.new),
+        }
+    }
 }
 
 fn versions(piece: &Piece, key_changes: bool) -> Versions {
@@ -115,6 +156,7 @@ fn versions(piece: &Piece, key_changes: bool) -> Versions {
             new: Arc::clone(&piece.new),
             both: None,
             both_changes: false,
+            switched: None,
         };
     };
     let renames = piece.renames();
@@ -138,10 +180,18 @@ fn versions(piece: &Piece, key_changes: bool) -> Versions {
         _ => PipelineOf::New,
     };
     let both = merge::both(&new, &old, pipeline);
-    let has_both = new.to_json()["Resources"] != both.to_json()["Resources"];
+    let keeps_more =
+        |template: &Template| new.to_json()["Resources"] != template.to_json()["Resources"];
+    let switched = (piece.side == Side::Dev)
+        .then(|| merge::both(&new, &old, PipelineOf::New))
+        .filter(keeps_more);
     Versions {
         both_changes: differ(&both, &deployed.template) || !wanted.is_empty(),
-        both: has_both.then(|| Arc::new(both)),
+        both: keeps_more(&both).then(|| Arc::new(both)),
+        switched: switched.map(|template| {
+            let changes = differ(&template, &deployed.template);
+            (Arc::new(template), changes)
+        }),
         new,
     }
 }
@@ -251,6 +301,9 @@ impl Planner<'_> {
             !dev.is_empty() && !forced && self.dev_must_wait(&dev, can_prove)?;
         if !self.sequence.dev_waits {
             self.step(&pipelines, Version::New, can_prove)?;
+            if self.versions[0].switched.is_some() {
+                self.step(&dev, Version::Switched, can_prove)?;
+            }
             self.step(&dev, Version::New, can_prove)?;
         }
         let pieces = self.pieces.iter().enumerate();
@@ -311,16 +364,20 @@ impl Planner<'_> {
         let before = self.sequence.moves.len();
         for piece in group {
             let versions = &self.versions[*piece];
-            let template = match version {
-                Version::Both => versions.both.as_ref().unwrap_or(&versions.new),
-                Version::New | Version::Deployed => &versions.new,
-            };
+            let template = versions.template(version).unwrap_or(&versions.new);
             // What a killed run has done already is not done again. Every stack ends with its new
             // template, though it may already have it: its tags may change.
             // The template of a stack set does not tell whether all of its instances have it.
-            let is_done =
-                version == Version::Both && !versions.both_changes && !self.pieces[*piece].is_set;
+            let is_done = match version {
+                Version::Both => !versions.both_changes && !self.pieces[*piece].is_set,
+                Version::Switched => versions
+                    .switched
+                    .as_ref()
+                    .is_some_and(|(_, changes)| !changes),
+                Version::New | Version::Deployed => false,
+            };
             self.current[*piece] = version;
+            self.sequence.is_switched |= is_done && version == Version::Switched;
             if !is_done {
                 let is_dev_first =
                     version == Version::Both && self.pieces[*piece].side == Side::Dev;
@@ -468,11 +525,7 @@ impl Planner<'_> {
         let mut stacks = Vec::new();
         for ((piece, versions), version) in self.pieces.iter().zip(&self.versions).zip(current) {
             let is_dev = piece.side == Side::Dev;
-            let template = match version {
-                Version::Deployed => None,
-                Version::Both => Some(versions.both.as_ref().unwrap_or(&versions.new)),
-                Version::New => Some(&versions.new),
-            };
+            let template = versions.template(*version);
             let mut parameters = BTreeMap::new();
             let text: Arc<str> = match (template, &piece.found) {
                 (Some(template), _) => {
@@ -504,7 +557,7 @@ impl Planner<'_> {
                 let deployed = piece.deployed();
                 deployed.is_some_and(|deployed| deployed.text.contains("s3:PutObjectTagging"))
             };
-            let is_switched = current.first() == Some(&Version::New);
+            let is_switched = matches!(current.first(), Some(Version::Switched | Version::New));
             let tagged_objects = target.is_some_and(|target| target.tagged_objects)
                 && (is_switched || held_before());
             stacks.push(StackState {

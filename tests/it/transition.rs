@@ -12,7 +12,7 @@ use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Inputs, Instance, Known, Stack, Verdict};
 use s3ferry::stacks::Side;
 use s3ferry::syntax::{Source, read};
-use s3ferry::transition::sequence::{self, Sequence, Version};
+use s3ferry::transition::sequence::{self, Sequence};
 use s3ferry::transition::{Deployed, Found, Piece};
 use serde_json::Value as Json;
 
@@ -516,7 +516,7 @@ fn take(
     assert!(sequence.breaks.is_empty(), "{what}\n{:#?}", sequence.breaks);
     assert!(sequence.held.is_empty() && !sequence.dev_waits, "{what}");
     for (number, one) in sequence.moves.iter().take(stop).enumerate() {
-        if one.version == Version::Both {
+        if one.version.is_transitional() {
             lint(plan, &one.template.to_yaml(), what);
         }
         aws.put(plan, &steps[one.piece].with_template(&one.template));

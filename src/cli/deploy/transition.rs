@@ -286,7 +286,12 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
             // What a second step changes is known only once the first is deployed.
             continue;
         }
-        if is_dev && one.version == Version::New {
+        let is_switch = sequence.is_switch(one);
+        if is_dev && sequence.is_switched && !session.options.dry_run {
+            // The run that switched may have been stopped while it waited.
+            one::wait_for_old_executions(session, &step).await?;
+        }
+        if is_switch {
             // It has the old statements, too, so it can precede the switch.
             let access = session.accounts.access(&step).await?;
             existing_policy::put(session, &step, &access).await?;
@@ -302,8 +307,8 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
         }
         if is_dev {
             session.accounts.key_id = None;
-            let is_switched = one.version == Version::New && !session.options.dry_run;
-            if is_switched && number + 1 < sequence.moves.len() {
+            let is_last = number + 1 == sequence.moves.len();
+            if is_switch && !is_last && !session.options.dry_run {
                 one::wait_for_old_executions(session, &step).await?;
             }
         }

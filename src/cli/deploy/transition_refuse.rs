@@ -4,7 +4,7 @@ use s3ferry::deploy::StackStep;
 use s3ferry::lint::embedded;
 use s3ferry::stacks::Side;
 use s3ferry::syntax::Source;
-use s3ferry::transition::sequence::{Conflict, Leaving, Sequence, Version};
+use s3ferry::transition::sequence::{Conflict, Leaving, Sequence};
 use s3ferry::transition::{Found, changes_agreement};
 
 use super::survey::Survey;
@@ -191,7 +191,7 @@ pub(super) fn lint(
     let transitional = sequence
         .moves
         .iter()
-        .filter(|one| one.version == Version::Both);
+        .filter(|one| one.version.is_transitional());
     // The instances of a target share their template.
     let mut sources: Vec<Source> = Vec::new();
     for one in transitional {

@@ -14,7 +14,7 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
     let is_transition = sequence
         .moves
         .iter()
-        .any(|one| one.version == Version::Both);
+        .any(|one| one.version.is_transitional());
     if sequence.is_broken_before {
         output::note(
             session.global,
@@ -32,7 +32,11 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
         let what = match (one.version, &step.side) {
             (Version::Both, Side::Dev) => "adds what the new pipeline needs; the pipeline stays",
             (Version::Both, _) => "adds what the new pipeline needs, keeps what the old one needs",
-            (_, Side::Dev) => "switches the pipeline and removes what only the old one needed",
+            (Version::Switched, _) => "switches the pipeline, keeps what the old one needed",
+            (_, Side::Dev) if !sequence.is_switch(one) => {
+                "removes what only the old pipeline needed"
+            }
+            (_, Side::Dev) => "switches the pipeline",
             (_, Side::Pipeline(_)) => "switches this pipeline",
             _ if is_second => "removes what only the old pipeline needed",
             _ => "gets its new template",

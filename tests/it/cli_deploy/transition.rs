@@ -144,6 +144,37 @@ fn another_artifact_bucket() {
 }
 
 #[test]
+fn dev_keeps_the_old_grants_until_the_pipeline_has_switched() {
+    let site = Site::new().deployed();
+    renamed_artifacts(&site);
+    // The target's first step, the switch, and then the step that removes.
+    site.proxy.hold_at(Some("ExecuteChangeSet"), 3, false);
+    site.kill_when_held(REPLACE);
+    site.proxy.reset();
+    let old = format!("artifacts-{}/", site.accounts.dev);
+    let new = format!("store-{}/", site.accounts.dev);
+    let state = site.state();
+    let pipeline = &state.dev[REGION]["pipelines"]["crossaccountdeploy"];
+    assert_eq!(
+        pipeline["artifactStore"]["location"],
+        new.trim_end_matches('/')
+    );
+    let policies = state.dev["policies"].to_string();
+    assert!(
+        policies.contains(&old) && policies.contains(&new),
+        "{policies}"
+    );
+    let run = site.deploy(REPLACE, 0);
+    assert!(
+        !run.stderr.contains("switches the pipeline"),
+        "{}",
+        run.stderr
+    );
+    let policies = site.state().dev["policies"].to_string();
+    assert!(!policies.contains(&old), "{policies}");
+}
+
+#[test]
 fn another_output_bucket() {
     survives(renamed_output);
 }
