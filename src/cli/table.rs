@@ -10,9 +10,13 @@ use unicode_width::UnicodeWidthStr as _;
 const GAP: usize = 2;
 /// Words up to this width are never broken: names and account IDs stay in one piece.
 const LONGEST_WORD: usize = 40;
+/// Longer words break after one of these.
+const SEPARATORS: &str = "/:,;=&_-.";
 /// A wrapped column that is narrower than this has at most `FEW_LINES` lines in a cell.
 const NARROW: usize = 16;
 const FEW_LINES: usize = 3;
+/// A block with less space than an account ID beside the names of the columns has its cells below them.
+const LEAST_BESIDE: usize = 12;
 
 /// Lays a table out: columns aligned, those of `right` to the right. Without a width, it is as
 /// wide as its longest cells.
@@ -127,7 +131,9 @@ fn blocks(header: &[&str], rows: &[Vec<String>], width: usize) -> String {
     let margin = header.first().map_or(0, |first| indent(first));
     let names = header.iter().map(|name| name.trim().width());
     let names = names.max().unwrap_or(0);
-    let left = margin + names + GAP;
+    let beside = margin + names + GAP;
+    let is_below = width.saturating_sub(beside) < LEAST_BESIDE;
+    let left = if is_below { margin + GAP } else { beside };
     let mut out = String::new();
     for (number, row) in rows.iter().enumerate() {
         if number > 0 {
@@ -138,15 +144,20 @@ fn blocks(header: &[&str], rows: &[Vec<String>], width: usize) -> String {
             if cell.is_empty() {
                 continue;
             }
-            let lines = wrapped(cell, width.saturating_sub(left).max(NARROW));
-            for (at, line) in lines.iter().enumerate() {
-                let name = if at == 0 { name.trim() } else { "" };
-                let space = " ".repeat(names - name.width() + GAP);
-                out += &" ".repeat(margin);
-                out += name;
-                out += &space;
+            let name = format!("{}{}", " ".repeat(margin), name.trim());
+            let lines = wrapped(cell, width.saturating_sub(left));
+            let mut first = name.as_str();
+            if is_below {
+                out += first;
+                out.push('\n');
+                first = "";
+            }
+            for line in &lines {
+                out += first;
+                out += &" ".repeat(left - first.width());
                 out += line;
                 out.push('\n');
+                first = "";
             }
         }
     }
@@ -203,7 +214,7 @@ fn broken(word: &str, width: usize) -> (&str, &str) {
             break;
         }
         fits = at + c.len_utf8();
-        if "/:,;=&_-.".contains(c) {
+        if SEPARATORS.contains(c) {
             separator = fits;
         }
     }
@@ -281,8 +292,8 @@ mod tests {
             }
             let kept = letters(&text);
             for cell in rows.iter().flatten() {
-                // A wrapped cell is interrupted by its neighbors, a block's is not.
-                let pieces = cell.split(['/', ' ', ':']);
+                // The parts of a wrapped cell have the neighbors' parts between them.
+                let pieces = cell.split(|c: char| c == ' ' || SEPARATORS.contains(c));
                 assert!(
                     pieces
                         .into_iter()
