@@ -93,16 +93,19 @@ async fn destroy(
     screen: &Screen,
 ) -> Result<Outcome, Failure> {
     accounts.find_earlier_name().await;
-    let steps = match options.removed {
+    let (steps, remain) = match options.removed {
         true => removed_steps(&mut accounts, options).await?,
         false => {
             let mut steps = accounts.select(options.profile.as_deref())?;
             // What was deployed last is deleted first.
             steps.reverse();
-            steps
+            (steps, false)
         }
     };
     if options.removed && steps.is_empty() {
+        if remain {
+            return Ok(Outcome::Findings);
+        }
         output::note(
             accounts.global,
             "There is no stack here that the configuration no longer names.",
@@ -176,15 +179,17 @@ async fn destroy(
     Ok(Outcome::Done)
 }
 
-/// The stacks that the configuration no longer names, those of targets first.
+/// The stacks that the configuration no longer names, those of targets first; and whether others
+/// remain, since no profile is of their account.
 ///
 /// # Errors
 /// There is none, or the deployed pipeline still deploys to one of them.
 async fn removed_steps(
     accounts: &mut Accounts<'_>,
     options: &Options,
-) -> Result<Vec<StackStep>, Failure> {
+) -> Result<(Vec<StackStep>, bool), Failure> {
     let found = removed::find(accounts).await;
+    let mut remain = false;
     let mut steps = Vec::new();
     for Removed { mut step } in found {
         match &options.profile {
@@ -196,14 +201,17 @@ async fn removed_steps(
                 }
             }
             Some(_) => {}
-            None if step.profile.is_empty() => output::note(
-                accounts.global,
-                &format!(
-                    "Stack {} in account {} remains: no profile of the configuration is of that \
-                     account. Name one: `s3ferry destroy --removed --profile PROFILE`.",
-                    step.stack, step.account
-                ),
-            ),
+            None if step.profile.is_empty() => {
+                remain = true;
+                output::note(
+                    accounts.global,
+                    &format!(
+                        "Stack {} in account {} remains: no profile of the configuration is of that \
+                         account. Name one: `s3ferry destroy --removed --profile PROFILE`.",
+                        step.stack, step.account
+                    ),
+                );
+            }
             None => steps.push(step),
         }
     }
@@ -211,7 +219,7 @@ async fn removed_steps(
     if !options.force {
         refuse_in_use(accounts, &steps).await?;
     }
-    Ok(steps)
+    Ok((steps, remain))
 }
 
 /// Refuses to delete the stack of a role that the deployed pipeline still uses.
