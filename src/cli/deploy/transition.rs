@@ -17,7 +17,7 @@ use super::{
     Session, existing_policy, stack_set, transition_refuse as refuse, transition_show as show,
 };
 use crate::cli::shell::Command;
-use crate::cli::{Failure, files};
+use crate::cli::{Failure, files, output};
 
 /// The steps of a change of a live pipeline; `None` when nothing is live, or nothing changes.
 ///
@@ -171,11 +171,25 @@ fn write_steps(
     let Some(folder) = &session.options.write_steps else {
         return Ok(());
     };
+    if folder.as_os_str() == "-" {
+        return Err(Failure::new(
+            "--write-steps takes a folder, and several templates cannot be written to standard output",
+            "name a folder",
+        ));
+    }
     for (number, one) in sequence.moves.iter().enumerate() {
         let stack = &steps[one.piece].stack;
         let path = folder.join(format!("{}-{stack}.yaml", number + 1));
         files::write(&path, &one.template.to_yaml())?;
     }
+    output::note(
+        session.global,
+        &format!(
+            "Wrote the templates of {} steps to {}.",
+            sequence.moves.len(),
+            folder.display()
+        ),
+    );
     Ok(())
 }
 
