@@ -114,6 +114,13 @@ pub(super) fn next(steps: &[StackStep], sequence: &Sequence, key: Option<&str>) 
             deploy(step)
         );
     }
+    let is_other_bucket = |one: &Leaving| {
+        one.kind == "AWS::S3::Bucket" && steps.get(one.piece).is_some_and(StackStep::is_target)
+    };
+    if sequence.leaving.iter().any(is_other_bucket) {
+        let push = Command::s3ferry("push SITE --start").option("--profile", &dev.profile);
+        return format!("`{push}`: nothing is in the new output bucket yet");
+    }
     push(dev)
 }
 
