@@ -14,6 +14,7 @@ use crate::lint::read_template;
 use crate::proof::{Inputs, Instance, Known, Resolved, Stack as Template, outputs, resolved};
 use crate::stacks::{CREATE_PIPELINE, KEY_ID};
 use crate::syntax::Source;
+use crate::transition::merge::is_transitional;
 
 /// The output that only a dev stack has.
 const SERVICE_ROLE: &str = "ServiceRoleArn";
@@ -113,6 +114,7 @@ impl Candidate {
                         Ok(_) => {
                             let reference = match (&self.local, found.is_same) {
                                 (None, _) => Reference::Removed,
+                                _ if is_transitional(text) => Reference::Transitional,
                                 (Some(_), true) => Reference::Same,
                                 (Some(_), false) => Reference::Differs,
                             };
@@ -222,7 +224,7 @@ impl Deployed {
         };
         let mut place = one.place.clone();
         place.reference = reference;
-        if matches!(reference, Reference::Differs | Reference::Removed) {
+        if reference.differs() {
             place.tagged_objects = source.text().contains(COPIES_TAGS);
         }
         let parameters: Vec<(String, String)> = (one.read().into_iter())

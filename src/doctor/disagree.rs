@@ -28,10 +28,16 @@ pub(super) fn disagreements(expected: &Expected, live: &Live, intended: &Proof) 
     let Some((dev, dev_stack)) = read(0) else {
         return Vec::new();
     };
+    // The outputs of a transitional stack name only a part of what it grants. What its template denies
+    // is a finding of its own.
+    let is_complete = |place: &Place| place.reference != Reference::Transitional;
+    if !is_complete(dev) {
+        return Vec::new();
+    }
     let denied = denied(expected, intended);
     (1..expected.places.len())
         .filter_map(|number| {
-            let (place, stack) = read(number)?;
+            let (place, stack) = read(number).filter(|(place, _)| is_complete(place))?;
             let mut cause = Disagreement::new(dev, place);
             cause.parameters(dev_stack, stack);
             cause.names(expected, live, stack);

@@ -36,6 +36,8 @@ pub enum Reference {
     Same,
     /// The deployed one, which differs from the configuration's.
     Differs,
+    /// The deployed one, which is transitional: it also keeps what the pipeline used before a change.
+    Transitional,
     /// The deployed one; the configuration has no such stack.
     Removed,
     /// The configuration's: the deployed one was not read.
@@ -47,7 +49,7 @@ pub enum Reference {
 impl Reference {
     /// Whether a deployment would change the stack, or leaves it behind.
     pub fn differs(self) -> bool {
-        matches!(self, Self::Differs | Self::Removed)
+        matches!(self, Self::Differs | Self::Transitional | Self::Removed)
     }
 }
 

@@ -258,6 +258,7 @@ impl Examined<'_> {
         let deployed = self.deployed.places.iter();
         let deployed = deployed.filter_map(|place| match place.reference {
             Reference::Differs => Some((place, Difference::Template)),
+            Reference::Transitional => Some((place, Difference::Incomplete)),
             Reference::Removed => Some((place, Difference::NotConfigured)),
             Reference::Same | Reference::Local | Reference::Absent => None,
         });
@@ -265,7 +266,9 @@ impl Examined<'_> {
         let others = others.map(|place| match place.reference {
             Reference::Absent => (place, Difference::NotDeployed),
             Reference::Removed => (place, Difference::NotConfigured),
-            Reference::Same | Reference::Differs | Reference::Local => (place, Difference::NotUsed),
+            Reference::Same | Reference::Differs | Reference::Transitional | Reference::Local => {
+                (place, Difference::NotUsed)
+            }
         });
         deployed.chain(others).collect()
     }
@@ -297,6 +300,8 @@ impl Examined<'_> {
 enum Difference {
     /// The template says something else.
     Template,
+    /// The template is one between two configurations.
+    Incomplete,
     /// The stack is not deployed.
     NotDeployed,
     /// The configuration has no such stack.
@@ -310,6 +315,7 @@ impl Difference {
     fn text(self) -> &'static str {
         match self {
             Self::Template => "differs from the configuration",
+            Self::Incomplete => "is changing: it still keeps what the old configuration needed",
             Self::NotDeployed => "is configured and not deployed",
             Self::NotConfigured => "is deployed and not configured",
             Self::NotUsed => "is deployed beside the stacks of another pipeline",
@@ -320,6 +326,7 @@ impl Difference {
     fn code(self) -> &'static str {
         match self {
             Self::Template => "template",
+            Self::Incomplete => "incomplete",
             Self::NotDeployed => "notDeployed",
             Self::NotConfigured => "notConfigured",
             Self::NotUsed => "notUsed",

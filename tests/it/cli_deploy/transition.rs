@@ -262,6 +262,14 @@ fn each_account_can_be_deployed_by_itself() {
         run.stderr
     );
     works(&site);
+    // Nothing is wrong with a change that is not complete.
+    let run = site.project.expect("doctor", 0);
+    assert!(
+        run.stdout.contains("is changing"),
+        "{}\n{}",
+        run.stdout,
+        run.stderr
+    );
     site.deploy("--profile dev --yes --allow-replacement", 0);
     works(&site);
     let run = site.deploy("--profile prod --yes --allow-replacement", 0);
