@@ -18,7 +18,8 @@ pub(super) fn interface(template: &Template) -> Vec<serde_json::Value> {
     let mut found: Vec<serde_json::Value> = Vec::new();
     for pipeline in pipelines {
         let name = |key: &str| resolved(template, pipeline.properties.field(key));
-        found.extend(["RoleArn", "ArtifactStore", "ArtifactStores"].map(name));
+        // The artifacts have the name of the pipeline in their keys.
+        found.extend(["Name", "RoleArn", "ArtifactStore", "ArtifactStores"].map(name));
         let stages = pipeline.properties.to_json();
         let stages = stages["Stages"].as_array().cloned().unwrap_or_default();
         for stage in stages {

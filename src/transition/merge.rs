@@ -70,6 +70,12 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
         } else {
             keep_grants(resource, old);
         }
+        // What the deployed template has a reason for, a resource that keeps it has, too.
+        for (rule, reason) in &old.suppressed {
+            if !resource.suppressed.iter().any(|(known, _)| known == rule) {
+                resource.suppressed.push((rule.clone(), reason.clone()));
+            }
+        }
     }
     if keeps_run {
         let had = |resource: &Resource| {
@@ -115,11 +121,6 @@ fn keep_grants(resource: &mut Resource, old: &Resource) {
         let both = policy::joined_lists(new, old);
         if as_json(new) != as_json(&both) {
             resource.properties.set("Roles", both);
-        }
-    }
-    for (rule, reason) in &old.suppressed {
-        if !resource.suppressed.iter().any(|(known, _)| known == rule) {
-            resource.suppressed.push((rule.clone(), reason.clone()));
         }
     }
 }

@@ -10,6 +10,17 @@ use crate::cfn::{Renames, Resource, Template, Value};
 use crate::stacks::{KEY_ID, Side};
 use crate::syntax::{Problem, Source};
 
+/// The instances of a deployed stack set.
+#[derive(Debug, Clone, Default)]
+pub struct SetInstances {
+    /// Accounts and regions that have one.
+    pub existing: Vec<(String, String)>,
+    /// Those of them that the new configuration does not have.
+    pub leaving: Vec<(String, String)>,
+    /// Whether the others have the template of the stack set.
+    pub are_current: bool,
+}
+
 /// A stack as it is deployed.
 #[derive(Debug, Clone)]
 pub struct Deployed {
@@ -21,6 +32,8 @@ pub struct Deployed {
     pub parameters: BTreeMap<String, String>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
+    /// The instances of a stack set.
+    pub set: Option<SetInstances>,
 }
 
 impl Deployed {
@@ -40,6 +53,7 @@ impl Deployed {
             text: text.into(),
             parameters,
             outputs,
+            set: None,
         })
     }
 
@@ -112,12 +126,29 @@ impl Piece {
         }
     }
 
-    /// Whether it is deployed, and not from the new template or not with the wanted key.
+    /// The instances of its stack set, where there is one.
+    pub(super) fn set(&self) -> Option<&SetInstances> {
+        self.deployed()?.set.as_ref()
+    }
+
+    /// The accounts and regions that have it now.
+    pub(super) fn places(&self) -> &[(String, String)] {
+        self.set().map_or(&self.instances, |set| &set.existing)
+    }
+
+    /// Whether it is deployed, and not from the new template, not with the wanted key or not in the
+    /// configured accounts and regions.
     pub fn changes(&self) -> bool {
         self.deployed().is_some_and(|deployed| {
             let key = deployed.parameters.get(KEY_ID);
             let other_key = self.key.is_some() && key.is_some() && self.key.as_ref() != key;
-            other_key || differ(&self.new.renamed(&self.renames()), &deployed.template)
+            let other_places = self.set().is_some_and(|set| {
+                let is_missing = |place| !set.existing.contains(place);
+                !set.leaving.is_empty() || self.instances.iter().any(is_missing)
+            });
+            other_key
+                || other_places
+                || differ(&self.new.renamed(&self.renames()), &deployed.template)
         })
     }
 
@@ -177,7 +208,7 @@ pub(super) fn owners(pieces: &[Piece]) -> HashMap<(String, String), usize> {
     let mut found = HashMap::new();
     for (number, piece) in pieces.iter().enumerate() {
         if let Some(deployed) = piece.deployed() {
-            let names = names(&deployed.template, piece);
+            let names = names(&deployed.template, piece.places());
             found.extend(names.map(|name| (name, number)));
         }
     }
@@ -187,10 +218,10 @@ pub(super) fn owners(pieces: &[Piece]) -> HashMap<(String, String), usize> {
 /// The names of a template that only one stack can have, with the types that they are of.
 pub(super) fn names<'t>(
     template: &'t Template,
-    piece: &'t Piece,
+    places: &'t [(String, String)],
 ) -> impl Iterator<Item = (String, String)> + 't {
     let resources = template.resources.iter();
-    resources.flat_map(|resource| names_of(resource, &piece.instances))
+    resources.flat_map(|resource| names_of(resource, places))
 }
 
 /// The names of a resource in each account and region. Those of roles and policies are prefixed with

@@ -129,13 +129,31 @@ pub struct Leaving {
 /// The versions of a piece.
 struct Versions {
     new: Arc<Template>,
-    /// The transitional template; `None` where it would not differ from the new one.
+    /// The transitional template, or the new one for a stack set that keeps instances; `None` where
+    /// nothing is kept.
     both: Option<Arc<Template>>,
     /// Whether the transitional one differs from what is deployed.
     both_changes: bool,
     /// The dev stack's transitional template after the switch, and whether it differs from what is
     /// deployed; `None` where it would not differ from the new one.
     switched: Option<(Arc<Template>, bool)>,
+}
+
+/// The accounts and regions that have a piece with a version.
+fn places(piece: &Piece, version: Version) -> Vec<(String, String)> {
+    let Some(set) = piece.set() else {
+        return piece.instances.clone();
+    };
+    let stays = |place: &&(String, String)| match version {
+        Version::Deployed | Version::Both => true,
+        Version::Switched | Version::New => !set.leaving.contains(place),
+    };
+    let mut found: Vec<_> = set.existing.iter().filter(stays).cloned().collect();
+    if version != Version::Deployed {
+        let is_new = |place: &&(String, String)| !set.existing.contains(place);
+        found.extend(piece.instances.iter().filter(is_new).cloned());
+    }
+    found
 }
 
 impl Versions {
@@ -185,9 +203,13 @@ fn versions(piece: &Piece, key_changes: bool) -> Versions {
     let switched = (piece.side == Side::Dev)
         .then(|| merge::both(&new, &old, PipelineOf::New))
         .filter(keeps_more);
+    let leaves = piece.set().is_some_and(|set| !set.leaving.is_empty());
     Versions {
         both_changes: differ(&both, &deployed.template) || !wanted.is_empty(),
-        both: keeps_more(&both).then(|| Arc::new(both)),
+        both: match keeps_more(&both) {
+            true => Some(Arc::new(both)),
+            false => leaves.then(|| Arc::clone(&new)),
+        },
         switched: switched.map(|template| {
             let changes = differ(&template, &deployed.template);
             (Arc::new(template), changes)
@@ -209,11 +231,18 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
         .iter()
         .map(|piece| versions(piece, key_changes && piece.side != Side::Dev))
         .collect();
+    // What is recorded as deployed from the new template has at least that, but not a key that does
+    // not exist yet.
+    let current = pieces.iter().map(|piece| match piece.found {
+        Found::Unknown { is_recorded: true } if !key_changes => Version::New,
+        _ => Version::Deployed,
+    });
     let mut planner = Planner {
         plan,
         pieces,
         key_changes,
-        current: vec![Version::Deployed; pieces.len()],
+        current: current.collect(),
+        sees_all: false,
         before: Faults::default(),
         after: Faults::default(),
         sequence: Sequence::default(),
@@ -243,6 +272,8 @@ struct Planner<'p> {
     key_changes: bool,
     versions: Vec<Versions>,
     current: Vec<Version>,
+    /// Whether every stack was read.
+    sees_all: bool,
     before: Faults,
     after: Faults,
     sequence: Sequence,
@@ -267,7 +298,9 @@ impl Planner<'_> {
         if can_prove {
             self.before = self.faults(&self.current)?;
             self.after = self.faults(&vec![Version::New; self.pieces.len()])?;
-            self.sequence.is_broken_before = self.before.has_denials();
+            let is_known = |piece: &Piece| !matches!(piece.found, Found::Unknown { .. });
+            self.sees_all = self.pieces.iter().all(is_known);
+            self.sequence.is_broken_before = self.sees_all && self.before.has_denials();
         }
         self.leaving();
         self.conflicts();
@@ -277,10 +310,7 @@ impl Planner<'_> {
         self.sequence.needs_dev = dev.is_empty() && self.dev_first(&[]);
         let mut pending = Vec::new();
         for group in [&regions, &targets] {
-            let direct = match can_prove {
-                true => self.works_with(group, Version::New)?,
-                false => self.dev_is_switched(),
-            };
+            let direct = self.can_finish(group, can_prove)?;
             if direct {
                 self.step(group, Version::New, can_prove)?;
                 continue;
@@ -289,8 +319,11 @@ impl Planner<'_> {
                 (group.iter().copied()).partition(|piece| self.versions[*piece].both.is_some());
             self.step(&one, Version::New, can_prove)?;
             // What only gets less can wait for the switch.
-            let waits = can_prove
+            let are_current =
+                |piece: &usize| self.pieces[*piece].set().is_none_or(|set| set.are_current);
+            let waits = self.sees_all
                 && !dev.is_empty()
+                && two.iter().all(are_current)
                 && self.works_with(&[&pipelines[..], &dev[..]].concat(), Version::New)?;
             if !waits {
                 self.step(&two, Version::Both, can_prove)?;
@@ -417,11 +450,19 @@ impl Planner<'_> {
         Ok(found.beyond(&self.before, &self.after).is_empty())
     }
 
+    /// Whether a group of stacks can get its new templates, which grant no more than the new pipeline
+    /// needs.
     fn can_finish(&self, group: &[usize], can_prove: bool) -> Result<bool, String> {
-        match can_prove {
-            true => self.works_with(group, Version::New),
-            false => Ok(self.dev_is_switched()),
+        if !can_prove {
+            return Ok(self.dev_is_switched());
         }
+        // What a target that cannot be read uses of the other stacks is known only once the pipeline
+        // has switched.
+        let is_switched = matches!(self.current[0], Version::Switched | Version::New);
+        if !self.sees_all && !is_switched && self.pieces[0].changes() {
+            return Ok(false);
+        }
+        self.works_with(group, Version::New)
     }
 
     /// Whether the records say that the dev stack, which cannot be read, was deployed from the new
@@ -507,7 +548,7 @@ impl Planner<'_> {
             if !piece.is_selected {
                 continue;
             }
-            for name in names(&self.versions[number].new, piece) {
+            for name in names(&self.versions[number].new, &piece.instances) {
                 if let Some(owner) = owners.get(&name).filter(|owner| **owner != number) {
                     self.sequence.conflicts.push(Conflict {
                         piece: number,
@@ -564,7 +605,7 @@ impl Planner<'_> {
                 tagged_objects,
                 name: piece.name.clone(),
                 side: piece.side.clone(),
-                instances: piece.instances.clone(),
+                instances: places(piece, *version),
                 text,
                 parameters,
                 key_ids,

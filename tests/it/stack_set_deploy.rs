@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::emulator::answer::escaped;
 use crate::emulator::call::Call;
-use crate::emulator::profiles::log_in;
+use crate::emulator::profiles::{log_in, record_dev};
 use crate::emulator::server::{Reply, Server};
 use crate::emulator::{Answer, Script};
 use crate::support::Project;
@@ -268,6 +268,7 @@ fn without_a_difference_nothing_is_called_but_what_reads() {
             "GetCallerIdentity",
             // The look ahead.
             "DescribeStackSet",
+            "ListStackInstances",
             "DescribeStackSet",
             "ListStackSetOperations",
             "ListStackInstances"
@@ -333,6 +334,8 @@ fn an_operation_in_progress_is_waited_for() {
         (
             "ListStackInstances",
             vec![
+                // The look ahead.
+                instances(&[(ONE, "CURRENT")]),
                 instances(&[(ONE, "CURRENT")]),
                 instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
             ],
@@ -480,11 +483,20 @@ fn failures_are_a_table_with_the_first_cause_of_the_stacks_that_can_be_read() {
         ("ListStackSetOperations", vec![operations(&[])]),
         (
             "ListStackInstances",
-            vec![instances(&[]), instances(&outdated)],
+            vec![instances(&[]), instances(&[]), instances(&outdated)],
         ),
         ("CreateStackInstances", vec![begun()]),
         ("DescribeStackSetOperation", vec![operation("FAILED")]),
         ("ListStackSetOperationResults", vec![results(&found)]),
+        (
+            // Of dev, which is not deployed.
+            "DescribeStacks",
+            vec![Answer::error(
+                400,
+                "ValidationError",
+                "Stack with id crossaccountdeploy-dev does not exist",
+            )],
+        ),
         ("DescribeStackEvents", vec![events()]),
     ]);
     log_in(
@@ -539,6 +551,8 @@ fn what_cannot_be_read_of_a_failed_instance_is_said_and_stacksets_own_reason_sta
         (
             "ListStackInstances",
             vec![
+                // The look ahead.
+                instances(&[]),
                 instances(&[]),
                 instances(&[(ONE, "OUTDATED"), (TWO, "OUTDATED")]),
             ],
@@ -688,6 +702,9 @@ fn a_removal_wants_a_yes_and_keeps_the_stacks_if_told() {
             (
                 "ListStackInstances",
                 vec![
+                    // Two runs, each with its look ahead, and the end of the second.
+                    instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
+                    instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
                     instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
                     instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")]),
                     instances(&[(ONE, "CURRENT")]),
@@ -701,6 +718,7 @@ fn a_removal_wants_a_yes_and_keeps_the_stacks_if_told() {
             ),
         ]);
         logged_in(&mut project, &script.endpoint());
+        record_dev(&project);
         let run = project.expect(&format!("{}{arguments}", DEPLOY.replace("--yes", "")), 2);
         assert!(
             run.stderr.contains(&format!("remove  {TWO}")),
@@ -718,6 +736,38 @@ fn a_removal_wants_a_yes_and_keeps_the_stacks_if_told() {
         assert_eq!(members(&deleted, "Accounts"), [TWO]);
         assert_eq!(deleted.parameter("RetainStacks"), Some(retained));
     }
+}
+
+#[test]
+fn an_account_that_leaves_stays_until_the_pipeline_no_longer_deploys_to_it() {
+    let mut project = project(&[ONE], "");
+    let template = project.read("stacks/prod.yaml");
+    let script = Script::start([
+        ("GetCallerIdentity", vec![identity(ADMIN)]),
+        (
+            "DescribeStackSet",
+            vec![stack_set(&template, KEY, SELF_MANAGED)],
+        ),
+        ("ListStackSetOperations", vec![operations(&[])]),
+        (
+            "ListStackInstances",
+            vec![instances(&[(ONE, "CURRENT"), (TWO, "CURRENT")])],
+        ),
+    ]);
+    logged_in(&mut project, &script.endpoint());
+    // Nothing here tells that dev is deployed without the account.
+    let run = project.expect(DEPLOY, 0);
+    nothing_unscripted(&script);
+    assert!(
+        run.stderr
+            .contains("1 instance that the configuration no longer has: kept")
+            && run.stderr.contains("No changes: 1 instance current."),
+        "{}",
+        run.stderr
+    );
+    let next = "Next: `s3ferry deploy --profile dev`, which switches the pipeline; then `s3ferry deploy \
+                --profile admin` again";
+    assert!(run.stderr.contains(next), "{}", run.stderr);
 }
 
 const SERVICE: &str = "      permission_model: service-managed\n      call_as: delegated-admin\n      \
@@ -796,6 +846,7 @@ fn another_permission_model_is_refused() {
     let script = Script::start([
         ("GetCallerIdentity", vec![identity(ADMIN)]),
         ("DescribeStackSet", vec![stack_set(&template, KEY, model)]),
+        ("ListStackInstances", vec![instances(&[])]),
         ("ListStackSetOperations", vec![operations(&[])]),
     ]);
     logged_in(&mut project, &script.endpoint());

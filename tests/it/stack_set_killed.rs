@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::emulator::FaultProxy;
-use crate::emulator::profiles::log_in;
+use crate::emulator::profiles::{log_in, record_dev};
 use crate::emulator::stack_sets::StackSets;
 use crate::schemas::conforms;
 use crate::support::Project;
@@ -57,6 +57,8 @@ impl Site {
     fn before_update(self) -> Self {
         self.project.expect(DEPLOY, 0);
         self.configure(AFTER, "tags: {team: web}\n");
+        // The account that leaves is removed once the pipeline no longer deploys to it.
+        record_dev(&self.project);
         self.proxy.reset();
         self
     }

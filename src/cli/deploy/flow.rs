@@ -242,7 +242,7 @@ async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<b
         let key = handoff::key_id(&mut session.accounts, &session.options.parameters).await?;
         let parameters = [(KEY_ID.to_owned(), key)];
         let done = if step.stack_set {
-            stack_set::deploy(session, step, &parameters).await?
+            stack_set::deploy(session, step, &parameters, false).await?
         } else {
             deploy(session, step, &parameters).await?
         };

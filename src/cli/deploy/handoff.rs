@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use s3ferry::deploy::stack::{self, Deployed, condition};
-use s3ferry::deploy::stack_set::{Described, set};
+use s3ferry::deploy::stack_set::Described;
 use s3ferry::deploy::{Access, Condition, ProfileState, StackStep, profile_state};
+use s3ferry::transition::SetInstances;
 
 use super::stack_set;
 use crate::cli::accounts::Accounts;
@@ -184,10 +185,9 @@ async fn seen<T>(
 pub(super) async fn look_at_set(
     accounts: &mut Accounts<'_>,
     step: &StackStep,
-) -> Seen<Option<Described>> {
+) -> Seen<Option<(Described, SetInstances)>> {
     seen(accounts, step, async |project: &Project, access| {
-        let target = stack_set::target(project, step)?;
-        Ok(set::describe(&access, &target.stack_set).await?)
+        stack_set::look(project, &access, step).await
     })
     .await
 }

@@ -3,11 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use s3ferry::deploy::stack_set::compare::compare;
 use s3ferry::deploy::stack_set::run::{Deployment, Options, Prepared, Report};
-use s3ferry::deploy::stack_set::{Failed, Instance, Wanted, reasons};
+use s3ferry::deploy::stack_set::{
+    Described, Existing, Failed, Health, Instance, Wanted, instances as stored, reasons, set,
+};
 use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep};
 use s3ferry::plan::{StackSetPermissions, TargetPlan};
 use s3ferry::stacks::Side;
+use s3ferry::transition::SetInstances;
 use serde_json::{Value, json};
 
 use super::one::Done;
@@ -22,7 +26,41 @@ const NAMED: usize = 20;
 /// How many failed instances are explained from their own stacks' events.
 const EXPLAINED: usize = 20;
 
-/// Deploys the stack set of a target.
+/// Reads a stack set and its instances.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub(super) async fn look(
+    project: &Project,
+    access: &Access,
+    step: &StackStep,
+) -> Result<Option<(Described, SetInstances)>, Failure> {
+    let wanted = wanted(project, step, &[])?;
+    let Some(set) = set::describe(access, &wanted.plan).await? else {
+        return Ok(None);
+    };
+    let existing = stored::list(access, &wanted.plan).await?;
+    let comparison = compare(&wanted.instances, &existing, &wanted.scope(Some(&set)));
+    let places = |of: &[Existing]| -> Vec<(String, String)> {
+        let places = of.iter().map(|one| one.instance.clone());
+        places.map(|place| (place.account, place.region)).collect()
+    };
+    let instances = SetInstances {
+        existing: places(&existing),
+        // The pipeline cannot deploy to a suspended account anyway.
+        leaving: places(&split_suspended(comparison.remove).1),
+        are_current: comparison.update.is_empty() && comparison.recreate.is_empty(),
+    };
+    Ok(Some((set, instances)))
+}
+
+/// Instances of suspended accounts, and the others.
+fn split_suspended(instances: Vec<Existing>) -> (Vec<Existing>, Vec<Existing>) {
+    (instances.into_iter()).partition(|one| one.health == Health::Suspended)
+}
+
+/// Deploys the stack set of a target. With `keeps_instances`, those that the configuration no longer
+/// has stay: the deployed pipeline uses them.
 ///
 /// # Errors
 /// An instance failed or is missing, AWS refuses, or there is nobody to ask.
@@ -30,6 +68,7 @@ pub(super) async fn deploy(
     session: &mut Session<'_>,
     step: &StackStep,
     parameters: &[(String, String)],
+    keeps_instances: bool,
 ) -> Result<Done, Failure> {
     let access = session.accounts.access(step).await?;
     let wanted = wanted(&session.accounts.project, step, parameters)?;
@@ -58,6 +97,18 @@ pub(super) async fn deploy(
     screen.begins(&format!("stack set {}", step.stack));
     let mut prepared = deployment.prepare().await?;
     screen.ended();
+    if keeps_instances {
+        let leaving = std::mem::take(&mut prepared.comparison.remove);
+        let (gone, kept) = split_suspended(leaving);
+        prepared.comparison.remove = gone;
+        if !kept.is_empty() {
+            let kept = show::number(kept.len());
+            let text = format!(
+                "{kept} that the configuration no longer has: kept until the pipeline no longer deploys there."
+            );
+            output::note(session.global, &text);
+        }
+    }
     say_beside(session, &wanted, &prepared);
     if prepared.is_up_to_date() {
         output::note(

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
-use s3ferry::deploy::stack_set::set;
+use s3ferry::deploy::stack_set::Described;
 use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::{KEY_ID, Side};
-use s3ferry::transition::{Deployed, Found, Piece};
+use s3ferry::transition::{Deployed, Found, Piece, SetInstances};
 
 use super::handoff::{self, Seen};
 use super::{Session, stack_set};
@@ -48,12 +48,8 @@ pub(super) async fn survey(
             .screen
             .begins(&format!("stack {} as it is deployed", step.stack));
         if step.stack_set {
-            let plan = &stack_set::target(&session.accounts.project, step)?.stack_set;
-            let found = set::describe(&access, plan).await?;
-            survey.pieces[number].found = match found {
-                Some(found) => read(step, &found.template, found.parameters, BTreeMap::new()),
-                None => Found::Absent,
-            };
+            let found = stack_set::look(&session.accounts.project, &access, step).await?;
+            survey.pieces[number].found = deployed_set(step, found);
         } else {
             let found = session.deployment(&access, step).settled().await?;
             let state = condition(found.as_ref());
@@ -135,10 +131,11 @@ impl Survey {
             };
             self.pieces[number].found = if step.stack_set {
                 match handoff::look_at_set(accounts, step).await {
-                    Seen::Read(Some(found)) => {
-                        read(step, &found.template, found.parameters, BTreeMap::new())
+                    // What an instance has that is not current cannot be told.
+                    Seen::Read(Some((_, instances))) if !instances.are_current => {
+                        Found::Unknown { is_recorded: false }
                     }
-                    Seen::Read(None) => Found::Absent,
+                    Seen::Read(found) => deployed_set(step, found),
                     Seen::Unreadable(_) | Seen::NoProfile => unknown,
                 }
             } else {
@@ -209,6 +206,17 @@ async fn deployed(
         found.parameters.clone(),
         found.outputs.clone(),
     ))
+}
+
+fn deployed_set(step: &StackStep, found: Option<(Described, SetInstances)>) -> Found {
+    let Some((set, instances)) = found else {
+        return Found::Absent;
+    };
+    let mut found = read(step, &set.template, set.parameters, BTreeMap::new());
+    if let Found::Deployed(deployed) = &mut found {
+        deployed.set = Some(instances);
+    }
+    found
 }
 
 fn read(

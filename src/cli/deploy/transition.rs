@@ -312,7 +312,8 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
         }
         let parameters = parameters(session, &step).await?;
         let done = if step.stack_set {
-            stack_set::deploy(session, &step, &parameters).await?
+            let keeps = one.version == Version::Both;
+            stack_set::deploy(session, &step, &parameters, keeps).await?
         } else {
             one::deploy(session, &step, &parameters).await?
         };

@@ -11,6 +11,9 @@ use s3ferry::syntax::Source;
 use serde_json::{Value, json};
 
 use super::{DEV_STACK, PROD_STACK, REGION, Site};
+use crate::emulator::Emulator;
+use crate::emulator::profiles::Accounts;
+use crate::emulator::stack_sets::StackSets;
 
 const REPLACE: &str = "--all --yes --allow-replacement";
 
@@ -379,4 +382,74 @@ fn a_removed_target_is_reported_until_it_is_destroyed() {
     let run = site.project.run("status");
     assert!(!run.stdout.contains(stack), "{}", run.stdout);
     works(&site);
+}
+
+/// A site whose target is a stack set over two accounts, with the service that serves it.
+fn site_with_set() -> (Site, [String; 2], StackSets) {
+    let service = StackSets::start();
+    let mut site = Site::new();
+    let accounts = [site.accounts.prod.clone(), Accounts::fresh().prod];
+    let dev = &site.accounts.dev;
+    for account in &accounts {
+        // The stack sets of the service make no resources, and CodePipeline looks for the role.
+        let trust = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"AWS": format!("arn:aws:iam::{dev}:root")},
+        }]});
+        let trust = trust.to_string();
+        let fields = [
+            ("Action", "CreateRole"),
+            ("Version", "2010-05-08"),
+            ("RoleName", "prods3role"),
+            ("AssumeRolePolicyDocument", &trust),
+        ];
+        Emulator::shared().query(account, "iam", &fields);
+    }
+    let config = site.project.read("s3ferry.yaml");
+    let (dev, _) = config.split_once("targets:\n").expect("targets");
+    let (one, two) = (&accounts[0], &accounts[1]);
+    site.project.write(
+        "s3ferry.yaml",
+        format!(
+            "{dev}targets:\n  - name: prod\n    accounts: [\"{one}\", \"{two}\"]\n    bucket: \
+             \"{{account}}-out\"\n    stack_set: {{account: \"222222222222\", profile: admin}}\n"
+        ),
+    );
+    site.project.expect("synth --no-lint --no-prove", 0);
+    let profile = |name: &str, endpoint: &str| {
+        format!("[profile {name}]\nregion = us-east-1\nendpoint_url = {endpoint}\n")
+    };
+    let here = site.proxy.endpoint();
+    let there = format!("http://{}", service.address());
+    let config = profile("dev", &here) + &profile("prod", &here) + &profile("admin", &there);
+    site.project.write("aws/config", config);
+    let credentials = site.project.read("aws/credentials");
+    let admin = "[admin]\naws_access_key_id = 222222222222\naws_secret_access_key = secret\n";
+    site.project.write("aws/credentials", credentials + admin);
+    site.project.unset("AWS_ENDPOINT_URL");
+    (site, accounts, service)
+}
+
+#[test]
+fn an_account_leaves_its_stack_set_after_the_pipeline_has_switched() {
+    let (site, [_, leaving], service) = site_with_set();
+    site.deploy("--all --yes", 0);
+    let instances = || service.look(|state| state.instances.len());
+    assert_eq!(instances(), 2);
+    site.reconfigure(&format!(", \"{leaving}\""), "");
+    // The administrator alone removes nothing that the pipeline deploys to.
+    site.deploy("--profile admin --yes", 0);
+    assert_eq!(instances(), 2);
+    let run = site.deploy("--all --yes", 0);
+    assert_eq!(instances(), 1);
+    let at = |text: &str| {
+        let found = run.stderr.find(text);
+        found.unwrap_or_else(|| panic!("{text}\n{}", run.stderr))
+    };
+    let removal = at(&format!("remove  {leaving}"));
+    assert!(
+        at("Stack crossaccountdeploy-dev is updated") < removal,
+        "{}",
+        run.stderr
+    );
 }

@@ -2,6 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use s3ferry::config::Document;
+use s3ferry::deploy::stack_steps;
+use s3ferry::deploy::{Outputs, StackOutputs};
+use s3ferry::plan::Plan;
+use s3ferry::syntax::Source;
+
 use crate::support::Project;
 
 /// Secret key of every profile, which must never be seen anywhere.
@@ -88,4 +94,22 @@ pub(crate) fn log_in(project: &mut Project, endpoint: &str, profiles: &[(&str, &
     }
     project.set("AWS_EC2_METADATA_DISABLED", "true");
     project.set("AWS_ENDPOINT_URL", endpoint);
+}
+
+/// Records that the dev stack was deployed from the project's configuration, as a deployment does.
+pub(crate) fn record_dev(project: &Project) {
+    let config = project.read("s3ferry.yaml");
+    let document = Document::read(Source::new("s3ferry.yaml", config)).expect("a configuration");
+    let plan = Plan::new(&document.config).expect("a plan");
+    let dev = stack_steps(&plan).remove(0);
+    let mut outputs = Outputs::default();
+    outputs.put(StackOutputs {
+        account: dev.account,
+        region: dev.region,
+        stack: dev.stack,
+        outputs: [("PipelineName".to_owned(), plan.dev.pipeline)].into(),
+        template: Some(dev.configured),
+        key: None,
+    });
+    project.write(".s3ferry/outputs.json", outputs.to_json());
 }

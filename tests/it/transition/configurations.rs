@@ -1,0 +1,206 @@
+//! Random configurations: one of some values for each option.
+
+use std::collections::BTreeMap;
+
+use s3ferry::config::Document;
+use s3ferry::plan::Plan;
+use s3ferry::syntax::Source;
+
+/// A small generator of numbers: the same seed gives the same pairs everywhere.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((self.0 >> 33) % limit as u64).expect("a small number")
+    }
+
+    pub(super) fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+
+    pub(super) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+}
+
+pub(super) const KEY: &str =
+    "arn:aws:kms:us-east-1:222222222222:key/11111111-2222-3333-4444-555555555555";
+
+/// One of the values of every option, by its name. A second configuration changes some of them.
+pub(super) type Choices = BTreeMap<&'static str, String>;
+
+pub(super) fn choose(random: &mut Random) -> Choices {
+    let mut choices = Choices::new();
+    for name in OPTIONS {
+        choices.insert(name, value(random, name));
+    }
+    choices
+}
+
+pub(super) const OPTIONS: [&str; 25] = [
+    "alias",
+    "multi",
+    "source",
+    "object",
+    "source_create",
+    "artifacts",
+    "pipeline",
+    "role",
+    "detect",
+    "boundary",
+    "logs",
+    "permissions",
+    "organization",
+    "tags",
+    "targets",
+    "t.accounts",
+    "t.bucket",
+    "t.role",
+    "t.path",
+    "t.extract",
+    "t.key",
+    "t.approval",
+    "t.tagged",
+    "t.cache",
+    "t.region",
+];
+
+pub(super) fn value(random: &mut Random, name: &str) -> String {
+    let values: &[&str] = match name {
+        "alias" => &["s3deploykey", "otherkey"],
+        "multi" => &["false", "true"],
+        "source" => &["input-one", "input-two"],
+        "object" => &["site.zip", "other/site.zip"],
+        "source_create" => &["true", "true", "true", "false"],
+        "artifacts" => &["store-one", "store-two"],
+        "pipeline" => &[
+            "crossaccountdeploy",
+            "site",
+            "a-pipeline-with-a-rather-long-name",
+        ],
+        "role" => &[
+            "null",
+            "null",
+            "arn:aws:iam::111111111111:role/service-role/existing-one",
+            "arn:aws:iam::111111111111:role/existing-two",
+        ],
+        "detect" => &["events", "events", "polling"],
+        "boundary" => &["null", "null", "arn:aws:iam::111111111111:policy/boundary"],
+        "logs" => &["true", "true", "false"],
+        "permissions" => &["least", "least", "article"],
+        "organization" => &["null", "null", "o-exampleorg1"],
+        "tags" => &["{}", "{team: web}"],
+        "targets" => &[
+            "one",
+            "two",
+            "other",
+            "many",
+            "regions",
+            "set",
+            "set",
+            "set in regions",
+        ],
+        "t.accounts" => &[
+            "\"444444444444\", \"555555555555\"",
+            "\"444444444444\"",
+            "\"555555555555\", \"666666666666\"",
+        ],
+        "t.bucket" => &["output-one", "output-two"],
+        "t.role" => &["prods3role", "otherrole"],
+        "t.path" => &["\"\"", "v2/site"],
+        "t.extract" => &["true", "true", "false"],
+        "t.key" => &["null", "null", KEY],
+        "t.approval" | "t.tagged" => &["false", "true"],
+        "t.cache" => &["null", "max-age=60"],
+        "t.region" => &["us-east-1", "us-east-1", "eu-west-1"],
+        _ => unreachable!("{name}"),
+    };
+    random.pick(values).to_owned()
+}
+
+/// The configuration of the choices.
+pub(super) fn config(choices: &Choices) -> String {
+    let get = |name: &str| choices[name].as_str();
+    let extract = match get("t.extract") {
+        "false" => "extract: false, object_key: site.zip",
+        _ => "extract: true",
+    };
+    let settings = |bucket: &str, role: &str| {
+        format!(
+            "bucket: \"{bucket}\", role: \"{role}\", path: {}, {extract}, approval: {}, tagged_objects: {}, \
+             cache_control: {}",
+            get("t.path"),
+            get("t.approval"),
+            get("t.tagged"),
+            get("t.cache")
+        )
+    };
+    let (bucket, role) = (get("t.bucket"), get("t.role"));
+    let one = format!(
+        "  - {{name: prod, account: \"222222222222\", region: {}, {}, encryption_key: {}}}\n",
+        get("t.region"),
+        settings(bucket, role),
+        if get("t.region") == "us-east-1" {
+            get("t.key")
+        } else {
+            "null"
+        },
+    );
+    let other = format!(
+        "  - {{name: other, account: \"333333333333\", {}}}\n",
+        settings(&format!("other-{bucket}"), role)
+    );
+    let fleet = |more: &str| {
+        format!(
+            "  - {{name: fleet, accounts: [{}], {}{more}}}\n",
+            get("t.accounts"),
+            settings(
+                &format!("{bucket}-{{account}}-{{region}}"),
+                &format!("{role}-{{region}}")
+            )
+        )
+    };
+    let targets = match get("targets") {
+        "one" => one,
+        "two" => one + &other,
+        "other" => other,
+        "many" => one + &fleet(""),
+        "regions" => fleet(", regions: [us-east-1, sa-east-1]"),
+        "set" => fleet(", stack_set: {}"),
+        _ => fleet(", stack_set: {}, regions: [us-east-1, sa-east-1]"),
+    };
+    format!(
+        "dev:\n  account: \"111111111111\"\n  key: {{alias: {}, multi_region: {}}}\n  source: {{bucket: {}, \
+         object_key: {}, create: {}, detect_changes: {}}}\n  artifacts: {{bucket: {}}}\n  pipeline: {{name: {}, \
+         service_role: {}}}\n  permissions_boundary: {}\n  access_logs: {}\npermissions: {}\norganization: \
+         {}\ntags: {}\ntargets:\n{targets}",
+        get("alias"),
+        get("multi"),
+        get("source"),
+        get("object"),
+        get("source_create"),
+        get("detect"),
+        get("artifacts"),
+        get("pipeline"),
+        get("role"),
+        get("boundary"),
+        get("logs"),
+        get("permissions"),
+        get("organization"),
+        get("tags"),
+    )
+}
+
+/// The plan of a configuration; `None` when it is not a valid one.
+pub(super) fn plan(text: &str) -> Option<Plan> {
+    let document = Document::read(Source::new("s3ferry.yaml", text)).ok()?;
+    document.check().ok()?;
+    let mut plan = Plan::new(&document.config).ok()?;
+    // Stacks keep their names when the pipeline gets another one.
+    plan.set_stack_prefix("site");
+    Some(plan)
+}
