@@ -1,7 +1,7 @@
 //! A target's stack set, as the user sees it: what would change, the questions, the way to its
 //! end, and which instances failed and why.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use s3ferry::deploy::stack_set::compare::compare;
 use s3ferry::deploy::stack_set::run::{Deployment, Options, Prepared, Report};
@@ -20,6 +20,7 @@ use super::{Format, Session, stack_set_inoperable as inoperable, stack_set_show 
 use crate::cli::Failure;
 use crate::cli::output::{self, Stream, thousands};
 use crate::cli::project::Project;
+use crate::cli::removed::set as recorded;
 
 /// How many accounts a sentence names.
 const NAMED: usize = 20;
@@ -362,7 +363,7 @@ fn stands(
     current: usize,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
-        let name = BTreeMap::from([("StackSetName".to_owned(), step.stack.clone())]);
+        let name = recorded::record(&target(&session.accounts.project, step)?.stack_set);
         let key = session.accounts.key_id.as_ref().map(|key| key.id.clone());
         session.accounts.outputs.put_outputs(step, name, key);
     }

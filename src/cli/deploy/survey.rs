@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
-use s3ferry::deploy::stack_set::Described;
+use s3ferry::deploy::stack_set::{Described, instances};
 use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::{KEY_ID, Side};
 use s3ferry::transition::{Deployed, Found, Piece, SetInstances};
@@ -111,7 +111,9 @@ impl Survey {
     /// the configuration no longer names.
     pub(super) async fn read_others(&mut self, accounts: &mut Accounts<'_>) -> Result<(), Failure> {
         for Removed { step } in removed::recorded(accounts) {
-            if let Seen::Read(Some(found)) = handoff::look(accounts, &step).await {
+            if step.stack_set {
+                self.add_removed_set(accounts, step).await;
+            } else if let Seen::Read(Some(found)) = handoff::look(accounts, &step).await {
                 let access = accounts.access(&step).await?;
                 self.add_removed(&access, step, &found).await?;
             }
@@ -157,6 +159,26 @@ impl Survey {
         Ok(())
     }
 
+    /// Adds a stack set that the configuration no longer names, if it can be read.
+    async fn add_removed_set(&mut self, accounts: &mut Accounts<'_>, step: StackStep) {
+        let Ok(access) = accounts.access(&step).await else {
+            return;
+        };
+        let found = removed::set::find(&accounts.outputs.known, &access, &step).await;
+        let Ok(Some((wanted, set))) = found else {
+            return;
+        };
+        let Ok(existing) = instances::list(&access, &wanted.plan).await else {
+            return;
+        };
+        let places = existing.into_iter().map(|one| one.instance);
+        let places: Vec<_> = places.map(|one| (one.account, one.region)).collect();
+        let found = read(&step, &set.template, set.parameters, BTreeMap::new());
+        if let Found::Deployed(deployed) = found {
+            self.push_removed(step, places, deployed);
+        }
+    }
+
     /// Adds a stack that the configuration no longer names.
     async fn add_removed(
         &mut self,
@@ -165,19 +187,29 @@ impl Survey {
         found: &Stack,
     ) -> Result<(), Failure> {
         if let Found::Deployed(deployed) = deployed(access, &step, Some(found)).await? {
-            self.pieces.push(Piece {
-                name: step.template.name.clone(),
-                side: step.side.clone(),
-                instances: vec![(step.account.clone(), step.region.clone())],
-                is_set: false,
-                new: Arc::new(deployed.template.clone()),
-                found: Found::Deployed(deployed),
-                is_selected: false,
-                key: None,
-            });
-            self.removed.push(step);
+            let place = vec![(step.account.clone(), step.region.clone())];
+            self.push_removed(step, place, deployed);
         }
         Ok(())
+    }
+
+    fn push_removed(
+        &mut self,
+        step: StackStep,
+        places: Vec<(String, String)>,
+        deployed: Box<Deployed>,
+    ) {
+        self.pieces.push(Piece {
+            name: step.template.name.clone(),
+            side: step.side.clone(),
+            instances: places,
+            is_set: step.stack_set,
+            new: Arc::new(deployed.template.clone()),
+            found: Found::Deployed(deployed),
+            is_selected: false,
+            key: None,
+        });
+        self.removed.push(step);
     }
 }
 

@@ -431,6 +431,44 @@ fn site_with_set() -> (Site, [String; 2], StackSets) {
 }
 
 #[test]
+fn a_stack_set_that_left_the_configuration_is_reported_until_it_is_destroyed() {
+    let (site, [one, two], service) = site_with_set();
+    site.deploy("--all --yes", 0);
+    let has_set = || service.look(|state| state.has_set());
+    let prod = format!("accounts: [\"{one}\", \"{two}\"]");
+    // Another target without a stack set, and the administrator's profile for no other stack.
+    site.reconfigure("name: prod", "name: other");
+    site.reconfigure(&prod, &format!("account: \"{one}\""));
+    site.reconfigure("{account}-out", &format!("other-{one}"));
+    site.reconfigure(
+        "    stack_set: {account: \"222222222222\", profile: admin}\n",
+        "    role: otherrole\n    profile: prod\n",
+    );
+    let named = "Stack set crossaccountdeploy-prod in account 222222222222";
+    for command in ["status", "diff --all"] {
+        let run = site.project.run(command);
+        let said = run.stdout + &run.stderr;
+        assert!(said.contains(named), "{command}\n{said}");
+    }
+    // The deployed pipeline still deploys to it.
+    let destroy = "destroy --removed --profile admin --confirm crossaccountdeploy-prod";
+    let run = site.project.expect(destroy, 1);
+    assert!(
+        run.stderr
+            .contains("the deployed pipeline still deploys to"),
+        "{}",
+        run.stderr
+    );
+    assert!(has_set());
+    let run = site.deploy("--all --yes", 0);
+    assert!(run.stderr.contains(named), "{}", run.stderr);
+    site.project.expect(destroy, 0);
+    assert!(!has_set());
+    let run = site.project.expect("status", 0);
+    assert!(!run.stdout.contains(named), "{}", run.stdout);
+}
+
+#[test]
 fn an_account_leaves_its_stack_set_after_the_pipeline_has_switched() {
     let (site, [_, leaving], service) = site_with_set();
     site.deploy("--all --yes", 0);

@@ -70,6 +70,10 @@ impl StackSets {
 }
 
 impl State {
+    pub(crate) fn has_set(&self) -> bool {
+        self.set.is_some()
+    }
+
     /// Accounts and regions whose stacks are as the stack set says.
     pub(crate) fn current(&self) -> Vec<(String, String)> {
         let version = self.set.as_ref().map(|set| set.version);
@@ -102,6 +106,10 @@ impl State {
                     }
                 }
                 answer
+            }
+            "DeleteStackSet" if self.instances.is_empty() => {
+                self.set = None;
+                Answer::query("")
             }
             "UpdateStackInstances" => self.begin(call, "UPDATE", places(call)),
             "DeleteStackInstances" => self.begin(call, "DELETE", places(call)),

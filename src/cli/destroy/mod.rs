@@ -6,17 +6,23 @@ use std::fmt::Write as _;
 use s3ferry::deploy::retained::{self, StackResource};
 use s3ferry::deploy::run::{Deployment, Options as RunOptions};
 use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::stack_set::{self as set, reasons};
-use s3ferry::deploy::{Access, Condition, Observer as _, RetainedBucket, StackStep};
+use s3ferry::deploy::stack_set::{self as set, Wanted, reasons};
+use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::{KEY_ID, Side};
 use serde_json::{Value, json};
+
+mod removed;
+mod report;
+
+use removed::removed_steps;
+use report::report;
 
 use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on, require_stacks};
 use super::deploy::handoff::{self, Seen};
 use super::deploy::{Format, refuse, stack_set, stack_set_show};
 use super::project::Project;
-use super::removed::{self, Removed};
+use super::removed as left;
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output, shell};
 
@@ -67,11 +73,16 @@ pub(crate) struct Options {
 struct Doomed {
     step: StackStep,
     access: Access,
-    /// `None` for a stack set.
-    stack: Option<Deployed>,
+    what: What,
     /// Resources of a stack, or instances of a stack set.
     parts: usize,
     retained: Vec<StackResource>,
+}
+
+/// A stack, or a stack set.
+enum What {
+    Stack(Deployed),
+    Set(Box<Wanted>),
 }
 
 /// Deletes.
@@ -126,7 +137,7 @@ async fn destroy(
     for step in steps {
         let access = accounts.access(&step).await?;
         let found = if step.stack_set {
-            find_stack_set(&accounts.project, &step, access).await?
+            find_stack_set(&accounts, &step, access).await?
         } else {
             find(&step, access, &run, screen).await?
         };
@@ -147,118 +158,34 @@ async fn destroy(
         }
     }
     for one in &doomed {
-        if one.stack.is_some() {
-            delete(one, &run, screen).await?;
-        } else {
-            let retain = options.retain_stacks;
-            delete_stack_set(&accounts, one, retain, &run, screen).await?;
-        }
+        let kind = match &one.what {
+            What::Stack(stack) => {
+                delete(one, stack, &run, screen).await?;
+                "Stack"
+            }
+            What::Set(wanted) => {
+                let retain = options.retain_stacks;
+                delete_stack_set(&accounts, one, wanted, retain, &run, screen).await?;
+                "Stack set"
+            }
+        };
         accounts.outputs.forget(&one.step);
         output::note(
             accounts.global,
             &format!(
-                "{} {} in account {}, {} is deleted.",
-                if one.stack.is_some() {
-                    "Stack"
-                } else {
-                    "Stack set"
-                },
-                one.step.stack,
-                one.step.account,
-                one.step.region
+                "{kind} {} in account {}, {} is deleted.",
+                one.step.stack, one.step.account, one.step.region
             ),
         );
         results.push(result(&one.step, "deleted", &one.retained));
     }
     report(&accounts, options, &doomed, &results)?;
     if !options.removed {
-        for left in removed::recorded(&accounts) {
-            output::note(accounts.global, &format!("{}.", left.sentence()));
+        for one in left::recorded(&accounts) {
+            output::note(accounts.global, &format!("{}.", one.sentence()));
         }
     }
     Ok(Outcome::Done)
-}
-
-/// The stacks that the configuration no longer names, those of targets first; and whether others
-/// remain, since no profile is of their account.
-///
-/// # Errors
-/// There is none, or the deployed pipeline still deploys to one of them.
-async fn removed_steps(
-    accounts: &mut Accounts<'_>,
-    options: &Options,
-) -> Result<(Vec<StackStep>, bool), Failure> {
-    let found = removed::find(accounts).await;
-    let mut remain = false;
-    let mut steps = Vec::new();
-    for Removed { mut step } in found {
-        match &options.profile {
-            Some(profile) if step.profile.is_empty() || step.profile == *profile => {
-                step.profile.clone_from(profile);
-                // The profile may be of another account.
-                if accounts.access(&step).await.is_ok() {
-                    steps.push(step);
-                }
-            }
-            Some(_) => {}
-            None if step.profile.is_empty() => {
-                remain = true;
-                output::note(
-                    accounts.global,
-                    &format!(
-                        "Stack {} in account {} remains: no profile of the configuration is of that \
-                         account. Name one: `s3ferry destroy --removed --profile PROFILE`.",
-                        step.stack, step.account
-                    ),
-                );
-            }
-            None => steps.push(step),
-        }
-    }
-    steps.sort_by_key(|step| !step.is_target());
-    if !options.force {
-        refuse_in_use(accounts, &steps).await?;
-    }
-    Ok((steps, remain))
-}
-
-/// Refuses to delete the stack of a role that the deployed pipeline still uses.
-async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Result<(), Failure> {
-    let dev = accounts.steps[0].clone();
-    let Seen::Read(Some(stack)) = handoff::look(accounts, &dev).await else {
-        return Ok(());
-    };
-    let access = accounts.access(&dev).await?;
-    let template = stack::template(&access, &stack.id).await?;
-    for step in steps.iter().filter(|step| step.is_target()) {
-        let known = &accounts.outputs.known;
-        let outputs = known.of(&step.account, &step.region, &step.stack).cloned();
-        let outputs = match outputs {
-            Some(outputs) => outputs,
-            None => match handoff::look(accounts, step).await {
-                Seen::Read(Some(found)) => found.outputs,
-                _ => continue,
-            },
-        };
-        let is_used = outputs
-            .get("DeployRoleArn")
-            .is_some_and(|role| template.contains(role.as_str()));
-        if is_used {
-            return Err(Failure::with_code(
-                format!(
-                    "the deployed pipeline still deploys to stack `{}`; nothing was deleted",
-                    step.stack
-                ),
-                format!(
-                    "deploy the configuration without it first: `{}`; --force deletes it all the \
-                     same",
-                    shell::Command::s3ferry("deploy").option("--profile", &dev.profile)
-                ),
-                1,
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// A name that is confirmed and belongs to no stack is a mistake to say before anything is done.
@@ -296,9 +223,7 @@ async fn refuse_while_targets_stand(
         if target.stack_set {
             // Whether it is there, not whether it is complete.
             if let Ok(access) = accounts.access(&target).await
-                && find_stack_set(&accounts.project, &target, access)
-                    .await?
-                    .is_none()
+                && find_stack_set(accounts, &target, access).await?.is_none()
             {
                 continue;
             }
@@ -385,26 +310,35 @@ async fn find(
     Ok(Some(Doomed {
         step: step.clone(),
         access,
-        stack: Some(stack),
+        what: What::Stack(stack),
         parts: count,
         retained,
     }))
 }
 
 async fn find_stack_set(
-    project: &Project,
+    accounts: &Accounts<'_>,
     step: &StackStep,
     access: Access,
 ) -> Result<Option<Doomed>, Failure> {
-    let wanted = stack_set::wanted(project, step, &[])?;
-    if set::set::describe(&access, &wanted.plan).await?.is_none() {
+    let wanted = if left::is_removed(step) {
+        let known = &accounts.outputs.known;
+        left::set::find(known, &access, step)
+            .await?
+            .map(|(wanted, _)| wanted)
+    } else {
+        let wanted = stack_set::wanted(&accounts.project, step, &[])?;
+        let found = set::set::describe(&access, &wanted.plan).await?;
+        found.map(|_| wanted)
+    };
+    let Some(wanted) = wanted else {
         return Ok(None);
-    }
+    };
     let parts = set::instances::list(&access, &wanted.plan).await?.len();
     Ok(Some(Doomed {
         step: step.clone(),
         access,
-        stack: None,
+        what: What::Set(Box::new(wanted)),
         parts,
         retained: Vec::new(),
     }))
@@ -419,16 +353,17 @@ fn plan(doomed: &[Doomed]) -> String {
                 one.step.stack.clone(),
                 one.step.account.clone(),
                 one.step.region.clone(),
-                one.stack
-                    .as_ref()
-                    .map_or_else(|| "stack set".to_owned(), |stack| stack.status.clone()),
-                match one.stack {
-                    Some(_) => (one.parts - one.retained.len()).to_string(),
-                    None => format!("{} instances", one.parts),
+                match &one.what {
+                    What::Stack(stack) => stack.status.clone(),
+                    What::Set(_) => "stack set".to_owned(),
                 },
-                match one.stack {
-                    Some(_) => one.retained.len().to_string(),
-                    None => "buckets".to_owned(),
+                match &one.what {
+                    What::Stack(_) => (one.parts - one.retained.len()).to_string(),
+                    What::Set(_) => format!("{} instances", one.parts),
+                },
+                match &one.what {
+                    What::Stack(_) => one.retained.len().to_string(),
+                    What::Set(_) => "buckets".to_owned(),
                 },
             ]
         })
@@ -499,11 +434,13 @@ async fn is_confirmed(
     Ok(true)
 }
 
-async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), Failure> {
+async fn delete(
+    one: &Doomed,
+    stack: &Deployed,
+    run: &RunOptions,
+    screen: &Screen,
+) -> Result<(), Failure> {
     let name = &one.step.stack;
-    let Some(stack) = &one.stack else {
-        return Ok(());
-    };
     if stack.protected {
         stack::protect(&one.access, &stack.id, false).await?;
     }
@@ -523,11 +460,11 @@ async fn delete(one: &Doomed, run: &RunOptions, screen: &Screen) -> Result<(), F
 async fn delete_stack_set(
     accounts: &Accounts<'_>,
     one: &Doomed,
+    wanted: &Wanted,
     retain_stacks: bool,
     run: &RunOptions,
     screen: &Screen,
 ) -> Result<(), Failure> {
-    let wanted = stack_set::wanted(&accounts.project, &one.step, &[])?;
     let options = set::run::Options {
         wait: run.wait,
         template_bucket: None,
@@ -536,7 +473,7 @@ async fn delete_stack_set(
     };
     let name = &one.step.stack;
     screen.begins(&format!("deletion of stack set {name}"));
-    let report = set::run::Deployment::new(&one.access, &wanted, &options, screen)
+    let report = set::run::Deployment::new(&one.access, wanted, &options, screen)
         .destroy()
         .await?;
     screen.ended();
@@ -603,95 +540,4 @@ fn result(step: &StackStep, what: &str, retained: &[StackResource]) -> Value {
         "result": what,
         "retained": retained,
     })
-}
-
-/// What stays, and how it is removed.
-fn report(
-    accounts: &Accounts<'_>,
-    options: &Options,
-    doomed: &[Doomed],
-    results: &[Value],
-) -> Result<(), Failure> {
-    if options.format == Format::Json {
-        let all = json!({ "version": 1, "stacks": results });
-        return output::print(output::Text::json_value(&all));
-    }
-    let plan = &accounts.project.plan.dev;
-    let mut rows = String::new();
-    for one in doomed {
-        for resource in &one.retained {
-            let (region, profile) = (&one.step.region, &one.step.profile);
-            let days = plan.key_deletion_window_days;
-            // A command stays on one line, so that it can be copied.
-            let _ = writeln!(
-                rows,
-                "  {} ({}, account {})",
-                resource.physical_id, resource.resource_type, one.step.account
-            );
-            if let Some(command) = retained::removal(resource, region, profile, days) {
-                let _ = writeln!(rows, "    {command}");
-            }
-        }
-    }
-    let mut out = String::new();
-    if !rows.is_empty() {
-        let _ = write!(
-            out,
-            "These resources stay. To remove them:\n{rows}\nA bucket must be empty first. All versions, a thousand at a time:\n  {}\n\
-             What a key encrypted can never be read again once it is deleted.\n",
-            retained::EMPTYING
-        );
-    }
-    for one in doomed.iter().filter(|one| one.stack.is_none()) {
-        let buckets = one.step.template.buckets.iter();
-        let names: Vec<String> = buckets.map(RetainedBucket::pattern).collect();
-        if !options.retain_stacks && !names.is_empty() {
-            let _ = writeln!(
-                out,
-                "\nThe buckets of the instances of stack set {} stay: {}. StackSets cannot import \
-                 them: empty and delete them before a stack set deploys to their accounts again. \
-                 All versions, a thousand at a time:\n  {}",
-                one.step.stack,
-                names.join(", "),
-                retained::EMPTYING
-            );
-        }
-    }
-    let dev = doomed.iter().find(|one| one.step.side == Side::Dev);
-    if let Some(dev) = dev {
-        if let Some(path) = &plan.existing_policy {
-            let bucket = &plan.artifact_bucket.name;
-            let _ = writeln!(
-                out,
-                "\nThe policy of bucket {bucket} still has the statements that were merged into \
-                 it. To put the earlier one back:\n  {}",
-                shell::Command::aws("s3api put-bucket-policy")
-                    .option("--bucket", bucket)
-                    .option("--policy", format!("file://{path}"))
-                    .option("--region", &dev.step.region)
-                    .option("--profile", &dev.step.profile)
-            );
-        }
-        if dev
-            .retained
-            .iter()
-            .any(|one| one.resource_type == "AWS::KMS::Key")
-        {
-            out.push_str(
-                "\nAnother deploy takes the buckets over again, but makes a new key: \
-                 CloudFormation imports only what has a name. Artifacts that the old key \
-                 encrypted stay readable in the dev account while that key exists.\n",
-            );
-        }
-        if options.force {
-            out.push_str(
-                "\nIAM knows the service role by its unique ID in the targets' trust policies: \
-                 after another deploy of dev, destroy and deploy the targets too.\n",
-            );
-        }
-    }
-    if !accounts.global.quiet && !out.is_empty() {
-        output::print(out.trim_start_matches('\n'))?;
-    }
-    Ok(())
 }

@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use s3ferry::deploy::{StackStep, ownership, stack};
+use s3ferry::stacks::Side;
 use serde_json::{Value, json};
+
+pub(crate) mod set;
 
 use super::accounts::Accounts;
 use super::shell::Command;
@@ -39,10 +42,19 @@ impl Removed {
             _ => "",
         };
         format!(
-            "Stack {stack} in account {account}, {region} is not in the configuration. To remove \
+            "{} {stack} in account {account}, {region} is not in the configuration. To remove \
              it{whose}: `{}`",
+            self.kind(),
             self.command()
         )
+    }
+
+    /// A stack or a stack set.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.step.stack_set {
+            true => "Stack set",
+            false => "Stack",
+        }
     }
 
     /// The same for machines.
@@ -59,14 +71,23 @@ impl Removed {
 /// The stacks that the outputs file has and the configuration does not.
 pub(crate) fn recorded(accounts: &Accounts<'_>) -> Vec<Removed> {
     let entries = accounts.outputs.known.stacks().iter();
-    let entries = entries.filter(|entry| !entry.outputs.contains_key("StackSetName"));
     entries
         .filter(|entry| !is_configured(accounts, &entry.account, &entry.region, &entry.stack))
-        .map(|entry| removed(accounts, &entry.account, &entry.region, &entry.stack))
+        .map(|entry| {
+            let mut found = removed(accounts, &entry.account, &entry.region, &entry.stack);
+            found.step.stack_set = set::is_set(&entry.outputs);
+            found
+        })
         .collect()
 }
 
-/// The same, and those that the accounts list. What cannot be listed is left out.
+/// Whether a step is of a target that the configuration no longer names.
+pub(crate) fn is_removed(step: &StackStep) -> bool {
+    step.side == Side::Target(usize::MAX)
+}
+
+/// The same, and those that the accounts list. What cannot be listed is left out. Stack sets are not
+/// listed.
 pub(crate) async fn find(accounts: &mut Accounts<'_>) -> Vec<Removed> {
     let mut found = recorded(accounts);
     let places: BTreeSet<(String, String, String)> = (accounts.steps.iter())
@@ -117,7 +138,7 @@ fn is_configured(accounts: &Accounts<'_>, account: &str, region: &str, stack: &s
 fn removed(accounts: &Accounts<'_>, account: &str, region: &str, stack: &str) -> Removed {
     let mut steps = accounts.steps.iter();
     let profile = steps
-        .find(|step| step.account == account && !step.stack_set)
+        .find(|step| step.account == account)
         .map_or("", |step| &step.profile);
     let prefix = accounts.project.plan.stack_name("");
     let name = stack.strip_prefix(&prefix).unwrap_or(stack);

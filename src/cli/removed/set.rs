@@ -1,0 +1,130 @@
+//! A stack set that the configuration no longer names: only the outputs file knows it.
+
+use std::collections::BTreeMap;
+
+use s3ferry::config::{AccountFilter, AutoDeployment, CallAs, OperationPreferences};
+use s3ferry::deploy::stack_set::{Described, Wanted, instances, set};
+use s3ferry::deploy::{Access, Outputs, StackStep};
+use s3ferry::lint::read_template;
+use s3ferry::plan::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
+use s3ferry::syntax::Source;
+
+use crate::cli::Failure;
+
+/// The recorded name, which tells a stack set from a stack.
+const NAME: &str = "StackSetName";
+/// Recorded for a stack set of a delegated administrator.
+const CALL_AS: &str = "CallAs";
+const DELEGATED: &str = "DELEGATED_ADMIN";
+
+/// What is recorded of a stack set.
+pub(crate) fn record(plan: &StackSetPlan) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::from([(NAME.to_owned(), plan.name.clone())]);
+    if let StackSetPermissions::ServiceManaged(own) = &plan.permissions
+        && own.call_as == CallAs::DelegatedAdmin
+    {
+        found.insert(CALL_AS.to_owned(), DELEGATED.to_owned());
+    }
+    found
+}
+
+/// Whether recorded outputs are those of a stack set.
+pub(crate) fn is_set(outputs: &BTreeMap<String, String>) -> bool {
+    outputs.contains_key(NAME)
+}
+
+/// A stack set with nothing wanted of it; `None` when there is none.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub(crate) async fn find(
+    known: &Outputs,
+    access: &Access,
+    step: &StackStep,
+) -> Result<Option<(Wanted, Described)>, Failure> {
+    let outputs = known.of(&step.account, &step.region, &step.stack);
+    let is_delegated = outputs.is_some_and(|outputs| outputs.contains_key(CALL_AS));
+    let call_as = match is_delegated {
+        true => CallAs::DelegatedAdmin,
+        false => CallAs::ItSelf,
+    };
+    let plan = plan(step, service_managed(Vec::new(), call_as));
+    let Some(set) = set::describe(access, &plan).await? else {
+        return Ok(None);
+    };
+    let permissions = match set.service_managed {
+        true => service_managed(set.organizational_units.clone(), call_as),
+        false => StackSetPermissions::SelfManaged(SelfManaged {
+            administration_role_arn: set.administration_role_arn.clone(),
+            administration_role: String::new(),
+            execution_role: set.execution_role.clone(),
+            default_names: false,
+        }),
+    };
+    let wanted = Wanted {
+        plan: self::plan(step, permissions),
+        instances: Vec::new(),
+        text: step.template.text.clone(),
+        description: set.description.clone(),
+        parameters: Vec::new(),
+        tags: Vec::new(),
+    };
+    Ok(Some((wanted, set)))
+}
+
+/// The ARNs of the roles that its instances have, without the partition.
+///
+/// # Errors
+/// AWS cannot be reached, or refuses.
+pub(crate) async fn roles(
+    access: &Access,
+    wanted: &Wanted,
+    set: &Described,
+) -> Result<Vec<String>, Failure> {
+    let template = read_template(&Source::new("stack set", set.template.as_str()));
+    let template = template.map(|node| node.to_json()).unwrap_or_default();
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    let roles = resources.filter(|(_, one)| one["Type"] == "AWS::IAM::Role");
+    let names: Vec<String> = roles
+        .filter_map(|(_, role)| {
+            let name = &role["Properties"]["RoleName"];
+            let name = name.as_str().or_else(|| name["Fn::Sub"].as_str())?;
+            Some(name.to_owned())
+        })
+        .collect();
+    let mut found = Vec::new();
+    for one in instances::list(access, &wanted.plan).await? {
+        let place = &one.instance;
+        found.extend(names.iter().map(|name| {
+            let name = name.replace("${AWS::AccountId}", &place.account);
+            let name = name.replace("${AWS::Region}", &place.region);
+            format!(":iam::{}:role/{name}", place.account)
+        }));
+    }
+    Ok(found)
+}
+
+fn plan(step: &StackStep, permissions: StackSetPermissions) -> StackSetPlan {
+    StackSetPlan {
+        name: step.stack.clone(),
+        account: step.account.clone(),
+        region: step.region.clone(),
+        profile: step.profile.clone(),
+        permissions,
+        managed_execution: false,
+        preferences: OperationPreferences::default(),
+    }
+}
+
+fn service_managed(units: Vec<String>, call_as: CallAs) -> StackSetPermissions {
+    StackSetPermissions::ServiceManaged(ServiceManaged {
+        organizational_units: units,
+        filter: AccountFilter::Intersection,
+        excluded_accounts: Vec::new(),
+        auto_deployment: AutoDeployment {
+            enabled: false,
+            retain_stacks_on_account_removal: true,
+        },
+        call_as,
+    })
+}
