@@ -16,7 +16,7 @@ use super::accounts::Accounts;
 use super::aws::{AwsOptions, block_on, require_stacks};
 use super::deploy::existing_policy::{self, Examined};
 use super::deploy::flow::{CREATE_PIPELINE, check_parameters, first_missing, made_pipeline};
-use super::deploy::handoff::{self, KEY_ID};
+use super::deploy::handoff::{self, KEY_ID, Seen};
 use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
 use super::project::{Project, TemplateFormat};
 use super::removed::{self, Removed};
@@ -124,9 +124,11 @@ async fn compare_all(
         }
         let mut found = match compare(&mut accounts, options, screen, &step).await {
             Ok(found) => found,
-            // With all of them, a target is as good as new while dev does not stand.
+            // With all of them, the others are compared all the same: a target before dev is
+            // deployed, a stack whose rollback failed.
             Err(failure) if options.all && failure.exit_code() == 1 => Difference {
                 obstacle: Some(failure.message()),
+                state: state(&mut accounts, &step).await,
                 ..Difference::default()
             },
             Err(failure) => return Err(failure),
@@ -161,6 +163,14 @@ async fn compare_all(
     } else {
         Outcome::Done
     })
+}
+
+/// The status of a stack that cannot be compared; empty when there is none.
+async fn state(accounts: &mut Accounts<'_>, step: &StackStep) -> String {
+    match handoff::look(accounts, step).await {
+        Seen::Read(Some(stack)) => stack.status,
+        _ => String::new(),
+    }
 }
 
 async fn compare(

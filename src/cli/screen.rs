@@ -225,12 +225,10 @@ impl Screen {
             (Some((what, done, total)), _) => {
                 format!("{what}: {} of {}", bytes(*done), bytes(*total))
             }
-            (None, Some((what, since))) => {
-                format!(
-                    "Still waiting for the {what} ({}s).",
-                    since.elapsed().as_secs()
-                )
-            }
+            (None, Some((what, since))) => match since.elapsed().as_secs() {
+                0 => format!("Waiting for the {what}."),
+                seconds => format!("Still waiting for the {what} ({seconds}s)."),
+            },
             (None, None) => return,
         };
         drop(state);

@@ -158,20 +158,8 @@ fn keep_outputs(template: &mut Template, deployed: &Template) {
     template.outputs = outputs;
 }
 
-/// Parameters and conditions that only kept resources use.
+/// Parameters and conditions that only kept resources and conditions use.
 fn keep_parameters(template: &mut Template, deployed: &Template) {
-    let used = |id: &str| {
-        let mut resources = template.resources.iter();
-        let mut outputs = template.outputs.iter();
-        resources.any(|resource| refers_to(&resource.properties, id))
-            || outputs.any(|output| refers_to(&output.value, id))
-    };
-    let parameters: Vec<_> = (deployed.parameters.iter())
-        .filter(|old| template.parameters.iter().all(|new| new.id != old.id))
-        .filter(|old| used(&old.id))
-        .cloned()
-        .collect();
-    template.parameters.extend(parameters);
     let conditions: Vec<_> = (deployed.conditions.iter())
         .filter(|old| template.conditions.iter().all(|new| new.id != old.id))
         .filter(|old| {
@@ -185,6 +173,20 @@ fn keep_parameters(template: &mut Template, deployed: &Template) {
         .cloned()
         .collect();
     template.conditions.extend(conditions);
+    let used = |id: &str| {
+        let mut resources = template.resources.iter();
+        let mut outputs = template.outputs.iter();
+        let mut conditions = template.conditions.iter();
+        resources.any(|resource| refers_to(&resource.properties, id))
+            || outputs.any(|output| refers_to(&output.value, id))
+            || conditions.any(|condition| refers_to(&condition.test, id))
+    };
+    let parameters: Vec<_> = (deployed.parameters.iter())
+        .filter(|old| template.parameters.iter().all(|new| new.id != old.id))
+        .filter(|old| used(&old.id))
+        .cloned()
+        .collect();
+    template.parameters.extend(parameters);
 }
 
 fn refers_to(value: &Value, id: &str) -> bool {

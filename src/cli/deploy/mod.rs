@@ -113,11 +113,18 @@ pub(crate) enum Format {
 /// Deploys.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     require_stacks("deploy", options.profile.as_deref(), Some(options.all))?;
-    let resume = match &options.profile {
-        Some(profile) => shell::command(global, &["deploy", "--profile", profile]),
-        None => shell::command(global, &["deploy", "--all"]),
+    let mut words = match &options.profile {
+        Some(profile) => vec!["deploy", "--profile", profile],
+        None => vec!["deploy", "--all"],
     };
-    let screen = Screen::new(global, resume);
+    // Without them, the rest of the change would be refused.
+    let consents = [
+        (options.allow_replacement, "--allow-replacement"),
+        (options.allow_interruption, "--allow-interruption"),
+        (options.create_pipeline, "--create-pipeline"),
+    ];
+    words.extend((consents.iter()).filter_map(|(is_given, option)| is_given.then_some(*option)));
+    let screen = Screen::new(global, shell::command(global, &words));
     let mut session = Session::open(global, options, &screen)?;
     block_on(&screen, flow::run(&mut session))
 }

@@ -6,7 +6,7 @@ use s3ferry::deploy::StackStep;
 use s3ferry::plan::Plan;
 
 use crate::cli::project::Generated;
-use crate::cli::{Failure, files};
+use crate::cli::{Failure, Global, files, shell};
 
 /// Bucket names of AWS's example. Names are taken worldwide, and these are.
 const EXAMPLE_BUCKETS: [&str; 3] = [
@@ -51,7 +51,20 @@ pub(crate) fn first_stale<'g>(out: &Path, generated: &'g [Generated]) -> Option<
 ///
 /// # Errors
 /// A checked-in template is stale.
-pub(super) fn stale_templates(out: &Path, generated: &[Generated]) -> Result<(), Failure> {
+pub(super) fn stale_templates(
+    global: &Global,
+    out: &Path,
+    generated: &[Generated],
+) -> Result<(), Failure> {
+    let synth = |words: &[&str]| {
+        let folder = out.to_string_lossy();
+        let mut all = vec!["synth"];
+        if folder != "stacks" {
+            all.extend(["--out", &*folder]);
+        }
+        all.extend(words);
+        shell::command(global, &all)
+    };
     match first_stale(out, generated) {
         None => Ok(()),
         Some(file) => Err(Failure::with_code(
@@ -59,8 +72,11 @@ pub(super) fn stale_templates(out: &Path, generated: &[Generated]) -> Result<(),
                 "`{}` is not what the configuration makes",
                 file.source.name()
             ),
-            "`s3ferry synth --check` shows the difference, `s3ferry synth` writes it; what is \
-             deployed is what was reviewed",
+            format!(
+                "`{}` shows the difference, `{}` writes it; what is deployed is what was reviewed",
+                synth(&["--check"]),
+                synth(&[])
+            ),
             1,
         )),
     }

@@ -72,7 +72,7 @@ impl<'a> Session<'a> {
                 1,
             ));
         }
-        refuse::stale_templates(&options.out, &generated)?;
+        refuse::stale_templates(global, &options.out, &generated)?;
         let merged = generated.iter().find(|file| !file.template);
         let merged_policy = merged.map(|file| file.source.text().to_owned());
         let mut accounts = Accounts::new(global, &options.aws, project);
