@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::stacks::{GUARDED_TYPES, Side, Stack, stacks};
 use crate::syntax::Source;
 use crate::transition::ids::renames;
+use crate::transition::with_policy_names;
 
 use super::Comparison;
 use super::body::Text;
@@ -147,14 +148,17 @@ impl StackStep {
         }
     }
 
-    /// The same stack with the logical IDs that its resources have in a deployed template; `None`
-    /// when they are the template's own.
+    /// The same stack with the logical IDs and policy names that its resources have in a deployed
+    /// template; `None` when they are the template's own.
     pub fn following(&self, deployed: &str) -> Option<Self> {
         let deployed = Template::read(&Source::new("deployed", deployed)).ok()?;
         let place = (!self.stack_set).then_some((self.account.as_str(), self.region.as_str()));
-        let renames = renames(&deployed, &self.template.model, place);
-        (!renames.is_empty())
-            .then(|| self.with_template(&Arc::new(self.template.model.renamed(&renames))))
+        let model = &self.template.model;
+        let named = with_policy_names(model, &deployed, &self.template.name);
+        let model = named.as_ref().unwrap_or(model);
+        let renames = renames(&deployed, model, place);
+        (named.is_some() || !renames.is_empty())
+            .then(|| self.with_template(&Arc::new(model.renamed(&renames))))
     }
 
     /// Compares the text of a deployed template with ours. Resources may have other logical IDs

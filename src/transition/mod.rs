@@ -14,4 +14,4 @@ pub mod sequence;
 pub mod state;
 
 pub use agreement::changes_agreement;
-pub use piece::{Deployed, Found, Piece, SetInstances};
+pub use piece::{Deployed, Found, Piece, SetInstances, with_policy_names};

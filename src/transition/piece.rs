@@ -10,6 +10,9 @@ use crate::cfn::{Renames, Resource, Template, Value};
 use crate::stacks::{KEY_ID, Side};
 use crate::syntax::{Problem, Source};
 
+const POLICY: &str = "AWS::IAM::ManagedPolicy";
+const POLICY_NAME: &str = "ManagedPolicyName";
+
 /// The instances of a deployed stack set.
 #[derive(Debug, Clone, Default)]
 pub struct SetInstances {
@@ -55,6 +58,16 @@ impl Deployed {
             outputs,
             set: None,
         })
+    }
+
+    /// The ID of the key that a new template of the dev stack gives out; `None` when the stack does not
+    /// have that key yet.
+    pub fn next_key(&self, new: &Template) -> Option<String> {
+        let mut outputs = new.outputs.iter();
+        match &outputs.find(|output| output.id == KEY_ID)?.value {
+            Value::Ref(id) => self.key_ids().remove(id),
+            _ => None,
+        }
     }
 
     /// The IDs of its keys that its outputs give, by logical ID.
@@ -107,6 +120,8 @@ pub struct Piece {
     pub new: Arc<Template>,
     /// Whether it is to be deployed.
     pub is_selected: bool,
+    /// Whether the configuration no longer has it.
+    pub is_removed: bool,
     /// The value that its key parameter is to have, when that is known.
     pub key: Option<String>,
 }
@@ -169,11 +184,44 @@ pub(super) fn differ(first: &Template, second: &Template) -> bool {
         .any(|section| first[section] != second[section])
 }
 
+/// Gives a policy the name that tells it from another target's.
+fn distinguish(policy: &mut Resource, target: &str) {
+    if let Some(name) = policy.properties.field(POLICY_NAME) {
+        let name = name.suffixed(&format!("-{target}"));
+        policy.properties.set(POLICY_NAME, name);
+    }
+}
+
+/// A new template with the policy names that the stack has, where those were distinguished from
+/// another stack's: they stay when that stack is gone. `None` where there are none.
+pub fn with_policy_names(new: &Template, deployed: &Template, target: &str) -> Option<Template> {
+    let mut template = new.clone();
+    let mut is_same = true;
+    for resource in template
+        .resources
+        .iter_mut()
+        .filter(|one| one.kind == POLICY)
+    {
+        let mut all = deployed.resources.iter();
+        let old = all.find(|old| old.kind == POLICY && old.id == resource.id);
+        let name = |one: &Resource| one.properties.field(POLICY_NAME).map(Value::to_json);
+        let mut other = resource.clone();
+        distinguish(&mut other, target);
+        if old
+            .and_then(name)
+            .is_some_and(|had| Some(had) == name(&other))
+        {
+            *resource = other;
+            is_same = false;
+        }
+    }
+    (!is_same).then_some(template)
+}
+
 /// The pieces with other names for policies that another stack of the account has: only one target
 /// of an account has the procedure's names, and that one may be about to leave. Nothing refers to
 /// the policies by name.
 pub(super) fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
-    const POLICY: &str = "AWS::IAM::ManagedPolicy";
     let owners = owners(pieces);
     let mut pieces = pieces.to_vec();
     let selected = pieces.iter_mut().enumerate();
@@ -189,14 +237,8 @@ pub(super) fn distinct_policies(pieces: &[Piece]) -> Vec<Piece> {
             continue;
         }
         let mut template = (*piece.new).clone();
-        for resource in template.resources.iter_mut() {
-            if !is_taken(resource) {
-                continue;
-            }
-            if let Some(name) = resource.properties.field("ManagedPolicyName") {
-                let name = name.suffixed(&format!("-{}", piece.name));
-                resource.properties.set("ManagedPolicyName", name);
-            }
+        for resource in template.resources.iter_mut().filter(|one| is_taken(one)) {
+            distinguish(resource, &piece.name);
         }
         piece.new = Arc::new(template);
     }

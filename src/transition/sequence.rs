@@ -55,6 +55,8 @@ impl Sequence {
 pub struct Move {
     /// Whether it adds the key that the stacks of the following steps take as their parameter.
     pub adds_key: bool,
+    /// The value of its key parameter; `None` for the dev stack, and while the key does not exist.
+    pub key: Option<String>,
     /// Number of the piece.
     pub piece: usize,
     /// Its version.
@@ -92,6 +94,10 @@ pub struct Sequence {
     pub is_switched: bool,
     /// Whether the deployed pipeline does not even work before the first step.
     pub is_broken_before: bool,
+    /// Whether every stack was read, so that the states between the steps are proven.
+    pub is_proven: bool,
+    /// Whether the dev stack is not deployed now and is not as configured.
+    pub dev_is_behind: bool,
     /// Buckets, keys and roles that leave a stack, which needs the user's consent.
     pub leaving: Vec<Leaving>,
     /// Names that a stack is to have and another one has.
@@ -300,6 +306,7 @@ impl Planner<'_> {
             self.after = self.faults(&vec![Version::New; self.pieces.len()])?;
             let is_known = |piece: &Piece| !matches!(piece.found, Found::Unknown { .. });
             self.sees_all = self.pieces.iter().all(is_known);
+            self.sequence.is_proven = self.sees_all;
             self.sequence.is_broken_before = self.sees_all && self.before.has_denials();
         }
         self.leaving();
@@ -330,8 +337,9 @@ impl Planner<'_> {
             }
             pending.push(two);
         }
-        self.sequence.dev_waits =
-            !dev.is_empty() && !forced && self.dev_must_wait(&dev, can_prove)?;
+        self.sequence.dev_waits = !dev.is_empty()
+            && !forced
+            && self.dev_must_wait(&[&pipelines[..], &dev[..]].concat(), can_prove)?;
         if !self.sequence.dev_waits {
             self.step(&pipelines, Version::New, can_prove)?;
             if self.versions[0].switched.is_some() {
@@ -339,6 +347,14 @@ impl Planner<'_> {
             }
             self.step(&dev, Version::New, can_prove)?;
         }
+        self.sequence.dev_is_behind = dev.is_empty()
+            && match self.pieces[0].found {
+                Found::Unknown { is_recorded } => !is_recorded,
+                _ => self.pieces[0].changes(),
+            };
+        // What a target has that cannot be read is not known: the old access, until it is deployed after
+        // the switch.
+        let keeps_old = !dev.is_empty() && !self.sequence.dev_waits && self.targets_are_needed();
         let pieces = self.pieces.iter().enumerate();
         self.sequence.waiting = pieces
             .filter(|(_, piece)| !piece.is_selected && piece.side != Side::Dev)
@@ -347,7 +363,7 @@ impl Planner<'_> {
                 Found::Deployed(deployed) => {
                     piece.changes() || self.key_changes && deployed.parameters.contains_key(KEY_ID)
                 }
-                Found::Unknown { is_recorded } => !is_recorded || self.key_changes,
+                Found::Unknown { is_recorded } => !is_recorded || self.key_changes || keeps_old,
                 Found::Absent | Found::Foreign(_) => true,
             })
             .map(|(number, _)| number)
@@ -416,6 +432,10 @@ impl Planner<'_> {
                     version == Version::Both && self.pieces[*piece].side == Side::Dev;
                 self.sequence.moves.push(Move {
                     adds_key: is_dev_first && key_changes(&self.pieces[*piece]),
+                    key: self.pieces[*piece]
+                        .key
+                        .clone()
+                        .filter(|_| !self.key_changes),
                     piece: *piece,
                     version,
                     template: Arc::clone(template),
@@ -497,21 +517,21 @@ impl Planner<'_> {
     }
 
     /// Whether the pipeline cannot switch yet, as far as the targets can be read or are recorded.
-    fn dev_must_wait(&self, dev: &[usize], can_prove: bool) -> Result<bool, String> {
+    fn dev_must_wait(&self, switch: &[usize], can_prove: bool) -> Result<bool, String> {
         if !self.hidden_targets_are_ready() && self.targets_are_needed() {
             return Ok(true);
         }
-        Ok(can_prove && self.unselected_are_behind(dev)?)
+        Ok(can_prove && self.unselected_are_behind(switch)?)
     }
 
     /// Whether the pipeline would not work after the switch because of stacks that can be read and
     /// are not to be deployed now.
-    fn unselected_are_behind(&self, dev: &[usize]) -> Result<bool, String> {
+    fn unselected_are_behind(&self, switch: &[usize]) -> Result<bool, String> {
         let mut others = self.pieces.iter();
         if others.all(|piece| piece.is_selected) {
             return Ok(false);
         }
-        Ok(!self.works_with(dev, Version::New)?)
+        Ok(!self.works_with(switch, Version::New)?)
     }
 
     /// Notes which protected resources leave their stacks.
@@ -566,6 +586,11 @@ impl Planner<'_> {
         let mut stacks = Vec::new();
         for ((piece, versions), version) in self.pieces.iter().zip(&self.versions).zip(current) {
             let is_dev = piece.side == Side::Dev;
+            let is_switched = matches!(current.first(), Some(Version::Switched | Version::New));
+            // Nothing starts a further pipeline that the new configuration does not have.
+            if is_switched && piece.is_removed && matches!(piece.side, Side::Pipeline(_)) {
+                continue;
+            }
             let template = versions.template(*version);
             let mut parameters = BTreeMap::new();
             let text: Arc<str> = match (template, &piece.found) {
@@ -598,7 +623,6 @@ impl Planner<'_> {
                 let deployed = piece.deployed();
                 deployed.is_some_and(|deployed| deployed.text.contains("s3:PutObjectTagging"))
             };
-            let is_switched = matches!(current.first(), Some(Version::Switched | Version::New));
             let tagged_objects = target.is_some_and(|target| target.tagged_objects)
                 && (is_switched || held_before());
             stacks.push(StackState {

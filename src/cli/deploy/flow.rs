@@ -131,7 +131,11 @@ async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcom
             let dev = &steps[0];
             let outputs = known.of(&dev.account, &dev.region, &dev.stack);
             let key = outputs.and_then(|outputs| outputs.get(KEY_ID));
-            transition_show::next(&steps, sequence, key.map(String::as_str))
+            let has_other_key = |step: &StackStep| {
+                let recorded = known.key_of(&step.account, &step.region, &step.stack);
+                recorded.is_some() && recorded != key.map(String::as_str)
+            };
+            transition_show::next(&steps, sequence, key.map(String::as_str), has_other_key)
         }
     };
     session.finish(Some(&next))
@@ -276,9 +280,15 @@ pub(crate) async fn first_missing<'t>(
 fn next_target(session: &Session<'_>, target: &StackStep) -> String {
     let dev = &session.accounts.steps[0];
     let plan = &session.accounts.project.plan.dev;
+    let known = &session.accounts.outputs.known;
+    let outputs = known.of(&dev.account, &dev.region, &dev.stack);
     let then = if plan.create_pipeline {
+        let what = match outputs.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
+            true => "brings the pipeline up to date",
+            false => "makes the pipeline",
+        };
         format!(
-            "`s3ferry deploy --profile {}` again, which makes the pipeline",
+            "`s3ferry deploy --profile {}` again, which {what}",
             s3ferry::shell::word(&dev.profile)
         )
     } else {
@@ -301,10 +311,16 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
         .outputs
         .known
         .of(&dev.account, &dev.region, &dev.stack);
-    if known.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
-        return None;
-    }
     let plan = &session.accounts.project.plan.dev;
+    if known.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
+        let is_current = session.accounts.is_recorded_for_this_template(&dev);
+        return (!is_current && plan.create_pipeline).then(|| {
+            format!(
+                "`s3ferry deploy --profile {}` brings the pipeline up to date",
+                s3ferry::shell::word(&dev.profile)
+            )
+        });
+    }
     if !plan.create_pipeline {
         return Some(adoption(&plan.pipeline, &dev));
     }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use s3ferry::deploy::stack::{self, Deployed, condition};
 use s3ferry::deploy::stack_set::Described;
 use s3ferry::deploy::{Access, Condition, ProfileState, StackStep, profile_state};
-use s3ferry::transition::SetInstances;
+use s3ferry::transition::merge::PREVIOUS_KEY_ID;
+use s3ferry::transition::{Deployed as Template, SetInstances};
 
 use super::stack_set;
 use crate::cli::accounts::Accounts;
@@ -50,7 +51,7 @@ async fn dev_outputs(
         };
         match read {
             Ok(Some(stack)) if stack.condition() != Condition::Reviewing => {
-                return Ok((stack.outputs, false));
+                return Ok((with_next_key(accounts, &dev, stack).await?, false));
             }
             Ok(_) => {
                 return Err(Failure::with_code(
@@ -93,6 +94,28 @@ async fn dev_outputs(
             ),
         )),
     }
+}
+
+/// The outputs of the dev stack, with the key that its new template gives out. They differ while a
+/// change of the key is not complete.
+async fn with_next_key(
+    accounts: &mut Accounts<'_>,
+    dev: &StackStep,
+    stack: Deployed,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut outputs = stack.outputs.clone();
+    if !outputs.contains_key(PREVIOUS_KEY_ID) {
+        return Ok(outputs);
+    }
+    let access = accounts.access(dev).await?;
+    let text = stack::template(&access, &stack.id).await?;
+    let read = Template::read(&dev.stack, &text, stack.parameters, stack.outputs);
+    if let Ok(found) = read
+        && let Some(key) = found.next_key(dev.template.model())
+    {
+        outputs.insert(KEY_ID.to_owned(), key);
+    }
+    Ok(outputs)
 }
 
 /// The ID of the key for the targets.

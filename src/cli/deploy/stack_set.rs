@@ -10,7 +10,7 @@ use s3ferry::deploy::stack_set::{
 };
 use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep};
 use s3ferry::plan::{StackSetPermissions, TargetPlan};
-use s3ferry::stacks::Side;
+use s3ferry::stacks::{KEY_ID, Side};
 use s3ferry::transition::SetInstances;
 use serde_json::{Value, json};
 
@@ -123,6 +123,7 @@ pub(super) async fn deploy(
             session,
             step,
             "unchanged",
+            parameters,
             &prepared,
             prepared.comparison.current,
         )?;
@@ -162,7 +163,7 @@ pub(super) async fn deploy(
                 show::number(report.current)
             ),
         );
-        stands(session, step, what, &prepared, report.current)?;
+        stands(session, step, what, parameters, &prepared, report.current)?;
         say_of_dev(session, &prepared);
         return Ok(Done::Yes);
     }
@@ -359,12 +360,15 @@ fn stands(
     session: &mut Session<'_>,
     step: &StackStep,
     what: &str,
+    parameters: &[(String, String)],
     prepared: &Prepared,
     current: usize,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
         let name = recorded::record(&target(&session.accounts.project, step)?.stack_set);
-        let key = session.accounts.key_id.as_ref().map(|key| key.id.clone());
+        let mut parameters = parameters.iter();
+        let key = parameters.find(|(name, _)| name == KEY_ID);
+        let key = key.map(|(_, id)| id.clone());
         session.accounts.outputs.put_outputs(step, name, key);
     }
     let mut more = json!({ "instances": { "current": current } });

@@ -8,7 +8,7 @@ use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
 use s3ferry::deploy::stack_set::{Described, instances};
 use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::{KEY_ID, Side};
-use s3ferry::transition::{Deployed, Found, Piece, SetInstances};
+use s3ferry::transition::{Deployed, Found, Piece, SetInstances, with_policy_names};
 
 use super::handoff::{self, Seen};
 use super::{Session, stack_set};
@@ -63,10 +63,22 @@ pub(super) async fn survey(
             session.keep(step, found);
         }
         session.screen.ended();
-        // Without a transition, too, a resource keeps the logical ID that it has.
-        let renames = survey.pieces[number].renames();
-        if !renames.is_empty() {
-            let model = Arc::new(step.template.model().renamed(&renames));
+        // Without a transition, too, a resource keeps the logical ID that it has, and a policy the
+        // name.
+        let piece = &mut survey.pieces[number];
+        let named = match &piece.found {
+            Found::Deployed(found) => {
+                with_policy_names(&piece.new, &found.template, &step.template.name)
+            }
+            _ => None,
+        };
+        let is_named = named.is_some();
+        if let Some(named) = named {
+            piece.new = Arc::new(named);
+        }
+        let renames = piece.renames();
+        if is_named || !renames.is_empty() {
+            let model = Arc::new(piece.new.renamed(&renames));
             session.accounts.steps[number] = step.with_template(&model);
         }
     }
@@ -93,6 +105,7 @@ impl Survey {
             found: Found::Absent,
             new: Arc::clone(step.template.model()),
             is_selected: is_selected(step),
+            is_removed: false,
             key: None,
         });
         Self {
@@ -107,6 +120,27 @@ impl Survey {
         self.stacks.first().and_then(Option::as_ref)
     }
 
+    /// The ID of the key that the other stacks are to have, by the dev stack: that of the new template,
+    /// if there is one, or the one that it gives out.
+    pub(super) fn key(&self) -> Option<String> {
+        let dev = self.dev()?;
+        let next = match self.pieces.first().map(|dev| (&dev.found, &dev.new)) {
+            Some((Found::Deployed(deployed), new)) => deployed.next_key(new),
+            _ => None,
+        };
+        next.or_else(|| dev.outputs.get(KEY_ID).cloned())
+    }
+
+    /// Sets the key that the stacks are to have which are not deployed now.
+    pub(super) fn set_key_of_others(&mut self) {
+        let key = self.key();
+        for piece in &mut self.pieces {
+            if !piece.is_selected && !piece.is_removed && piece.side != Side::Dev {
+                piece.key.clone_from(&key);
+            }
+        }
+    }
+
     /// Reads the stacks that are not selected, as far as their profiles are at hand, and those that
     /// the configuration no longer names.
     pub(super) async fn read_others(&mut self, accounts: &mut Accounts<'_>) -> Result<(), Failure> {
@@ -119,7 +153,7 @@ impl Survey {
             }
         }
         let steps = accounts.steps.clone();
-        let key = self.dev().and_then(|dev| dev.outputs.get(KEY_ID).cloned());
+        let key = self.key();
         for (number, step) in steps.iter().enumerate() {
             if self.pieces[number].is_selected {
                 continue;
@@ -207,6 +241,7 @@ impl Survey {
             new: Arc::new(deployed.template.clone()),
             found: Found::Deployed(deployed),
             is_selected: false,
+            is_removed: true,
             key: None,
         });
         self.removed.push(step);

@@ -75,6 +75,7 @@ async fn planned(
         return Ok(None);
     }
     survey.read_others(&mut session.accounts).await?;
+    survey.set_key_of_others();
     let is_live = match &survey.pieces[0].found {
         Found::Deployed(_) => super::flow::made_pipeline(survey.dev()),
         Found::Absent | Found::Foreign(_) => false,
@@ -121,9 +122,7 @@ async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), 
     if !survey.pieces.iter().any(takes_key) {
         return Ok(());
     }
-    let from_dev = survey
-        .dev()
-        .and_then(|dev| dev.outputs.get(KEY_ID).cloned());
+    let from_dev = survey.key();
     let is_given = given.iter().any(|(name, _)| name == KEY_ID);
     let key = match from_dev.filter(|_| !is_given) {
         Some(key) => handoff::Key {
@@ -232,7 +231,7 @@ async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(
         if !first || stack.stack_set || (key_is_new && stack.side != Side::Dev) {
             continue;
         }
-        let parameters = parameters(session, &stack).await?;
+        let parameters = parameters(session, &stack, step.key.as_ref()).await?;
         let access = session.accounts.access(&stack).await?;
         let found = match session.kept(&stack) {
             Some(found) => found,
@@ -255,13 +254,17 @@ async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(
     Ok(())
 }
 
-/// The parameters of a stack of a live pipeline.
+/// The parameters of a stack of a live pipeline; with the `planned` key, if that exists.
 async fn parameters(
     session: &mut Session<'_>,
     step: &StackStep,
+    planned: Option<&String>,
 ) -> Result<Vec<(String, String)>, Failure> {
     if step.side == Side::Dev {
         return Ok(vec![(CREATE_PIPELINE.to_owned(), true.to_string())]);
+    }
+    if let Some(key) = planned {
+        return Ok(vec![(KEY_ID.to_owned(), key.clone())]);
     }
     let given = session.options.parameters.clone();
     let key = handoff::key(&mut session.accounts, &given).await?;
@@ -310,7 +313,7 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
             let access = session.accounts.access(&step).await?;
             existing_policy::put(session, &step, &access).await?;
         }
-        let parameters = parameters(session, &step).await?;
+        let parameters = parameters(session, &step, one.key.as_ref()).await?;
         let done = if step.stack_set {
             let keeps = one.version == Version::Both;
             stack_set::deploy(session, &step, &parameters, keeps).await?

@@ -24,7 +24,10 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
     if !is_transition {
         return;
     }
-    let mut text = String::from("The pipeline works after each of these steps:");
+    let mut text = String::from(match sequence.is_proven {
+        true => "The pipeline works after each of these steps:",
+        false => "The steps, proven as far as the stacks can be read from here:",
+    });
     for (number, one) in sequence.moves.iter().enumerate() {
         let earlier = &sequence.moves[..number];
         let is_second = earlier.iter().any(|other| other.piece == one.piece);
@@ -74,13 +77,20 @@ pub(super) fn next_of_dry_run(steps: &[StackStep], sequence: &Sequence) -> Strin
 
 /// What to do next.
 ///
-/// `key` is the ID of the key that the dev stack gives out.
-pub(super) fn next(steps: &[StackStep], sequence: &Sequence, key: Option<&str>) -> String {
+/// `key` is the ID of the key that the dev stack gives out, and `has_other_key` tells whether a stack
+/// is recorded with another one.
+pub(super) fn next(
+    steps: &[StackStep],
+    sequence: &Sequence,
+    key: Option<&str>,
+    has_other_key: impl Fn(&StackStep) -> bool,
+) -> String {
     let adds_key = sequence.moves.iter().any(|one| one.adds_key);
     let deploy = |step: &StackStep| {
         let mut command = Command::s3ferry("deploy").option("--profile", &step.profile);
         // Without access to dev, another key than the deployed one needs confirmation.
-        if let Some(key) = key.filter(|_| adds_key && step.side != Side::Dev) {
+        let is_other = step.side != Side::Dev && (adds_key || has_other_key(step));
+        if let Some(key) = key.filter(|_| is_other) {
             command = command.option("--parameter", format!("DeployKeyId={key}"));
         }
         format!("`{command}`")
@@ -106,6 +116,19 @@ pub(super) fn next(steps: &[StackStep], sequence: &Sequence, key: Option<&str>) 
              needed",
             deploy(dev),
             deploy(&steps[*held])
+        );
+    }
+    if sequence.dev_is_behind {
+        let mut commands: Vec<String> = (sequence.waiting.iter())
+            .filter_map(|piece| steps.get(*piece))
+            .filter(|step| step.side != Side::Dev)
+            .map(deploy)
+            .collect();
+        commands.dedup();
+        commands.push(deploy(dev));
+        return format!(
+            "{}, which brings the pipeline up to date",
+            commands.join(", then ")
         );
     }
     if let Some(step) = sequence.waiting.first().and_then(|piece| steps.get(*piece)) {

@@ -43,7 +43,7 @@ impl Removed {
         };
         format!(
             "{} {stack} in account {account}, {region} is not in the configuration. To remove \
-             it{whose}: `{}`",
+             it once the pipeline no longer uses it{whose}: `{}`",
             self.kind(),
             self.command()
         )

@@ -491,3 +491,100 @@ fn an_account_leaves_its_stack_set_after_the_pipeline_has_switched() {
         run.stderr
     );
 }
+
+#[test]
+fn a_change_of_the_key_is_taken_back_half_way() {
+    for profiles in [&["dev"][..], &["dev", "prod"]] {
+        let site = Site::with(with_key).deployed();
+        other_key(&site);
+        for profile in profiles {
+            site.deploy(&format!("--profile {profile} --yes --allow-replacement"), 0);
+            works(&site);
+        }
+        if profiles.len() == 1 {
+            // Whoever runs it again is told the same.
+            let run = site.deploy("--profile dev --yes --allow-replacement", 0);
+            assert!(
+                run.stderr.contains("Next: `s3ferry deploy --profile prod"),
+                "{}",
+                run.stderr
+            );
+        }
+        site.reconfigure("    multi_region: true\n", "");
+        site.deploy("--all --yes --allow-replacement", 0);
+        works(&site);
+        let run = site.deploy("--all --yes", 0);
+        assert_eq!(
+            run.stderr.matches("No changes.").count(),
+            2,
+            "{}",
+            run.stderr
+        );
+        site.project.expect("diff --all", 0);
+    }
+}
+
+#[test]
+fn a_live_pipeline_is_not_destroyed_as_removed() {
+    let site = Site::new().deployed();
+    let accounts = &site.accounts;
+    let before = site.project.read("s3ferry.yaml");
+    let all = "destroy --removed --all --confirm crossaccountdeploy-dev --confirm crossaccountdeploy-prod";
+    // Another region for the pipeline: the stacks are those of the deployed one.
+    let moved = before.replace("dev:\n", "dev:\n  region: eu-west-1\n");
+    site.reconfigure(&before, &moved);
+    let run = site.project.expect(all, 1);
+    assert!(run.stderr.contains("nothing was deleted"), "{}", run.stderr);
+    // Another target, which is not deployed, seen without access to dev.
+    let renamed = before.replace(
+        "name: prod",
+        "name: other\n    profile: prod\n    role: otherrole",
+    );
+    let renamed = renamed.replace(
+        &format!("output-{}", accounts.prod),
+        &format!("site-{}", accounts.prod),
+    );
+    site.reconfigure(&moved, &renamed);
+    let file = site.project.read("aws/config");
+    let credentials = site.project.read("aws/credentials");
+    let rest = |text: &str, at: &str| text[text.find(at).expect("a profile")..].to_owned();
+    site.project
+        .write("aws/config", rest(&file, "[profile prod]"));
+    site.project
+        .write("aws/credentials", rest(&credentials, "[prod]"));
+    let run = site.project.expect(
+        "destroy --removed --profile prod --confirm crossaccountdeploy-prod",
+        1,
+    );
+    assert!(run.stderr.contains("cannot be seen"), "{}", run.stderr);
+    site.project.write("aws/config", file);
+    site.project.write("aws/credentials", credentials);
+    site.reconfigure(&renamed, &before);
+    works(&site);
+}
+
+#[test]
+fn a_renamed_target_is_complete_after_one_run() {
+    let site = Site::new().deployed();
+    let account = site.accounts.prod.clone();
+    site.reconfigure(
+        "name: prod",
+        "name: other\n    profile: prod\n    role: otherrole",
+    );
+    site.reconfigure(&format!("output-{account}"), &format!("site-{account}"));
+    site.deploy("--all --yes --allow-replacement", 0);
+    // Its policies keep their names when those of the old target are free.
+    site.project.expect("diff --all", 0);
+    site.project.expect(
+        "destroy --removed --profile prod --confirm crossaccountdeploy-prod",
+        0,
+    );
+    site.project.expect("diff --all", 0);
+    let run = site.deploy("--all --yes", 0);
+    assert_eq!(
+        run.stderr.matches("No changes.").count(),
+        2,
+        "{}",
+        run.stderr
+    );
+}

@@ -180,7 +180,7 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
     let emulator = Emulator::shared();
     let accounts = Accounts::fresh();
     let proxy = FaultProxy::before(emulator.address());
-    let project = accounts.project(&proxy.endpoint());
+    let mut project = accounts.project(&proxy.endpoint());
     project.expect("deploy --profile dev --yes", 0);
     configure(&project, SOURCE, OTHER_SOURCE);
     let target = |values: &str| {
@@ -190,6 +190,7 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
         )
     };
     let long = "s".repeat(400);
+    let (whole_old, whole_new) = (format!("- {long}old"), format!("+ {long}new"));
     let cases = [
         // Without values, the cause is all there is.
         (
@@ -213,13 +214,13 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
             vec!["  Description: **** -> a\\u{9b}2J\\u{202e}b\\u{a}c\n"],
             vec!["\u{9b}", "\u{202e}"],
         ),
-        // Long values are shortened where they are alike.
+        // What is piped is complete.
         (
             target(&format!(
                 "<BeforeValue>{long}old</BeforeValue><AfterValue>{long}new</AfterValue>"
             )),
-            vec!["sold", "snew"],
-            vec![&long],
+            vec![whole_old.as_str(), whole_new.as_str()],
+            vec![],
         ),
     ];
     for (resource, shown, hidden) in cases {
@@ -234,4 +235,12 @@ fn values_are_shown_as_far_as_cloudformation_gives_them() {
             assert!(!table.contains(part), "{part:?}\n{table}");
         }
     }
+    // Where the width is known, long values are shortened where they are alike.
+    project.set("COLUMNS", "80");
+    let run = project.expect("diff --profile dev", 1);
+    assert!(
+        run.stdout.contains("sold") && run.stdout.contains("snew") && !run.stdout.contains(&long),
+        "{}",
+        run.stdout
+    );
 }

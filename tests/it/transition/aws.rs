@@ -182,12 +182,42 @@ impl Aws {
         all
     }
 
+    /// The stacks of the pipeline of the dev stack, and of those that it starts, one by the other.
+    fn started(&self) -> BTreeSet<(String, String, String)> {
+        let is_pipeline = |kept: &&Kept| matches!(kept.step.side, Side::Pipeline(_));
+        let mut found = BTreeSet::new();
+        let mut texts: Vec<Arc<str>> = self
+            .dev()
+            .map(|dev| Arc::clone(&dev.text))
+            .into_iter()
+            .collect();
+        while let Some(text) = texts.pop() {
+            for kept in self.stacks.values().filter(is_pipeline) {
+                let template = json(&kept.text);
+                let mut all = resources(&template).map(|(_, resource)| resource);
+                let pipeline = all.find(|one| one["Type"] == "AWS::CodePipeline::Pipeline");
+                let pipeline = pipeline.expect("a pipeline");
+                let name = pipeline["Properties"]["Name"].as_str().expect("a name");
+                let is_started = text.contains(&format!("PipelineName: {name}\n"));
+                if is_started && found.insert(id(&kept.step)) {
+                    texts.push(Arc::clone(&kept.text));
+                }
+            }
+        }
+        found
+    }
+
     /// The verdicts of all calls of the deployed pipeline that are not allowed.
     pub(super) fn faults(&self, plan: &Plan) -> BTreeMap<String, bool> {
         let mut inputs = Inputs::base(plan);
         inputs.allow_unused = true;
         inputs.expand = true;
+        let started = self.started();
         for kept in self.stacks() {
+            let is_pipeline = matches!(kept.step.side, Side::Pipeline(_));
+            if is_pipeline && !started.contains(&id(&kept.step)) {
+                continue;
+            }
             inputs.stacks.push(Stack {
                 name: kept.step.stack.clone(),
                 is_target: kept.step.is_target(),
@@ -255,6 +285,7 @@ impl Aws {
                 },
                 new: Arc::clone(step.template.model()),
                 is_selected: true,
+                is_removed: false,
                 key: (step.side != Side::Dev).then(|| key.clone()),
             })
             .collect()

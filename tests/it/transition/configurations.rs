@@ -41,13 +41,15 @@ pub(super) fn choose(random: &mut Random) -> Choices {
     choices
 }
 
-pub(super) const OPTIONS: [&str; 25] = [
+pub(super) const OPTIONS: [&str; 28] = [
     "alias",
     "multi",
     "source",
     "object",
     "source_create",
     "artifacts",
+    "artifacts_create",
+    "quotas",
     "pipeline",
     "role",
     "detect",
@@ -58,6 +60,7 @@ pub(super) const OPTIONS: [&str; 25] = [
     "tags",
     "targets",
     "t.accounts",
+    "t.create",
     "t.bucket",
     "t.role",
     "t.path",
@@ -75,7 +78,13 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
         "multi" => &["false", "true"],
         "source" => &["input-one", "input-two"],
         "object" => &["site.zip", "other/site.zip"],
-        "source_create" => &["true", "true", "true", "false"],
+        "source_create" | "artifacts_create" | "t.create" => &["true", "true", "true", "false"],
+        "quotas" => &[
+            "{}",
+            "{}",
+            "{actions_per_pipeline: 4}",
+            "{actions_per_stage: 2}",
+        ],
         "artifacts" => &["store-one", "store-two"],
         "pipeline" => &[
             "crossaccountdeploy",
@@ -107,6 +116,7 @@ pub(super) fn value(random: &mut Random, name: &str) -> String {
         "t.accounts" => &[
             "\"444444444444\", \"555555555555\"",
             "\"444444444444\"",
+            "\"444444444444\", \"555555555555\", \"777777777777\"",
             "\"555555555555\", \"666666666666\"",
         ],
         "t.bucket" => &["output-one", "output-two"],
@@ -131,8 +141,9 @@ pub(super) fn config(choices: &Choices) -> String {
     };
     let settings = |bucket: &str, role: &str| {
         format!(
-            "bucket: \"{bucket}\", role: \"{role}\", path: {}, {extract}, approval: {}, tagged_objects: {}, \
+            "create: {}, bucket: \"{bucket}\", role: \"{role}\", path: {}, {extract}, approval: {}, tagged_objects: {}, \
              cache_control: {}",
+            get("t.create"),
             get("t.path"),
             get("t.approval"),
             get("t.tagged"),
@@ -140,15 +151,15 @@ pub(super) fn config(choices: &Choices) -> String {
         )
     };
     let (bucket, role) = (get("t.bucket"), get("t.role"));
+    // A bucket that exists is in one region and has one key, whatever the configuration says.
+    let (region, key) = match (get("t.create"), get("t.region")) {
+        ("false", _) => ("us-east-1", "null"),
+        (_, "us-east-1") => ("us-east-1", get("t.key")),
+        (_, region) => (region, "null"),
+    };
     let one = format!(
-        "  - {{name: prod, account: \"222222222222\", region: {}, {}, encryption_key: {}}}\n",
-        get("t.region"),
+        "  - {{name: prod, account: \"222222222222\", region: {region}, {}, encryption_key: {key}}}\n",
         settings(bucket, role),
-        if get("t.region") == "us-east-1" {
-            get("t.key")
-        } else {
-            "null"
-        },
     );
     let other = format!(
         "  - {{name: other, account: \"333333333333\", {}}}\n",
@@ -175,9 +186,9 @@ pub(super) fn config(choices: &Choices) -> String {
     };
     format!(
         "dev:\n  account: \"111111111111\"\n  key: {{alias: {}, multi_region: {}}}\n  source: {{bucket: {}, \
-         object_key: {}, create: {}, detect_changes: {}}}\n  artifacts: {{bucket: {}}}\n  pipeline: {{name: {}, \
+         object_key: {}, create: {}, detect_changes: {}}}\n  artifacts: {{bucket: {}, create: {}}}\n  pipeline: {{name: {}, \
          service_role: {}}}\n  permissions_boundary: {}\n  access_logs: {}\npermissions: {}\norganization: \
-         {}\ntags: {}\ntargets:\n{targets}",
+         {}\ntags: {}\nquotas: {}\ntargets:\n{targets}",
         get("alias"),
         get("multi"),
         get("source"),
@@ -185,6 +196,7 @@ pub(super) fn config(choices: &Choices) -> String {
         get("source_create"),
         get("detect"),
         get("artifacts"),
+        get("artifacts_create"),
         get("pipeline"),
         get("role"),
         get("boundary"),
@@ -192,6 +204,7 @@ pub(super) fn config(choices: &Choices) -> String {
         get("permissions"),
         get("organization"),
         get("tags"),
+        get("quotas"),
     )
 }
 

@@ -64,6 +64,7 @@ fn all_pieces(aws: &Aws, steps: &[StackStep], plan: &Plan) -> Vec<Piece> {
                     new: Arc::new(found.template.clone()),
                     found: Found::Deployed(Box::new(found)),
                     is_selected: false,
+                    is_removed: true,
                     key: None,
                 }
             }),
