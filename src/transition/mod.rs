@@ -11,6 +11,7 @@ pub mod merge;
 mod piece;
 mod policy;
 pub mod sequence;
+mod started;
 pub mod state;
 
 pub use agreement::changes_agreement;

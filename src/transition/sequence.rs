@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::agreement::interface;
 use super::merge::{self, PipelineOf};
 use super::piece::{Found, Piece, differ, distinct_policies, names, owners};
+use super::started::{pipeline, started};
 use super::state::{self, Fault, Faults, StackState};
 use crate::cfn::{Resource, Template, Value};
 use crate::plan::Plan;
@@ -584,11 +585,19 @@ impl Planner<'_> {
     /// What does not work in a state.
     fn faults(&self, current: &[Version]) -> Result<Faults, String> {
         let mut stacks = Vec::new();
-        for ((piece, versions), version) in self.pieces.iter().zip(&self.versions).zip(current) {
+        let templates: Vec<Option<&Template>> =
+            (self.pieces.iter().zip(&self.versions).zip(current))
+                .map(|((piece, versions), version)| {
+                    let deployed = piece.deployed().map(|deployed| &deployed.template);
+                    versions.template(*version).map(|one| &**one).or(deployed)
+                })
+                .collect();
+        let started = started(self.pieces, &templates);
+        let all = self.pieces.iter().zip(&self.versions).zip(current);
+        for (((piece, versions), version), is_started) in all.zip(started) {
             let is_dev = piece.side == Side::Dev;
             let is_switched = matches!(current.first(), Some(Version::Switched | Version::New));
-            // Nothing starts a further pipeline that the new configuration does not have.
-            if is_switched && piece.is_removed && matches!(piece.side, Side::Pipeline(_)) {
+            if !is_started {
                 continue;
             }
             let template = versions.template(*version);
@@ -641,18 +650,13 @@ impl Planner<'_> {
 
 /// The pipeline that another one replaces: its history is lost.
 fn renamed_pipeline(piece: usize, deployed: &Template, new: &Template) -> Option<Leaving> {
-    let pipeline = |template: &Template| {
-        let mut all = template.resources.iter();
-        let found = all.find(|resource| resource.kind == "AWS::CodePipeline::Pipeline")?;
-        let name = found.properties.field("Name")?.as_text()?.to_owned();
-        Some((found.id.clone(), found.kind.clone(), name))
-    };
-    let ((id, kind, old), (_, _, new)) = (pipeline(deployed)?, pipeline(new)?);
+    let (pipeline, old) = pipeline(deployed)?;
+    let (_, new) = self::pipeline(new)?;
     (old != new).then_some(Leaving {
         piece,
-        id,
-        kind,
-        name: Some(old),
+        id: pipeline.id.clone(),
+        kind: pipeline.kind.clone(),
+        name: Some(old.to_owned()),
         is_retained: false,
     })
 }
