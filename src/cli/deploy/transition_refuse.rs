@@ -21,6 +21,10 @@ pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
     let accounts = &session.accounts;
     let moved = removed::recorded(accounts).into_iter().find(|left| {
         let step = &left.step;
+        // A pipeline whose stacks have other names keeps its targets.
+        if step.stack != accounts.steps[0].stack {
+            return false;
+        }
         let outputs = accounts
             .outputs
             .known
@@ -97,6 +101,16 @@ pub(super) fn conflicts(
     let Some(first) = conflicts.first() else {
         return Ok(());
     };
+    let help = match first.owner < steps.len() {
+        true => {
+            "one run cannot exchange names: give the first stack a third name, deploy, and then \
+                 deploy the second with the name that is free"
+        }
+        false => {
+            "give the new stack other names (`bucket:` and `role:`); once the pipeline deploys to it, \
+             `s3ferry destroy --removed` deletes the old one"
+        }
+    };
     let owner = match first.owner.checked_sub(steps.len()) {
         Some(removed) => survey.removed.get(removed),
         None => steps.get(first.owner),
@@ -113,8 +127,7 @@ pub(super) fn conflicts(
             new.stack,
             new.region
         ),
-        "give the new stack other names (`bucket:` and `role:`); once the pipeline deploys to it, \
-         `s3ferry destroy --removed` deletes the old one",
+        help,
         1,
     ))
 }

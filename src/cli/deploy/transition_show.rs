@@ -137,8 +137,14 @@ pub(super) fn next(
             deploy(step)
         );
     }
+    let is_log = |id: &str| id.ends_with("LogBucket");
     let is_other_bucket = |one: &Leaving| {
-        one.kind == "AWS::S3::Bucket" && steps.get(one.piece).is_some_and(StackStep::is_target)
+        one.kind == "AWS::S3::Bucket"
+            && !is_log(&one.id)
+            && steps.get(one.piece).is_some_and(|step| {
+                let mut buckets = step.template.buckets.iter();
+                step.is_target() && buckets.any(|new| !is_log(&new.logical_id))
+            })
     };
     if sequence.leaving.iter().any(is_other_bucket) {
         let push = Command::s3ferry("push SITE --start").option("--profile", &dev.profile);

@@ -140,8 +140,15 @@ fn removed(accounts: &Accounts<'_>, account: &str, region: &str, stack: &str) ->
     let profile = steps
         .find(|step| step.account == account)
         .map_or("", |step| &step.profile);
-    let prefix = accounts.project.plan.stack_name("");
-    let name = stack.strip_prefix(&prefix).unwrap_or(stack);
+    // The stacks of a pipeline begin alike, and the dev stack's name says how.
+    let own = accounts.project.plan.stack_name("");
+    let entries = accounts.outputs.known.stacks().iter();
+    let recorded = entries
+        .filter(|entry| entry.outputs.contains_key("ServiceRoleArn"))
+        .filter_map(|entry| entry.stack.strip_suffix("dev"));
+    let prefixes = std::iter::once(own.as_str()).chain(recorded);
+    let names = prefixes.filter_map(|prefix| stack.strip_prefix(prefix));
+    let name = names.min_by_key(|name| name.len()).unwrap_or(stack);
     Removed {
         step: StackStep::removed(stack, account, region, profile, name),
     }

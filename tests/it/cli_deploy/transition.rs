@@ -535,6 +535,19 @@ fn a_live_pipeline_is_not_destroyed_as_removed() {
     site.reconfigure(&before, &moved);
     let run = site.project.expect(all, 1);
     assert!(run.stderr.contains("nothing was deleted"), "{}", run.stderr);
+    // Nothing has the name that it had, so that it looks like another pipeline.
+    let dev = &accounts.dev;
+    let new = before
+        .replace(
+            "dev:\n",
+            "dev:\n  pipeline: {name: site}\n  key: {alias: otherkey}\n",
+        )
+        .replace(&format!("source-{dev}"), &format!("input-{dev}"))
+        .replace(&format!("artifacts-{dev}"), &format!("store-{dev}"));
+    site.reconfigure(&moved, &new);
+    let run = site.project.expect(all, 1);
+    assert!(run.stderr.contains("nothing was deleted"), "{}", run.stderr);
+    site.reconfigure(&new, &moved);
     // Another target, which is not deployed, seen without access to dev.
     let renamed = before.replace(
         "name: prod",
