@@ -167,6 +167,19 @@ impl Piece {
         })
     }
 
+    /// Gives its policies the names that the stack has ([`with_policy_names`]); tells whether that changes
+    /// any.
+    pub fn keep_policy_names(&mut self) -> bool {
+        let deployed = self.deployed();
+        let named =
+            deployed.and_then(|one| with_policy_names(&self.new, &one.template, &self.name));
+        let is_changed = named.is_some();
+        if let Some(named) = named {
+            self.new = Arc::new(named);
+        }
+        is_changed
+    }
+
     /// The logical IDs that differ from those of the new template.
     pub fn renames(&self) -> Renames {
         self.deployed().map_or_else(Renames::new, |deployed| {

@@ -97,6 +97,8 @@ pub struct Sequence {
     pub is_broken_before: bool,
     /// Whether every stack was read, so that the states between the steps are proven.
     pub is_proven: bool,
+    /// The key that the stacks are to have, as far as it is known; set by the caller.
+    pub key: Option<String>,
     /// Whether the dev stack is not deployed now and is not as configured.
     pub dev_is_behind: bool,
     /// Buckets, keys and roles that leave a stack, which needs the user's consent.

@@ -130,7 +130,9 @@ async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcom
             let known = &session.accounts.outputs.known;
             let dev = &steps[0];
             let outputs = known.of(&dev.account, &dev.region, &dev.stack);
-            let key = outputs.and_then(|outputs| outputs.get(KEY_ID));
+            let recorded = outputs.and_then(|outputs| outputs.get(KEY_ID));
+            let adds_key = sequence.moves.iter().any(|one| one.adds_key);
+            let key = sequence.key.as_ref().filter(|_| !adds_key).or(recorded);
             let has_other_key = |step: &StackStep| {
                 let recorded = known.key_of(&step.account, &step.region, &step.stack);
                 recorded.is_some() && recorded != key.map(String::as_str)

@@ -48,16 +48,18 @@ pub(super) async fn look(
     };
     let instances = SetInstances {
         existing: places(&existing),
-        // The pipeline cannot deploy to a suspended account anyway.
-        leaving: places(&split_suspended(comparison.remove).1),
+        leaving: places(&split_leaving(comparison.remove, &wanted).1),
         are_current: comparison.update.is_empty() && comparison.recreate.is_empty(),
     };
     Ok(Some((set, instances)))
 }
 
-/// Instances of suspended accounts, and the others.
-fn split_suspended(instances: Vec<Existing>) -> (Vec<Existing>, Vec<Existing>) {
-    (instances.into_iter()).partition(|one| one.health == Health::Suspended)
+/// Of instances to remove, those that need not wait for the switch, and the others: the pipeline cannot
+/// deploy to a suspended account, and what is only created for another organizational unit is wanted.
+fn split_leaving(instances: Vec<Existing>, wanted: &Wanted) -> (Vec<Existing>, Vec<Existing>) {
+    (instances.into_iter()).partition(|one| {
+        one.health == Health::Suspended || wanted.instances.contains(&one.instance)
+    })
 }
 
 /// Deploys the stack set of a target. With `keeps_instances`, those that the configuration no longer
@@ -100,7 +102,7 @@ pub(super) async fn deploy(
     screen.ended();
     if keeps_instances {
         let leaving = std::mem::take(&mut prepared.comparison.remove);
-        let (gone, kept) = split_suspended(leaving);
+        let (gone, kept) = split_leaving(leaving, &wanted);
         prepared.comparison.remove = gone;
         if !kept.is_empty() {
             let kept = show::number(kept.len());

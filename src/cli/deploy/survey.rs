@@ -8,7 +8,7 @@ use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
 use s3ferry::deploy::stack_set::{Described, instances};
 use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use s3ferry::stacks::{KEY_ID, Side};
-use s3ferry::transition::{Deployed, Found, Piece, SetInstances, with_policy_names};
+use s3ferry::transition::{Deployed, Found, Piece, SetInstances};
 
 use super::handoff::{self, Seen};
 use super::{Session, stack_set};
@@ -66,16 +66,7 @@ pub(super) async fn survey(
         // Without a transition, too, a resource keeps the logical ID that it has, and a policy the
         // name.
         let piece = &mut survey.pieces[number];
-        let named = match &piece.found {
-            Found::Deployed(found) => {
-                with_policy_names(&piece.new, &found.template, &step.template.name)
-            }
-            _ => None,
-        };
-        let is_named = named.is_some();
-        if let Some(named) = named {
-            piece.new = Arc::new(named);
-        }
+        let is_named = piece.keep_policy_names();
         let renames = piece.renames();
         if is_named || !renames.is_empty() {
             let model = Arc::new(piece.new.renamed(&renames));
@@ -189,6 +180,7 @@ impl Survey {
                     Seen::Unreadable(_) | Seen::NoProfile => unknown,
                 }
             };
+            self.pieces[number].keep_policy_names();
         }
         Ok(())
     }

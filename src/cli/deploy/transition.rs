@@ -85,13 +85,14 @@ async fn planned(
         return Ok(None);
     }
     let plan = &session.accounts.project.plan;
-    let sequence =
-        sequence::plan(plan, &survey.pieces, session.options.create_pipeline).map_err(|why| {
+    let mut sequence = sequence::plan(plan, &survey.pieces, session.options.create_pipeline)
+        .map_err(|why| {
             Failure::new(
                 format!("the deployed templates cannot be proven: {why}"),
                 "",
             )
         })?;
+    sequence.key = survey.key();
     if sequence.needs_dev {
         let dev = &steps[0];
         return Err(Failure::with_code(
@@ -315,7 +316,8 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
         }
         let parameters = parameters(session, &step, one.key.as_ref()).await?;
         let done = if step.stack_set {
-            let keeps = one.version == Version::Both;
+            // An account that is closed would stop every update of the stack set.
+            let keeps = one.version == Version::Both && !session.options.allow_interruption;
             stack_set::deploy(session, &step, &parameters, keeps).await?
         } else {
             one::deploy(session, &step, &parameters).await?

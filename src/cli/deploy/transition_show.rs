@@ -132,10 +132,12 @@ pub(super) fn next(
         );
     }
     if let Some(step) = sequence.waiting.first().and_then(|piece| steps.get(*piece)) {
-        return format!(
-            "{}, which removes what only the old pipeline needed",
-            deploy(step)
-        );
+        let what = match sequence.is_proven {
+            true => "removes what only the old pipeline needed",
+            // It may not even have what the new one needs.
+            false => "completes the change",
+        };
+        return format!("{}, which {what}", deploy(step));
     }
     let is_log = |id: &str| id.ends_with("LogBucket");
     let is_other_bucket = |one: &Leaving| {

@@ -88,11 +88,18 @@ enum What {
 /// Deletes.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     require_stacks("destroy", options.profile.as_deref(), Some(options.all))?;
-    let resume = match &options.profile {
-        Some(profile) => shell::command(global, &["destroy", "--profile", profile]),
-        None => shell::command(global, &["destroy", "--all"]),
+    let mut words = match &options.profile {
+        Some(profile) => vec!["destroy", "--profile", profile],
+        None => vec!["destroy", "--all"],
     };
-    let screen = Screen::new(global, resume);
+    // Without them, it would delete something else.
+    let given = [
+        (options.removed, "--removed"),
+        (options.retain_stacks, "--retain-stacks"),
+        (options.force, "--force"),
+    ];
+    words.extend((given.iter()).filter_map(|(is_given, option)| is_given.then_some(*option)));
+    let screen = Screen::new(global, shell::command(global, &words));
     let project = Project::load(global)?;
     let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, destroy(accounts, options, &screen))
@@ -209,7 +216,9 @@ async fn refuse_while_targets_stand(
     options: &Options,
     doomed: &[StackStep],
 ) -> Result<(), Failure> {
-    if options.force || !doomed.iter().any(|step| step.side == Side::Dev) {
+    // A dev stack that the configuration does not have is not that of its targets.
+    let keeps_dev = options.removed || !doomed.iter().any(|step| step.side == Side::Dev);
+    if options.force || keeps_dev {
         return Ok(());
     }
     let others: Vec<StackStep> = accounts

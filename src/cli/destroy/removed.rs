@@ -55,62 +55,70 @@ pub(super) async fn removed_steps(
     Ok((steps, remain))
 }
 
-/// Refuses to delete the stack of a live pipeline that has no successor, and that of a role which a
-/// live pipeline still uses, or may use as far as can be seen from here.
+/// Refuses to delete the stack of a live pipeline that has no successor, and a stack that a live
+/// pipeline still uses, or may use as far as can be seen from here.
 async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Result<(), Failure> {
     let dev = accounts.steps[0].clone();
-    let is_successor = |found: &Deployed| found.outputs.contains_key(PIPELINE);
     let seen = handoff::look(accounts, &dev).await;
+    let mut is_unknown = matches!(seen, Seen::Unreadable(_) | Seen::NoProfile)
+        && !accounts.is_recorded_for_this_template(&dev);
     let mut pipelines = Vec::new();
-    let has_successor = matches!(&seen, Seen::Read(Some(found)) if is_successor(found));
+    let mut has_successor = false;
     if let Seen::Read(Some(found)) = &seen {
-        pipelines.push(template(accounts, &dev, found).await?);
+        has_successor = found.outputs.contains_key(PIPELINE);
+        pipelines.push((dev.clone(), template(accounts, &dev, found).await?));
     }
-    if !has_successor {
-        // Nothing deploys instead of it.
-        for old in left::recorded(accounts) {
-            let old = old.step;
-            if old.side != Side::Dev {
-                continue;
-            }
-            let Seen::Read(Some(found)) = handoff::look(accounts, &old).await else {
-                continue;
-            };
-            if is_successor(&found) && steps.iter().any(|step| step.is(&old)) {
-                return Err(in_use(
-                    format!("stack `{}` has the live pipeline", old.stack),
-                    &dev,
-                ));
-            }
-            pipelines.push(template(accounts, &old, &found).await?);
+    let recorded = left::recorded(accounts).into_iter().map(|one| one.step);
+    let mut others: Vec<StackStep> = accounts.steps.iter().cloned().chain(recorded).collect();
+    for step in steps {
+        if !others.iter().any(|other| other.is(step)) {
+            others.push(step.clone());
         }
     }
-    let is_unknown = matches!(seen, Seen::Unreadable(_) | Seen::NoProfile)
-        && !accounts.is_recorded_for_this_template(&dev);
-    for step in steps.iter().filter(|step| step.is_target()) {
+    for old in others.iter().filter(|step| !step.is(&dev)) {
+        let is_old_dev = old.side == Side::Dev;
+        // Nothing uses an old pipeline when the new one is there.
+        if is_old_dev && has_successor || !(is_old_dev || matches!(old.side, Side::Pipeline(_))) {
+            continue;
+        }
+        let found = match handoff::look(accounts, old).await {
+            Seen::Read(Some(found)) => found,
+            Seen::Read(None) => continue,
+            Seen::Unreadable(_) | Seen::NoProfile => {
+                is_unknown |= is_old_dev;
+                continue;
+            }
+        };
+        let is_live = is_old_dev && found.outputs.contains_key(PIPELINE);
+        if is_live && steps.iter().any(|step| step.is(old)) {
+            let what = format!("stack `{}` has the live pipeline", old.stack);
+            return Err(in_use(&what, &dev));
+        }
+        pipelines.push((old.clone(), template(accounts, old, &found).await?));
+    }
+    for step in steps {
         if is_unknown {
             return Err(Failure::with_code(
                 format!(
-                    "whether the deployed pipeline still deploys to stack `{}` cannot be seen: \
-                     stack `{}` of the dev account cannot be read; nothing was deleted",
-                    step.stack, dev.stack
+                    "whether the deployed pipeline still uses stack `{}` cannot be seen: its own stack \
+                     cannot be read; nothing was deleted",
+                    step.stack
                 ),
                 format!(
-                    "give access to profile {}, or --force if the pipeline no longer deploys to it",
+                    "give access to the dev account (profile {}), or --force if the pipeline no longer \
+                     uses the stack",
                     shell::word(&dev.profile)
                 ),
                 1,
             ));
         }
-        let is_used = is_used(accounts, step, &pipelines).await?;
-        if is_used {
-            return Err(in_use(
-                format!(
-                    "the deployed pipeline still deploys to stack `{}`",
-                    step.stack
-                ),
-                &dev,
-            ));
+        if is_used(accounts, step, &pipelines).await? {
+            let verb = match step.is_target() {
+                true => "deploys to",
+                false => "uses",
+            };
+            let what = format!("the deployed pipeline still {verb} stack `{}`", step.stack);
+            return Err(in_use(&what, &dev));
         }
     }
     Ok(())
@@ -128,7 +136,7 @@ async fn template(
     Ok(stack::template(&access, &found.id).await?)
 }
 
-fn in_use(what: String, dev: &StackStep) -> Failure {
+fn in_use(what: &str, dev: &StackStep) -> Failure {
     Failure::with_code(
         format!("{what}; nothing was deleted"),
         format!(
@@ -139,13 +147,14 @@ fn in_use(what: String, dev: &StackStep) -> Failure {
     )
 }
 
-/// Whether a pipeline of these templates deploys with a role of a stack or a stack set.
+/// Whether one of these templates, other than its own, has a name of a stack or a stack set: the role
+/// of a target, the bucket of a region, the pipeline of a further pipeline.
 async fn is_used(
     accounts: &mut Accounts<'_>,
     step: &StackStep,
-    pipelines: &[String],
+    pipelines: &[(StackStep, String)],
 ) -> Result<bool, Failure> {
-    let roles = if step.stack_set {
+    let names: Vec<String> = if step.stack_set {
         let access = accounts.access(step).await?;
         let found = left::set::find(&accounts.outputs.known, &access, step).await?;
         let Some((wanted, set)) = found else {
@@ -162,12 +171,46 @@ async fn is_used(
                 _ => return Ok(false),
             },
         };
-        outputs.get("DeployRoleArn").cloned().into_iter().collect()
+        let is_name = |output: &str| match step.side {
+            Side::Target(_) => output == "DeployRoleArn",
+            Side::Region(_) => output.ends_with("BucketName"),
+            Side::Pipeline(_) => output == PIPELINE,
+            Side::Dev => false,
+        };
+        let outputs = outputs.into_iter().filter(|(output, _)| is_name(output));
+        outputs.map(|(_, value)| value).collect()
     };
-    let mut roles = roles.iter();
-    Ok(roles.any(|role| {
-        pipelines
-            .iter()
-            .any(|template| template.contains(role.as_str()))
-    }))
+    let mut others = pipelines.iter().filter(|(other, _)| !other.is(step));
+    Ok(others.any(|(_, template)| names.iter().any(|name| has_name(template, name))))
+}
+
+/// Whether a text has a name, and not only a longer one.
+fn has_name(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        let begins = name.starts_with(':') || !before.is_some_and(is_part);
+        begins && !after.is_some_and(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_name;
+
+    #[test]
+    fn a_name_is_not_found_in_a_longer_one() {
+        let text = "RoleArn: arn:aws:iam::222222222222:role/prods3role-us-east-1\n";
+        assert!(!has_name(text, "arn:aws:iam::222222222222:role/prods3role"));
+        assert!(has_name(
+            text,
+            "arn:aws:iam::222222222222:role/prods3role-us-east-1"
+        ));
+        assert!(has_name(
+            text,
+            ":iam::222222222222:role/prods3role-us-east-1"
+        ));
+        assert!(!has_name("Location: my-store", "store"));
+    }
 }
