@@ -16,7 +16,8 @@ pub(crate) fn bar(spans: &[Span], total: f64, width: usize) -> String {
     };
     let mut cells = vec![' '; width];
     for span in spans {
-        let begin = span.begin * scale;
+        // Rounding can lead past the end.
+        let begin = (span.begin * scale).min(width as f64);
         let end = (span.end * scale).clamp(begin, width as f64);
         let first = (begin.floor() as usize).min(width.saturating_sub(1));
         for (index, cell) in cells.iter_mut().enumerate().skip(first) {
@@ -61,6 +62,10 @@ mod tests {
         assert_eq!(bar(&[span(10.0, 10.0)], 10.0, 5), "    █");
         assert_eq!(bar(&[span(0.0, 0.0)], 0.0, 5), "▏");
         assert_eq!(bar(&[span(9.0, 99.0)], 10.0, 5), "    █");
+        for tenths in 1..2000_u32 {
+            let end = f64::from(tenths) / 10.0;
+            assert!(!bar(&[span(end, end)], end, 59).is_empty());
+        }
     }
 
     #[test]
