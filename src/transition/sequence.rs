@@ -390,7 +390,7 @@ impl Planner<'_> {
         let Some(deployed) = dev.deployed().filter(|_| versions.both_changes) else {
             return false;
         };
-        if !pipelines.is_empty() && versions.both.is_some() {
+        if !pipelines.is_empty() {
             return true;
         }
         let is_new = |resource: &&Resource| {
