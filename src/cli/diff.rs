@@ -84,10 +84,7 @@ struct Difference {
 /// Compares.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     require_stacks("diff", options.profile.as_deref(), Some(options.all))?;
-    let resume = match &options.profile {
-        Some(profile) => shell::command(global, &["diff", "--profile", profile]),
-        None => shell::command(global, &["diff", "--all"]),
-    };
+    let resume = shell::resume(global, "diff", options.profile.as_deref(), &[]);
     let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
     let files = project.generate("stacks".as_ref(), TemplateFormat::Yaml)?;
@@ -165,7 +162,7 @@ async fn compare_all(
     })
 }
 
-/// The status of a stack that cannot be compared; empty when there is none.
+/// The status of a stack that cannot be compared; empty if the stack does not exist.
 async fn state(accounts: &mut Accounts<'_>, step: &StackStep) -> String {
     match handoff::look(accounts, step).await {
         Seen::Read(Some(stack)) => stack.status,

@@ -77,13 +77,12 @@ enum State {
 
 /// Rolls back.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    let mut words = vec!["rollback"];
-    match &options.profile {
-        Some(profile) => words.extend(["--profile", profile]),
-        None => words.push("--all"),
-    }
     require_stacks("rollback", options.profile.as_deref(), Some(options.all))?;
-    let screen = Screen::new(global, shell::command(global, &words));
+    let skip: Vec<&str> = (options.skip.iter())
+        .flat_map(|id| ["--skip", id.as_str()])
+        .collect();
+    let resume = shell::resume(global, "rollback", options.profile.as_deref(), &skip);
+    let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
     let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, roll_back(accounts, options, &screen))

@@ -7,6 +7,31 @@ use super::Global;
 pub(crate) use s3ferry::shell::Command;
 pub(crate) use s3ferry::shell::word;
 
+/// The command that runs again what a run did with the stacks of a profile, or with all; with the
+/// options that were given.
+#[cfg(feature = "deploy")]
+pub(crate) fn resume(
+    global: &Global,
+    name: &str,
+    profile: Option<&str>,
+    options: &[&str],
+) -> String {
+    let mut words = vec![name];
+    match profile {
+        Some(profile) => words.extend(["--profile", profile]),
+        None => words.push("--all"),
+    }
+    words.extend(options);
+    command(global, &words)
+}
+
+/// The options that were given.
+#[cfg(feature = "deploy")]
+pub(crate) fn given<'o>(options: &[(bool, &'o str)]) -> Vec<&'o str> {
+    let given = options.iter().filter(|(is_given, _)| *is_given);
+    given.map(|(_, option)| *option).collect()
+}
+
 /// A command of this program, with the configuration that this run was given.
 #[cfg(feature = "deploy")]
 pub(crate) fn command(global: &Global, words: &[&str]) -> String {

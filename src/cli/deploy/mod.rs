@@ -113,18 +113,14 @@ pub(crate) enum Format {
 /// Deploys.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     require_stacks("deploy", options.profile.as_deref(), Some(options.all))?;
-    let mut words = match &options.profile {
-        Some(profile) => vec!["deploy", "--profile", profile],
-        None => vec!["deploy", "--all"],
-    };
     // Without them, the rest of the change would be refused.
-    let consents = [
+    let consents = shell::given(&[
         (options.allow_replacement, "--allow-replacement"),
         (options.allow_interruption, "--allow-interruption"),
         (options.create_pipeline, "--create-pipeline"),
-    ];
-    words.extend((consents.iter()).filter_map(|(is_given, option)| is_given.then_some(*option)));
-    let screen = Screen::new(global, shell::command(global, &words));
+    ]);
+    let resume = shell::resume(global, "deploy", options.profile.as_deref(), &consents);
+    let screen = Screen::new(global, resume);
     let mut session = Session::open(global, options, &screen)?;
     block_on(&screen, flow::run(&mut session))
 }

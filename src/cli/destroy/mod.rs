@@ -88,18 +88,14 @@ enum What {
 /// Deletes.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     require_stacks("destroy", options.profile.as_deref(), Some(options.all))?;
-    let mut words = match &options.profile {
-        Some(profile) => vec!["destroy", "--profile", profile],
-        None => vec!["destroy", "--all"],
-    };
     // Without them, it would delete something else.
-    let given = [
+    let given = shell::given(&[
         (options.removed, "--removed"),
         (options.retain_stacks, "--retain-stacks"),
         (options.force, "--force"),
-    ];
-    words.extend((given.iter()).filter_map(|(is_given, option)| is_given.then_some(*option)));
-    let screen = Screen::new(global, shell::command(global, &words));
+    ]);
+    let resume = shell::resume(global, "destroy", options.profile.as_deref(), &given);
+    let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
     let accounts = Accounts::new(global, &options.aws, project);
     block_on(&screen, destroy(accounts, options, &screen))
