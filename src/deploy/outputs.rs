@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::stacks::SERVICE_ROLE_ARN;
+
 /// The version of the file's shape.
 const VERSION: u32 = 1;
 
@@ -125,6 +127,19 @@ impl Outputs {
         &self.stacks
     }
 
+    /// What the names of the stacks of recorded pipelines begin with, by those of their dev stacks.
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+        let entries = self.stacks.iter();
+        let dev = entries.filter(|entry| entry.outputs.contains_key(SERVICE_ROLE_ARN));
+        dev.filter_map(|entry| entry.stack.strip_suffix("dev"))
+    }
+
+    fn entry(&self, account: &str, region: &str, stack: &str) -> Option<&StackOutputs> {
+        self.stacks.iter().find(|entry| {
+            entry.account == account && entry.region == region && entry.stack == stack
+        })
+    }
+
     /// The outputs of a stack.
     pub fn of(
         &self,
@@ -132,28 +147,17 @@ impl Outputs {
         region: &str,
         stack: &str,
     ) -> Option<&BTreeMap<String, String>> {
-        let found = self.stacks.iter().find(|entry| {
-            entry.account == account && entry.region == region && entry.stack == stack
-        })?;
-        Some(&found.outputs)
+        Some(&self.entry(account, region, stack)?.outputs)
     }
 
     /// The digest of the template that a stack was last deployed for.
     pub fn template_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
-        let mut stacks = self.stacks.iter();
-        let found = stacks.find(|entry| {
-            entry.account == account && entry.region == region && entry.stack == stack
-        })?;
-        found.template.as_deref()
+        self.entry(account, region, stack)?.template.as_deref()
     }
 
     /// The key that a stack was last deployed with.
     pub fn key_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
-        let mut stacks = self.stacks.iter();
-        let found = stacks.find(|entry| {
-            entry.account == account && entry.region == region && entry.stack == stack
-        })?;
-        found.key.as_deref()
+        self.entry(account, region, stack)?.key.as_deref()
     }
 
     /// Puts the outputs of a stack; tells whether that changed anything.

@@ -12,12 +12,10 @@ use super::live::{Reading, Refusal, Stack};
 use crate::config::Permissions;
 use crate::lint::read_template;
 use crate::proof::{Inputs, Instance, Known, Resolved, Stack as Template, outputs, resolved};
-use crate::stacks::{CREATE_PIPELINE, KEY_ID};
+use crate::stacks::{CREATE_PIPELINE, KEY_ID, SERVICE_ROLE_ARN};
 use crate::syntax::Source;
 use crate::transition::merge::is_transitional;
 
-/// The output that only a dev stack has.
-const SERVICE_ROLE: &str = "ServiceRoleArn";
 /// A stack of this status has a change set, and no template yet.
 const REVIEWING: &str = "REVIEW_IN_PROGRESS";
 /// What a template grants to a deploy role that copies the tags of the source object.
@@ -84,7 +82,7 @@ impl Candidate {
 
     fn is_dev(&self) -> bool {
         self.read().is_some_and(|stack| {
-            stack.outputs.contains_key(SERVICE_ROLE) && stack.outputs.contains_key(KEY_ID)
+            stack.outputs.contains_key(SERVICE_ROLE_ARN) && stack.outputs.contains_key(KEY_ID)
         })
     }
 

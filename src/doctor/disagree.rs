@@ -11,9 +11,8 @@ use super::live::{Live, Reading, Stack};
 use crate::iam::Arn;
 use crate::lint::Severity;
 use crate::proof::Proof;
+use crate::stacks::DEPLOY_ROLE_ARN;
 
-/// The outputs of a target's stack that the dev stack's pipeline names.
-const DEPLOY_ROLE: &str = "DeployRoleArn";
 const OUTPUT_BUCKET: &str = "OutputBucketName";
 
 /// Compares each stack with the dev stack. `intended` is the proof of the deployed templates: a call
@@ -125,12 +124,12 @@ impl<'p> Disagreement<'p> {
 
     /// The role and the bucket of a target, which the dev stack's pipeline names.
     fn names(&mut self, expected: &Expected, live: &Live, stack: &Stack) {
-        let Some(role) = stack.outputs.get(DEPLOY_ROLE) else {
+        let Some(role) = stack.outputs.get(DEPLOY_ROLE_ARN) else {
             return;
         };
         let others: Vec<&String> = (live.stacks.values())
             .filter_map(Reading::read)
-            .filter_map(|stack| stack.outputs.get(DEPLOY_ROLE))
+            .filter_map(|stack| stack.outputs.get(DEPLOY_ROLE_ARN))
             .collect();
         let mut deploys = Vec::new();
         for pipeline in expected.pipelines() {

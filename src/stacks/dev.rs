@@ -6,7 +6,10 @@ use crate::plan::Plan;
 
 use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
 use super::policy::tls_only;
-use super::{CREATE_PIPELINE, GENERATED, KEY_ID, key, pipeline, roles, store};
+use super::{
+    CREATE_PIPELINE, GENERATED, KEY_ID, PIPELINE_NAME, SERVICE_ROLE_ARN, key, pipeline, roles,
+    store,
+};
 
 /// The template of the dev account.
 pub(super) fn template(plan: &Plan) -> Template {
@@ -108,7 +111,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
             Value::from(bucket.name.as_str())
         }
     };
-    let mut pipeline = output("PipelineName", "The pipeline", Value::reference("Pipeline"));
+    let mut pipeline = output(PIPELINE_NAME, "The pipeline", Value::reference("Pipeline"));
     pipeline.condition = Some(pipeline::CONDITION.to_owned());
     let mut pipeline_arn = output(
         "PipelineArn",
@@ -143,7 +146,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
             bucket("ArtifactBucket", &dev.artifact_bucket),
         ),
         output(
-            "ServiceRoleArn",
+            SERVICE_ROLE_ARN,
             "ARN of the pipeline's service role; the targets' roles trust it",
             roles::service_role_arn(plan),
         ),

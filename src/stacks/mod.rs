@@ -30,6 +30,15 @@ use crate::plan::Plan;
 /// it by.
 pub const KEY_ID: &str = "DeployKeyId";
 
+/// The output of the dev stack with the ARN of the service role. Every dev stack has it.
+pub const SERVICE_ROLE_ARN: &str = "ServiceRoleArn";
+
+/// The output of a stack with the name of its pipeline; the dev stack's, once there is one.
+pub const PIPELINE_NAME: &str = "PipelineName";
+
+/// The output of a target's stack with the ARN of its deploy role.
+pub const DEPLOY_ROLE_ARN: &str = "DeployRoleArn";
+
 /// The parameter of the dev stack that creates the pipeline.
 pub const CREATE_PIPELINE: &str = "CreatePipeline";
 

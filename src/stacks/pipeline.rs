@@ -12,7 +12,7 @@ use crate::plan::{
 
 use super::policy::{Statement, document};
 use super::roles::{key_arn, key_arn_text, managed_policy, service_role_arn};
-use super::{GENERATED, KEY_ID, key_parameter, tags};
+use super::{GENERATED, KEY_ID, PIPELINE_NAME, key_parameter, tags};
 
 /// Condition under which the pipeline exists.
 pub(super) const CONDITION: &str = "PipelineCreated";
@@ -339,7 +339,7 @@ pub(super) fn further(plan: &Plan, number: usize) -> Template {
         resources: vec![pipeline(plan, number, surroundings)],
         outputs: vec![
             Output {
-                id: "PipelineName".to_owned(),
+                id: PIPELINE_NAME.to_owned(),
                 description: "The pipeline".to_owned(),
                 value: Value::reference("Pipeline"),
                 condition: None,

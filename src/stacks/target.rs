@@ -9,7 +9,7 @@ use crate::plan::{Plan, TargetPlan};
 use super::bucket::{BucketOptions, bucket, bucket_arn, bucket_policy, log_bucket};
 use super::policy::{Statement, document, tls_only};
 use super::roles::{key_arn_text, managed_policy};
-use super::{GENERATED, KEY_ID, key_parameter, tags};
+use super::{DEPLOY_ROLE_ARN, GENERATED, KEY_ID, key_parameter, tags};
 
 /// The template of a target.
 pub(super) fn template(plan: &Plan, target: &TargetPlan) -> Template {
@@ -375,7 +375,7 @@ fn outputs(names: &Names<'_>) -> Vec<Output> {
     };
     vec![
         output(
-            "DeployRoleArn",
+            DEPLOY_ROLE_ARN,
             "ARN of the deploy role",
             Value::attribute("DeployRole", "Arn"),
         ),

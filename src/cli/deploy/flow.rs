@@ -4,7 +4,7 @@
 use s3ferry::aws::arn::is_key_id;
 use s3ferry::deploy::stack::{Deployed, condition};
 use s3ferry::deploy::{Condition, StackStep};
-use s3ferry::stacks::Side;
+use s3ferry::stacks::{PIPELINE_NAME, Side};
 use s3ferry::transition::sequence::Sequence;
 
 use super::Session;
@@ -285,7 +285,7 @@ fn next_target(session: &Session<'_>, target: &StackStep) -> String {
     let known = &session.accounts.outputs.known;
     let outputs = known.of(&dev.account, &dev.region, &dev.stack);
     let then = if plan.create_pipeline {
-        let what = match outputs.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
+        let what = match outputs.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME)) {
             true => "brings the pipeline up to date",
             false => "makes the pipeline",
         };
@@ -314,7 +314,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
         .known
         .of(&dev.account, &dev.region, &dev.stack);
     let plan = &session.accounts.project.plan.dev;
-    if known.is_some_and(|outputs| outputs.contains_key("PipelineName")) {
+    if known.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME)) {
         let is_current = session.accounts.is_recorded_for_this_template(&dev);
         return (!is_current && plan.create_pipeline).then(|| {
             format!(

@@ -2,7 +2,7 @@
 
 use s3ferry::deploy::StackStep;
 use s3ferry::lint::embedded;
-use s3ferry::stacks::Side;
+use s3ferry::stacks::{PIPELINE_NAME, Side};
 use s3ferry::syntax::Source;
 use s3ferry::transition::sequence::{Conflict, Leaving, Sequence};
 use s3ferry::transition::{Found, changes_agreement};
@@ -29,8 +29,7 @@ pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
             .outputs
             .known
             .of(&step.account, &step.region, &step.stack);
-        step.side == Side::Dev
-            && outputs.is_some_and(|outputs| outputs.contains_key("PipelineName"))
+        step.side == Side::Dev && outputs.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME))
     });
     match moved {
         Some(Removed { step }) if !session.options.allow_interruption => Err(Failure::with_code(

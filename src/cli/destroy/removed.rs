@@ -2,7 +2,7 @@
 
 use s3ferry::deploy::StackStep;
 use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::stacks::Side;
+use s3ferry::stacks::{DEPLOY_ROLE_ARN, PIPELINE_NAME, Side};
 
 use super::Options;
 use crate::cli::accounts::Accounts;
@@ -14,7 +14,7 @@ use crate::cli::{Failure, output, shell};
 /// remain, since no profile is of their account.
 ///
 /// # Errors
-/// There is none, or the deployed pipeline still deploys to one of them.
+/// A live pipeline uses one of them, or may use it as far as can be seen from here.
 pub(super) async fn removed_steps(
     accounts: &mut Accounts<'_>,
     options: &Options,
@@ -65,7 +65,7 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
     let mut pipelines = Vec::new();
     let mut has_successor = false;
     if let Seen::Read(Some(found)) = &seen {
-        has_successor = found.outputs.contains_key(PIPELINE);
+        has_successor = found.outputs.contains_key(PIPELINE_NAME);
         pipelines.push((dev.clone(), template(accounts, &dev, found).await?));
     }
     let recorded = left::recorded(accounts).into_iter().map(|one| one.step);
@@ -89,7 +89,7 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
                 continue;
             }
         };
-        let is_live = is_old_dev && found.outputs.contains_key(PIPELINE);
+        let is_live = is_old_dev && found.outputs.contains_key(PIPELINE_NAME);
         if is_live && steps.iter().any(|step| step.is(old)) {
             let what = format!("stack `{}` has the live pipeline", old.stack);
             return Err(in_use(&what, &dev));
@@ -123,9 +123,6 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
     }
     Ok(())
 }
-
-/// The output of a dev stack with a pipeline.
-const PIPELINE: &str = "PipelineName";
 
 async fn template(
     accounts: &mut Accounts<'_>,
@@ -172,9 +169,9 @@ async fn is_used(
             },
         };
         let is_name = |output: &str| match step.side {
-            Side::Target(_) => output == "DeployRoleArn",
+            Side::Target(_) => output == DEPLOY_ROLE_ARN,
             Side::Region(_) => output.ends_with("BucketName"),
-            Side::Pipeline(_) => output == PIPELINE,
+            Side::Pipeline(_) => output == PIPELINE_NAME,
             Side::Dev => false,
         };
         let outputs = outputs.into_iter().filter(|(output, _)| is_name(output));

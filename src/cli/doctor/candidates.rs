@@ -8,7 +8,7 @@ use s3ferry::deploy::{Observer as _, Outputs, StackOutputs, StackStep};
 use s3ferry::doctor::{Candidate, Found, Place, Reference};
 use s3ferry::plan::{Plan, StackSetPlan};
 use s3ferry::proof::Inputs;
-use s3ferry::stacks::Side;
+use s3ferry::stacks::{DEPLOY_ROLE_ARN, Side};
 use s3ferry::syntax::Source;
 
 use super::{Patient, Views};
@@ -151,11 +151,7 @@ fn recorded(configured: &[Configured<'_>], outputs: &Outputs) -> Vec<Candidate> 
                 == (&entry.account, &entry.region, &entry.stack)
         })
     };
-    // The names of a pipeline's stacks begin alike, and the dev stack's says how.
-    let dev = outputs.stacks().iter();
-    let mut prefixes: Vec<&str> = dev
-        .filter(|entry| entry.outputs.contains_key("ServiceRoleArn"))
-        .filter_map(|entry| entry.stack.strip_suffix("dev"))
+    let mut prefixes: Vec<&str> = (outputs.prefixes())
         .chain(
             configured
                 .first()
@@ -183,7 +179,7 @@ fn recorded(configured: &[Configured<'_>], outputs: &Outputs) -> Vec<Candidate> 
                     tagged_objects: false,
                     reference: Reference::default(),
                 },
-                is_target: entry.outputs.contains_key("DeployRoleArn"),
+                is_target: entry.outputs.contains_key(DEPLOY_ROLE_ARN),
                 is_generic: false,
                 local: None,
                 found: None,

@@ -140,13 +140,8 @@ fn removed(accounts: &Accounts<'_>, account: &str, region: &str, stack: &str) ->
     let profile = steps
         .find(|step| step.account == account)
         .map_or("", |step| &step.profile);
-    // The stacks of a pipeline begin alike, and the dev stack's name says how.
     let own = accounts.project.plan.stack_name("");
-    let entries = accounts.outputs.known.stacks().iter();
-    let recorded = entries
-        .filter(|entry| entry.outputs.contains_key("ServiceRoleArn"))
-        .filter_map(|entry| entry.stack.strip_suffix("dev"));
-    let prefixes = std::iter::once(own.as_str()).chain(recorded);
+    let prefixes = std::iter::once(own.as_str()).chain(accounts.outputs.known.prefixes());
     let names = prefixes.filter_map(|prefix| stack.strip_prefix(prefix));
     let name = names.min_by_key(|name| name.len()).unwrap_or(stack);
     Removed {
