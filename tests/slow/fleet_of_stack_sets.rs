@@ -31,14 +31,17 @@ impl Fleet {
         let cloud = Fakecloud::start();
         let admin = cloud.administrator(ADMIN);
         let mut project = Project::empty();
-        project.write("aws/config", "[profile admin]\nregion = eu-north-1\n");
-        project.write(
-            "aws/credentials",
+        // The administrator's account is the dev account, where no pipeline is deployed yet.
+        let profiles = ["admin", "dev"];
+        let config = profiles.map(|one| format!("[profile {one}]\nregion = eu-north-1\n"));
+        project.write("aws/config", config.concat());
+        let credentials = profiles.map(|one| {
             format!(
-                "[admin]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+                "[{one}]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
                 admin.access_key_id, admin.secret
-            ),
-        );
+            )
+        });
+        project.write("aws/credentials", credentials.concat());
         for (file, variable) in [
             ("aws/config", "AWS_CONFIG_FILE"),
             ("aws/credentials", "AWS_SHARED_CREDENTIALS_FILE"),
