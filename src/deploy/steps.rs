@@ -148,15 +148,19 @@ impl StackStep {
         }
     }
 
+    /// The same as [`Self::follow`], for the text of the deployed template.
+    pub fn following(&self, deployed: &str) -> Option<Self> {
+        self.follow(&Template::read(&Source::new("deployed", deployed)).ok()?)
+    }
+
     /// The same stack with the logical IDs and policy names that its resources have in a deployed
     /// template; `None` when they are the template's own.
-    pub fn following(&self, deployed: &str) -> Option<Self> {
-        let deployed = Template::read(&Source::new("deployed", deployed)).ok()?;
+    pub fn follow(&self, deployed: &Template) -> Option<Self> {
         let place = (!self.stack_set).then_some((self.account.as_str(), self.region.as_str()));
         let model = &self.template.model;
-        let named = with_policy_names(model, &deployed, &self.template.name);
+        let named = with_policy_names(model, deployed, &self.template.name);
         let model = named.as_ref().unwrap_or(model);
-        let renames = renames(&deployed, model, place);
+        let renames = renames(deployed, model, place);
         (named.is_some() || !renames.is_empty())
             .then(|| self.with_template(&Arc::new(model.renamed(&renames))))
     }

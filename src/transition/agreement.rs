@@ -6,9 +6,8 @@ use crate::cfn::{Template, Value};
 /// Whether the new pipeline and its targets agree on something else than the deployed ones, by the
 /// template of the dev stack.
 pub fn changes_agreement(dev: &Piece) -> bool {
-    dev.deployed().is_some_and(|deployed| {
-        interface(&deployed.template) != interface(&dev.new.renamed(&dev.renames()))
-    })
+    dev.deployed()
+        .is_some_and(|deployed| interface(&deployed.template) != interface(&dev.new))
 }
 
 /// What a pipeline and its targets must agree on: who deploys, where from and where to.

@@ -13,6 +13,7 @@ mod policy;
 pub mod sequence;
 mod started;
 pub mod state;
+mod versions;
 
 pub use agreement::changes_agreement;
 pub use piece::{Deployed, Found, Piece, SetInstances, with_policy_names};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ids::{self, Place};
 use super::merge::PREVIOUS_KEY_ID;
-use crate::cfn::{Renames, Resource, Template, Value};
+use crate::cfn::{Resource, Template, Value};
 use crate::stacks::{KEY_ID, Side};
 use crate::syntax::{Problem, Source};
 
@@ -116,7 +116,8 @@ pub struct Piece {
     pub is_set: bool,
     /// What there is.
     pub found: Found,
-    /// The template of the new configuration.
+    /// The template of the new configuration, with the logical IDs ([`ids::renames`]) and policy names
+    /// ([`with_policy_names`]) that the stack has.
     pub new: Arc<Template>,
     /// Whether it is to be deployed.
     pub is_selected: bool,
@@ -161,29 +162,7 @@ impl Piece {
                 let is_missing = |place| !set.existing.contains(place);
                 !set.leaving.is_empty() || self.instances.iter().any(is_missing)
             });
-            other_key
-                || other_places
-                || differ(&self.new.renamed(&self.renames()), &deployed.template)
-        })
-    }
-
-    /// Gives its policies the names that the stack has ([`with_policy_names`]); tells whether that changes
-    /// any.
-    pub fn keep_policy_names(&mut self) -> bool {
-        let deployed = self.deployed();
-        let named =
-            deployed.and_then(|one| with_policy_names(&self.new, &one.template, &self.name));
-        let is_changed = named.is_some();
-        if let Some(named) = named {
-            self.new = Arc::new(named);
-        }
-        is_changed
-    }
-
-    /// The logical IDs that differ from those of the new template.
-    pub fn renames(&self) -> Renames {
-        self.deployed().map_or_else(Renames::new, |deployed| {
-            ids::renames(&deployed.template, &self.new, self.place())
+            other_key || other_places || differ(&self.new, &deployed.template)
         })
     }
 }

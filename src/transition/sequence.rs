@@ -4,38 +4,21 @@
 //! one needed is removed. Whether a stack can take the shorter way, straight to its new template, is
 //! decided by the proof of the state that it would lead to.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::agreement::interface;
-use super::merge::{self, PipelineOf};
-use super::piece::{Found, Piece, differ, distinct_policies, names, owners};
+use super::merge;
+use super::piece::{Found, Piece, distinct_policies, names, owners};
 use super::started::{pipeline, started};
 use super::state::{self, Fault, Faults, StackState};
+pub use super::versions::Version;
+use super::versions::{Versions, key_changes, places, versions};
 use crate::cfn::{Resource, Template, Value};
 use crate::plan::Plan;
 use crate::stacks::{KEY_ID, Side};
-
-/// Which template a stack has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    /// What is deployed before the transition.
-    Deployed,
-    /// The new template with all that the deployed one grants; the dev stack's with the deployed
-    /// pipeline.
-    Both,
-    /// The dev stack's new template with the new pipeline and all that the deployed one grants.
-    Switched,
-    /// The new template.
-    New,
-}
-
-impl Version {
-    /// Whether it grants more than the new template.
-    pub fn is_transitional(self) -> bool {
-        matches!(self, Self::Both | Self::Switched)
-    }
-}
 
 impl Sequence {
     /// Whether a step switches the pipeline: the dev stack gets the new one for the first time.
@@ -135,98 +118,6 @@ pub struct Leaving {
     pub is_retained: bool,
 }
 
-/// The versions of a piece.
-struct Versions {
-    new: Arc<Template>,
-    /// The transitional template, or the new one for a stack set that keeps instances; `None` where
-    /// nothing is kept.
-    both: Option<Arc<Template>>,
-    /// Whether the transitional one differs from what is deployed.
-    both_changes: bool,
-    /// The dev stack's transitional template after the switch, and whether it differs from what is
-    /// deployed; `None` where it would not differ from the new one.
-    switched: Option<(Arc<Template>, bool)>,
-}
-
-/// The accounts and regions that have a piece with a version.
-fn places(piece: &Piece, version: Version) -> Vec<(String, String)> {
-    let Some(set) = piece.set() else {
-        return piece.instances.clone();
-    };
-    let stays = |place: &&(String, String)| match version {
-        Version::Deployed | Version::Both => true,
-        Version::Switched | Version::New => !set.leaving.contains(place),
-    };
-    let mut found: Vec<_> = set.existing.iter().filter(stays).cloned().collect();
-    if version != Version::Deployed {
-        let is_new = |place: &&(String, String)| !set.existing.contains(place);
-        found.extend(piece.instances.iter().filter(is_new).cloned());
-    }
-    found
-}
-
-impl Versions {
-    /// The template of a version; `None` for what is deployed.
-    fn template(&self, version: Version) -> Option<&Arc<Template>> {
-        match version {
-            Version::Deployed => None,
-            Version::Both => Some(self.both.as_ref().unwrap_or(&self.new)),
-            Version::Switched => Some(self.switched.as_ref().map_or(&self.new, |(one, _)| one)),
-            Version::New => Some(&self.new),
-        }
-    }
-}
-
-fn versions(piece: &Piece, key_changes: bool) -> Versions {
-    let Some(deployed) = piece.deployed() else {
-        return Versions {
-            new: Arc::clone(&piece.new),
-            both: None,
-            both_changes: false,
-            switched: None,
-        };
-    };
-    let renames = piece.renames();
-    let new = match renames.is_empty() {
-        true => Arc::clone(&piece.new),
-        false => Arc::new(piece.new.renamed(&renames)),
-    };
-    let mut wanted = HashMap::new();
-    let key_differs = match (&piece.key, deployed.parameters.get(KEY_ID)) {
-        (Some(key), Some(old)) => key != old,
-        _ => false,
-    };
-    if key_differs || key_changes {
-        // Any value but the deployed one: the new key may not exist yet.
-        wanted.insert(KEY_ID.to_owned(), String::new());
-    }
-    let values = deployed.parameters.clone().into_iter().collect();
-    let old = merge::with_values(&deployed.template, &values, &new, &wanted);
-    let pipeline = match piece.side {
-        Side::Dev => PipelineOf::Deployed,
-        _ => PipelineOf::New,
-    };
-    let both = merge::both(&new, &old, pipeline);
-    let keeps_more =
-        |template: &Template| new.to_json()["Resources"] != template.to_json()["Resources"];
-    let switched = (piece.side == Side::Dev)
-        .then(|| merge::both(&new, &old, PipelineOf::New))
-        .filter(keeps_more);
-    let leaves = piece.set().is_some_and(|set| !set.leaving.is_empty());
-    Versions {
-        both_changes: differ(&both, &deployed.template) || !wanted.is_empty(),
-        both: match keeps_more(&both) {
-            true => Some(Arc::new(both)),
-            false => leaves.then(|| Arc::clone(&new)),
-        },
-        switched: switched.map(|template| {
-            let changes = differ(&template, &deployed.template);
-            (Arc::new(template), changes)
-        }),
-        new,
-    }
-}
-
 /// Plans the transition of a live pipeline. The first piece is the dev stack.
 ///
 /// `forced` is the user's word that the targets are deployed, where they cannot be read.
@@ -252,26 +143,14 @@ pub fn plan(plan: &Plan, pieces: &[Piece], forced: bool) -> Result<Sequence, Str
         key_changes,
         current: current.collect(),
         sees_all: false,
-        before: Faults::default(),
-        after: Faults::default(),
+        before: Rc::default(),
+        after: Rc::default(),
+        proven: RefCell::default(),
         sequence: Sequence::default(),
         versions,
     };
     planner.run(forced)?;
     Ok(planner.sequence)
-}
-
-/// Whether the dev stack gets another key.
-fn key_changes(dev: &Piece) -> bool {
-    let Some(deployed) = dev.deployed() else {
-        return false;
-    };
-    let has = |template: &Template, id: &str| {
-        let mut all = template.resources.iter();
-        all.any(|resource| resource.kind == "AWS::KMS::Key" && resource.id == id)
-    };
-    let mut keys = dev.new.resources.iter();
-    keys.any(|new| new.kind == "AWS::KMS::Key" && !has(&deployed.template, &new.id))
 }
 
 struct Planner<'p> {
@@ -283,8 +162,10 @@ struct Planner<'p> {
     current: Vec<Version>,
     /// Whether every stack was read.
     sees_all: bool,
-    before: Faults,
-    after: Faults,
+    before: Rc<Faults>,
+    after: Rc<Faults>,
+    /// What is proven already: a state is tried before a step leads to it.
+    proven: RefCell<HashMap<Vec<Version>, Rc<Faults>>>,
     sequence: Sequence,
 }
 
@@ -585,7 +466,18 @@ impl Planner<'_> {
     }
 
     /// What does not work in a state.
-    fn faults(&self, current: &[Version]) -> Result<Faults, String> {
+    fn faults(&self, current: &[Version]) -> Result<Rc<Faults>, String> {
+        if let Some(found) = self.proven.borrow().get(current) {
+            return Ok(Rc::clone(found));
+        }
+        let found = Rc::new(state::faults(self.plan, &self.stacks(current))?);
+        let mut proven = self.proven.borrow_mut();
+        proven.insert(current.to_vec(), Rc::clone(&found));
+        Ok(found)
+    }
+
+    /// The stacks of a state.
+    fn stacks(&self, current: &[Version]) -> Vec<StackState> {
         let mut stacks = Vec::new();
         let templates: Vec<Option<&Template>> =
             (self.pieces.iter().zip(&self.versions).zip(current))
@@ -646,7 +538,7 @@ impl Planner<'_> {
                 key_ids,
             });
         }
-        state::faults(self.plan, &stacks)
+        stacks
     }
 }
 

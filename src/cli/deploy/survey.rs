@@ -63,14 +63,9 @@ pub(super) async fn survey(
             session.keep(step, found);
         }
         session.screen.ended();
-        // Without a transition, too, a resource keeps the logical ID that it has, and a policy the
-        // name.
-        let piece = &mut survey.pieces[number];
-        let is_named = piece.keep_policy_names();
-        let renames = piece.renames();
-        if is_named || !renames.is_empty() {
-            let model = Arc::new(piece.new.renamed(&renames));
-            session.accounts.steps[number] = step.with_template(&model);
+        // Without a transition, too, the stack keeps its logical IDs.
+        if let Some(step) = survey.follow(number, step) {
+            session.accounts.steps[number] = step;
         }
     }
     Ok(survey)
@@ -104,6 +99,17 @@ impl Survey {
             stacks: vec![None; steps.len()],
             removed: Vec::new(),
         }
+    }
+
+    /// Gives a stack the logical IDs and policy names that are deployed; returns it if anything changed.
+    fn follow(&mut self, number: usize, step: &StackStep) -> Option<StackStep> {
+        let piece = &mut self.pieces[number];
+        let Found::Deployed(found) = &piece.found else {
+            return None;
+        };
+        let step = step.follow(&found.template)?;
+        piece.new = Arc::clone(step.template.model());
+        Some(step)
     }
 
     /// The dev stack, if it was read.
@@ -180,7 +186,7 @@ impl Survey {
                     Seen::Unreadable(_) | Seen::NoProfile => unknown,
                 }
             };
-            self.pieces[number].keep_policy_names();
+            self.follow(number, step);
         }
         Ok(())
     }

@@ -260,33 +260,30 @@ impl Aws {
     pub(super) fn pieces(&self, steps: &[StackStep], plan: &Plan) -> Vec<Piece> {
         let key = self.key();
         (steps.iter())
-            .map(|step| Piece {
-                name: step.template.name.clone(),
-                side: step.side.clone(),
-                instances: instances(plan, step),
-                is_set: step.stack_set,
-                found: match self.stacks.get(&id(step)) {
-                    None => Found::Absent,
-                    Some(kept) => {
-                        let outputs = match step.side {
-                            Side::Dev => self.outputs(&json(&kept.text)),
-                            _ => BTreeMap::new(),
-                        };
-                        let found = Deployed::read(
-                            &step.stack,
-                            &kept.text,
-                            kept.parameters.clone(),
-                            outputs,
-                        );
-                        let mut found = found.expect("one of ours");
-                        found.set = step.stack_set.then(|| set_instances(plan, step, kept));
-                        Found::Deployed(Box::new(found))
-                    }
-                },
-                new: Arc::clone(step.template.model()),
-                is_selected: true,
-                is_removed: false,
-                key: (step.side != Side::Dev).then(|| key.clone()),
+            .map(|step| {
+                let found = self.stacks.get(&id(step)).map(|kept| {
+                    let outputs = match step.side {
+                        Side::Dev => self.outputs(&json(&kept.text)),
+                        _ => BTreeMap::new(),
+                    };
+                    let parameters = kept.parameters.clone();
+                    let found = Deployed::read(&step.stack, &kept.text, parameters, outputs);
+                    let mut found = found.expect("one of ours");
+                    found.set = step.stack_set.then(|| set_instances(plan, step, kept));
+                    found
+                });
+                let follows = found.as_ref().and_then(|one| step.follow(&one.template));
+                Piece {
+                    name: step.template.name.clone(),
+                    side: step.side.clone(),
+                    instances: instances(plan, step),
+                    is_set: step.stack_set,
+                    new: Arc::clone(follows.as_ref().unwrap_or(step).template.model()),
+                    found: found.map_or(Found::Absent, |one| Found::Deployed(Box::new(one))),
+                    is_selected: true,
+                    is_removed: false,
+                    key: (step.side != Side::Dev).then(|| key.clone()),
+                }
             })
             .collect()
     }

@@ -1,0 +1,131 @@
+//! The templates that a stack can have in a transition, and where it then is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::merge::{self, PipelineOf};
+use super::piece::{Piece, differ};
+use crate::cfn::Template;
+use crate::stacks::{KEY_ID, Side};
+
+/// Which template a stack has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// What is deployed before the transition.
+    Deployed,
+    /// The new template with all that the deployed one grants; the dev stack's with the deployed
+    /// pipeline.
+    Both,
+    /// The dev stack's new template with the new pipeline and all that the deployed one grants.
+    Switched,
+    /// The new template.
+    New,
+}
+
+impl Version {
+    /// Whether it grants more than the new template.
+    pub fn is_transitional(self) -> bool {
+        matches!(self, Self::Both | Self::Switched)
+    }
+}
+
+/// The versions of a piece.
+pub(super) struct Versions {
+    pub(super) new: Arc<Template>,
+    /// The transitional template, or the new one for a stack set that keeps instances; `None` where
+    /// nothing is kept.
+    pub(super) both: Option<Arc<Template>>,
+    /// Whether the transitional one differs from what is deployed.
+    pub(super) both_changes: bool,
+    /// The dev stack's transitional template after the switch, and whether it differs from what is
+    /// deployed; `None` where it would not differ from the new one.
+    pub(super) switched: Option<(Arc<Template>, bool)>,
+}
+
+/// The accounts and regions that have a piece with a version.
+pub(super) fn places(piece: &Piece, version: Version) -> Vec<(String, String)> {
+    let Some(set) = piece.set() else {
+        return piece.instances.clone();
+    };
+    let stays = |place: &&(String, String)| match version {
+        Version::Deployed | Version::Both => true,
+        Version::Switched | Version::New => !set.leaving.contains(place),
+    };
+    let mut found: Vec<_> = set.existing.iter().filter(stays).cloned().collect();
+    if version != Version::Deployed {
+        let is_new = |place: &&(String, String)| !set.existing.contains(place);
+        found.extend(piece.instances.iter().filter(is_new).cloned());
+    }
+    found
+}
+
+impl Versions {
+    /// The template of a version; `None` for what is deployed.
+    pub(super) fn template(&self, version: Version) -> Option<&Arc<Template>> {
+        match version {
+            Version::Deployed => None,
+            Version::Both => Some(self.both.as_ref().unwrap_or(&self.new)),
+            Version::Switched => Some(self.switched.as_ref().map_or(&self.new, |(one, _)| one)),
+            Version::New => Some(&self.new),
+        }
+    }
+}
+
+pub(super) fn versions(piece: &Piece, key_changes: bool) -> Versions {
+    let Some(deployed) = piece.deployed() else {
+        return Versions {
+            new: Arc::clone(&piece.new),
+            both: None,
+            both_changes: false,
+            switched: None,
+        };
+    };
+    let new = Arc::clone(&piece.new);
+    let mut wanted = HashMap::new();
+    let key_differs = match (&piece.key, deployed.parameters.get(KEY_ID)) {
+        (Some(key), Some(old)) => key != old,
+        _ => false,
+    };
+    if key_differs || key_changes {
+        // Any value but the deployed one: the new key may not exist yet.
+        wanted.insert(KEY_ID.to_owned(), String::new());
+    }
+    let values = deployed.parameters.clone().into_iter().collect();
+    let old = merge::with_values(&deployed.template, &values, &new, &wanted);
+    let pipeline = match piece.side {
+        Side::Dev => PipelineOf::Deployed,
+        _ => PipelineOf::New,
+    };
+    let both = merge::both(&new, &old, pipeline);
+    let keeps_more =
+        |template: &Template| new.to_json()["Resources"] != template.to_json()["Resources"];
+    let switched = (piece.side == Side::Dev)
+        .then(|| merge::both(&new, &old, PipelineOf::New))
+        .filter(keeps_more);
+    let leaves = piece.set().is_some_and(|set| !set.leaving.is_empty());
+    Versions {
+        both_changes: differ(&both, &deployed.template) || !wanted.is_empty(),
+        both: match keeps_more(&both) {
+            true => Some(Arc::new(both)),
+            false => leaves.then(|| Arc::clone(&new)),
+        },
+        switched: switched.map(|template| {
+            let changes = differ(&template, &deployed.template);
+            (Arc::new(template), changes)
+        }),
+        new,
+    }
+}
+
+/// Whether the dev stack gets another key.
+pub(super) fn key_changes(dev: &Piece) -> bool {
+    let Some(deployed) = dev.deployed() else {
+        return false;
+    };
+    let has = |template: &Template, id: &str| {
+        let mut all = template.resources.iter();
+        all.any(|resource| resource.kind == "AWS::KMS::Key" && resource.id == id)
+    };
+    let mut keys = dev.new.resources.iter();
+    keys.any(|new| new.kind == "AWS::KMS::Key" && !has(&deployed.template, &new.id))
+}
