@@ -8,8 +8,8 @@
 )]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use s3ferry::authz::{Case, evaluate, explain, read_cases};
-use s3ferry::syntax::Source;
+use s3ferry::diagnostic::Source;
+use s3ferry::policy::evaluation::{Case, evaluate, explain, read_cases};
 use std::hint::black_box;
 
 /// Of two policies with ten statements together, a read across accounts: the run's call that

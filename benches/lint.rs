@@ -18,8 +18,8 @@ use cfn_guard::utils::reader::{ReadBuffer, Reader};
 use cfn_guard::utils::writer::{WriteBuffer, Writer};
 use cfn_guard::{CommandBuilder, ValidateBuilder};
 use criterion::Criterion;
+use s3ferry::diagnostic::{Node, Source, read};
 use s3ferry::lint::{Rule, check, embedded};
-use s3ferry::syntax::{Node, Source, read};
 
 const DEV: &str = include_str!("../tests/fixtures/dev.yaml");
 const PROD: &str = include_str!("../tests/fixtures/prod.yaml");

@@ -8,10 +8,10 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use s3ferry::config::{Document, EXAMPLE};
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{Inputs, prove};
 use s3ferry::stacks::stacks;
-use s3ferry::syntax::Source;
 
 fn whole(criterion: &mut Criterion) {
     let document = Document::read(Source::new("s3ferry.yaml", EXAMPLE)).expect("the example");

@@ -1,8 +1,8 @@
 //! s3ferry: a CodePipeline in one AWS account that deploys into an S3 bucket of another.
 //!
-//! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`cfn`]
+//! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`template`]
 //! templates. [`lint`] reads templates, never the configuration, so that it checks the
-//! synthesis independently. [`authz`] evaluates requests against the policies of [`iam`] as AWS
+//! synthesis independently. [`policy`] reads policies and evaluates requests against them as AWS
 //! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone.
 //! A [`graph`] is the picture of a proof, and a [`report`] the page for those who review it.
 //! Nothing of these does I/O, reads a clock or the environment.
@@ -16,23 +16,22 @@
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.
 
-pub mod authz;
 pub mod aws;
-pub mod cfn;
 pub mod config;
 pub mod definition;
 #[cfg(feature = "deploy")]
 pub mod deploy;
+pub mod diagnostic;
 pub mod doctor;
 pub mod escape;
 pub mod failure;
 pub mod graph;
-pub mod iam;
 pub mod lint;
 pub mod plan;
+pub mod policy;
 pub mod proof;
 pub mod report;
 pub mod shell;
 pub mod stacks;
-pub mod syntax;
+pub mod template;
 pub mod transition;

@@ -4,9 +4,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use s3ferry::authz::{Decision, evaluate, explain, read_cases};
-use s3ferry::iam::{Policy, PolicyKind};
-use s3ferry::syntax::{Source, read};
+use s3ferry::policy::evaluation::{Decision, evaluate, explain, read_cases};
+use s3ferry::policy::document::{Policy, PolicyKind};
+use s3ferry::diagnostic::{Source, read};
 use std::sync::LazyLock;
 
 static DENY: LazyLock<Policy> = LazyLock::new(|| {

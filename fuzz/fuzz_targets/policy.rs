@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use s3ferry::iam::{Policy, PolicyKind};
-use s3ferry::syntax::{Source, read};
+use s3ferry::policy::document::{Policy, PolicyKind};
+use s3ferry::diagnostic::{Source, read};
 
 const KINDS: [PolicyKind; 6] = [
     PolicyKind::Identity,

@@ -9,10 +9,10 @@ use s3ferry::deploy::{
     Access, DeployError, Observer as _, Origin, ProfileState, executions, pipeline, profile_state,
     stack, stack_steps,
 };
+use s3ferry::diagnostic::{Kind, Source};
 use s3ferry::failure::{self, refused_role};
 use s3ferry::plan::Plan;
 use s3ferry::stacks::KEY_ID;
-use s3ferry::syntax::{Kind, Source};
 use serde_json::Value;
 use similar::TextDiff;
 

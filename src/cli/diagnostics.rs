@@ -1,9 +1,9 @@
 //! How problems look: message, place, the lines with the offending text underlined, the fix.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use s3ferry::diagnostic::{Problem, Source, Span};
 use s3ferry::escape::{lines, shown};
 use s3ferry::lint::{Finding, Severity};
-use s3ferry::syntax::{Problem, Source, Span};
 
 use super::excerpt::{Excerpt, shortened};
 use super::output::{self, Text};

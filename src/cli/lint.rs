@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use s3ferry::config::Quotas;
+use s3ferry::diagnostic::{Kind, Source};
 use s3ferry::lint::{self, LintError, Report, Rule};
-use s3ferry::syntax::{Kind, Source};
 
 use super::locate::ExampleOption;
 use super::output::{Text, print, table};

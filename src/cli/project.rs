@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use s3ferry::aws::quotas::grouped;
 use s3ferry::config::{Document, EXAMPLE};
+use s3ferry::diagnostic::{Kind, Source};
 use s3ferry::lint::quotas;
 use s3ferry::plan::Plan;
 use s3ferry::stacks::{self, MergeError};
-use s3ferry::syntax::{Kind, Source};
 
 use super::locate::{ExampleOption, Located, locate};
 use super::{Failure, Global, files};

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use s3ferry::diagnostic::{Kind, Source};
 use s3ferry::plan::Plan;
 use s3ferry::proof::{InputError, Inputs, NamedFile};
-use s3ferry::syntax::{Kind, Source};
 
 use super::locate::ExampleOption;
 use super::project::{Generated, Project, TemplateFormat};

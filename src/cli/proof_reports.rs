@@ -1,8 +1,8 @@
 //! A proof, written for people.
 
-use s3ferry::authz::Layer;
 use s3ferry::escape;
-use s3ferry::iam::Effect;
+use s3ferry::policy::document::Effect;
+use s3ferry::policy::evaluation::Layer;
 use s3ferry::proof::{
     Attack, AttackResult, Decided, Outcome, Place, Proof, Remedy, StatementUse, Strength, Verdict,
 };
@@ -309,11 +309,11 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     }
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
-            s3ferry::authz::Outcome::Unknown => "not known",
-            s3ferry::authz::Outcome::Allows => "allowed",
-            s3ferry::authz::Outcome::Denies => "denied",
-            s3ferry::authz::Outcome::Silent => "no statement applies",
-            s3ferry::authz::Outcome::NotApplicable => "not asked",
+            s3ferry::policy::evaluation::Outcome::Unknown => "not known",
+            s3ferry::policy::evaluation::Outcome::Allows => "allowed",
+            s3ferry::policy::evaluation::Outcome::Denies => "denied",
+            s3ferry::policy::evaluation::Outcome::Silent => "no statement applies",
+            s3ferry::policy::evaluation::Outcome::NotApplicable => "not asked",
         };
         let level = match layer.level {
             Some(level) if layer.layer == Layer::Scps => format!(", level {}", level + 1),

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use s3ferry::diagnostic::Source;
 use s3ferry::lint::{self, quotas};
 use s3ferry::proof::{self, Conclusion};
 use s3ferry::report::{self, Contents};
-use s3ferry::syntax::Source;
 
 use super::output::{self, note, thousands};
 use super::project::Project;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use super::places::region_problem;
 use super::{Document, Listed, account_id_problem, near};
+use crate::diagnostic::{Problem, Source, Span};
 use crate::escape;
-use crate::syntax::{Problem, Source, Span};
 
 const COLUMNS: [&str; 3] = ["account", "region", "name"];
 

@@ -21,7 +21,7 @@ pub use regions::{
 pub use schema::{json_schema, near};
 pub use stack_set::*;
 
-use crate::syntax::{self, Node, Problem, Source, Span};
+use crate::diagnostic::{self, Node, Problem, Source, Span};
 
 /// The built-in example: what stands in the repository's own `s3ferry.yaml`.
 pub const EXAMPLE: &str = include_str!("../../s3ferry.yaml");
@@ -65,7 +65,7 @@ impl Document {
     /// # Errors
     /// Everything that is wrong with it, in the order of the file.
     pub fn read(source: Source) -> Result<Self, Vec<Problem>> {
-        let node = syntax::read(&source).map_err(|problem| vec![problem])?;
+        let node = diagnostic::read(&source).map_err(|problem| vec![problem])?;
         let problems = schema::check(&node);
         if !problems.is_empty() {
             return Err(problems);
@@ -120,7 +120,7 @@ impl Document {
     /// top. Empty for a text that cannot be read.
     pub fn path_at(source: &Source, offset: usize) -> Vec<String> {
         let mut path = Vec::new();
-        let Ok(root) = syntax::read(source) else {
+        let Ok(root) = diagnostic::read(source) else {
             return path;
         };
         let mut node = &root;

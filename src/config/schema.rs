@@ -4,8 +4,8 @@
 use serde_json::Value as Json;
 
 use super::Config;
+use crate::diagnostic::{Entry, Node, Problem, Span, Value, may_be_name};
 use crate::escape::{is_hidden, is_unseen, named, spelled};
-use crate::syntax::{Entry, Node, Problem, Span, Value, may_be_name};
 
 /// The JSON Schema (draft 2020-12) of the configuration file.
 pub fn json_schema() -> Json {

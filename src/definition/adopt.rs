@@ -5,8 +5,8 @@ mod action;
 
 use std::collections::HashSet;
 
+use crate::diagnostic::{Node, Problem, Span};
 use crate::plan::{InstancePlan, Plan, TargetPlan};
-use crate::syntax::{Node, Problem, Span};
 
 use super::edit::{Editor, New};
 use super::{Action, Definition, Store};

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::diagnostic::{Node, Problem, Span};
 use crate::escape;
 use crate::shell::word;
-use crate::syntax::{Node, Problem, Span};
 
 use super::{Action, Definition};
 

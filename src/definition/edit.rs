@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::syntax::{Entry, Node, Value};
+use crate::diagnostic::{Entry, Node, Value};
 
 /// Changes of one text.
 pub(super) struct Editor<'t> {

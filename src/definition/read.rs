@@ -1,6 +1,6 @@
 //! Reading a definition (AWS CodePipeline, *CodePipeline pipeline structure reference*).
 
-use crate::syntax::{self, Node, Problem, Source, Span};
+use crate::diagnostic::{self, Node, Problem, Source, Span};
 
 const HOW_TO_GET_ONE: &str =
     "give what `aws codepipeline get-pipeline --name NAME --output json` prints";
@@ -92,7 +92,7 @@ impl Definition {
     /// It is no JSON, or not the definition of a pipeline.
     pub fn read(source: Source) -> Result<Self, Vec<Problem>> {
         strict_json(&source).map_err(|problem| vec![problem])?;
-        let root = syntax::read(&source).map_err(|problem| vec![problem])?;
+        let root = diagnostic::read(&source).map_err(|problem| vec![problem])?;
         let mut reader = Reader::default();
         let pipeline = root.get("pipeline").unwrap_or(&root);
         let name = reader.text(pipeline, "name");

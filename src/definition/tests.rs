@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::Document;
+use crate::diagnostic::{Problem, Source};
 use crate::plan::Plan;
-use crate::syntax::{Problem, Source};
 
 const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555";
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::Text;
-use crate::syntax::{Source, read};
+use crate::diagnostic::{Source, read};
 
 /// How a deployed template stands to ours.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -221,9 +221,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cfn::Template;
     use crate::deploy::StackTemplate;
     use crate::deploy::stack::Deployed;
+    use crate::template::Template;
 
     fn step(name: &str, side: Side) -> StackStep {
         StackStep {

@@ -84,7 +84,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use crate::config::Document;
-    use crate::syntax::Source;
+    use crate::diagnostic::Source;
 
     fn plan(pipeline: &str) -> Plan {
         let text = format!(

@@ -3,8 +3,8 @@
 use aws_sdk_cloudformation::types::ResourceStatus;
 
 use super::{Access, DeployError};
+use crate::diagnostic::{Source, read};
 use crate::shell::Command;
-use crate::syntax::{Source, read};
 
 /// A resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::cfn::{Template, Value};
+use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::stacks::{GUARDED_TYPES, Side, Stack, stacks};
-use crate::syntax::Source;
+use crate::template::{Template, Value};
 use crate::transition::ids::renames;
 use crate::transition::with_policy_names;
 

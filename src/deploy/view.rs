@@ -9,8 +9,8 @@ use super::events::{find_cause, last_operation};
 use super::protection::{self, Guard};
 use super::stack::{self, Deployed};
 use super::{Access, Cause, Comparison, Condition, DeployError, StackStep};
-use crate::cfn::Template;
-use crate::syntax::Source;
+use crate::diagnostic::Source;
+use crate::template::Template;
 use crate::transition::merge::is_transitional;
 
 /// A stack beside its template.

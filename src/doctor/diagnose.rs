@@ -15,9 +15,9 @@ use super::finding::{
 use super::live::{Live, Reading, Refusal};
 use super::templates::{self, Definitions};
 use super::unread::unread;
-use crate::authz::Decision;
-use crate::iam::{Arn, Effect};
 use crate::lint::Severity;
+use crate::policy::document::{Arn, Effect};
+use crate::policy::evaluation::Decision;
 use crate::proof::{
     ARTIFACT, AttackResult, Caller, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove,
 };

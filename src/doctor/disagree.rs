@@ -8,8 +8,8 @@ use super::expected::{Expected, Place, Reference, actions, is_deploy, text};
 use super::explain::caller_of;
 use super::finding::{DISAGREE, Finding, Fix};
 use super::live::{Live, Reading, Stack};
-use crate::iam::Arn;
 use crate::lint::Severity;
+use crate::policy::document::Arn;
 use crate::proof::Proof;
 use crate::stacks::DEPLOY_ROLE_ARN;
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::live::{Encryption, Input};
-use crate::iam::Arn;
+use crate::policy::document::Arn;
 use crate::proof::{BucketKey, ClaimedBucket, Resolved};
 
 /// Where a stack is deployed, and who can look there.

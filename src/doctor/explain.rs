@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::{Block, Cause};
 use super::diagnose::shown;
 use super::finding::{EXECUTION, Finding};
-use crate::authz::{Decision, Layer};
-use crate::iam::{Arn, Effect};
 use crate::lint::Severity;
+use crate::policy::document::{Arn, Effect};
+use crate::policy::evaluation::{Decision, Layer};
 use crate::proof::{Caller, Decided, is_cryptographic};
 
 /// A cause, and what is known to follow from it.

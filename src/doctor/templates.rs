@@ -7,9 +7,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::expected::{Expected, ExpectedBucket, ExpectedRole, encryption};
 use super::live::{Bucket, Encryption, Key, Live, Policy, Reading, Role};
-use crate::iam::{Arn, Policy as Document, PolicyKind};
+use crate::diagnostic::{Source, read};
+use crate::policy::document::{Arn, Policy as Document, PolicyKind};
 use crate::proof::{Inputs, KeyFact, KeyState, NamedFile, Stack};
-use crate::syntax::{Source, read};
 
 /// Whose pipeline the live policies are proven with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

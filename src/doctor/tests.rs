@@ -22,11 +22,11 @@ use super::live::{
 };
 use super::*;
 use crate::config::Document;
+use crate::diagnostic::Source;
 use crate::lint::Severity;
 use crate::plan::Plan;
 use crate::proof::{Inputs, resolved};
 use crate::stacks::stacks;
-use crate::syntax::Source;
 
 const KEY: &str = "11111111-2222-4333-8444-555555555555";
 const KEY_ARN: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555";

@@ -6,7 +6,7 @@ use super::diagnose::shown;
 use super::expected::Expected;
 use super::finding::Unread;
 use super::live::{Live, Policy, Reading, Refusal, View};
-use crate::iam::Arn;
+use crate::policy::document::Arn;
 
 /// Everything that could not be read, or was not.
 pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::{Arrow, Graph, Kind, Node, Side};
-use crate::authz::ContextValue;
-use crate::iam::Arn;
+use crate::policy::document::Arn;
+use crate::policy::evaluation::ContextValue;
 use crate::proof::{AttackResult, Call, Caller, Decided, KeyState, Proof, Verdict};
 
 const CODEPIPELINE: &str = "codepipeline.amazonaws.com";

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::syntax::Span;
+use crate::diagnostic::Span;
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

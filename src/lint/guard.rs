@@ -22,8 +22,8 @@ use super::groups::{Group, groups, violation};
 use super::rules::is_embedded;
 use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
 use super::{Finding, Report, Rule, Severity, embedded, template};
+use crate::diagnostic::{Node, Source};
 use crate::escape::for_yaml;
-use crate::syntax::{Node, Source};
 
 /// Why a lint could not say anything. Every one of these would otherwise look like "no
 /// findings".

@@ -21,14 +21,14 @@ pub use guard::{LintError, check};
 pub use rules::{Rule, embedded, from_source};
 pub use suppress::UNKNOWN_SUPPRESSION;
 
-use crate::syntax::{self, Node, Problem, Source};
+use crate::diagnostic::{self, Node, Problem, Source};
 
 /// Reads a CloudFormation template, in YAML or JSON.
 ///
 /// # Errors
 /// The text is neither, or it has no resources.
 pub fn read_template(source: &Source) -> Result<Node, Problem> {
-    let node = syntax::read(source)?;
+    let node = diagnostic::read(source)?;
     let first = node.entries().and_then(<[_]>::first);
     let place = first.map(|entry| entry.key_span).unwrap_or_default();
     match node.get("Resources").map(|resources| resources.entries()) {

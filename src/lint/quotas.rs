@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::{Finding, Severity};
 use crate::aws::quotas::{self as table, Increase, Quota, grouped};
 use crate::config::Quotas;
-use crate::syntax::{Entry, Node, Source, Span};
+use crate::diagnostic::{Entry, Node, Source, Span};
 
 /// The longest text that a `Ref` or `GetAtt` of ours becomes: a multi-Region key's ARN.
 const RESOLVED_LENGTH: usize = 100;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Severity;
 use super::cycles::circular;
-use crate::syntax::{Problem, Source, Span};
+use crate::diagnostic::{Problem, Source, Span};
 
 /// One rule, with what its header says about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, Severity, Suppressed};
-use crate::syntax::{Node, Span, may_be_name};
+use crate::diagnostic::{Node, Span, may_be_name};
 
 /// The rule name of a finding about a suppression of a rule that does not exist.
 pub const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";

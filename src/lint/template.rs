@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use crate::syntax::{Entry, Node, Span, Value};
+use crate::diagnostic::{Entry, Node, Span, Value};
 
 /// With more conditions than this, not every combination of them is checked, but those with
 /// all of them alike and those with one of them different.

@@ -1,7 +1,7 @@
 //! The engine on whole templates.
 
 use super::*;
-use crate::syntax::{Node, Source, read};
+use crate::diagnostic::{Node, Source, read};
 
 fn document(text: &str) -> (Source, Node) {
     let source = Source::new("template.yaml", text);

@@ -3,8 +3,8 @@
 
 use super::call::{Call, Caller, Rejection};
 use super::world::{Doubt, Place, World, bucket_name};
-use crate::authz::{self, ContextValue};
-use crate::iam::{Arn, Effect, PrincipalId};
+use crate::policy::document::{Arn, Effect, PrincipalId};
+use crate::policy::evaluation::{self, ContextValue};
 
 /// The administration of a key by an administrator of its account instead of the root user.
 pub(super) fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
@@ -60,7 +60,7 @@ pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doub
         });
         statement.effect == Effect::Allow
             && names_other
-            && authz::names_action(&statement.actions, &call.action)
+            && evaluation::names_action(&statement.actions, &call.action)
     })?;
     Some(Doubt {
         place: Place {

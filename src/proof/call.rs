@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::input::Instance;
 use super::key_state::KeyState;
 use super::world::{Doubt, Place, PolicyId};
-use crate::authz::Context;
-use crate::iam::Arn;
+use crate::policy::document::Arn;
+use crate::policy::evaluation::Context;
 
 /// The session that stands for all sessions of a role: CodePipeline names them by a time.
 const SESSION: &str = "1587534327984";

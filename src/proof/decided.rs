@@ -3,8 +3,8 @@
 use super::call::{Call, Rejection};
 use super::sides::Sets;
 use super::world::{Doubt, Missing, Place, PolicyId};
-use crate::authz::{Decision, Layer, Reason};
-use crate::iam::Effect;
+use crate::policy::document::Effect;
+use crate::policy::evaluation::{Decision, Layer, Reason};
 
 /// Whether a call is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decided::{Decided, Verdict};
 use super::world::{Key, Place, PolicyId, World};
-use crate::iam::{ActionPattern, Effect, PrincipalId, Statement, reference};
+use crate::policy::document::{ActionPattern, Effect, PrincipalId, Statement, reference};
 
 /// What an Allow statement is good for.
 #[derive(Debug, Clone)]
@@ -244,7 +244,7 @@ fn documented(
     let entries = &statement.principal.as_ref()?.entries;
     // Only of a key, and only for the account that owns it.
     let owner = &key?.account;
-    let all = |test: &dyn Fn(&crate::iam::PrincipalEntry) -> bool| {
+    let all = |test: &dyn Fn(&crate::policy::document::PrincipalEntry) -> bool| {
         !entries.is_empty() && entries.iter().all(test)
     };
     if statement.conditions.is_empty()

@@ -6,8 +6,8 @@ use super::prove::{Attack, AttackResult, Proof};
 use super::remedy::Remedy;
 use super::world::Place;
 use super::{Decisive, Verdict};
+use crate::diagnostic::Span;
 use crate::lint::{Finding, Severity};
-use crate::syntax::Span;
 
 /// The kinds of findings, with what each is about.
 pub const RULES: [(&str, &str); 10] = [
@@ -151,7 +151,7 @@ fn denied(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
         let fix = Some(rejection.fix.clone());
         return finding(DENIED, Severity::Error, place, resource, message, fix);
     }
-    let denying = |decisive: &&Decisive| decisive.effect == crate::iam::Effect::Deny;
+    let denying = |decisive: &&Decisive| decisive.effect == crate::policy::document::Effect::Deny;
     if let Some(decisive) = decided.decisive.iter().find(denying) {
         let fix = Some("change this statement, so that it leaves the call alone".to_owned());
         let resource = Some(decisive.resource.as_str());
@@ -257,13 +257,13 @@ fn attack_place(decided: &Decided) -> (Place, Option<String>) {
         let mut decisive = decided.decisive.iter();
         decisive.find(|decisive| decisive.layer == layer && decisive.given)
     };
-    if let Some(decisive) = of(crate::authz::Layer::ResourcePolicy) {
+    if let Some(decisive) = of(crate::policy::evaluation::Layer::ResourcePolicy) {
         return (decisive.place, Some(decisive.resource.clone()));
     }
     if let Some((place, resource)) = &decided.resource_policy {
         return (*place, Some(resource.clone()));
     }
-    match of(crate::authz::Layer::IdentityPolicies) {
+    match of(crate::policy::evaluation::Layer::IdentityPolicies) {
         Some(decisive) => (decisive.place, Some(decisive.resource.clone())),
         None => (decided.call.place, None),
     }

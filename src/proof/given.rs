@@ -7,8 +7,8 @@ use super::input::{InputError, Inputs, NamedFile};
 use super::names::{Kind, Names, RoleKey};
 use super::world::World;
 use crate::config::near;
+use crate::diagnostic::may_be_name;
 use crate::escape::shown;
-use crate::syntax::may_be_name;
 
 /// As many names of a kind are listed in a message.
 const LISTED: usize = 12;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::key_state::KeyState;
 use super::parameters::CREATE_PIPELINE;
 use crate::config::Permissions;
+use crate::diagnostic::{Problem, Source};
 use crate::plan::Plan;
 use crate::stacks::Side;
-use crate::syntax::{Problem, Source};
 
 /// Everything that a proof reads.
 #[derive(Debug, Clone)]

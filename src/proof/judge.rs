@@ -8,11 +8,11 @@ use super::document::Document;
 use super::keys::Keys;
 use super::sides::{Sets, foreign, sets};
 use super::world::{Doubt, Place, PolicyId, World};
-use crate::authz::{
+use crate::policy::document::{Policy, PolicyKind};
+use crate::policy::evaluation::{
     self, Bound, Decision, Knowledge, Layer, LayerReport, Outcome, PolicySet, Reason, Request,
     RequestProblem, StatementReport,
 };
-use crate::iam::{Policy, PolicyKind};
 
 /// Why a call is unproven; its doubts say more.
 const DEPENDS: &str = "whether it is allowed depends on what is not known";
@@ -234,7 +234,7 @@ impl<'j, 'w> Judge<'j, 'w> {
     fn allows(&self, request: &Request, bound: Bound) -> bool {
         let keys = self.keys(request);
         let policies = self.policies(request, bound);
-        authz::evaluate_within(request, &policies, self.knowledge(&keys, bound))
+        evaluation::evaluate_within(request, &policies, self.knowledge(&keys, bound))
             == Decision::Allowed
     }
 
@@ -260,7 +260,8 @@ impl<'j, 'w> Judge<'j, 'w> {
         let request = &self.requests[0];
         let keys = self.keys(request);
         let policies = self.policies(request, bound);
-        let mut reason = authz::explain_within(request, &policies, self.knowledge(&keys, bound));
+        let mut reason =
+            evaluation::explain_within(request, &policies, self.knowledge(&keys, bound));
         // A level is known by its file.
         if reason.missing == [Layer::Scps]
             && let Some(level) = reason.silent_level
@@ -305,7 +306,7 @@ impl<'j, 'w> Judge<'j, 'w> {
         let keys = self.keys(request);
         let bound = Bound::Least;
         let policies = self.policies(request, bound);
-        let open = authz::open_statements(request, &policies, self.knowledge(&keys, bound));
+        let open = evaluation::open_statements(request, &policies, self.knowledge(&keys, bound));
         open.into_iter()
             .filter_map(|open| {
                 let held =
@@ -424,7 +425,7 @@ impl<'j, 'w> Judge<'j, 'w> {
         let mut decisive = Vec::new();
         for layer in &reason.layers {
             for statement in &layer.statements {
-                if statement.verdict == authz::Verdict::NearMiss {
+                if statement.verdict == evaluation::Verdict::NearMiss {
                     continue;
                 }
                 let id = self.policy(layer.layer, layer.level, statement.policy);

@@ -6,7 +6,7 @@
 use super::key_state::KeyState;
 use super::resolve::{Resolver, known_text, unknown_in};
 use super::world::{Doubt, Found, Place};
-use crate::syntax::Node;
+use crate::diagnostic::Node;
 
 /// Whether KMS lets S3 use a key.
 #[derive(Debug, Clone)]

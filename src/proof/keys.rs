@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use super::call::Caller;
 use super::world::{Key, Tags, World};
-use crate::authz::{Context, ContextValue, UnlistedKeys};
+use crate::policy::evaluation::{Context, ContextValue, UnlistedKeys};
 
 /// What is known of the keys of one call.
 pub(super) struct Keys<'k> {

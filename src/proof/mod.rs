@@ -8,7 +8,7 @@
 //! something is missing ([`remedy`]) and what it all comes to ([`outcome`]). What is given beside the
 //! templates must be about something in the run ([`names`], [`given`], [`parameters`]). It reads
 //! templates, so that it checks the synthesis independently; of the configuration it is told the
-//! accounts and regions, and the keys of existing buckets. How AWS decides a request is [`crate::authz`]'s; printing and
+//! accounts and regions, and the keys of existing buckets. How AWS decides a request is [`crate::policy::evaluation`]'s; printing and
 //! files are the command line's.
 
 mod attacks;

@@ -9,7 +9,7 @@ use super::given::{Subject, ambiguous};
 use super::input::{InputError, Inputs};
 use super::run;
 use super::world::{World, bucket_name, role_key};
-use crate::iam::Arn;
+use crate::policy::document::Arn;
 
 /// Account and name, in lower case, of a role.
 pub(super) type RoleKey = (String, String);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::syntax::{Node, Value};
+use crate::diagnostic::{Node, Value};
 
 /// The principals of a statement that belong to none of the accounts. `*` is one, unless a condition
 /// limits who it is; then the accounts that the condition names are looked at. An Allow with
@@ -77,13 +77,13 @@ fn scalars<'n>(node: &'n Node, found: &mut Vec<&'n str>) {
 /// The account in a principal: its ID, or the fifth part of an ARN.
 fn account_in(principal: &str) -> Option<&str> {
     let part = principal.split(':').nth(4).unwrap_or(principal);
-    crate::iam::is_account_id(part).then_some(part)
+    crate::policy::document::is_account_id(part).then_some(part)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syntax::{Source, read};
+    use crate::diagnostic::{Source, read};
 
     fn found(statement: &str) -> Vec<String> {
         let node = read(&Source::new("statement", statement)).expect("YAML");

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::{InputError, Inputs};
 use crate::config::near;
-use crate::syntax::{Node, Source};
+use crate::diagnostic::{Node, Source};
 
 /// The step that is proven decides it.
 pub(super) use crate::stacks::CREATE_PIPELINE;

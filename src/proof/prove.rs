@@ -20,8 +20,8 @@ use super::resolve::{Deployment, Resolver};
 use super::run;
 use super::world::{Doubt, Missing, World};
 use crate::config::Permissions;
+use crate::diagnostic::{Node, Source};
 use crate::lint::read_template;
-use crate::syntax::{Node, Source};
 
 /// What came of a proof.
 #[derive(Debug, Clone)]

@@ -6,7 +6,9 @@
 
 use super::call::{Hindrance, Rejection};
 use super::world::{Doubt, Place, World};
-use crate::iam::{Comparison, Condition, Effect, Policy, PrincipalId, Statement, Wanted};
+use crate::policy::document::{
+    Comparison, Condition, Effect, Policy, PrincipalId, Statement, Wanted,
+};
 
 /// Condition keys whose fixed values tell who may come in.
 const FIXED: [&str; 14] = [

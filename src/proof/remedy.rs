@@ -3,9 +3,9 @@
 use super::call::Caller;
 use super::decided::{Decided, Verdict};
 use super::world::{Place, PolicyId, World};
-use crate::authz::Layer;
-use crate::iam::{Arn, PolicyKind};
-use crate::syntax::Node;
+use crate::diagnostic::Node;
+use crate::policy::document::{Arn, PolicyKind};
+use crate::policy::evaluation::Layer;
 
 /// A statement to add.
 #[derive(Debug, Clone, PartialEq, Eq)]

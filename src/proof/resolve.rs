@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::input::Instance;
 use crate::config::Partition;
-use crate::syntax::{Entry, Node, Span, Value};
+use crate::diagnostic::{Entry, Node, Span, Value};
 
 /// The tag of a value that cannot be known; its text is the reason.
 const UNKNOWN: &str = "s3ferry:unknown";

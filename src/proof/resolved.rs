@@ -9,7 +9,7 @@ use super::input::{InputError, Inputs};
 use super::prove::{read_all, resolvers};
 use super::resolve::Resolver;
 use super::symbols::attribute;
-use crate::syntax::Node;
+use crate::diagnostic::Node;
 
 /// A resource of a template, resolved.
 ///

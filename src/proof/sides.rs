@@ -3,8 +3,8 @@
 use super::call::{Call, Caller};
 use super::collect::no_boundary;
 use super::world::{Missing, PolicyId, World, file_option};
-use crate::authz::Request;
-use crate::iam::PolicyKind;
+use crate::policy::document::PolicyKind;
+use crate::policy::evaluation::Request;
 
 /// The policies that apply to a call.
 #[derive(Debug, Clone, Default)]

@@ -5,7 +5,7 @@
 //! of each type.
 
 use super::resolve::Resolver;
-use crate::syntax::Node;
+use crate::diagnostic::Node;
 
 /// The path of a role or policy that has none.
 const ROOT_PATH: &str = "/";

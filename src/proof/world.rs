@@ -9,9 +9,9 @@ use super::input::Instance;
 use super::key_kind::{KeyKind, Usable};
 use super::key_state::KeyState;
 use super::resolve::Resolver;
-use crate::iam::{Arn, Effect};
+use crate::diagnostic::{Node, Source, Span};
+use crate::policy::document::{Arn, Effect};
 use crate::shell::word;
-use crate::syntax::{Node, Source, Span};
 
 /// A place in one of the files of a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,8 +5,8 @@ use maud::{Markup, PreEscaped, html};
 
 use super::links::Links;
 use super::{Contents, count, table};
-use crate::authz::Layer;
 use crate::graph::{Arrow, Graph};
+use crate::policy::evaluation::Layer;
 use crate::proof::{Decided, Proof, Remedy, Verdict};
 
 /// Targets that are shown opened.

@@ -6,9 +6,9 @@ use maud::{Markup, html};
 
 use super::links::Links;
 use super::{Contents, and_others, count, table};
+use crate::diagnostic::Source;
 use crate::lint::quotas::Usage;
 use crate::lint::{Severity, Suppressed};
-use crate::syntax::Source;
 
 /// Of a quota, as many resources are named.
 const NAMED: usize = 20;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use crate::authz::Layer;
+use crate::diagnostic::{Source, Span};
+use crate::policy::evaluation::Layer;
 use crate::proof::{Decisive, Place, Proof};
-use crate::syntax::{Source, Span};
 
 /// The links of a page, which notes where they lead.
 pub(super) struct Links<'p> {
@@ -49,7 +49,7 @@ impl<'p> Links<'p> {
         };
         html! {
             @if !limit.is_empty() { span class="tag" { (limit) } " " }
-            @if decisive.effect == crate::iam::Effect::Deny { span class="tag bad" { "Deny" } " " }
+            @if decisive.effect == crate::policy::document::Effect::Deny { span class="tag bad" { "Deny" } " " }
             @if decisive.given {
                 (self.named(decisive.place, name)) " "
                 span class="at" { (self.line(decisive.place)) }

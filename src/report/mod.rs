@@ -17,12 +17,12 @@ mod survey;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::diagnostic::Source;
 use crate::escape::lines;
 use crate::graph::{Graph, STYLE};
 use crate::lint::Report;
 use crate::lint::quotas::Usage;
 use crate::proof::{Inputs, Proof};
-use crate::syntax::Source;
 use links::Links;
 
 /// What a report is made from.

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::links::{Links, anchor};
 use super::survey::{File, Statement, Survey, Use};
 use super::{Contents, count};
-use crate::syntax::Source;
+use crate::diagnostic::Source;
 
 pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>, links: &Links<'_>) -> Markup {
     let given: Vec<&File> = survey

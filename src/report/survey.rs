@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Contents;
+use crate::diagnostic::{Node, Source, Value, read};
 use crate::proof::{Place, StatementUse, outsiders};
-use crate::syntax::{Node, Source, Value, read};
 
 /// A file that the page shows.
 pub(super) struct File {

@@ -1,7 +1,7 @@
 //! The buckets: source, artifacts, output and logs, alike in all that is not their purpose.
 
-use crate::cfn::{Resource, Value, list, map};
 use crate::plan::Plan;
+use crate::template::{Resource, Value, list, map};
 
 use super::policy::{Statement, document, tls_only};
 use super::tags;

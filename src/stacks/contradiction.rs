@@ -1,9 +1,9 @@
 //! Whether the policy that an artifact bucket has already would stop the pipeline's run.
 
-use crate::authz::{Context, Decision, PolicySet, Request, Verdict, explain};
-use crate::iam::Policy;
+use crate::diagnostic::Problem;
 use crate::plan::Plan;
-use crate::syntax::Problem;
+use crate::policy::document::Policy;
+use crate::policy::evaluation::{Context, Decision, PolicySet, Request, Verdict, explain};
 
 /// The key's ID is AWS's to decide; what is denied to every key but one is denied to any.
 const ANY_KEY_ID: &str = "00000000-0000-0000-0000-000000000000";

@@ -1,8 +1,8 @@
 //! The dev account's stack: key, buckets, service role, and the pipeline once its targets stand.
 
-use crate::cfn::{Condition, Output, Parameter, Resource, Template, Value};
 use crate::config::DetectChanges;
 use crate::plan::Plan;
+use crate::template::{Condition, Output, Parameter, Resource, Template, Value};
 
 use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
 use super::policy::tls_only;

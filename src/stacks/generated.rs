@@ -33,9 +33,9 @@ const DESCRIPTIONS: [(&str, &str); 5] = [
 mod tests {
     use super::is_generated;
     use crate::config::Document;
+    use crate::diagnostic::Source;
     use crate::plan::Plan;
     use crate::stacks::{stack_set_roles, stacks};
-    use crate::syntax::Source;
 
     const CONFIG: &str = r#"
 dev:

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::cfn::{Resource, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::Plan;
+use crate::template::{Resource, Value, list, map};
 
 use super::policy::{Statement, document};
 use super::readers::readers;

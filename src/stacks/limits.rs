@@ -2,10 +2,10 @@
 
 use super::{Side, Stack};
 use crate::aws::quotas::{BUCKET_POLICY, KEY_POLICY, MANAGED_POLICY, grouped};
-use crate::cfn::Resource;
 use crate::config::{Complaint, Permissions};
 use crate::lint::quotas::policy_length;
 use crate::plan::Plan;
+use crate::template::Resource;
 
 /// What of the stacks goes beyond a quota because of the number of targets and accounts.
 ///

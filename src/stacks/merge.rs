@@ -2,10 +2,10 @@
 
 use serde_json::Value as Json;
 
+use crate::diagnostic::{self, Problem, Source};
 use crate::escape;
-use crate::iam::{Policy, PolicyKind};
 use crate::plan::Plan;
-use crate::syntax::{self, Problem, Source};
+use crate::policy::document::{Policy, PolicyKind};
 
 use super::contradiction::contradictions;
 use super::policy::document;
@@ -22,7 +22,7 @@ pub struct MergeError(pub Vec<Problem>);
 /// # Errors
 /// What is wrong with the existing policy.
 pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, MergeError> {
-    let node = syntax::read(existing).map_err(|problem| MergeError(vec![problem]))?;
+    let node = diagnostic::read(existing).map_err(|problem| MergeError(vec![problem]))?;
     let parsed = Policy::parse(&node, PolicyKind::Resource).map_err(MergeError)?;
     let contradictions = contradictions(plan, &parsed);
     if !contradictions.is_empty() {

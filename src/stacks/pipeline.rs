@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::cfn::{Output, Resource, Template, Value, list, map};
 use crate::config::{CannedAcl, DetectChanges};
 use crate::plan::{
     InstancePlan, NEXT_STAGE, PipelinePlan, Plan, SOURCE_ACTION, START_NEXT, STARTED_BY,
     STARTED_BY_PREVIOUS, STARTED_DIRECTLY, StagePlan, Store, TargetPlan,
 };
+use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::policy::{Statement, document};
 use super::roles::{key_arn, key_arn_text, managed_policy, service_role_arn};

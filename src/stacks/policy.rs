@@ -1,6 +1,6 @@
 //! Policy documents as template values: statements with their comments.
 
-use crate::cfn::{Field, Item, Value, list, map};
+use crate::template::{Field, Item, Value, list, map};
 
 /// One statement of a policy.
 #[derive(Debug, Clone)]

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::cfn::{Value, list, map};
 use crate::plan::{Plan, TargetPlan};
+use crate::template::{Value, list, map};
 
 use super::key::alphanumeric;
 

@@ -1,7 +1,7 @@
 //! The dev account's stack in another region: the key's replica and an artifact store.
 
-use crate::cfn::{Output, Template, Value};
 use crate::plan::{Plan, Store};
+use crate::template::{Output, Template, Value};
 
 use super::bucket::log_bucket;
 use super::{GENERATED, key, key_parameter, store};

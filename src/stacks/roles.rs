@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::aws::quotas::MANAGED_POLICY;
-use crate::cfn::{Resource, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
+use crate::template::{Resource, Value, list, map};
 
 use super::key::{self, alphanumeric};
 use super::policy::{Statement, document, single_statement_document};

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cfn::{Output, Resource, Template, Value, list, map};
 use crate::plan::{Plan, SelfManaged, StackSetPermissions, TargetPlan};
+use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::policy::{Statement, document};
 use super::roles::managed_policy;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::cfn::{Item, Resource, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::{Plan, Store, TargetPlan};
+use crate::template::{Item, Resource, Value, list, map};
 
 use super::bucket::{BucketOptions, bucket, bucket_policy};
 use super::key;

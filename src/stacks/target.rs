@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::cfn::{Output, Resource, Template, Value, list, map};
 use crate::config::Permissions;
 use crate::plan::{Plan, TargetPlan};
+use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::bucket::{BucketOptions, bucket, bucket_arn, bucket_policy, log_bucket};
 use super::policy::{Statement, document, tls_only};

@@ -1,7 +1,7 @@
 //! What a pipeline and its targets must agree on, by the template of the dev stack.
 
 use super::piece::Piece;
-use crate::cfn::{Template, Value};
+use crate::template::{Template, Value};
 
 /// Whether the new pipeline and its targets agree on something else than the deployed ones, by the
 /// template of the dev stack.

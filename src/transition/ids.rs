@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::cfn::{Renames, Resource, Template, Value};
+use crate::template::{Renames, Resource, Template, Value};
 
 /// Types whose resources a pipeline uses by name, and of which the old and the new one must exist
 /// side by side.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::ids::Place;
 use super::policy;
-use crate::cfn::{Output, Resource, Template, Value};
 use crate::stacks::{CREATE_PIPELINE, GUARDED_TYPES, KEY_ID};
+use crate::template::{Output, Resource, Template, Value};
 
 /// The properties that hold a policy document.
 const DOCUMENTS: [&str; 3] = ["AssumeRolePolicyDocument", "KeyPolicy", "PolicyDocument"];

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::ids::{self, Place};
 use super::merge::PREVIOUS_KEY_ID;
-use crate::cfn::{Resource, Template, Value};
+use crate::diagnostic::{Problem, Source};
 use crate::stacks::{KEY_ID, Side};
-use crate::syntax::{Problem, Source};
+use crate::template::{Resource, Template, Value};
 
 const POLICY: &str = "AWS::IAM::ManagedPolicy";
 const POLICY_NAME: &str = "ManagedPolicyName";

@@ -1,7 +1,7 @@
 //! Two versions of a policy document in one: what either allows is allowed, and only what both
 //! deny is denied.
 
-use crate::cfn::{Field, Item, Value, list};
+use crate::template::{Field, Item, Value, list};
 
 /// The comment above a statement that only the deployed pipeline needs.
 const KEPT: &str = "Kept from the deployed template until the pipeline no longer uses it.";

@@ -16,9 +16,9 @@ use super::started::{pipeline, started};
 use super::state::{self, Fault, Faults, StackState};
 pub use super::versions::Version;
 use super::versions::{Versions, key_changes, places, versions};
-use crate::cfn::{Resource, Template, Value};
 use crate::plan::Plan;
 use crate::stacks::{KEY_ID, Side};
+use crate::template::{Resource, Template, Value};
 
 impl Sequence {
     /// Whether a step switches the pipeline: the dev stack gets the new one for the first time.

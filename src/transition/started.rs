@@ -1,8 +1,8 @@
 //! Which pipelines of a state run: the first one, and those that it starts, one by the other.
 
 use super::piece::Piece;
-use crate::cfn::{Resource, Template};
 use crate::stacks::Side;
+use crate::template::{Resource, Template};
 
 /// The pipeline of a template, and its name.
 pub(super) fn pipeline(template: &Template) -> Option<(&Resource, &str)> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::proof::{self, Inputs, Instance, Known, Stack, Verdict};
 use crate::stacks::{CREATE_PIPELINE, Side};
-use crate::syntax::Source;
 
 /// A stack, or the instances of a stack set, at some moment.
 #[derive(Debug, Clone)]

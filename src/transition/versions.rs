@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::merge::{self, PipelineOf};
 use super::piece::{Piece, differ};
-use crate::cfn::Template;
 use crate::stacks::{KEY_ID, Side};
+use crate::template::Template;
 
 /// Which template a stack has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

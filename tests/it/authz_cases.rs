@@ -3,8 +3,8 @@
 //! Each case names the document that its verdict rests on. The verdict was written down before
 //! the engine was asked; where the two differ, the document decides.
 
-use s3ferry::authz::{CaseOutcome, Failure, Grant, Outcome, evaluate_cases};
-use s3ferry::syntax::{Problem, Source};
+use s3ferry::diagnostic::{Problem, Source};
+use s3ferry::policy::evaluation::{CaseOutcome, Failure, Grant, Outcome, evaluate_cases};
 use std::collections::HashSet;
 use std::path::Path;
 

@@ -4,9 +4,9 @@
 //! statements often meet the request, each other, and nearly so.
 
 use proptest::prelude::*;
-use s3ferry::authz::{Context, Decision, PolicySet, Request, evaluate, explain};
-use s3ferry::iam::{Policy, PolicyKind};
-use s3ferry::syntax::{Source, read};
+use s3ferry::diagnostic::{Source, read};
+use s3ferry::policy::document::{Policy, PolicyKind};
+use s3ferry::policy::evaluation::{Context, Decision, PolicySet, Request, evaluate, explain};
 use serde_json::{Value, json};
 
 const ACTIONS: [&str; 5] = [

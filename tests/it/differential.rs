@@ -10,9 +10,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use s3ferry::config::Document;
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{Caller, Inputs, NamedFile, Proof, Verdict, prove, resolved};
-use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
 use crate::support::python;

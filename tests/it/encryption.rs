@@ -1,9 +1,9 @@
 //! Encryption with KMS: which calls a bucket's default encryption makes necessary, which key they
 //! use, and when AWS rejects them whatever the policies say.
 
+use s3ferry::diagnostic::Source;
 use s3ferry::graph::{Graph, Kind};
 use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Verdict, findings, prove};
-use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
 use crate::prove::{change, inputs_of, plan_of, with as calls};

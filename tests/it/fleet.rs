@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{Verdict, findings, prove};
 use s3ferry::stacks::{Side, stacks};
-use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
 use crate::prove::{inputs_of, plan_of};

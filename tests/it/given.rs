@@ -1,7 +1,7 @@
 //! What is given beside the templates is used, or refused with exit code 2.
 
+use s3ferry::diagnostic::Source;
 use s3ferry::proof::{InputError, NamedFile, prove};
-use s3ferry::syntax::Source;
 
 use crate::prove::{inputs_of, plan_of};
 use crate::support::{Project, Run, SMALL};

@@ -8,8 +8,8 @@ use cfn_guard::commands::validate::OutputFormatType;
 use cfn_guard::utils::reader::Reader;
 use cfn_guard::utils::writer::{WriteBuffer, Writer};
 use cfn_guard::{CommandBuilder, TestBuilder};
+use s3ferry::diagnostic::Source;
 use s3ferry::lint::{embedded, from_source};
-use s3ferry::syntax::Source;
 use serde_json::Value;
 
 fn root() -> PathBuf {

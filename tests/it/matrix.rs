@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use s3ferry::diagnostic::{self, Source};
 use s3ferry::lint::{self, quotas};
-use s3ferry::syntax::{self, Source};
 use serde_json::{Value as Json, json};
 
 use crate::support::{Run, SMALL, command_in, finish, python};
@@ -676,7 +676,7 @@ fn plain(value: serde_yaml::Value) -> Json {
 fn our_reader_reads_what_the_json_says() {
     for (case, path) in templates() {
         let source = Source::new("template", read(&path));
-        let node = syntax::read(&source).expect("our own YAML");
+        let node = diagnostic::read(&source).expect("our own YAML");
         assert_eq!(node.to_json(), json_of(&path), "{}: {path:?}", case.name);
     }
 }
@@ -685,7 +685,7 @@ fn our_reader_reads_what_the_json_says() {
 fn all_are_within_the_quotas() {
     for (case, path) in templates() {
         let source = Source::new("template", read(&path));
-        let node = syntax::read(&source).expect("our own YAML");
+        let node = diagnostic::read(&source).expect("our own YAML");
         // No case raises a quota that it then uses.
         let mut found = quotas::findings(&source, &node, &Default::default());
         // A large template is deployed from a bucket.
@@ -699,7 +699,7 @@ fn the_embedded_rules_find_nothing_that_is_not_suppressed_with_a_reason() {
     let rules = lint::embedded();
     for (case, path) in templates() {
         let source = Source::new(path.display().to_string(), read(&path));
-        let node = syntax::read(&source).expect("our own YAML");
+        let node = diagnostic::read(&source).expect("our own YAML");
         let reports = lint::check(&rules, &[(&source, &node)]).expect("Guard answers");
         assert_eq!(reports[0].findings, [], "{}: {path:?}", case.name);
         for suppressed in &reports[0].suppressed {

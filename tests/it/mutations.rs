@@ -2,9 +2,9 @@
 //! a call denied or an attack allowed, and is reported at its place, or is listed here with the
 //! reason why it changes nothing.
 
+use s3ferry::diagnostic::Source;
 use s3ferry::lint::Severity;
 use s3ferry::proof::{Inputs, NamedFile, findings, prove};
-use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
 use crate::prove::{inputs_of, plan_of};

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use s3ferry::config::Document;
+use s3ferry::diagnostic::{self, Source};
 use s3ferry::lint::{Severity, quotas, read_template};
 use s3ferry::plan::Plan;
 use s3ferry::stacks::{self, stacks};
-use s3ferry::syntax::{self, Source};
 use serde_json::{Map, Value as Json, json};
 
 fn settings(cases: u32) -> ProptestConfig {
@@ -377,7 +377,7 @@ fn follow(text: &str) -> bool {
         );
         serde_yaml::from_str::<serde_yaml::Value>(source.text()).expect("YAML");
         let json = Source::new("template", stack.template.to_json_text());
-        let again = syntax::read(&json).expect("our own JSON").to_json();
+        let again = diagnostic::read(&json).expect("our own JSON").to_json();
         assert_eq!(again, stack.template.to_json());
         // A large template is deployed from a bucket; beyond any other quota nothing may go.
         let mut beyond = quotas::findings(&source, &node, &plan.quotas);

@@ -3,12 +3,12 @@
 use serde_json::Value as Json;
 use std::process::{Command, Output};
 
-use s3ferry::authz::ContextValue;
 use s3ferry::config::Document;
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
+use s3ferry::policy::evaluation::ContextValue;
 use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Strength, Verdict, findings, prove};
 use s3ferry::stacks::{merged_bucket_policy, stacks};
-use s3ferry::syntax::Source;
 
 const SMALLEST: &str =
     "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";

@@ -2,8 +2,8 @@
 //! resources, and names of options. Each must show in exactly the calls that it is about, and what
 //! nobody can know must be unproven.
 
+use s3ferry::diagnostic::Source;
 use s3ferry::proof::{Inputs, NamedFile, Proof, Verdict, prove};
-use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
 use crate::prove::{change, inputs_of, plan_of, with};

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use s3ferry::syntax::{self, Source};
+use s3ferry::diagnostic::{self, Source};
 use serde_json::{Value as Json, json};
 
 use crate::support::{Project, SMALL, python};
@@ -51,7 +51,7 @@ fn synthesized(config: &str) -> Project {
 
 fn template(project: &Project, file: &str) -> Json {
     let source = Source::new(file, project.read(file));
-    syntax::read(&source).expect("YAML").to_json()
+    diagnostic::read(&source).expect("YAML").to_json()
 }
 
 /// All statements of the managed policies.

@@ -1,9 +1,9 @@
 //! What a template says in a way that nobody can resolve, or says twice: nothing of it drops out of the
 //! proof.
 
-use s3ferry::authz::{Layer, Outcome};
+use s3ferry::diagnostic::Source;
+use s3ferry::policy::evaluation::{Layer, Outcome};
 use s3ferry::proof::{Inputs, Proof, Verdict, prove};
-use s3ferry::syntax::Source;
 use serde_json::{Value as Json, json};
 
 use crate::prove::{change, inputs_of, plan_of, with};

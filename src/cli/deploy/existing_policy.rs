@@ -3,8 +3,8 @@
 
 use s3ferry::deploy::bucket_policy::{self, Standing};
 use s3ferry::deploy::{Access, Observer as _, StackStep};
+use s3ferry::diagnostic::Kind;
 use s3ferry::shell::Command;
-use s3ferry::syntax::Kind;
 use serde_json::Value;
 use similar::TextDiff;
 

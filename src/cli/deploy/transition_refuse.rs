@@ -1,9 +1,9 @@
 //! What is refused before the first step of a change of a live pipeline.
 
 use s3ferry::deploy::StackStep;
+use s3ferry::diagnostic::Source;
 use s3ferry::lint::embedded;
 use s3ferry::stacks::{PIPELINE_NAME, Side};
-use s3ferry::syntax::Source;
 use s3ferry::transition::sequence::{Conflict, Leaving, Sequence};
 use s3ferry::transition::{Found, changes_agreement};
 

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use s3ferry::deploy::live::{self as edge, Wanted};
 use s3ferry::deploy::{Observer as _, Outputs, StackOutputs, StackStep};
+use s3ferry::diagnostic::Source;
 use s3ferry::doctor::{Candidate, Found, Place, Reference};
 use s3ferry::plan::{Plan, StackSetPlan};
 use s3ferry::proof::Inputs;
 use s3ferry::stacks::{DEPLOY_ROLE_ARN, Side};
-use s3ferry::syntax::Source;
 
 use super::{Patient, Views};
 use crate::cli::screen::Screen;

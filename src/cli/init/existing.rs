@@ -4,8 +4,8 @@ use std::path::Path;
 
 use s3ferry::config::Document;
 use s3ferry::definition::{Definition, Draft, DraftTarget};
+use s3ferry::diagnostic::{Kind, Problem, Source};
 use s3ferry::plan::Plan;
-use s3ferry::syntax::{Kind, Problem, Source};
 
 use super::{Options, check_account, region, value};
 use crate::cli::{Failure, Global, files, output, shell};

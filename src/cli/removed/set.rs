@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use s3ferry::config::{AccountFilter, AutoDeployment, CallAs, OperationPreferences};
 use s3ferry::deploy::stack_set::{Described, Wanted, instances, set};
 use s3ferry::deploy::{Access, Outputs, StackStep};
+use s3ferry::diagnostic::Source;
 use s3ferry::lint::read_template;
 use s3ferry::plan::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
-use s3ferry::syntax::Source;
 
 use crate::cli::Failure;
 

@@ -1,8 +1,8 @@
 //! Whether a deploy action does what its target's policies allow.
 
 use crate::config::CannedAcl;
+use crate::diagnostic::Problem;
 use crate::plan::TargetPlan;
-use crate::syntax::Problem;
 
 use super::super::Action;
 use super::Adoption;

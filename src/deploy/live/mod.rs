@@ -20,7 +20,7 @@ use super::{Access, Observer};
 
 use crate::doctor::Expected;
 use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
-use crate::iam::Arn;
+use crate::policy::document::Arn;
 pub use stacks::{Wanted, stacks};
 
 /// How many things are read at the same time; each of them takes up to ten calls.

@@ -407,7 +407,7 @@ impl Checks<'_> {
     /// Accounts and ACLs of the actions that write into a bucket.
     fn output_writers(&self, bucket: &str) -> Vec<(String, Option<String>)> {
         use super::super::expected::{actions, is_deploy};
-        use crate::iam::Arn;
+        use crate::policy::document::Arn;
         let mut found = Vec::new();
         for pipeline in self.expected.pipelines() {
             let name = pipeline.name.clone().unwrap_or_default();

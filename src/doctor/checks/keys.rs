@@ -9,10 +9,10 @@ use super::super::finding::{DRIFT, KEY_MISSING, KEY_POLICY, KEY_STATE};
 use super::super::live::{Key, Reading};
 use super::policies::Subject;
 use super::{Block, Checks, Command, last};
-use crate::iam::Arn;
+use crate::diagnostic::{Node, Source, read};
 use crate::lint::Severity;
+use crate::policy::document::Arn;
 use crate::proof::outsiders;
-use crate::syntax::{Node, Source, read};
 
 /// The name of the policy that every key has.
 const DEFAULT: &str = "default";

@@ -8,8 +8,8 @@ use super::super::finding::{ACTION, DRIFT, Fix, PIPELINE_MISSING, STORE, TRANSIT
 use super::super::live::{Pipeline, Reading};
 use super::{Block, Checks, Command, run};
 use crate::failure;
-use crate::iam::Arn;
 use crate::lint::Severity;
+use crate::policy::document::Arn;
 use crate::proof::Resolved;
 
 impl Checks<'_> {

@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 use super::super::compare::{Difference, compare, sid, statements};
 use super::super::finding::{DEAD_PRINCIPAL, Fix};
 use super::{Block, Cause, Checks};
-use crate::iam::{PrincipalEntry, PrincipalId};
+use crate::diagnostic::Span;
 use crate::lint::Severity;
-use crate::syntax::Span;
+use crate::policy::document::{PrincipalEntry, PrincipalId};
 
 /// A policy that is compared.
 pub(super) struct Subject<'s> {

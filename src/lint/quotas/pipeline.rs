@@ -7,8 +7,8 @@ use crate::aws::quotas::{
     ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, CONFIGURATION_VALUE, FEWEST_STAGES, PARALLEL_ACTIONS,
     PIPELINE_NAME, Quota, SEQUENTIAL_ACTIONS, STAGES,
 };
+use crate::diagnostic::{Entry, Node};
 use crate::lint::{Finding, Severity};
-use crate::syntax::{Entry, Node};
 
 impl Meter<'_> {
     pub(super) fn pipeline(&mut self, resource: &Entry, properties: &Node) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::syntax::read;
+use crate::diagnostic::read;
 
 /// A template with a pipeline: a source stage, and these stages, each with the `RunOrder` of its
 /// actions.

@@ -17,7 +17,7 @@ use super::facts::{Action, Pipeline, Store, Value, Work};
 use super::input::Instance;
 use super::run::context;
 use super::world::{Doubt, Place, World};
-use crate::authz::Context;
+use crate::policy::evaluation::Context;
 
 /// An attack.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn 
         third: third_account(world),
         place: Place {
             file: 0,
-            span: crate::syntax::Span::default(),
+            span: crate::diagnostic::Span::default(),
         },
         region: String::new(),
     };

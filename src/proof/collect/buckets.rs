@@ -7,8 +7,8 @@ use super::super::input::Inputs;
 use super::super::resolve::{Resolver, known_text, unknown_in};
 use super::super::world::{DefaultKey, Encryption, Found, Place};
 use super::Collector;
-use crate::iam::PolicyKind;
-use crate::syntax::Node;
+use crate::diagnostic::Node;
+use crate::policy::document::PolicyKind;
 
 impl<'a> Collector<'a> {
     /// What the configuration says of the buckets that it names. Templates say it better.

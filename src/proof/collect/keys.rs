@@ -8,8 +8,8 @@ use super::super::key_kind::{KeyKind, usable};
 use super::super::resolve::Resolver;
 use super::super::world::{Found, Key, PolicyId};
 use super::{Collector, tags_of};
-use crate::iam::PolicyKind;
-use crate::syntax::{Source, read};
+use crate::diagnostic::{Source, read};
+use crate::policy::document::PolicyKind;
 
 impl<'a> Collector<'a> {
     pub(super) fn key(

@@ -13,8 +13,8 @@ use super::resolve::{Resolver, known_text, unknown_in};
 use super::world::{
     Doubt, Found, Held, Missing, Place, PolicyId, Tags, World, account_of, file_option, role_key,
 };
-use crate::iam::{Policy, PolicyKind};
-use crate::syntax::{Node, Problem, Source, read};
+use crate::diagnostic::{Node, Problem, Source, read};
+use crate::policy::document::{Policy, PolicyKind};
 
 /// What an administrator of some account may do: everything.
 const ADMINISTRATOR: &str =
@@ -321,7 +321,7 @@ impl<'a> Collector<'a> {
         document: Document,
         resource: String,
         file: usize,
-        span: crate::syntax::Span,
+        span: crate::diagnostic::Span,
     ) -> PolicyId {
         self.world.policies.push(Held {
             document,

@@ -7,7 +7,7 @@
 use super::super::resolve::Resolver;
 use super::super::world::{Doubt, Place};
 use super::Collector;
-use crate::syntax::{Node, Span, Value};
+use crate::diagnostic::{Node, Span, Value};
 
 /// The transform that only adds functions, which are unknown values by themselves.
 const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";

@@ -5,8 +5,8 @@ use super::super::given::{self, Given, Subject};
 use super::super::input::{InputError, Inputs, NamedFile};
 use super::super::world::{DefaultKey, Doubt, Encryption, Place, PolicyId, Role};
 use super::Collector;
-use crate::iam::{Policy, PolicyKind};
-use crate::syntax::{Problem, Source, Span, read};
+use crate::diagnostic::{Problem, Source, Span, read};
+use crate::policy::document::{Policy, PolicyKind};
 
 impl Collector<'_> {
     /// Reads the policies that are given beside the templates.

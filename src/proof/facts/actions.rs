@@ -9,7 +9,7 @@ use super::super::input::Instance;
 use super::super::resolve::known_text;
 use super::read::Reader;
 use super::{Action, Deploy, Invoke, Pipeline, Source, Value, Work};
-use crate::syntax::Node;
+use crate::diagnostic::Node;
 
 impl Reader<'_, '_> {
     pub(super) fn action(&mut self, pipeline: &Pipeline, stage: &str, node: &Node) -> Action {

@@ -9,7 +9,7 @@ use super::super::chain::Obstacle;
 use super::super::resolve::{Resolver, known_text, unknown_in};
 use super::super::world::{Doubt, Found, Place, World, account_of};
 use super::{Check, Gate, Pipeline, Rule, Store, Value, Work};
-use crate::syntax::Node;
+use crate::diagnostic::Node;
 
 /// Reads every pipeline; what cannot be known is a doubt.
 pub(in super::super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {

@@ -5,7 +5,7 @@ use super::super::encryption::{self, Use};
 use super::super::facts::{Action, Deploy, Pipeline, Source, Value, Work, caller};
 use super::super::world::{Doubt, Encryption, Place};
 use super::{BUCKET_READS, Bucket, Run, Step, TAG_READS, artifacts, context};
-use crate::authz::{Context, ContextValue};
+use crate::policy::evaluation::{Context, ContextValue};
 
 use Strength::{Documented, Needed};
 

@@ -129,7 +129,10 @@ impl Run<'_, '_> {
         }
         let mut put = encrypted_with(context(world, step.caller, bucket.region), store);
         // CodePipeline does not document the ACL that it puts on artifacts.
-        put.set("s3:x-amz-acl", crate::authz::ContextValue::Unknown);
+        put.set(
+            "s3:x-amz-acl",
+            crate::policy::evaluation::ContextValue::Unknown,
+        );
         self.on_object_with(step, Needed, &["s3:PutObject"], on, &put);
         // A role of another account gives the bucket's owner access to what it stores.
         let is_foreign = match (bucket.account, step.caller.account()) {

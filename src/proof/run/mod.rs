@@ -21,8 +21,8 @@ use super::facts::{Pipeline, Store, Value, caller};
 use super::input::Instance;
 use super::public_access;
 use super::world::{Place, World, account_of, bucket_name};
-use crate::authz::{Context, ContextValue};
 use crate::config::partition_of;
+use crate::policy::evaluation::{Context, ContextValue};
 
 use Strength::Needed;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::thread;
 
 use s3ferry::config::Document;
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Inputs, Instance, Known, Stack, Verdict};
-use s3ferry::syntax::Source;
 use serde_json::{Value, json};
 
 use super::{DEV_STACK, PROD_STACK, REGION, Site};
@@ -30,7 +30,7 @@ fn works(site: &Site) {
         (&site.accounts.prod, state.prod_stack(), PROD_STACK),
     ] {
         let text = stack["template"].as_str().expect("a template");
-        let template = s3ferry::syntax::read(&Source::new(name, text))
+        let template = s3ferry::diagnostic::read(&Source::new(name, text))
             .expect("a template")
             .to_json();
         let outputs = ["DeployKeyId", "PreviousDeployKeyId"].into_iter();

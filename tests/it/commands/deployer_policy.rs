@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use s3ferry::authz::{Context, Decision, PolicySet, Request, evaluate};
-use s3ferry::iam::{Policy, PolicyKind};
-use s3ferry::syntax::{Source, read};
+use s3ferry::diagnostic::{Source, read};
+use s3ferry::policy::document::{Policy, PolicyKind};
+use s3ferry::policy::evaluation::{Context, Decision, PolicySet, Request, evaluate};
 use serde_json::Value;
 
 use super::{configure, json};

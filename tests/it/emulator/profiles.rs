@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use s3ferry::config::Document;
 use s3ferry::deploy::stack_steps;
 use s3ferry::deploy::{Outputs, StackOutputs};
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
-use s3ferry::syntax::Source;
 
 use crate::support::Project;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use s3ferry::deploy::StackStep;
+use s3ferry::diagnostic::{Source, read};
 use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Inputs, Instance, Known, Stack, Verdict};
 use s3ferry::stacks::Side;
-use s3ferry::syntax::{Source, read};
 use s3ferry::transition::{Deployed, Found, Piece, SetInstances};
 use serde_json::Value as Json;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use s3ferry::config::Document;
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
-use s3ferry::syntax::Source;
 
 /// A small generator of numbers: the same seed gives the same pairs everywhere.
 pub(super) struct Random(pub(super) u64);

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use s3ferry::deploy::{StackStep, stack_steps};
+use s3ferry::diagnostic::Source;
 use s3ferry::lint;
 use s3ferry::plan::Plan;
 use s3ferry::stacks::Side;
-use s3ferry::syntax::Source;
 use s3ferry::transition::sequence::{self, Sequence, Version};
 use s3ferry::transition::{Deployed, Found, Piece};
 

@@ -5,13 +5,13 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use crate::syntax::may_be_name;
+use crate::diagnostic::may_be_name;
 
 /// The day of the service reference.
 pub(crate) const AS_OF: &str = "2026-09-26";
 
 /// Trimmed from iam-data; see `data/README.md`.
-const TEXT: &str = include_str!("../../data/service-reference.json");
+const TEXT: &str = include_str!("../../../data/service-reference.json");
 
 /// An action of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_day_is_the_one_in_the_readme() {
-        assert!(include_str!("../../data/README.md").contains(AS_OF));
+        assert!(include_str!("../../../data/README.md").contains(AS_OF));
         assert!(expand("*").expect("all").len() > 500);
     }
 }

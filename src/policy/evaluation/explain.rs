@@ -9,8 +9,8 @@ use super::reason::{
 };
 use super::request::{ContextValue, Request};
 use super::truth::Knowledge;
-use crate::iam::{Condition, Effect, PolicyKind, Statement};
-use crate::syntax::Span;
+use crate::diagnostic::Span;
+use crate::policy::document::{Condition, Effect, PolicyKind, Statement};
 
 /// Decides a request whose context is complete, and says why.
 pub fn explain(request: &Request, policies: &PolicySet<'_>) -> Reason {

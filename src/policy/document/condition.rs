@@ -3,7 +3,7 @@
 use super::operator::{Comparison, Operator};
 use super::pattern::{Pattern, Token, arn_parts};
 use super::value::{Binary, Instant, Network, Number, parse_bool};
-use crate::syntax::{Problem, Span};
+use crate::diagnostic::{Problem, Span};
 
 /// One operator and key of a `Condition`, with the values that the key is compared with.
 ///

@@ -3,8 +3,8 @@
 
 use super::evaluate::Decision;
 use super::principal::Grant;
-use crate::iam::Effect;
-use crate::syntax::Span;
+use crate::diagnostic::Span;
+use crate::policy::document::Effect;
 use serde::Serialize;
 
 /// Why a request is decided as it is.

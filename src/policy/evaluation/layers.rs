@@ -8,7 +8,7 @@ use super::principal::{self, Grant};
 use super::reason::Layer;
 use super::request::{ContextValue, PrincipalKind, Request};
 use super::truth::{Bound, Knowledge, Truth, View};
-use crate::iam::{Condition, Effect, Policy, PolicyKind, Resources, Statement};
+use crate::policy::document::{Condition, Effect, Policy, PolicyKind, Resources, Statement};
 
 /// What the layers say.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use super::request::ContextValue;
 use super::truth::{Truth, View};
-use crate::iam::{ActionPattern, Actions, Pattern, ResourcePattern, Token, Variable};
-use crate::iam::{ArnPattern, arn_parts};
+use crate::policy::document::{ActionPattern, Actions, Pattern, ResourcePattern, Token, Variable};
+use crate::policy::document::{ArnPattern, arn_parts};
 
 /// Whether a pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -267,9 +267,9 @@ fn bounded_glob(tokens: &[Token], text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authz::request::Context;
-    use crate::iam::PolicyKind;
-    use crate::syntax::Span;
+    use crate::diagnostic::Span;
+    use crate::policy::document::PolicyKind;
+    use crate::policy::evaluation::request::Context;
 
     fn view(context: &Context) -> View<'_> {
         View {

@@ -1,7 +1,7 @@
 //! A policy document and its kinds.
 
 use super::Statement;
-use crate::syntax::{Node, Problem, Span};
+use crate::diagnostic::{Node, Problem, Span};
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! The elements `Resource` and `NotResource`.
 
 use super::{Pattern, PolicyKind};
-use crate::syntax::{Problem, Span};
+use crate::diagnostic::{Problem, Span};
 
 /// `Resource` or `NotResource`.
 ///

@@ -3,8 +3,10 @@
 use super::matching::{self, Match};
 use super::request::ContextValue;
 use super::truth::{Truth, View};
-use crate::iam::value::{Instant, Number, parse_bool};
-use crate::iam::{Comparison, Condition, ConditionValue, Operator, Quantifier, Wanted};
+use crate::policy::document::value::{Instant, Number, parse_bool};
+use crate::policy::document::{
+    Comparison, Condition, ConditionValue, Operator, Quantifier, Wanted,
+};
 
 /// Whether a condition holds.
 ///

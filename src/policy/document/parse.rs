@@ -6,8 +6,8 @@ use super::{
     ActionPattern, Actions, Condition, ConditionValue, Effect, Operator, PrincipalElement,
     PrincipalEntry, PrincipalId, ResourcePattern, Resources, Statement,
 };
+use crate::diagnostic::{Entry, Node, Problem, Span, Value, may_be_name};
 use crate::escape;
-use crate::syntax::{Entry, Node, Problem, Span, Value, may_be_name};
 
 const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
 

@@ -1,6 +1,6 @@
 //! Condition operators: their names.
 
-use crate::syntax::may_be_name;
+use crate::diagnostic::may_be_name;
 
 /// A condition operator, such as `ForAllValues:StringNotLikeIfExists`.
 ///

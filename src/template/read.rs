@@ -5,7 +5,7 @@
 
 use super::template::{Condition, Output, Parameter, Resource, Template};
 use super::value::{Field, Item, Value};
-use crate::syntax::{self, Node, Problem, Source, Span};
+use crate::diagnostic::{self, Node, Problem, Source, Span};
 
 /// The sections that the model represents.
 const SECTIONS: [&str; 7] = [
@@ -23,15 +23,15 @@ impl Value {
     /// value.
     pub fn from_node(node: &Node) -> Self {
         let plain = match &node.value {
-            syntax::Value::Null => Self::String(String::new()),
-            syntax::Value::Bool(value) => Self::Bool(*value),
+            diagnostic::Value::Null => Self::String(String::new()),
+            diagnostic::Value::Bool(value) => Self::Bool(*value),
             // A number with leading zeros is an account ID.
-            syntax::Value::Number(text) => match text.parse::<i64>() {
+            diagnostic::Value::Number(text) => match text.parse::<i64>() {
                 Ok(number) if number.to_string() == *text => Self::Integer(number),
                 _ => Self::String(text.clone()),
             },
-            syntax::Value::String(text) => Self::String(text.clone()),
-            syntax::Value::Sequence(items) => Self::List(
+            diagnostic::Value::String(text) => Self::String(text.clone()),
+            diagnostic::Value::Sequence(items) => Self::List(
                 items
                     .iter()
                     .map(|item| Item {
@@ -40,10 +40,10 @@ impl Value {
                     })
                     .collect(),
             ),
-            syntax::Value::Mapping(entries) => Self::Map(
+            diagnostic::Value::Mapping(entries) => Self::Map(
                 entries
                     .iter()
-                    .filter(|entry| entry.value.value != syntax::Value::Null)
+                    .filter(|entry| entry.value.value != diagnostic::Value::Null)
                     .map(|entry| Field {
                         comment: String::new(),
                         key: entry.key.clone(),
@@ -120,7 +120,7 @@ impl Template {
     /// # Errors
     /// The text is not a template, or has a section that the model does not represent.
     pub fn read(source: &Source) -> Result<Self, Problem> {
-        let root = syntax::read(source)?;
+        let root = diagnostic::read(source)?;
         let Some(sections) = root.entries() else {
             return Err(Problem::new(root.span, "the template is not a mapping"));
         };

@@ -1,7 +1,7 @@
 //! One statement of a policy.
 
 use super::{Actions, Condition, PrincipalElement, Resources};
-use crate::syntax::Span;
+use crate::diagnostic::Span;
 
 /// A statement.
 ///

@@ -4,9 +4,9 @@ use super::evaluate::{Decision, PolicySet};
 use super::explain::explain;
 use super::reason::Reason;
 use super::request::{Context, ContextValue, Request, RequestField, resource_policy_kind};
+use crate::diagnostic::{Entry, Node, Problem, Source, Span, Value, read};
 use crate::escape;
-use crate::iam::{Policy, PolicyKind};
-use crate::syntax::{Entry, Node, Problem, Source, Span, Value, read};
+use crate::policy::document::{Policy, PolicyKind};
 
 /// A request with the policies that apply to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -292,7 +292,7 @@ impl Reader {
     fn account<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
         let account = node
             .scalar_text()
-            .filter(|text| crate::iam::is_account_id(text));
+            .filter(|text| crate::policy::document::is_account_id(text));
         if account.is_none() {
             self.problems.push(
                 Problem::new(node.span, "the resource's account is no account ID")

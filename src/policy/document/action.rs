@@ -1,7 +1,7 @@
 //! The elements `Action` and `NotAction`.
 
 use super::Pattern;
-use crate::syntax::{Problem, Span};
+use crate::diagnostic::{Problem, Span};
 
 /// `Action` or `NotAction`.
 ///

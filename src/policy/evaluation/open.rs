@@ -7,8 +7,8 @@ use super::principal::Grant;
 use super::reason::Layer;
 use super::request::Request;
 use super::truth::{Bound, Knowledge, Truth};
-use crate::iam::{Effect, Statement};
-use crate::syntax::Span;
+use crate::diagnostic::Span;
+use crate::policy::document::{Effect, Statement};
 
 /// A statement that may or may not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]

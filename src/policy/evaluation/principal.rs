@@ -3,7 +3,7 @@
 
 use super::request::{Principal, PrincipalKind};
 use super::truth::Truth;
-use crate::iam::{Arn, PrincipalElement, PrincipalEntry, PrincipalId};
+use crate::policy::document::{Arn, PrincipalElement, PrincipalEntry, PrincipalId};
 
 /// How directly a statement names the principal: what else may limit what it grants.
 ///

@@ -1,11 +1,11 @@
 //! IAM policy documents: what a policy says, with the place of everything that it says.
 //!
 //! Here live the document's model, its strict parser and the values that its conditions compare
-//! ([`value`]). Whether a request is allowed by it is decided elsewhere ([`crate::authz`]).
+//! ([`value`]). Whether a request is allowed by it is decided elsewhere ([`crate::policy::evaluation`]).
 //!
 //! Follows the AWS documents *Grammar of the IAM JSON policy language* and *IAM JSON policy
 //! element reference*. Strict means that nothing is ever ignored: what AWS would refuse is a
-//! [`Problem`](crate::syntax::Problem) with its place, and all of them are reported at once. It
+//! [`Problem`](crate::diagnostic::Problem) with its place, and all of them are reported at once. It
 //! does not mean stricter than AWS: an empty or repeated `Sid`, `Condition: {}`, a single object
 //! as `Statement` and a single string for a list are what they are to AWS.
 

@@ -2,7 +2,7 @@
 
 use super::Arn;
 use super::is_account_id;
-use crate::syntax::{Problem, Span};
+use crate::diagnostic::{Problem, Span};
 
 /// `Principal` or `NotPrincipal`.
 ///

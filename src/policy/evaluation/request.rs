@@ -1,6 +1,6 @@
 //! A request: who wants to do what to which resource, and what AWS knows about it.
 
-use crate::iam::{Arn, PolicyKind, reference};
+use crate::policy::document::{Arn, PolicyKind, reference};
 
 /// A request to AWS.
 ///
@@ -377,7 +377,7 @@ impl Principal {
                 _ => Err(problem()),
             };
         };
-        if text.contains(['*', '?']) || !crate::iam::is_account_id(arn.account) {
+        if text.contains(['*', '?']) || !crate::policy::document::is_account_id(arn.account) {
             return Err(problem());
         }
         let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));

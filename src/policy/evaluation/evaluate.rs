@@ -4,7 +4,7 @@ use super::layers::{Findings, Silent, gather};
 use super::principal::Grant;
 use super::request::{PrincipalKind, Request};
 use super::truth::Knowledge;
-use crate::iam::{Arn, Policy, PolicyKind};
+use crate::policy::document::{Arn, Policy, PolicyKind};
 
 /// The policies that apply to a request.
 ///

@@ -2,7 +2,7 @@
 //!
 //! Here live the request ([`Request`]), the policies that apply to it ([`PolicySet`]), the
 //! decision ([`evaluate`]) with its whole reason ([`explain`]), and the format of cases that are
-//! evaluated from JSON ([`evaluate_cases`]). What a policy document may say is [`crate::iam`]'s.
+//! evaluated from JSON ([`evaluate_cases`]). What a policy document may say is [`crate::policy::document`]'s.
 //!
 //! Follows the AWS documents *Policy evaluation logic*, *Cross-account policy evaluation logic*,
 //! *Permissions boundaries for IAM entities*, *SCP evaluation*, *Resource control policies* and
@@ -26,7 +26,7 @@ mod text;
 mod truth;
 
 /// Whether an `Action` or `NotAction` element is about an action.
-pub(crate) fn names_action(actions: &crate::iam::Actions, action: &str) -> bool {
+pub(crate) fn names_action(actions: &crate::policy::document::Actions, action: &str) -> bool {
     matching::names_action(actions, &action.to_ascii_lowercase())
 }
 
