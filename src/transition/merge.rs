@@ -11,7 +11,9 @@ use crate::template::{Output, Resource, Template, Value};
 const DOCUMENTS: [&str; 3] = ["AssumeRolePolicyDocument", "KeyPolicy", "PolicyDocument"];
 
 /// The types of which a pipeline and the start of its executions consist.
-const RUN: [&str; 2] = ["AWS::CodePipeline::Pipeline", "AWS::Events::Rule"];
+const RUN: [&str; 2] = [PIPELINE, "AWS::Events::Rule"];
+
+const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 
 /// The output of a transitional dev stack with the ID of the key that the pipeline uses still.
 pub const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
@@ -77,6 +79,9 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
             }
         }
     }
+    if !keeps_run {
+        wait_for_kept_policies(&mut template, deployed);
+    }
     if keeps_run {
         let had = |resource: &Resource| {
             let mut all = deployed.resources.iter();
@@ -100,6 +105,30 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
     }
     keep_parameters(&mut template, deployed);
     template
+}
+
+/// Creates the new pipelines after the kept policies, which belong to the same service role.
+fn wait_for_kept_policies(template: &mut Template, deployed: &Template) {
+    let is_run = |resource: &&Resource| RUN.contains(&resource.kind.as_str());
+    let old = deployed.resources.iter().filter(is_run);
+    let policies: Vec<&String> = old
+        .filter(|old| old.kind == PIPELINE)
+        .flat_map(|old| &old.depends_on)
+        .filter(|id| {
+            !deployed
+                .resources
+                .iter()
+                .any(|one| one.id == **id && is_run(&one))
+        })
+        .collect();
+    let new = template.resources.iter_mut();
+    for pipeline in new.filter(|resource| resource.kind == PIPELINE) {
+        for id in &policies {
+            if !pipeline.depends_on.contains(id) {
+                pipeline.depends_on.push((*id).clone());
+            }
+        }
+    }
 }
 
 /// Adds to a resource what its deployed version grants.

@@ -66,6 +66,9 @@ pub struct Sequence {
     /// Pieces that keep what the deployed pipeline needs, since it cannot be seen from here that it
     /// has switched.
     pub held: Vec<usize>,
+    /// Targets and regions that already have all that the new pipeline needs, so that the first step
+    /// does not change them.
+    pub ready: Vec<usize>,
     /// Whether the dev stack, which is not selected, must be deployed first.
     pub needs_dev: bool,
     /// Whether the dev stack must wait for the targets.
@@ -311,9 +314,12 @@ impl Planner<'_> {
             };
             self.current[*piece] = version;
             self.sequence.is_switched |= is_done && version == Version::Switched;
+            let is_dev = self.pieces[*piece].side == Side::Dev;
+            if is_done && version == Version::Both && !is_dev {
+                self.sequence.ready.push(*piece);
+            }
             if !is_done {
-                let is_dev_first =
-                    version == Version::Both && self.pieces[*piece].side == Side::Dev;
+                let is_dev_first = version == Version::Both && is_dev;
                 self.sequence.moves.push(Move {
                     adds_key: is_dev_first && key_changes(&self.pieces[*piece]),
                     key: self.pieces[*piece]

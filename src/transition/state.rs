@@ -70,7 +70,10 @@ impl Faults {
 pub fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, String> {
     let inputs = inputs(plan, stacks);
     let proof = proof::prove(&inputs).map_err(|errors| {
-        let first = errors.first().map(ToString::to_string);
+        let first = errors.first().map(|error| match error.problems().first() {
+            Some(problem) => format!("{error}: {}", problem.message),
+            None => error.to_string(),
+        });
         first.unwrap_or_default()
     })?;
     let mut found = BTreeMap::new();

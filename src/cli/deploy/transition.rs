@@ -285,9 +285,24 @@ pub(super) async fn run(session: &mut Session<'_>, sequence: &Sequence) -> Resul
     done
 }
 
+/// Records the stacks that need no first step: who deploys the dev stack without access to them must
+/// know that the pipeline can switch.
+fn record_ready(session: &mut Session<'_>, steps: &[StackStep], sequence: &Sequence) {
+    if session.options.dry_run {
+        return;
+    }
+    let moves = |piece| sequence.moves.iter().any(|one| one.piece == piece);
+    for piece in sequence.ready.iter().filter(|piece| !moves(**piece)) {
+        if let Some(Some(found)) = session.kept(&steps[*piece]) {
+            session.accounts.outputs.put(&steps[*piece], &found);
+        }
+    }
+}
+
 async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Failure> {
     let steps = session.accounts.steps.clone();
     show::steps(session, &steps, sequence);
+    record_ready(session, &steps, sequence);
     for (number, one) in sequence.moves.iter().enumerate() {
         let mut step = steps[one.piece].with_template(&one.template);
         let is_dev = step.side == Side::Dev;

@@ -320,6 +320,50 @@ fn a_new_key_of_dev_waits_for_its_targets() {
     works(&site);
 }
 
+/// A target that only loses access has nothing to add, so its first run changes nothing. Without access
+/// to its account, dev learns of that run from the outputs file.
+#[test]
+fn a_target_that_needs_no_first_step_is_recorded_as_ready() {
+    let site = Site::with(|config| {
+        let account = config.split("account: \"").nth(2).expect("the target's");
+        let account = &account[..12];
+        let other = format!(
+            "  - name: other\n    account: \"{account}\"\n    profile: prod\n    bucket: \
+             other-{account}\n    role: otherrole\n    approval: true\n"
+        );
+        format!("{config}    approval: true\n{other}quotas: {{actions_per_pipeline: 4}}\n")
+    });
+    let site = site.deployed();
+    site.reconfigure("quotas: {actions_per_pipeline: 4}\n", "");
+    let profiles = site.project.read("aws/credentials");
+    let prod = profiles.find("[prod]").expect("two profiles");
+    let config = "[profile dev]\nregion = us-east-1\n[profile prod]\nregion = us-east-1\n";
+    let only = |profile: &str| {
+        let credentials = match profile {
+            "dev" => &profiles[..prod],
+            _ => &profiles[prod..],
+        };
+        site.project.write("aws/credentials", credentials);
+        let name = format!("[profile {profile}]");
+        let at = config.find(&name).expect("the profile");
+        let end = config[at + 1..]
+            .find('[')
+            .map_or(config.len(), |end| at + 1 + end);
+        site.project.write("aws/config", &config[at..end]);
+    };
+    only("prod");
+    let before = site.state();
+    site.deploy("--profile prod --yes", 0);
+    assert_eq!(site.state().prod, before.prod);
+    only("dev");
+    let run = site.deploy("--profile dev --yes --allow-replacement", 0);
+    assert!(
+        run.stderr.contains("-dev: switches the pipeline"),
+        "{}",
+        run.stderr
+    );
+}
+
 #[test]
 fn an_old_outputs_file_does_not_switch_the_key() {
     let site = Site::new().deployed();

@@ -72,10 +72,11 @@ fn all_pieces(aws: &Aws, steps: &[StackStep], plan: &Plan) -> Vec<Piece> {
     pieces
 }
 
-fn sequence(aws: &Aws, plan: &Plan) -> (Vec<StackStep>, Sequence) {
+fn sequence(aws: &Aws, plan: &Plan, what: &str) -> (Vec<StackStep>, Sequence) {
     let steps = stack_steps(plan);
     let pieces = all_pieces(aws, &steps, plan);
-    let sequence = sequence::plan(plan, &pieces, false).unwrap_or_else(|why| panic!("{why}"));
+    let sequence =
+        sequence::plan(plan, &pieces, false).unwrap_or_else(|why| panic!("{what}\n{why}"));
     (steps, sequence)
 }
 
@@ -87,7 +88,7 @@ fn take(
     known: &BTreeMap<String, bool>,
     what: &str,
 ) -> bool {
-    let (steps, sequence) = sequence(aws, plan);
+    let (steps, sequence) = sequence(aws, plan, what);
     if !sequence.conflicts.is_empty() {
         return false;
     }
@@ -143,7 +144,7 @@ fn holds(random: &mut Random) -> Option<bool> {
         return Some(false);
     }
     // Nothing is left to do, and nothing that only the old configuration needed is left.
-    let (steps, again) = sequence(&whole, &new);
+    let (steps, again) = sequence(&whole, &new, &what);
     for (piece, step) in whole.pieces(&steps, &new).iter().zip(&steps) {
         assert!(
             !piece.changes(),
@@ -159,7 +160,7 @@ fn holds(random: &mut Random) -> Option<bool> {
     assert!(again.leaving.is_empty(), "{what}\n{:?}", again.leaving);
 
     // A run that ends at some point is run again, perhaps with yet another configuration.
-    let count = sequence(&deployed, &new).1.moves.len();
+    let count = sequence(&deployed, &new, &what).1.moves.len();
     let stop = random.below(count.max(1));
     let mut killed = deployed.clone();
     take(&mut killed, &new, stop, &known, &what);
@@ -303,8 +304,8 @@ impl Run<'_> {
             }
             return Ok(());
         }
-        let sequence =
-            sequence::plan(self.plan, &pieces, false).unwrap_or_else(|why| panic!("{why}"));
+        let sequence = sequence::plan(self.plan, &pieces, false)
+            .unwrap_or_else(|why| panic!("{}\n{why}", self.what));
         if !sequence.conflicts.is_empty() {
             return Err(Refused::Conflict);
         }
@@ -319,6 +320,10 @@ impl Run<'_> {
             || sequence.moves.iter().any(|one| lacks_role(one.piece))
         {
             return Err(Refused::ForNow);
+        }
+        for piece in &sequence.ready {
+            let step = &steps[*piece];
+            records.insert(id(step), (step.configured.clone(), aws.key()));
         }
         for one in &sequence.moves {
             let step = steps[one.piece].with_template(&one.template);
