@@ -40,7 +40,7 @@ pub(super) fn both(new: &Value, old: &Value) -> Value {
             // The old pipeline may do what only the new document denies.
             (None, _) if is_deny => found.extend(
                 sibling
-                    .and_then(|old| spared_by_both(&item.value, &old.value))
+                    .and_then(|old| denied_by_both(&item.value, &old.value))
                     .map(|value| with_comment(item, value)),
             ),
             (None, Some(old)) => match joined(&item.value, &old.value) {
@@ -160,16 +160,32 @@ fn joined(new: &Value, old: &Value) -> Option<Value> {
     Some(statement)
 }
 
-/// A Deny that applies where both versions apply; `None` where no one statement says so.
-fn spared_by_both(new: &Value, old: &Value) -> Option<Value> {
+/// What two versions of a Deny both deny, if they differ in one list of alternatives or in the values
+/// that they spare.
+fn denied_by_both(new: &Value, old: &Value) -> Option<Value> {
     let differences = differences(new, old)?;
-    if differences.as_slice() != ["Condition"] {
+    let [only] = differences.as_slice() else {
         return None;
-    }
-    let condition = joined_condition(new.field("Condition")?, old.field("Condition")?, is_negated)?;
+    };
+    let (of_new, of_old) = (new.field(only)?, old.field(only)?);
+    let both = match *only {
+        "Condition" => joined_condition(of_new, of_old, is_negated)?,
+        "Action" | "Resource" => common(of_new, of_old)?,
+        _ => return None,
+    };
     let mut statement = new.clone();
-    statement.set("Condition", condition);
+    statement.set(only, both);
     Some(statement)
+}
+
+/// The items that two lists have in common, if there are any.
+fn common(new: &Value, old: &Value) -> Option<Value> {
+    let (Value::List(new), Value::List(old)) = (as_list(new), as_list(old)) else {
+        return None;
+    };
+    let is_in_old = |item: &Item| old.iter().any(|one| one.value == item.value);
+    let common: Vec<Item> = new.into_iter().filter(is_in_old).collect();
+    (!common.is_empty()).then_some(Value::List(common))
 }
 
 fn is_negated(operator: &str) -> bool {
