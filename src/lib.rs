@@ -17,6 +17,7 @@
 //! reads and writes files and prints.
 
 pub mod aws;
+pub mod checked;
 pub mod config;
 pub mod definition;
 #[cfg(feature = "deploy")]

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use s3ferry::deploy::run::Options as RunOptions;
 use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, Unusable, ownership, stack_steps};
-use s3ferry::stacks::KEY_ID;
+use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, Unusable, ownership, steps_of};
+use s3ferry::stacks::{KEY_ID, Stack, stacks};
 
 use super::aws::{AwsOptions, first_answer, of_profile};
 use super::project::Project;
@@ -32,6 +32,8 @@ pub(crate) struct Accounts<'a> {
     pub(crate) project: Project,
     /// All stacks of the configuration, dev's first.
     pub(crate) steps: Vec<StackStep>,
+    /// The stacks by their templates. The names of the stacks in AWS can change, these do not.
+    stacks: Vec<Stack>,
     pub(crate) outputs: OutputsFile<'a>,
     /// The ID of the dev account's key, once it is known.
     pub(crate) key_id: Option<Key>,
@@ -41,14 +43,26 @@ pub(crate) struct Accounts<'a> {
 }
 
 impl<'a> Accounts<'a> {
-    /// Nothing of AWS is asked yet.
-    pub(crate) fn new(global: &'a Global, aws: &'a AwsOptions, mut project: Project) -> Self {
+    /// The accounts of a project whose templates are only compared. Nothing of AWS is asked yet.
+    pub(crate) fn new(global: &'a Global, aws: &'a AwsOptions, project: Project) -> Self {
+        let stacks = stacks(&project.plan);
+        Self::with(global, aws, project, stacks)
+    }
+
+    /// The accounts of a project with its stacks. Nothing of AWS is asked yet.
+    pub(crate) fn with(
+        global: &'a Global,
+        aws: &'a AwsOptions,
+        mut project: Project,
+        stacks: Vec<Stack>,
+    ) -> Self {
         let outputs = OutputsFile::read(global, &project);
         if let Some(prefix) = ownership::recorded_prefix(&project.plan, outputs.known.stacks()) {
             project.plan.set_stack_prefix(&prefix);
         }
         Self {
-            steps: stack_steps(&project.plan),
+            steps: steps_of(&project.plan, &stacks),
+            stacks,
             outputs,
             key_id: None,
             accesses: HashMap::new(),
@@ -110,7 +124,7 @@ impl<'a> Accounts<'a> {
             };
             if let Some(prefix) = ownership::recorded_prefix(&self.project.plan, &[record]) {
                 self.project.plan.set_stack_prefix(&prefix);
-                self.steps = stack_steps(&self.project.plan);
+                self.steps = steps_of(&self.project.plan, &self.stacks);
                 return true;
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use s3ferry::checked::TemplateFormat;
 use s3ferry::deploy::bucket_policy::Standing;
 use s3ferry::deploy::run::{Deployment, Options as RunOptions, Prepared};
 use s3ferry::deploy::stack::{self, Deployed};
@@ -18,7 +19,7 @@ use super::deploy::existing_policy::{self, Examined};
 use super::deploy::flow::{CREATE_PIPELINE, check_parameters, first_missing, made_pipeline};
 use super::deploy::handoff::{self, KEY_ID, Seen};
 use super::deploy::{Format, parameter, show, stack_set, stack_set_show};
-use super::project::{Project, TemplateFormat};
+use super::project::Project;
 use super::removed::{self, Removed};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output, shell};
@@ -87,10 +88,9 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let resume = shell::resume(global, "diff", options.profile.as_deref(), &[]);
     let screen = Screen::new(global, resume);
     let project = Project::load(global)?;
-    let files = project.generate("stacks".as_ref(), TemplateFormat::Yaml)?;
-    let merged = files.iter().find(|file| !file.template);
-    let merged = merged.map(|file| file.source.text().to_owned());
-    let accounts = Accounts::new(global, &options.aws, project);
+    let synthesis = project.synthesize("stacks".as_ref(), TemplateFormat::Yaml)?;
+    let merged = synthesis.merged_policy().map(str::to_owned);
+    let accounts = Accounts::with(global, &options.aws, project, synthesis.stacks);
     block_on(&screen, compare_all(accounts, options, &screen, merged))
 }
 

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use s3ferry::checked::lint_files;
 use s3ferry::config::Quotas;
-use s3ferry::diagnostic::{Kind, Source};
-use s3ferry::lint::{self, LintError, Report, Rule};
+use s3ferry::diagnostic::Kind;
+use s3ferry::lint::{self, Rule};
+use s3ferry::template::TemplateFile;
 
 use super::locate::ExampleOption;
 use super::output::{Text, print, table};
@@ -70,23 +72,23 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         list(&rules, options.format)?;
         return Ok(Outcome::Done);
     }
-    let (sources, quotas) = if options.files.is_empty() {
+    let (templates, quotas) = if options.files.is_empty() {
         let project = Project::load_or_example(global, options.example)?;
         // What is checked in is what gets deployed, whoever edited it: as for `prove`.
         let inputs = templates(&project, None, false)?;
         (
-            inputs.stacks.into_iter().map(|one| one.source).collect(),
+            inputs.stacks.into_iter().map(|one| one.template).collect(),
             project.plan.quotas,
         )
     } else {
-        let sources: Result<Vec<Source>, Failure> = options
+        let templates: Result<Vec<TemplateFile>, Failure> = options
             .files
             .iter()
-            .map(|path| files::read(path, "template", Kind::Template))
+            .map(|path| Ok(files::read(path, "template", Kind::Template)?.into()))
             .collect();
         let project = Project::load_if_any(global)?;
         let quotas = project.map_or_else(Quotas::default, |project| project.plan.quotas);
-        (sources?, quotas)
+        (templates?, quotas)
     };
     if rules.is_empty() {
         return Err(Failure::new(
@@ -94,7 +96,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
             "name rules with --rules, or leave out --no-default-rules",
         ));
     }
-    let reports = check(&rules, &sources, &quotas)?;
+    let reports = lint_files(&rules, &templates, &quotas)?;
     print(match options.format {
         Format::Text => reports::text(&reports, global.verbose),
         Format::Json => Text::json(&reports::json(&reports)),
@@ -107,37 +109,6 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     } else {
         Outcome::Done
     })
-}
-
-/// Checks templates with the rules (none: the quotas alone) and against the quotas.
-///
-/// # Errors
-/// A template is none, or Guard could not evaluate the rules.
-pub(crate) fn check(
-    rules: &[Rule],
-    sources: &[Source],
-    quotas: &Quotas,
-) -> Result<Vec<(Source, Report)>, Failure> {
-    let mut nodes = Vec::new();
-    for source in sources {
-        let node = lint::read_template(source)
-            .map_err(|problem| Failure::document(source.clone(), vec![problem]))?;
-        nodes.push(node);
-    }
-    let templates: Vec<_> = sources.iter().zip(&nodes).collect();
-    let mut reports = if rules.is_empty() {
-        vec![Report::default(); templates.len()]
-    } else {
-        lint::check(rules, &templates).map_err(|error| failure(&error))?
-    };
-    for (report, (source, node)) in reports.iter_mut().zip(&templates) {
-        report.add(lint::quotas::findings(source, node, quotas));
-    }
-    Ok(sources.iter().cloned().zip(reports).collect())
-}
-
-fn failure(error: &LintError) -> Failure {
-    Failure::new(error.to_string(), "")
 }
 
 fn rules(options: &Options) -> Result<Vec<Rule>, Failure> {

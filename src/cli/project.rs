@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use s3ferry::aws::quotas::grouped;
+use s3ferry::checked::{Synthesis, SynthesizedFile, TemplateFormat};
 use s3ferry::config::{Document, EXAMPLE};
 use s3ferry::diagnostic::{Kind, Source};
 use s3ferry::lint::quotas;
@@ -22,23 +23,22 @@ pub(crate) struct Project {
     document: Document,
 }
 
-/// One file to write.
-pub(crate) struct Generated {
-    /// Path below the output folder, with `/`.
-    pub(crate) path: String,
-    /// The text, and the name that errors show.
-    pub(crate) source: Source,
-    /// Whether it is a template; otherwise it is a bucket policy.
-    pub(crate) template: bool,
-}
-
 /// How templates are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum TemplateFormat {
+pub(crate) enum FormatOption {
     /// With comments and short-form intrinsic functions.
     Yaml,
     /// Without comments, with long-form intrinsic functions.
     Json,
+}
+
+impl From<FormatOption> for TemplateFormat {
+    fn from(format: FormatOption) -> Self {
+        match format {
+            FormatOption::Yaml => Self::Yaml,
+            FormatOption::Json => Self::Json,
+        }
+    }
 }
 
 impl Project {
@@ -127,57 +127,50 @@ impl Project {
     ///
     /// # Errors
     /// An existing bucket policy cannot be read or merged, or a policy cannot hold all targets.
-    pub(crate) fn generate(
+    pub(crate) fn synthesize(
         &self,
         out: &Path,
         format: TemplateFormat,
-    ) -> Result<Vec<Generated>, Failure> {
-        let generated = |path: String, text: String, template: bool| Generated {
-            source: Source::new(out.join(&path).display().to_string(), text),
-            path,
-            template,
-        };
-        let stacks = stacks::stacks(&self.plan);
-        let complaints = stacks::complaints(&self.plan, &stacks);
+    ) -> Result<Synthesis, Failure> {
+        let named = |path: &str| out.join(path).display().to_string();
+        let mut synthesis = Synthesis::new(&self.plan, format, named);
+        let complaints = stacks::complaints(&self.plan, &synthesis.stacks);
         if !complaints.is_empty() {
             let problems = self.document.problems(&complaints);
             return Err(Failure::document(self.document.source.clone(), problems));
         }
-        let mut found: Vec<Generated> = stacks
-            .iter()
-            .map(|stack| match format {
-                TemplateFormat::Yaml => generated(
-                    format!("{}.yaml", stack.name),
-                    stack.template.to_yaml(),
-                    true,
-                ),
-                TemplateFormat::Json => generated(
-                    format!("{}.json", stack.name),
-                    stack.template.to_json_text(),
-                    true,
-                ),
-            })
-            .collect();
         if let Some(path) = &self.plan.dev.existing_policy {
-            let path = self.folder.join(path);
-            let existing = files::read(&path, "existing bucket policy", Kind::Policy)?;
-            let merged = stacks::merged_bucket_policy(&self.plan, &existing)
-                .map_err(|MergeError(problems)| Failure::document(existing, problems))?;
+            let text = self.merged_policy(path)?;
             let bucket = &self.plan.dev.artifact_bucket.name;
-            let size = quotas::bucket_policy_usage(&merged);
-            if size.used > size.limit {
-                return Err(Failure::new(
-                    format!(
-                        "the merged policy of bucket `{bucket}` has {} bytes, and S3 allows {}",
-                        grouped(size.used),
-                        grouped(size.limit)
-                    ),
-                    size.fix,
-                ));
-            }
-            found.push(generated(format!("policies/{bucket}.json"), merged, false));
+            let path = format!("policies/{bucket}.json");
+            synthesis.files.push(SynthesizedFile {
+                file: Source::new(named(&path), text).into(),
+                path,
+                name: bucket.clone(),
+                is_template: false,
+            });
         }
-        Ok(found)
+        Ok(synthesis)
+    }
+
+    fn merged_policy(&self, path: &str) -> Result<String, Failure> {
+        let path = self.folder.join(path);
+        let existing = files::read(&path, "existing bucket policy", Kind::Policy)?;
+        let merged = stacks::merged_bucket_policy(&self.plan, &existing)
+            .map_err(|MergeError(problems)| Failure::document(existing, problems))?;
+        let size = quotas::bucket_policy_usage(&merged);
+        if size.used > size.limit {
+            return Err(Failure::new(
+                format!(
+                    "the merged policy of bucket `{}` has {} bytes, and S3 allows {}",
+                    self.plan.dev.artifact_bucket.name,
+                    grouped(size.used),
+                    grouped(size.limit)
+                ),
+                size.fix,
+            ));
+        }
+        Ok(merged)
     }
 }
 
@@ -189,21 +182,11 @@ pub(crate) fn stack_set_roles(
     plan: &Plan,
     out: &Path,
     format: TemplateFormat,
-) -> Result<Vec<Generated>, Failure> {
-    let found: Vec<Generated> = stacks::stack_set_roles(plan)
-        .into_iter()
-        .map(|(name, template)| {
-            let (ending, text) = match format {
-                TemplateFormat::Yaml => ("yaml", template.to_yaml()),
-                TemplateFormat::Json => ("json", template.to_json_text()),
-            };
-            let path = format!("{name}.{ending}");
-            Generated {
-                source: Source::new(out.join(&path).display().to_string(), text),
-                path,
-                template: true,
-            }
-        })
+) -> Result<Vec<SynthesizedFile>, Failure> {
+    let named = |path: &str| out.join(path).display().to_string();
+    let roles = stacks::stack_set_roles(plan).into_iter();
+    let found: Vec<_> = roles
+        .map(|(name, template)| SynthesizedFile::template(name, &template, format, &named))
         .collect();
     if found.is_empty() {
         return Err(Failure::new(

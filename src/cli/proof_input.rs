@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use s3ferry::checked::TemplateFormat;
 use s3ferry::diagnostic::{Kind, Source};
 use s3ferry::plan::Plan;
 use s3ferry::proof::{InputError, Inputs, NamedFile};
 
 use super::locate::ExampleOption;
-use super::project::{Generated, Project, TemplateFormat};
+use super::project::Project;
 use super::{Failure, files};
 
 /// Options that say what to prove.
@@ -70,28 +71,6 @@ impl ProofInput {
     }
 }
 
-/// The generated templates, and the merged bucket policy beside them.
-pub(crate) fn generated_inputs(
-    plan: &Plan,
-    dev_step: bool,
-    generated: &[Generated],
-) -> Result<Inputs, Failure> {
-    let mut inputs = Inputs::new(plan, dev_step, |name| {
-        let file = generated
-            .iter()
-            .find(|file| file.template && stem(&file.path) == name);
-        file.map(|file| file.source.clone())
-            .ok_or_else(|| missing_template(name))
-    })?;
-    for file in generated.iter().filter(|file| !file.template) {
-        inputs.bucket_policies.push(NamedFile {
-            name: stem(&file.path).to_owned(),
-            source: Some(file.source.clone()),
-        });
-    }
-    Ok(inputs)
-}
-
 /// What is wrong with what a proof is given.
 pub(crate) fn failure(errors: Vec<InputError>) -> Failure {
     let failures = errors.into_iter().map(|error| match error {
@@ -133,7 +112,7 @@ pub(crate) fn templates(
     }
     if has_templates {
         let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name)? {
-            Some(path) => files::read(&path, "template", Kind::Template),
+            Some(path) => Ok(files::read(&path, "template", Kind::Template)?.into()),
             None if in_folder => Err(missing_template(name)),
             None => Err(Failure::new(
                 format!(
@@ -147,8 +126,9 @@ pub(crate) fn templates(
         no_others(plan, dir)?;
         return Ok(inputs);
     }
-    let generated = project.generate(dir, TemplateFormat::Yaml)?;
-    generated_inputs(plan, dev_step, &generated)
+    Ok(project
+        .synthesize(dir, TemplateFormat::Yaml)?
+        .inputs(plan, dev_step))
 }
 
 /// Refuses a template in the folder that belongs to no stack of the configuration: the proof would

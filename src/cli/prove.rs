@@ -4,8 +4,8 @@ use s3ferry::plan::Plan;
 use s3ferry::proof::{self, Call, Decided, Proof, Verdict};
 
 use super::output::{self, Text, print};
-use super::project::{Generated, Project};
-use super::proof_input::{ProofInput, failure, generated_inputs};
+use super::project::Project;
+use super::proof_input::{ProofInput, failure};
 use super::{Failure, Global, Outcome, proof_json, proof_reports};
 
 const EXAMPLES: &str = "\
@@ -168,10 +168,4 @@ fn only(proof: &mut Proof, plan: &Plan, account: &str) {
     };
     proof.calls.retain(|(decided, _)| is_here(&decided.call));
     proof.attacks.retain(|attack| is_here(&attack.call));
-}
-
-/// Proves templates that were just generated.
-pub(crate) fn of_generated(plan: &Plan, generated: &[Generated]) -> Result<Proof, Failure> {
-    let inputs = generated_inputs(plan, false, generated)?;
-    proof::prove(&inputs).map_err(failure)
 }

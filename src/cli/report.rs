@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use s3ferry::diagnostic::Source;
+use s3ferry::checked::lint_files;
 use s3ferry::lint::{self, quotas};
 use s3ferry::proof::{self, Conclusion};
 use s3ferry::report::{self, Contents};
@@ -50,18 +50,18 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;
-    let sources: Vec<Source> = inputs
-        .stacks
-        .iter()
-        .map(|stack| stack.source.clone())
+    let templates: Vec<_> = (inputs.stacks.iter())
+        .map(|stack| stack.template.clone())
         .collect();
     let quotas_of = &project.plan.quotas;
-    let reports = super::lint::check(&lint::embedded(), &sources, quotas_of)?;
+    let reports = lint_files(&lint::embedded(), &templates, quotas_of)?;
     let mut usages = Vec::new();
-    for source in &sources {
-        let node = lint::read_template(source)
-            .map_err(|problem| Failure::document(source.clone(), vec![problem]))?;
-        usages.push((source.clone(), quotas::usages(source, &node, quotas_of)));
+    for template in &templates {
+        let source = template.source().clone();
+        match template.root() {
+            Ok(root) => usages.push((source, quotas::usages(template, &root, quotas_of))),
+            Err(problem) => return Err(Failure::document(source, vec![problem])),
+        }
     }
     let proof = proof::prove(&inputs).map_err(failure)?;
     let page = report::page(&Contents {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use s3ferry::checked::TemplateFormat;
 use s3ferry::deploy::next::{self, Found, hints};
 use s3ferry::deploy::protection::Guard;
 use s3ferry::deploy::stack_set::run::stands;
@@ -24,7 +25,7 @@ use super::aws::{AwsOptions, block_on};
 use super::deploy::flow::made_pipeline;
 use super::deploy::{Format, refuse, stack_set};
 use super::output::Text;
-use super::project::{Project, TemplateFormat};
+use super::project::Project;
 use super::removed::{self, Removed};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output};
@@ -90,10 +91,10 @@ type Read = Pin<Box<dyn Future<Output = Result<Found, DeployError>> + Send>>;
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
     let screen = Screen::new(global, "s3ferry status");
     let project = Project::load(global)?;
-    let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
-    let stale = refuse::first_stale(&options.out, &generated);
-    let stale = stale.map(|file| file.source.name().to_owned());
-    let accounts = Accounts::new(global, &options.aws, project);
+    let synthesis = project.synthesize(&options.out, TemplateFormat::Yaml)?;
+    let stale = refuse::first_stale(&options.out, &synthesis);
+    let stale = stale.map(|file| file.name().to_owned());
+    let accounts = Accounts::with(global, &options.aws, project, synthesis.stacks);
     block_on(&screen, show(accounts, options, &screen, stale))
 }
 

@@ -58,6 +58,6 @@ pub use error::{DeployError, ErrorKind};
 pub use observer::{Observer, Silent};
 pub use outputs::{Outputs, StackOutputs, Unusable};
 pub use property_change::PropertyChange;
-pub use steps::{RetainedBucket, StackStep, StackTemplate, stack_steps};
+pub use steps::{RetainedBucket, StackStep, StackTemplate, stack_steps, steps_of};
 pub use together::together;
 pub use validation::{Validation, Validations};

@@ -223,7 +223,6 @@ mod tests {
     use super::*;
     use crate::deploy::StackTemplate;
     use crate::deploy::stack::Deployed;
-    use crate::template::Template;
 
     fn step(name: &str, side: Side) -> StackStep {
         StackStep {
@@ -234,17 +233,7 @@ mod tests {
             region: "us-east-1".to_owned(),
             profile: name.to_owned(),
             configured: String::new(),
-            template: Arc::new(StackTemplate::new(
-                name.to_owned(),
-                Arc::new(Template {
-                    header: String::new(),
-                    description: String::new(),
-                    parameters: Vec::new(),
-                    conditions: Vec::new(),
-                    resources: Vec::new(),
-                    outputs: Vec::new(),
-                }),
-            )),
+            template: Arc::new(StackTemplate::new(name.to_owned(), Arc::default())),
         }
     }
 

@@ -88,14 +88,6 @@ impl RetainedBucket {
 impl StackStep {
     /// A stack that the configuration no longer names: without a template.
     pub fn removed(stack: &str, account: &str, region: &str, profile: &str, name: &str) -> Self {
-        let model = Template {
-            header: String::new(),
-            description: String::new(),
-            parameters: Vec::new(),
-            conditions: Vec::new(),
-            resources: Vec::new(),
-            outputs: Vec::new(),
-        };
         let side = match name.strip_prefix("dev-") {
             _ if name == "dev" => Side::Dev,
             Some(rest) => match rest.strip_prefix("pipeline-").map(str::parse) {
@@ -110,7 +102,7 @@ impl StackStep {
             account: account.to_owned(),
             region: region.to_owned(),
             profile: profile.to_owned(),
-            template: Arc::new(StackTemplate::new(name.to_owned(), Arc::new(model))),
+            template: Arc::new(StackTemplate::new(name.to_owned(), Arc::default())),
             configured: String::new(),
             stack_set: false,
         }
@@ -203,12 +195,18 @@ impl StackStep {
 /// All stacks of a plan, in the order of a first deployment: dev's first, then other regions',
 /// each target's instances or its stack set, and further pipelines.
 pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
+    steps_of(plan, &stacks(plan))
+}
+
+/// The same with the stacks of the plan, if they are synthesized already.
+pub fn steps_of(plan: &Plan, stacks: &[Stack]) -> Vec<StackStep> {
     let dev = &plan.dev;
     let mut found = Vec::new();
-    for stack in stacks(plan) {
+    for stack in stacks {
         let name = plan.stack_name(&stack.name);
         let side = stack.side.clone();
-        let template = Arc::new(template(stack));
+        let template = StackTemplate::new(stack.name.clone(), Arc::clone(&stack.template));
+        let template = Arc::new(template);
         let configured = digest(&template.text.json);
         let set = match &side {
             Side::Target(number) => Some(&plan.targets[*number]),
@@ -248,10 +246,6 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
 fn digest(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn template(stack: Stack) -> StackTemplate {
-    StackTemplate::new(stack.name, Arc::new(stack.template))
 }
 
 fn text(template: &Template) -> Text {

@@ -211,7 +211,7 @@ impl Deployed {
         let Self { inputs, .. } = self;
         let stacks = &inputs.stacks;
         inputs.bucket_keys.retain(|found| {
-            let mut texts = stacks.iter().map(|stack| stack.source.text());
+            let mut texts = stacks.iter().map(|stack| stack.template.text());
             texts.any(|text| text.contains(&found.key))
         });
     }
@@ -245,7 +245,8 @@ impl Deployed {
         });
         let last = self.inputs.stacks.last_mut().filter(|last| {
             last.name == place.template
-                && last.source.text() == source.text()
+                && last.tagged_objects == place.tagged_objects
+                && last.template.text() == source.text()
                 && last.known.parameters == parameters
         });
         match last {
@@ -256,7 +257,7 @@ impl Deployed {
                 is_generic: one.is_generic,
                 tagged_objects: place.tagged_objects,
                 instances: vec![instance],
-                source,
+                template: source.into(),
                 known: Known {
                     parameters,
                     ..Known::default()

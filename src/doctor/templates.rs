@@ -169,7 +169,7 @@ pub(super) fn inputs(
         .filter_map(|mut stack| {
             let found = resources.next().filter(|found| !found.is_empty())?;
             let text = format!("{:#}", json!({ "Resources": found }));
-            stack.source = Source::new(format!("live state of {}", stack.name), text);
+            stack.template = Source::new(format!("live state of {}", stack.name), text).into();
             Some(stack)
         })
         .collect();

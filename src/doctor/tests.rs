@@ -21,12 +21,12 @@ use super::live::{
     Stack, Target, View,
 };
 use super::*;
+use crate::checked::{Synthesis, TemplateFormat};
 use crate::config::Document;
 use crate::diagnostic::Source;
 use crate::lint::Severity;
 use crate::plan::Plan;
 use crate::proof::{Inputs, resolved};
-use crate::stacks::stacks;
 
 const KEY: &str = "11111111-2222-4333-8444-555555555555";
 const KEY_ARN: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555";
@@ -54,15 +54,8 @@ impl Patient {
     fn of(config: &str) -> Self {
         let document = Document::read(Source::new("s3ferry.yaml", config)).unwrap();
         let plan = Plan::new(&document.config).unwrap();
-        let made = stacks(&plan);
-        let inputs = Inputs::new(&plan, false, |name| {
-            let stack = made.iter().find(|stack| stack.name == name).unwrap();
-            Ok::<_, ()>(Source::new(
-                format!("{name}.yaml"),
-                stack.template.to_yaml(),
-            ))
-        })
-        .unwrap();
+        let synthesis = Synthesis::new(&plan, TemplateFormat::Yaml, str::to_owned);
+        let inputs = synthesis.inputs(&plan, false);
         let place = |template: &str, account: &str| Place {
             template: template.to_owned(),
             stack: format!("crossaccountdeploy-{template}"),

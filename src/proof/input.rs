@@ -9,6 +9,7 @@ use crate::config::Permissions;
 use crate::diagnostic::{Problem, Source};
 use crate::plan::Plan;
 use crate::stacks::Side;
+use crate::template::TemplateFile;
 
 /// Everything that a proof reads.
 #[derive(Debug, Clone)]
@@ -72,7 +73,7 @@ pub struct Stack {
     /// The accounts and regions that it is deployed to.
     pub instances: Vec<Arc<Instance>>,
     /// The template.
-    pub source: Source,
+    pub template: TemplateFile,
     /// What is known of the stack because it is deployed.
     pub known: Known,
 }
@@ -194,7 +195,7 @@ impl Inputs {
     pub fn new<E>(
         plan: &Plan,
         dev_step: bool,
-        mut template: impl FnMut(&str) -> Result<Source, E>,
+        mut template: impl FnMut(&str) -> Result<TemplateFile, E>,
     ) -> Result<Self, E> {
         let mut stacks = Vec::new();
         for (name, side) in crate::stacks::names(plan) {
@@ -229,7 +230,7 @@ impl Inputs {
                 ),
                 is_generic,
                 instances: instances.collect(),
-                source: template(&name)?,
+                template: template(&name)?,
                 known: Known::default(),
                 name,
             });

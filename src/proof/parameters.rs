@@ -4,6 +4,7 @@
 //! Follows the AWS document *CloudFormation template reference guide*, section *Parameters*.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::input::{InputError, Inputs};
 use crate::config::near;
@@ -17,7 +18,7 @@ pub(super) use crate::stacks::CREATE_PIPELINE;
 /// # Errors
 /// No template declares a parameter, a value is none that CloudFormation takes for it, or one is
 /// given twice.
-pub(super) fn check(inputs: &Inputs, templates: &[Node]) -> Result<(), Vec<InputError>> {
+pub(super) fn check(inputs: &Inputs, templates: &[Arc<Node>]) -> Result<(), Vec<InputError>> {
     let mut errors = Vec::new();
     let mut seen = BTreeSet::new();
     for (name, value) in &inputs.parameters {
@@ -43,7 +44,7 @@ pub(super) fn check(inputs: &Inputs, templates: &[Node]) -> Result<(), Vec<Input
                 continue;
             };
             is_declared = true;
-            if let Some(error) = refusal(&stack.source, name, parameter, value) {
+            if let Some(error) = refusal(&stack.template, name, parameter, value) {
                 errors.push(error);
                 break;
             }
@@ -60,14 +61,14 @@ pub(super) fn check(inputs: &Inputs, templates: &[Node]) -> Result<(), Vec<Input
 }
 
 /// The error of a parameter that no template declares.
-fn unknown(name: &str, inputs: &Inputs, templates: &[Node]) -> InputError {
+fn unknown(name: &str, inputs: &Inputs, templates: &[Arc<Node>]) -> InputError {
     let mut declared: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (stack, template) in inputs.stacks.iter().zip(templates) {
         let parameters = template.get("Parameters").and_then(Node::entries);
         for entry in parameters.unwrap_or_default() {
             if entry.key != CREATE_PIPELINE {
                 let files = declared.entry(&entry.key).or_default();
-                files.push(stack.source.name());
+                files.push(stack.template.name());
             }
         }
     }

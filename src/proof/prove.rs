@@ -21,7 +21,6 @@ use super::run;
 use super::world::{Doubt, Missing, World};
 use crate::config::Permissions;
 use crate::diagnostic::{Node, Source};
-use crate::lint::read_template;
 
 /// What came of a proof.
 #[derive(Debug, Clone)]
@@ -253,13 +252,13 @@ impl Alike {
     }
 }
 
-pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
+pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Arc<Node>>, Vec<InputError>> {
     let mut nodes = Vec::new();
     let mut errors = Vec::new();
     for stack in &inputs.stacks {
-        match read_template(&stack.source) {
+        match stack.template.root() {
             Ok(node) => nodes.push(node),
-            Err(problem) => errors.push(InputError::new(&stack.source, vec![problem])),
+            Err(problem) => errors.push(InputError::new(&stack.template, vec![problem])),
         }
     }
     if errors.is_empty() {
@@ -270,7 +269,7 @@ pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Node>, Vec<InputError>> {
 }
 
 /// The dev template's outputs are the parameters of the others, by name, unless a value is given.
-pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Node]) -> Vec<Resolver<'a>> {
+pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Arc<Node>]) -> Vec<Resolver<'a>> {
     let mut found: Vec<Resolver<'a>> = Vec::new();
     let given: HashMap<String, String> = inputs.parameters.iter().cloned().collect();
     let mut parameters = Arc::new(given);

@@ -31,6 +31,8 @@ const DESCRIPTIONS: [(&str, &str); 5] = [
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::is_generated;
     use crate::config::Document;
     use crate::diagnostic::Source;
@@ -67,7 +69,7 @@ quotas:
         templates.extend(
             roles
                 .into_iter()
-                .map(|(name, template)| (name.to_string(), template)),
+                .map(|(name, template)| (name.to_string(), Arc::new(template))),
         );
         for (name, template) in templates {
             assert!(is_generated(&template.to_yaml()), "{name}");

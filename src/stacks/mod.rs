@@ -23,6 +23,8 @@ pub use limits::complaints;
 pub use merge::{MergeError, is_merged_bucket_policy, merged_bucket_policy};
 pub use stack_set_roles::stack_set_roles;
 
+use std::sync::Arc;
+
 use crate::plan::Plan;
 use crate::template::{Parameter, Template};
 
@@ -59,7 +61,7 @@ pub struct Stack {
     /// Where it is deployed.
     pub side: Side,
     /// The template.
-    pub template: Template,
+    pub template: Arc<Template>,
 }
 
 /// Where a stack is deployed.
@@ -101,12 +103,12 @@ pub fn stacks(plan: &Plan) -> Vec<Stack> {
         .into_iter()
         .map(|(name, side)| Stack {
             name,
-            template: match &side {
+            template: Arc::new(match &side {
                 Side::Dev => dev::template(plan),
                 Side::Region(region) => region::template(plan, plan.store(region)),
                 Side::Target(number) => target::template(plan, &plan.targets[*number]),
                 Side::Pipeline(number) => pipeline::further(plan, *number),
-            },
+            }),
             side,
         })
         .collect()

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::value::{Field, Value, list, map};
 
 /// A CloudFormation template, its sections in the order in which they are read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Template {
     /// Comment at the top of the file, its lines separated by line breaks.
     pub header: String,

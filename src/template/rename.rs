@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::template::Template;
+use super::model::Template;
 use super::value::Value;
 
 /// New logical IDs of resources, by the old ones.

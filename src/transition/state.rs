@@ -129,7 +129,8 @@ pub fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
         let alike = found.iter_mut().find(|known| {
             known.is_target
                 && known.name == stack.name
-                && known.source.text() == &*stack.text
+                && known.tagged_objects == stack.tagged_objects
+                && known.template.text() == &*stack.text
                 && known.known.parameters == parameters
         });
         if let Some(alike) = alike {
@@ -143,7 +144,8 @@ pub fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
             is_generic: matches!(stack.side, Side::Target(_)),
             tagged_objects: stack.tagged_objects,
             instances: instances.collect(),
-            source: Source::new(format!("{} (deployed)", stack.name), stack.text.to_string()),
+            template: Source::new(format!("{} (deployed)", stack.name), stack.text.to_string())
+                .into(),
             known: Known {
                 parameters,
                 key_ids: (stack.key_ids.iter())

@@ -50,7 +50,7 @@ fn inputs(world: &Json) -> Inputs {
     let mut inputs = Inputs::new(&plan, false, |name| {
         let stack = stacks.iter().find(|stack| stack["name"] == name);
         stack
-            .map(|stack| source(&format!("{name}.json"), &stack["template"]))
+            .map(|stack| source(&format!("{name}.json"), &stack["template"]).into())
             .ok_or_else(|| name.to_owned())
     })
     .expect("a template for each stack");

@@ -537,7 +537,7 @@ fn a_policy_that_misses_one_account_is_found_and_the_account_named() {
         if stack.is_target {
             continue;
         }
-        let template: Json = serde_json::from_str(stack.source.text()).expect("JSON");
+        let template: Json = serde_json::from_str(stack.template.text()).expect("JSON");
         let mut places = Vec::new();
         strings_with(&template, victim, "", &mut places);
         for place in places.iter().filter(|place| place.contains("/Statement/")) {
@@ -550,7 +550,8 @@ fn a_policy_that_misses_one_account_is_found_and_the_account_named() {
                     .replace(victim, "999999999990")
             );
             let mut inputs = whole.clone();
-            inputs.stacks[number].source = Source::new(stack.source.name(), changed.to_string());
+            inputs.stacks[number].template =
+                Source::new(stack.template.name(), changed.to_string()).into();
             let proof = prove(&inputs).expect("a proof");
             let denied: Vec<&str> = proof
                 .denied()
@@ -585,10 +586,10 @@ fn a_fault_of_the_shared_template_is_found_in_every_instance() {
         .position(|stack| stack.is_target)
         .expect("a target");
     let text = inputs.stacks[at]
-        .source
+        .template
         .text()
         .replace("s3:GetObject\"", "s3:GetObjectAcl\"");
-    inputs.stacks[at].source = Source::new("fleet.json", text);
+    inputs.stacks[at].template = Source::new("fleet.json", text).into();
     let proof = prove(&inputs).expect("a proof");
     let denied: BTreeSet<String> = proof
         .denied()
@@ -615,10 +616,10 @@ fn a_condition_that_the_previous_pipeline_does_not_meet_is_an_error() {
         ),
     ] {
         let mut broken = inputs.clone();
-        let text = broken.stacks[0].source.text();
+        let text = broken.stacks[0].template.text();
         assert!(text.contains(passed), "{text}");
         let text = text.replace(passed, other);
-        broken.stacks[0].source = Source::new("dev.json", text);
+        broken.stacks[0].template = Source::new("dev.json", text).into();
         let proof = prove(&broken).expect("a proof");
         assert!(proof.has_errors());
         let [obstacle] = proof.obstacles.as_slice() else {
@@ -632,9 +633,9 @@ fn a_condition_that_the_previous_pipeline_does_not_meet_is_an_error() {
     }
     // What only a run knows is not held against it.
     let mut unknown = inputs.clone();
-    let text = unknown.stacks[0].source.text();
+    let text = unknown.stacks[0].template.text();
     let text = text.replace("previous-pipeline", "#{SourceVariables.ETag}");
-    unknown.stacks[0].source = Source::new("dev.json", text);
+    unknown.stacks[0].template = Source::new("dev.json", text).into();
     assert_eq!(prove(&unknown).expect("a proof").obstacles, []);
 }
 
@@ -643,7 +644,7 @@ fn the_calls_of_other_rules_of_stages_are_not_known() {
     let inputs = inputs_of(&plan_of(""), true);
     let with = |provider: &str| {
         let mut inputs = inputs.clone();
-        let text = inputs.stacks[0].source.text();
+        let text = inputs.stacks[0].template.text();
         let mut template: Json = serde_json::from_str(text).expect("JSON");
         let stage = &mut template["Resources"]["Pipeline"]["Properties"]["Stages"][1];
         stage["OnSuccess"] = json!({"Conditions": [{"Result": "FAIL", "Rules": [{
@@ -651,7 +652,7 @@ fn the_calls_of_other_rules_of_stages_are_not_known() {
             "RuleTypeId": {"Category": "Rule", "Owner": "AWS", "Provider": provider, "Version": "1"},
             "Configuration": {},
         }]}]});
-        inputs.stacks[0].source = Source::new("dev.json", template.to_string());
+        inputs.stacks[0].template = Source::new("dev.json", template.to_string()).into();
         prove(&inputs).expect("a proof")
     };
     for provider in ["VariableCheck", "DeploymentWindow"] {
@@ -693,10 +694,10 @@ fn the_calls_between_pipelines_are_proven_and_no_other_pipeline_can_be_started()
     // Without its policy, the run would end with the first pipeline.
     let mut broken = inputs.clone();
     let text = broken.stacks[0]
-        .source
+        .template
         .text()
         .replace(":crossaccountdeploy-2\"", ":crossaccountdeploy-x\"");
-    broken.stacks[0].source = Source::new("dev.json", text);
+    broken.stacks[0].template = Source::new("dev.json", text).into();
     let proof = prove(&broken).expect("a proof");
     assert!(
         proof
@@ -706,10 +707,10 @@ fn the_calls_between_pipelines_are_proven_and_no_other_pipeline_can_be_started()
     // With a wildcard, it could start any.
     let mut broken = inputs;
     let text = broken.stacks[0]
-        .source
+        .template
         .text()
         .replace(":crossaccountdeploy-2\"", ":*\"");
-    broken.stacks[0].source = Source::new("dev.json", text);
+    broken.stacks[0].template = Source::new("dev.json", text).into();
     let proof = prove(&broken).expect("a proof");
     let allowed = proof
         .attacks

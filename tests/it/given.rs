@@ -425,8 +425,8 @@ fn every_option_that_the_proof_asks_for_is_taken() {
     for (config, name) in renamed {
         let mut inputs = inputs_of(&plan_of(config), false);
         for stack in &mut inputs.stacks {
-            let text = stack.source.text().replace(key, name);
-            stack.source = Source::new(stack.source.name(), text);
+            let text = stack.template.text().replace(key, name);
+            stack.template = Source::new(stack.template.name(), text).into();
         }
         let proof = prove(&inputs).expect("a proof");
         let attacks = proof

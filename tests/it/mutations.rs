@@ -161,7 +161,7 @@ fn mutations(stack: &'static str, template: &Json) -> Vec<Mutation> {
 fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
     let mut inputs = inputs.clone();
     let text = format!("{:#}", mutation.template);
-    inputs.stacks[number].source = Source::new(format!("{}.json", mutation.stack), text);
+    inputs.stacks[number].template = Source::new(format!("{}.json", mutation.stack), text).into();
     match prove(&inputs) {
         Ok(proof) => findings(&proof)
             .into_iter()
@@ -198,7 +198,7 @@ fn each_is_caught_or_equivalent(config: &str) {
     let mut wrong = Vec::new();
     for (number, stack) in ["dev", "prod"].into_iter().enumerate() {
         let template: Json =
-            serde_json::from_str(inputs.stacks[number].source.text()).expect("JSON");
+            serde_json::from_str(inputs.stacks[number].template.text()).expect("JSON");
         for mutation in mutations(stack, &template) {
             tried += 1;
             let is_equivalent = EQUIVALENT
@@ -246,7 +246,7 @@ fn every_mutation_of_the_source_keys_statement_is_caught() {
         name: key.to_owned(),
         source: Some(Source::new("key.json", policy)),
     });
-    let template: Json = serde_json::from_str(inputs.stacks[0].source.text()).expect("JSON");
+    let template: Json = serde_json::from_str(inputs.stacks[0].template.text()).expect("JSON");
     let all = mutations("dev", &template);
     let ours = all
         .iter()

@@ -3,12 +3,13 @@
 use serde_json::Value as Json;
 use std::process::{Command, Output};
 
+use s3ferry::checked::{Synthesis, TemplateFormat};
 use s3ferry::config::Document;
 use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 use s3ferry::policy::evaluation::ContextValue;
 use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Strength, Verdict, findings, prove};
-use s3ferry::stacks::{merged_bucket_policy, stacks};
+use s3ferry::stacks::merged_bucket_policy;
 
 const SMALLEST: &str =
     "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n";
@@ -22,20 +23,11 @@ pub(crate) fn plan_of(config: &str) -> Plan {
 
 /// The generated templates of a plan.
 pub(crate) fn inputs_of(plan: &Plan, json: bool) -> Inputs {
-    let stacks = stacks(plan);
-    let found = Inputs::new(plan, false, |name| {
-        let stack = stacks
-            .iter()
-            .find(|stack| stack.name == name)
-            .expect("a stack");
-        let (extension, text) = if json {
-            ("json", stack.template.to_json_text())
-        } else {
-            ("yaml", stack.template.to_yaml())
-        };
-        Ok::<_, ()>(Source::new(format!("{name}.{extension}"), text))
-    });
-    found.expect("inputs")
+    let format = match json {
+        true => TemplateFormat::Json,
+        false => TemplateFormat::Yaml,
+    };
+    Synthesis::new(plan, format, str::to_owned).inputs(plan, false)
 }
 
 fn proven(config: &str) -> Proof {
@@ -224,7 +216,7 @@ fn the_account_of_a_bucket_is_that_of_the_template_that_makes_it() {
     // Whoever edits the templates by hand may move a bucket into the other account.
     let mut inputs = inputs_of(&plan_of(""), true);
     let mut templates: Vec<serde_json::Value> = (inputs.stacks.iter())
-        .map(|stack| serde_json::from_str(stack.source.text()).expect("JSON"))
+        .map(|stack| serde_json::from_str(stack.template.text()).expect("JSON"))
         .collect();
     let of_dev = templates[0]["Resources"]
         .as_object_mut()
@@ -237,7 +229,7 @@ fn the_account_of_a_bucket_is_that_of_the_template_that_makes_it() {
     of_prod.insert("SourceBucket".to_owned(), source);
     of_prod.insert("SourceBucketPolicy".to_owned(), policy);
     for (stack, template) in inputs.stacks.iter_mut().zip(&templates) {
-        stack.source = Source::new(stack.source.name(), template.to_string());
+        stack.template = Source::new(stack.template.name(), template.to_string()).into();
     }
     let proof = prove(&inputs).expect("a proof");
     let calls = proof.calls.iter().map(|(decided, _)| decided);
@@ -283,7 +275,7 @@ fn tags_are_asked_about_where_the_target_has_them() {
     let mut inputs = inputs_of(&plan_of(&tagged), false);
     let before = inputs_of(&plan_of(""), false);
     for (stack, other) in inputs.stacks.iter_mut().zip(before.stacks) {
-        stack.source = other.source;
+        stack.template = other.template;
     }
     let proof = prove(&inputs).expect("a proof");
     let mut missing = with(&proof, Verdict::NotGranted);
@@ -301,10 +293,10 @@ fn tags_are_asked_about_where_the_target_has_them() {
 
 /// Changes one of the JSON templates.
 pub(crate) fn change(inputs: &mut Inputs, stack: usize, edit: impl FnOnce(&mut Json)) {
-    let source = &mut inputs.stacks[stack].source;
+    let source = &mut inputs.stacks[stack].template;
     let mut template: Json = serde_json::from_str(source.text()).expect("JSON");
     edit(&mut template);
-    *source = Source::new(source.name(), format!("{template:#}"));
+    *source = Source::new(source.name(), format!("{template:#}")).into();
 }
 
 /// The IDs of the calls with a verdict, in order.
@@ -437,10 +429,10 @@ const WRITES: &str =
 /// A change of one of the example's templates.
 fn changed(stack: usize, from: &str, to: &str) -> Proof {
     let mut inputs = inputs_of(&plan_of(""), false);
-    let source = &inputs.stacks[stack].source;
+    let source = &inputs.stacks[stack].template;
     assert!(source.text().contains(from), "{from}");
     let text = source.text().replacen(from, to, 1);
-    inputs.stacks[stack].source = Source::new(source.name(), text);
+    inputs.stacks[stack].template = Source::new(source.name(), text).into();
     prove(&inputs).expect("a proof")
 }
 
@@ -531,10 +523,10 @@ fn control_policies_do_not_bind_other_accounts() {
     };
     let edited = |from: &str, to: &str| {
         let mut inputs = inputs_of(&plan_of(""), false);
-        let source = &inputs.stacks[0].source;
+        let source = &inputs.stacks[0].template;
         assert!(source.text().contains(from), "{from}");
         let text = source.text().replacen(from, to, 1);
-        inputs.stacks[0].source = Source::new(source.name(), text);
+        inputs.stacks[0].template = Source::new(source.name(), text).into();
         inputs
     };
     let deny = |principal: &str| {
@@ -596,7 +588,7 @@ fn a_call_without_a_request_is_unproven() {
 #[test]
 fn an_empty_parameter_is_read() {
     let mut inputs = inputs_of(&plan_of(""), false);
-    let source = &inputs.stacks[1].source;
+    let source = &inputs.stacks[1].template;
     let text = source
         .text()
         .replace(
@@ -612,7 +604,7 @@ fn an_empty_parameter_is_read() {
             "Resource: !GetAtt OutputBucket.Arn\n",
         );
     assert!(text.contains("!GetAtt OutputBucket.Arn"), "{text}");
-    inputs.stacks[1].source = Source::new(source.name(), text);
+    inputs.stacks[1].template = Source::new(source.name(), text).into();
     let proof = prove(&inputs).expect("the policies are read");
     assert!(!proof.calls.is_empty() && proof.has_errors());
 }
@@ -635,10 +627,10 @@ fn excess_names_the_actions() {
 fn a_broken_policy_is_a_problem_with_its_place() {
     let mut inputs = inputs_of(&plan_of(""), false);
     let text = inputs.stacks[1]
-        .source
+        .template
         .text()
         .replace("Effect: Allow", "Effect: Alow");
-    inputs.stacks[1].source = Source::new("prod.yaml", text);
+    inputs.stacks[1].template = Source::new("prod.yaml", text).into();
     let errors = prove(&inputs).expect_err("broken");
     assert_eq!(errors.len(), 1);
     assert!(errors[0].problems().len() >= 5);

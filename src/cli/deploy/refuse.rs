@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use s3ferry::checked::{Synthesis, SynthesizedFile};
 use s3ferry::deploy::StackStep;
+use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 
-use crate::cli::project::Generated;
 use crate::cli::{Failure, Global, files, shell};
 
 /// Bucket names of AWS's example. Names are taken worldwide, and these are.
@@ -40,11 +41,13 @@ pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
 }
 
 /// The first checked-in file that is not what the configuration makes.
-pub(crate) fn first_stale<'g>(out: &Path, generated: &'g [Generated]) -> Option<&'g Generated> {
-    generated.iter().find(|file| {
-        files::bytes_if_any(&out.join(&file.path), "file")
-            .is_ok_and(|found| found.is_some_and(|found| found != file.source.text().as_bytes()))
-    })
+pub(crate) fn first_stale<'s>(out: &Path, synthesis: &'s Synthesis) -> Option<&'s Source> {
+    let is_stale = |one: &&SynthesizedFile| {
+        files::bytes_if_any(&out.join(&one.path), "file")
+            .is_ok_and(|found| found.is_some_and(|found| found != one.file.text().as_bytes()))
+    };
+    let first = synthesis.files.iter().find(is_stale);
+    first.map(|one| one.file.source())
 }
 
 /// Refuses to deploy something else than what is checked in.
@@ -54,7 +57,7 @@ pub(crate) fn first_stale<'g>(out: &Path, generated: &'g [Generated]) -> Option<
 pub(super) fn stale_templates(
     global: &Global,
     out: &Path,
-    generated: &[Generated],
+    synthesis: &Synthesis,
 ) -> Result<(), Failure> {
     let synth = |words: &[&str]| {
         let folder = out.to_string_lossy();
@@ -65,13 +68,10 @@ pub(super) fn stale_templates(
         all.extend(words);
         shell::command(global, &all)
     };
-    match first_stale(out, generated) {
+    match first_stale(out, synthesis) {
         None => Ok(()),
         Some(file) => Err(Failure::with_code(
-            format!(
-                "`{}` is not what the configuration makes",
-                file.source.name()
-            ),
+            format!("`{}` is not what the configuration makes", file.name()),
             format!(
                 "`{}` shows the difference, `{}` writes it; what is deployed is what was reviewed",
                 synth(&["--check"]),

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 
 use super::{Format, Options, refuse, show};
 use crate::cli::accounts::Accounts;
-use crate::cli::project::{Project, TemplateFormat};
+use crate::cli::project::Project;
 use crate::cli::screen::Screen;
 use crate::cli::{Failure, Global, Outcome, checks, output};
+use s3ferry::checked::{Approved, TemplateFormat, lint_refusal};
+use s3ferry::lint;
 
 /// Account, region and name of a stack.
 type StackKey = (String, String, String);
@@ -22,6 +24,23 @@ fn key_of(step: &StackStep) -> StackKey {
         step.region.clone(),
         step.stack.clone(),
     )
+}
+
+/// Synthesizes and checks what is to be deployed, and shows what is wrong with it.
+///
+/// # Errors
+/// The templates have errors, or they are not proven.
+fn approve(global: &Global, project: &Project, options: &Options) -> Result<Approved, Failure> {
+    let synthesis = project.synthesize(&options.out, TemplateFormat::Yaml)?;
+    let checked = synthesis.check(&project.plan, &lint::embedded())?;
+    checks::show_lint(global, &checked.reports);
+    if lint_refusal(&checked.reports).is_none() {
+        checks::show_proof(global, &checked.proof, options.strict);
+    }
+    checked.approve(options.strict).map_err(|why| {
+        let message = format!("nothing was deployed: {why}");
+        Failure::with_code(message, "fix the errors above first", 1)
+    })
 }
 
 /// What one run of `deploy` knows.
@@ -59,23 +78,11 @@ impl<'a> Session<'a> {
             }
         }
         refuse::example_buckets(&project.plan)?;
-        let generated = project.generate(&options.out, TemplateFormat::Yaml)?;
-        let why = if checks::lint(global, true, &project, &generated)? {
-            Some("the templates have errors")
-        } else {
-            checks::prove(global, &project, &generated, options.strict)?
-        };
-        if let Some(why) = why {
-            return Err(Failure::with_code(
-                format!("nothing was deployed: {why}"),
-                "fix the errors above first",
-                1,
-            ));
-        }
-        refuse::stale_templates(global, &options.out, &generated)?;
-        let merged = generated.iter().find(|file| !file.template);
-        let merged_policy = merged.map(|file| file.source.text().to_owned());
-        let mut accounts = Accounts::new(global, &options.aws, project);
+        let approved = approve(global, &project, options)?;
+        refuse::stale_templates(global, &options.out, approved.synthesis())?;
+        let merged_policy = approved.synthesis().merged_policy().map(str::to_owned);
+        let stacks = approved.into_stacks();
+        let mut accounts = Accounts::with(global, &options.aws, project, stacks);
         Ok(Self {
             run: RunOptions {
                 template_bucket: options.template_bucket.clone(),

@@ -1,16 +1,18 @@
 //! What is refused before the first step of a change of a live pipeline.
 
+use s3ferry::checked::lint_files;
 use s3ferry::deploy::StackStep;
 use s3ferry::diagnostic::Source;
 use s3ferry::lint::embedded;
 use s3ferry::stacks::{PIPELINE_NAME, Side};
+use s3ferry::template::TemplateFile;
 use s3ferry::transition::sequence::{Conflict, Leaving, Sequence};
 use s3ferry::transition::{Found, changes_agreement};
 
 use super::survey::Survey;
 use super::{Session, transition_show as show};
 use crate::cli::removed::{self, Removed};
-use crate::cli::{Failure, lint as cli_lint, output, reports};
+use crate::cli::{Failure, output, reports};
 
 /// How many resources a message names.
 const NAMED: usize = 10;
@@ -217,7 +219,8 @@ pub(super) fn lint(
         return Ok(());
     }
     let quotas = &session.accounts.project.plan.quotas;
-    let reports = cli_lint::check(&embedded(), &sources, quotas)?;
+    let templates: Vec<TemplateFile> = sources.into_iter().map(TemplateFile::from).collect();
+    let reports = lint_files(&embedded(), &templates, quotas)?;
     if !reports.iter().any(|(_, report)| report.has_errors()) {
         return Ok(());
     }

@@ -136,7 +136,7 @@ fn local(inputs: &Inputs) -> Vec<(bool, Source)> {
     let stacks = inputs.stacks.iter();
     stacks
         .flat_map(|stack| {
-            let one = (stack.is_generic, stack.source.clone());
+            let one = (stack.is_generic, stack.template.source().clone());
             std::iter::repeat_n(one, stack.instances.len())
         })
         .collect()

@@ -9,6 +9,7 @@ mod show;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use s3ferry::checked::TemplateFormat;
 use s3ferry::deploy::live::{self as edge, Accesses};
 use s3ferry::deploy::{
     Access, DeployError, Observer as _, Outputs, StackStep, ownership, stack_steps,
@@ -24,8 +25,8 @@ use serde_json::Value as Json;
 use super::accounts::OutputsFile;
 use super::aws::{AwsOptions, block_on, of_profile};
 use super::deploy::Format;
-use super::project::{Project, TemplateFormat};
-use super::proof_input::{failure, generated_inputs, templates};
+use super::project::Project;
+use super::proof_input::{failure, templates};
 use super::screen::Screen;
 use super::{Failure, Global, Outcome, output, shell};
 
@@ -115,8 +116,8 @@ impl<'a> Patient<'a> {
         let inputs = match (templates(&project, dir, false), dir) {
             // Stale files in the default folder do not matter: the deployed templates are compared.
             (Err(_), None) => {
-                let generated = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
-                generated_inputs(&project.plan, false, &generated)?
+                let synthesis = project.synthesize(Path::new("stacks"), TemplateFormat::Yaml)?;
+                synthesis.inputs(&project.plan, false)
             }
             (found, _) => found?,
         };

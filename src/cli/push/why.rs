@@ -3,14 +3,15 @@
 
 use std::path::Path;
 
+use s3ferry::checked::TemplateFormat;
 use s3ferry::deploy::execution::ActionRun;
 use s3ferry::failure::{self, Action, Kind, Meaning, Sign, names_action};
 use s3ferry::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
 use s3ferry::proof::{Decided, Remedy, Verdict};
 use serde_json::{Value, json};
 
-use crate::cli::project::{Project, TemplateFormat};
-use crate::cli::{Failure, proof_reports, prove};
+use crate::cli::project::Project;
+use crate::cli::{Failure, proof_reports};
 
 /// An explanation.
 pub(super) struct Why {
@@ -108,8 +109,8 @@ fn refused(
     if !matches!(sign(action), Sign::Refused | Sign::TagsRefused) {
         return Ok(None);
     }
-    let generated = project.generate(Path::new("stacks"), TemplateFormat::Yaml)?;
-    let proof = prove::of_generated(&project.plan, &generated)?;
+    let synthesis = project.synthesize(Path::new("stacks"), TemplateFormat::Yaml)?;
+    let proof = synthesis.prove(&project.plan)?;
     let steps = steps(&project.plan, action);
     let mut calls: Vec<&(Decided, Vec<Remedy>)> = (proof.calls.iter())
         .filter(|(decided, _)| steps.apply(decided))

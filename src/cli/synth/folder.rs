@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use s3ferry::checked::{SynthesizedFile, TemplateFormat};
 use s3ferry::config::EXAMPLE;
 use s3ferry::stacks;
 use similar::TextDiff;
@@ -10,14 +11,14 @@ use similar::TextDiff;
 use super::Options;
 use crate::cli::locate::DEFAULT_CONFIG;
 use crate::cli::output::{self, note, print};
-use crate::cli::project::{Generated, Project, TemplateFormat};
+use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, files};
 
 /// The output folder and what belongs in it.
 pub(super) struct Folder<'a> {
     options: &'a Options,
     project: &'a Project,
-    generated: &'a [Generated],
+    generated: &'a [SynthesizedFile],
 }
 
 /// A file of the folder, compared with what belongs there.
@@ -35,7 +36,7 @@ impl<'a> Folder<'a> {
     pub(super) fn new(
         options: &'a Options,
         project: &'a Project,
-        generated: &'a [Generated],
+        generated: &'a [SynthesizedFile],
     ) -> Self {
         Self {
             options,
@@ -66,7 +67,7 @@ impl<'a> Folder<'a> {
             let is_current = matches!(state, State::Current);
             written.push(!is_current);
             if !is_current {
-                changed.push((path, file.source.text().as_bytes()));
+                changed.push((path, file.file.text().as_bytes()));
             }
         }
         writer.replace(&changed)?;
@@ -93,8 +94,8 @@ impl<'a> Folder<'a> {
     pub(super) fn check(&self, global: &Global) -> Result<Outcome, Failure> {
         let mut stale = 0;
         for (file, state) in self.generated.iter().zip(self.states()?) {
-            let name = file.source.name();
-            let text = file.source.text();
+            let name = file.file.name();
+            let text = file.file.text();
             match state {
                 State::Current => continue,
                 State::Missing => print(&diff("", text, "/dev/null", name))?,
@@ -139,19 +140,19 @@ impl<'a> Folder<'a> {
         Ok(Outcome::Findings)
     }
 
-    fn path(&self, file: &Generated) -> PathBuf {
+    fn path(&self, file: &SynthesizedFile) -> PathBuf {
         self.options.out.join(&file.path)
     }
 
     fn states(&self) -> Result<Vec<State>, Failure> {
         let states = self.generated.iter().map(|file| {
-            let text = file.source.text().as_bytes();
+            let text = file.file.text().as_bytes();
             Ok(match files::bytes_if_any(&self.path(file), "file")? {
                 None => State::Missing,
                 Some(found) if found == text => State::Current,
                 Some(found) => {
                     let old = String::from_utf8_lossy(&found);
-                    let is_ours = if file.template {
+                    let is_ours = if file.is_template {
                         stacks::is_generated(&old)
                     } else {
                         stacks::is_merged_bucket_policy(&self.project.plan, &old)
@@ -180,16 +181,16 @@ impl<'a> Folder<'a> {
                 ));
             }
         };
-        let extension = match self.options.format {
-            TemplateFormat::Yaml => ".yaml",
-            TemplateFormat::Json => ".json",
-        };
+        let extension = TemplateFormat::from(self.options.format).extension();
         let mut found = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_name().map(|name| name.to_string_lossy());
             let name = name.unwrap_or(Cow::Borrowed(""));
             let is_wanted = self.generated.iter().any(|file| file.path == name);
-            if name.ends_with(extension) && !is_wanted && path.is_file() {
+            if path.extension().is_some_and(|found| found == extension)
+                && !is_wanted
+                && path.is_file()
+            {
                 let bytes = files::bytes_if_any(&path, "file").ok().flatten();
                 let text = bytes.unwrap_or_default();
                 if stacks::is_generated(&String::from_utf8_lossy(&text)) {
@@ -211,7 +212,7 @@ impl<'a> Folder<'a> {
                 State::Stale { is_ours, .. } => is_example || !is_ours,
                 State::Current | State::Missing => false,
             })
-            .map(|(file, _)| format!("`{}`", file.source.name()))
+            .map(|(file, _)| format!("`{}`", file.file.name()))
             .collect();
         if is_example {
             found.extend(unwanted.iter().map(|path| format!("`{}`", path.display())));

@@ -4,13 +4,14 @@ mod folder;
 
 use std::path::{Path, PathBuf};
 
-use s3ferry::lint::{quotas, read_template};
+use s3ferry::checked::{Synthesis, SynthesizedFile, TemplateFormat, lint_refusal};
+use s3ferry::lint::{self, quotas};
 use s3ferry::stacks;
 
 use self::folder::Folder;
 use super::locate::ExampleOption;
 use super::output::{Text, print, table, thousands};
-use super::project::{Generated, Project, TemplateFormat, stack_set_roles};
+use super::project::{FormatOption, Project, stack_set_roles};
 use super::{Failure, Global, Outcome, checks, files, output};
 
 /// The folder of the templates unless another one is named.
@@ -42,7 +43,7 @@ pub(crate) struct Options {
     out: PathBuf,
     /// Format of the templates
     #[arg(long, value_enum, default_value = "yaml", help_heading = "Output")]
-    format: TemplateFormat,
+    format: FormatOption,
     /// Print the templates instead of writing them
     #[arg(long, conflicts_with = "check", help_heading = "Output")]
     stdout: bool,
@@ -82,36 +83,44 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         true => Path::new(DEFAULT_FOLDER),
         false => &options.out,
     };
-    let mut generated = project.generate(folder, options.format)?;
-    // The roles of stack sets are no part of a run, so the proof has nothing to say of them.
-    let of_a_run = generated.len();
+    let format = options.format.into();
+    let mut synthesis = project.synthesize(folder, format)?;
+    // The roles of stack sets are linted. The proof looks at the stacks of a run only.
     if options.stack_set_roles {
-        generated.extend(stack_set_roles(&project.plan, folder, options.format)?);
+        let roles = stack_set_roles(&project.plan, folder, format)?;
+        synthesis.files.extend(roles);
     }
-    if checks::lint(global, !options.no_lint, &project, &generated)? {
+    let rules = match options.no_lint {
+        true => Vec::new(),
+        false => lint::embedded(),
+    };
+    let reports = synthesis.lint(&rules, &project.plan.quotas)?;
+    checks::show_lint(global, &reports);
+    if lint_refusal(&reports).is_some() {
         output::note(global, "Nothing was written: fix the errors above first.");
         return Ok(Outcome::Findings);
     }
     if !options.no_prove
-        && let Some(why) = checks::prove(global, &project, &generated[..of_a_run], options.strict)?
+        && let Some(why) =
+            checks::show_proof(global, &synthesis.prove(&project.plan)?, options.strict)
     {
         output::note(global, &format!("Nothing was written: {why}, see above."));
         return Ok(Outcome::Findings);
     }
     if to_stdout {
-        let text = joined(&generated, options.format);
-        print(match options.format {
+        let text = joined(&synthesis, format);
+        print(match format {
             TemplateFormat::Yaml => Text::from(&text),
             TemplateFormat::Json => Text::json(&text),
         })?;
         return Ok(Outcome::Done);
     }
-    let folder = Folder::new(options, &project, &generated);
+    let folder = Folder::new(options, &project, &synthesis.files);
     if options.check {
         return folder.check(global);
     }
     let mut rows = Vec::new();
-    for (file, is_written) in generated.iter().zip(folder.write(global)?) {
+    for (file, is_written) in synthesis.files.iter().zip(folder.write(global)?) {
         let state = if is_written { "written" } else { "unchanged" };
         rows.push(row(&project, file, state)?);
     }
@@ -129,23 +138,30 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     Ok(Outcome::Done)
 }
 
-fn row(project: &Project, file: &Generated, state: &str) -> Result<Vec<String>, Failure> {
-    let bytes = file.source.text().len();
-    let (resources, nearest) = if file.template {
-        let node = read_template(&file.source)
-            .map_err(|problem| Failure::document(file.source.clone(), vec![problem]))?;
+fn row(
+    project: &Project,
+    SynthesizedFile {
+        file, is_template, ..
+    }: &SynthesizedFile,
+    state: &str,
+) -> Result<Vec<String>, Failure> {
+    let bytes = file.text().len();
+    let (resources, nearest) = if *is_template {
+        let node = file
+            .root()
+            .map_err(|problem| Failure::document(file.source().clone(), vec![problem]))?;
         let count = node
             .get("Resources")
             .and_then(|node| node.entries())
             .map_or(0, <[_]>::len);
         (
             count.to_string(),
-            quotas::usages(&file.source, &node, &project.plan.quotas),
+            quotas::usages(file, &node, &project.plan.quotas),
         )
     } else {
         (
             "-".to_owned(),
-            vec![quotas::bucket_policy_usage(file.source.text())],
+            vec![quotas::bucket_policy_usage(file.text())],
         )
     };
     let nearest = nearest.into_iter().max_by_key(quotas::Usage::percent);
@@ -160,7 +176,7 @@ fn row(project: &Project, file: &Generated, state: &str) -> Result<Vec<String>, 
         },
     );
     Ok(vec![
-        file.source.name().to_owned(),
+        file.name().to_owned(),
         resources,
         thousands(bytes),
         what,
@@ -169,17 +185,17 @@ fn row(project: &Project, file: &Generated, state: &str) -> Result<Vec<String>, 
     ])
 }
 
-fn joined(generated: &[Generated], format: TemplateFormat) -> String {
+fn joined(synthesis: &Synthesis, format: TemplateFormat) -> String {
     let mut out = String::new();
-    for (index, file) in generated.iter().enumerate() {
-        if format == TemplateFormat::Yaml && file.template {
+    for (index, one) in synthesis.files.iter().enumerate() {
+        if format == TemplateFormat::Yaml && one.is_template {
             if index > 0 {
                 out.push_str("---\n");
             }
-            out.push_str(&format!("# {}\n", file.source.name()));
+            out.push_str(&format!("# {}\n", one.file.name()));
         }
-        if file.template || format == TemplateFormat::Json {
-            out.push_str(file.source.text());
+        if one.is_template || format == TemplateFormat::Json {
+            out.push_str(one.file.text());
         }
     }
     out

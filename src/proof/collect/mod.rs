@@ -74,7 +74,7 @@ impl<'a> Collector<'a> {
         let mut files: Vec<Source> = inputs
             .stacks
             .iter()
-            .map(|stack| stack.source.clone())
+            .map(|stack| stack.template.source().clone())
             .collect();
         let mut assumed = Vec::new();
         for (name, text, kind) in [

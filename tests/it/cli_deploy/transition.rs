@@ -50,7 +50,7 @@ fn works(site: &Site) {
                 account: account.clone(),
                 region: REGION.to_owned(),
             })],
-            source: Source::new(name, text),
+            template: Source::new(name, text).into(),
             known: Known {
                 parameters: parameters.collect(),
                 key_ids: key_ids.collect(),

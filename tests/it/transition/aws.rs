@@ -231,7 +231,7 @@ impl Aws {
                         })
                     })
                     .collect(),
-                source: Source::new(kept.step.stack.clone(), kept.text.to_string()),
+                template: Source::new(kept.step.stack.clone(), kept.text.to_string()).into(),
                 known: Known {
                     parameters: kept.parameters.clone().into_iter().collect(),
                     key_ids: match kept.step.side {

@@ -1,0 +1,284 @@
+//! What follows from a plan, made once: its templates, and the results of their checks.
+//!
+//! A deployment takes [`Approved`] stacks, so nothing else than what was checked can be deployed.
+
+use crate::config::Quotas;
+use crate::diagnostic::{Problem, Source};
+use crate::lint::{self, LintError, Report, Rule};
+use crate::plan::Plan;
+use crate::proof::{self, Conclusion, InputError, Inputs, NamedFile, Proof};
+use crate::stacks::{self, Stack};
+use crate::template::{Template, TemplateFile};
+
+/// How templates are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplateFormat {
+    /// With comments and short-form intrinsic functions.
+    Yaml,
+    /// Without comments, with long-form intrinsic functions.
+    Json,
+}
+
+impl TemplateFormat {
+    /// The extension of a file in this format.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A file of a synthesis.
+#[derive(Debug, Clone)]
+pub struct SynthesizedFile {
+    /// Its path below the output folder, with `/`.
+    pub path: String,
+    /// Its name without ending: of a template that of the stack, of a policy the bucket.
+    pub name: String,
+    /// The text.
+    pub file: TemplateFile,
+    /// Whether it is a template. Otherwise it is the merged policy of an existing bucket.
+    pub is_template: bool,
+}
+
+/// The stacks of a plan and their files.
+#[derive(Debug, Clone)]
+pub struct Synthesis {
+    /// The stacks, in the order of a first deployment.
+    pub stacks: Vec<Stack>,
+    /// The templates, and the merged policy of an existing artifact bucket. The templates of the stacks
+    /// come first.
+    pub files: Vec<SynthesizedFile>,
+}
+
+/// Why templates cannot be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// A template cannot be read.
+    #[error("`{}` is not a template", .0.name())]
+    Template(Box<Source>, Problem),
+    /// Guard cannot evaluate the rules.
+    #[error(transparent)]
+    Lint(#[from] LintError),
+    /// The proof cannot use its inputs.
+    #[error("the templates cannot be proven")]
+    Proof(Vec<InputError>),
+}
+
+/// Why checked templates are not written or deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The lint has errors.
+    #[error("the templates have errors")]
+    Lint,
+    /// There is no run.
+    #[error("no run of the pipeline was checked")]
+    Empty,
+    /// A call is denied.
+    #[error("a run of the pipeline would fail")]
+    Denied,
+    /// An attack is allowed.
+    #[error("a call that must not be allowed is allowed")]
+    Attack,
+    /// A statement grants an unknown action.
+    #[error("the templates name actions that do not exist")]
+    UnknownAction,
+    /// Something is unproven.
+    #[error("with --strict, what is unproven is an error")]
+    Unproven,
+    /// A statement grants what no call needs.
+    #[error("with --strict, unexplained excess is an error")]
+    Excess,
+}
+
+/// A synthesis that was linted and proven.
+#[derive(Debug)]
+pub struct Checked {
+    synthesis: Synthesis,
+    /// The findings, by template.
+    pub reports: Vec<(Source, Report)>,
+    /// The proof.
+    pub proof: Proof,
+}
+
+/// A synthesis whose checks found nothing that forbids its deployment.
+#[derive(Debug, Clone)]
+pub struct Approved(Synthesis);
+
+impl Synthesis {
+    /// Synthesizes the templates of a plan. `named` gives each file the name that errors show, by its
+    /// path.
+    pub fn new(plan: &Plan, format: TemplateFormat, named: impl Fn(&str) -> String) -> Self {
+        let stacks = stacks::stacks(plan);
+        let files = stacks.iter().map(|stack| {
+            SynthesizedFile::template(stack.name.clone(), &stack.template, format, &named)
+        });
+        Self {
+            files: files.collect(),
+            stacks,
+        }
+    }
+
+    /// The merged policy of an existing artifact bucket.
+    pub fn merged_policy(&self) -> Option<&str> {
+        let mut files = self.files.iter();
+        files
+            .find(|file| !file.is_template)
+            .map(|file| file.file.text())
+    }
+
+    /// Checks the templates with Guard rules and against the quotas; without rules, against the quotas
+    /// alone.
+    ///
+    /// # Errors
+    /// A template cannot be read, or Guard cannot evaluate the rules.
+    pub fn lint(
+        &self,
+        rules: &[Rule],
+        quotas: &Quotas,
+    ) -> Result<Vec<(Source, Report)>, CheckError> {
+        let templates = self.files.iter().filter(|file| file.is_template);
+        let templates: Vec<TemplateFile> = templates.map(|file| file.file.clone()).collect();
+        lint_files(rules, &templates, quotas)
+    }
+
+    /// The inputs of the proof of the templates; with `dev_step` after the first deployment of the dev
+    /// stack.
+    pub fn inputs(&self, plan: &Plan, dev_step: bool) -> Inputs {
+        let template = |name: &str| {
+            let mut files = self.files.iter();
+            let file = files.find(|file| file.is_template && file.name == name);
+            Ok(file.map_or_else(|| Source::new(name, "").into(), |file| file.file.clone()))
+        };
+        let Ok(mut inputs) = Inputs::new::<std::convert::Infallible>(plan, dev_step, template);
+        let policies = self.files.iter().filter(|file| !file.is_template);
+        inputs
+            .bucket_policies
+            .extend(policies.map(|file| NamedFile {
+                name: file.name.clone(),
+                source: Some(file.file.source().clone()),
+            }));
+        inputs
+    }
+
+    /// Proves a run of the pipeline.
+    ///
+    /// # Errors
+    /// The proof cannot use the templates.
+    pub fn prove(&self, plan: &Plan) -> Result<Proof, CheckError> {
+        proof::prove(&self.inputs(plan, false)).map_err(CheckError::Proof)
+    }
+
+    /// Lints and proves the templates.
+    ///
+    /// # Errors
+    /// A template cannot be checked.
+    pub fn check(self, plan: &Plan, rules: &[Rule]) -> Result<Checked, CheckError> {
+        Ok(Checked {
+            reports: self.lint(rules, &plan.quotas)?,
+            proof: self.prove(plan)?,
+            synthesis: self,
+        })
+    }
+}
+
+impl SynthesizedFile {
+    /// The file of a template. `name` has no ending.
+    pub fn template(
+        name: String,
+        template: &Template,
+        format: TemplateFormat,
+        named: &impl Fn(&str) -> String,
+    ) -> Self {
+        let text = match format {
+            TemplateFormat::Yaml => template.to_yaml(),
+            TemplateFormat::Json => template.to_json_text(),
+        };
+        let path = format!("{name}.{}", format.extension());
+        Self {
+            file: Source::new(named(&path), text).into(),
+            path,
+            name,
+            is_template: true,
+        }
+    }
+}
+
+impl Checked {
+    /// The stacks, if no check forbids their deployment. With `strict`, unproven results, unresolved
+    /// values and unexplained excess do, too.
+    ///
+    /// # Errors
+    /// The first reason not to deploy them.
+    pub fn approve(self, strict: bool) -> Result<Approved, Refusal> {
+        let refusal = lint_refusal(&self.reports).or_else(|| proof_refusal(&self.proof, strict));
+        match refusal {
+            None => Ok(Approved(self.synthesis)),
+            Some(refusal) => Err(refusal),
+        }
+    }
+}
+
+impl Approved {
+    /// The stacks and their files.
+    pub fn synthesis(&self) -> &Synthesis {
+        &self.0
+    }
+
+    /// The stacks alone.
+    pub fn into_stacks(self) -> Vec<Stack> {
+        self.0.stacks
+    }
+}
+
+/// Why templates with these findings are not deployed.
+pub fn lint_refusal(reports: &[(Source, Report)]) -> Option<Refusal> {
+    let fails = reports.iter().any(|(_, report)| report.has_errors());
+    fails.then_some(Refusal::Lint)
+}
+
+/// Why templates with this proof are not deployed.
+pub fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
+    let outcome = proof.outcome();
+    if !outcome.fails(strict) {
+        return None;
+    }
+    Some(match outcome.conclusion() {
+        Conclusion::Failed if outcome.empty.is_some() => Refusal::Empty,
+        Conclusion::Failed if outcome.denied + outcome.obstacles > 0 => Refusal::Denied,
+        Conclusion::Failed if outcome.allowed_attacks > 0 => Refusal::Attack,
+        Conclusion::Failed => Refusal::UnknownAction,
+        Conclusion::Unproven => Refusal::Unproven,
+        Conclusion::Excess | Conclusion::Proven => Refusal::Excess,
+    })
+}
+
+/// Checks templates with Guard rules and against the quotas; without rules, against the quotas alone.
+///
+/// # Errors
+/// A template cannot be read, or Guard cannot evaluate the rules.
+pub fn lint_files(
+    rules: &[Rule],
+    files: &[TemplateFile],
+    quotas: &Quotas,
+) -> Result<Vec<(Source, Report)>, CheckError> {
+    let mut roots = Vec::new();
+    for file in files {
+        let root = file
+            .root()
+            .map_err(|problem| CheckError::Template(Box::new(file.source().clone()), problem))?;
+        roots.push(root);
+    }
+    let sources = files.iter().map(TemplateFile::source);
+    let templates: Vec<_> = sources.zip(roots.iter().map(AsRef::as_ref)).collect();
+    let mut reports = match rules {
+        [] => vec![Report::default(); templates.len()],
+        _ => lint::check(rules, &templates)?,
+    };
+    for (report, (source, root)) in reports.iter_mut().zip(&templates) {
+        report.add(lint::quotas::findings(source, root, quotas));
+    }
+    let sources = files.iter().map(|file| file.source().clone());
+    Ok(sources.zip(reports).collect())
+}
