@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::input::Instance;
-use crate::config::Partition;
+use crate::aws::Partition;
 use crate::diagnostic::{Entry, Node, Span, Value};
 
 /// The tag of a value that cannot be known; its text is the reason.
