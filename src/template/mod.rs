@@ -3,10 +3,10 @@
 
 mod read;
 mod rename;
-mod template;
+mod model;
 mod value;
 mod yaml;
 
 pub use rename::Renames;
-pub use template::{Condition, Output, Parameter, Resource, Template};
+pub use model::{Condition, Output, Parameter, Resource, Template};
 pub use value::{Field, Item, Value, list, map};

@@ -3,7 +3,7 @@
 //! Sections that s3ferry never writes (mappings, rules, transforms) are not read; a template that
 //! has one cannot be merged, and [`Template::read`] says so.
 
-use super::template::{Condition, Output, Parameter, Resource, Template};
+use super::model::{Condition, Output, Parameter, Resource, Template};
 use super::value::{Field, Item, Value};
 use crate::diagnostic::{self, Node, Problem, Source, Span};
 

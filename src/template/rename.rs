@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::template::Template;
+use super::model::Template;
 use super::value::Value;
 
 /// New logical IDs of resources, by the old ones.
@@ -62,18 +62,15 @@ impl Value {
         self.mapped(&|value| match value {
             Self::Ref(id) => known.get(id).map(|value| Self::String(value.clone())),
             Self::Sub(text) => {
-                let text = replace_references(text, &|name| known.get(name).cloned());
-                Some(match text.contains("${") {
-                    true => Self::Sub(text),
-                    false => Self::String(text),
-                })
+                let known = |name: &str| known.get(name).cloned();
+                Some(Self::text(replace_references(text, &known)))
             }
             _ => None,
         })
     }
 
     /// The value with every part that `change` changes exchanged.
-    fn mapped(&self, change: &impl Fn(&Self) -> Option<Self>) -> Self {
+    pub(crate) fn mapped(&self, change: &impl Fn(&Self) -> Option<Self>) -> Self {
         if let Some(changed) = change(self) {
             return changed;
         }
