@@ -120,7 +120,7 @@ pub(crate) fn check(
 ) -> Result<Vec<(Source, Report)>, Failure> {
     let mut nodes = Vec::new();
     for source in sources {
-        let node = lint::read_template(source)
+        let node = s3ferry::template::read_template(source)
             .map_err(|problem| Failure::document(source.clone(), vec![problem]))?;
         nodes.push(node);
     }

@@ -59,7 +59,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     let reports = super::lint::check(&lint::embedded(), &sources, quotas_of)?;
     let mut usages = Vec::new();
     for source in &sources {
-        let node = lint::read_template(source)
+        let node = s3ferry::template::read_template(source)
             .map_err(|problem| Failure::document(source.clone(), vec![problem]))?;
         usages.push((source.clone(), quotas::usages(source, &node, quotas_of)));
     }

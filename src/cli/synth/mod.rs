@@ -4,8 +4,9 @@ mod folder;
 
 use std::path::{Path, PathBuf};
 
-use s3ferry::lint::{quotas, read_template};
+use s3ferry::lint::quotas;
 use s3ferry::stacks;
+use s3ferry::template::{read_template, resources};
 
 use self::folder::Folder;
 use super::locate::ExampleOption;
@@ -134,10 +135,7 @@ fn row(project: &Project, file: &Generated, state: &str) -> Result<Vec<String>, 
     let (resources, nearest) = if file.template {
         let node = read_template(&file.source)
             .map_err(|problem| Failure::document(file.source.clone(), vec![problem]))?;
-        let count = node
-            .get("Resources")
-            .and_then(|node| node.entries())
-            .map_or(0, <[_]>::len);
+        let count = resources(&node).len();
         (
             count.to_string(),
             quotas::usages(&file.source, &node, &project.plan.quotas),
