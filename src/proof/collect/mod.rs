@@ -44,6 +44,7 @@ pub(super) fn collect<'a>(
     collector.finish()
 }
 
+#[derive(Default)]
 struct Collector<'a> {
     world: World<'a>,
     problems: BTreeMap<usize, Vec<Problem>>,
@@ -121,16 +122,7 @@ impl<'a> Collector<'a> {
                 files,
                 templates: inputs.stacks.len(),
                 resolvers,
-                resources: Vec::new(),
                 policies: assumed,
-                roles: BTreeMap::new(),
-                buckets: BTreeMap::new(),
-                keys: Vec::new(),
-                aliases: BTreeMap::new(),
-                key_files: BTreeMap::new(),
-                key_states: BTreeMap::new(),
-                scps: Vec::new(),
-                rcps: Vec::new(),
                 administrator: 0,
                 open_trust: 1,
                 open_resource: 2,
@@ -138,10 +130,6 @@ impl<'a> Collector<'a> {
                 open_key: 4,
                 open_bucket: 5,
                 managed_key: 6,
-                other_doubts: Vec::new(),
-                opaque: Vec::new(),
-                disputed: BTreeMap::new(),
-                has_unknown_aliases: false,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs
@@ -150,13 +138,9 @@ impl<'a> Collector<'a> {
                     .flat_map(|stack| &stack.instances)
                     .map(|instance| instance.account.clone())
                     .collect(),
+                ..World::default()
             },
-            problems: BTreeMap::new(),
-            managed: BTreeMap::new(),
-            attached: Vec::new(),
-            boundaries: Vec::new(),
-            floating: Vec::new(),
-            put_by: Vec::new(),
+            ..Self::default()
         })
     }
 
