@@ -2,4 +2,7 @@
 //! of all other modules.
 
 pub mod arn;
+mod partition;
 pub mod quotas;
+
+pub use partition::Partition;

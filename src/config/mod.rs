@@ -15,9 +15,7 @@ mod validate;
 
 pub use model::*;
 pub use names::{account_id_problem, characters};
-pub use regions::{
-    Partition, has_codepipeline, is_region, partition_of, pipeline_region_problem, regions,
-};
+pub use regions::{has_codepipeline, is_region, partition_of, pipeline_region_problem, regions};
 pub use schema::{json_schema, near};
 pub use stack_set::*;
 

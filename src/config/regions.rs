@@ -1,24 +1,12 @@
-//! AWS partitions and their regions (AWS General Reference, *Regions and zones*), and where
+//! The regions of the AWS partitions (AWS General Reference, *Regions and zones*), and where
 //! CodePipeline is available (CodePipeline User Guide, *Quotas in AWS CodePipeline*; AWS General
 //! Reference, *AWS CodePipeline endpoints and quotas*).
 
 use super::near;
+use crate::aws::Partition::{self, Aws, AwsCn, AwsEusc, AwsUsGov};
 
 /// The month in which the tables of this file were compared with AWS's documents.
 pub(super) const AS_OF: &str = "2026-11";
-
-/// A group of regions with its own account IDs and ARNs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Partition {
-    /// The commercial regions.
-    Aws,
-    /// China.
-    AwsCn,
-    /// AWS European Sovereign Cloud.
-    AwsEusc,
-    /// AWS GovCloud (US).
-    AwsUsGov,
-}
 
 /// A region: its partition, and whether CodePipeline is available there.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +31,6 @@ const fn without(partition: Partition, name: &'static str) -> Region {
         has_codepipeline: false,
     }
 }
-
-use Partition::{Aws, AwsCn, AwsEusc, AwsUsGov};
 
 const REGIONS: [Region; 39] = [
     with(Aws, "us-east-1"),
@@ -89,46 +75,6 @@ const REGIONS: [Region; 39] = [
     with(AwsUsGov, "us-gov-east-1"),
     with(AwsUsGov, "us-gov-west-1"),
 ];
-
-impl Partition {
-    /// The partition as ARNs write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsCn => "aws-cn",
-            Self::AwsEusc => "aws-eusc",
-            Self::AwsUsGov => "aws-us-gov",
-        }
-    }
-
-    /// Returns the partition that ARNs write like this.
-    pub fn of_arns(name: &str) -> Option<Self> {
-        [Aws, AwsCn, AwsEusc, AwsUsGov]
-            .into_iter()
-            .find(|partition| partition.as_str() == name)
-    }
-
-    /// Returns the domain of the service endpoints, which is also in `kms:ViaService`.
-    ///
-    /// The names of service principals end in `amazonaws.com` in every partition.
-    pub fn dns_suffix(self) -> &'static str {
-        match self {
-            Self::Aws | Self::AwsUsGov => "amazonaws.com",
-            Self::AwsCn => "amazonaws.com.cn",
-            Self::AwsEusc => "amazonaws.eu",
-        }
-    }
-
-    /// Returns the domain of the console, below the region's name.
-    pub fn console_domain(self) -> &'static str {
-        match self {
-            Self::Aws => "console.aws.amazon.com",
-            Self::AwsCn => "console.amazonaws.cn",
-            Self::AwsEusc => "console.amazonaws-eusc.eu",
-            Self::AwsUsGov => "console.amazonaws-us-gov.com",
-        }
-    }
-}
 
 /// Returns the names of all regions.
 pub fn regions() -> impl Iterator<Item = &'static str> {

@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::template::UNKNOWN;
+
 /// How a live policy differs from the expected one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Difference {
@@ -13,9 +15,6 @@ pub struct Difference {
     /// Live statements that nobody expects.
     pub extra: Vec<Json>,
 }
-
-/// What [`crate::proof::resolved`] marks values with that cannot be known.
-const UNKNOWN: &str = "s3ferry:unknown";
 
 impl Difference {
     /// Whether the policies say the same.

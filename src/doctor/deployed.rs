@@ -11,9 +11,9 @@ use super::finding::Unread;
 use super::live::{Reading, Refusal, Stack};
 use crate::config::Permissions;
 use crate::diagnostic::Source;
-use crate::lint::read_template;
 use crate::proof::{Inputs, Instance, Known, Resolved, Stack as Template, outputs, resolved};
 use crate::stacks::{CREATE_PIPELINE, KEY_ID, SERVICE_ROLE_ARN};
+use crate::template::read_template;
 use crate::transition::merge::is_transitional;
 
 /// A stack of this status has a change set, and no template yet.

@@ -7,6 +7,7 @@ use super::expected::Expected;
 use super::finding::Unread;
 use super::live::{Live, Policy, Reading, Refusal, View};
 use crate::policy::document::Arn;
+use crate::template::UNKNOWN;
 
 /// Everything that could not be read, or was not.
 pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
@@ -51,7 +52,7 @@ pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
         }
     }
     for key in &expected.keys {
-        if !live.keys.contains_key(&key.arn) && !key.arn.contains("s3ferry:unknown") {
+        if !live.keys.contains_key(&key.arn) && !key.arn.contains(UNKNOWN) {
             add(&key.account, shown(&key.arn), Some(&not_read));
         }
     }

@@ -24,6 +24,7 @@ use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
 use super::{Finding, Report, Rule, Severity, embedded, template};
 use crate::diagnostic::{Node, Source};
 use crate::escape::for_yaml;
+use crate::template::{resources, variants};
 
 /// Why a lint could not say anything. Every one of these would otherwise look like "no
 /// findings".
@@ -87,7 +88,10 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         return Err(LintError::Nothing("templates"));
     }
     let by_name = by_name(rules)?;
-    if let Some((source, _)) = templates.iter().find(|(_, node)| !has_resources(node)) {
+    if let Some((source, _)) = templates
+        .iter()
+        .find(|(_, node)| resources(node).is_empty())
+    {
         return Err(LintError::NoResources {
             template: source.name().to_owned(),
         });
@@ -97,13 +101,11 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         .iter()
         .enumerate()
         .flat_map(|(template, (source, node))| {
-            template::variants(node)
-                .into_iter()
-                .map(move |node| Document {
-                    template,
-                    name: source.name(),
-                    node,
-                })
+            variants(node).into_iter().map(move |node| Document {
+                template,
+                name: source.name(),
+                node,
+            })
         })
         .collect();
     let mut tasks: Vec<Task> = groups
@@ -173,13 +175,6 @@ fn known_names(by_name: &HashMap<&str, &Rule>) -> BTreeSet<String> {
         .chain(embedded().into_iter().map(|rule| rule.name))
         .chain([UNKNOWN_SUPPRESSION.to_owned()])
         .collect()
-}
-
-fn has_resources(template: &Node) -> bool {
-    template
-        .get("Resources")
-        .and_then(Node::entries)
-        .is_some_and(|resources| !resources.is_empty())
 }
 
 /// A template, or one of its variants.

@@ -13,6 +13,7 @@ use super::{Finding, Severity};
 use crate::aws::quotas::{self as table, Increase, Quota, grouped};
 use crate::config::Quotas;
 use crate::diagnostic::{Entry, Node, Source, Span};
+use crate::template::{function, resources, type_of};
 
 /// The longest text that a `Ref` or `GetAtt` of ours becomes: a multi-Region key's ARN.
 const RESOLVED_LENGTH: usize = 100;
@@ -181,13 +182,6 @@ fn fix(quota: Quota, limit: u64, restructure: &str) -> String {
 const SHORTER_BUCKET_POLICY: &str = "name an organization instead of accounts, or give some targets a separate pipeline and \
      artifact bucket";
 
-fn resources(template: &Node) -> &[Entry] {
-    template
-        .get("Resources")
-        .and_then(Node::entries)
-        .unwrap_or_default()
-}
-
 struct Meter<'t> {
     template: &'t Node,
     quotas: &'t Quotas,
@@ -244,7 +238,7 @@ impl Meter<'_> {
         let Some(properties) = resource.value.get("Properties") else {
             return;
         };
-        match resource.value.get("Type").and_then(Node::as_str) {
+        match type_of(&resource.value) {
             Some("AWS::IAM::ManagedPolicy") => {
                 self.policy(
                     resource,
@@ -363,13 +357,11 @@ impl Meter<'_> {
 
 /// Whether a resource is a managed policy that attaches itself to the role.
 fn attaches_to(resource: &Entry, role: &str) -> bool {
-    resource.value.get("Type").and_then(Node::as_str) == Some("AWS::IAM::ManagedPolicy")
-        && resource
-            .value
-            .at(["Properties", "Roles"])
-            .map(Node::to_json)
-            .and_then(|roles| roles.as_array().cloned())
-            .is_some_and(|roles| roles.contains(&serde_json::json!({ "Ref": role })))
+    let roles = resource.value.at(["Properties", "Roles"]);
+    let roles = roles.filter(|roles| roles.tag.is_none());
+    let mut roles = roles.and_then(Node::items).unwrap_or_default().iter();
+    let is_role = |node| matches!(function(node), Some(("Ref", id)) if id.as_str() == Some(role));
+    type_of(&resource.value) == Some("AWS::IAM::ManagedPolicy") && roles.any(is_role)
 }
 
 /// The length of a policy document as AWS counts it, without whitespace.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Severity, Suppressed};
 use crate::diagnostic::{Node, Span, may_be_name};
+use crate::template::resources;
 
 /// The rule name of a finding about a suppression of a rule that does not exist.
 pub const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
@@ -19,11 +20,7 @@ pub(super) fn suppressions(
 ) -> (Vec<Suppressed>, Vec<Finding>) {
     let mut suppressed = Vec::new();
     let mut findings = Vec::new();
-    for resource in template
-        .get("Resources")
-        .and_then(Node::entries)
-        .unwrap_or_default()
-    {
+    for resource in resources(template) {
         let Some(guard) = resource.value.at(["Metadata", "guard"]) else {
             continue;
         };

@@ -1,159 +1,23 @@
 //! A template as Guard sees it, and the way back from Guard's paths to its text.
 //!
 //! Guard knows neither `Fn::If` nor `AWS::NoValue`: a property that both branches set looks
-//! missing to it. So a template with conditional values becomes several variants, one for each
-//! way in which its conditions can come out, and each is checked. What a template means
-//! otherwise is none of this module's business.
+//! missing to it. So each variant of a template is checked.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use crate::diagnostic::{Entry, Node, Span, Value};
-
-/// With more conditions than this, not every combination of them is checked, but those with
-/// all of them alike and those with one of them different.
-const ALL_COMBINATIONS: usize = 3;
-
-/// The template under every outcome of the conditions that its values depend on.
-pub(super) fn variants(template: &Node) -> Vec<Cow<'_, Node>> {
-    let mut names = BTreeSet::new();
-    let mut absent = false;
-    survey(template, &mut names, &mut absent);
-    if names.is_empty() && !absent {
-        return vec![Cow::Borrowed(template)];
-    }
-    let names: Vec<&str> = names.into_iter().collect();
-    outcomes(names.len())
-        .into_iter()
-        .filter_map(|holds| {
-            let true_ones: Vec<&str> = names
-                .iter()
-                .zip(&holds)
-                .filter(|(_, holds)| **holds)
-                .map(|(name, _)| *name)
-                .collect();
-            resolve(template, &true_ones).map(Cow::Owned)
-        })
-        .collect()
-}
-
-fn outcomes(count: usize) -> Vec<Vec<bool>> {
-    if count <= ALL_COMBINATIONS {
-        return (0..1_usize << count)
-            .map(|bits| (0..count).map(|at| bits >> at & 1 == 1).collect())
-            .collect();
-    }
-    [false, true]
-        .into_iter()
-        .flat_map(|all| {
-            let one_different = (0..count).map(move |odd| {
-                let mut holds = vec![all; count];
-                holds[odd] = !all;
-                holds
-            });
-            std::iter::once(vec![all; count]).chain(one_different)
-        })
-        .collect()
-}
-
-fn survey<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>, absent: &mut bool) {
-    if let Some((condition, _, _)) = conditional(node) {
-        names.insert(condition);
-    }
-    *absent |= is_no_value(node);
-    match &node.value {
-        Value::Sequence(items) => items.iter().for_each(|item| survey(item, names, absent)),
-        Value::Mapping(entries) => entries
-            .iter()
-            .for_each(|entry| survey(&entry.value, names, absent)),
-        _ => {}
-    }
-}
-
-/// The node with its conditional values decided; `None` where that leaves no value.
-fn resolve(node: &Node, true_ones: &[&str]) -> Option<Node> {
-    if is_no_value(node) {
-        return None;
-    }
-    if let Some((condition, yes, no)) = conditional(node) {
-        return resolve(
-            if true_ones.contains(&condition) {
-                yes
-            } else {
-                no
-            },
-            true_ones,
-        );
-    }
-    let value = match &node.value {
-        Value::Sequence(items) => Value::Sequence(
-            items
-                .iter()
-                .filter_map(|item| resolve(item, true_ones))
-                .collect(),
-        ),
-        Value::Mapping(entries) => Value::Mapping(
-            entries
-                .iter()
-                .filter_map(|entry| {
-                    Some(Entry {
-                        key: entry.key.clone(),
-                        key_span: entry.key_span,
-                        value: resolve(&entry.value, true_ones)?,
-                    })
-                })
-                .collect(),
-        ),
-        other => other.clone(),
-    };
-    Some(Node {
-        value,
-        span: node.span,
-        tag: node.tag.clone(),
-    })
-}
-
-/// The condition and both branches of `!If` or `{"Fn::If": …}`.
-fn conditional(node: &Node) -> Option<(&str, &Node, &Node)> {
-    let items = match (node.tag.as_deref(), node.entries()) {
-        (Some("If"), _) => node.items()?,
-        (None, Some([only])) if only.key == "Fn::If" => only.value.items()?,
-        _ => return None,
-    };
-    match items {
-        [condition, yes, no] => Some((condition.as_str()?, yes, no)),
-        _ => None,
-    }
-}
-
-fn is_no_value(node: &Node) -> bool {
-    const NO_VALUE: Option<&str> = Some("AWS::NoValue");
-    match (node.tag.as_deref(), node.entries()) {
-        (Some("Ref"), _) => node.as_str() == NO_VALUE,
-        (None, Some([only])) if only.key == "Ref" => only.value.as_str() == NO_VALUE,
-        _ => false,
-    }
-}
+use crate::diagnostic::{Node, Span, Value};
+use crate::template::{resources, type_of};
 
 /// Whether a template has resources of one of these types.
 pub(super) fn concerns(template: &Node, types: Option<&BTreeSet<&str>>) -> bool {
-    template
-        .get("Resources")
-        .and_then(Node::entries)
-        .unwrap_or_default()
-        .iter()
-        .any(|resource| has_type(&resource.value, types))
+    let mut resources = resources(template).iter();
+    resources.any(|resource| has_type(&resource.value, types))
 }
 
 fn has_type(resource: &Node, types: Option<&BTreeSet<&str>>) -> bool {
-    types.is_none_or(|types| {
-        resource
-            .get("Type")
-            .and_then(Node::as_str)
-            .is_some_and(|name| types.contains(name))
-    })
+    types.is_none_or(|types| type_of(resource).is_some_and(|name| types.contains(name)))
 }
 
 /// The template as plain JSON, in which what means the same is written the same, and every
@@ -164,10 +28,7 @@ pub(super) fn to_guard_json(template: &Node, types: Option<&BTreeSet<&str>>) -> 
     let mut json = match types {
         None => template.to_json(),
         Some(_) => {
-            let resources: serde_json::Map<_, _> = template
-                .get("Resources")
-                .and_then(Node::entries)
-                .unwrap_or_default()
+            let resources: serde_json::Map<_, _> = resources(template)
                 .iter()
                 .filter(|resource| has_type(&resource.value, types))
                 .map(|resource| (resource.key.clone(), resource.value.to_json()))

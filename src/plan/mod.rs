@@ -10,9 +10,9 @@ mod names;
 mod stack_set;
 mod waves;
 
-use crate::aws::quotas::STACK_NAME;
+use crate::aws::{Partition, quotas::STACK_NAME};
 use crate::config::{
-    CannedAcl, Complaint, Config, DetectChanges, Partition, Permissions, Quotas, partition_of,
+    CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas, partition_of,
 };
 
 pub use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};

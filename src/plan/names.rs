@@ -8,8 +8,11 @@ use sha2::{Digest as _, Sha256};
 use super::{
     BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, StackSetPlan, TargetNames, TargetPlan,
 };
-use crate::aws::quotas::{BUCKET_NAME, ROLE_NAME};
-use crate::config::{Config, Partition, Target};
+use crate::aws::{
+    Partition,
+    quotas::{BUCKET_NAME, ROLE_NAME},
+};
+use crate::config::{Config, Target};
 
 /// How many digits of a digest tell shortened names apart.
 const DIGITS: usize = 8;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::names::stack_name;
-use crate::aws::quotas::STACK_SET_NAME;
+use crate::aws::{Partition, quotas::STACK_SET_NAME};
 use crate::config::{
-    AccountFilter, AutoDeployment, CallAs, Complaint, Config, OperationPreferences, Partition,
+    AccountFilter, AutoDeployment, CallAs, Complaint, Config, OperationPreferences,
     PermissionModel, StackSet, Target, characters, partition_of,
 };
 

@@ -1,8 +1,8 @@
 //! A policy document of a template: what is known of it, and what is not.
 
-use super::resolve::unknown_in;
 use crate::diagnostic::{Entry, Node, Problem, Span, Value};
 use crate::policy::document::{Effect, Policy, PolicyKind, Version};
+use crate::template::unknown_in;
 
 /// A policy document, with what cannot be known of it left out.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@
 //! encryption with AWS KMS keys*.
 
 use super::key_state::KeyState;
-use super::resolve::{Resolver, known_text, unknown_in};
+use super::resolve::Resolver;
 use super::world::{Doubt, Found, Place};
-use crate::diagnostic::Node;
+use crate::template::{known_text, type_of, unknown_in};
 
 /// Whether KMS lets S3 use a key.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ const ORIGIN: &str = "AWS_KMS";
 impl KeyKind {
     /// Reads a key of a template. A replica is like its primary key, which may stand elsewhere.
     pub(super) fn read(resolver: &Resolver<'_>, found: &Found<'_>) -> Self {
-        if found.node.get("Type").and_then(Node::as_str) != Some("AWS::KMS::Key") {
+        if type_of(found.node) != Some("AWS::KMS::Key") {
             return Self::default();
         }
         let of = |name: &str, default: &str| match resolver.property(found.node, name) {

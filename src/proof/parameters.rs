@@ -1,7 +1,5 @@
 //! The values that the user gives for parameters of the templates: each must be one that some
 //! template declares and CloudFormation takes.
-//!
-//! Follows the AWS document *CloudFormation template reference guide*, section *Parameters*.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,6 +7,7 @@ use std::sync::Arc;
 use super::input::{InputError, Inputs};
 use crate::config::near;
 use crate::diagnostic::{Node, Source};
+use crate::template::parameters;
 
 /// The step that is proven decides it.
 pub(super) use crate::stacks::CREATE_PIPELINE;
@@ -89,81 +88,18 @@ fn unknown(name: &str, inputs: &Inputs, templates: &[Arc<Node>]) -> InputError {
 
 /// Why CloudFormation would not take a value; `None`: it would.
 fn refusal(source: &Source, name: &str, parameter: &Node, value: &str) -> Option<InputError> {
-    let setting = |key| parameter.get(key).and_then(Node::scalar_text);
-    let kind = setting("Type").unwrap_or("String");
+    let kind = parameters::type_of(parameter);
     let line = source.position(parameter.span.start).line;
     let place = format!("{}:{line}", source.name());
-    if kind.starts_with("AWS::SSM::") {
+    if parameters::is_stored(kind) {
         return Some(InputError::given(
             format!("`{name}` is of type {kind}: its value is in Parameter Store ({place})"),
             "declare it as a String to give its value here",
         ));
     }
-    let items: Vec<&str> = match is_list(kind) {
-        true => value.split(',').map(str::trim).collect(),
-        false => vec![value],
-    };
-    let refused = items.into_iter().find_map(|item| {
-        let why = unfit(parameter, kind, item)?;
-        Some((item, why))
-    });
-    let (item, (message, help)) = refused?;
+    let (item, message, help) = parameters::refusal(parameter, value)?;
     Some(InputError::given(
         format!("`{item}` is not a value of the parameter `{name}`: {message} ({place})"),
         help,
     ))
-}
-
-/// Whether a parameter of a type is a list, which is given with commas.
-pub(super) fn is_list(kind: &str) -> bool {
-    kind == "CommaDelimitedList" || kind.starts_with("List<")
-}
-
-/// What is wrong with one value, and what to give instead.
-fn unfit(parameter: &Node, kind: &str, value: &str) -> Option<(String, String)> {
-    let setting = |key: &str| parameter.get(key).and_then(Node::scalar_text);
-    let number = |key: &str| setting(key).and_then(|text| text.parse::<f64>().ok());
-    let length = |key: &str| setting(key).and_then(|text| text.parse::<usize>().ok());
-    if let Some(allowed) = parameter.get("AllowedValues").and_then(Node::items) {
-        let allowed: Vec<&str> = allowed.iter().filter_map(Node::scalar_text).collect();
-        if !allowed.contains(&value) {
-            let help = format!("the allowed values are: {}", allowed.join(", "));
-            return Some(("it is not an allowed value".to_owned(), help));
-        }
-    }
-    if kind == "Number" || kind == "List<Number>" {
-        let Ok(given) = value.parse::<f64>() else {
-            return Some(("it is not a number".to_owned(), "give a number".to_owned()));
-        };
-        if let Some(least) = number("MinValue").filter(|least| given < *least) {
-            let help = format!("give {least} or more");
-            return Some(("it is too small".to_owned(), help));
-        }
-        if let Some(most) = number("MaxValue").filter(|most| given > *most) {
-            return Some(("it is too large".to_owned(), format!("give {most} or less")));
-        }
-        return None;
-    }
-    // The whole value must match. What this syntax does not know is left to CloudFormation.
-    let pattern = setting("AllowedPattern");
-    let expression = pattern.and_then(|text| regex::Regex::new(&format!("^(?:{text})$")).ok());
-    if let (Some(pattern), Some(expression)) = (pattern, expression)
-        && !expression.is_match(value)
-    {
-        let help = setting("ConstraintDescription").map_or_else(
-            || "give a value that matches the pattern as a whole".to_owned(),
-            str::to_owned,
-        );
-        return Some((format!("it does not match the pattern `{pattern}`"), help));
-    }
-    let characters = value.chars().count();
-    if let Some(least) = length("MinLength").filter(|least| characters < *least) {
-        let help = format!("give {least} characters or more");
-        return Some(("it is too short".to_owned(), help));
-    }
-    if let Some(most) = length("MaxLength").filter(|most| characters > *most) {
-        let help = format!("give {most} characters or less");
-        return Some(("it is too long".to_owned(), help));
-    }
-    None
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash as _, Hasher as _};
-use std::sync::Arc;
 
 use super::attacks::{self, PROCEDURE_ALLOWS};
 use super::call::{Call, Caller};
@@ -14,13 +13,13 @@ use super::excess::{Excess, Served, excess};
 use super::facts::{self, Pipeline};
 use super::input::{InputError, Inputs};
 use super::judge::{judge_attack, judge_call};
-use super::parameters::{self, CREATE_PIPELINE};
+use super::parameters;
 use super::remedy::{Remedy, remedies};
-use super::resolve::{Deployment, Resolver};
+use super::resolve::{read_all, resolvers};
 use super::run;
 use super::world::{Doubt, Missing, World};
 use crate::config::Permissions;
-use crate::diagnostic::{Node, Source};
+use crate::diagnostic::Source;
 
 /// What came of a proof.
 #[derive(Debug, Clone)]
@@ -250,61 +249,4 @@ impl Alike {
             }
         }
     }
-}
-
-pub(super) fn read_all(inputs: &Inputs) -> Result<Vec<Arc<Node>>, Vec<InputError>> {
-    let mut nodes = Vec::new();
-    let mut errors = Vec::new();
-    for stack in &inputs.stacks {
-        match stack.template.root() {
-            Ok(node) => nodes.push(node),
-            Err(problem) => errors.push(InputError::new(&stack.template, vec![problem])),
-        }
-    }
-    if errors.is_empty() {
-        Ok(nodes)
-    } else {
-        Err(errors)
-    }
-}
-
-/// The dev template's outputs are the parameters of the others, by name, unless a value is given.
-pub(super) fn resolvers<'a>(inputs: &'a Inputs, nodes: &'a [Arc<Node>]) -> Vec<Resolver<'a>> {
-    let mut found: Vec<Resolver<'a>> = Vec::new();
-    let given: HashMap<String, String> = inputs.parameters.iter().cloned().collect();
-    let mut parameters = Arc::new(given);
-    for (file, (stack, node)) in inputs.stacks.iter().zip(nodes).enumerate() {
-        let values = match stack.known.parameters.as_slice() {
-            [] => Arc::clone(&parameters),
-            known => {
-                let mut own: HashMap<String, String> = (*parameters).clone();
-                own.extend(known.iter().cloned());
-                Arc::new(own)
-            }
-        };
-        for instance in &stack.instances {
-            let deployment = Deployment {
-                stack: &stack.name,
-                account: &instance.account,
-                region: &instance.region,
-                partition: &inputs.partition,
-                parameters: Arc::clone(&values),
-                key_ids: &stack.known.key_ids,
-                file,
-                target: stack.is_target.then_some(&*stack.name),
-                tagged_objects: stack.tagged_objects,
-                instance: stack.is_generic.then(|| Arc::clone(instance)),
-            };
-            found.push(Resolver::new(node, deployment));
-        }
-        if file == 0
-            && let Some(dev) = found.first()
-        {
-            let mut values = dev.outputs();
-            let given = inputs.parameters.iter();
-            values.extend(given.filter(|(name, _)| name != CREATE_PIPELINE).cloned());
-            parameters = Arc::new(values);
-        }
-    }
-    found
 }

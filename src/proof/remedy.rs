@@ -3,9 +3,9 @@
 use super::call::Caller;
 use super::decided::{Decided, Verdict};
 use super::world::{Place, PolicyId, World};
-use crate::diagnostic::Node;
 use crate::policy::document::{Arn, PolicyKind};
 use crate::policy::evaluation::Layer;
+use crate::template::type_of;
 
 /// A statement to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,9 +99,9 @@ fn expression(world: &World<'_>, file: usize, arn: &str, json: bool) -> Option<S
         .iter()
         .filter(|found| found.resolver == number);
     for found in here {
-        let kind = found.node.get("Type").and_then(Node::as_str);
+        let kind = type_of(found.node);
         let is_key = matches!(kind, Some("AWS::KMS::Key" | "AWS::KMS::ReplicaKey"));
-        let known = || super::symbols::attribute(resolver, found.id, found.node, "Arn");
+        let known = || resolver.attribute(found.id, "Arn");
         if is_key && known().as_deref() == Some(arn) {
             return Some(if json {
                 format!("{{\"Fn::GetAtt\": [\"{}\", \"Arn\"]}}", found.id)

@@ -6,10 +6,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json};
 
 use super::input::{InputError, Inputs};
-use super::prove::{read_all, resolvers};
-use super::resolve::Resolver;
-use super::symbols::attribute;
+use super::resolve::{read_all, resolvers};
 use crate::diagnostic::Node;
+use crate::template::type_of;
 
 /// A resource of a template, resolved.
 ///
@@ -42,7 +41,7 @@ pub struct Resolved {
 pub fn outputs(inputs: &Inputs) -> Result<Vec<HashMap<String, String>>, Vec<InputError>> {
     let nodes = read_all(inputs)?;
     let resolvers = resolvers(inputs, &nodes);
-    Ok(resolvers.iter().map(Resolver::outputs).collect())
+    Ok(resolvers.iter().map(|one| one.outputs()).collect())
 }
 
 /// Resolves every resource that is there.
@@ -58,8 +57,7 @@ pub fn resolved(inputs: &Inputs) -> Result<Vec<Resolved>, Vec<InputError>> {
             if resolver.is_there(&entry.value) == Some(false) {
                 continue;
             }
-            let kind = entry.value.get("Type").and_then(Node::as_str);
-            let kind = kind.unwrap_or_default();
+            let kind = type_of(&entry.value).unwrap_or_default();
             let properties = entry.value.get("Properties").and_then(Node::entries);
             let properties = properties.unwrap_or_default().iter();
             let properties: Map<String, Json> = properties
@@ -77,8 +75,8 @@ pub fn resolved(inputs: &Inputs) -> Result<Vec<Resolved>, Vec<InputError>> {
                 stack,
                 account: here.account.to_owned(),
                 region: here.region.to_owned(),
-                name: attribute(resolver, &entry.key, &entry.value, ""),
-                arn: attribute(resolver, &entry.key, &entry.value, arn),
+                name: resolver.attribute(&entry.key, ""),
+                arn: resolver.attribute(&entry.key, arn),
                 id: entry.key.clone(),
                 kind: kind.to_owned(),
                 properties: Json::Object(properties),

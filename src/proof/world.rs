@@ -193,6 +193,7 @@ pub(super) struct Found<'a> {
 }
 
 /// All of it.
+#[derive(Default)]
 pub(super) struct World<'a> {
     pub(super) files: Vec<Source>,
     /// How many of the files are templates: the first.

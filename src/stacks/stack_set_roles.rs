@@ -105,19 +105,10 @@ fn pattern(target: &TargetPlan, name: &str) -> String {
         .replace("{region}", region)
 }
 
-/// Text with pseudo parameters, or plain text.
-fn text(of: String) -> Value {
-    if of.contains("${") {
-        Value::Sub(of)
-    } else {
-        Value::from(of)
-    }
-}
-
 /// Sorted, each once.
 fn unique(of: impl IntoIterator<Item = String>) -> Value {
     let all: BTreeSet<String> = of.into_iter().collect();
-    list(all.into_iter().map(text))
+    list(all.into_iter().map(Value::text))
 }
 
 fn warning(own: &SelfManaged) -> &'static str {
@@ -571,7 +562,7 @@ fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec
                     .actions(["iam:CreateRole", "iam:PutRolePermissionsBoundary"])
                     .when(map([(
                         "StringEquals",
-                        map([("iam:PermissionsBoundary", text(boundary))]),
+                        map([("iam:PermissionsBoundary", Value::text(boundary))]),
                     )])),
             }
             .on(unique(roles))

@@ -97,16 +97,8 @@ impl Names<'_> {
         } else {
             &first.region
         };
-        let text = pattern
-            .replace("{account}", account)
-            .replace("{region}", region);
-        let differs = (target.many_accounts && pattern.contains("{account}"))
-            || (target.many_regions && pattern.contains("{region}"));
-        if differs {
-            Value::Sub(text)
-        } else {
-            text.into()
-        }
+        let text = pattern.replace("{account}", account);
+        Value::text(text.replace("{region}", region))
     }
 
     /// The account of the stack.

@@ -21,7 +21,7 @@ impl TemplateFile {
     /// # Errors
     /// The text is not a CloudFormation template, or it has no resources.
     pub fn root(&self) -> Result<Arc<Node>, Problem> {
-        let read = || crate::lint::read_template(&self.0.source).map(Arc::new);
+        let read = || super::read_template(&self.0.source).map(Arc::new);
         self.0.root.get_or_init(read).clone()
     }
 

@@ -135,6 +135,17 @@ impl Resource {
 }
 
 impl Template {
+    /// Returns the resource with a logical ID.
+    pub fn resource(&self, id: &str) -> Option<&Resource> {
+        self.resources.iter().find(|resource| resource.id == id)
+    }
+
+    /// Returns the value of an output.
+    pub fn output(&self, id: &str) -> Option<&Value> {
+        let output = self.outputs.iter().find(|output| output.id == id)?;
+        Some(&output.value)
+    }
+
     /// The sections as one mapping; the writers and [`Template::to_json`] share it.
     pub(super) fn to_value(&self) -> Value {
         let mut value = map([

@@ -1,7 +1,8 @@
-//! Deployed templates as the model: what a merge with a new template needs of them.
+//! The reader of templates: as a tree with positions, and deployed ones as the model, which a
+//! merge with a new template needs.
 //!
-//! Sections that s3ferry never writes (mappings, rules, transforms) are not read; a template that
-//! has one cannot be merged, and [`Template::read`] says so.
+//! The model has no sections that s3ferry never writes (mappings, rules, transforms); a template that
+//! has one cannot be merged, and [`Template::read`] refuses it.
 
 use super::model::{Condition, Output, Parameter, Resource, Template};
 use super::value::{Field, Item, Value};
@@ -17,6 +18,26 @@ const SECTIONS: [&str; 7] = [
     "Resources",
     "Outputs",
 ];
+
+/// Reads a CloudFormation template, in YAML or JSON.
+///
+/// # Errors
+/// The text is neither, or it has no resources.
+pub fn read_template(source: &Source) -> Result<Node, Problem> {
+    let node = diagnostic::read(source)?;
+    let first = node.entries().and_then(<[_]>::first);
+    let place = first.map(|entry| entry.key_span).unwrap_or_default();
+    match node.get("Resources").map(|resources| resources.entries()) {
+        Some(Some([_, ..])) => Ok(node),
+        Some(_) => Err(
+            Problem::new(place, "nothing was checked: `Resources` is empty")
+                .help("name a CloudFormation template with resources"),
+        ),
+        None => Err(Problem::new(place, "this is not a CloudFormation template")
+            .label("there is no `Resources` in this file")
+            .help("name a CloudFormation template")),
+    }
+}
 
 impl Value {
     /// The value of a node of a template. Short and long forms of intrinsic functions give the same

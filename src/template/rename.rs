@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::functions::{SubPart, sub_parts};
 use super::model::Template;
 use super::value::Value;
 
@@ -62,18 +63,15 @@ impl Value {
         self.mapped(&|value| match value {
             Self::Ref(id) => known.get(id).map(|value| Self::String(value.clone())),
             Self::Sub(text) => {
-                let text = replace_references(text, &|name| known.get(name).cloned());
-                Some(match text.contains("${") {
-                    true => Self::Sub(text),
-                    false => Self::String(text),
-                })
+                let known = |name: &str| known.get(name).cloned();
+                Some(Self::text(replace_references(text, &known)))
             }
             _ => None,
         })
     }
 
-    /// The value with every part that `change` changes exchanged.
-    fn mapped(&self, change: &impl Fn(&Self) -> Option<Self>) -> Self {
+    /// Returns the value with every part replaced that `change` has a replacement for.
+    pub(crate) fn mapped(&self, change: &impl Fn(&Self) -> Option<Self>) -> Self {
         if let Some(changed) = change(self) {
             return changed;
         }
@@ -102,25 +100,11 @@ impl Value {
 /// The text of a `!Sub` with references exchanged, where `with` gives something for them. The
 /// literal `${!…}` stays.
 fn replace_references(text: &str, with: &impl Fn(&str) -> Option<String>) -> String {
-    let mut found = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, behind)) = after.split_once('}') else {
-            break;
-        };
-        found.push_str(before);
-        match with(name) {
-            Some(new) => found.push_str(&new),
-            None => {
-                found.push_str("${");
-                found.push_str(name);
-                found.push('}');
-            }
-        }
-        rest = behind;
-    }
-    found.push_str(rest);
-    found
+    let parts = sub_parts(text).map(|part| match part {
+        SubPart::Text(text) => text.to_owned(),
+        SubPart::Variable(name) => with(name).unwrap_or_else(|| format!("${{{name}}}")),
+    });
+    parts.collect()
 }
 
 #[cfg(test)]

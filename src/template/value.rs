@@ -78,6 +78,14 @@ impl Value {
         Self::Ref(id.to_owned())
     }
 
+    /// Returns text: `!Sub` where it has variables.
+    pub fn text(text: String) -> Self {
+        match text.contains("${") {
+            true => Self::Sub(text),
+            false => Self::String(text),
+        }
+    }
+
     /// `!GetAtt` of a resource's attribute.
     pub fn attribute(id: &str, attribute: &str) -> Self {
         Self::GetAtt(id.to_owned(), attribute.to_owned())

@@ -38,38 +38,13 @@ fn resolved(template: &Template, value: Option<&Value>) -> serde_json::Value {
     let Some(value) = value else {
         return serde_json::Value::Null;
     };
-    let mut json = value.to_json();
-    replace(&mut json, &|id| {
-        let mut all = template.resources.iter();
-        let resource = all.find(|resource| resource.id == id)?;
-        let names = ["RoleName", "BucketName"];
-        let mut names = names.iter();
-        names.find_map(|name| {
-            resource
-                .properties
-                .field(name)?
-                .as_text()
-                .map(str::to_owned)
-        })
+    let named = value.mapped(&|part| {
+        let (Value::Ref(id) | Value::GetAtt(id, _)) = part else {
+            return None;
+        };
+        let resource = template.resource(id)?;
+        let mut names = ["RoleName", "BucketName"].into_iter();
+        names.find_map(|name| Some(resource.properties.field(name)?.as_text()?.into()))
     });
-    json
-}
-
-fn replace(json: &mut serde_json::Value, name: &impl Fn(&str) -> Option<String>) {
-    match json {
-        serde_json::Value::Object(fields) => {
-            let id = match (fields.get("Ref"), fields.get("Fn::GetAtt")) {
-                (Some(id), _) => id.as_str(),
-                (None, Some(attribute)) => attribute[0].as_str(),
-                (None, None) => None,
-            };
-            if let Some(found) = id.and_then(name) {
-                *json = found.into();
-                return;
-            }
-            fields.values_mut().for_each(|value| replace(value, name));
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| replace(item, name)),
-        _ => {}
-    }
+    named.to_json()
 }

@@ -25,7 +25,7 @@ pub fn renames(deployed: &Template, new: &Template, place: Place<'_>) -> Renames
         .collect();
     let next = |id: &str| free(id, |id| taken.contains(id));
     for resource in &new.resources {
-        let same_id = deployed.resources.iter().find(|old| old.id == resource.id);
+        let same_id = deployed.resource(&resource.id);
         let name = name(new, resource, place);
         let same_name = name.as_ref().and_then(|wanted| {
             let mut all = deployed.resources.iter();
@@ -78,8 +78,7 @@ pub(super) fn name(template: &Template, resource: &Resource, place: Place<'_>) -
     };
     match resource.properties.field(property)? {
         Value::Ref(id) => {
-            let mut all = template.resources.iter();
-            let bucket = all.find(|other| other.id == *id && other.id != resource.id)?;
+            let bucket = template.resource(id).filter(|_| *id != resource.id)?;
             name(template, bucket, place)
         }
         value => text(value, place),

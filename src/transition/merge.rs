@@ -51,7 +51,7 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
     }
     let keeps_run = pipeline == PipelineOf::Deployed;
     for resource in &mut template.resources {
-        let old = deployed.resources.iter().find(|old| old.id == resource.id);
+        let old = deployed.resource(&resource.id);
         let Some(old) = old.filter(|old| old.kind == resource.kind) else {
             continue;
         };
@@ -83,19 +83,14 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
         wait_for_kept_policies(&mut template, deployed);
     }
     if keeps_run {
-        let had = |resource: &Resource| {
-            let mut all = deployed.resources.iter();
-            all.any(|old| old.id == resource.id)
-        };
-        template
-            .resources
-            .retain(|resource| !RUN.contains(&resource.kind.as_str()) || had(resource));
+        template.resources.retain(|resource| {
+            !RUN.contains(&resource.kind.as_str()) || deployed.resource(&resource.id).is_some()
+        });
         keep_outputs(&mut template, deployed);
     }
     for old in &deployed.resources {
-        let mut all = template.resources.iter();
         let is_run = RUN.contains(&old.kind.as_str());
-        if all.any(|resource| resource.id == old.id) || (is_run && !keeps_run) {
+        if template.resource(&old.id).is_some() || (is_run && !keeps_run) {
             continue;
         }
         let mut old = old.clone();
@@ -151,14 +146,10 @@ fn keep_grants(resource: &mut Resource, old: &Resource) {
         )
     {
         let both = policy::joined_lists(new, old);
-        if as_json(new) != as_json(&both) {
+        if new.to_json() != both.to_json() {
             resource.properties.set("Roles", both);
         }
     }
-}
-
-fn as_json(value: &Value) -> serde_json::Value {
-    value.to_json()
 }
 
 /// Leaves the outputs as they are, since they describe the pipeline that is still there; but for
@@ -273,7 +264,7 @@ pub fn leaving<'t>(
 ) -> Vec<(&'t Resource, Option<String>)> {
     (deployed.resources.iter())
         .filter(|old| GUARDED_TYPES.contains(&old.kind.as_str()))
-        .filter(|old| new.resources.iter().all(|resource| resource.id != old.id))
+        .filter(|old| new.resource(&old.id).is_none())
         .map(|old| (old, super::ids::name(deployed, old, place)))
         .collect()
 }

@@ -63,8 +63,7 @@ impl Deployed {
     /// The ID of the key that a new template of the dev stack gives out; `None` when the stack does not
     /// have that key yet.
     pub fn next_key(&self, new: &Template) -> Option<String> {
-        let mut outputs = new.outputs.iter();
-        match &outputs.find(|output| output.id == KEY_ID)?.value {
+        match new.output(KEY_ID)? {
             Value::Ref(id) => self.key_ids().remove(id),
             _ => None,
         }
@@ -74,9 +73,7 @@ impl Deployed {
     pub(super) fn key_ids(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for name in [KEY_ID, PREVIOUS_KEY_ID] {
-            let mut outputs = self.template.outputs.iter();
-            let output = outputs.find(|output| output.id == name);
-            if let Some(Value::Ref(id)) = output.map(|output| &output.value)
+            if let Some(Value::Ref(id)) = self.template.output(name)
                 && let Some(value) = self.outputs.get(name)
             {
                 found.insert(id.clone(), value.clone());
@@ -194,8 +191,8 @@ pub fn with_policy_names(new: &Template, deployed: &Template, target: &str) -> O
         .iter_mut()
         .filter(|one| one.kind == POLICY)
     {
-        let mut all = deployed.resources.iter();
-        let old = all.find(|old| old.kind == POLICY && old.id == resource.id);
+        let old = deployed.resource(&resource.id);
+        let old = old.filter(|old| old.kind == POLICY);
         let name = |one: &Resource| one.properties.field(POLICY_NAME).map(Value::to_json);
         let mut other = resource.clone();
         distinguish(&mut other, target);

@@ -277,10 +277,7 @@ impl Planner<'_> {
         if !pipelines.is_empty() {
             return true;
         }
-        let is_new = |resource: &&Resource| {
-            let mut all = deployed.template.resources.iter();
-            all.all(|old| old.id != resource.id)
-        };
+        let is_new = |resource: &&Resource| deployed.template.resource(&resource.id).is_none();
         let mut added = versions.new.resources.iter().filter(is_new);
         added.any(|resource| match resource.kind.as_str() {
             "AWS::KMS::Key" => true,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::merge::{self, PipelineOf};
 use super::piece::{Piece, differ};
 use crate::stacks::{KEY_ID, Side};
-use crate::template::Template;
+use crate::template::{Resource, Template};
 
 /// Which template a stack has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,10 +122,7 @@ pub(super) fn key_changes(dev: &Piece) -> bool {
     let Some(deployed) = dev.deployed() else {
         return false;
     };
-    let has = |template: &Template, id: &str| {
-        let mut all = template.resources.iter();
-        all.any(|resource| resource.kind == "AWS::KMS::Key" && resource.id == id)
-    };
-    let mut keys = dev.new.resources.iter();
-    keys.any(|new| new.kind == "AWS::KMS::Key" && !has(&deployed.template, &new.id))
+    let is_key = |resource: &&Resource| resource.kind == "AWS::KMS::Key";
+    let mut keys = dev.new.resources.iter().filter(is_key);
+    keys.any(|new| deployed.template.resource(&new.id).filter(is_key).is_none())
 }

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use s3ferry::config::Document;
 use s3ferry::diagnostic::{self, Source};
-use s3ferry::lint::{Severity, quotas, read_template};
+use s3ferry::lint::{Severity, quotas};
 use s3ferry::plan::Plan;
 use s3ferry::stacks::{self, stacks};
+use s3ferry::template::read_template;
 use serde_json::{Map, Value as Json, json};
 
 fn settings(cases: u32) -> ProptestConfig {

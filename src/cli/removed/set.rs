@@ -6,8 +6,8 @@ use s3ferry::config::{AccountFilter, AutoDeployment, CallAs, OperationPreference
 use s3ferry::deploy::stack_set::{Described, Wanted, instances, set};
 use s3ferry::deploy::{Access, Outputs, StackStep};
 use s3ferry::diagnostic::Source;
-use s3ferry::lint::read_template;
 use s3ferry::plan::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
+use s3ferry::template::{Deployment, Resolver, read_template};
 
 use crate::cli::Failure;
 
@@ -82,24 +82,19 @@ pub(crate) async fn roles(
     set: &Described,
 ) -> Result<Vec<String>, Failure> {
     let template = read_template(&Source::new("stack set", set.template.as_str()));
-    let template = template.map(|node| node.to_json()).unwrap_or_default();
-    let resources = template["Resources"].as_object().into_iter().flatten();
-    let roles = resources.filter(|(_, one)| one["Type"] == "AWS::IAM::Role");
-    let names: Vec<String> = roles
-        .filter_map(|(_, role)| {
-            let name = &role["Properties"]["RoleName"];
-            let name = name.as_str().or_else(|| name["Fn::Sub"].as_str())?;
-            Some(name.to_owned())
-        })
-        .collect();
     let mut found = Vec::new();
     for one in instances::list(access, &wanted.plan).await? {
+        let Ok(template) = &template else { continue };
         let place = &one.instance;
-        found.extend(names.iter().map(|name| {
-            let name = name.replace("${AWS::AccountId}", &place.account);
-            let name = name.replace("${AWS::Region}", &place.region);
-            format!(":iam::{}:role/{name}", place.account)
-        }));
+        let deployment = Deployment {
+            account: Some(&place.account),
+            region: Some(&place.region),
+            ..Deployment::default()
+        };
+        let resolver = Resolver::new(template, deployment);
+        let names = (resolver.of_type("AWS::IAM::Role"))
+            .filter_map(|role| resolver.text_property(&role.value, "RoleName"));
+        found.extend(names.map(|name| format!(":iam::{}:role/{name}", place.account)));
     }
     Ok(found)
 }

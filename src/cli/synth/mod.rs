@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use s3ferry::checked::{Synthesis, SynthesizedFile, TemplateFormat, lint_refusal};
 use s3ferry::lint::{self, quotas};
 use s3ferry::stacks;
+use s3ferry::template::resources;
 
 use self::folder::Folder;
 use super::locate::ExampleOption;
@@ -150,10 +151,7 @@ fn row(
         let node = file
             .root()
             .map_err(|problem| Failure::document(file.source().clone(), vec![problem]))?;
-        let count = node
-            .get("Resources")
-            .and_then(|node| node.entries())
-            .map_or(0, <[_]>::len);
+        let count = resources(&node).len();
         (
             count.to_string(),
             quotas::usages(file, &node, &project.plan.quotas),

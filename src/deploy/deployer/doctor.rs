@@ -7,7 +7,7 @@ use crate::stacks::Side;
 
 use super::super::StackStep;
 use super::Statement;
-use super::names::Place;
+use super::names::{self, Place};
 
 /// Calls that IAM knows no resource for.
 const OF_NOTHING: [&str; 1] = ["kms:ListAliases"];
@@ -25,7 +25,8 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     let (mut policies, mut keys, mut pipelines, mut rules) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for step in stacks {
-        let place = Place::new(partition, step);
+        let template = names::template(step);
+        let place = Place::new(partition, step, &template);
         if step.stack_set {
             let set = format!("stackset/{}:*", step.stack);
             of_stack_sets.push(place.regional("cloudformation", &set));
@@ -33,24 +34,16 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
             let stack = format!("stack/{}/*", step.stack);
             of_stacks.push(place.regional("cloudformation", &stack));
         }
-        for bucket in place.of_type("AWS::S3::Bucket") {
-            buckets.push(place.bucket(&bucket["BucketName"]));
-        }
-        for role in place.of_type("AWS::IAM::Role") {
-            roles.push(place.role(role));
-        }
+        buckets.extend(place.all("AWS::S3::Bucket", "Arn"));
+        roles.extend(place.all("AWS::IAM::Role", "Arn"));
         for owner in [step.account.as_str(), "aws"] {
             policies.push(format!("arn:{partition}:iam::{owner}:policy/*"));
         }
         // AWS decides the IDs of keys, and output buckets may have keys of their own.
         keys.push(place.regional("kms", "key/*"));
-        for pipeline in place.of_type("AWS::CodePipeline::Pipeline") {
-            pipelines.push(place.regional("codepipeline", &place.text(&pipeline["Name"])));
-        }
-        for rule in place.of_type("AWS::Events::Rule") {
-            let rule = format!("rule/{}", place.text(&rule["Name"]));
-            rules.push(place.regional("events", &rule));
-        }
+        let names = place.all("AWS::CodePipeline::Pipeline", "");
+        pipelines.extend(names.map(|name| place.regional("codepipeline", &name)));
+        rules.extend(place.all("AWS::Events::Rule", "Arn"));
         match step.side {
             Side::Dev => {
                 let existing = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];

@@ -1,122 +1,85 @@
-//! The names and ARNs of a template's resources in one account and region.
-
-use serde_json::Value;
+//! The names and ARNs of a template's resources in one account and region. `*` stands for what only
+//! AWS knows.
 
 use super::super::StackStep;
+use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
+use crate::template::{Deployment, Resolver};
+
+/// What only AWS knows.
+const ANYTHING: &str = "*";
+
+/// Returns the template of a stack; of one that is removed, nothing.
+pub(super) fn template(step: &StackStep) -> Node {
+    let source = Source::new(step.stack.as_str(), step.template.text.json.as_str());
+    read(&source).unwrap_or_else(|_| Node::synthetic(Value::Null, Span::default()))
+}
 
 /// A template in one account and region.
 pub(super) struct Place<'a> {
-    pub(super) partition: &'a str,
-    pub(super) step: &'a StackStep,
-    template: Value,
+    partition: &'a str,
+    step: &'a StackStep,
+    resolver: Resolver<'a>,
 }
 
 impl<'a> Place<'a> {
-    pub(super) fn new(partition: &'a str, step: &'a StackStep) -> Self {
+    pub(super) fn new(partition: &'a str, step: &'a StackStep, template: &'a Node) -> Self {
+        let deployment = Deployment {
+            account: Some(&step.account),
+            region: Some(&step.region),
+            partition: Some(partition),
+            ..Deployment::default()
+        };
         Self {
             partition,
             step,
-            // Our own text is always JSON; without it there are no resources.
-            template: serde_json::from_str(&step.template.text.json).unwrap_or_default(),
+            resolver: Resolver::new(template, deployment).with_marker(ANYTHING),
         }
     }
 
-    /// The resources of a type: their properties.
-    pub(super) fn of_type(&self, kind: &str) -> Vec<&Value> {
-        let resources = self.template["Resources"].as_object();
-        let all = resources.into_iter().flat_map(|all| all.values());
-        all.filter(|resource| resource["Type"] == kind)
-            .map(|resource| &resource["Properties"])
-            .collect()
+    /// Returns the resources of a type.
+    pub(super) fn of_type(&self, kind: &str) -> impl Iterator<Item = &'a Entry> {
+        self.resolver.of_type(kind)
     }
 
-    /// A value as it is in this place. What only AWS knows is `*`.
-    pub(super) fn text(&self, value: &Value) -> String {
-        match value {
-            Value::String(text) => text.clone(),
-            Value::Object(function) => match function.iter().next() {
-                Some((name, Value::String(id))) if name == "Ref" => self.reference(id),
-                Some((name, Value::String(text))) if name == "Fn::Sub" => self.substituted(text),
-                Some((name, Value::Array(parts))) if name == "Fn::GetAtt" => {
-                    let id = parts.first().and_then(Value::as_str).unwrap_or_default();
-                    self.arn(id)
-                }
-                _ => "*".to_owned(),
-            },
-            _ => "*".to_owned(),
-        }
+    /// Returns the names (`Ref`) or ARNs of the resources of a type.
+    pub(super) fn all(&self, kind: &str, attribute: &str) -> impl Iterator<Item = String> {
+        let resources = self.of_type(kind);
+        resources.map(move |one| self.attribute(&one.key, attribute))
     }
 
-    fn substituted(&self, text: &str) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            out.push_str(before);
-            let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            out.push_str(&self.reference(name));
-            rest = after;
-        }
-        out.push_str(rest);
-        out
+    /// Returns an attribute of a resource; the empty one is what `Ref` gives.
+    pub(super) fn attribute(&self, id: &str, name: &str) -> String {
+        let found = self.resolver.attribute(id, name);
+        found.unwrap_or_else(|| ANYTHING.to_owned())
     }
 
-    /// What `Ref` gives: a pseudo parameter, or the name of a resource that has one.
-    fn reference(&self, id: &str) -> String {
-        match id {
-            "AWS::AccountId" => self.step.account.clone(),
-            "AWS::Region" => self.step.region.clone(),
-            "AWS::Partition" => self.partition.to_owned(),
-            _ => {
-                let resource = &self.template["Resources"][id];
-                let property = match resource["Type"].as_str() {
-                    Some("AWS::S3::Bucket") => "BucketName",
-                    Some("AWS::IAM::Role") => "RoleName",
-                    Some("AWS::CodePipeline::Pipeline") => "Name",
-                    _ => return "*".to_owned(),
-                };
-                self.text(&resource["Properties"][property])
-            }
-        }
+    /// Returns a property of a resource.
+    pub(super) fn property(&self, resource: &Entry, name: &str) -> String {
+        let found = self.resolver.text_property(&resource.value, name);
+        found.unwrap_or_else(|| ANYTHING.to_owned())
     }
 
-    /// The ARN of a resource of the template.
-    fn arn(&self, id: &str) -> String {
-        let resource = &self.template["Resources"][id];
-        let properties = &resource["Properties"];
-        match resource["Type"].as_str() {
-            Some("AWS::IAM::Role") => self.role(properties),
-            Some("AWS::S3::Bucket") => self.bucket(&properties["BucketName"]),
-            _ => "*".to_owned(),
-        }
+    /// Returns a value that is a text.
+    pub(super) fn text(&self, value: &Node) -> String {
+        let found = self.resolver.resolve(value);
+        let text = found.as_ref().and_then(Node::scalar_text);
+        text.unwrap_or(ANYTHING).to_owned()
     }
 
-    pub(super) fn bucket(&self, name: &Value) -> String {
-        format!("arn:{}:s3:::{}", self.partition, self.text(name))
+    /// Returns the ARN of a bucket.
+    pub(super) fn bucket(&self, name: &str) -> String {
+        format!("arn:{}:s3:::{name}", self.partition)
     }
 
-    pub(super) fn role(&self, properties: &Value) -> String {
-        self.iam("role", &properties["Path"], &properties["RoleName"])
-    }
-
-    pub(super) fn policy(&self, properties: &Value) -> String {
-        self.iam(
-            "policy",
-            &properties["Path"],
-            &properties["ManagedPolicyName"],
-        )
-    }
-
-    fn iam(&self, kind: &str, path: &Value, name: &Value) -> String {
-        let path = path.as_str().unwrap_or("/");
+    /// Returns the ARN of a role of the root path.
+    pub(super) fn role(&self, name: &str) -> String {
         format!(
-            "arn:{}:iam::{}:{kind}{path}{}",
-            self.partition,
-            self.step.account,
-            self.text(name)
+            "arn:{}:iam::{}:role/{name}",
+            self.partition, self.step.account
         )
     }
 
-    /// An ARN of a service with account and region.
+    /// Returns the ARN of a resource of a service with account and region.
     pub(super) fn regional(&self, service: &str, resource: &str) -> String {
         format!(
             "arn:{}:{service}:{}:{}:{resource}",

@@ -3,13 +3,14 @@
 //! `handlers`). Left out is what only properties need that no template of ours has, such as
 //! replication, websites and inline policies.
 
-use serde_json::{Value, json};
-
-use crate::plan::Plan;
+use serde_json::json;
 
 use super::super::StackStep;
-use super::names::Place;
+use super::names::{self, Place};
 use super::{Statement, pass_role};
+use crate::diagnostic::Node;
+use crate::plan::Plan;
+use crate::template::function;
 
 const BUCKET: [&str; 33] = [
     "s3:CreateBucket",
@@ -146,7 +147,8 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
     let mut arns = Arns::default();
     // The instances of a stack set are made by its execution role, in their own accounts.
     for step in stacks.iter().filter(|step| !step.stack_set) {
-        arns.add(plan, &Place::new(plan.partition.as_str(), step));
+        let template = names::template(step);
+        arns.add(plan, &Place::new(plan.partition.as_str(), step, &template));
     }
     let mut found = Vec::new();
     let mut add = |statement: Statement| {
@@ -231,57 +233,59 @@ fn sorted(all: &[String]) -> Vec<String> {
 
 impl Arns {
     fn add(&mut self, plan: &Plan, place: &Place<'_>) {
-        for bucket in place.of_type("AWS::S3::Bucket") {
-            self.buckets.push(place.bucket(&bucket["BucketName"]));
-        }
+        self.buckets.extend(place.all("AWS::S3::Bucket", "Arn"));
         for policy in place.of_type("AWS::S3::BucketPolicy") {
-            self.bucket_policies.push(place.bucket(&policy["Bucket"]));
+            let bucket = place.property(policy, "Bucket");
+            self.bucket_policies.push(place.bucket(&bucket));
         }
         self.add_keys(place);
+        self.roles.extend(place.all("AWS::IAM::Role", "Arn"));
         for role in place.of_type("AWS::IAM::Role") {
-            self.roles.push(place.role(role));
-            if let Some(boundary) = role.get("PermissionsBoundary") {
-                self.boundaries.push(place.text(boundary));
+            if role
+                .value
+                .at(["Properties", "PermissionsBoundary"])
+                .is_some()
+            {
+                let boundary = place.property(role, "PermissionsBoundary");
+                self.boundaries.push(boundary);
             }
         }
-        for policy in place.of_type("AWS::IAM::ManagedPolicy") {
-            self.policies.push(place.policy(policy));
-            for role in policy["Roles"].as_array().into_iter().flatten() {
-                self.attached.push(attached(plan, place, role));
-            }
+        let policies = "AWS::IAM::ManagedPolicy";
+        self.policies.extend(place.all(policies, "PolicyArn"));
+        for policy in place.of_type(policies) {
+            let roles = policy.value.at(["Properties", "Roles"]);
+            let roles = roles.and_then(Node::items).unwrap_or_default().iter();
+            self.attached
+                .extend(roles.map(|role| attached(plan, place, role)));
         }
+        self.rules.extend(place.all("AWS::Events::Rule", "Arn"));
         for rule in place.of_type("AWS::Events::Rule") {
-            let name = format!("rule/{}", place.text(&rule["Name"]));
-            self.rules.push(place.regional("events", &name));
-            for target in rule["Targets"].as_array().into_iter().flatten() {
-                self.passed_to_events.push(place.text(&target["RoleArn"]));
-            }
+            let targets = rule.value.at(["Properties", "Targets"]);
+            let targets = targets.and_then(Node::items).unwrap_or_default().iter();
+            let roles = targets.filter_map(|target| target.get("RoleArn"));
+            self.passed_to_events
+                .extend(roles.map(|role| place.text(role)));
         }
         for pipeline in place.of_type("AWS::CodePipeline::Pipeline") {
-            let name = place.text(&pipeline["Name"]);
+            let name = place.attribute(&pipeline.key, "");
             self.pipelines.push(place.regional("codepipeline", &name));
-            self.passed_to_pipelines
-                .push(place.text(&pipeline["RoleArn"]));
+            let role = place.property(pipeline, "RoleArn");
+            self.passed_to_pipelines.push(role);
         }
     }
 
     fn add_keys(&mut self, place: &Place<'_>) {
-        let keys = place.of_type("AWS::KMS::Key");
-        let replicas = place.of_type("AWS::KMS::ReplicaKey");
-        if !keys.is_empty() || !replicas.is_empty() {
+        let mut replicas = place.of_type("AWS::KMS::ReplicaKey").peekable();
+        let mut keys = place.of_type("AWS::KMS::Key").peekable();
+        if keys.peek().is_some() || replicas.peek().is_some() {
             self.keys.push(place.regional("kms", "key/*"));
         }
-        self.multi_region |= keys
-            .iter()
-            .any(|key| key["MultiRegion"] == Value::Bool(true));
-        for replica in replicas {
-            let primary = place.text(&replica["PrimaryKeyArn"]);
-            self.primary_keys.push(primary);
-        }
-        for alias in place.of_type("AWS::KMS::Alias") {
-            let name = place.text(&alias["AliasName"]);
-            self.aliases.push(place.regional("kms", &name));
-        }
+        self.multi_region |= keys.any(|key| place.property(key, "MultiRegion") == "true");
+        let primary_keys = replicas.map(|replica| place.property(replica, "PrimaryKeyArn"));
+        self.primary_keys.extend(primary_keys);
+        let aliases = place.all("AWS::KMS::Alias", "");
+        self.aliases
+            .extend(aliases.map(|name| place.regional("kms", &name)));
     }
 
     /// A role may be created only with the boundary that the configuration names, and loses it
@@ -302,17 +306,14 @@ impl Arns {
 }
 
 /// The ARN of a role that a policy is attached to: the template's own, or one that exists.
-fn attached(plan: &Plan, place: &Place<'_>, role: &Value) -> String {
-    if let Some(id) = role.get("Ref") {
-        return place.text(&json!({ "Fn::GetAtt": [id, "Arn"] }));
+fn attached(plan: &Plan, place: &Place<'_>, role: &Node) -> String {
+    if let Some(("Ref", id)) = function(role) {
+        return place.attribute(id.as_str().unwrap_or_default(), "Arn");
     }
     let name = place.text(role);
     let existing = &plan.dev.service_role;
     if existing.name == name {
         return existing.arn.clone();
     }
-    format!(
-        "arn:{}:iam::{}:role/{name}",
-        place.partition, place.step.account
-    )
+    place.role(&name)
 }

@@ -21,6 +21,7 @@ use super::{Access, Observer};
 use crate::doctor::Expected;
 use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
 use crate::policy::document::Arn;
+use crate::template::UNKNOWN;
 pub use stacks::{Wanted, stacks};
 
 /// How many things are read at the same time; each of them takes up to ten calls.
@@ -86,7 +87,7 @@ fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
         let arn = Arn::parse(name);
         let account = arn.as_ref().map_or(account, |arn| arn.account);
         let region = arn.as_ref().map_or(region, |arn| arn.region);
-        if !name.contains("s3ferry:unknown") {
+        if !name.contains(UNKNOWN) {
             wanted.insert((account.to_owned(), region.to_owned(), name.to_owned()));
         }
     };

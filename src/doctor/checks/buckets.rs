@@ -11,6 +11,7 @@ use super::super::templates::customer_key;
 use super::policies::Subject;
 use super::{Block, Checks, Command, Fix};
 use crate::lint::Severity;
+use crate::template::UNKNOWN;
 
 const EVERYBODY: [&str; 2] = [
     "http://acs.amazonaws.com/groups/global/AllUsers",
@@ -304,7 +305,7 @@ impl Checks<'_> {
             && !expected
                 .key
                 .as_deref()
-                .is_some_and(|key| key.contains("s3ferry:unknown"));
+                .is_some_and(|key| key.contains(UNKNOWN));
         if expected.algorithm == live.algorithm && !other_key {
             return;
         }

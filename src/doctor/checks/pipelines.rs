@@ -11,6 +11,7 @@ use crate::failure;
 use crate::lint::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Resolved;
+use crate::template::UNKNOWN;
 
 impl Checks<'_> {
     pub(super) fn pipelines(&mut self) {
@@ -128,7 +129,7 @@ impl Checks<'_> {
             ));
         }
         let expected = wanted.key.as_ref()?;
-        (key != expected && !expected.contains("s3ferry:unknown"))
+        (key != expected && !expected.contains(UNKNOWN))
             .then(|| format!("its artifact store's key is {key}, and the template says {expected}"))
     }
 

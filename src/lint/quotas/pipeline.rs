@@ -9,6 +9,7 @@ use crate::aws::quotas::{
 };
 use crate::diagnostic::{Entry, Node};
 use crate::lint::{Finding, Severity};
+use crate::template::{resources, type_of};
 
 impl Meter<'_> {
     pub(super) fn pipeline(&mut self, resource: &Entry, properties: &Node) {
@@ -112,8 +113,8 @@ impl Meter<'_> {
 
 /// Returns a finding for each pipeline with too few stages.
 pub(super) fn too_few_stages(template: &Node) -> impl Iterator<Item = Finding> {
-    super::resources(template).iter().filter_map(|resource| {
-        let kind = resource.value.get("Type").and_then(Node::as_str);
+    resources(template).iter().filter_map(|resource| {
+        let kind = type_of(&resource.value);
         let stages = resource.value.at(["Properties", "Stages"])?;
         let few = stages.items()?.len() < FEWEST_STAGES;
         (kind == Some("AWS::CodePipeline::Pipeline") && few).then(|| Finding {

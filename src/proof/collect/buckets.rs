@@ -4,11 +4,11 @@
 //! Amazon S3 buckets* and *Blocking public access to your Amazon S3 storage*.
 
 use super::super::input::Inputs;
-use super::super::resolve::{Resolver, known_text, unknown_in};
 use super::super::world::{DefaultKey, Encryption, Found, Place};
 use super::Collector;
 use crate::diagnostic::Node;
 use crate::policy::document::PolicyKind;
+use crate::template::{known_text, unknown_in};
 
 impl<'a> Collector<'a> {
     /// What the configuration says of the buckets that it names. Templates say it better.
@@ -23,17 +23,11 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(super) fn bucket(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-        uncertain: Option<&str>,
-    ) {
-        let Some(name) = super::super::symbols::attribute(resolver, found.id, found.node, "")
-        else {
+    pub(super) fn bucket(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+        let resolver = self.resolver(found);
+        let Some(name) = resolver.attribute(found.id, "") else {
             let reason = "the bucket's name cannot be known, so nothing is proven of it";
-            let doubt = self.doubt_of(found, found.node, reason.to_owned());
-            return self.doubt(doubt);
+            return self.doubt_on(found, found.node, reason.to_owned());
         };
         let here = resolver.deployment();
         let encryption = resolver.property(found.node, "BucketEncryption");
@@ -51,8 +45,9 @@ impl<'a> Collector<'a> {
         if let Encryption::Unresolved(doubt) = &encryption {
             self.doubt(doubt.clone());
         }
-        let log_bucket = self.log_bucket(resolver, found);
-        let restricts_public = restricts_public(resolver, found);
+        let log_bucket = self.log_bucket(found);
+        let block = resolver.property(found.node, "PublicAccessBlockConfiguration");
+        let restricts_public = restricts_public(block);
         let is_versioned = match resolver.property(found.node, "VersioningConfiguration") {
             None => Some(false),
             Some(versioning) => {
@@ -100,16 +95,12 @@ impl<'a> Collector<'a> {
     }
 
     /// The bucket that access logs go to, and the prefix of their keys.
-    fn log_bucket(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-    ) -> Option<(String, String)> {
+    fn log_bucket(&mut self, found: &Found<'a>) -> Option<(String, String)> {
+        let resolver = self.resolver(found);
         let logging = resolver.property(found.node, "LoggingConfiguration")?;
         if let Some(part) = unknown_in(&logging).filter(|_| logging.tag.is_some()) {
             let why = part.as_str().unwrap_or_default();
-            let doubt = self.doubt_of(found, part, format!("whether accesses are logged: {why}"));
-            self.doubt(doubt);
+            self.doubt_on(found, part, format!("whether accesses are logged: {why}"));
             return None;
         }
         let prefix = logging.get("LogFilePrefix");
@@ -118,8 +109,7 @@ impl<'a> Collector<'a> {
             if let Some(part) = unknown_in(node) {
                 let why = part.as_str().unwrap_or_default();
                 let reason = format!("where S3 delivers the access logs: {why}");
-                let doubt = self.doubt_of(found, part, reason);
-                self.doubt(doubt);
+                self.doubt_on(found, part, reason);
                 return None;
             }
         }
@@ -127,7 +117,7 @@ impl<'a> Collector<'a> {
         // Without a name it is the bucket itself.
         let bucket = match bucket {
             Some(bucket) => known_text(bucket)?.to_owned(),
-            None => super::super::symbols::attribute(resolver, found.id, found.node, "")?,
+            None => resolver.attribute(found.id, "")?,
         };
         Some((bucket, prefix.to_owned()))
     }
@@ -162,20 +152,15 @@ impl<'a> Collector<'a> {
         })
     }
 
-    pub(super) fn bucket_policy(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-        uncertain: Option<&str>,
-    ) {
+    pub(super) fn bucket_policy(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+        let resolver = self.resolver(found);
         let document = resolver.property(found.node, "PolicyDocument");
         let Some(id) = self.hold(found, document, PolicyKind::Resource, uncertain) else {
             return;
         };
         let Some(name) = resolver.text_property(found.node, "Bucket") else {
             let reason = "the bucket that has this policy cannot be known";
-            let doubt = self.doubt_of(found, found.node, reason.to_owned());
-            return self.doubt(doubt);
+            return self.doubt_on(found, found.node, reason.to_owned());
         };
         let here = resolver.deployment();
         let before = self.world.buckets.get(&name);
@@ -212,8 +197,8 @@ fn has_bucket_key(rule: &Node) -> Option<bool> {
 
 /// Whether a bucket has `RestrictPublicBuckets`. A new bucket has all four settings unless its
 /// template says something else of them; then a setting that it leaves out is off.
-fn restricts_public(resolver: &Resolver<'_>, found: &Found<'_>) -> Option<bool> {
-    let Some(block) = resolver.property(found.node, "PublicAccessBlockConfiguration") else {
+fn restricts_public(block: Option<Node>) -> Option<bool> {
+    let Some(block) = block else {
         return Some(true);
     };
     if block.tag.is_some() {

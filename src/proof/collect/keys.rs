@@ -5,19 +5,14 @@
 
 use super::super::document::Document;
 use super::super::key_kind::{KeyKind, usable};
-use super::super::resolve::Resolver;
 use super::super::world::{Found, Key, PolicyId};
-use super::{Collector, tags_of};
+use super::{Collector, roles::tags_of};
 use crate::diagnostic::{Source, read};
 use crate::policy::document::PolicyKind;
 
 impl<'a> Collector<'a> {
-    pub(super) fn key(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-        uncertain: Option<&str>,
-    ) {
+    pub(super) fn key(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+        let resolver = self.resolver(found);
         let here = resolver.deployment();
         let document = resolver.property(found.node, "KeyPolicy");
         let policy = match document {
@@ -25,11 +20,10 @@ impl<'a> Collector<'a> {
             None => self.default_policy(here.account, found, uncertain),
         };
         let Some(policy) = policy else { return };
-        let arn = super::super::symbols::attribute(resolver, found.id, found.node, "Arn");
+        let arn = resolver.attribute(found.id, "Arn");
         let Some(arn) = arn else {
             let reason = "the key's ID cannot be known, so nothing is proven of it";
-            let doubt = self.doubt_of(found, found.node, reason.to_owned());
-            return self.doubt(doubt);
+            return self.doubt_on(found, found.node, reason.to_owned());
         };
         let tags = resolver.property(found.node, "Tags");
         self.world.keys.push(Key {
@@ -75,12 +69,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(super) fn alias(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-        uncertain: Option<&str>,
-    ) {
+    pub(super) fn alias(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+        let resolver = self.resolver(found);
         let here = resolver.deployment();
         let alias = resolver.text_property(found.node, "AliasName");
         let target = resolver.text_property(found.node, "TargetKeyId");
@@ -92,8 +82,7 @@ impl<'a> Collector<'a> {
             _ => {
                 self.world.has_unknown_aliases = true;
                 let reason = uncertain.unwrap_or("the alias or its key cannot be known");
-                let doubt = self.doubt_of(found, found.node, reason.to_owned());
-                self.doubt(doubt);
+                self.doubt_on(found, found.node, reason.to_owned());
             }
         }
     }

@@ -4,17 +4,17 @@ mod buckets;
 mod keys;
 mod opaque;
 mod options;
+mod roles;
 
 use std::collections::BTreeMap;
 
 use super::document::Document;
 use super::input::{InputError, Inputs};
-use super::resolve::{Resolver, known_text, unknown_in};
-use super::world::{
-    Doubt, Found, Held, Missing, Place, PolicyId, Tags, World, account_of, file_option, role_key,
-};
+use super::resolve::Resolver;
+use super::world::{Doubt, Found, Held, Missing, Place, PolicyId, World, account_of, file_option};
 use crate::diagnostic::{Node, Problem, Source, read};
 use crate::policy::document::{Policy, PolicyKind};
+use crate::template::type_of;
 
 /// What an administrator of some account may do: everything.
 const ADMINISTRATOR: &str =
@@ -44,6 +44,7 @@ pub(super) fn collect<'a>(
     collector.finish()
 }
 
+#[derive(Default)]
 struct Collector<'a> {
     world: World<'a>,
     problems: BTreeMap<usize, Vec<Problem>>,
@@ -121,16 +122,7 @@ impl<'a> Collector<'a> {
                 files,
                 templates: inputs.stacks.len(),
                 resolvers,
-                resources: Vec::new(),
                 policies: assumed,
-                roles: BTreeMap::new(),
-                buckets: BTreeMap::new(),
-                keys: Vec::new(),
-                aliases: BTreeMap::new(),
-                key_files: BTreeMap::new(),
-                key_states: BTreeMap::new(),
-                scps: Vec::new(),
-                rcps: Vec::new(),
                 administrator: 0,
                 open_trust: 1,
                 open_resource: 2,
@@ -138,10 +130,6 @@ impl<'a> Collector<'a> {
                 open_key: 4,
                 open_bucket: 5,
                 managed_key: 6,
-                other_doubts: Vec::new(),
-                opaque: Vec::new(),
-                disputed: BTreeMap::new(),
-                has_unknown_aliases: false,
                 organization: inputs.organization.clone(),
                 partition: inputs.partition.clone(),
                 accounts: inputs
@@ -150,13 +138,9 @@ impl<'a> Collector<'a> {
                     .flat_map(|stack| &stack.instances)
                     .map(|instance| instance.account.clone())
                     .collect(),
+                ..World::default()
             },
-            problems: BTreeMap::new(),
-            managed: BTreeMap::new(),
-            attached: Vec::new(),
-            boundaries: Vec::new(),
-            floating: Vec::new(),
-            put_by: Vec::new(),
+            ..Self::default()
         })
     }
 
@@ -176,32 +160,21 @@ impl<'a> Collector<'a> {
                     id: &entry.key,
                     node: &entry.value,
                 };
-                match entry
-                    .value
-                    .get("Type")
-                    .and_then(Node::as_str)
-                    .unwrap_or_default()
-                {
-                    "AWS::IAM::Role" => self.role(resolver, &found, uncertain),
-                    "AWS::IAM::ManagedPolicy" => self.managed_policy(resolver, &found, uncertain),
-                    "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
-                        self.inline_policy(resolver, &found, uncertain);
+                match type_of(&entry.value).unwrap_or_default() {
+                    "AWS::IAM::Role" => self.role(&found, uncertain),
+                    "AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" => {
+                        self.identity_policy(&found, uncertain);
                     }
-                    "AWS::S3::Bucket" => self.bucket(resolver, &found, uncertain),
-                    "AWS::S3::BucketPolicy" => self.bucket_policy(resolver, &found, uncertain),
-                    "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => {
-                        self.key(resolver, &found, uncertain);
-                    }
-                    "AWS::KMS::Alias" => self.alias(resolver, &found, uncertain),
+                    "AWS::S3::Bucket" => self.bucket(&found, uncertain),
+                    "AWS::S3::BucketPolicy" => self.bucket_policy(&found, uncertain),
+                    "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => self.key(&found, uncertain),
+                    "AWS::KMS::Alias" => self.alias(&found, uncertain),
                     kind => {
-                        if let Some(reason) = opaque::reason(kind, &entry.value) {
-                            let doubt = self.doubt_of(&found, &entry.value, reason.to_owned());
-                            self.doubt(doubt);
-                        } else if let Some(reason) = uncertain
-                            && matches!(kind, "AWS::CodePipeline::Pipeline" | "AWS::Events::Rule")
-                        {
-                            let doubt = self.doubt_of(&found, &entry.value, reason.to_owned());
-                            self.doubt(doubt);
+                        let is_of_run =
+                            matches!(kind, "AWS::CodePipeline::Pipeline" | "AWS::Events::Rule");
+                        let reason = opaque::reason(kind, &entry.value);
+                        if let Some(reason) = reason.or(uncertain.filter(|_| is_of_run)) {
+                            self.doubt_on(&found, &entry.value, reason.to_owned());
                         }
                     }
                 }
@@ -222,12 +195,9 @@ impl<'a> Collector<'a> {
                 role.identity.push(id);
             }
         }
-        let attached = std::mem::take(&mut self.attached);
-        for (role, arn) in attached {
-            // IAM attaches policies of the role's own account, and those of AWS.
-            let policy = self.managed.get(&arn).copied();
-            let policy = policy.filter(|_| account_of(&arn) == role.0);
-            let role = self.world.roles.entry(role).or_default();
+        for (key, arn) in std::mem::take(&mut self.attached) {
+            let policy = self.policy_of_role(&key, &arn);
+            let role = self.world.roles.entry(key).or_default();
             match policy {
                 Some(id) => role.identity.push(id),
                 None => {
@@ -238,10 +208,9 @@ impl<'a> Collector<'a> {
                 }
             }
         }
-        for (role, arn) in std::mem::take(&mut self.boundaries) {
-            let policy = self.managed.get(&arn).copied();
-            let policy = policy.filter(|_| account_of(&arn) == role.0);
-            let role = self.world.roles.entry(role).or_default();
+        for (key, arn) in std::mem::take(&mut self.boundaries) {
+            let policy = self.policy_of_role(&key, &arn);
+            let role = self.world.roles.entry(key).or_default();
             match policy {
                 Some(id) => role.boundary = Some(id),
                 None => {
@@ -252,6 +221,12 @@ impl<'a> Collector<'a> {
                 }
             }
         }
+    }
+
+    /// A managed policy by ARN. IAM attaches policies of the role's own account, and those of AWS.
+    fn policy_of_role(&self, role: &(String, String), arn: &str) -> Option<PolicyId> {
+        let policy = self.managed.get(arn).copied();
+        policy.filter(|_| account_of(arn) == role.0)
     }
 
     /// Reads a policy of a resource and keeps it.
@@ -289,6 +264,12 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Notes a doubt about a part of a resource.
+    fn doubt_on(&mut self, found: &Found<'a>, part: &Node, reason: String) {
+        let doubt = self.doubt_of(found, part, reason);
+        self.doubt(doubt);
+    }
+
     /// A doubt about a part of a resource.
     fn doubt_of(&self, found: &Found<'a>, part: &Node, reason: String) -> Doubt {
         Doubt {
@@ -302,8 +283,13 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// The resolver of the template that a resource is in.
+    fn resolver(&self, found: &Found<'a>) -> &'a Resolver<'a> {
+        &self.world.resolvers[found.resolver]
+    }
+
     fn file_of(&self, found: &Found<'a>) -> usize {
-        self.world.resolvers[found.resolver].deployment().file
+        self.resolver(found).deployment().file
     }
 
     /// Problems of a resource; those of a template are the same in each of its instances.
@@ -331,136 +317,6 @@ impl<'a> Collector<'a> {
             given: true,
         });
         self.world.policies.len() - 1
-    }
-
-    fn role(&mut self, resolver: &Resolver<'a>, found: &Found<'a>, uncertain: Option<&str>) {
-        let arn = super::symbols::attribute(resolver, found.id, found.node, "Arn");
-        let Some((arn, key)) = arn.and_then(|arn| Some((arn.clone(), role_key(&arn)?))) else {
-            let reason = "the role's name or path cannot be known, so its policies are nobody's";
-            let doubt = self.doubt_of(found, found.node, reason.to_owned());
-            return self.doubt(doubt);
-        };
-        let trust = resolver.property(found.node, "AssumeRolePolicyDocument");
-        let trust = self.hold(found, trust, PolicyKind::Trust, uncertain);
-        let mut identity = Vec::new();
-        let mut unknown = None;
-        let policies = resolver.property(found.node, "Policies");
-        for policy in self.list(policies.as_ref(), &mut unknown) {
-            let document = policy.get("PolicyDocument").cloned();
-            identity.extend(self.hold(found, document, PolicyKind::Identity, uncertain));
-        }
-        let managed = resolver.property(found.node, "ManagedPolicyArns");
-        let managed: Vec<String> = (self.list(managed.as_ref(), &mut unknown).iter())
-            .map(|arn| known_text(arn).unwrap_or("of an unknown name").to_owned())
-            .collect();
-        let tags = resolver.property(found.node, "Tags");
-        let before = self.world.roles.get(&key);
-        if before.is_some_and(|role| role.resolver.is_some()) {
-            let reason = "another resource makes a role of this name, too";
-            let doubt = self.doubt_of(found, found.node, reason.to_owned());
-            self.world.disputed.insert(arn.clone(), doubt);
-        }
-        let role = self.world.roles.entry(key.clone()).or_default();
-        role.tags = tags_of(tags.as_ref());
-        role.arn = arn;
-        role.resolver = Some(found.resolver);
-        role.trust = trust;
-        role.identity.extend(identity);
-        if let Some(reason) = unknown {
-            role.missing_identity = Some(Missing {
-                what: format!(
-                    "policies of the role `{}` that cannot be resolved: {reason}",
-                    found.id
-                ),
-                option: file_option("--identity", &role.arn),
-            });
-        }
-        let attached = managed.into_iter().map(|arn| (key.clone(), arn));
-        self.attached.extend(attached);
-        if let Some(boundary) = resolver.property(found.node, "PermissionsBoundary") {
-            let text = known_text(&boundary).unwrap_or("of an unknown name");
-            self.boundaries.push((key, text.to_owned()));
-        }
-    }
-
-    /// The items of a list; why it, or one of them, cannot be known.
-    fn list(&self, list: Option<&Node>, unknown: &mut Option<String>) -> Vec<Node> {
-        let Some(list) = list else { return Vec::new() };
-        let reason = |node: &Node| node.as_str().unwrap_or("it is no list").to_owned();
-        let Some(items) = list.items().filter(|_| list.tag.is_none()) else {
-            *unknown = Some(reason(list));
-            return Vec::new();
-        };
-        let (known, others): (Vec<&Node>, Vec<&Node>) =
-            items.iter().partition(|item| item.tag.is_none());
-        if let Some(other) = others.first() {
-            *unknown = Some(reason(other));
-        }
-        known.into_iter().cloned().collect()
-    }
-
-    fn managed_policy(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-        uncertain: Option<&str>,
-    ) {
-        let document = resolver.property(found.node, "PolicyDocument");
-        let roles = resolver.property(found.node, "Roles");
-        let uncertain = uncertain.or(floating(roles.as_ref()));
-        let Some(id) = self.hold(found, document, PolicyKind::Identity, uncertain) else {
-            return;
-        };
-        if let Some(arn) = super::symbols::attribute(resolver, found.id, found.node, "PolicyArn") {
-            self.managed.insert(arn, id);
-        }
-        self.attach(resolver, roles, id);
-    }
-
-    fn inline_policy(
-        &mut self,
-        resolver: &Resolver<'a>,
-        found: &Found<'a>,
-        uncertain: Option<&str>,
-    ) {
-        let document = resolver.property(found.node, "PolicyDocument");
-        let roles = (resolver.property(found.node, "Roles"))
-            .or_else(|| resolver.property(found.node, "RoleName"));
-        let uncertain = uncertain.or(floating(roles.as_ref()));
-        if let Some(id) = self.hold(found, document, PolicyKind::Identity, uncertain) {
-            self.attach(resolver, roles, id);
-        }
-    }
-
-    fn attach(&mut self, resolver: &Resolver<'a>, roles: Option<Node>, id: PolicyId) {
-        let here = resolver.deployment();
-        for name in roles.iter().flat_map(Node::one_or_many) {
-            match (known_text(name), unknown_in(name)) {
-                (Some(name), _) => {
-                    let key = (here.account.to_owned(), name.to_lowercase());
-                    let role = self.world.roles.entry(key).or_default();
-                    if role.name.is_empty() {
-                        name.clone_into(&mut role.name);
-                    }
-                    role.identity.push(id);
-                }
-                (None, part) => {
-                    let held = &self.world.policies[id];
-                    let why = part.and_then(Node::as_str).unwrap_or("it is no text");
-                    let doubt = Doubt {
-                        place: Place {
-                            file: held.file,
-                            span: name.span,
-                        },
-                        resource: held.resource.clone(),
-                        reason: format!("the role that has this policy: {why}"),
-                        effect: None,
-                    };
-                    self.doubt(doubt);
-                    self.floating.push((here.account.to_owned(), id));
-                }
-            }
-        }
     }
 
     fn finish(mut self) -> Result<World<'a>, Vec<InputError>> {
@@ -501,22 +357,4 @@ pub(super) fn no_boundary(role: &str) -> Missing {
         ),
         option: file_option("--boundary", role),
     }
-}
-
-/// Why a policy may or may not be a role's.
-fn floating(roles: Option<&Node>) -> Option<&'static str> {
-    unknown_in(roles?).map(|_| "the role that has it cannot be known")
-}
-
-/// Tags of a resource; `None`: not known. Without the property there are none.
-fn tags_of(tags: Option<&Node>) -> Option<Tags> {
-    let Some(tags) = tags else {
-        return Some(Tags::new());
-    };
-    let tags = tags.items().filter(|_| tags.tag.is_none())?.iter();
-    tags.map(|tag| {
-        let text = |name| tag.get(name).and_then(known_text).map(str::to_owned);
-        Some((text("Key")?, text("Value")?))
-    })
-    .collect()
 }

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use super::super::input::Instance;
-use super::super::resolve::known_text;
 use super::read::Reader;
 use super::{Action, Deploy, Invoke, Pipeline, Source, Value, Work};
 use crate::diagnostic::Node;
+use crate::template::known_text;
 
 impl Reader<'_, '_> {
     pub(super) fn action(&mut self, pipeline: &Pipeline, stage: &str, node: &Node) -> Action {

@@ -6,10 +6,11 @@
 use std::collections::HashSet;
 
 use super::super::chain::Obstacle;
-use super::super::resolve::{Resolver, known_text, unknown_in};
+use super::super::resolve::Resolver;
 use super::super::world::{Doubt, Found, Place, World, account_of};
 use super::{Check, Gate, Pipeline, Rule, Store, Value, Work};
 use crate::diagnostic::Node;
+use crate::template::{known_text, unknown_in};
 
 /// Reads every pipeline; what cannot be known is a doubt.
 pub(in super::super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
@@ -135,7 +136,7 @@ impl Reader<'_, '_> {
     fn pipeline(&mut self) -> Pipeline {
         let here = self.resolver.deployment().clone();
         let node = self.resource.node;
-        let name = super::super::symbols::attribute(self.resolver, self.resource.id, node, "");
+        let name = self.resolver.attribute(self.resource.id, "");
         let name = name.unwrap_or_else(|| {
             let doubt = self.doubt(node, "the pipeline's name cannot be known");
             self.unknown_objects = Some(doubt);
@@ -448,7 +449,7 @@ fn rules(world: &World<'_>, pipelines: &mut [Pipeline], doubts: &mut Vec<Doubt>)
             doubts,
             unknown_objects: None,
         };
-        let arn = super::super::symbols::attribute(resolver, resource.id, resource.node, "Arn");
+        let arn = resolver.attribute(resource.id, "Arn");
         let targets = resolver.property(resource.node, "Targets");
         if let Some(list) = targets.as_ref().filter(|list| list.tag.is_some()) {
             let why = list.as_str().unwrap_or_default();

@@ -10,6 +10,7 @@ use s3ferry::diagnostic::Source;
 use s3ferry::lint;
 use s3ferry::plan::Plan;
 use s3ferry::stacks::Side;
+use s3ferry::template;
 use s3ferry::transition::sequence::{self, Sequence, Version};
 use s3ferry::transition::{Deployed, Found, Piece};
 
@@ -22,7 +23,7 @@ use configurations::{OPTIONS, Random, choose, config, plan, value};
 /// A transitional template passes the rules that every template passes.
 fn lint(plan: &Plan, text: &str, what: &str) {
     let source = Source::new("transitional.yaml", text);
-    let node = lint::read_template(&source).expect("a template");
+    let node = template::read_template(&source).expect("a template");
     let mut reports = lint::check(&lint::embedded(), &[(&source, &node)]).expect("linted");
     for report in &mut reports {
         report.add(lint::quotas::findings(&source, &node, &plan.quotas));

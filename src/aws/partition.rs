@@ -1,0 +1,54 @@
+//! AWS partitions (IAM User Guide, *IAM ARNs*; AWS General Reference, *Regions and zones*).
+
+/// A group of regions with its own account IDs and ARNs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Partition {
+    /// The commercial regions.
+    Aws,
+    /// China.
+    AwsCn,
+    /// AWS European Sovereign Cloud.
+    AwsEusc,
+    /// AWS GovCloud (US).
+    AwsUsGov,
+}
+
+impl Partition {
+    /// The partition as ARNs write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::AwsCn => "aws-cn",
+            Self::AwsEusc => "aws-eusc",
+            Self::AwsUsGov => "aws-us-gov",
+        }
+    }
+
+    /// Returns the partition that ARNs write like this.
+    pub fn of_arns(name: &str) -> Option<Self> {
+        [Self::Aws, Self::AwsCn, Self::AwsEusc, Self::AwsUsGov]
+            .into_iter()
+            .find(|partition| partition.as_str() == name)
+    }
+
+    /// Returns the domain of the service endpoints, which is also in `kms:ViaService`.
+    ///
+    /// The names of service principals end in `amazonaws.com` in every partition.
+    pub fn dns_suffix(self) -> &'static str {
+        match self {
+            Self::Aws | Self::AwsUsGov => "amazonaws.com",
+            Self::AwsCn => "amazonaws.com.cn",
+            Self::AwsEusc => "amazonaws.eu",
+        }
+    }
+
+    /// Returns the domain of the console, below the region's name.
+    pub fn console_domain(self) -> &'static str {
+        match self {
+            Self::Aws => "console.aws.amazon.com",
+            Self::AwsCn => "console.amazonaws.cn",
+            Self::AwsEusc => "console.amazonaws-eusc.eu",
+            Self::AwsUsGov => "console.amazonaws-us-gov.com",
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Rules of users.
+
+use super::*;
+
+#[test]
+fn rules_of_users_are_asked_too() {
+    let rules = own("
+let buckets = Resources.*[ Type == 'AWS::S3::Bucket' ]
+rule TAGGED when %buckets !empty { %buckets.Properties.Tags exists }
+rule NAMED when %buckets !empty { %buckets.Properties.BucketName == /^x-/ <<the name must begin with x->> }
+");
+    let report = lint_with(&rules, PROD).expect("checked");
+    assert_eq!(report.rules_checked, 2);
+    assert_eq!(of(&report, "TAGGED").len(), 2);
+    assert_eq!(
+        of(&report, "TAGGED")[0].path,
+        "Resources.OutputBucket.Properties.Tags"
+    );
+    assert!(of(&report, "TAGGED")[0].message.contains("Properties.Tags"));
+    assert_eq!(
+        of(&report, "NAMED")[0].message,
+        "the name must begin with x-"
+    );
+    // A suppression of a built-in rule is no mistake when only other rules are checked.
+    assert_eq!(of(&report, UNKNOWN_SUPPRESSION), [] as [&Finding; 0]);
+}
+
+#[test]
+fn files_of_users_do_not_meet() {
+    let mut rules =
+        own("let x = Resources.*[ Type == 'AWS::S3::Bucket' ]\nrule ONE { %x empty }\n");
+    rules.extend(
+        from_source(&Source::new(
+            "other.guard",
+            "let x = Resources.*[ Type == 'AWS::SNS::Topic' ]\nrule TWO { %x empty }\nOutputs exists\n",
+        ))
+        .expect("valid"),
+    );
+    let report = lint_with(&rules, PROD).expect("checked");
+    assert!(!of(&report, "ONE").is_empty());
+    assert!(of(&report, "TWO").is_empty());
+    assert_eq!(report.rules_checked, 3);
+}
+
+#[test]
+fn one_name_in_two_files_is_an_error() {
+    let text = "rule S3_BUCKET_VERSIONED { Resources exists }\n";
+    let mut rules = embedded();
+    rules.extend(own(text));
+    assert!(matches!(
+        lint_with(&rules, PROD),
+        Err(LintError::SameName { .. })
+    ));
+}
+
+#[test]
+fn a_rule_that_guard_cannot_evaluate_is_an_error() {
+    let rules = own("rule R { %nowhere exists }\n");
+    assert!(matches!(
+        lint_with(&rules, PROD),
+        Err(LintError::Refused { .. })
+    ));
+}

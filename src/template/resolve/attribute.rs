@@ -1,0 +1,131 @@
+//! What `Ref` and `GetAtt` give for a resource: names that follow from the template, and made-up
+//! ones for those that AWS decides.
+//!
+//! Follows the AWS document *AWS resource and property types reference*, section *Return values*
+//! of each type.
+
+use std::cell::Cell;
+
+use super::{Resolver, Text, functions::type_of};
+use crate::diagnostic::Node;
+
+/// The path of a role or policy that has none.
+const ROOT_PATH: &str = "/";
+
+impl Resolver<'_> {
+    /// Returns an attribute of a resource; the empty one is what `Ref` gives. With a marker, parts
+    /// of it may be unknown.
+    pub fn attribute(&self, id: &str, name: &str) -> Option<String> {
+        Some(self.return_value(id, self.resource(id)?, name)?.text)
+    }
+
+    pub(super) fn return_value(&self, id: &str, resource: &Node, name: &str) -> Option<Text> {
+        let here = &self.deployment;
+        let is_known = Cell::new(true);
+        let part = |found: Option<Text>| {
+            let marked = |marker: &str| Text {
+                text: marker.to_owned(),
+                is_known: false,
+            };
+            let found = found.or_else(|| self.marker.map(marked))?;
+            is_known.set(is_known.get() && found.is_known);
+            Some(found.text)
+        };
+        let given = |text: Option<&str>| part(text.map(Text::known));
+        let has = |name: &str| resource.at(["Properties", name]).is_some();
+        let property = |name: &str| {
+            let value = self.property(resource, name);
+            part(value.and_then(|value| self.text(&value)))
+        };
+        let called = |name: &str| match has(name) {
+            true => property(name),
+            false => part(self.made_up_name(id)),
+        };
+        let path = || match has("Path") {
+            true => property("Path"),
+            false => Some(ROOT_PATH.to_owned()),
+        };
+        let key_id = || part(self.key_id(id, resource));
+        let global = |service: &str, rest: String| {
+            let (partition, account) = (given(here.partition)?, given(here.account)?);
+            Some(format!("arn:{partition}:{service}::{account}:{rest}"))
+        };
+        let regional = |service: &str, rest: String| {
+            let (partition, account) = (given(here.partition)?, given(here.account)?);
+            let region = given(here.region)?;
+            Some(format!(
+                "arn:{partition}:{service}:{region}:{account}:{rest}"
+            ))
+        };
+        let text = match (type_of(resource)?, name) {
+            ("AWS::KMS::Key", "" | "KeyId") => key_id(),
+            ("AWS::KMS::Key", "Arn") => regional("kms", format!("key/{}", key_id()?)),
+            ("AWS::KMS::ReplicaKey", "" | "KeyId" | "Arn") => {
+                let primary = property("PrimaryKeyArn")?;
+                let key = primary.rsplit('/').next()?.to_owned();
+                match name {
+                    "Arn" => regional("kms", format!("key/{key}")),
+                    _ => Some(key),
+                }
+            }
+            ("AWS::KMS::Alias", "") => property("AliasName"),
+            ("AWS::S3::Bucket", "") => Some(called("BucketName")?.to_lowercase()),
+            ("AWS::S3::Bucket", "Arn") => {
+                let name = called("BucketName")?.to_lowercase();
+                Some(format!("arn:{}:s3:::{name}", given(here.partition)?))
+            }
+            ("AWS::IAM::Role", "") => called("RoleName"),
+            ("AWS::IAM::Role", "Arn") => {
+                let (name, path) = (called("RoleName")?, path()?);
+                global("iam", format!("role{path}{name}"))
+            }
+            ("AWS::IAM::ManagedPolicy", "" | "PolicyArn") => {
+                let (name, path) = (called("ManagedPolicyName")?, path()?);
+                global("iam", format!("policy{path}{name}"))
+            }
+            ("AWS::CodePipeline::Pipeline" | "AWS::Events::Rule", "") => called("Name"),
+            ("AWS::Events::Rule", "Arn") => {
+                let name = called("Name")?;
+                let bus = match has("EventBusName") {
+                    true => property("EventBusName")?,
+                    false => "default".to_owned(),
+                };
+                // It may be given by its ARN.
+                let path = match bus.rsplit('/').next().unwrap_or_default() {
+                    "default" => name,
+                    bus => format!("{bus}/{name}"),
+                };
+                regional("events", format!("rule/{path}"))
+            }
+            _ => None,
+        }?;
+        Some(Text {
+            text,
+            is_known: is_known.get(),
+        })
+    }
+
+    /// Returns a name such as CloudFormation makes for a resource without one.
+    fn made_up_name(&self, id: &str) -> Option<Text> {
+        let stack = self.deployment.stack?;
+        Some(Text::known(format!("{stack}-{id}-0123456789AB")))
+    }
+
+    /// Returns the ID of a key: the real one where it is known, otherwise a plausible one, which
+    /// differs for every key of every template.
+    fn key_id(&self, id: &str, resource: &Node) -> Option<Text> {
+        let mut known = self.deployment.key_ids.iter();
+        if let Some((_, real)) = known.find(|(logical, _)| logical == id) {
+            return Some(Text::known(real));
+        }
+        self.deployment.stack?;
+        let mut keys = self.of_type("AWS::KMS::Key");
+        let key = keys.position(|entry| entry.key == id).unwrap_or_default();
+        let number = self.deployment.number;
+        let multi_region = self.text_property(resource, "MultiRegion");
+        Some(Text::known(match multi_region.as_deref() {
+            Some("true") => format!("mrk-{number:04x}{key:04x}4000800000000000{:08x}", 0x5f3e),
+            _ => format!("{number:04x}{key:04x}-0000-4000-8000-000000005f3e"),
+        }))
+    }
+}

@@ -1,0 +1,195 @@
+//! Calls of intrinsic functions.
+
+use super::super::NO_VALUE;
+use super::super::functions::{SubPart, sub_parts};
+use super::{Resolver, Text, UNKNOWN, known_text, text_node, unknown_in};
+use crate::diagnostic::{Node, Span, Value};
+
+impl Resolver<'_> {
+    /// Calls a function; `None` is `AWS::NoValue`.
+    pub(super) fn call(&self, name: &str, argument: &Node, span: Span) -> Option<Node> {
+        Some(match name {
+            "Ref" => match argument.scalar_text() {
+                Some(NO_VALUE) => return None,
+                Some(id) => self.reference(id, span),
+                None => self.unknown("`Ref` names nothing", span),
+            },
+            "GetAtt" => self.get_att(argument, span),
+            "Sub" => self.sub(argument, span),
+            "Join" => self.join(&self.argument(name, argument)?, span),
+            "Select" => self.select(&self.argument(name, argument)?, span),
+            "Split" => self.split(&self.argument(name, argument)?, span),
+            "If" => return self.choose(argument, span),
+            "FindInMap" => self.find_in_map(&self.argument(name, argument)?, span),
+            UNKNOWN => argument.clone(),
+            "ImportValue" => self.unknown("`ImportValue` is another stack's output", span),
+            _ => self.unknown(format!("the value of `{name}` is known only to AWS"), span),
+        })
+    }
+
+    /// Resolves the argument of a function. In short form the tag is the function's own.
+    fn argument(&self, name: &str, node: &Node) -> Option<Node> {
+        match node.tag.as_deref() == Some(name) {
+            true => Some(self.plain(node)),
+            false => self.resolve(node),
+        }
+    }
+
+    fn get_att(&self, argument: &Node, span: Span) -> Node {
+        if let Some((id, name)) = argument.scalar_text().and_then(|text| text.split_once('.')) {
+            return self.attribute_node(id, name, span);
+        }
+        let Some([id, name]) = argument.items() else {
+            return self.unknown("`GetAtt` names nothing", span);
+        };
+        let name = self.resolve(name);
+        match (id.as_str(), name.as_ref().and_then(known_text)) {
+            (Some(id), Some(name)) => self.attribute_node(id, name, span),
+            _ => self.unknown("`GetAtt` names nothing that is known", span),
+        }
+    }
+
+    fn sub(&self, argument: &Node, span: Span) -> Node {
+        let (template, variables) = match argument.items() {
+            Some([template, variables]) => (template, Some(variables)),
+            Some(_) => return self.unknown("`Sub` has neither a text nor a list of two", span),
+            None => (argument, None),
+        };
+        let Some(template) = template.scalar_text() else {
+            return self.unknown("`Sub` has no text", span);
+        };
+        let mut made = Text::known("");
+        for part in sub_parts(template) {
+            let name = match part {
+                SubPart::Text(text) => {
+                    made.text.push_str(text);
+                    continue;
+                }
+                SubPart::Variable(name) => name,
+            };
+            if let Some(literal) = name.strip_prefix('!') {
+                made.text.push_str(&format!("${{{literal}}}"));
+                continue;
+            }
+            let name = name.trim();
+            let given = variables.and_then(|variables| variables.get(name));
+            let value = match (given, name.split_once('.')) {
+                (Some(given), _) => match self.resolve(given) {
+                    Some(value) => value,
+                    None => continue,
+                },
+                (None, Some((id, attribute))) => self.attribute_node(id, attribute, span),
+                (None, None) => self.reference(name, span),
+            };
+            match self.text(&value) {
+                Some(part) => {
+                    made.text.push_str(&part.text);
+                    made.is_known &= part.is_known;
+                }
+                None => match unknown_in(&value) {
+                    Some(_) if self.marker.is_none() => return value,
+                    _ => return self.unknown(format!("`{name}` is no text"), span),
+                },
+            }
+        }
+        self.limited(made, span)
+    }
+
+    fn join(&self, argument: &Node, span: Span) -> Node {
+        let parts = argument.items().unwrap_or_default();
+        let is_open = |node: &Node| node.tag.is_some();
+        let is_open = match parts {
+            // With a marker, the items may be unknown.
+            [delimiter, list] if self.marker.is_some() => is_open(delimiter) || is_open(list),
+            _ => true,
+        };
+        if let Some(part) = unknown_in(argument).filter(|_| is_open) {
+            return self.unknown_by(part, span);
+        }
+        let [delimiter, list] = parts else {
+            return self.unknown("`Join` has not a delimiter and a list", span);
+        };
+        let items = list.items().unwrap_or_default().iter();
+        let texts: Option<Vec<Text>> = items.map(|item| self.text(item)).collect();
+        let Some(texts) = texts else {
+            return self.unknown("`Join` has something else than texts", span);
+        };
+        let is_known = texts.iter().all(|text| text.is_known);
+        let texts: Vec<String> = texts.into_iter().map(|text| text.text).collect();
+        let text = texts.join(known_text(delimiter).unwrap_or_default());
+        self.limited(Text { text, is_known }, span)
+    }
+
+    fn select(&self, argument: &Node, span: Span) -> Node {
+        let Some([index, list]) = argument.items() else {
+            return self.unknown("`Select` has not an index and a list", span);
+        };
+        let index = known_text(index).and_then(|text| text.parse::<usize>().ok());
+        let items = list.items().filter(|_| list.tag.is_none());
+        match (index, items) {
+            (Some(index), Some(items)) => match items.get(index) {
+                Some(item) => Node {
+                    span,
+                    ..item.clone()
+                },
+                None => self.unknown(
+                    format!("`Select` asks for item {index}, which is not there"),
+                    span,
+                ),
+            },
+            _ => match unknown_in(argument) {
+                Some(part) => self.unknown_by(part, span),
+                None => self.unknown("`Select` has not an index and a list", span),
+            },
+        }
+    }
+
+    fn split(&self, argument: &Node, span: Span) -> Node {
+        if let Some(part) = unknown_in(argument) {
+            return self.unknown_by(part, span);
+        }
+        let parts: Option<Vec<&str>> = argument
+            .items()
+            .and_then(|items| items.iter().map(known_text).collect());
+        match parts.as_deref() {
+            Some([delimiter, text]) if !delimiter.is_empty() => {
+                let items = text.split(*delimiter).map(|item| text_node(item, span));
+                Node::synthetic(Value::Sequence(items.collect()), span)
+            }
+            _ => self.unknown("`Split` has not a delimiter and a text", span),
+        }
+    }
+
+    fn choose(&self, argument: &Node, span: Span) -> Option<Node> {
+        let Some([name, yes, no]) = argument.items() else {
+            return Some(self.unknown("`If` has not a condition and two values", span));
+        };
+        match name.scalar_text().and_then(|name| self.condition(name)) {
+            Some(true) => self.resolve(yes),
+            Some(false) => self.resolve(no),
+            None => Some(self.unknown("the condition of `If` cannot be known", span)),
+        }
+    }
+
+    fn find_in_map(&self, argument: &Node, span: Span) -> Node {
+        let keys: Option<Vec<&str>> = argument
+            .items()
+            .and_then(|items| items.iter().take(3).map(known_text).collect());
+        let found = match keys.as_deref() {
+            Some([map, first, second]) => self.root.at(["Mappings", *map, *first, *second]),
+            _ => None,
+        };
+        let default = || argument.items()?.get(3)?.get("DefaultValue");
+        let has_unknown = keys.is_none();
+        match found.or_else(|| default().filter(|_| !has_unknown)) {
+            Some(value) => Node {
+                span,
+                ..value.clone()
+            },
+            None => match unknown_in(argument) {
+                Some(part) => self.unknown_by(part, span),
+                None => self.unknown("`FindInMap` finds nothing", span),
+            },
+        }
+    }
+}

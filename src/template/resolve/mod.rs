@@ -1,0 +1,329 @@
+//! Templates as they are once deployed: parameters, conditions and intrinsic functions resolved,
+//! each value still at the place where it was written.
+//!
+//! A value that AWS decides is made up (a key's ID, a name that nobody gave); a value that cannot
+//! be known is marked as unknown, with the reason. The meaning of the values is not decided here.
+//!
+//! Follows the AWS document *CloudFormation template reference guide*, sections *Intrinsic
+//! function reference* and *Pseudo parameters reference*.
+
+mod attribute;
+mod call;
+mod condition;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::functions::{self, function};
+use super::parameters;
+use super::variants::children;
+use crate::aws::Partition;
+use crate::diagnostic::{Entry, Node, Span, Value};
+
+/// The tag of a value that cannot be known; its text is the reason, or the marker.
+pub(crate) const UNKNOWN: &str = "s3ferry:unknown";
+
+/// Functions and references that are nested deeper than this are considered circular.
+const DEPTH_LIMIT: usize = 48;
+
+/// Maximum length of a text that functions make, in bytes: more than any value of CloudFormation
+/// has.
+const TEXT_LIMIT: usize = 1 << 20;
+
+/// How a template is deployed, as far as that is known.
+#[derive(Debug, Clone, Default)]
+pub struct Deployment<'a> {
+    /// Stack name, of which the names and IDs are made up that AWS decides. Without it, they are
+    /// unknown.
+    pub stack: Option<&'a str>,
+    /// Account ID.
+    pub account: Option<&'a str>,
+    /// Region.
+    pub region: Option<&'a str>,
+    /// Partition, as ARNs write it.
+    pub partition: Option<&'a str>,
+    /// Values of parameters.
+    pub parameters: Arc<HashMap<String, String>>,
+    /// IDs of its keys that are known, by logical ID.
+    pub key_ids: &'a [(String, String)],
+    /// Number of the template: the keys of each number have other IDs.
+    pub number: usize,
+}
+
+/// A template whose values are resolved for a deployment.
+///
+/// A value that cannot be known has the tag `s3ferry:unknown`, and is `{"Fn::s3ferry:unknown": …}` as
+/// JSON.
+pub struct Resolver<'a> {
+    root: &'a Node,
+    deployment: Deployment<'a>,
+    marker: Option<&'a str>,
+    depth: AtomicUsize,
+    known: Mutex<HashMap<String, Node>>,
+    conditions: Mutex<HashMap<String, Option<bool>>>,
+}
+
+/// Text of which parts may be markers.
+struct Text {
+    text: String,
+    is_known: bool,
+}
+
+impl Text {
+    fn known(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_known: true,
+        }
+    }
+}
+
+/// Returns the first part of a value that is unknown.
+pub(crate) fn unknown_in(node: &Node) -> Option<&Node> {
+    if node.tag.as_deref() == Some(UNKNOWN) {
+        return Some(node);
+    }
+    match &node.value {
+        Value::Sequence(items) => items.iter().find_map(unknown_in),
+        Value::Mapping(entries) => entries.iter().find_map(|entry| unknown_in(&entry.value)),
+        _ => None,
+    }
+}
+
+/// Returns the text of a known scalar.
+pub(crate) fn known_text(node: &Node) -> Option<&str> {
+    match node.tag {
+        None => node.scalar_text(),
+        Some(_) => None,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn text_node(text: impl Into<String>, span: Span) -> Node {
+    Node::synthetic(Value::String(text.into()), span)
+}
+
+impl<'a> Resolver<'a> {
+    /// Creates a resolver of a template.
+    pub fn new(root: &'a Node, deployment: Deployment<'a>) -> Self {
+        Self {
+            root,
+            deployment,
+            marker: None,
+            depth: AtomicUsize::new(0),
+            known: Mutex::default(),
+            conditions: Mutex::default(),
+        }
+    }
+
+    /// Returns the same resolver with unknown values written as a marker instead of the reason.
+    /// A text of which only parts are unknown has the marker in their places, and is tagged as
+    /// unknown.
+    #[must_use]
+    pub fn with_marker(mut self, marker: &'a str) -> Self {
+        self.marker = Some(marker);
+        self
+    }
+
+    /// Returns the resources, in the template's order.
+    pub fn resources(&self) -> &'a [Entry] {
+        functions::resources(self.root)
+    }
+
+    /// Returns the resources of a type, whatever their conditions.
+    pub fn of_type(&self, wanted: &str) -> impl Iterator<Item = &'a Entry> {
+        let all = self.resources().iter();
+        all.filter(move |resource| functions::type_of(&resource.value) == Some(wanted))
+    }
+
+    /// Returns a section of the template, as it is written.
+    pub(crate) fn section(&self, name: &str) -> Option<&'a Node> {
+        self.root.get(name)
+    }
+
+    /// Whether the template has a parameter.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        self.root.at(["Parameters", name]).is_some()
+    }
+
+    fn resource(&self, id: &str) -> Option<&'a Node> {
+        self.root.get("Resources")?.get(id)
+    }
+
+    /// Whether a resource or output exists, by its condition. `None` where that is unknown.
+    pub(crate) fn is_there(&self, resource: &Node) -> Option<bool> {
+        match resource.get("Condition") {
+            None => Some(true),
+            Some(name) => self.condition(name.scalar_text()?),
+        }
+    }
+
+    /// Returns a property of a resource, resolved.
+    pub(crate) fn property(&self, resource: &Node, name: &str) -> Option<Node> {
+        self.resolve(resource.get("Properties")?.get(name)?)
+    }
+
+    /// Returns a property of a resource that is a known text. With a marker, parts of it may be
+    /// unknown.
+    pub fn text_property(&self, resource: &Node, name: &str) -> Option<String> {
+        Some(self.text(&self.property(resource, name)?)?.text)
+    }
+
+    /// Returns the outputs whose values are known texts.
+    pub(crate) fn outputs(&self) -> HashMap<String, String> {
+        let outputs = self.root.get("Outputs").and_then(Node::entries);
+        let outputs = outputs.unwrap_or_default().iter();
+        outputs
+            .filter(|output| self.is_there(&output.value) != Some(false))
+            .filter_map(|output| {
+                let value = self.resolve(output.value.get("Value")?)?;
+                Some((output.key.clone(), known_text(&value)?.to_owned()))
+            })
+            .collect()
+    }
+
+    /// Resolves a value; `None` is `AWS::NoValue`.
+    pub fn resolve(&self, node: &Node) -> Option<Node> {
+        if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
+            return Some(self.unknown("its functions refer to each other", node.span));
+        }
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        let resolved = match function(node) {
+            Some((name, argument)) => self.call(name, argument, node.span),
+            None => Some(self.plain(node)),
+        };
+        self.depth.fetch_sub(1, Ordering::Relaxed);
+        resolved
+    }
+
+    /// Resolves what is below a node.
+    fn plain(&self, node: &Node) -> Node {
+        match &node.value {
+            // CloudFormation inserts what only AWS knows (*Get values stored in other services using
+            // dynamic references*).
+            Value::String(text) if text.contains("{{resolve:") => {
+                self.unknown("a dynamic reference is known only to AWS", node.span)
+            }
+            value => Node::synthetic(children(value, |child| self.resolve(child)), node.span),
+        }
+    }
+
+    fn unknown(&self, reason: impl Into<String>, span: Span) -> Node {
+        let text = self.marker.map_or_else(|| reason.into(), str::to_owned);
+        Node {
+            value: Value::String(text),
+            span,
+            tag: Some(UNKNOWN.to_owned()),
+        }
+    }
+
+    /// Returns the value that is unknown because a part of it is.
+    fn unknown_by(&self, part: &Node, span: Span) -> Node {
+        match self.marker {
+            Some(marker) => self.unknown(marker, span),
+            None => Node {
+                span,
+                ..part.clone()
+            },
+        }
+    }
+
+    /// Returns a text that functions have made. Each may double what the one before it made.
+    fn limited(&self, made: Text, span: Span) -> Node {
+        let mut node = match made.text.len() {
+            0..=TEXT_LIMIT => text_node(made.text, span),
+            _ => return self.unknown("its functions make a text that is too long", span),
+        };
+        node.tag = (!made.is_known).then(|| UNKNOWN.to_owned());
+        node
+    }
+
+    /// Returns the text of a resolved scalar; of an unknown value only with a marker.
+    fn text(&self, node: &Node) -> Option<Text> {
+        let is_known = node.tag.is_none();
+        if !is_known && self.marker.is_none() {
+            return None;
+        }
+        let text = node.scalar_text()?.to_owned();
+        Some(Text { text, is_known })
+    }
+
+    fn reference(&self, id: &str, span: Span) -> Node {
+        let deployment = &self.deployment;
+        let known = match id {
+            "AWS::AccountId" => deployment.account,
+            "AWS::Region" => deployment.region,
+            "AWS::Partition" => deployment.partition,
+            "AWS::StackName" => deployment.stack,
+            "AWS::URLSuffix" => (deployment.partition)
+                .and_then(Partition::of_arns)
+                .map(Partition::dns_suffix),
+            _ => {
+                return match self.root.at(["Parameters", id]) {
+                    Some(parameter) => self.parameter(id, parameter, span),
+                    None => self.attribute_node(id, "", span),
+                };
+            }
+        };
+        match known {
+            Some(text) => text_node(text, span),
+            None => self.unknown(format!("`{id}` is known only in a deployment"), span),
+        }
+    }
+
+    fn parameter(&self, id: &str, parameter: &Node, span: Span) -> Node {
+        let kind = parameters::type_of(parameter);
+        let given = self.deployment.parameters.get(id).map(String::as_str);
+        let default = parameter.get("Default").and_then(Node::scalar_text);
+        let is_stored = parameters::is_stored(kind);
+        let Some(text) = given.or(default).filter(|_| !is_stored) else {
+            let reason = match is_stored {
+                true => format!("the value of the parameter `{id}` is in Systems Manager"),
+                false => format!(
+                    "the value of the parameter `{id}`, which `--parameter {id}=VALUE` gives"
+                ),
+            };
+            return self.unknown(reason, span);
+        };
+        if parameters::is_list(kind) {
+            let items = text.split(',').map(|item| text_node(item.trim(), span));
+            return Node::synthetic(Value::Sequence(items.collect()), span);
+        }
+        text_node(text, span)
+    }
+
+    /// Returns an attribute of a resource; the empty one is what `Ref` gives.
+    fn attribute_node(&self, id: &str, name: &str, span: Span) -> Node {
+        let key = format!("{id}.{name}");
+        if let Some(known) = locked(&self.known).get(&key) {
+            return Node {
+                span,
+                ..known.clone()
+            };
+        }
+        let Some(resource) = self.resource(id) else {
+            return self.unknown(format!("there is no `{id}` in the template"), span);
+        };
+        if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
+            return self.unknown("its functions refer to each other", span);
+        }
+        self.depth.fetch_add(1, Ordering::Relaxed);
+        let found = self.return_value(id, resource, name);
+        self.depth.fetch_sub(1, Ordering::Relaxed);
+        let node = match found {
+            Some(text) => self.limited(text, span),
+            None if name.is_empty() => {
+                self.unknown(format!("AWS decides what `{id}` is called"), span)
+            }
+            None => self.unknown(format!("AWS decides the `{name}` of `{id}`"), span),
+        };
+        locked(&self.known).insert(key, node.clone());
+        node
+    }
+}
