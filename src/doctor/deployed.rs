@@ -12,7 +12,8 @@ use super::live::{Reading, Refusal, Stack};
 use crate::config::Permissions;
 use crate::diagnostic::Source;
 use crate::lint::read_template;
-use crate::proof::{Inputs, Instance, Known, Resolved, Stack as Template, outputs, resolved};
+use crate::proof::{Inputs, Known, Resolved, Stack as Template, outputs, resolved};
+use crate::run::Instance;
 use crate::stacks::{CREATE_PIPELINE, KEY_ID, SERVICE_ROLE_ARN};
 use crate::transition::merge::is_transitional;
 

@@ -11,9 +11,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::input::Instance;
 use crate::config::Partition;
 use crate::diagnostic::{Entry, Node, Span, Value};
+use crate::run::Instance;
 
 /// The tag of a value that cannot be known; its text is the reason.
 const UNKNOWN: &str = "s3ferry:unknown";

@@ -11,6 +11,7 @@ use super::super::templates::customer_key;
 use super::policies::Subject;
 use super::{Block, Checks, Command, Fix};
 use crate::lint::Severity;
+use crate::run::Step;
 
 const EVERYBODY: [&str; 2] = [
     "http://acs.amazonaws.com/groups/global/AllUsers",
@@ -130,7 +131,7 @@ impl Checks<'_> {
         );
         cause.named(&bucket.name).fix(fix);
         if is_source {
-            cause.steps.push("source");
+            cause.steps.push(Step::Source);
         }
     }
 
@@ -221,7 +222,7 @@ impl Checks<'_> {
                     .named("AccessControlListNotSupported")
                     .advise("take CannedACL out of the deploy action: nothing needs it")
                     .steps
-                    .push("deploy");
+                    .push(Step::Deploy);
                     return;
                 }
             }

@@ -10,6 +10,7 @@ use super::{Checks, Command, run};
 use crate::failure::{self, Action, Meaning, Sign};
 use crate::lint::Severity;
 use crate::proof::Resolved;
+use crate::run::Step;
 
 impl Checks<'_> {
     pub(super) fn configurations(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
@@ -37,7 +38,7 @@ impl Checks<'_> {
                 ),
             );
             cause.finding.fixes = fixes;
-            cause.steps.push("deploy");
+            cause.steps.push(Step::Deploy);
             // As the message of the failed execution writes it.
             cause.named(&format!("action {title} (ConfigurationError)"));
         }

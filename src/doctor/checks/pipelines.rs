@@ -11,6 +11,7 @@ use crate::failure;
 use crate::lint::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Resolved;
+use crate::run::Step;
 
 impl Checks<'_> {
     pub(super) fn pipelines(&mut self) {
@@ -164,7 +165,9 @@ impl Checks<'_> {
             message,
         );
         cause.finding.fixes = fixes;
-        cause.steps.extend(["encrypt", "decrypt", "store", "read"]);
+        cause
+            .steps
+            .extend([Step::Encrypt, Step::Decrypt, Step::Store, Step::Read]);
         cause.named("kms:").named("KMS");
     }
 
@@ -268,9 +271,7 @@ impl Checks<'_> {
                 message,
             );
             cause.finding.fixes = fixes;
-            cause
-                .steps
-                .extend(["assume", "read", "decrypt", "deploy", "output-key"]);
+            cause.steps.extend(Step::DEPLOYING);
             cause.named(title);
             if let Some(role) = live_role {
                 cause.blocking(Block::Caller(role.clone())).named(&role);
@@ -295,7 +296,7 @@ impl Checks<'_> {
                 message,
             );
             cause.finding.fixes = fixes;
-            cause.steps.push("deploy");
+            cause.steps.push(Step::Deploy);
         }
         let bucket = |action: &Json| text(&action["Configuration"]["BucketName"]);
         if bucket(wanted) != bucket(found) {
@@ -317,7 +318,7 @@ impl Checks<'_> {
                 message,
             );
             cause.finding.fixes = fixes;
-            cause.steps.push("deploy");
+            cause.steps.push(Step::Deploy);
         }
     }
 

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use super::super::input::Instance;
 use super::super::resolve::known_text;
-use super::read::Reader;
-use super::{Action, Deploy, Invoke, Pipeline, Source, Value, Work};
+use super::Reader;
 use crate::diagnostic::Node;
+use crate::run::Instance;
+use crate::run::landscape::Value;
+use crate::run::pipeline::{Action, Deploy, Invoke, Pipeline, Source, Work};
 
 impl Reader<'_, '_> {
     pub(super) fn action(&mut self, pipeline: &Pipeline, stage: &str, node: &Node) -> Action {
