@@ -1,6 +1,7 @@
 //! The checks: each compares a kind of thing with what is expected of it, and says what it blocks.
 
 mod buckets;
+mod definition;
 mod failures;
 mod keys;
 mod pipelines;

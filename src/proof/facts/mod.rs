@@ -9,6 +9,7 @@ use std::collections::HashSet;
 
 use super::resolve::{Resolver, known_text, unknown_in};
 use super::world::{Found, World};
+use crate::definition::model::{self, StorePart, member};
 use crate::diagnostic::Node;
 use crate::run::landscape::{Value, account_of};
 use crate::run::pipeline::{Check, Gate, Pipeline, Rule, Store, Work};
@@ -168,12 +169,9 @@ impl Reader<'_, '_> {
             self.doubt(&stages, "the pipeline's stages cannot be known");
         }
         for stage in stages.items().unwrap_or_default() {
-            let name = stage
-                .get("Name")
-                .and_then(known_text)
-                .unwrap_or("a stage")
-                .to_owned();
-            let actions = stage.get("Actions").and_then(Node::items);
+            let name = member(stage, "Name").and_then(known_text);
+            let name = name.unwrap_or("a stage").to_owned();
+            let actions = member(stage, "Actions").and_then(Node::items);
             if actions.is_none() {
                 self.doubt(stage, "its actions cannot be known");
             }
@@ -386,25 +384,27 @@ impl Reader<'_, '_> {
 
     fn stores(&mut self, pipeline: &mut Pipeline) {
         let node = self.resource.node;
-        if let Some(store) = self.resolver.property(node, "ArtifactStore") {
-            let region = pipeline.region.clone();
-            let store = self.store(&store, region);
-            pipeline.stores.push(store);
-        }
+        let only = self.resolver.property(node, "ArtifactStore");
         let stores = self.resolver.property(node, "ArtifactStores");
         if let Some(list) = stores.as_ref().filter(|list| list.tag.is_some()) {
             let why = list.as_str().unwrap_or_default();
             self.doubt(list, &format!("the artifact stores: {why}"));
         }
-        for entry in stores.as_ref().and_then(Node::items).unwrap_or_default() {
-            let region = self.text(entry.get("Region"), "the store's region", entry);
-            let Some(store) = entry.get("ArtifactStore") else {
-                self.doubt(entry, "the region's artifact store is not given");
-                continue;
+        let several = stores.as_ref().filter(|stores| stores.items().is_some());
+        for part in model::stores(only.as_ref(), several) {
+            let region = match part.entry {
+                Some(entry) => self.text(member(entry, "Region"), "the store's region", entry),
+                None => Ok(pipeline.region.clone()),
             };
-            if let Ok(region) = region {
-                let store = self.store(store, region);
-                pipeline.stores.push(store);
+            match (part.store, part.entry, region) {
+                (Some(store), _, Ok(region)) => {
+                    let store = self.store(&part, store, region);
+                    pipeline.stores.push(store);
+                }
+                (None, Some(entry), _) => {
+                    self.doubt(entry, "the region's artifact store is not given");
+                }
+                _ => {}
             }
         }
         if pipeline.stores.is_empty() {
@@ -418,10 +418,10 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn store(&mut self, node: &Node, region: String) -> Store {
-        let bucket = self.text(node.get("Location"), "the artifact bucket", node);
-        let key = node.get("EncryptionKey");
-        let key = key.map(|key| self.text(key.get("Id"), "the artifact store's key", key));
+    fn store(&mut self, part: &StorePart<'_, Node>, node: &Node, region: String) -> Store {
+        let bucket = self.text(part.bucket(), "the artifact bucket", node);
+        let key = member(node, "EncryptionKey");
+        let key = key.map(|key| self.text(part.key(), "the artifact store's key", key));
         Store {
             region,
             bucket,
