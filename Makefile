@@ -28,9 +28,9 @@ test-browser: ## The report and the pictures, in Chromium, Mermaid and Graphviz
 	$(CARGO) build --quiet
 	sh tests/browser.sh $${CARGO_TARGET_DIR:-target}/debug/s3ferry
 
-test-all: test demo test-browser ## The same, the demonstration, the browser, 10,000 worlds of the proof, 200 more changes of a live pipeline, and stack sets, with an emulator that is built once (12 minutes)
+test-all: test demo test-browser ## The same, the demonstration, the browser, 10,000 worlds of the proof, 1,000 more changes of a live pipeline, and stack sets, with an emulator that is built once (12 minutes)
 	S3FERRY_WORLDS=10000 S3FERRY_FIRST_WORLD=500 $(CARGO) test --test it differential
-	S3FERRY_PAIRS=100 S3FERRY_SEED=1 $(CARGO) test --test it a_pipeline_works
+	S3FERRY_PAIRS=500 S3FERRY_SEED=1 $(CARGO) test --test it a_pipeline_works
 	fakecloud=$$(sh tests/fakecloud.sh) && \
 	S3FERRY_FAKECLOUD="$$fakecloud" $(CARGO) test --features slow-tests --test slow
 

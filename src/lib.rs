@@ -3,7 +3,8 @@
 //! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`template`]
 //! templates. [`lint`] reads templates, never the configuration, so that it checks the
 //! synthesis independently. [`policy`] reads policies and evaluates requests against them as AWS
-//! does, and the [`proof`] puts every call of a pipeline run before it, from templates alone.
+//! does. A [`run`] of a pipeline consists of steps and calls, and the [`proof`] evaluates each of them
+//! from templates alone.
 //! A [`graph`] is the picture of a proof, and a [`report`] the page for those who review it.
 //! Nothing of these does I/O, reads a clock or the environment.
 //!
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod policy;
 pub mod proof;
 pub mod report;
+pub mod run;
 pub mod shell;
 pub mod stacks;
 pub mod template;

@@ -9,10 +9,11 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, Shell};
 use s3ferry::plan::Plan;
+use s3ferry::run::Step;
 
 use super::output::{Text, print};
 use super::project::Project;
-use super::{Failure, Global, Outcome, proof_reports};
+use super::{Failure, Global, Outcome};
 
 /// The environment variable by which a script asks for completions.
 const VARIABLE: &str = "S3FERRY_COMPLETE";
@@ -77,7 +78,7 @@ fn of(command: &str, argument: Arg) -> Arg {
     let values: fn(&Plan) -> Vec<String> = match (command, argument.get_id().as_str()) {
         (_, "call") => {
             return argument.add(ArgValueCandidates::new(|| {
-                candidates(&proof_reports::STEPS)
+                candidates(&Step::ALL.map(Step::name))
             }));
         }
         // The configuration that `init` writes does not exist yet.

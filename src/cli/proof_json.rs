@@ -1,7 +1,8 @@
 //! A proof, written for machines: JSON and SARIF.
 
 use s3ferry::lint::{Report, Rule, Severity};
-use s3ferry::proof::{Decided, Outcome, Place, Proof, RULES, Remedy, findings};
+use s3ferry::proof::{Decided, Outcome, Proof, RULES, Remedy, findings};
+use s3ferry::run::{Place, Step};
 use serde_json::{Value as Json, json};
 
 use super::proof_reports::wanted;
@@ -81,7 +82,7 @@ fn missing_json(decided: &Decided) -> Vec<Json> {
 }
 
 /// One JSON object; `outcome` is that of the whole proof, of which `proof` may hold a part.
-pub(crate) fn json(proof: &Proof, outcome: &Outcome, call: Option<&str>) -> String {
+pub(crate) fn json(proof: &Proof, outcome: &Outcome, call: Option<Step>) -> String {
     let calls: Vec<Json> = proof
         .calls
         .iter()

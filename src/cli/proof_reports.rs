@@ -4,32 +4,13 @@ use s3ferry::escape;
 use s3ferry::policy::document::Effect;
 use s3ferry::policy::evaluation::Layer;
 use s3ferry::proof::{
-    Attack, AttackResult, Decided, Outcome, Place, Proof, Remedy, StatementUse, Strength, Verdict,
+    Attack, AttackResult, Decided, Outcome, Proof, Remedy, StatementUse, Verdict,
 };
+use s3ferry::run::{Place, Step, Strength};
 
 use super::output::{line, table, thousands};
 use super::proof_complaints::{emptiness, first, obstacles, unknown_actions, unresolved};
 use super::proof_unproven;
-
-/// The steps of a run, in its order.
-pub(crate) const STEPS: [&str; 16] = [
-    "action",
-    "administer",
-    "check",
-    "start",
-    "source",
-    "source-key",
-    "store",
-    "encrypt",
-    "copy",
-    "assume",
-    "read",
-    "decrypt",
-    "deploy",
-    "output-key",
-    "invoke",
-    "logs",
-];
 
 pub(crate) fn at(proof: &Proof, place: Place) -> String {
     let source = &proof.files[place.file];
@@ -61,7 +42,7 @@ fn layer_name(layer: Layer) -> &'static str {
 }
 
 /// Whether a call is of the step that is asked for.
-pub(crate) fn wanted(decided: &Decided, call: Option<&str>) -> bool {
+pub(crate) fn wanted(decided: &Decided, call: Option<Step>) -> bool {
     call.is_none_or(|step| decided.call.step == step)
 }
 
@@ -90,7 +71,7 @@ fn side(proof: &Proof, decided: &Decided, layer: Layer) -> String {
 }
 
 /// For people; `outcome` is that of the whole proof, of which `proof` may hold a part.
-pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<&str>, verbose: bool) -> String {
+pub(crate) fn text(proof: &Proof, outcome: &Outcome, call: Option<Step>, verbose: bool) -> String {
     let mut out = emptiness(outcome);
     if out.is_empty() && proof.pipelines.is_empty() {
         out.push_str(
@@ -224,7 +205,7 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
             several => format!("{} × {}", decided.call.caller.shown(), thousands(several)),
         };
         let same = [
-            decided.call.step.to_owned(),
+            decided.call.step.to_string(),
             verdict_name(decided.verdict).to_owned(),
             who,
             resource,
@@ -277,7 +258,7 @@ pub(crate) fn calls_table(proof: &Proof, calls: &[&Decided]) -> String {
 
 pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy]) -> String {
     let call = &decided.call;
-    let is_attack = call.step == "attack";
+    let is_attack = call.step == Step::Attack;
     let mut out = line(&format!(
         "{}: {}: {} on {}",
         match is_attack {

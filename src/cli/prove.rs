@@ -1,7 +1,8 @@
 //! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
 
 use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Call, Decided, Proof, Verdict};
+use s3ferry::proof::{self, Decided, Proof, Verdict};
+use s3ferry::run::{self, Call};
 
 use super::output::{self, Text, print};
 use super::project::Project;
@@ -89,15 +90,16 @@ enum Format {
 
 /// Proves the templates.
 pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
-    if let Some(step) = &options.call
-        && !proof_reports::STEPS.contains(&step.as_str())
-    {
-        return Err(Failure::new(
-            format!("there is no step `{step}` in a run"),
-            format!("the steps are: {}", proof_reports::STEPS.join(", ")),
-        ));
-    }
-    if options.call.is_some() && options.format == Format::Sarif {
+    let step = |name: &String| {
+        run::Step::named(name).ok_or_else(|| {
+            Failure::new(
+                format!("there is no step `{name}` in a run"),
+                format!("the steps are: {}", run::Step::list(&run::Step::ALL)),
+            )
+        })
+    };
+    let call = options.call.as_ref().map(step).transpose()?;
+    if call.is_some() && options.format == Format::Sarif {
         return Err(Failure::new(
             "SARIF holds the findings of the whole proof, and --call shows one step",
             "leave out --call, or write text or json",
@@ -119,7 +121,6 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
         }
         only(&mut proof, &project.plan, account);
     }
-    let call = options.call.as_deref();
     if let Some(step) = call
         && !proof
             .calls

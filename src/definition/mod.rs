@@ -7,6 +7,7 @@
 mod adopt;
 mod configuration;
 mod edit;
+pub(crate) mod model;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Reading a definition (AWS CodePipeline, *CodePipeline pipeline structure reference*).
 
+use super::model::{self, ActionPart, Tree as _};
 use crate::diagnostic::{self, Node, Problem, Source, Span};
 
 const HOW_TO_GET_ONE: &str =
@@ -240,8 +241,8 @@ impl Reader {
     }
 
     /// A string that may be there.
-    fn optional(&mut self, node: &Node, key: &str) -> Option<String> {
-        let found = node.get(key)?;
+    fn optional(&mut self, key: &str, found: Option<&Node>) -> Option<String> {
+        let found = found?;
         if found.as_str().is_none() {
             self.wrong(found, key, "a string");
         }
@@ -260,33 +261,28 @@ impl Reader {
     }
 
     fn stores(&mut self, pipeline: &Node) -> Vec<Store> {
-        if let Some(only) = pipeline.get("artifactStore") {
-            return vec![self.store(only, None)];
+        let (only, several) = (
+            pipeline.get("artifactStore"),
+            pipeline.get("artifactStores"),
+        );
+        match (only, several) {
+            (None, None) => self.missing(pipeline, "artifactStore"),
+            (None, Some(several)) if several.entries().is_none() => {
+                self.wrong(several, "artifactStores", "a mapping of regions");
+                return Vec::new();
+            }
+            _ => {}
         }
-        let Some(stores) = pipeline.get("artifactStores") else {
-            self.missing(pipeline, "artifactStore");
-            return Vec::new();
-        };
-        let Some(entries) = stores.entries() else {
-            self.wrong(stores, "artifactStores", "a mapping of regions");
-            return Vec::new();
-        };
-        entries
-            .iter()
-            .map(|entry| self.store(&entry.value, Some(entry.key.clone())))
+        let stores = model::stores(only, several.filter(|_| only.is_none())).into_iter();
+        let stores = stores.filter_map(|part| Some((part.store?, part)));
+        stores
+            .map(|(node, part)| Store {
+                region: part.region.map(str::to_owned),
+                bucket: self.text(node, "location"),
+                key: self.optional("id", part.key()),
+                span: part.bucket().unwrap_or(node).span,
+            })
             .collect()
-    }
-
-    fn store(&mut self, node: &Node, region: Option<String>) -> Store {
-        let key = node.get("encryptionKey");
-        Store {
-            region,
-            bucket: self.text(node, "location"),
-            key: key.and_then(|key| self.optional(key, "id")),
-            span: node
-                .get("location")
-                .map_or(node.span, |location| location.span),
-        }
     }
 
     fn actions(&mut self, pipeline: &Node) -> Vec<Action> {
@@ -294,19 +290,18 @@ impl Reader {
         for (stage_index, stage) in self.list(pipeline, "stages").iter().enumerate() {
             let stage_name = self.text(stage, "name");
             for (index, node) in self.list(stage, "actions").iter().enumerate() {
-                let kind = node.get("actionTypeId");
+                let part = ActionPart(node);
+                let kind = part.get("ActionTypeId");
                 if kind.is_none() {
                     self.missing(node, "actionTypeId");
                 }
                 let mut kind_text =
                     |key: &str| kind.map(|kind| self.text(kind, key)).unwrap_or_default();
                 let (category, provider) = (kind_text("category"), kind_text("provider"));
-                let configuration = node
-                    .get("configuration")
-                    .and_then(Node::entries)
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(|entry| Some((entry.key.clone(), entry.value.as_str()?.to_owned())))
+                let settings = part.get("Configuration").map(Node::members);
+                let settings = settings.unwrap_or_default().into_iter();
+                let configuration = settings
+                    .filter_map(|(key, value)| Some((key.to_owned(), value.as_str()?.to_owned())))
                     .collect();
                 found.push(Action {
                     stage: stage_name.clone(),
@@ -314,10 +309,10 @@ impl Reader {
                     category,
                     provider,
                     configuration,
-                    role_arn: self.optional(node, "roleArn"),
-                    region: self.optional(node, "region"),
-                    namespace: self.optional(node, "namespace"),
-                    span: node.get("name").map_or(node.span, |name| name.span),
+                    role_arn: self.optional("roleArn", part.get("RoleArn")),
+                    region: self.optional("region", part.get("Region")),
+                    namespace: self.optional("namespace", part.get("Namespace")),
+                    span: part.get("Name").unwrap_or(node).span,
                     stage_index,
                     index,
                 });

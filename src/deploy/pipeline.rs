@@ -103,10 +103,10 @@ fn placeholder(name: &str) -> Result<PipelineDeclaration, DeployError> {
 
 /// Keeps the body of an answer.
 #[derive(Debug, Clone, Default)]
-struct Answer(Arc<Mutex<Option<String>>>);
+pub(super) struct Answer(Arc<Mutex<Option<String>>>);
 
 impl Answer {
-    fn text(&self) -> Option<String> {
+    pub(super) fn text(&self) -> Option<String> {
         self.0.lock().ok()?.take()
     }
 }

@@ -18,9 +18,8 @@ use super::unread::unread;
 use crate::lint::Severity;
 use crate::policy::document::{Arn, Effect};
 use crate::policy::evaluation::Decision;
-use crate::proof::{
-    ARTIFACT, AttackResult, Caller, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove,
-};
+use crate::proof::{AttackResult, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove};
+use crate::run::{ARTIFACT, Caller};
 
 /// How a deployment fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::checks::{Block, Cause};
-use super::expected::{Expected, Place, Reference, actions, is_deploy, text};
+use super::expected::{Expected, Place, Reference};
 use super::explain::caller_of;
 use super::finding::{DISAGREE, Finding, Fix};
 use super::live::{Live, Reading, Stack};
+use crate::definition::model::{ActionPart, actions};
 use crate::lint::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Proof;
@@ -133,11 +134,11 @@ impl<'p> Disagreement<'p> {
             .collect();
         let mut deploys = Vec::new();
         for pipeline in expected.pipelines() {
-            let found = actions(&pipeline.properties).filter(|action| is_deploy(action));
+            let found = actions(&pipeline.properties).filter(ActionPart::is_s3_deploy);
             deploys.extend(found.filter_map(|action| {
-                let region = text(&action["Region"]).unwrap_or_else(|| pipeline.region.clone());
-                let bucket = text(&action["Configuration"]["BucketName"]).unwrap_or_default();
-                Some((text(&action["RoleArn"])?, region, bucket))
+                let region = action.text("Region").unwrap_or(&pipeline.region);
+                let bucket = action.setting_text("BucketName").unwrap_or_default();
+                Some((action.text("RoleArn")?, region, bucket))
             }));
         }
         let place = self.place;
@@ -150,14 +151,14 @@ impl<'p> Disagreement<'p> {
             || beside.any(|one| one.reference == Reference::Local);
         let dev = &self.dev.stack;
         for (used, region, bucket) in deploys {
-            let is_here = Arn::parse(&used).is_some_and(|arn| arn.account == place.account)
+            let is_here = Arn::parse(used).is_some_and(|arn| arn.account == place.account)
                 && region == place.region;
-            if is_here && !is_used && !others.contains(&&used) {
+            if is_here && !is_used && !others.iter().any(|other| *other == used) {
                 self.reasons.push(format!(
                     "it has the role {role}, and stack {dev} names {used}"
                 ));
-                self.blocks.push(Block::Caller(used.clone()));
-                self.blocks.push(Block::Resource(used.clone()));
+                self.blocks.push(Block::Caller(used.to_owned()));
+                self.blocks.push(Block::Resource(used.to_owned()));
             }
             let own = stack.outputs.get(OUTPUT_BUCKET);
             if let Some(own) =
@@ -166,7 +167,7 @@ impl<'p> Disagreement<'p> {
                 self.reasons.push(format!(
                     "it has the bucket {own}, and stack {dev} names {bucket}"
                 ));
-                self.blocks.push(Block::Resource(bucket.clone()));
+                self.blocks.push(Block::Resource(bucket.to_owned()));
             }
         }
     }

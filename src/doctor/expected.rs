@@ -1,13 +1,17 @@
 //! What should stand in the accounts, out of the templates: roles with their policies, buckets
 //! with theirs, keys, pipelines, rules; and what exists already and the pipeline names.
 
+mod resources;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use super::live::{Encryption, Input};
+use crate::definition::model::{actions, stores_of};
 use crate::policy::document::Arn;
 use crate::proof::{BucketKey, ClaimedBucket, Resolved};
+use resources::{attached, buckets, keys, roles};
 
 /// Where a stack is deployed, and who can look there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -271,31 +275,30 @@ impl Expected {
             bucket_keys.iter().map(|found| found.key.clone()).collect();
         for pipeline in self.pipelines() {
             roles.extend(text(&pipeline.properties["RoleArn"]));
-            for store in stores(&pipeline.properties) {
-                let region = store.region.unwrap_or_else(|| pipeline.region.clone());
-                buckets.push((
-                    store.bucket,
-                    pipeline.account.clone(),
-                    region,
-                    Purpose::Artifacts,
-                ));
+            for store in stores_of(&pipeline.properties) {
+                let region = store.region.unwrap_or(&pipeline.region).to_owned();
+                let bucket = store.bucket().and_then(text);
+                buckets.extend(
+                    bucket.map(|bucket| {
+                        (bucket, pipeline.account.clone(), region, Purpose::Artifacts)
+                    }),
+                );
             }
             for action in actions(&pipeline.properties) {
-                let configuration = &action["Configuration"];
-                let role = text(&action["RoleArn"]);
-                let account = role
-                    .as_deref()
-                    .and_then(Arn::parse)
-                    .map_or(pipeline.account.clone(), |arn| arn.account.to_owned());
-                let region = text(&action["Region"]).unwrap_or_else(|| pipeline.region.clone());
-                roles.extend(role);
-                if let Some(name) = text(&configuration["S3Bucket"]) {
-                    buckets.push((name, account.clone(), region.clone(), Purpose::Source));
+                let role = action.text("RoleArn");
+                let account = account_of(role, pipeline);
+                let region = action.text("Region").unwrap_or(&pipeline.region);
+                roles.extend(role.map(str::to_owned));
+                for (setting, purpose) in [
+                    ("S3Bucket", Purpose::Source),
+                    ("BucketName", Purpose::Output),
+                ] {
+                    let name = action.setting_text(setting).map(str::to_owned);
+                    buckets.extend(
+                        name.map(|name| (name, account.clone(), region.to_owned(), purpose)),
+                    );
                 }
-                if let Some(name) = text(&configuration["BucketName"]) {
-                    buckets.push((name, account, region, Purpose::Output));
-                }
-                keys.extend(text(&configuration["KMSEncryptionKeyARN"]));
+                keys.extend(action.setting("KMSEncryptionKeyARN").and_then(text));
             }
         }
         for arn in roles {
@@ -355,40 +358,11 @@ impl Expected {
     }
 }
 
-/// An artifact store of a pipeline's definition.
-pub(super) struct Store {
-    /// `None`: the pipeline's.
-    pub(super) region: Option<String>,
-    pub(super) bucket: String,
-    pub(super) key: Option<String>,
-}
-
-/// The artifact stores of a definition.
-pub(super) fn stores(definition: &Json) -> Vec<Store> {
-    let one = |store: &Json, region: Option<String>| {
-        Some(Store {
-            region,
-            bucket: text(&store["Location"])?,
-            key: text(&store["EncryptionKey"]["Id"]),
-        })
-    };
-    let several = list(&definition["ArtifactStores"]).iter();
-    one(&definition["ArtifactStore"], None)
-        .into_iter()
-        .chain(several.filter_map(|entry| one(&entry["ArtifactStore"], text(&entry["Region"]))))
-        .collect()
-}
-
-/// The actions of a definition, in order.
-pub(super) fn actions(definition: &Json) -> impl Iterator<Item = &Json> {
-    list(&definition["Stages"])
-        .iter()
-        .flat_map(|stage| list(&stage["Actions"]))
-}
-
-/// Whether an action deploys to S3.
-pub(super) fn is_deploy(action: &Json) -> bool {
-    action["ActionTypeId"]["Category"] == "Deploy" && action["ActionTypeId"]["Provider"] == "S3"
+/// The account of an action, by its role: that of its pipeline if it has none.
+pub(super) fn account_of(role: Option<&str>, pipeline: &Resolved) -> String {
+    role.and_then(Arn::parse)
+        .map_or(pipeline.account.as_str(), |arn| arn.account)
+        .to_owned()
 }
 
 /// A known text.
@@ -442,143 +416,4 @@ fn rewrite(value: &mut Json, replace: &impl Fn(&str) -> String) {
             .for_each(|member| rewrite(member, replace)),
         _ => {}
     }
-}
-
-fn roles(resources: &[Resolved]) -> Vec<ExpectedRole> {
-    let roles = resources
-        .iter()
-        .filter(|resource| resource.kind == "AWS::IAM::Role");
-    roles
-        .filter_map(|role| {
-            let name = role.name.clone()?;
-            let (mut managed, mut inline) = attached(resources, &role.account, &name);
-            for policy in list(&role.properties["Policies"]) {
-                inline.push((
-                    text(&policy["PolicyName"])?,
-                    policy["PolicyDocument"].clone(),
-                ));
-            }
-            for arn in list(&role.properties["ManagedPolicyArns"]) {
-                let arn = text(arn)?;
-                if managed.iter().all(|(known, _)| *known != arn) {
-                    managed.push((arn, Json::Null));
-                }
-            }
-            Some(ExpectedRole {
-                arn: role.arn.clone()?,
-                account: role.account.clone(),
-                stack: role.stack,
-                trust: Some(role.properties["AssumeRolePolicyDocument"].clone()),
-                boundary: text(&role.properties["PermissionsBoundary"]),
-                name,
-                managed,
-                inline,
-            })
-        })
-        .collect()
-}
-
-type Documents = Vec<(String, Json)>;
-
-/// The managed and inline policies that resources of their own give a role.
-fn attached(resources: &[Resolved], account: &str, role: &str) -> (Documents, Documents) {
-    let (mut managed, mut inline) = (Vec::new(), Vec::new());
-    for policy in resources
-        .iter()
-        .filter(|resource| resource.account == account)
-    {
-        let properties = &policy.properties;
-        let named = list(&properties["Roles"])
-            .iter()
-            .chain([&properties["RoleName"]])
-            .any(|name| name.as_str() == Some(role));
-        let document = || properties["PolicyDocument"].clone();
-        match policy.kind.as_str() {
-            "AWS::IAM::ManagedPolicy" if named => {
-                managed.extend(policy.arn.clone().map(|arn| (arn, document())));
-            }
-            "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" if named => {
-                let name = text(&properties["PolicyName"]);
-                inline.extend(name.map(|name| (name, document())));
-            }
-            _ => {}
-        }
-    }
-    (managed, inline)
-}
-
-fn buckets(resources: &[Resolved], merged: &BTreeMap<String, Json>) -> Vec<ExpectedBucket> {
-    let mut found: Vec<ExpectedBucket> = Vec::new();
-    for bucket in resources
-        .iter()
-        .filter(|resource| resource.kind == "AWS::S3::Bucket")
-    {
-        let Some(name) = bucket.name.clone() else {
-            continue;
-        };
-        found.push(ExpectedBucket {
-            account: bucket.account.clone(),
-            region: bucket.region.clone(),
-            stack: bucket.stack,
-            purpose: Purpose::Other,
-            properties: Some(bucket.properties.clone()),
-            policy: None,
-            key: None,
-            name,
-        });
-    }
-    let policies = resources
-        .iter()
-        .filter(|resource| resource.kind == "AWS::S3::BucketPolicy")
-        .filter_map(|policy| {
-            let document = policy.properties["PolicyDocument"].clone();
-            Some((text(&policy.properties["Bucket"])?, Some(policy), document))
-        })
-        .chain(
-            merged
-                .iter()
-                .map(|(name, policy)| (name.clone(), None, policy.clone())),
-        );
-    let first = resources.first();
-    for (name, resource, document) in policies {
-        if let Some(bucket) = found.iter_mut().find(|bucket| bucket.name == name) {
-            bucket.policy = Some(document);
-        } else if let Some(owner) = resource.or(first) {
-            found.push(ExpectedBucket {
-                account: owner.account.clone(),
-                region: owner.region.clone(),
-                stack: owner.stack,
-                purpose: Purpose::Other,
-                properties: None,
-                policy: Some(document),
-                key: None,
-                name,
-            });
-        }
-    }
-    found
-}
-
-fn keys(resources: &[Resolved]) -> Vec<ExpectedKey> {
-    let keys = resources
-        .iter()
-        .filter(|resource| matches!(&*resource.kind, "AWS::KMS::Key" | "AWS::KMS::ReplicaKey"));
-    keys.filter_map(|key| {
-        let aliases = resources.iter().filter(|alias| {
-            alias.kind == "AWS::KMS::Alias"
-                && alias.stack == key.stack
-                && text(&alias.properties["TargetKeyId"]) == key.name
-        });
-        Some(ExpectedKey {
-            arn: key.arn.clone()?,
-            account: key.account.clone(),
-            stack: key.stack,
-            aliases: aliases
-                .filter_map(|alias| text(&alias.properties["AliasName"]))
-                .collect(),
-            policy: Some(key.properties["KeyPolicy"].clone()),
-            rotation: is_true(&key.properties["EnableKeyRotation"]),
-        })
-    })
-    .collect()
 }

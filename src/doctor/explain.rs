@@ -9,7 +9,8 @@ use super::finding::{EXECUTION, Finding};
 use crate::lint::Severity;
 use crate::policy::document::{Arn, Effect};
 use crate::policy::evaluation::{Decision, Layer};
-use crate::proof::{Caller, Decided, is_cryptographic};
+use crate::proof::Decided;
+use crate::run::{Caller, Step, is_cryptographic};
 
 /// A cause, and what is known to follow from it.
 pub(super) struct Explained {
@@ -21,7 +22,7 @@ pub(super) struct Explained {
 }
 
 struct Line {
-    step: &'static str,
+    step: Step,
     actions: Vec<String>,
 }
 
@@ -73,7 +74,7 @@ impl Explained {
                 } else {
                     "steps"
                 },
-                self.cause.steps.join(", ")
+                Step::list(&self.cause.steps)
             ));
         }
         for ((_, text), line) in &self.calls {
@@ -168,7 +169,6 @@ pub(super) fn by_step(explained: &mut [Explained], number: usize, decided: &Deci
 
 /// Puts the failure of the last execution under the first cause that explains it.
 pub(super) fn executions(explained: &mut Vec<Explained>) {
-    const DEPLOYING: [&str; 5] = ["assume", "read", "decrypt", "deploy", "output-key"];
     let failed: Vec<usize> = (0..explained.len())
         .filter(|at| explained[*at].cause.finding.rule == EXECUTION)
         .collect();
@@ -186,9 +186,9 @@ pub(super) fn executions(explained: &mut Vec<Explained>) {
             let mut steps = steps.chain(one.cause.steps.iter().copied());
             steps.any(|step| {
                 if about_deploy {
-                    DEPLOYING.contains(&step)
+                    Step::DEPLOYING.contains(&step)
                 } else {
-                    lower.contains("source") && ["source", "source-key"].contains(&step)
+                    lower.contains("source") && Step::SOURCING.contains(&step)
                 }
             })
         };

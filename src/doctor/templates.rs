@@ -9,7 +9,8 @@ use super::expected::{Expected, ExpectedBucket, ExpectedRole, encryption};
 use super::live::{Bucket, Encryption, Key, Live, Policy, Reading, Role};
 use crate::diagnostic::{Source, read};
 use crate::policy::document::{Arn, Policy as Document, PolicyKind};
-use crate::proof::{Inputs, KeyFact, KeyState, NamedFile, Stack};
+use crate::proof::{Inputs, KeyFact, NamedFile, Stack};
+use crate::run::KeyState;
 
 /// Whose pipeline the live policies are proven with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::collections::hash_map::Entry;
 use super::{Arrow, Graph, Kind, Node, Side};
 use crate::policy::document::Arn;
 use crate::policy::evaluation::ContextValue;
-use crate::proof::{AttackResult, Call, Caller, Decided, KeyState, Proof, Verdict};
+use crate::proof::{AttackResult, Decided, Proof, Verdict};
+use crate::run::{Call, Caller, KeyState, Step};
 
 const CODEPIPELINE: &str = "codepipeline.amazonaws.com";
 const EVENTS: &str = "events.amazonaws.com";
@@ -83,7 +84,7 @@ fn keys(proof: &Proof) -> HashMap<&str, Key> {
     for (decided, _) in &proof.calls {
         let call = &decided.call;
         let (_, kind) = kinds(call);
-        if !kind.is_key() || call.step == "administer" {
+        if !kind.is_key() || call.step == Step::Administer {
             continue;
         }
         let state = call.rejection().and_then(|rejection| rejection.state);
@@ -169,7 +170,7 @@ impl Builder<'_> {
             side.account = end.account;
         }
         // A target's deploy roles are assumed once for each of its instances.
-        if node.kind == Kind::DeployRole && call.step == "assume" {
+        if node.kind == Kind::DeployRole && call.step == Step::Assume {
             side.instances += instances;
         }
         number
@@ -197,20 +198,20 @@ fn kinds(call: &Call) -> (Kind, Kind) {
     let by_service = matches!(call.caller, Caller::Service(_));
     let on_key = call.action.starts_with("kms:");
     match call.step {
-        "administer" => (Kind::Account, Kind::DeployKey),
-        "check" if by_service => (Kind::Pipeline, Kind::ServiceRole),
-        "check" if call.target.is_none() => (Kind::ServiceRole, Kind::ActionRole),
-        "check" | "assume" => (Kind::ServiceRole, Kind::DeployRole),
-        "start" if by_service => (Kind::EventBridge, Kind::RuleRole),
-        "start" => (Kind::RuleRole, Kind::Pipeline),
-        "source" => (Kind::ServiceRole, Kind::SourceBucket),
-        "source-key" => (Kind::ServiceRole, Kind::SourceKey),
-        "invoke" => (Kind::ServiceRole, Kind::Pipeline),
-        "read" | "decrypt" if on_key => (Kind::DeployRole, Kind::DeployKey),
-        "read" | "decrypt" => (Kind::DeployRole, Kind::ArtifactBucket),
-        "deploy" => (Kind::DeployRole, Kind::OutputBucket),
-        "output-key" => (Kind::DeployRole, Kind::OutputKey),
-        "logs" => (Kind::LogDelivery, Kind::LogBucket),
+        Step::Administer => (Kind::Account, Kind::DeployKey),
+        Step::Check if by_service => (Kind::Pipeline, Kind::ServiceRole),
+        Step::Check if call.target.is_none() => (Kind::ServiceRole, Kind::ActionRole),
+        Step::Check | Step::Assume => (Kind::ServiceRole, Kind::DeployRole),
+        Step::Start if by_service => (Kind::EventBridge, Kind::RuleRole),
+        Step::Start => (Kind::RuleRole, Kind::Pipeline),
+        Step::Source => (Kind::ServiceRole, Kind::SourceBucket),
+        Step::SourceKey => (Kind::ServiceRole, Kind::SourceKey),
+        Step::Invoke => (Kind::ServiceRole, Kind::Pipeline),
+        Step::Read | Step::Decrypt if on_key => (Kind::DeployRole, Kind::DeployKey),
+        Step::Read | Step::Decrypt => (Kind::DeployRole, Kind::ArtifactBucket),
+        Step::Deploy => (Kind::DeployRole, Kind::OutputBucket),
+        Step::OutputKey => (Kind::DeployRole, Kind::OutputKey),
+        Step::Logs => (Kind::LogDelivery, Kind::LogBucket),
         // Storing artifacts, here or in another region.
         _ if on_key => (Kind::ServiceRole, Kind::DeployKey),
         _ => (Kind::ServiceRole, Kind::ArtifactBucket),
@@ -294,7 +295,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
         name,
         detail,
         account: call.owner().to_owned(),
-        in_dev: matches!(call.step, "read" | "decrypt"),
+        in_dev: matches!(call.step, Step::Read | Step::Decrypt),
     }
 }
 

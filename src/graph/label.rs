@@ -2,10 +2,11 @@
 
 use super::{Arrow, Graph, Kind, Node};
 use crate::proof::Verdict;
+use crate::run::Step;
 
 /// An arrow's: `4 check, assume`.
 pub(super) fn arrow(arrow: &Arrow) -> String {
-    let steps = arrow.steps.join(", ");
+    let steps = Step::list(&arrow.steps);
     let mut text = match arrow.number() {
         Some(number) => format!("{number} {steps}"),
         None => steps,
@@ -36,7 +37,7 @@ pub(super) fn arrow_sentence(graph: &Graph, arrow: &Arrow) -> String {
     };
     let number = arrow.number();
     let number = number.map_or(String::new(), |number| format!("{number}: "));
-    let steps = arrow.steps.join(", ");
+    let steps = Step::list(&arrow.steps);
     format!("{number}{steps}: {from} to {to}, {calls}, {verdict}")
 }
 
@@ -60,8 +61,7 @@ pub(super) fn what(node: &Node) -> String {
 
 /// Whether an arrow moves the artifact, and not only what surrounds it.
 pub(super) fn moves_artifact(arrow: &Arrow) -> bool {
-    let moving = ["source", "store", "copy", "read", "deploy"];
-    arrow.steps.iter().any(|step| moving.contains(step))
+    arrow.steps.iter().any(|step| step.moves_artifact())
 }
 
 /// A text cut in its middle to a number of characters.

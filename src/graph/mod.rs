@@ -16,6 +16,7 @@ mod svg;
 
 use crate::escape::lines;
 use crate::proof::{Proof, Verdict};
+use crate::run::Step;
 
 pub use svg::STYLE;
 
@@ -110,7 +111,7 @@ pub struct Arrow {
     /// Number of what it calls.
     pub to: usize,
     /// The steps of the run, in its order.
-    pub steps: Vec<&'static str>,
+    pub steps: Vec<Step>,
     /// Numbers of its calls in [`Proof::calls`].
     pub calls: Vec<usize>,
     /// The worst verdict of its calls.
@@ -164,22 +165,8 @@ impl Graph {
 impl Arrow {
     /// Its place on the way of an artifact, from 1; `None` for what only surrounds it.
     pub fn number(&self) -> Option<u8> {
-        self.steps.iter().filter_map(|step| number(step)).min()
+        self.steps.iter().filter_map(|step| step.number()).min()
     }
-}
-
-/// A step's place on the way of an artifact.
-fn number(step: &str) -> Option<u8> {
-    Some(match step {
-        "start" => 1,
-        "source" | "source-key" => 2,
-        "store" | "encrypt" | "copy" => 3,
-        "assume" => 4,
-        "read" | "decrypt" => 5,
-        "deploy" | "output-key" => 6,
-        "invoke" => 7,
-        _ => return None,
-    })
 }
 
 impl Kind {

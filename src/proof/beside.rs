@@ -1,18 +1,22 @@
 //! What decides a call beside its policies: roles that cannot be there, resources of which the templates do
 //! not say one thing, and who administers a key.
 
-use super::call::{Call, Caller, Rejection};
-use super::world::{Doubt, Place, World, bucket_name};
+use super::world::World;
 use crate::policy::document::{Arn, Effect, PrincipalId};
 use crate::policy::evaluation::{self, ContextValue};
+use crate::run::landscape::bucket_name;
+use crate::run::{self, Call, Caller, Doubt, Place, Rejection, Step};
 
 /// The administration of a key by an administrator of its account instead of the root user.
 pub(super) fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
     let account = call
         .account
         .as_ref()
-        .filter(|_| call.step == "administer")?;
-    let arn = format!("arn:{}:iam::{account}:role/administrator", world.partition);
+        .filter(|_| call.step == Step::Administer)?;
+    let arn = format!(
+        "arn:{}:iam::{account}:role/administrator",
+        world.land.partition
+    );
     let caller = Caller::Administrator(arn);
     let region = call
         .context
@@ -22,7 +26,7 @@ pub(super) fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
             _ => None,
         });
     Some(Call {
-        context: super::run::context(world, &caller, region),
+        context: run::context(&world.land, &caller, region),
         caller,
         ..call.clone()
     })
@@ -37,7 +41,7 @@ pub(super) fn disputed(world: &World<'_>, call: &Call) -> Option<Doubt> {
         Caller::Role(arn) => Some(arn.as_str()),
         _ => None,
     };
-    let bucket = bucket_name(&call.resource).map(|name| world.bucket_arn(name));
+    let bucket = bucket_name(&call.resource).map(|name| world.land.bucket_arn(name));
     let things = [caller, Some(call.resource.as_str()), bucket.as_deref()];
     let mut things = things.into_iter().flatten();
     things.find_map(|arn| world.disputed.get(arn).cloned())

@@ -1,10 +1,11 @@
 //! A call with its verdict, and what decides it.
 
-use super::call::{Call, Rejection};
 use super::sides::Sets;
-use super::world::{Doubt, Missing, Place, PolicyId};
+use super::world::Missing;
 use crate::policy::document::Effect;
 use crate::policy::evaluation::{Decision, Layer, Reason};
+use crate::run::landscape::PolicyId;
+use crate::run::{Call, Doubt, Place, Rejection};
 
 /// Whether a call is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

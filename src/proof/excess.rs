@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decided::{Decided, Verdict};
-use super::world::{Key, Place, PolicyId, World};
+use super::world::World;
 use crate::policy::document::{ActionPattern, Effect, PrincipalId, Statement, reference};
+use crate::run::Place;
+use crate::run::landscape::{Key, PolicyId};
 
 /// What an Allow statement is good for.
 #[derive(Debug, Clone)]
@@ -153,7 +155,7 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
             excess: beyond(statement, &uses.actions),
             serves: uses.calls,
             documented: documented(
-                world.keys.iter().find(|key| key.policy == id),
+                world.land.keys.iter().find(|key| key.policy == id),
                 statement,
                 administrators,
             ),

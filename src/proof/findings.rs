@@ -4,10 +4,10 @@ use super::decided::Decided;
 use super::excess::StatementUse;
 use super::prove::{Attack, AttackResult, Proof};
 use super::remedy::Remedy;
-use super::world::Place;
 use super::{Decisive, Verdict};
 use crate::diagnostic::Span;
 use crate::lint::{Finding, Severity};
+use crate::run::Place;
 
 /// The kinds of findings, with what each is about.
 pub const RULES: [(&str, &str); 10] = [

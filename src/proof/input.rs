@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::key_state::KeyState;
 use super::parameters::CREATE_PIPELINE;
 use crate::config::Permissions;
 use crate::diagnostic::{Problem, Source};
 use crate::plan::Plan;
+use crate::run::{Instance, KeyState};
 use crate::stacks::Side;
 use crate::template::TemplateFile;
 
@@ -85,15 +85,6 @@ pub struct Known {
     pub parameters: Vec<(String, String)>,
     /// IDs of keys that the stack creates, by logical ID.
     pub key_ids: Vec<(String, String)>,
-}
-
-/// An account and region that a template is deployed to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-pub struct Instance {
-    /// Account ID.
-    pub account: String,
-    /// Region.
-    pub region: String,
 }
 
 /// A file with the policies of something that has a name.

@@ -2,23 +2,26 @@
 //! make it otherwise.
 
 use super::beside::{administrator, disputed, no_role, other_administrator};
-use super::call::{Call, Caller, Hindrance, Strength};
 use super::decided::{Decided, Decisive, Verdict};
 use super::document::Document;
 use super::keys::Keys;
+use super::public_access;
 use super::sides::{Sets, foreign, sets};
-use super::world::{Doubt, Place, PolicyId, World};
+use super::world::World;
 use crate::policy::document::{Policy, PolicyKind};
 use crate::policy::evaluation::{
     self, Bound, Decision, Knowledge, Layer, LayerReport, Outcome, PolicySet, Reason, Request,
     RequestProblem, StatementReport,
 };
+use crate::run::landscape::PolicyId;
+use crate::run::{Call, Caller, Doubt, Hindrance, Place, Step, Strength};
 
 /// Why a call is unproven; its doubts say more.
 const DEPENDS: &str = "whether it is allowed depends on what is not known";
 
 /// Decides a call of a run.
-pub(super) fn judge_call(world: &World<'_>, call: Call) -> Decided {
+pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
+    call.hindrance = (call.hindrance.take()).or_else(|| public_access::hindrance(world, &call));
     let other = administrator(world, &call);
     let decided = judge_one(world, call);
     // Organizations often deny root users everything; an administrator of the account does as well.
@@ -84,7 +87,7 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
         verdict = Verdict::Unproven;
     }
     let is_lacking = reason.missing == [Layer::ResourcePolicy];
-    if call.step == "administer" && verdict == Verdict::Denied && is_lacking {
+    if call.step == Step::Administer && verdict == Verdict::Denied && is_lacking {
         doubt = other_administrator(world, &call);
         if doubt.is_some() {
             verdict = Verdict::Unproven;
@@ -185,7 +188,7 @@ impl<'j, 'w> Judge<'j, 'w> {
     fn new(world: &'j World<'w>, call: &mut Call) -> Result<Self, RequestProblem> {
         let context = std::mem::take(&mut call.context);
         let request = Request::new(
-            &call.caller.principal(&world.partition),
+            &call.caller.principal(&world.land.partition),
             &call.action,
             &call.resource,
             Some(call.owner()),
@@ -193,7 +196,7 @@ impl<'j, 'w> Judge<'j, 'w> {
         )?
         .of_any_session();
         let sets = sets(world, call, &request);
-        let is_attack = call.step == "attack";
+        let is_attack = call.step == Step::Attack;
         let foreign = match (&call.caller, is_attack) {
             (Caller::Role(_), false) => foreign(world, call),
             _ => None,
@@ -371,7 +374,7 @@ impl<'j, 'w> Judge<'j, 'w> {
         }
         // The given control policies are those of the stacks' accounts.
         let levels = |levels: &[Vec<PolicyId>], account: Option<&str>| -> Vec<Vec<&'j Policy>> {
-            if account.is_none_or(|account| !self.world.accounts.contains(account)) {
+            if account.is_none_or(|account| !self.world.land.accounts.contains(account)) {
                 return Vec::new();
             }
             let levels = levels.iter();

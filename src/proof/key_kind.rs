@@ -3,66 +3,30 @@
 //! Follows the AWS documents *AWS::KMS::Key*, *Key states of AWS KMS keys* and *Using server-side
 //! encryption with AWS KMS keys*.
 
-use super::key_state::KeyState;
 use super::resolve::Resolver;
-use super::world::{Doubt, Found, Place};
+use super::world::Found;
+use crate::run::landscape::{KeyKind, Unusable, Usable};
+use crate::run::{Doubt, KeyState, Place};
 use crate::template::{known_text, type_of, unknown_in};
-
-/// Whether KMS lets S3 use a key.
-#[derive(Debug, Clone)]
-pub(super) enum Usable {
-    /// It does, or nobody says otherwise.
-    Yes,
-    /// It does not.
-    No(Unusable),
-    /// That depends on what is not known.
-    Unknown(Doubt),
-}
-
-/// Why a key cannot be used.
-#[derive(Debug, Clone)]
-pub(super) struct Unusable {
-    /// Its state, if that is why; otherwise S3 cannot encrypt with such a key.
-    pub(super) state: Option<KeyState>,
-    /// What it is, as in "the key is …".
-    pub(super) what: String,
-    /// What to do.
-    pub(super) fix: &'static str,
-    /// Where the template says so.
-    pub(super) place: Place,
-    /// The key's logical ID.
-    pub(super) resource: String,
-}
-
-/// Properties of a key that condition keys tell; `None`: not known.
-#[derive(Debug, Clone, Default)]
-pub(super) struct KeyKind {
-    pub(super) spec: Option<String>,
-    pub(super) usage: Option<String>,
-    pub(super) origin: Option<String>,
-    pub(super) multi_region: Option<String>,
-}
 
 const SPEC: &str = "SYMMETRIC_DEFAULT";
 const USAGE: &str = "ENCRYPT_DECRYPT";
 const ORIGIN: &str = "AWS_KMS";
 
-impl KeyKind {
-    /// Reads a key of a template. A replica is like its primary key, which may stand elsewhere.
-    pub(super) fn read(resolver: &Resolver<'_>, found: &Found<'_>) -> Self {
-        if type_of(found.node) != Some("AWS::KMS::Key") {
-            return Self::default();
-        }
-        let of = |name: &str, default: &str| match resolver.property(found.node, name) {
-            Some(node) => known_text(&node).map(str::to_owned),
-            None => Some(default.to_owned()),
-        };
-        Self {
-            spec: of("KeySpec", SPEC),
-            usage: of("KeyUsage", USAGE),
-            origin: of("Origin", ORIGIN),
-            multi_region: of("MultiRegion", "false"),
-        }
+/// Reads what kind a template's key is. A replica is like its primary key, which may stand elsewhere.
+pub(super) fn kind(resolver: &Resolver<'_>, found: &Found<'_>) -> KeyKind {
+    if type_of(found.node) != Some("AWS::KMS::Key") {
+        return KeyKind::default();
+    }
+    let of = |name: &str, default: &str| match resolver.property(found.node, name) {
+        Some(node) => known_text(&node).map(str::to_owned),
+        None => Some(default.to_owned()),
+    };
+    KeyKind {
+        spec: of("KeySpec", SPEC),
+        usage: of("KeyUsage", USAGE),
+        origin: of("Origin", ORIGIN),
+        multi_region: of("MultiRegion", "false"),
     }
 }
 

@@ -9,9 +9,10 @@
 
 use std::borrow::Cow;
 
-use super::call::Caller;
-use super::world::{Key, Tags, World};
+use super::world::World;
 use crate::policy::evaluation::{Context, ContextValue, UnlistedKeys};
+use crate::run::Caller;
+use crate::run::landscape::{Key, MANAGED_KEY, Tags, is_managed_key};
 
 /// What is known of the keys of one call.
 pub(super) struct Keys<'k> {
@@ -116,7 +117,7 @@ impl Keys<'_> {
     /// The organization of the caller's account. The call's own context has it where it is known.
     fn organization_of_caller(&self) -> Known {
         // Somebody of no organization: an attacker of another one does no better.
-        match self.is_attack && self.world.organization.is_some() {
+        match self.is_attack && self.world.land.organization.is_some() {
             true => ABSENT,
             false => UNKNOWN,
         }
@@ -148,7 +149,9 @@ impl Keys<'_> {
                 PRESENT
             }
             // Somebody's of no organization, as of the attacker's own account.
-            "aws:resourceorgid" if self.is_attack && self.world.organization.is_some() => ABSENT,
+            "aws:resourceorgid" if self.is_attack && self.world.land.organization.is_some() => {
+                ABSENT
+            }
             // None of the calls on buckets and keys passes tags; whether CodePipeline tags its
             // sessions is not documented.
             "aws:tagkeys" => self.request_tag(),
@@ -199,11 +202,11 @@ impl Keys<'_> {
     }
 
     fn is_managed(&self) -> bool {
-        super::world::is_managed_key(self.resource)
+        is_managed_key(self.resource)
     }
 
     fn key(&self) -> Option<&Key> {
-        self.world.known_key(self.resource)
+        self.world.land.known_key(self.resource)
     }
 
     /// Keys of Amazon S3, by the actions that they are listed for.
@@ -292,12 +295,10 @@ impl Keys<'_> {
             "kms:resourcealiases" => match self.key() {
                 Some(_) if self.world.has_unknown_aliases => UNKNOWN,
                 Some(key) if key.is_made => {
-                    let aliases = self.world.aliases_of(key);
+                    let aliases = self.world.land.aliases_of(key);
                     (!aliases.is_empty()).then_some(ContextValue::Many(aliases))
                 }
-                _ if self.is_managed() => Some(ContextValue::Many(vec![
-                    super::world::MANAGED_KEY.to_owned(),
-                ])),
+                _ if self.is_managed() => Some(ContextValue::Many(vec![MANAGED_KEY.to_owned()])),
                 _ => UNKNOWN,
             },
             // Listed where the key is named by an alias.

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::call::{Call, Caller};
 use super::facts;
 use super::given::{Subject, ambiguous};
 use super::input::{InputError, Inputs};
-use super::run;
-use super::world::{World, bucket_name, role_key};
+use super::world::{World, role_key};
 use crate::policy::document::Arn;
+use crate::run::landscape::bucket_name;
+use crate::run::{self, Call, Caller};
 
 /// Account and name, in lower case, of a role.
 pub(super) type RoleKey = (String, String);
@@ -90,8 +90,8 @@ impl Names {
     /// What the templates make, and what the calls of the run concern.
     pub(super) fn new(world: &World<'_>, inputs: &Inputs) -> Self {
         // The configuration names buckets, too, that no template makes and no call concerns.
-        let buckets = world.buckets.iter();
-        let buckets = buckets.filter(|(_, bucket)| bucket.resolver.or(bucket.policy).is_some());
+        let buckets = world.land.buckets.iter();
+        let buckets = buckets.filter(|(_, bucket)| bucket.is_made || bucket.policy.is_some());
         let mut names = Self {
             roles: BTreeMap::new(),
             buckets: buckets.map(|(name, _)| name.clone()).collect(),
@@ -100,14 +100,14 @@ impl Names {
                 .iter()
                 .map(|bucket| bucket.name.clone())
                 .collect(),
-            keys: world.keys.iter().map(|key| key.arn.clone()).collect(),
+            keys: world.land.keys.iter().map(|key| key.arn.clone()).collect(),
             aliases: BTreeMap::new(),
-            partition: world.partition.clone(),
+            partition: world.land.partition.clone(),
         };
         for (key, role) in &world.roles {
             let (account, name) = key;
             let name = role.written_name(name);
-            let made_up = || format!("arn:{}:iam::{account}:role/{name}", world.partition);
+            let made_up = || format!("arn:{}:iam::{account}:role/{name}", world.land.partition);
             let is_exact = !role.arn.is_empty();
             let origin = role.resolver.map_or(Origin::Dev, |number| {
                 Origin::Template(world.resolvers[number].deployment().file)
@@ -125,12 +125,15 @@ impl Names {
                 },
             );
         }
-        for (account, region, alias) in world.aliases.keys() {
-            let arn = format!("arn:{}:kms:{region}:{account}:{alias}", world.partition);
+        for (account, region, alias) in world.land.aliases.keys() {
+            let arn = format!(
+                "arn:{}:kms:{region}:{account}:{alias}",
+                world.land.partition
+            );
             names.alias(world, arn);
         }
         let (pipelines, _) = facts::pipelines(world);
-        run::calls(world, &pipelines, &mut |call: Call| {
+        run::calls(&world.land, &pipelines, &mut |call: Call| {
             if let Caller::Role(arn) = &call.caller {
                 names.role(arn, call.target.as_deref());
             }
@@ -172,7 +175,7 @@ impl Names {
     }
 
     fn alias(&mut self, world: &World<'_>, arn: String) {
-        let key = world.known_key(&arn).map(|key| key.arn.clone());
+        let key = world.land.known_key(&arn).map(|key| key.arn.clone());
         self.aliases.insert(arn, key);
     }
 

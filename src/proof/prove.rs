@@ -4,22 +4,21 @@ use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash as _, Hasher as _};
 
-use super::attacks::{self, PROCEDURE_ALLOWS};
-use super::call::{Call, Caller};
-use super::chain::{self, Obstacle};
+use super::attacks::{self, Plot};
 use super::collect::collect;
 use super::decided::{Decided, Decisive, Verdict};
 use super::excess::{Excess, Served, excess};
-use super::facts::{self, Pipeline};
+use super::facts;
 use super::input::{InputError, Inputs};
 use super::judge::{judge_attack, judge_call};
 use super::parameters;
 use super::remedy::{Remedy, remedies};
 use super::resolve::{read_all, resolvers};
-use super::run;
-use super::world::{Doubt, Missing, World};
+use super::world::{Missing, World};
 use crate::config::Permissions;
 use crate::diagnostic::Source;
+use crate::run::pipeline::Pipeline;
+use crate::run::{self, Call, Caller, Doubt, Obstacle};
 
 /// What came of a proof.
 #[derive(Debug, Clone)]
@@ -132,7 +131,7 @@ pub fn prove(inputs: &Inputs) -> Result<Proof, Vec<InputError>> {
             doubts.push(doubt);
         }
     }
-    let obstacles = chain::obstacles(&pipelines);
+    let obstacles = run::obstacles(&pipelines);
     Ok(Proof {
         obstacles,
         expects_pipeline: inputs.expects_pipeline,
@@ -154,7 +153,7 @@ fn decided_calls(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> 
     let mut served = Served::default();
     let mut alike = Alike::new(inputs);
     let mut calls: Calls = Vec::new();
-    run::calls(world, pipelines, &mut |call| {
+    run::calls(&world.land, pipelines, &mut |call| {
         let decided = judge_call(world, call);
         let known = match decided.verdict {
             Verdict::Allowed => alike.find(&decided.call, &decided.decisive, calls.len()),
@@ -183,7 +182,7 @@ fn decided_attacks(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -
             attacks[at].instances += 1;
             return;
         }
-        let result = result(verdict, &plot.call, inputs.permissions);
+        let result = result(verdict, &plot, inputs.permissions);
         attacks.push(Attack {
             what: plot.what,
             call: plot.call,
@@ -195,13 +194,11 @@ fn decided_attacks(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -
     attacks
 }
 
-fn result(verdict: Verdict, call: &Call, permissions: Permissions) -> AttackResult {
-    let name = call.id.split('/').next();
-    let known = name.is_some_and(|name| PROCEDURE_ALLOWS.contains(&name));
+fn result(verdict: Verdict, plot: &Plot, permissions: Permissions) -> AttackResult {
     match verdict {
         Verdict::Denied | Verdict::NotGranted => AttackResult::Denied,
         Verdict::Unproven => AttackResult::Unproven,
-        Verdict::Allowed if known && permissions == Permissions::Article => {
+        Verdict::Allowed if plot.is_in_procedure && permissions == Permissions::Article => {
             AttackResult::OverGranted
         }
         Verdict::Allowed => AttackResult::Allowed,

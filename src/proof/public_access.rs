@@ -4,11 +4,12 @@
 //! Follows the AWS document *Blocking public access to your Amazon S3 storage*, section *The meaning of
 //! "public"*.
 
-use super::call::{Hindrance, Rejection};
-use super::world::{Doubt, Place, World};
+use super::world::World;
 use crate::policy::document::{
     Comparison, Condition, Effect, Policy, PrincipalId, Statement, Wanted,
 };
+use crate::run::landscape::bucket_name;
+use crate::run::{Call, Doubt, Hindrance, Place, Rejection};
 
 /// Condition keys whose fixed values tell who may come in.
 const FIXED: [&str; 14] = [
@@ -30,8 +31,9 @@ const FIXED: [&str; 14] = [
 
 /// What keeps another account's principal out of a bucket: with `RestrictPublicBuckets`, S3 lets only
 /// the owner's account and AWS services into a bucket whose policy is public.
-pub(super) fn hindrance(world: &World<'_>, bucket: &str, user: &str) -> Option<Hindrance> {
-    let found = world.buckets.get(bucket)?;
+pub(super) fn hindrance(world: &World<'_>, call: &Call) -> Option<Hindrance> {
+    let (bucket, user) = (bucket_name(&call.resource)?, call.caller.account()?);
+    let found = world.land.buckets.get(bucket)?;
     if found.account.as_deref() == Some(user) || found.restricts_public == Some(false) {
         return None;
     }

@@ -1,10 +1,11 @@
 //! What to add where something is missing: a statement, ready to paste, and where.
 
-use super::call::Caller;
 use super::decided::{Decided, Verdict};
-use super::world::{Place, PolicyId, World};
+use super::world::World;
 use crate::policy::document::{Arn, PolicyKind};
 use crate::policy::evaluation::Layer;
+use crate::run::landscape::PolicyId;
+use crate::run::{Caller, Place, objects_like};
 use crate::template::type_of;
 
 /// A statement to add.
@@ -69,7 +70,7 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
 /// and with ARNs that begin alike.
 fn nearest(world: &World<'_>, policies: &[PolicyId], decided: &Decided) -> Option<PolicyId> {
     let wanted = &decided.call.resource;
-    let owner = |arn: &str| match world.bucket_of(arn) {
+    let owner = |arn: &str| match world.land.bucket_of(arn) {
         Some(bucket) => bucket.account.clone(),
         None => Arn::parse(arn).map(|arn| arn.account.to_owned()),
     };
@@ -136,7 +137,7 @@ fn statement(
         .map(|id| world.policies[id].document.solid.kind);
     let has_principal = layer == Layer::ResourcePolicy;
     let is_trust = call.action.starts_with("sts:") && has_principal;
-    let objects = crate::proof::run::objects_like(&call.resource);
+    let objects = objects_like(&call.resource);
     let resource = match kind {
         Some(PolicyKind::Key) if has_principal => "*",
         _ => &objects,
@@ -155,13 +156,13 @@ fn statement(
                     let account = call.caller.account().unwrap_or_default();
                     (
                         "AWS",
-                        format!("arn:{}:iam::{account}:root", world.partition),
+                        format!("arn:{}:iam::{account}:root", world.land.partition),
                     )
                 }
             }
             Caller::Root(account) => (
                 "AWS",
-                format!("arn:{}:iam::{account}:root", world.partition),
+                format!("arn:{}:iam::{account}:root", world.land.partition),
             ),
         };
         members.push((name, who));

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::input::{InputError, Inputs, Instance};
+use super::input::{InputError, Inputs};
 use super::parameters::CREATE_PIPELINE;
 use crate::diagnostic::Node;
+use crate::run::Instance;
 use crate::template;
 
 /// Where and how a template is deployed.

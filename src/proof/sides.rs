@@ -1,10 +1,11 @@
 //! The policies on both sides of a call, with those that are not given.
 
-use super::call::{Call, Caller};
 use super::collect::no_boundary;
-use super::world::{Missing, PolicyId, World, file_option};
+use super::world::{Missing, World, file_option};
 use crate::policy::document::PolicyKind;
 use crate::policy::evaluation::Request;
+use crate::run::landscape::{PolicyId, bucket_name};
+use crate::run::{Call, Caller};
 
 /// The policies that apply to a call.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +40,9 @@ impl Sets {
 /// Why the control policies that matter to a call are not known: those that are given are of the
 /// stacks' accounts. Where none are given, there are none.
 pub(super) fn foreign(world: &World<'_>, call: &Call) -> Option<&'static str> {
-    let is_foreign =
-        |account: Option<&str>| account.is_none_or(|account| !world.accounts.contains(account));
+    let is_foreign = |account: Option<&str>| {
+        account.is_none_or(|account| !world.land.accounts.contains(account))
+    };
     if !world.scps.is_empty() && is_foreign(call.caller.account()) {
         return Some("the service control policies of the caller's account are not given");
     }
@@ -79,7 +81,7 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
         return sets;
     }
     let missing = |what: &str| {
-        let name = super::world::bucket_name(&call.resource).unwrap_or(&call.resource);
+        let name = bucket_name(&call.resource).unwrap_or(&call.resource);
         Some(Missing {
             what: format!("{what} `{name}`"),
             option: file_option("--policy", name),
@@ -89,7 +91,7 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
         PolicyKind::Key => {
             let key = world.key(&call.resource);
             sets.resource = key.map(|(_, policy)| policy);
-            let known = world.known_key(&call.resource);
+            let known = world.land.known_key(&call.resource);
             if sets.resource.is_none() {
                 sets.missing_resource = missing("the policy of the key");
             } else if known.is_some_and(|key| !key.is_whole) {
@@ -102,7 +104,7 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
                 sets.missing_resource = missing("the trust policy of the role");
             }
         }
-        _ if request.service() == "s3" => match world.bucket_of(&call.resource) {
+        _ if request.service() == "s3" => match world.land.bucket_of(&call.resource) {
             Some(bucket) if bucket.policy.is_some() || bucket.place.is_some() => {
                 sets.resource = bucket.policy;
             }

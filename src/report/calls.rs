@@ -8,6 +8,7 @@ use super::{Contents, count, table};
 use crate::graph::{Arrow, Graph};
 use crate::policy::evaluation::Layer;
 use crate::proof::{Decided, Proof, Remedy, Verdict};
+use crate::run::Step;
 
 /// Targets that are shown opened.
 const OPENED: usize = 3;
@@ -111,7 +112,7 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
         details class="arrow-calls" id=(arrow.id) data-find {
             summary {
                 @if let Some(number) = arrow.number() { span class="number" { (number) } " " }
-                span class="steps" { (arrow.steps.join(", ")) } ": "
+                span class="steps" { (Step::list(&arrow.steps)) } ": "
                 (from.kind.words()) " " b { (from.name) } " to "
                 (to.kind.words()) " " b { (to.name) }
                 @if arrow.instances > 1 { " × " (arrow.instances) }
@@ -122,7 +123,7 @@ fn behind(proof: &Proof, graph: &Graph, arrow: &Arrow, links: &Links<'_>) -> Mar
                     (count(calls.len(), "call")) ", needed by " (links.place(decided.call.place))
                 }
             }
-            (table(&arrow.steps.join(", "), &COLUMNS, &rows(&calls, links)))
+            (table(&Step::list(&arrow.steps), &COLUMNS, &rows(&calls, links)))
             @for (decided, remedies) in calls.iter().filter(|call| call.0.verdict != Verdict::Allowed) {
                 (why(decided, remedies, links))
             }

@@ -7,7 +7,8 @@ use maud::{Markup, html};
 
 use crate::diagnostic::{Source, Span};
 use crate::policy::evaluation::Layer;
-use crate::proof::{Decisive, Place, Proof};
+use crate::proof::{Decisive, Proof};
+use crate::run::Place;
 
 /// The links of a page, which notes where they lead.
 pub(super) struct Links<'p> {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Contents;
 use crate::diagnostic::{Node, Source, Value, read};
-use crate::proof::{Place, StatementUse, outsiders};
+use crate::proof::{StatementUse, outsiders};
+use crate::run::Place;
 
 /// A file that the page shows.
 pub(super) struct File {

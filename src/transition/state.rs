@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::diagnostic::Source;
 use crate::plan::Plan;
-use crate::proof::{self, Inputs, Instance, Known, Stack, Verdict};
+use crate::proof::{self, Inputs, Known, Stack, Verdict};
+use crate::run::Instance;
 use crate::stacks::{CREATE_PIPELINE, Side};
 
 /// A stack, or the instances of a stack set, at some moment.

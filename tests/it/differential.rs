@@ -12,7 +12,8 @@ use std::thread;
 use s3ferry::config::Document;
 use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
-use s3ferry::proof::{Caller, Inputs, NamedFile, Proof, Verdict, prove, resolved};
+use s3ferry::proof::{Inputs, NamedFile, Proof, Verdict, prove, resolved};
+use s3ferry::run::Caller;
 use serde_json::{Value as Json, json};
 
 use crate::support::python;

@@ -4,6 +4,7 @@
 use s3ferry::diagnostic::Source;
 use s3ferry::graph::{Graph, Kind};
 use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Verdict, findings, prove};
+use s3ferry::run::Step;
 use serde_json::{Value as Json, json};
 
 use crate::prove::{change, inputs_of, plan_of, with as calls};
@@ -624,7 +625,7 @@ fn the_picture_has_the_key_of_the_source() {
     assert_eq!(graph.nodes[arrow.from].kind, Kind::ServiceRole);
     assert_eq!(
         (arrow.steps.as_slice(), arrow.number()),
-        (&["source-key"][..], Some(2))
+        (&[Step::SourceKey][..], Some(2))
     );
     // A key that serves the artifacts, too, is the deploy key.
     let shared = edited("", DEV, |template| {

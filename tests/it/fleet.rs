@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 use s3ferry::proof::{Verdict, findings, prove};
+use s3ferry::run::Step;
 use s3ferry::stacks::{Side, stacks};
 use serde_json::{Value as Json, json};
 
@@ -479,7 +480,7 @@ fn every_instance_of_every_fleet_is_proven() {
         assert!(article || found.is_empty(), "{found:?}\n{config}");
         // Each of them is deployed to once, reads once and writes once.
         let puts = proof.calls.iter().filter(|(decided, _)| {
-            decided.call.step == "deploy" && decided.call.action == "s3:PutObject"
+            decided.call.step == Step::Deploy && decided.call.action == "s3:PutObject"
         });
         let resources: BTreeSet<&str> = puts
             .map(|(decided, _)| decided.call.resource.as_str())
@@ -680,7 +681,7 @@ fn the_calls_between_pipelines_are_proven_and_no_other_pipeline_can_be_started()
     let started: Vec<&str> = proof
         .calls
         .iter()
-        .filter(|(decided, _)| decided.call.step == "invoke")
+        .filter(|(decided, _)| decided.call.step == Step::Invoke)
         .map(|(decided, _)| decided.call.resource.rsplit(':').next().expect("a name"))
         .collect();
     let names: Vec<&str> = plan
@@ -702,7 +703,7 @@ fn the_calls_between_pipelines_are_proven_and_no_other_pipeline_can_be_started()
     assert!(
         proof
             .denied()
-            .any(|(decided, _)| decided.call.step == "invoke")
+            .any(|(decided, _)| decided.call.step == Step::Invoke)
     );
     // With a wildcard, it could start any.
     let mut broken = inputs;

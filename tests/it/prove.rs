@@ -8,7 +8,8 @@ use s3ferry::config::Document;
 use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
 use s3ferry::policy::evaluation::ContextValue;
-use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Strength, Verdict, findings, prove};
+use s3ferry::proof::{AttackResult, Inputs, NamedFile, Proof, Verdict, findings, prove};
+use s3ferry::run::{Step, Strength};
 use s3ferry::stacks::merged_bucket_policy;
 
 const SMALLEST: &str =
@@ -190,7 +191,7 @@ fn every_call_says_which_account_owns_its_resource() {
             assert_eq!(key, Some(&owner), "{}", call.id);
             // Dev owns what is in the middle, whoever calls; the target owns the rest.
             let owner = match call.step {
-                "assume" | "check" | "deploy" | "logs" => continue,
+                Step::Assume | Step::Check | Step::Deploy | Step::Logs => continue,
                 _ => "111111111111",
             };
             assert_eq!(call.owner(), owner, "{}", call.id);
@@ -198,7 +199,7 @@ fn every_call_says_which_account_owns_its_resource() {
         let deploys = proof
             .calls
             .iter()
-            .filter(|(decided, _)| decided.call.step == "deploy");
+            .filter(|(decided, _)| decided.call.step == Step::Deploy);
         for (decided, _) in deploys {
             let call = &decided.call;
             assert_eq!(
@@ -234,7 +235,7 @@ fn the_account_of_a_bucket_is_that_of_the_template_that_makes_it() {
     let proof = prove(&inputs).expect("a proof");
     let calls = proof.calls.iter().map(|(decided, _)| decided);
     let source: Vec<_> = calls
-        .filter(|decided| decided.call.step == "source")
+        .filter(|decided| decided.call.step == Step::Source)
         .collect();
     assert!(source.len() > 5);
     for decided in source {
@@ -344,7 +345,7 @@ fn an_existing_role_is_unproven_without_its_policies() {
     assert!(
         proof
             .denied()
-            .all(|(decided, _)| decided.call.step == "encrypt")
+            .all(|(decided, _)| decided.call.step == Step::Encrypt)
     );
     assert_eq!(proof.denied().count(), 2);
     assert_eq!(
@@ -404,7 +405,7 @@ fn boundaries_and_service_control_policies_limit() {
     assert!(
         proof
             .denied()
-            .all(|(decided, _)| decided.call.step == "decrypt")
+            .all(|(decided, _)| decided.call.step == Step::Decrypt)
     );
     assert_eq!(proof.denied().count(), 1);
     assert_eq!(
@@ -419,7 +420,7 @@ fn boundaries_and_service_control_policies_limit() {
     assert!(
         proof
             .denied()
-            .any(|(decided, _)| decided.call.step == "assume")
+            .any(|(decided, _)| decided.call.step == Step::Assume)
     );
 }
 
@@ -578,7 +579,7 @@ fn a_call_without_a_request_is_unproven() {
     let mut reads = proof
         .calls
         .iter()
-        .filter(|(decided, _)| decided.call.step == "read");
+        .filter(|(decided, _)| decided.call.step == Step::Read);
     assert!(reads.any(|(decided, _)| {
         decided.verdict == Verdict::Unproven && decided.reason.because.contains("no principal")
     }));

@@ -505,3 +505,19 @@ fn every_name_of_an_option_with_a_letter_less_is_refused() {
     }
     assert!(refused > 100, "{refused}");
 }
+
+/// CloudFormation rejects it, so a proof of it would be worthless.
+#[test]
+fn a_template_in_the_spelling_of_the_api_is_refused() {
+    let mut inputs = inputs_of(&plan_of(""), true);
+    change(&mut inputs, DEV, |template| {
+        let stage = &mut pipeline(template)["Stages"][1];
+        stage["actions"] = stage["Actions"].take();
+        stage.as_object_mut().expect("a stage").remove("Actions");
+    });
+    let proof = prove(&inputs).expect("a proof");
+    let reasons: Vec<&str> = proof.obstacles.iter().map(|one| &*one.reason).collect();
+    let reason = "`actions` in `Stages` is the spelling of CodePipeline's API";
+    assert!(reasons.contains(&reason), "{reasons:?}");
+    assert!(proof.has_errors());
+}

@@ -8,6 +8,7 @@ use s3ferry::deploy::execution::ActionRun;
 use s3ferry::failure::{self, Action, Kind, Meaning, Sign, names_action};
 use s3ferry::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
 use s3ferry::proof::{Decided, Remedy, Verdict};
+use s3ferry::run::Step;
 use serde_json::{Value, json};
 
 use crate::cli::project::Project;
@@ -121,7 +122,7 @@ fn refused(
     let mut exact = !named.is_empty();
     if exact {
         let by_key =
-            (calls.iter().copied()).filter(|(decided, _)| decided.call.step == "output-key");
+            (calls.iter().copied()).filter(|(decided, _)| decided.call.step == Step::OutputKey);
         let by_key: Vec<_> = by_key.collect();
         calls = named;
         // AWS names s3.putObject, too, when the key of the output bucket refuses.
@@ -187,7 +188,7 @@ fn refused(
 
 /// The steps of the run that an action makes.
 struct Steps {
-    names: &'static [&'static str],
+    of_action: &'static [Step],
     target: Option<String>,
 }
 
@@ -198,21 +199,28 @@ impl Steps {
             (Some(one), Some(other)) => one == other,
             _ => true,
         };
-        target && self.names.contains(&call.step)
+        target && self.of_action.contains(&call.step)
     }
 }
 
 fn steps(plan: &Plan, action: &ActionRun) -> Steps {
     let target = target(plan, action);
-    let names: &[&str] = if target.is_none() && is_source(action) {
-        &["source", "source-key", "store", "encrypt"]
+    let of_action: &[Step] = if target.is_none() && is_source(action) {
+        &[Step::Source, Step::SourceKey, Step::Store, Step::Encrypt]
     } else if action.stage == NEXT_STAGE && action.action == START_NEXT {
-        &["invoke"]
+        &[Step::Invoke]
     } else {
-        &["copy", "assume", "read", "decrypt", "deploy", "output-key"]
+        &[
+            Step::Copy,
+            Step::Assume,
+            Step::Read,
+            Step::Decrypt,
+            Step::Deploy,
+            Step::OutputKey,
+        ]
     };
     Steps {
-        names,
+        of_action,
         target: target.map(|target| target.name.clone()),
     }
 }

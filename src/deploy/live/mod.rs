@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::{Access, Observer};
 
+use crate::definition::model::stores_of;
 use crate::doctor::Expected;
 use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
 use crate::policy::document::Arn;
@@ -97,8 +98,9 @@ fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
     for pipeline in expected.pipelines() {
         let name = pipeline.name.as_deref().unwrap_or_default();
         if let Some(found) = live.pipelines.get(name).and_then(Reading::read) {
-            for key in pipeline::keys(&found.definition) {
-                want(&key, &pipeline.account, &pipeline.region);
+            let stores = stores_of(&found.definition).into_iter();
+            for key in stores.filter_map(|store| store.key()?.as_str()) {
+                want(key, &pipeline.account, &pipeline.region);
             }
         }
     }

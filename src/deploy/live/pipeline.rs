@@ -1,16 +1,14 @@
 //! Reading a pipeline: its definition, in the names of the CloudFormation type, and how it fares.
 
-use std::collections::HashMap;
-
 use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
 use aws_sdk_codepipeline::types::{
-    ActionDeclaration, ActionExecutionStatus, ArtifactStore, Condition, PipelineDeclaration,
-    PipelineExecutionStatus, PipelineExecutionSummary, RuleDeclaration, StageDeclaration,
-    StageExecutionStatus, StageState,
+    ActionExecutionStatus, PipelineExecutionStatus, PipelineExecutionSummary, StageExecutionStatus,
+    StageState,
 };
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::{Access, reading};
+use crate::deploy::pipeline::Answer;
 use crate::doctor::live::{Failure, Pipeline, Reading};
 
 const MISSING: [&str; 1] = ["PipelineNotFoundException"];
@@ -20,8 +18,14 @@ const EXECUTIONS: i32 = 20;
 /// Reads a pipeline.
 pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
     let client = access.codepipeline();
+    let text = Answer::default();
     let (pipeline, state, executions) = tokio::join!(
-        client.get_pipeline().name(name).send(),
+        client
+            .get_pipeline()
+            .name(name)
+            .customize()
+            .interceptor(text.clone())
+            .send(),
         client.get_pipeline_state().name(name).send(),
         client
             .list_pipeline_executions()
@@ -29,13 +33,10 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
             .max_results(EXECUTIONS)
             .send(),
     );
-    let definition =
-        reading(access, "codepipeline:GetPipeline", &MISSING, pipeline).then(|answer| match answer
-            .pipeline
-        {
-            Some(pipeline) => Reading::Read(definition(&pipeline)),
-            None => Reading::Missing,
-        });
+    let definition = reading(access, "codepipeline:GetPipeline", &MISSING, pipeline).then(|_| {
+        let definition = text.text().and_then(|text| definition(&text));
+        definition.map_or(Reading::Missing, Reading::Read)
+    });
     let state = reading(access, "codepipeline:GetPipelineState", &MISSING, state);
     let executions = reading(
         access,
@@ -74,17 +75,10 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
     })
 }
 
-/// The keys of a definition's artifact stores, as it names them.
-pub(super) fn keys(definition: &Json) -> Vec<String> {
-    let several = definition["ArtifactStores"]
-        .as_array()
-        .into_iter()
-        .flatten();
-    let several = several.map(|entry| &entry["ArtifactStore"]);
-    std::iter::once(&definition["ArtifactStore"])
-        .chain(several)
-        .filter_map(|store| store["EncryptionKey"]["Id"].as_str().map(str::to_owned))
-        .collect()
+/// The definition of an answer, in the names of the CloudFormation type.
+fn definition(answer: &str) -> Option<Json> {
+    let answer: Json = serde_json::from_str(answer).ok()?;
+    Some(in_cloudformation(answer.get("pipeline")?))
 }
 
 /// Superseded and stopped executions say nothing about the pipeline.
@@ -179,155 +173,40 @@ fn failure(
     found
 }
 
-/// The definition as `AWS::CodePipeline::Pipeline` writes it.
-fn definition(pipeline: &PipelineDeclaration) -> Json {
-    let mut out = json!({
-        "Name": pipeline.name,
-        "RoleArn": pipeline.role_arn,
-    });
-    if let Some(store) = &pipeline.artifact_store {
-        out["ArtifactStore"] = artifact_store(store);
-    }
-    if let Some(stores) = &pipeline.artifact_stores {
-        let mut stores: Vec<_> = stores.iter().collect();
-        stores.sort_by_key(|(region, _)| *region);
-        out["ArtifactStores"] = stores
-            .into_iter()
-            .map(|(region, store)| {
-                json!({ "Region": region, "ArtifactStore": artifact_store(store) })
-            })
-            .collect();
-    }
-    if let Some(kind) = &pipeline.pipeline_type {
-        out["PipelineType"] = Json::from(kind.as_str());
-    }
-    let variables = pipeline.variables.iter().flatten();
-    let variables: Vec<Json> = variables
-        .map(|variable| {
-            let mut out = json!({ "Name": variable.name });
-            set(&mut out, "DefaultValue", variable.default_value.as_deref());
-            set(&mut out, "Description", variable.description.as_deref());
-            out
-        })
-        .collect();
-    if !variables.is_empty() {
-        out["Variables"] = Json::from(variables);
-    }
-    out["Stages"] = pipeline.stages.iter().map(stage).collect();
-    out
-}
-
-fn stage(stage: &StageDeclaration) -> Json {
-    let actions: Vec<Json> = stage.actions.iter().map(action).collect();
-    let mut out = json!({ "Name": stage.name });
-    if let Some(entry) = &stage.before_entry {
-        out["BeforeEntry"] = json!({ "Conditions": conditions(&entry.conditions) });
-    }
-    out["Actions"] = Json::from(actions);
-    if let Some(success) = &stage.on_success {
-        out["OnSuccess"] = json!({ "Conditions": conditions(&success.conditions) });
-    }
-    if let Some(failure) = &stage.on_failure {
-        let found = failure.conditions.as_deref().unwrap_or_default();
-        out["OnFailure"] = json!({ "Conditions": conditions(found) });
-        let result = failure.result.as_ref().map(|result| result.as_str());
-        set(&mut out["OnFailure"], "Result", result);
-    }
-    out
-}
-
-fn conditions(conditions: &[Condition]) -> Vec<Json> {
-    let conditions = conditions.iter();
-    conditions
-        .map(|condition| {
-            let rules: Vec<Json> = condition.rules().iter().map(rule).collect();
-            let mut out = json!({ "Rules": rules });
-            let result = condition.result.as_ref().map(|result| result.as_str());
-            set(&mut out, "Result", result);
-            out
-        })
-        .collect()
-}
-
-/// A rule, without its Region, which CodePipeline adds.
-fn rule(rule: &RuleDeclaration) -> Json {
-    let mut out = json!({ "Name": rule.name });
-    if let Some(kind) = &rule.rule_type_id {
-        out["RuleTypeId"] = json!({
-            "Category": kind.category.as_str(),
-            "Owner": kind.owner.as_ref().map(|owner| owner.as_str()),
-            "Provider": kind.provider,
-            "Version": kind.version,
-        });
-    }
-    set(&mut out, "RoleArn", rule.role_arn.as_deref());
-    out["Configuration"] = texts(rule.configuration.as_ref());
-    out
-}
-
-fn set(object: &mut Json, name: &str, value: Option<&str>) {
-    if let Some(value) = value {
-        object[name] = Json::from(value);
+/// Returns a declaration of the API in the spelling of CloudFormation.
+fn in_cloudformation(declaration: &Json) -> Json {
+    match declaration {
+        Json::Object(members) => {
+            // CodePipeline adds the region to the rules of conditions.
+            let is_rule = members.contains_key("ruleTypeId");
+            let members = members
+                .iter()
+                .filter(|(name, value)| !(value.is_null() || is_rule && name.as_str() == "region"));
+            Json::Object(members.map(|(name, value)| written(name, value)).collect())
+        }
+        Json::Array(items) => items.iter().map(in_cloudformation).collect(),
+        other => other.clone(),
     }
 }
 
-/// A configuration, sorted by name.
-fn texts(configuration: Option<&HashMap<String, String>>) -> Json {
-    let mut found: Vec<_> = configuration.into_iter().flatten().collect();
-    found.sort();
-    let found: Map<String, Json> = found
-        .into_iter()
-        .map(|(name, value)| (name.clone(), Json::from(value.as_str())))
-        .collect();
-    Json::Object(found)
-}
-
-fn artifact_store(store: &ArtifactStore) -> Json {
-    let mut out = json!({ "Type": store.r#type.as_str(), "Location": store.location });
-    if let Some(key) = &store.encryption_key {
-        out["EncryptionKey"] = json!({ "Id": key.id, "Type": key.r#type.as_str() });
-    }
-    out
-}
-
-fn action(action: &ActionDeclaration) -> Json {
-    let mut out = json!({ "Name": action.name });
-    if let Some(kind) = &action.action_type_id {
-        out["ActionTypeId"] = json!({
-            "Category": kind.category.as_str(),
-            "Owner": kind.owner.as_str(),
-            "Provider": kind.provider,
-            "Version": kind.version,
-        });
-    }
-    out["RunOrder"] = Json::from(action.run_order.unwrap_or(1));
-    for (name, value) in [
-        ("RoleArn", &action.role_arn),
-        ("Region", &action.region),
-        ("Namespace", &action.namespace),
-    ] {
-        set(&mut out, name, value.as_deref());
-    }
-    out["Configuration"] = texts(action.configuration.as_ref());
-    let inputs = action.input_artifacts.iter().flatten();
-    artifacts(
-        &mut out,
-        "InputArtifacts",
-        inputs.map(|one| one.name.as_str()),
-    );
-    let outputs = action.output_artifacts.iter().flatten();
-    artifacts(
-        &mut out,
-        "OutputArtifacts",
-        outputs.map(|one| one.name.as_str()),
-    );
-    out
-}
-
-/// The artifacts that an action reads or stores, if any.
-fn artifacts<'n>(action: &mut Json, list: &str, names: impl Iterator<Item = &'n str>) {
-    let names: Vec<Json> = names.map(|name| json!({ "Name": name })).collect();
-    if !names.is_empty() {
-        action[list] = Json::from(names);
-    }
+fn written(name: &str, value: &Json) -> (String, Json) {
+    let value = match (name, value) {
+        ("configuration", _) => value.clone(),
+        ("artifactStores", Json::Object(stores)) => {
+            let mut stores: Vec<_> = stores.iter().collect();
+            stores.sort_by_key(|(region, _)| *region);
+            let entry = |(region, store): (&String, &Json)| {
+                let members = [
+                    ("Region".to_owned(), Json::from(region.as_str())),
+                    ("ArtifactStore".to_owned(), in_cloudformation(store)),
+                ];
+                Json::Object(Map::from_iter(members))
+            };
+            stores.into_iter().map(entry).collect()
+        }
+        _ => in_cloudformation(value),
+    };
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    (first.into_iter().chain(letters).collect(), value)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::expected::{ExpectedBucket, Purpose, encryption, is_true, text};
+use super::super::expected::{ExpectedBucket, Purpose, account_of, encryption, is_true, text};
 use super::super::finding::{
     BUCKET_KEY, BUCKET_MISSING, BUCKET_POLICY, CHANGE_EVENTS, DRIFT, OWNERSHIP, VERSIONING,
 };
@@ -10,7 +10,9 @@ use super::super::live::{Bucket, Reading};
 use super::super::templates::customer_key;
 use super::policies::Subject;
 use super::{Block, Checks, Command, Fix};
+use crate::definition::model::{ActionPart, actions};
 use crate::lint::Severity;
+use crate::run::Step;
 use crate::template::UNKNOWN;
 
 const EVERYBODY: [&str; 2] = [
@@ -131,7 +133,7 @@ impl Checks<'_> {
         );
         cause.named(&bucket.name).fix(fix);
         if is_source {
-            cause.steps.push("source");
+            cause.steps.push(Step::Source);
         }
     }
 
@@ -222,7 +224,7 @@ impl Checks<'_> {
                     .named("AccessControlListNotSupported")
                     .advise("take CannedACL out of the deploy action: nothing needs it")
                     .steps
-                    .push("deploy");
+                    .push(Step::Deploy);
                     return;
                 }
             }
@@ -407,22 +409,16 @@ impl Checks<'_> {
 
     /// Accounts and ACLs of the actions that write into a bucket.
     fn output_writers(&self, bucket: &str) -> Vec<(String, Option<String>)> {
-        use super::super::expected::{actions, is_deploy};
-        use crate::policy::document::Arn;
         let mut found = Vec::new();
         for pipeline in self.expected.pipelines() {
             let name = pipeline.name.clone().unwrap_or_default();
             let live = self.live.pipelines.get(&name).and_then(Reading::read);
             let definition = live.map_or(&pipeline.properties, |live| &live.definition);
-            for action in actions(definition).filter(|action| is_deploy(action)) {
-                if action["Configuration"]["BucketName"] == bucket {
-                    let role = text(&action["RoleArn"]);
-                    let account = role
-                        .as_deref()
-                        .and_then(Arn::parse)
-                        .map_or(pipeline.account.clone(), |arn| arn.account.to_owned());
-                    found.push((account, text(&action["Configuration"]["CannedACL"])));
-                }
+            let deploys = actions(definition).filter(ActionPart::is_s3_deploy);
+            for action in deploys.filter(|action| action.setting_text("BucketName") == Some(bucket))
+            {
+                let account = account_of(action.text("RoleArn"), pipeline);
+                found.push((account, action.setting("CannedACL").and_then(text)));
             }
         }
         found

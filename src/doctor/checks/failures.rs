@@ -3,21 +3,23 @@
 
 use serde_json::Value as Json;
 
-use super::super::expected::{actions, is_deploy, list, text};
 use super::super::finding::{ACTION, EXECUTION, OBJECT_TAGS, SOURCE_OBJECT};
 use super::super::live::{Failure, Pipeline, Reading};
 use super::{Checks, Command, run};
+use crate::definition::model::{ActionPart, actions, actions_of, member, stages};
 use crate::failure::{self, Action, Meaning, Sign};
 use crate::lint::Severity;
 use crate::proof::Resolved;
+use crate::run::Step;
 
 impl Checks<'_> {
     pub(super) fn configurations(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
-        for action in actions(live).filter(|action| is_deploy(action)) {
-            let Some(fault) = failure::configuration_fault(&action["Configuration"]) else {
+        for action in actions(live).filter(ActionPart::is_s3_deploy) {
+            let configuration = action.get("Configuration");
+            let Some(fault) = configuration.and_then(failure::configuration_fault) else {
                 continue;
             };
-            let title = text(&action["Name"]).unwrap_or_default();
+            let title = action.text("Name").unwrap_or_default();
             let fixes = self.change(
                 pipeline,
                 name,
@@ -37,7 +39,7 @@ impl Checks<'_> {
                 ),
             );
             cause.finding.fixes = fixes;
-            cause.steps.push("deploy");
+            cause.steps.push(Step::Deploy);
             // As the message of the failed execution writes it.
             cause.named(&format!("action {title} (ConfigurationError)"));
         }
@@ -48,17 +50,17 @@ impl Checks<'_> {
         let Reading::Read(Some(failure)) = &found.failure else {
             return;
         };
-        let mut stages = list(&pipeline.properties["Stages"]).iter();
-        let is_guarded = stages.any(|stage| stage.get("BeforeEntry").is_some());
+        let mut intended = stages(&pipeline.properties).iter();
+        let is_guarded = intended.any(|stage| member(stage, "BeforeEntry").is_some());
         if is_guarded && failure.trigger == "CreatePipeline" && failure.action.is_empty() {
             // The condition fails the execution that creation starts, and no action of it.
             return;
         }
-        let failed = (list(&found.definition["Stages"]).iter())
+        let failed = (stages(&found.definition).iter())
             .filter(|stage| stage["Name"] == *failure.stage)
-            .flat_map(|stage| list(&stage["Actions"]))
-            .find(|action| action["Name"] == *failure.action);
-        let is_source = failed.is_some_and(|action| action["ActionTypeId"]["Category"] == "Source");
+            .flat_map(actions_of)
+            .find(|action| action.text("Name") == Some(&failure.action));
+        let is_source = failed.is_some_and(|action| action.is("Source"));
         let sign = Sign::of(is_source, &failure.code, &failure.message);
         match (sign, failed) {
             (Sign::MissingSource, Some(action)) => {
@@ -125,10 +127,9 @@ impl Checks<'_> {
         pipeline: &Resolved,
         name: &str,
         failure: &Failure,
-        action: &Json,
+        action: ActionPart<'_, Json>,
     ) {
-        let configuration = &action["Configuration"];
-        let of = |key: &str| text(&configuration[key]).unwrap_or_default();
+        let of = |key: &str| action.setting_text(key).unwrap_or_default();
         let message = format!(
             "the source object s3://{}/{} did not exist when the pipeline last looked for it{}",
             of("S3Bucket"),
@@ -166,19 +167,21 @@ impl Checks<'_> {
     }
 
     /// The target of a deploy action, if its deploy role may not copy tags by the templates.
-    fn untagged_target(&self, action: &Json) -> Option<String> {
-        let role = text(&action["RoleArn"])?;
+    fn untagged_target(&self, action: ActionPart<'_, Json>) -> Option<String> {
+        let role = action.text("RoleArn")?;
         let role = self.expected.roles.iter().find(|one| one.arn == role)?;
         let place = self.expected.places.get(role.stack)?;
-        (is_deploy(action) && !place.tagged_objects).then(|| place.template.clone())
+        (action.is_s3_deploy() && !place.tagged_objects).then(|| place.template.clone())
     }
 }
 
 /// What a failure means, by the action that failed.
-fn meaning(failed: &Failure, action: Option<&Json>) -> Option<Meaning> {
+fn meaning(failed: &Failure, action: Option<ActionPart<'_, Json>>) -> Option<Meaning> {
     let kind = match action {
-        Some(action) if is_deploy(action) => Action::Deploy(Some(&action["Configuration"])),
-        Some(action) if action["ActionTypeId"]["Category"] == "Source" => Action::Source,
+        Some(action) if action.is_s3_deploy() => {
+            Action::Deploy(Some(action.get("Configuration").unwrap_or(&Json::Null)))
+        }
+        Some(action) if action.is("Source") => Action::Source,
         _ => Action::Other,
     };
     failure::of_run(&failed.code, &failed.message, kind)

@@ -1,6 +1,7 @@
 //! The checks: each compares a kind of thing with what is expected of it, and says what it blocks.
 
 mod buckets;
+mod definition;
 mod failures;
 mod keys;
 mod pipelines;
@@ -15,6 +16,7 @@ use super::expected::{Expected, Reference};
 use super::finding::{Finding, Fix};
 use super::live::Live;
 use crate::lint::Severity;
+use crate::run::Step;
 
 /// A finding, and how to recognize what follows from it.
 #[derive(Debug, Clone)]
@@ -25,7 +27,7 @@ pub(super) struct Cause {
     /// Names that AWS's message has when this is the reason for it.
     pub(super) names: Vec<String>,
     /// Steps of a run that fail by it, whatever the policies say.
-    pub(super) steps: Vec<&'static str>,
+    pub(super) steps: Vec<Step>,
     /// Of a failed execution: the failure is known, and a denied call is not the reason.
     pub(super) is_known: bool,
     pub(super) repair: Option<Repair>,

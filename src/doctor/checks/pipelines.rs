@@ -1,17 +1,40 @@
-//! Pipelines: their artifact stores, their deploy actions, and what else of the definition has
-//! changed. How the last execution failed is [`super::failures`]'s.
+//! Pipelines: their artifact stores and their deploy actions. What else of the definition has changed
+//! is [`super::definition`]'s. How the last execution failed is [`super::failures`]'s.
 
 use serde_json::Value as Json;
 
-use super::super::expected::{Store, actions, is_deploy, list, stores, text};
-use super::super::finding::{ACTION, DRIFT, Fix, PIPELINE_MISSING, STORE, TRANSITION};
+use super::super::finding::{ACTION, Fix, PIPELINE_MISSING, STORE, TRANSITION};
 use super::super::live::{Pipeline, Reading};
 use super::{Block, Checks, Command, run};
-use crate::failure;
+use crate::definition::model::{ActionPart, actions, stores_of};
 use crate::lint::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Resolved;
+use crate::run::Step;
 use crate::template::UNKNOWN;
+
+/// An artifact store that names a bucket.
+struct Store<'s> {
+    region: &'s str,
+    bucket: &'s str,
+    key: Option<&'s str>,
+}
+
+impl<'s> Store<'s> {
+    /// The artifact stores of a definition.
+    fn all(definition: &'s Json, region: &'s str) -> Vec<Self> {
+        let stores = stores_of(definition).into_iter();
+        stores
+            .filter_map(|store| {
+                Some(Self {
+                    region: store.region.unwrap_or(region),
+                    bucket: store.bucket()?.as_str()?,
+                    key: store.key().and_then(Json::as_str),
+                })
+            })
+            .collect()
+    }
+}
 
 impl Checks<'_> {
     pub(super) fn pipelines(&mut self) {
@@ -58,12 +81,11 @@ impl Checks<'_> {
     }
 
     fn stores(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
-        let region_of = |store: &Store| store.region.clone().unwrap_or(pipeline.region.clone());
-        let expected = stores(&pipeline.properties);
-        let found = stores(live);
+        let expected = Store::all(&pipeline.properties, &pipeline.region);
+        let found = Store::all(live, &pipeline.region);
         for wanted in &expected {
-            let region = region_of(wanted);
-            let Some(store) = found.iter().find(|store| region_of(store) == region) else {
+            let region = wanted.region;
+            let Some(store) = found.iter().find(|store| store.region == region) else {
                 let message = format!("it has no artifact store in {region}");
                 self.store(pipeline, name, message, wanted, true);
                 continue;
@@ -75,7 +97,7 @@ impl Checks<'_> {
                 );
                 self.store(pipeline, name, message, wanted, false);
             }
-            if let Some(message) = self.store_key(pipeline, store, wanted, &region) {
+            if let Some(message) = self.store_key(pipeline, store, wanted) {
                 // Of a pipeline with another bucket it takes nothing.
                 let adoptable = store.bucket == wanted.bucket;
                 self.store(pipeline, name, message, wanted, adoptable);
@@ -87,11 +109,11 @@ impl Checks<'_> {
     fn store_key(
         &self,
         pipeline: &Resolved,
-        store: &Store,
-        wanted: &Store,
-        region: &str,
+        store: &Store<'_>,
+        wanted: &Store<'_>,
     ) -> Option<String> {
-        let Some(key) = &store.key else {
+        let region = wanted.region;
+        let Some(key) = store.key else {
             return Some(
                 "its artifact store names no key, so CodePipeline takes the AWS managed key \
                  (aws/s3), with which no other account can decrypt"
@@ -128,7 +150,7 @@ impl Checks<'_> {
                 pipeline.account
             ));
         }
-        let expected = wanted.key.as_ref()?;
+        let expected = wanted.key?;
         (key != expected && !expected.contains(UNKNOWN))
             .then(|| format!("its artifact store's key is {key}, and the template says {expected}"))
     }
@@ -139,7 +161,7 @@ impl Checks<'_> {
         pipeline: &Resolved,
         name: &str,
         message: String,
-        wanted: &Store,
+        wanted: &Store<'_>,
         adoptable: bool,
     ) {
         let mut fixes = if adoptable {
@@ -154,7 +176,7 @@ impl Checks<'_> {
                 "set the artifact store to bucket {} and its `encryptionKey` to {{\"id\": \
                  \"{}\", \"type\": \"KMS\"}}",
                 wanted.bucket,
-                wanted.key.as_deref().unwrap_or("the key's ARN")
+                wanted.key.unwrap_or("the key's ARN")
             ),
         ));
         let cause = self.add(
@@ -165,7 +187,9 @@ impl Checks<'_> {
             message,
         );
         cause.finding.fixes = fixes;
-        cause.steps.extend(["encrypt", "decrypt", "store", "read"]);
+        cause
+            .steps
+            .extend([Step::Encrypt, Step::Decrypt, Step::Store, Step::Read]);
         cause.named("kms:").named("KMS");
     }
 
@@ -202,16 +226,14 @@ impl Checks<'_> {
     }
 
     fn actions(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
-        let expected = actions(&pipeline.properties).filter(|action| is_deploy(action));
-        for wanted in expected {
-            let bucket = &wanted["Configuration"]["BucketName"];
-            let called = |action: &&Json| action["Name"] == wanted["Name"];
-            let same_bucket = |action: &&Json| action["Configuration"]["BucketName"] == *bucket;
-            let mut deploys = actions(live).filter(|action| is_deploy(action));
-            let by_bucket = actions(live).find(|action| is_deploy(action) && same_bucket(action));
-            let found = by_bucket.or_else(|| deploys.find(called));
-            let title = wanted["Name"].as_str().unwrap_or("Deploy");
-            let bucket = bucket.as_str().unwrap_or_default();
+        for wanted in actions(&pipeline.properties).filter(ActionPart::is_s3_deploy) {
+            let deploys = || actions(live).filter(ActionPart::is_s3_deploy);
+            let bucket = wanted.setting("BucketName");
+            let by_bucket = deploys().find(|action| action.setting("BucketName") == bucket);
+            let found = by_bucket
+                .or_else(|| deploys().find(|action| action.get("Name") == wanted.get("Name")));
+            let title = wanted.text("Name").unwrap_or("Deploy");
+            let bucket = bucket.and_then(Json::as_str).unwrap_or_default();
             let Some(found) = found else {
                 let fixes = self.change(
                     pipeline,
@@ -238,11 +260,10 @@ impl Checks<'_> {
         pipeline: &Resolved,
         name: &str,
         title: &str,
-        wanted: &Json,
-        found: &Json,
+        wanted: ActionPart<'_, Json>,
+        found: ActionPart<'_, Json>,
     ) {
-        let region = |action: &Json| text(&action["Region"]).unwrap_or(pipeline.region.clone());
-        let (role, live_role) = (text(&wanted["RoleArn"]), text(&found["RoleArn"]));
+        let (role, live_role) = (wanted.text("RoleArn"), found.text("RoleArn"));
         if role != live_role {
             let message = match (&live_role, &role) {
                 (None, Some(role)) => format!(
@@ -251,13 +272,13 @@ impl Checks<'_> {
                 ),
                 (live, role) => format!(
                     "its action {title} takes the role {}, and the template says {}",
-                    live.as_deref().unwrap_or("of the pipeline"),
-                    role.as_deref().unwrap_or("none")
+                    live.unwrap_or("of the pipeline"),
+                    role.unwrap_or("none")
                 ),
             };
             let what = format!(
                 "set \"roleArn\": \"{}\" on the action {title}",
-                role.as_deref().unwrap_or_default()
+                role.unwrap_or_default()
             );
             let mut fixes = self.adopt(name);
             fixes.extend(self.change(pipeline, name, &what));
@@ -269,122 +290,44 @@ impl Checks<'_> {
                 message,
             );
             cause.finding.fixes = fixes;
-            cause
-                .steps
-                .extend(["assume", "read", "decrypt", "deploy", "output-key"]);
+            cause.steps.extend(Step::DEPLOYING);
             cause.named(title);
             if let Some(role) = live_role {
-                cause.blocking(Block::Caller(role.clone())).named(&role);
+                cause.blocking(Block::Caller(role.to_owned())).named(role);
             }
         }
-        if region(wanted) != region(found) {
-            let message = format!(
-                "its action {title} deploys in {}, and the template says {}",
-                region(found),
-                region(wanted)
-            );
-            let what = format!(
-                "set \"region\": \"{}\" on the action {title}",
-                region(wanted)
-            );
-            let fixes = self.change(pipeline, name, &what);
-            let cause = self.add(
-                ACTION,
-                Severity::Error,
-                &pipeline.account,
-                format!("pipeline {name}"),
-                message,
-            );
-            cause.finding.fixes = fixes;
-            cause.steps.push("deploy");
-        }
-        let bucket = |action: &Json| text(&action["Configuration"]["BucketName"]);
-        if bucket(wanted) != bucket(found) {
-            let message = format!(
-                "its action {title} deploys into bucket {}, and the template says {}",
-                bucket(found).unwrap_or_default(),
-                bucket(wanted).unwrap_or_default()
-            );
-            let what = format!(
-                "set \"BucketName\": \"{}\" on the action {title}",
-                bucket(wanted).unwrap_or_default()
-            );
-            let fixes = self.change(pipeline, name, &what);
-            let cause = self.add(
-                ACTION,
-                Severity::Error,
-                &pipeline.account,
-                format!("pipeline {name}"),
-                message,
-            );
-            cause.finding.fixes = fixes;
-            cause.steps.push("deploy");
-        }
-    }
-
-    /// What else of the definition differs.
-    fn definition(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
-        let mut differences = Vec::new();
-        let wanted = &pipeline.properties;
-        if text(&wanted["RoleArn"]) != text(&live["RoleArn"]) {
-            differences.push("its service role".to_owned());
-        }
-        if !same(&wanted["Variables"], &live["Variables"]) {
-            differences.push("its variables".to_owned());
-        }
-        let stages = |definition: &Json| -> Vec<Json> { list(&definition["Stages"]).to_vec() };
-        let name_of = |node: &Json| node["Name"].as_str().unwrap_or_default().to_owned();
-        let found = stages(live);
-        for stage in stages(wanted) {
-            let Some(other) = found.iter().find(|other| name_of(other) == name_of(&stage)) else {
-                differences.push(format!("no stage {}", name_of(&stage)));
+        let home = Some(pipeline.region.as_str());
+        for (member, does, wanted, found) in [
+            (
+                "region",
+                "deploys in",
+                wanted.text("Region").or(home),
+                found.text("Region").or(home),
+            ),
+            (
+                "BucketName",
+                "deploys into bucket",
+                wanted.setting_text("BucketName"),
+                found.setting_text("BucketName"),
+            ),
+        ] {
+            let (wanted, found) = (wanted.unwrap_or_default(), found.unwrap_or_default());
+            if found == wanted {
                 continue;
-            };
-            for key in ["BeforeEntry", "OnSuccess", "OnFailure"] {
-                if !same(&stage[key], &other[key]) {
-                    differences.push(format!("{key} of stage {}", name_of(&stage)));
-                }
             }
-            for action in list(&stage["Actions"]) {
-                let mut others = list(&other["Actions"]).iter();
-                match others.find(|other| name_of(other) == name_of(action)) {
-                    None => differences.push(format!("no action {}", name_of(action))),
-                    Some(other) => {
-                        for key in [
-                            "ActionTypeId",
-                            "Configuration",
-                            "RunOrder",
-                            "InputArtifacts",
-                            "OutputArtifacts",
-                        ] {
-                            let (wanted, found) = (normal(action, key), normal(other, key));
-                            if !same(&wanted, &found) && !is_told(action, other, key) {
-                                differences.push(format!("{key} of action {}", name_of(action)));
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        let more = found.len().saturating_sub(stages(wanted).len());
-        if more > 0 {
-            differences.push(format!("{more} more stages"));
-        }
-        if !differences.is_empty() {
-            self.add(
-                DRIFT,
-                Severity::Warning,
+            let message =
+                format!("its action {title} {does} {found}, and the template says {wanted}");
+            let what = format!("set \"{member}\": \"{wanted}\" on the action {title}");
+            let fixes = self.change(pipeline, name, &what);
+            let cause = self.add(
+                ACTION,
+                Severity::Error,
                 &pipeline.account,
                 format!("pipeline {name}"),
-                format!(
-                    "its definition is not the template's: {}",
-                    differences.join(", ")
-                ),
-            )
-            .advise(
-                "put the change into the configuration, or change the pipeline back (`aws \
-                 codepipeline update-pipeline`)",
+                message,
             );
+            cause.finding.fixes = fixes;
+            cause.steps.push(Step::Deploy);
         }
     }
 
@@ -412,86 +355,5 @@ impl Checks<'_> {
             )
             .fix(fix);
         }
-    }
-}
-
-/// A member of an action as CodePipeline reads it: with the values that it has by default (AWS
-/// CodePipeline User Guide, *Action structure reference*).
-fn normal(action: &Json, key: &str) -> Json {
-    let mut value = action[key].clone();
-    match key {
-        "RunOrder" if value.is_null() => value = Json::from(1),
-        "Configuration" if action["ActionTypeId"]["Category"] == "Source" => {
-            for (name, default) in [
-                ("PollForSourceChanges", "true"),
-                ("AllowOverrideForS3ObjectKey", "false"),
-            ] {
-                if value[name].is_null() && value.is_object() {
-                    value[name] = Json::from(default);
-                }
-            }
-        }
-        _ => {}
-    }
-    value
-}
-
-/// Whether a difference is one of those that have a finding of their own.
-fn is_told(wanted: &Json, found: &Json, key: &str) -> bool {
-    if key != "Configuration" || !is_deploy(wanted) {
-        return false;
-    }
-    let is_faulty = failure::configuration_fault(&found["Configuration"]).is_some();
-    let without = |action: &Json| {
-        let mut configuration = action["Configuration"].clone();
-        if let Some(members) = configuration.as_object_mut() {
-            members.remove("BucketName");
-            if is_faulty {
-                members.remove("Extract");
-                members.remove("ObjectKey");
-            }
-        }
-        configuration
-    };
-    same(&without(wanted), &without(found))
-}
-
-/// Whether a value says nothing: CodePipeline returns some of what a template leaves out as empty.
-fn is_empty(value: &Json) -> bool {
-    match value {
-        Json::Null => true,
-        Json::Object(members) => members.values().all(is_empty),
-        Json::Array(items) => items.is_empty(),
-        _ => false,
-    }
-}
-
-/// Whether two values are the same once numbers and booleans are written as texts.
-fn same(a: &Json, b: &Json) -> bool {
-    if is_empty(a) && is_empty(b) {
-        return true;
-    }
-    match (a, b) {
-        (Json::Object(a), Json::Object(b)) => {
-            let of = |one: &serde_json::Map<String, Json>, key: &String| {
-                one.get(key).cloned().unwrap_or_default()
-            };
-            a.keys()
-                .chain(b.keys())
-                .all(|key| same(&of(a, key), &of(b, key)))
-        }
-        (Json::Array(a), Json::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => false,
-        _ => plain(a) == plain(b),
-    }
-}
-
-fn plain(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        Json::Null => String::new(),
-        other => other.to_string(),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::super::facts::Pipeline;
-use super::{Caller, Plot, Plots};
+use super::{Caller, Plot, Plots, in_procedure};
+use crate::run::pipeline::Pipeline;
 
 impl Plots<'_, '_> {
     /// Nobody goes without TLS, and nobody else's logs come in.
@@ -15,19 +15,18 @@ impl Plots<'_, '_> {
             .flat_map(|pipeline| &pipeline.stores)
             .filter_map(|store| store.bucket.as_deref().ok())
             .collect();
-        for (name, bucket) in &world.buckets {
-            let (Some(place), Some(number)) = (bucket.place, bucket.resolver) else {
+        for (name, bucket) in &world.land.buckets {
+            let Some(place) = bucket.place.filter(|_| bucket.is_made) else {
                 continue;
             };
-            let deployment = world.resolvers[number].deployment();
-            self.target = deployment.target.map(str::to_owned);
-            self.instance.clone_from(&deployment.instance);
+            self.target.clone_from(&bucket.target);
+            self.instance.clone_from(&bucket.instance);
             self.place = place;
             self.region.clear();
             self.region
                 .push_str(bucket.region.as_deref().unwrap_or_default());
             let account = bucket.account.as_deref().unwrap_or_default();
-            let arn = world.bucket_arn(name);
+            let arn = world.land.bucket_arn(name);
             let administrator = Caller::Administrator(self.role(account, "administrator"));
             let insecure = self
                 .context(&administrator)
@@ -42,14 +41,13 @@ impl Plots<'_, '_> {
             ] {
                 let what =
                     format!("an administrator of {account} calls {action} on {name} without TLS");
-                let whose = if stores.contains(name.as_str()) {
-                    "artifact-"
-                } else {
-                    ""
+                let id = match (stores.contains(name.as_str()), action) {
+                    (true, "s3:ListBucket") => in_procedure(format!("artifact-{id}/{name}")),
+                    (true, _) => format!("artifact-{id}/{name}").into(),
+                    (false, _) => format!("{id}/{name}").into(),
                 };
-                let id = format!("{whose}{id}/{name}");
                 self.plot_in(
-                    &id,
+                    id,
                     what,
                     &administrator,
                     action,
@@ -57,12 +55,12 @@ impl Plots<'_, '_> {
                     insecure.clone(),
                 );
             }
-            let third = self.third_account();
+            let third = self.third;
             let stranger = Caller::Administrator(self.role(third, "other-role"));
             let what = format!("a role of another account reads {name}");
             let object = format!("{arn}/some/object");
             self.plot(
-                &format!("third-account-reads/{name}"),
+                format!("third-account-reads/{name}"),
                 what,
                 &stranger,
                 "s3:GetObject",
@@ -78,7 +76,7 @@ impl Plots<'_, '_> {
     fn on_logs(&mut self, name: &str, log_bucket: &str, prefix: &str, account: &str, third: &str) {
         let world = self.world;
         let logging = Caller::Service("logging.s3.amazonaws.com".to_owned());
-        let object = format!("{}/{prefix}log", world.bucket_arn(log_bucket));
+        let object = format!("{}/{prefix}log", world.land.bucket_arn(log_bucket));
         for (id, what, source, owner) in [
             (
                 "confused-deputy",
@@ -95,11 +93,11 @@ impl Plots<'_, '_> {
         ] {
             let context = self
                 .context(&logging)
-                .with("aws:SourceArn", world.bucket_arn(&source))
+                .with("aws:SourceArn", world.land.bucket_arn(&source))
                 .with("aws:SourceAccount", owner);
             let what = format!("S3 delivers logs of {what} to {log_bucket}");
             self.plot_in(
-                &format!("logs-of-{id}/{name}"),
+                format!("logs-of-{id}/{name}"),
                 what,
                 &logging,
                 "s3:PutObject",
@@ -110,11 +108,11 @@ impl Plots<'_, '_> {
         let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
         let context = self
             .context(&lambda)
-            .with("aws:SourceArn", world.bucket_arn(name))
+            .with("aws:SourceArn", world.land.bucket_arn(name))
             .with("aws:SourceAccount", account);
         let what = format!("lambda.amazonaws.com writes to {log_bucket}");
         self.plot_in(
-            &format!("logs-by-lambda/{name}"),
+            format!("logs-by-lambda/{name}"),
             what,
             &lambda,
             "s3:PutObject",

@@ -12,44 +12,45 @@ mod target;
 
 use std::sync::Arc;
 
-use super::call::{Call, Caller, Strength};
-use super::facts::{Action, Pipeline, Store, Value, Work};
-use super::input::Instance;
-use super::run::context;
-use super::world::{Doubt, Place, World};
+use super::world::World;
 use crate::policy::evaluation::Context;
+use crate::run::landscape::Value;
+use crate::run::pipeline::{Action, Pipeline, Store, Work};
+use crate::run::{Call, Caller, Doubt, Instance, Place, Step, Strength, context};
 
 /// An attack.
 #[derive(Debug, Clone)]
 pub(super) struct Plot {
     pub(super) call: Call,
     pub(super) what: String,
+    /// Whether AWS's published procedure allows it by itself.
+    pub(super) is_in_procedure: bool,
 }
 
-/// The attacks that AWS's published procedure allows by itself: their names up to a slash.
-pub(super) const PROCEDURE_ALLOWS: [&str; 21] = [
-    "artifact-bucket-without-tls",
-    "other-target-role-reads-artifacts",
-    "other-target-role-lists-artifacts",
-    "other-target-role-decrypts",
-    "other-target-role-writes-artifacts",
-    "target-root-reads-artifacts",
-    "target-root-lists-artifacts",
-    "target-root-decrypts",
-    "target-root-writes-artifacts",
-    "deploy-role-encrypts",
-    "deploy-role-generates-data-keys",
-    "deploy-role-reads-other-artifacts",
-    "deploy-role-writes-outside-path",
-    "deploy-role-changes-object-acl",
-    "upload-with-another-key",
-    "deploy-role-reads-namesake-of-store",
-    "deploy-role-lists-namesake-of-store",
-    "deploy-role-writes-namesake-of-output",
-    "deploy-role-lists-namesake-of-output",
-    "deploy-role-tags-namesake-of-output",
-    "deploy-role-tags-objects",
-];
+/// The name of an attack, and whether AWS's published procedure allows the attack by itself.
+///
+/// A name without a word about it is that of an attack that the procedure denies, too.
+struct Name {
+    text: String,
+    is_in_procedure: bool,
+}
+
+/// The name of an attack that AWS's published procedure allows by itself.
+fn in_procedure(text: impl Into<String>) -> Name {
+    Name {
+        text: text.into(),
+        is_in_procedure: true,
+    }
+}
+
+impl<T: Into<String>> From<T> for Name {
+    fn from(text: T) -> Self {
+        Self {
+            text: text.into(),
+            is_in_procedure: false,
+        }
+    }
+}
 
 /// Gives all attacks on the pipelines and what belongs to them, one after the other.
 pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn FnMut(Plot)) {
@@ -89,7 +90,7 @@ fn third_account(world: &World<'_>) -> &'static str {
     ];
     let free = accounts
         .into_iter()
-        .find(|account| !world.accounts.contains(*account));
+        .find(|account| !world.land.accounts.contains(*account));
     free.unwrap_or("999999999999")
 }
 
@@ -129,7 +130,7 @@ fn known(store: &Store) -> Option<KnownStore<'_>> {
 impl Plots<'_, '_> {
     /// The owner of a bucket; empty where it is not known.
     fn owner(&self, bucket: &str) -> String {
-        let found = self.world.buckets.get(bucket);
+        let found = self.world.land.buckets.get(bucket);
         found
             .and_then(|bucket| bucket.account.clone())
             .unwrap_or_default()
@@ -140,7 +141,7 @@ impl Plots<'_, '_> {
         let Err(doubt) = value else { return };
         let anybody = Caller::Unknown("anybody".to_owned(), doubt.clone());
         self.plot(
-            &format!("unknown-{id}"),
+            format!("unknown-{id}"),
             format!(
                 "somebody misuses {what} that cannot be known: {}",
                 doubt.reason
@@ -172,35 +173,39 @@ impl Plots<'_, '_> {
     fn role(&self, account: &str, path_and_name: &str) -> String {
         format!(
             "arn:{}:iam::{account}:role/{path_and_name}",
-            self.world.partition
+            self.world.land.partition
         )
     }
 
-    fn third_account(&self) -> &'static str {
-        self.third
-    }
-
     fn context(&self, caller: &Caller) -> Context {
-        context(self.world, caller, Some(&self.region))
+        context(&self.world.land, caller, Some(&self.region))
     }
 
-    fn plot(&mut self, id: &str, what: String, caller: &Caller, action: &str, on: (&str, &str)) {
+    fn plot(
+        &mut self,
+        name: impl Into<Name>,
+        what: String,
+        caller: &Caller,
+        action: &str,
+        on: (&str, &str),
+    ) {
         let context = self.context(caller);
-        self.plot_in(id, what, caller, action, on, context);
+        self.plot_in(name, what, caller, action, on, context);
     }
 
     /// An attack; `on` is the resource and its account, which is empty where it is not known.
     fn plot_in(
         &mut self,
-        id: &str,
+        name: impl Into<Name>,
         what: String,
         caller: &Caller,
         action: &str,
         on: (&str, &str),
         context: Context,
     ) {
-        let context = match &self.world.organization {
-            Some(organization) if self.world.accounts.contains(on.1) => {
+        let name = name.into();
+        let context = match &self.world.land.organization {
+            Some(organization) if self.world.land.accounts.contains(on.1) => {
                 context.with("aws:ResourceOrgID", organization)
             }
             _ => context,
@@ -217,15 +222,15 @@ impl Plots<'_, '_> {
         };
         self.found.push(Plot {
             what,
+            is_in_procedure: name.is_in_procedure,
             call: Call {
-                id: if self.which.is_empty() {
-                    id.to_owned()
-                } else {
-                    format!("{id}/{}", self.which)
+                id: match self.which.as_str() {
+                    "" => name.text,
+                    which => format!("{}/{which}", name.text),
                 },
                 target: self.target.clone(),
                 instance: self.instance.clone(),
-                step: "attack",
+                step: Step::Attack,
                 caller: caller.clone(),
                 action: action.to_owned(),
                 strength: Strength::Needed,

@@ -4,9 +4,9 @@
 //! CodePipeline, *Amazon S3 source action reference*, *Amazon S3 deploy action reference*,
 //! *Manage the CodePipeline service role*).
 
-use super::super::facts::Target;
-use super::super::run::encrypted_with;
-use super::{Caller, Context, KnownStore, Plots};
+use super::{Caller, Context, KnownStore, Name, Plots, in_procedure};
+use crate::run::encrypted_with;
+use crate::run::pipeline::Target;
 
 impl Plots<'_, '_> {
     /// The source is read from another account's bucket.
@@ -15,7 +15,7 @@ impl Plots<'_, '_> {
         (bucket, key): (&str, &str),
         service_role: &Caller,
     ) {
-        let bucket = self.world.bucket_arn(bucket);
+        let bucket = self.world.land.bucket_arn(bucket);
         let object = format!("{bucket}/{key}");
         let whose = "a bucket of the source bucket's name in another account";
         for (id, text, action, resource) in [
@@ -51,7 +51,7 @@ impl Plots<'_, '_> {
         object: &str,
         service_role: &Caller,
     ) {
-        let bucket = self.world.bucket_arn(store.bucket);
+        let bucket = self.world.land.bucket_arn(store.bucket);
         let whose = "a bucket of the artifact bucket's name in another account";
         let plain = self.context(service_role);
         let put = encrypted_with(plain.clone(), store.store);
@@ -81,8 +81,8 @@ impl Plots<'_, '_> {
         artifact: &str,
         role: &Caller,
     ) {
-        let artifacts = self.world.bucket_arn(store.bucket);
-        let output = self.world.bucket_arn(target.bucket);
+        let artifacts = self.world.land.bucket_arn(store.bucket);
+        let output = self.world.land.bucket_arn(target.bucket);
         let written = format!("{output}/{}", target.written_key());
         let tags = [(
             "deploy-role-tags-namesake-of-output",
@@ -128,21 +128,21 @@ impl Plots<'_, '_> {
         {
             let what = format!("the deploy role {text} {whose}");
             let context = self.context(role);
-            self.in_namesake(id, what, role, action, resource, context);
+            self.in_namesake(in_procedure(id), what, role, action, resource, context);
         }
     }
 
     fn in_namesake(
         &mut self,
-        id: &str,
+        name: impl Into<Name>,
         what: String,
         caller: &Caller,
         action: &str,
         resource: &str,
         context: Context,
     ) {
-        let third = self.third_account();
-        self.plot_in(id, what, caller, action, (resource, third), context);
+        let third = self.third;
+        self.plot_in(name, what, caller, action, (resource, third), context);
         if let Some(last) = self.found.last_mut() {
             last.call.resource_policy = Some(self.world.open_bucket);
         }

@@ -1,9 +1,9 @@
 //! Attacks on the pipeline itself: its roles, its rule, its artifact stores.
 
-use super::super::facts::{Pipeline, caller};
-use super::super::run::{artifact_key, encrypted_with, key_arn};
-use super::super::world::account_of;
-use super::{Caller, KnownStore, Plots, known};
+use super::{Caller, KnownStore, Plots, in_procedure, known};
+use crate::run::landscape::account_of;
+use crate::run::pipeline::Pipeline;
+use crate::run::{ARTIFACT, artifact_key, encrypted_with, key_arn};
 
 impl Plots<'_, '_> {
     pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline, is_first: bool) {
@@ -14,7 +14,7 @@ impl Plots<'_, '_> {
         self.place = pipeline.place;
         self.region.clone_from(&pipeline.region);
         // Attacks by a role that cannot be known, and on it, are unproven.
-        let service_role = caller(&pipeline.service_role);
+        let service_role = Caller::of(&pipeline.service_role);
         let role = pipeline.known_role().unwrap_or_default();
         let dev = match role {
             "" => pipeline.account.as_str(),
@@ -22,7 +22,7 @@ impl Plots<'_, '_> {
         };
         for service in ["lambda.amazonaws.com", "events.amazonaws.com"] {
             self.plot(
-                &format!(
+                format!(
                     "{}-assumes-service-role",
                     service.split('.').next().unwrap_or_default()
                 ),
@@ -32,7 +32,7 @@ impl Plots<'_, '_> {
                 (role, dev),
             );
         }
-        let same_name = self.role(self.third_account(), "other");
+        let same_name = self.role(self.third, "other");
         self.plot(
             "third-account-assumes-service-role",
             "a role of another account assumes the service role".to_owned(),
@@ -42,7 +42,7 @@ impl Plots<'_, '_> {
         );
         for (_, name, key) in pipeline.sources() {
             let owner = &self.owner(name);
-            let bucket = self.world.bucket_arn(name);
+            let bucket = self.world.land.bucket_arn(name);
             let other = format!("{bucket}/other-{}", key.replace('/', "-"));
             let what = "the service role reads another object of the source bucket".to_owned();
             self.plot(
@@ -110,8 +110,8 @@ impl Plots<'_, '_> {
             (other, dev),
         );
         let events = Caller::Service("events.amazonaws.com".to_owned());
-        let third = self.third_account();
-        let (region, partition) = (&pipeline.region, &self.world.partition);
+        let third = self.third;
+        let (region, partition) = (&pipeline.region, &self.world.land.partition);
         let other_rule = format!("arn:{partition}:events:{region}:{dev}:rule/another");
         let its_rule = format!("arn:{partition}:events:{region}:{third}:rule/another");
         for (id, what, rule_arn, account) in [
@@ -166,7 +166,7 @@ impl Plots<'_, '_> {
     fn on_store(&mut self, pipeline: &Pipeline, store: KnownStore<'_>, service_role: &Caller) {
         let owner = self.owner(store.bucket);
         let own = service_role.account().unwrap_or(&pipeline.account);
-        let bucket = self.world.bucket_arn(store.bucket);
+        let bucket = self.world.land.bucket_arn(store.bucket);
         let object = format!("{bucket}/{}", artifact_key(pipeline));
         let what = |text: &str| format!("the service role {text}");
         self.plot(
@@ -183,7 +183,7 @@ impl Plots<'_, '_> {
             "s3:PutBucketPolicy",
             (&bucket, &owner),
         );
-        let others = format!("{bucket}/another-pipeline/SourceArti/aB3dE5f");
+        let others = format!("{bucket}/another-pipeline/{ARTIFACT}");
         self.plot(
             "service-role-reads-other-artifacts",
             what("reads another pipeline's artifacts"),
@@ -222,7 +222,7 @@ impl Plots<'_, '_> {
             aes,
         );
         let other_key = key_arn(
-            self.world,
+            &self.world.land,
             "99999999-9999-4999-8999-999999999999",
             own,
             store.region,
@@ -242,6 +242,7 @@ impl Plots<'_, '_> {
         // the role's own lack of any other key is what stops it.
         let by_template = self
             .world
+            .land
             .buckets
             .get(store.bucket)
             .and_then(|bucket| bucket.policy)
@@ -251,7 +252,7 @@ impl Plots<'_, '_> {
                 .clone()
                 .with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
             self.plot_in(
-                "upload-with-another-key",
+                in_procedure("upload-with-another-key"),
                 what("encrypted with another key"),
                 service_role,
                 "s3:PutObject",
@@ -270,7 +271,7 @@ impl Plots<'_, '_> {
         );
         self.in_namesake_of_store(store, &object, service_role);
         let Some(key) = store.key else { return };
-        let key = key_arn(self.world, key, own, store.region);
+        let key = key_arn(&self.world.land, key, own, store.region);
         for (id, text, action) in [
             (
                 "service-role-changes-key-policy",

@@ -1,15 +1,16 @@
 //! Attacks with the key that a source bucket encrypts with: it is there to decrypt the source.
 
-use super::super::encryption::{Use, default_key};
-use super::super::facts::Pipeline;
-use super::super::run::{key_arn, via_s3};
-use super::super::world::{World, account_of, is_managed_key};
+use super::super::world::World;
 use super::{Caller, Plots};
+use crate::run::encryption::{Use, default_key};
+use crate::run::landscape::{account_of, is_managed_key};
+use crate::run::pipeline::Pipeline;
+use crate::run::{key_arn, via_s3};
 
 /// The customer managed key that a source bucket encrypts with by default, where no artifact store
 /// uses the same: there the roles need more of it.
 pub(super) fn source_key(world: &World<'_>, pipeline: &Pipeline, bucket: &str) -> Option<String> {
-    let found = world.buckets.get(bucket)?;
+    let found = world.land.buckets.get(bucket)?;
     let default = found.encryption.default_key()?;
     let on = Use {
         owner: found.account.as_deref(),
@@ -17,13 +18,13 @@ pub(super) fn source_key(world: &World<'_>, pipeline: &Pipeline, bucket: &str) -
         user: found.account.as_deref(),
     };
     let place = (pipeline.place, None);
-    let key = default_key(world, default.key.as_deref(), on, place)
+    let key = default_key(&world.land, default.key.as_deref(), on, place)
         .arn
         .ok()?;
     let mut stores = pipeline.stores.iter();
     let is_shared = stores.any(|store| {
         let own = store.key.as_ref().and_then(|key| key.as_deref().ok());
-        own.is_some_and(|own| key_arn(world, own, &pipeline.account, &store.region) == key)
+        own.is_some_and(|own| key_arn(&world.land, own, &pipeline.account, &store.region) == key)
     });
     (!is_shared && !is_managed_key(&key)).then_some(key)
 }
@@ -41,10 +42,15 @@ impl Plots<'_, '_> {
             return;
         };
         let region = &pipeline.region;
-        let for_source = via_s3(self.world, self.context(service_role), region, object);
-        let elsewhere = self.world.bucket_arn(&format!("{bucket}-elsewhere"));
+        let for_source = via_s3(&self.world.land, self.context(service_role), region, object);
+        let elsewhere = self.world.land.bucket_arn(&format!("{bucket}-elsewhere"));
         let elsewhere = format!("{elsewhere}/some/object");
-        let for_others = via_s3(self.world, self.context(service_role), region, &elsewhere);
+        let for_others = via_s3(
+            &self.world.land,
+            self.context(service_role),
+            region,
+            &elsewhere,
+        );
         let mut attacks = vec![
             (
                 "service-role-encrypts-with-source-key",
@@ -60,7 +66,7 @@ impl Plots<'_, '_> {
             ),
         ];
         // A key of the templates has no other users than these; another one may have.
-        if self.world.known_key(&key).is_none() {
+        if self.world.land.known_key(&key).is_none() {
             attacks.push((
                 "service-role-decrypts-with-source-key",
                 "the service role decrypts another bucket's objects with the source bucket's key",

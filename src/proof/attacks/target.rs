@@ -1,10 +1,10 @@
 //! Attacks on one target: by others of its account, by the deploy role, and to become it.
 
-use super::super::facts::{Pipeline, Target};
-use super::super::run::{artifact_key, encrypted_with, key_arn, via_s3};
-use super::super::world::account_of;
 use super::source_key::source_key;
-use super::{Caller, KnownStore, Plots, known};
+use super::{Caller, KnownStore, Name, Plots, in_procedure, known};
+use crate::run::landscape::account_of;
+use crate::run::pipeline::{Pipeline, Target};
+use crate::run::{ARTIFACT, artifact_key, encrypted_with, key_arn, via_s3};
 
 impl Plots<'_, '_> {
     pub(super) fn on_target(&mut self, pipeline: &Pipeline, target: Target<'_>) {
@@ -19,13 +19,13 @@ impl Plots<'_, '_> {
         let dev = pipeline.account.as_str();
         let owner = &self.owner(store.bucket);
         let theirs = account_of(target.role).to_owned();
-        let bucket = self.world.bucket_arn(store.bucket);
+        let bucket = self.world.land.bucket_arn(store.bucket);
         let object = format!("{bucket}/{}", artifact_key(pipeline));
-        let key = (store.key).map(|key| key_arn(self.world, key, dev, store.region));
+        let key = (store.key).map(|key| key_arn(&self.world.land, key, dev, store.region));
         if theirs != dev {
             let other = Caller::Administrator(self.role(&theirs, "other-role"));
             self.on_artifacts(
-                "other-target-role",
+                |what| in_procedure(format!("other-target-role-{what}")),
                 &format!("another role of {theirs}"),
                 &other,
                 (store, &bucket, &object, owner),
@@ -33,7 +33,7 @@ impl Plots<'_, '_> {
             );
             let root = Caller::Root(theirs.clone());
             self.on_artifacts(
-                "target-root",
+                |what| in_procedure(format!("target-root-{what}")),
                 &format!("the root user of {theirs}"),
                 &root,
                 (store, &bucket, &object, owner),
@@ -41,10 +41,10 @@ impl Plots<'_, '_> {
             );
         }
         let name = target.role.rsplit('/').next().unwrap_or_default();
-        let third = self.third_account();
+        let third = self.third;
         let namesake = Caller::Administrator(self.role(third, name));
         self.on_artifacts(
-            "namesake",
+            |what| format!("namesake-{what}").into(),
             "a role of the deploy role's name in another account",
             &namesake,
             (store, &bucket, &object, owner),
@@ -62,7 +62,7 @@ impl Plots<'_, '_> {
     /// Reading, listing, writing and decrypting artifacts by somebody else.
     fn on_artifacts(
         &mut self,
-        id: &str,
+        name: impl Fn(&str) -> Name,
         who: &str,
         caller: &Caller,
         (store, bucket, object, account): (KnownStore<'_>, &str, &str, &str),
@@ -70,7 +70,7 @@ impl Plots<'_, '_> {
     ) {
         let what = format!("{who} reads artifacts");
         self.plot(
-            &format!("{id}-reads-artifacts"),
+            name("reads-artifacts"),
             what,
             caller,
             "s3:GetObject",
@@ -78,7 +78,7 @@ impl Plots<'_, '_> {
         );
         let what = format!("{who} lists the artifacts");
         self.plot(
-            &format!("{id}-lists-artifacts"),
+            name("lists-artifacts"),
             what,
             caller,
             "s3:ListBucket",
@@ -87,7 +87,7 @@ impl Plots<'_, '_> {
         let what = format!("{who} writes artifacts");
         let put = encrypted_with(self.context(caller), store.store);
         self.plot_in(
-            &format!("{id}-writes-artifacts"),
+            name("writes-artifacts"),
             what,
             caller,
             "s3:PutObject",
@@ -96,9 +96,9 @@ impl Plots<'_, '_> {
         );
         if let Some(key) = key {
             let what = format!("{who} decrypts artifacts");
-            let context = via_s3(self.world, self.context(caller), store.region, object);
+            let context = via_s3(&self.world.land, self.context(caller), store.region, object);
             self.plot_in(
-                &format!("{id}-decrypts"),
+                name("decrypts"),
                 what,
                 caller,
                 "kms:Decrypt",
@@ -154,7 +154,7 @@ impl Plots<'_, '_> {
             );
             let what = format!("{service} assumes the deploy role by itself");
             self.plot(
-                &id,
+                id,
                 what,
                 &Caller::Service(service.to_owned()),
                 "sts:AssumeRole",
@@ -167,11 +167,12 @@ impl Plots<'_, '_> {
     fn by_deploy_role(&mut self, pipeline: &Pipeline, target: Target<'_>, role: &Caller) {
         let deploy = target.deploy;
         let theirs = &self.owner(target.bucket);
-        let output = self.world.bucket_arn(target.bucket);
+        let output = self.world.land.bucket_arn(target.bucket);
         let written = format!("{output}/{}", target.written_key());
         let what = |text: &str| format!("the deploy role {text}");
         let elsewhere = self
             .world
+            .land
             .bucket_arn(&format!("{}-elsewhere", target.bucket));
         self.plot(
             "deploy-role-writes-elsewhere",
@@ -184,7 +185,7 @@ impl Plots<'_, '_> {
         if matches!(&deploy.object_key, Some(Ok(key)) if !key.is_empty()) {
             let outside = format!("{output}/outside-of-the-path");
             self.plot(
-                "deploy-role-writes-outside-path",
+                in_procedure("deploy-role-writes-outside-path"),
                 what("writes outside of its path"),
                 role,
                 "s3:PutObject",
@@ -221,7 +222,7 @@ impl Plots<'_, '_> {
         }
         if deploy.canned_acl.is_none() {
             self.plot(
-                "deploy-role-changes-object-acl",
+                in_procedure("deploy-role-changes-object-acl"),
                 what("changes the ACL of deployed objects"),
                 role,
                 "s3:PutObjectAcl",
@@ -230,7 +231,7 @@ impl Plots<'_, '_> {
         }
         if !deploy.tagged_objects {
             self.plot(
-                "deploy-role-tags-objects",
+                in_procedure("deploy-role-tags-objects"),
                 what("changes the tags of deployed objects"),
                 role,
                 "s3:PutObjectTagging",
@@ -239,7 +240,7 @@ impl Plots<'_, '_> {
         }
         for (reader, bucket, key) in pipeline.sources() {
             let owner = &self.owner(bucket);
-            let object = format!("{}/{key}", self.world.bucket_arn(bucket));
+            let object = format!("{}/{key}", self.world.land.bucket_arn(bucket));
             self.plot(
                 "deploy-role-reads-source",
                 what("reads the source"),
@@ -251,7 +252,7 @@ impl Plots<'_, '_> {
                 && target.role != reader
             {
                 let region = &pipeline.region;
-                let context = via_s3(self.world, self.context(role), region, &object);
+                let context = via_s3(&self.world.land, self.context(role), region, &object);
                 self.plot_in(
                     "deploy-role-decrypts-source",
                     what("decrypts the source"),
@@ -274,7 +275,7 @@ impl Plots<'_, '_> {
         key: Option<&str>,
     ) {
         let dev = &self.owner(store.bucket);
-        let bucket = self.world.bucket_arn(store.bucket);
+        let bucket = self.world.land.bucket_arn(store.bucket);
         let object = format!("{bucket}/{}", artifact_key(pipeline));
         let what = |text: &str| format!("the deploy role {text}");
         let put = encrypted_with(self.context(role), store.store);
@@ -300,9 +301,9 @@ impl Plots<'_, '_> {
             "s3:PutBucketPolicy",
             (&bucket, dev),
         );
-        let others = format!("{bucket}/another-pipeline/SourceArti/aB3dE5f");
+        let others = format!("{bucket}/another-pipeline/{ARTIFACT}");
         self.plot(
-            "deploy-role-reads-other-artifacts",
+            in_procedure("deploy-role-reads-other-artifacts"),
             what("reads another pipeline's artifacts"),
             role,
             "s3:GetObject",
@@ -318,34 +319,36 @@ impl Plots<'_, '_> {
             insecure,
         );
         let Some(key) = key else { return };
-        for (id, text, action) in [
+        let attacks: [(Name, _, _); 5] = [
             (
-                "deploy-role-schedules-key-deletion",
+                "deploy-role-schedules-key-deletion".into(),
                 "schedules the key's deletion",
                 "kms:ScheduleKeyDeletion",
             ),
             (
-                "deploy-role-changes-key-policy",
+                "deploy-role-changes-key-policy".into(),
                 "changes the key's policy",
                 "kms:PutKeyPolicy",
             ),
             (
-                "deploy-role-encrypts",
+                in_procedure("deploy-role-encrypts"),
                 "encrypts with the dev account's key",
                 "kms:Encrypt",
             ),
             (
-                "deploy-role-generates-data-keys",
+                in_procedure("deploy-role-generates-data-keys"),
                 "makes data keys of the dev account's key",
                 "kms:GenerateDataKey",
             ),
             (
-                "deploy-role-creates-grants",
+                "deploy-role-creates-grants".into(),
                 "creates grants of the key",
                 "kms:CreateGrant",
             ),
-        ] {
-            self.plot(id, what(text), role, action, (key, account_of(key)));
+        ];
+        for (name, text, action) in attacks {
+            let on = (key, account_of(key));
+            self.plot(name, what(text), role, action, on);
         }
     }
 
@@ -357,7 +360,7 @@ impl Plots<'_, '_> {
         };
         let dev = pipeline.account.as_str();
         let owner = &self.owner(other.bucket);
-        let bucket = self.world.bucket_arn(other.bucket);
+        let bucket = self.world.land.bucket_arn(other.bucket);
         let object = format!("{bucket}/{}", artifact_key(pipeline));
         self.plot(
             "deploy-role-reads-other-region",
@@ -367,8 +370,8 @@ impl Plots<'_, '_> {
             (&object, owner),
         );
         if let Some(key) = other.key {
-            let key = key_arn(self.world, key, dev, other.region);
-            let context = via_s3(self.world, self.context(role), other.region, &object);
+            let key = key_arn(&self.world.land, key, dev, other.region);
+            let context = via_s3(&self.world.land, self.context(role), other.region, &object);
             self.plot_in(
                 "deploy-role-decrypts-in-other-region",
                 format!("the deploy role decrypts the artifacts in {}", other.region),
@@ -387,7 +390,7 @@ impl Plots<'_, '_> {
         let is_other = target.role != service_role;
         let service_role = Caller::Role(service_role.to_owned());
         let owner = &self.owner(target.bucket);
-        let bucket = self.world.bucket_arn(target.bucket);
+        let bucket = self.world.land.bucket_arn(target.bucket);
         let written = format!("{bucket}/{}", target.written_key());
         if is_other {
             let what = "the service role writes into the output bucket by itself".to_owned();
@@ -411,7 +414,7 @@ impl Plots<'_, '_> {
         if let Some(last) = self.found.last_mut() {
             last.call.resource_policy = Some(self.world.open_trust);
         }
-        let third = self.third_account();
+        let third = self.third;
         let name = target.role.rsplit('/').next().unwrap_or_default();
         let namesake = self.role(third, name);
         self.plot(

@@ -4,17 +4,24 @@
 //! Amazon S3 buckets* and *Blocking public access to your Amazon S3 storage*.
 
 use super::super::input::Inputs;
-use super::super::world::{DefaultKey, Encryption, Found, Place};
+use super::super::world::Found;
 use super::Collector;
 use crate::diagnostic::Node;
 use crate::policy::document::PolicyKind;
+use crate::run::Place;
+use crate::run::landscape::{DefaultKey, Encryption};
 use crate::template::{known_text, unknown_in};
 
 impl<'a> Collector<'a> {
     /// What the configuration says of the buckets that it names. Templates say it better.
     pub(super) fn claims(&mut self, inputs: &Inputs) {
         for claim in &inputs.buckets {
-            let bucket = self.world.buckets.entry(claim.name.clone()).or_default();
+            let bucket = self
+                .world
+                .land
+                .buckets
+                .entry(claim.name.clone())
+                .or_default();
             bucket.account = Some(claim.account.clone());
             bucket.region = Some(claim.region.clone());
             if claim.is_existing {
@@ -65,13 +72,13 @@ impl<'a> Collector<'a> {
                     .map(|ownership| ownership == "BucketOwnerEnforced")
             }
         };
-        let before = self.world.buckets.get(&name);
-        let is_second = before.is_some_and(|bucket| bucket.resolver.is_some());
+        let before = self.world.land.buckets.get(&name);
+        let is_second = before.is_some_and(|bucket| bucket.is_made);
         let dispute = uncertain.or(is_second.then_some("another resource makes this bucket, too"));
         if let Some(reason) = dispute {
             self.dispute(found, &name, reason);
         }
-        let bucket = self.world.buckets.entry(name).or_default();
+        let bucket = self.world.land.buckets.entry(name).or_default();
         bucket.account = Some(here.account.to_owned());
         bucket.region = Some(here.region.to_owned());
         bucket.bucket_key = bucket_key;
@@ -80,7 +87,9 @@ impl<'a> Collector<'a> {
         bucket.is_versioned = is_versioned;
         bucket.is_owner_enforced = is_owner_enforced;
         bucket.log_bucket = log_bucket;
-        bucket.resolver = Some(found.resolver);
+        bucket.is_made = true;
+        bucket.target = here.target.map(str::to_owned);
+        bucket.instance.clone_from(&here.instance);
         bucket.place = Some(Place {
             file: here.file,
             span: found.node.span,
@@ -90,7 +99,7 @@ impl<'a> Collector<'a> {
     /// Notes that the templates do not say one thing of a bucket.
     fn dispute(&mut self, found: &Found<'a>, bucket: &str, reason: &str) {
         let doubt = self.doubt_of(found, found.node, reason.to_owned());
-        let arn = self.world.bucket_arn(bucket);
+        let arn = self.world.land.bucket_arn(bucket);
         self.world.disputed.insert(arn, doubt);
     }
 
@@ -163,7 +172,7 @@ impl<'a> Collector<'a> {
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let here = resolver.deployment();
-        let before = self.world.buckets.get(&name);
+        let before = self.world.land.buckets.get(&name);
         if before.is_some_and(|bucket| bucket.policy.is_some()) {
             self.dispute(found, &name, "another resource is the bucket's policy, too");
         }
@@ -171,7 +180,7 @@ impl<'a> Collector<'a> {
         let doubt = self.doubt_of(found, found.node, reason.to_owned());
         let put_by = (name.clone(), here.account.to_owned(), doubt);
         self.put_by.push(put_by);
-        let bucket = self.world.buckets.entry(name).or_default();
+        let bucket = self.world.land.buckets.entry(name).or_default();
         bucket.policy = Some(id);
         // Only its owner's account can put a bucket's policy.
         if bucket.account.is_none() {

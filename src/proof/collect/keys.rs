@@ -4,11 +4,13 @@
 //! key policy*.
 
 use super::super::document::Document;
-use super::super::key_kind::{KeyKind, usable};
-use super::super::world::{Found, Key, PolicyId};
+use super::super::key_kind::{kind, usable};
+use super::super::world::Found;
 use super::{Collector, roles::tags_of};
 use crate::diagnostic::{Source, read};
 use crate::policy::document::PolicyKind;
+use crate::run::Place;
+use crate::run::landscape::{Key, PolicyId};
 
 impl<'a> Collector<'a> {
     pub(super) fn key(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
@@ -26,14 +28,20 @@ impl<'a> Collector<'a> {
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let tags = resolver.property(found.node, "Tags");
-        self.world.keys.push(Key {
+        let held = &self.world.policies[policy];
+        let place = Place {
+            file: held.file,
+            span: held.span,
+        };
+        self.world.land.keys.push(Key {
             arn,
             account: here.account.to_owned(),
             policy,
+            place,
             is_whole: true,
             is_made: true,
             usable: usable(resolver, found),
-            kind: KeyKind::read(resolver, found),
+            kind: kind(resolver, found),
             tags: tags_of(tags.as_ref()),
             target: here.target.map(str::to_owned),
             instance: here.instance.clone(),
@@ -49,7 +57,7 @@ impl<'a> Collector<'a> {
     ) -> Option<PolicyId> {
         let text = format!(
             r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
-            self.world.partition
+            self.world.land.partition
         );
         let source = Source::new("the default key policy", text);
         let parsed = read(&source).map_err(|problem| vec![problem]);
@@ -77,7 +85,7 @@ impl<'a> Collector<'a> {
         match (alias, target) {
             (Some(alias), Some(target)) if uncertain.is_none() => {
                 let key = (here.account.to_owned(), here.region.to_owned(), alias);
-                self.world.aliases.insert(key, target);
+                self.world.land.aliases.insert(key, target);
             }
             _ => {
                 self.world.has_unknown_aliases = true;

@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 use super::document::Document;
 use super::input::{InputError, Inputs};
 use super::resolve::Resolver;
-use super::world::{Doubt, Found, Held, Missing, Place, PolicyId, World, account_of, file_option};
+use super::world::{Found, Held, Missing, World, file_option};
 use crate::diagnostic::{Node, Problem, Source, read};
 use crate::policy::document::{Policy, PolicyKind};
+use crate::run::landscape::{Landscape, PolicyId, account_of};
+use crate::run::{Doubt, Place};
 use crate::template::type_of;
 
 /// What an administrator of some account may do: everything.
@@ -61,15 +63,14 @@ struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     fn new(inputs: &Inputs, resolvers: &'a [Resolver<'a>]) -> Result<Self, Vec<InputError>> {
-        let dev = (inputs.stacks.first())
-            .and_then(|stack| stack.instances.first())
-            .map_or("", |instance| &instance.account);
+        let dev = (inputs.stacks.first()).and_then(|stack| stack.instances.first());
+        let account = dev.map_or("", |instance| &instance.account);
         let open = format!(
-            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"sts:AssumeRole"}}}}"#,
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"sts:AssumeRole"}}}}"#,
             inputs.partition
         );
         let key = format!(
-            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{dev}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
             inputs.partition
         );
         let mut files: Vec<Source> = inputs
@@ -119,6 +120,16 @@ impl<'a> Collector<'a> {
         }
         Ok(Self {
             world: World {
+                land: Landscape {
+                    partition: inputs.partition.clone(),
+                    organization: inputs.organization.clone(),
+                    accounts: (inputs.stacks.iter())
+                        .flat_map(|stack| &stack.instances)
+                        .map(|instance| instance.account.clone())
+                        .collect(),
+                    region: dev.map_or_else(String::new, |instance| instance.region.clone()),
+                    ..Landscape::default()
+                },
                 files,
                 templates: inputs.stacks.len(),
                 resolvers,
@@ -130,14 +141,6 @@ impl<'a> Collector<'a> {
                 open_key: 4,
                 open_bucket: 5,
                 managed_key: 6,
-                organization: inputs.organization.clone(),
-                partition: inputs.partition.clone(),
-                accounts: inputs
-                    .stacks
-                    .iter()
-                    .flat_map(|stack| &stack.instances)
-                    .map(|instance| instance.account.clone())
-                    .collect(),
                 ..World::default()
             },
             ..Self::default()
@@ -182,10 +185,10 @@ impl<'a> Collector<'a> {
             }
         }
         for (name, account, doubt) in std::mem::take(&mut self.put_by) {
-            let owner = self.world.buckets.get(&name);
+            let owner = self.world.land.buckets.get(&name);
             let owner = owner.and_then(|bucket| bucket.account.as_ref());
             if owner.is_some_and(|owner| *owner != account) {
-                let arn = self.world.bucket_arn(&name);
+                let arn = self.world.land.bucket_arn(&name);
                 self.world.disputed.insert(arn, doubt);
             }
         }
@@ -324,7 +327,10 @@ impl<'a> Collector<'a> {
             for ((account, name), role) in &mut self.world.roles {
                 let name = role.written_name(name).to_owned();
                 if role.arn.is_empty() {
-                    role.arn = format!("arn:{}:iam::{account}:role/{name}", self.world.partition);
+                    role.arn = format!(
+                        "arn:{}:iam::{account}:role/{name}",
+                        self.world.land.partition
+                    );
                 }
                 if role.resolver.is_some() {
                     continue;

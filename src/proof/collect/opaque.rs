@@ -5,9 +5,9 @@
 //! resources*.
 
 use super::super::resolve::Resolver;
-use super::super::world::{Doubt, Place};
 use super::Collector;
 use crate::diagnostic::{Node, Span, Value};
+use crate::run::{Doubt, Place};
 
 /// The transform that only adds functions, which are unknown values by themselves.
 const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";

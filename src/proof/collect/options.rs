@@ -3,10 +3,12 @@
 use super::super::document::Document;
 use super::super::given::{self, Given, Subject};
 use super::super::input::{InputError, Inputs, NamedFile};
-use super::super::world::{DefaultKey, Doubt, Encryption, Place, PolicyId, Role};
+use super::super::world::Role;
 use super::Collector;
 use crate::diagnostic::{Problem, Source, Span, read};
 use crate::policy::document::{Policy, PolicyKind};
+use crate::run::landscape::{DefaultKey, Encryption, PolicyId};
+use crate::run::{Doubt, Place};
 
 impl Collector<'_> {
     /// Reads the policies that are given beside the templates.
@@ -24,9 +26,14 @@ impl Collector<'_> {
             self.world.rcps.push(level);
         }
         for found in &inputs.bucket_keys {
-            let bucket = self.world.buckets.entry(found.bucket.clone()).or_default();
+            let bucket = self
+                .world
+                .land
+                .buckets
+                .entry(found.bucket.clone())
+                .or_default();
             // What a template says of the bucket counts.
-            if bucket.resolver.is_none() {
+            if !bucket.is_made {
                 bucket.encryption = Encryption::Kms(DefaultKey {
                     key: Some(found.key.clone()),
                     said: None,
@@ -34,8 +41,11 @@ impl Collector<'_> {
             }
         }
         for fact in &inputs.key_facts {
-            self.world.key_states.insert(fact.arn.clone(), fact.state);
-            let keys = self.world.keys.iter_mut();
+            self.world
+                .land
+                .key_states
+                .insert(fact.arn.clone(), fact.state);
+            let keys = self.world.land.keys.iter_mut();
             for key in keys.filter(|key| key.arn == fact.arn) {
                 (key.is_whole, key.is_made) = (fact.is_whole, fact.is_made);
             }
@@ -136,10 +146,12 @@ impl Collector<'_> {
     fn resource_file(&mut self, given: &Given<'_>) {
         match &given.subject {
             Subject::Key(arns) => {
-                if arns
-                    .iter()
-                    .any(|arn| self.world.known_key(arn).is_some_and(|key| key.is_made))
-                {
+                if arns.iter().any(|arn| {
+                    self.world
+                        .land
+                        .known_key(arn)
+                        .is_some_and(|key| key.is_made)
+                }) {
                     self.replaces(&given.file.name, "key policy");
                 }
                 if let Some(id) = self.only(given.file, PolicyKind::Key) {
@@ -160,7 +172,7 @@ impl Collector<'_> {
             }
             Subject::Bucket(name) => {
                 let policy = self.only(given.file, PolicyKind::Resource);
-                let bucket = self.world.buckets.entry(name.clone()).or_default();
+                let bucket = self.world.land.buckets.entry(name.clone()).or_default();
                 let is_replaced = bucket.policy.is_some();
                 bucket.policy = policy;
                 // The file says all that there is to say.

@@ -1,9 +1,10 @@
 //! Roles and their policies.
 
-use super::super::world::{Found, Missing, PolicyId, Tags, file_option, role_key};
+use super::super::world::{Found, Missing, file_option, role_key};
 use super::Collector;
 use crate::diagnostic::Node;
 use crate::policy::document::PolicyKind;
+use crate::run::landscape::{PolicyId, Tags};
 use crate::template::{known_text, unknown_in};
 
 impl<'a> Collector<'a> {

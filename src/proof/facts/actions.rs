@@ -5,17 +5,20 @@
 
 use std::sync::Arc;
 
-use super::super::input::Instance;
-use super::read::Reader;
-use super::{Action, Deploy, Invoke, Pipeline, Source, Value, Work};
+use super::Reader;
+use crate::definition::model::{ActionPart, member};
 use crate::diagnostic::Node;
+use crate::run::Instance;
+use crate::run::landscape::Value;
+use crate::run::pipeline::{Action, Deploy, Invoke, Pipeline, Source, Work};
 use crate::template::known_text;
 
 impl Reader<'_, '_> {
     pub(super) fn action(&mut self, pipeline: &Pipeline, stage: &str, node: &Node) -> Action {
-        let name = node.get("Name").and_then(known_text).unwrap_or("an action");
-        let role = self.optional(node.get("RoleArn"), "the action's role", node);
-        let region = match self.optional(node.get("Region"), "the action's region", node) {
+        let part = ActionPart(node);
+        let name = part.get("Name").and_then(known_text).unwrap_or("an action");
+        let role = self.optional(part.get("RoleArn"), "the action's role", node);
+        let region = match self.optional(part.get("Region"), "the action's region", node) {
             Some(Ok(region)) => region,
             Some(Err(doubt)) => {
                 self.unknown_objects = Some(doubt);
@@ -24,12 +27,12 @@ impl Reader<'_, '_> {
             None => pipeline.region.clone(),
         };
         let performer = role.as_ref().unwrap_or(&pipeline.service_role);
-        let work = self.work(node, stage, performer);
+        let work = self.work(part, stage, performer);
         Action {
             name: name.to_owned(),
             region,
-            inputs: self.artifacts(node, "InputArtifacts"),
-            outputs: self.artifacts(node, "OutputArtifacts"),
+            inputs: self.artifacts(part, "InputArtifacts"),
+            outputs: self.artifacts(part, "OutputArtifacts"),
             work,
             role,
             place: self.place(node),
@@ -37,8 +40,8 @@ impl Reader<'_, '_> {
     }
 
     /// Names of artifacts; one that cannot be known has a name of its own.
-    fn artifacts(&mut self, node: &Node, list: &str) -> Vec<String> {
-        let Some(found) = node.get(list) else {
+    fn artifacts(&mut self, part: ActionPart<'_, Node>, list: &str) -> Vec<String> {
+        let Some(found) = part.get(list) else {
             return Vec::new();
         };
         let Some(items) = found.items() else {
@@ -48,7 +51,7 @@ impl Reader<'_, '_> {
         items
             .iter()
             .map(|item| {
-                let name = self.text(item.get("Name"), "the artifact's name", item);
+                let name = self.text(member(item, "Name"), "the artifact's name", item);
                 name.unwrap_or_else(|doubt| {
                     self.unknown_objects = Some(doubt);
                     "Unknown".to_owned()
@@ -57,14 +60,15 @@ impl Reader<'_, '_> {
             .collect()
     }
 
-    fn work(&mut self, node: &Node, stage: &str, performer: &Value) -> Work {
-        let kind = |name| node.at(["ActionTypeId", name]).and_then(known_text);
-        let settings = node.get("Configuration");
-        if let Some(part) = settings.filter(|settings| settings.tag.is_some()) {
-            let why = part.as_str().unwrap_or_default().to_owned();
-            self.doubt(part, &format!("the action's configuration: {why}"));
+    fn work(&mut self, part: ActionPart<'_, Node>, stage: &str, performer: &Value) -> Work {
+        let node = part.0;
+        let kind = |name| part.kind(name).and_then(known_text);
+        let settings = part.get("Configuration");
+        if let Some(unknown) = settings.filter(|settings| settings.tag.is_some()) {
+            let why = unknown.as_str().unwrap_or_default().to_owned();
+            self.doubt(unknown, &format!("the action's configuration: {why}"));
         }
-        let setting = |name: &str| settings.and_then(|settings| settings.get(name));
+        let setting = |name: &str| part.setting(name);
         match (kind("Category"), kind("Owner"), kind("Provider")) {
             (Some("Source"), Some("AWS"), Some("S3")) => Work::Source(Source {
                 bucket: self.setting(setting("S3Bucket"), "the source bucket", node),

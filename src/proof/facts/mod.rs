@@ -1,244 +1,509 @@
-//! What the pipelines' own resources say: their roles, artifact stores and actions, and the rules
-//! that start them. Reading the templates is [`read`]'s; which calls follow is [`super::run`]'s.
+//! From the templates to the pipelines and the rules that start them.
+//!
+//! Follows the AWS documents *AWS::CodePipeline::Pipeline*, *CodePipeline pipeline structure
+//! reference*, *Rule structure reference* and *AWS::Events::Rule*.
 
 mod actions;
-mod read;
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use super::call::Caller;
-use super::chain::Obstacle;
-use super::input::Instance;
-use super::run::SAMPLE_FILE;
-use super::world::{Doubt, Place};
+use super::resolve::Resolver;
+use super::world::{Found, World};
+use crate::definition::model::{self, StorePart, member};
+use crate::diagnostic::Node;
+use crate::run::landscape::{Value, account_of};
+use crate::run::pipeline::{Check, Gate, Pipeline, Rule, Store, Work};
+use crate::run::{Doubt, Obstacle, Place};
+use crate::template::{known_text, unknown_in};
 
-pub(super) use read::pipelines;
-
-/// A value of a template, or why it cannot be known.
-pub(super) type Value = Result<String, Box<Doubt>>;
-
-/// A pipeline.
-#[derive(Debug, Clone)]
-pub(super) struct Pipeline {
-    pub(super) name: String,
-    pub(super) arn: String,
-    pub(super) account: String,
-    pub(super) region: String,
-    pub(super) service_role: Value,
-    pub(super) stores: Vec<Store>,
-    pub(super) actions: Vec<Action>,
-    pub(super) rules: Vec<Rule>,
-    /// Its variables with their defaults.
-    pub(super) variables: Vec<(String, String)>,
-    /// What an execution must meet to enter a stage.
-    pub(super) gates: Vec<Gate>,
-    /// What CodePipeline refuses, or what fails in every run.
-    pub(super) faults: Vec<Obstacle>,
-    /// Rules of stage conditions that call something, with their roles.
-    pub(super) checks: Vec<Check>,
-    pub(super) place: Place,
-}
-
-/// An artifact store.
-#[derive(Debug, Clone)]
-pub(super) struct Store {
-    pub(super) region: String,
-    pub(super) bucket: Value,
-    /// As the pipeline names it; `None`: the AWS managed key.
-    pub(super) key: Option<Value>,
-    pub(super) place: Place,
-}
-
-/// An action of a stage.
-#[derive(Debug, Clone)]
-pub(super) struct Action {
-    pub(super) name: String,
-    /// Its role, if it has one; otherwise the pipeline's service role performs it.
-    pub(super) role: Option<Value>,
-    pub(super) region: String,
-    /// Names of the artifacts that it reads.
-    pub(super) inputs: Vec<String>,
-    /// Names of the artifacts that it stores.
-    pub(super) outputs: Vec<String>,
-    pub(super) work: Work,
-    pub(super) place: Place,
-}
-
-/// What an action does beside reading and storing artifacts.
-#[derive(Debug, Clone)]
-pub(super) enum Work {
-    /// It waits for a person.
-    Approve,
-    /// It reads an object of S3.
-    Source(Source),
-    /// It writes into a bucket.
-    Deploy(Deploy),
-    /// It starts another pipeline.
-    Invoke(Invoke),
-    /// Something that is not known here: the category and the provider.
-    Other(String),
-}
-
-/// An S3 source action.
-#[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) bucket: Value,
-    pub(super) key: Value,
-}
-
-/// An S3 deploy action.
-#[derive(Debug, Clone)]
-pub(super) struct Deploy {
-    /// The target whose template makes the role, or else the stage.
-    pub(super) target: String,
-    pub(super) instance: Option<Arc<Instance>>,
-    pub(super) bucket: Value,
-    pub(super) extract: bool,
-    /// Whether `Extract` is `true` or `false`, or not known; it must be given.
-    pub(super) says_extract: bool,
-    /// `None`: not given.
-    pub(super) object_key: Option<Value>,
-    pub(super) canned_acl: Option<Value>,
-    pub(super) key: Option<Value>,
-    /// Whether it copies the tags of the source object.
-    pub(super) tagged_objects: bool,
-}
-
-/// A rule of a stage's condition that calls something.
-#[derive(Debug, Clone)]
-pub(super) struct Check {
-    pub(super) provider: String,
-    pub(super) role: Option<Value>,
-    pub(super) place: Place,
-}
-
-/// An EventBridge rule that starts the pipeline.
-#[derive(Debug, Clone)]
-pub(super) struct Rule {
-    pub(super) arn: Value,
-    pub(super) role: Value,
-    pub(super) place: Place,
-}
-
-/// An action that starts another pipeline.
-#[derive(Debug, Clone)]
-pub(super) struct Invoke {
-    pub(super) name: Value,
-    /// Variables that it passes; `None` where they cannot be known.
-    pub(super) variables: Option<Vec<(String, String)>>,
-}
-
-/// An entry condition that fails the execution unless a pipeline variable has a value.
-#[derive(Debug, Clone)]
-pub(super) struct Gate {
-    pub(super) stage: String,
-    pub(super) variable: String,
-    pub(super) value: String,
-    /// Logical ID of the pipeline.
-    pub(super) resource: String,
-    pub(super) place: Place,
-}
-
-/// A deployment of which everything is known that an attack on it needs.
-#[derive(Clone, Copy)]
-pub(super) struct Target<'p> {
-    pub(super) deploy: &'p Deploy,
-    pub(super) role: &'p str,
-    pub(super) bucket: &'p str,
-    pub(super) region: &'p str,
-    pub(super) place: Place,
-}
-
-impl Deploy {
-    /// The key of an object that the action writes; `None`: it cannot be known. Slashes of the path stay
-    /// as they are (recorded responses of CodePipeline).
-    pub(super) fn written_key(&self) -> Option<String> {
-        let key = match &self.object_key {
-            None => "",
-            Some(Ok(key)) => key,
-            Some(Err(_)) => return None,
+/// Reads every pipeline; what cannot be known is a doubt.
+pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
+    let mut doubts = Vec::new();
+    let mut found = Vec::new();
+    for resource in &world.resources {
+        if resource.node.get("Type").and_then(Node::as_str) != Some("AWS::CodePipeline::Pipeline") {
+            continue;
+        }
+        let mut reader = Reader {
+            world,
+            resolver: &world.resolvers[resource.resolver],
+            resource,
+            doubts: &mut doubts,
+            unknown_objects: None,
         };
-        Some(match (self.extract, key) {
-            (false, key) => key.to_owned(),
-            (true, "") => SAMPLE_FILE.to_owned(),
-            (true, path) => format!("{path}/{SAMPLE_FILE}"),
-        })
+        found.push(reader.pipeline());
     }
+    rules(world, &mut found, &mut doubts);
+    (in_order(found), doubts)
 }
 
-impl Target<'_> {
-    /// The key of an object that the action writes.
-    pub(super) fn written_key(&self) -> String {
-        self.deploy
-            .written_key()
-            .unwrap_or_else(|| SAMPLE_FILE.to_owned())
+/// The pipelines in the order in which they run: one that another starts comes behind it.
+fn in_order(mut pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
+    let started: HashSet<String> = pipelines
+        .iter()
+        .flat_map(|pipeline| pipeline.invokes().map(|(name, _)| name.to_owned()))
+        .collect();
+    // Those that nothing starts first; the others wait for the one that does.
+    pipelines.sort_by_key(|pipeline| started.contains(&pipeline.name));
+    let mut found: Vec<Pipeline> = Vec::with_capacity(pipelines.len());
+    while !pipelines.is_empty() {
+        let next = found.last().and_then(|last| last.invokes().next());
+        let at = next.and_then(|(name, _)| {
+            let mut waiting = pipelines.iter();
+            waiting.position(|pipeline| pipeline.name == name)
+        });
+        let at = at.unwrap_or(0);
+        found.push(pipelines.remove(at));
     }
+    found
 }
 
-impl Action {
-    /// Who performs it.
-    pub(super) fn performer<'p>(&'p self, pipeline: &'p Pipeline) -> &'p Value {
-        self.role.as_ref().unwrap_or(&pipeline.service_role)
-    }
+/// Reads one resource of a template.
+struct Reader<'r, 'w> {
+    world: &'r World<'w>,
+    resolver: &'r Resolver<'w>,
+    resource: &'r Found<'w>,
+    doubts: &'r mut Vec<Doubt>,
+    /// Why the objects of the artifact stores cannot be known: a name that is part of their keys, or the
+    /// region of the store.
+    unknown_objects: Option<Box<Doubt>>,
 }
 
-impl Pipeline {
-    /// The store of a region, or else the pipeline's own.
-    pub(super) fn store(&self, region: &str) -> Option<&Store> {
-        let here = |region: &str| self.stores.iter().find(|store| store.region == region);
-        here(region)
-            .or_else(|| here(&self.region))
-            .or(self.stores.first())
+/// The first member that is written as in CodePipeline's API (`actions`), and its value. The model of a
+/// declaration reads both spellings; CloudFormation rejects this one.
+fn api_spelling(node: &Node) -> Option<(&str, &Node)> {
+    if let Some(items) = node.items() {
+        return items.iter().find_map(api_spelling);
+    }
+    let mut entries = node.entries()?.iter();
+    entries.find_map(|entry| match entry.key.as_str() {
+        // Its names are those of the provider.
+        "Configuration" => None,
+        name if name.starts_with(|first: char| first.is_ascii_lowercase()) => {
+            Some((name, &entry.value))
+        }
+        _ => api_spelling(&entry.value),
+    })
+}
+
+impl Reader<'_, '_> {
+    fn place(&self, node: &Node) -> Place {
+        Place {
+            file: self.resolver.deployment().file,
+            span: node.span,
+        }
     }
 
-    /// The service role, where it is known.
-    pub(super) fn known_role(&self) -> Option<&str> {
-        self.service_role.as_deref().ok()
+    fn doubt(&mut self, node: &Node, reason: &str) -> Box<Doubt> {
+        let doubt = Doubt {
+            place: self.place(node),
+            resource: self.resource.id.to_owned(),
+            reason: reason.to_owned(),
+            effect: None,
+        };
+        if !self.doubts.contains(&doubt) {
+            self.doubts.push(doubt.clone());
+        }
+        Box::new(doubt)
     }
 
-    /// Its deploy actions, each with all that an attack on it needs, if that is known.
-    pub(super) fn deployments(&self) -> impl Iterator<Item = (&Action, Option<Target<'_>>)> {
-        self.actions.iter().filter_map(|action| match &action.work {
-            Work::Deploy(deploy) => Some((action, self.target(action, deploy))),
-            _ => None,
-        })
+    /// A known text, or a doubt about it.
+    fn text(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Value {
+        let Some(node) = node else {
+            return Err(self.doubt(parent, &format!("{what} is not given")));
+        };
+        match (known_text(node), unknown_in(node)) {
+            (Some(text), _) => Ok(text.to_owned()),
+            (None, Some(part)) => {
+                let reason = part.as_str().unwrap_or_default().to_owned();
+                Err(self.doubt(node, &format!("{what}: {reason}")))
+            }
+            (None, None) => Err(self.doubt(node, &format!("{what} is no text"))),
+        }
     }
 
-    fn target<'p>(&'p self, action: &'p Action, deploy: &'p Deploy) -> Option<Target<'p>> {
-        Some(Target {
-            deploy,
-            role: action.performer(self).as_deref().ok()?,
-            bucket: deploy.bucket.as_deref().ok()?,
-            region: &action.region,
-            place: action.place,
-        })
-    }
-
-    /// Its sources that are known: each with the role that reads it, its bucket and its key.
-    pub(super) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.actions.iter().filter_map(|action| match &action.work {
-            Work::Source(source) => Some((
-                action.performer(self).as_deref().ok()?,
-                source.bucket.as_deref().ok()?,
-                source.key.as_deref().ok()?,
+    /// A setting of an action. A variable of the pipeline is known only in a run.
+    fn setting(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Value {
+        let value = self.text(node, what, parent)?;
+        match value.contains("#{") {
+            true => Err(self.doubt(
+                node.unwrap_or(parent),
+                &format!("{what}: the variables of `{value}` are known only in a run"),
             )),
-            _ => None,
+            false => Ok(value),
+        }
+    }
+
+    /// A setting that may be left out.
+    fn optional_setting(
+        &mut self,
+        node: Option<&Node>,
+        what: &str,
+        parent: &Node,
+    ) -> Option<Value> {
+        node.map(|node| self.setting(Some(node), what, parent))
+    }
+
+    /// A text that may be left out.
+    fn optional(&mut self, node: Option<&Node>, what: &str, parent: &Node) -> Option<Value> {
+        node.map(|node| self.text(Some(node), what, parent))
+    }
+
+    fn pipeline(&mut self) -> Pipeline {
+        let here = self.resolver.deployment().clone();
+        let node = self.resource.node;
+        let name = self.resolver.attribute(self.resource.id, "");
+        let name = name.unwrap_or_else(|| {
+            let doubt = self.doubt(node, "the pipeline's name cannot be known");
+            self.unknown_objects = Some(doubt);
+            self.resource.id.to_owned()
+        });
+        let role = self.resolver.property(node, "RoleArn");
+        let service_role = self.text(role.as_ref(), "the pipeline's role", node);
+        let mut pipeline = Pipeline {
+            arn: format!(
+                "arn:{}:codepipeline:{}:{}:{name}",
+                here.partition, here.region, here.account
+            ),
+            name,
+            account: here.account.to_owned(),
+            region: here.region.to_owned(),
+            service_role,
+            stores: Vec::new(),
+            actions: Vec::new(),
+            rules: Vec::new(),
+            variables: self.variables(),
+            gates: Vec::new(),
+            faults: Vec::new(),
+            checks: Vec::new(),
+            place: self.place(node),
+        };
+        self.stores(&mut pipeline);
+        for property in ["ArtifactStore", "ArtifactStores", "Stages"] {
+            let value = self.resolver.property(node, property);
+            if let Some((name, place)) = value.as_ref().and_then(api_spelling) {
+                let reason =
+                    format!("`{name}` in `{property}` is the spelling of CodePipeline's API");
+                let fix = "CloudFormation accepts names with a capital first letter only";
+                self.fault(&mut pipeline, place, reason, fix);
+            }
+        }
+        let Some(stages) = self.resolver.property(node, "Stages") else {
+            self.doubt(node, "the pipeline has no stages");
+            return pipeline;
+        };
+        if stages.items().is_none() {
+            self.doubt(&stages, "the pipeline's stages cannot be known");
+        }
+        for stage in stages.items().unwrap_or_default() {
+            let name = member(stage, "Name").and_then(known_text);
+            let name = name.unwrap_or("a stage").to_owned();
+            let actions = member(stage, "Actions").and_then(Node::items);
+            if actions.is_none() {
+                self.doubt(stage, "its actions cannot be known");
+            }
+            for action in actions.unwrap_or_default() {
+                let action = self.action(&pipeline, &name, action);
+                pipeline.actions.push(action);
+            }
+            self.conditions(&mut pipeline, &name, stage);
+        }
+        let known = stages
+            .items()
+            .filter(|stages| stages.iter().all(|stage| stage.tag.is_none()));
+        if known.is_some_and(|stages| stages.len() < 2) {
+            let fix = "add a stage: the first has source actions only, and the others have none";
+            let reason = "a pipeline has at least two stages".to_owned();
+            self.fault(&mut pipeline, &stages, reason, fix);
+        }
+        self.faults(&mut pipeline);
+        if let Some(doubt) = &self.unknown_objects {
+            for store in &mut pipeline.stores {
+                store.bucket = Err(doubt.clone());
+            }
+        }
+        pipeline
+    }
+
+    fn fault(&self, pipeline: &mut Pipeline, node: &Node, reason: String, fix: &'static str) {
+        pipeline.faults.push(Obstacle {
+            place: self.place(node),
+            resource: self.resource.id.to_owned(),
+            reason,
+            fix,
+        });
+    }
+
+    /// What CodePipeline refuses of a pipeline's actions, or what fails in every run of them.
+    fn faults(&mut self, pipeline: &mut Pipeline) {
+        if let Ok(role) = &pipeline.service_role
+            && account_of(role) != pipeline.account
+        {
+            let fix = "name a service role of the pipeline's own account";
+            let reason = format!("the service role {role} is of another account than the pipeline");
+            let node = self.resource.node;
+            self.fault(pipeline, node, reason, fix);
+        }
+        if self.unknown_objects.is_some() {
+            return;
+        }
+        let mut found = Vec::new();
+        for action in &pipeline.actions {
+            let name = &action.name;
+            let mut add = |reason: String, fix| {
+                found.push(Obstacle {
+                    place: action.place,
+                    resource: self.resource.id.to_owned(),
+                    reason,
+                    fix,
+                });
+            };
+            let has_artifacts = !(action.inputs.is_empty() && action.outputs.is_empty());
+            if has_artifacts
+                && !pipeline
+                    .stores
+                    .iter()
+                    .any(|store| store.region == action.region)
+            {
+                add(
+                    format!(
+                        "action {name} is in {}, where no artifact store is",
+                        action.region
+                    ),
+                    "add a store of the region to `ArtifactStores`",
+                );
+            }
+            for artifact in &action.inputs {
+                let mut makers = pipeline.actions.iter();
+                if !makers.any(|maker| maker.outputs.contains(artifact)) {
+                    add(
+                        format!(
+                            "action {name} reads the artifact {artifact}, which no action makes"
+                        ),
+                        "name an artifact that an action before it makes",
+                    );
+                }
+            }
+            let artifacts = match &action.work {
+                Work::Source(_) => Some((0, 1)),
+                Work::Deploy(_) => Some((1, 0)),
+                _ => None,
+            };
+            if artifacts.is_some_and(|wanted| wanted != (action.inputs.len(), action.outputs.len()))
+            {
+                add(
+                    format!("action {name} has not one artifact"),
+                    "an S3 source action has one output, and an S3 deploy action one input",
+                );
+            }
+            if let Work::Deploy(deploy) = &action.work
+                && let (Ok(bucket), Some(Ok(acl))) = (&deploy.bucket, &deploy.canned_acl)
+                && acl != "bucket-owner-full-control"
+                && (self.world.land.buckets.get(bucket))
+                    .is_some_and(|bucket| bucket.is_owner_enforced == Some(true))
+            {
+                add(
+                    format!("action {name} sets the ACL {acl} in a bucket without ACLs"),
+                    "leave out `CannedACL`, or write `ObjectOwnership: BucketOwnerPreferred`",
+                );
+            }
+            match &action.work {
+                Work::Deploy(deploy) if !deploy.says_extract => add(
+                    format!("action {name} does not say whether to extract the artifact"),
+                    "write `Extract: true` or `Extract: false`",
+                ),
+                Work::Deploy(deploy) if !deploy.extract && deploy.object_key.is_none() => add(
+                    format!("action {name} does not extract, and names no `ObjectKey`"),
+                    "name the key of the object, or write `Extract: true`",
+                ),
+                Work::Source(source) => {
+                    let bucket = source.bucket.as_deref().ok();
+                    let bucket = bucket.and_then(|name| self.world.land.buckets.get(name));
+                    if bucket.is_some_and(|bucket| bucket.is_versioned == Some(false)) {
+                        add(
+                            format!("the source bucket of action {name} has no versioning"),
+                            "write `VersioningConfiguration: {Status: Enabled}`",
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        pipeline.faults.extend(found);
+    }
+
+    /// The pipeline's variables with their defaults, as far as they can be known.
+    fn variables(&self) -> Vec<(String, String)> {
+        let variables = self.resolver.property(self.resource.node, "Variables");
+        let variables = variables.as_ref().and_then(Node::items).unwrap_or_default();
+        let text = |node: &Node, key| node.get(key).and_then(known_text).map(str::to_owned);
+        variables
+            .iter()
+            .filter_map(|node| {
+                let default = text(node, "DefaultValue").unwrap_or_default();
+                Some((text(node, "Name")?, default))
+            })
+            .collect()
+    }
+
+    /// The rules of a stage's conditions (AWS CodePipeline, *Rule structure reference*).
+    fn conditions(&mut self, pipeline: &mut Pipeline, stage: &str, node: &Node) {
+        for kind in ["BeforeEntry", "OnSuccess", "OnFailure"] {
+            for part in [node.get(kind), node.at([kind, "Conditions"])] {
+                self.undecided(part, kind);
+            }
+            let conditions = node.at([kind, "Conditions"]).and_then(Node::items);
+            for condition in conditions.unwrap_or_default() {
+                self.undecided(Some(condition), kind);
+                self.undecided(condition.get("Rules"), kind);
+                let fails = kind == "BeforeEntry"
+                    && condition.get("Result").and_then(known_text) == Some("FAIL");
+                let rules = condition.get("Rules").and_then(Node::items);
+                for rule in rules.unwrap_or_default() {
+                    let check = self.check(rule);
+                    pipeline.checks.extend(check);
+                    if fails {
+                        pipeline.gates.extend(self.gate(stage, rule));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes a part of a condition that cannot be resolved.
+    fn undecided(&mut self, part: Option<&Node>, kind: &str) {
+        if let Some(part) = part.filter(|part| part.tag.is_some()) {
+            let why = part.as_str().unwrap_or_default().to_owned();
+            self.doubt(part, &format!("the conditions of {kind}: {why}"));
+        }
+    }
+
+    /// What a rule calls. The documents of these two name no permission.
+    fn check(&mut self, rule: &Node) -> Option<Check> {
+        let provider = rule.at(["RuleTypeId", "Provider"]).and_then(known_text);
+        if matches!(provider, Some("VariableCheck" | "DeploymentWindow")) {
+            return None;
+        }
+        Some(Check {
+            provider: provider.unwrap_or("?").to_owned(),
+            role: self.optional(rule.get("RoleArn"), "the rule's role", rule),
+            place: self.place(rule),
         })
     }
 
-    /// The pipelines that it starts, as far as they are known.
-    pub(super) fn invokes(&self) -> impl Iterator<Item = (&str, &Invoke)> {
-        self.actions.iter().filter_map(|action| match &action.work {
-            Work::Invoke(invoke) => Some((invoke.name.as_deref().ok()?, invoke)),
-            _ => None,
+    /// A rule that compares a pipeline variable with a text.
+    fn gate(&self, stage: &str, rule: &Node) -> Option<Gate> {
+        let setting = |name| rule.at(["Configuration", name]).and_then(known_text);
+        if rule.at(["RuleTypeId", "Provider"]).and_then(known_text) != Some("VariableCheck")
+            || setting("Operator") != Some("EQ")
+        {
+            return None;
+        }
+        let variable = setting("Variable")?.strip_prefix("#{variables.")?;
+        Some(Gate {
+            stage: stage.to_owned(),
+            variable: variable.strip_suffix('}')?.to_owned(),
+            value: setting("Value")?.to_owned(),
+            resource: self.resource.id.to_owned(),
+            place: self.place(rule),
         })
+    }
+
+    fn stores(&mut self, pipeline: &mut Pipeline) {
+        let node = self.resource.node;
+        let only = self.resolver.property(node, "ArtifactStore");
+        let stores = self.resolver.property(node, "ArtifactStores");
+        if let Some(list) = stores.as_ref().filter(|list| list.tag.is_some()) {
+            let why = list.as_str().unwrap_or_default();
+            self.doubt(list, &format!("the artifact stores: {why}"));
+        }
+        let several = stores.as_ref().filter(|stores| stores.items().is_some());
+        for part in model::stores(only.as_ref(), several) {
+            let region = match part.entry {
+                Some(entry) => self.text(member(entry, "Region"), "the store's region", entry),
+                None => Ok(pipeline.region.clone()),
+            };
+            match (part.store, part.entry, region) {
+                (Some(store), _, Ok(region)) => {
+                    let store = self.store(&part, store, region);
+                    pipeline.stores.push(store);
+                }
+                (None, Some(entry), _) => {
+                    self.doubt(entry, "the region's artifact store is not given");
+                }
+                _ => {}
+            }
+        }
+        if pipeline.stores.is_empty() {
+            let doubt = self.doubt(node, "the pipeline's artifact store cannot be known");
+            pipeline.stores.push(Store {
+                region: pipeline.region.clone(),
+                bucket: Err(doubt.clone()),
+                key: Some(Err(doubt)),
+                place: pipeline.place,
+            });
+        }
+    }
+
+    fn store(&mut self, part: &StorePart<'_, Node>, node: &Node, region: String) -> Store {
+        let bucket = self.text(part.bucket(), "the artifact bucket", node);
+        let key = member(node, "EncryptionKey");
+        let key = key.map(|key| self.text(part.key(), "the artifact store's key", key));
+        Store {
+            region,
+            bucket,
+            key,
+            place: self.place(node),
+        }
     }
 }
 
-/// Who calls, by a role that may not be known.
-pub(super) fn caller(role: &Value) -> Caller {
-    match role {
-        Ok(arn) => Caller::Role(arn.clone()),
-        Err(doubt) => Caller::Unknown(format!("the role of {}", doubt.resource), doubt.clone()),
+/// The rules that start the pipelines. Of one whose target cannot be known nobody can say whether it
+/// starts one.
+fn rules(world: &World<'_>, pipelines: &mut [Pipeline], doubts: &mut Vec<Doubt>) {
+    for resource in &world.resources {
+        if resource.node.get("Type").and_then(Node::as_str) != Some("AWS::Events::Rule") {
+            continue;
+        }
+        let resolver = &world.resolvers[resource.resolver];
+        let mut reader = Reader {
+            world,
+            resolver,
+            resource,
+            doubts,
+            unknown_objects: None,
+        };
+        let arn = resolver.attribute(resource.id, "Arn");
+        let targets = resolver.property(resource.node, "Targets");
+        if let Some(list) = targets.as_ref().filter(|list| list.tag.is_some()) {
+            let why = list.as_str().unwrap_or_default();
+            reader.doubt(list, &format!("what the rule starts: {why}"));
+        }
+        for target in targets.as_ref().and_then(Node::items).unwrap_or_default() {
+            let node = target.get("Arn").unwrap_or(target);
+            let Some(started) = known_text(node) else {
+                if let Some(part) = unknown_in(node) {
+                    let why = part.as_str().unwrap_or_default();
+                    reader.doubt(node, &format!("what the rule starts: {why}"));
+                }
+                continue;
+            };
+            let mut pipelines = pipelines.iter_mut();
+            let Some(pipeline) = pipelines.find(|pipeline| pipeline.arn == started) else {
+                continue;
+            };
+            let arn = arn.clone().ok_or(());
+            let arn = arn.map_err(|()| reader.doubt(resource.node, "the rule's name is not known"));
+            let role = reader.text(
+                target.get("RoleArn"),
+                "the role of the rule's target",
+                target,
+            );
+            pipeline.rules.push(Rule {
+                arn,
+                role,
+                place: reader.place(target),
+            });
+        }
     }
 }

@@ -7,7 +7,8 @@ use std::thread;
 use s3ferry::config::Document;
 use s3ferry::diagnostic::Source;
 use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Inputs, Instance, Known, Stack, Verdict};
+use s3ferry::proof::{self, Inputs, Known, Stack, Verdict};
+use s3ferry::run::Instance;
 use serde_json::{Value, json};
 
 use super::{DEV_STACK, PROD_STACK, REGION, Site};

@@ -2,10 +2,10 @@
 //! entry condition that the previous pipeline does not meet ends it there.
 //!
 //! Follows the AWS documents *How do stage conditions work?*, *VariableCheck* and *AWS CodePipeline
-//! invoke action reference*; what CodePipeline refuses is read with the pipelines ([`super::facts`]).
+//! invoke action reference*; what CodePipeline refuses is read with the pipelines.
 
-use super::facts::{Gate, Invoke, Pipeline};
-use super::world::Place;
+use super::landscape::Place;
+use super::pipeline::{Gate, Invoke, Pipeline};
 
 /// What ends a run before its last action.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Obstacle {
 
 /// What CodePipeline refuses or what fails in every run, and the conditions that the pipelines' own
 /// starts do not meet.
-pub(super) fn obstacles(pipelines: &[Pipeline]) -> Vec<Obstacle> {
+pub(crate) fn obstacles(pipelines: &[Pipeline]) -> Vec<Obstacle> {
     let mut found: Vec<Obstacle> = pipelines
         .iter()
         .flat_map(|pipeline| pipeline.faults.iter().cloned())

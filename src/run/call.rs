@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::input::Instance;
 use super::key_state::KeyState;
-use super::world::{Doubt, Place, PolicyId};
+use super::landscape::{Doubt, Instance, Place, PolicyId, Value};
+use super::step::Step;
 use crate::policy::document::Arn;
 use crate::policy::evaluation::Context;
 
@@ -21,7 +21,7 @@ pub struct Call {
     /// Which of the target's instances it is made for, where the target has several.
     pub instance: Option<Arc<Instance>>,
     /// The step of the run.
-    pub step: &'static str,
+    pub step: Step,
     /// Who makes it.
     pub caller: Caller,
     /// The action.
@@ -37,9 +37,9 @@ pub struct Call {
     /// What makes it necessary: the pipeline's action, say.
     pub place: Place,
     /// The resource's policy, where no template or file has it but the call is about it.
-    pub(super) resource_policy: Option<PolicyId>,
+    pub(crate) resource_policy: Option<PolicyId>,
     /// Whether the resource is nobody's: it is made up for an attack and has no policy.
-    pub(super) made_up: bool,
+    pub(crate) made_up: bool,
     /// What keeps AWS from doing it, whatever the policies say.
     pub hindrance: Option<Hindrance>,
     /// Why nobody can tell who calls what: then nothing is proven of it.
@@ -108,17 +108,17 @@ impl Call {
 
     /// What tells it from the other calls of its instance: its name as far as it says neither
     /// account, region nor bucket.
-    pub(super) fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         let mut parts = self.id.split('/');
-        if self.step == "attack" {
+        if self.step == Step::Attack {
             return parts.next().unwrap_or_default();
         }
-        self.step
+        self.step.name()
     }
 
     /// Whether it is an attack on a bucket, which its name then says.
-    pub(super) fn is_on_bucket(&self) -> bool {
-        self.step == "attack" && self.id.contains('/')
+    pub(crate) fn is_on_bucket(&self) -> bool {
+        self.step == Step::Attack && self.id.contains('/')
     }
 }
 
@@ -138,6 +138,14 @@ pub enum Caller {
 }
 
 impl Caller {
+    /// Who calls by a role that may not be known.
+    pub(crate) fn of(role: &Value) -> Self {
+        match role {
+            Ok(arn) => Self::Role(arn.clone()),
+            Err(doubt) => Self::Unknown(format!("the role of {}", doubt.resource), doubt.clone()),
+        }
+    }
+
     /// The principal of its requests.
     pub fn principal(&self, partition: &str) -> String {
         match self {
@@ -173,7 +181,7 @@ impl Caller {
     }
 
     /// The ARN that `aws:PrincipalArn` has.
-    pub(super) fn principal_arn(&self, partition: &str) -> Option<String> {
+    pub(crate) fn principal_arn(&self, partition: &str) -> Option<String> {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(arn.clone()),
             Self::Root(account) => Some(format!("arn:{partition}:iam::{account}:root")),

@@ -5,35 +5,34 @@
 //! server-side encryption behavior for Amazon S3 buckets*, *Create a pipeline in CodePipeline that
 //! uses resources from another AWS account* and *Key states of AWS KMS keys*.
 
-use super::call::{Hindrance, Rejection};
-use super::facts::Value;
-use super::key_kind::Usable;
-use super::key_state::{KeyState, is_cryptographic};
-use super::world::{Doubt, MANAGED_KEY, Place, World, account_of, is_managed_key, region_of};
+use super::landscape::{
+    Landscape, MANAGED_KEY, Usable, Value, account_of, is_managed_key, region_of,
+};
+use super::{Doubt, Hindrance, KeyState, Place, Rejection, is_cryptographic};
 
 /// A key that S3 uses for a caller.
 #[derive(Debug, Clone)]
-pub(super) struct UsedKey {
+pub(crate) struct UsedKey {
     /// ARN, or why it cannot be known.
-    pub(super) arn: Value,
+    pub(crate) arn: Value,
     /// Why S3 cannot use it for this caller.
-    pub(super) rejection: Option<Rejection>,
+    pub(crate) rejection: Option<Rejection>,
     /// Whether it is named by an alias.
-    pub(super) is_by_alias: bool,
+    pub(crate) is_by_alias: bool,
 }
 
 /// Where a key is named, and the resource of the template that names it.
-pub(super) type Said = (Place, Option<String>);
+pub(crate) type Said = (Place, Option<String>);
 
 /// Where S3 looks for a key, and for whom.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Use<'u> {
+pub(crate) struct Use<'u> {
     /// Account of the bucket's owner; `None`: not known.
-    pub(super) owner: Option<&'u str>,
+    pub(crate) owner: Option<&'u str>,
     /// Region of the bucket; `None`: not known.
-    pub(super) region: Option<&'u str>,
+    pub(crate) region: Option<&'u str>,
     /// Account of the caller; `None`: not known.
-    pub(super) user: Option<&'u str>,
+    pub(crate) user: Option<&'u str>,
 }
 
 impl UsedKey {
@@ -53,7 +52,7 @@ impl UsedKey {
     }
 
     /// A key that cannot be known.
-    pub(super) fn unresolved(doubt: &Doubt) -> Self {
+    pub(crate) fn unresolved(doubt: &Doubt) -> Self {
         Self {
             arn: Err(Box::new(doubt.clone())),
             rejection: None,
@@ -91,14 +90,14 @@ const BY_ARN: &str = "name the key by its ARN";
 ///
 /// Each account has its own, and only that account can use it (*Using server-side encryption with
 /// AWS KMS keys*, section *Using SSE-KMS encryption for cross-account operations*).
-pub(super) fn managed(world: &World<'_>, on: Use<'_>, said: Said) -> UsedKey {
+pub(crate) fn managed(land: &Landscape, on: Use<'_>, said: Said) -> UsedKey {
     let (Some(owner), Some(region)) = (on.owner, on.region) else {
         return UsedKey::unknown(
             said,
             "whose AWS managed key it is: the owner and region of the bucket are not known",
         );
     };
-    let arn = format!("arn:{}:kms:{region}:{owner}:{MANAGED_KEY}", world.partition);
+    let arn = format!("arn:{}:kms:{region}:{owner}:{MANAGED_KEY}", land.partition);
     match on.user {
         Some(user) if user != owner => UsedKey::rejected(
             arn,
@@ -119,17 +118,12 @@ pub(super) fn managed(world: &World<'_>, on: Use<'_>, said: Said) -> UsedKey {
 ///
 /// S3 looks for an alias without an account in the caller's account, not in the bucket's; across
 /// accounts the key must be named by its ARN.
-pub(super) fn default_key(
-    world: &World<'_>,
-    key: Option<&str>,
-    on: Use<'_>,
-    said: Said,
-) -> UsedKey {
+pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said: Said) -> UsedKey {
     let Some(key) = key else {
-        return managed(world, on, said);
+        return managed(land, on, said);
     };
     if key.starts_with("arn:") {
-        return by_arn(world, key, on, said);
+        return by_arn(land, key, on, said);
     }
     let (Some(owner), Some(user), Some(region)) = (on.owner, on.user, on.region) else {
         let reason =
@@ -141,18 +135,18 @@ pub(super) fn default_key(
             owner: Some(user),
             ..on
         };
-        return managed(world, own, said);
+        return managed(land, own, said);
     }
     if key.starts_with("alias/") {
-        let arn = format!("arn:{}:kms:{region}:{user}:{key}", world.partition);
-        return by_alias(world, &arn, said, || {
+        let arn = format!("arn:{}:kms:{region}:{user}:{key}", land.partition);
+        return by_alias(land, &arn, said, || {
             format!(
                 "which key `{key}` is: S3 looks for it in account {user}, whose request it is, and no \
                  template makes it there"
             )
         });
     }
-    let arn = bare_id(world, key, owner, region);
+    let arn = bare_id(land, key, owner, region);
     if owner == user {
         return UsedKey::known(arn);
     }
@@ -168,15 +162,15 @@ pub(super) fn default_key(
 ///
 /// An alias is recognized only in the account that has the key, and an ID means a key of the account
 /// whose role is used: across accounts only an ARN names the pipeline's key.
-pub(super) fn store_key(
-    world: &World<'_>,
+pub(crate) fn store_key(
+    land: &Landscape,
     key: Option<&Value>,
     pipeline: &str,
     on: Use<'_>,
     said: Said,
 ) -> UsedKey {
     let key = match key {
-        None => return managed(world, on, said),
+        None => return managed(land, on, said),
         Some(Err(doubt)) => return UsedKey::unresolved(doubt),
         Some(Ok(key)) => key.as_str(),
     };
@@ -189,22 +183,22 @@ pub(super) fn store_key(
     };
     let name = key.splitn(6, ':').last().unwrap_or(key);
     if key.starts_with("arn:") && !name.starts_with("alias/") {
-        return by_arn(world, key, on, said);
+        return by_arn(land, key, on, said);
     }
     if name == MANAGED_KEY {
         let own = Use {
             owner: Some(account),
             ..on
         };
-        return managed(world, own, said);
+        return managed(land, own, said);
     }
     let arn = match (key.starts_with("arn:"), name.starts_with("alias/")) {
         (true, _) => key.to_owned(),
-        (false, true) => format!("arn:{}:kms:{region}:{account}:{name}", world.partition),
-        (false, false) => bare_id(world, name, account, region),
+        (false, true) => format!("arn:{}:kms:{region}:{account}:{name}", land.partition),
+        (false, false) => bare_id(land, name, account, region),
     };
     if account == user
-        && let Some(known) = world.known_key(&arn)
+        && let Some(known) = land.known_key(&arn)
     {
         return match name.starts_with("alias/") {
             true => UsedKey::by_alias(&known.arn),
@@ -226,46 +220,41 @@ pub(super) fn store_key(
 }
 
 /// The key that a request names.
-pub(super) fn named_key(world: &World<'_>, key: &Value, on: Use<'_>, said: Said) -> UsedKey {
+pub(crate) fn named_key(land: &Landscape, key: &Value, on: Use<'_>, said: Said) -> UsedKey {
     match key {
         Err(doubt) => UsedKey::unresolved(doubt),
-        Ok(key) => default_key(world, Some(key), on, said),
+        Ok(key) => default_key(land, Some(key), on, said),
     }
 }
 
-fn by_arn(world: &World<'_>, key: &str, on: Use<'_>, said: Said) -> UsedKey {
+fn by_arn(land: &Landscape, key: &str, on: Use<'_>, said: Said) -> UsedKey {
     if is_managed_key(key) {
         let theirs = Use {
             owner: Some(account_of(key)),
             region: Some(region_of(key)),
             ..on
         };
-        return managed(world, theirs, said);
+        return managed(land, theirs, said);
     }
     if !key.contains(":alias/") {
         return UsedKey::known(key.to_owned());
     }
-    by_alias(world, key, said, || {
+    by_alias(land, key, said, || {
         format!("which key `{key}` is: no template makes it")
     })
 }
 
 /// The key that an alias names, by the alias's ARN: KMS decides by the key.
-fn by_alias(
-    world: &World<'_>,
-    alias: &str,
-    said: Said,
-    reason: impl FnOnce() -> String,
-) -> UsedKey {
-    match world.known_key(alias) {
+fn by_alias(land: &Landscape, alias: &str, said: Said, reason: impl FnOnce() -> String) -> UsedKey {
+    match land.known_key(alias) {
         Some(known) => UsedKey::by_alias(&known.arn),
         None => UsedKey::unknown(said, reason()),
     }
 }
 
-fn bare_id(world: &World<'_>, id: &str, account: &str, region: &str) -> String {
+fn bare_id(land: &Landscape, id: &str, account: &str, region: &str) -> String {
     let id = id.strip_prefix("key/").unwrap_or(id);
-    format!("arn:{}:kms:{region}:{account}:key/{id}", world.partition)
+    format!("arn:{}:kms:{region}:{account}:key/{id}", land.partition)
 }
 
 /// What keeps KMS from an operation on a key: the key's kind, state and place. `region` is that of the
@@ -274,8 +263,8 @@ fn bare_id(world: &World<'_>, id: &str, account: &str, region: &str) -> String {
     clippy::option_option,
     reason = "no bucket and no known region are two things"
 )]
-pub(super) fn hindrance(
-    world: &World<'_>,
+pub(crate) fn hindrance(
+    land: &Landscape,
     action: &str,
     key: &str,
     region: Option<Option<&str>>,
@@ -284,7 +273,7 @@ pub(super) fn hindrance(
     if !is_cryptographic(action) {
         return None;
     }
-    let known = world.known_key(key);
+    let known = land.known_key(key);
     let arn = known.map_or(key, |known| known.arn.as_str());
     if let Some(Some(region)) = region
         && region_of(arn) != region
@@ -300,7 +289,7 @@ pub(super) fn hindrance(
             resource: None,
         }));
     }
-    if let Some(state) = world.key_states.get(arn) {
+    if let Some(state) = land.key_states.get(arn) {
         return rejected(arn, *state, "make the key usable again", (needed_by, None));
     }
     let nowhere = || {

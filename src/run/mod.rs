@@ -1,4 +1,4 @@
-//! The calls of a pipeline run, in its order, with the context that AWS sets.
+//! A pipeline run: its steps and its calls, in its order, with the context that AWS sets.
 //!
 //! Follows the AWS documents *Amazon S3 source action reference*, *Amazon S3 deploy action reference*,
 //! *Manage the CodePipeline service role*, *ActionDeclaration*, *Using server-side encryption with AWS
@@ -6,23 +6,36 @@
 //! policy*. AWS publishes lists of permissions, not traces of calls: [`Strength`] says of each entry
 //! whether runs are known to succeed without it.
 //!
-//! Here are the order of a run and what its calls have in common; the calls on artifacts are
-//! [`artifacts`]', those of the actions [`actions`]', and those that belong to no pipeline [`others`]'.
+//! This file holds the order of a run and what its calls have in common. The other files hold the
+//! calls on artifacts ([`artifacts`]), the calls of actions ([`actions`]) and the calls that belong to
+//! no pipeline ([`others`]). A run is derived from pipelines ([`pipeline`]) and the buckets and keys
+//! that exist ([`landscape`]). Nothing here reads templates or policies: [`crate::proof`] does.
 
 mod actions;
 mod artifacts;
+mod call;
+mod chain;
+pub(crate) mod encryption;
+mod key_state;
+pub(crate) mod landscape;
 mod others;
+pub(crate) mod pipeline;
+mod step;
 
 use std::sync::Arc;
 
-use super::call::{Call, Caller, Hindrance, Strength};
-use super::encryption::{self, UsedKey};
-use super::facts::{Pipeline, Store, Value, caller};
-use super::input::Instance;
-use super::public_access;
-use super::world::{Place, World, account_of, bucket_name};
+pub use call::{Call, Caller, Hindrance, Rejection, Strength};
+pub use chain::Obstacle;
+pub(crate) use chain::obstacles;
+pub use key_state::{KeyState, is_cryptographic};
+pub use landscape::{Doubt, Instance, Place};
+pub use step::Step;
+
 use crate::config::partition_of;
 use crate::policy::evaluation::{Context, ContextValue};
+use encryption::UsedKey;
+use landscape::{Landscape, Value, account_of, bucket_name};
+use pipeline::{Pipeline, Store};
 
 use Strength::Needed;
 
@@ -50,7 +63,7 @@ fn key_of(pipeline: &str, artifact: &str) -> String {
 
 /// The resource of a statement that allows a call on an object: all that the object stands for. The
 /// names of artifacts and of deployed files are samples.
-pub(super) fn objects_like(resource: &str) -> String {
+pub(crate) fn objects_like(resource: &str) -> String {
     let is_sample = |name: &&str| [ARTIFACT_ID, SAMPLE_FILE].contains(name);
     match resource.rsplit_once('/') {
         Some((folder, name)) if resource.contains(":s3:::") && is_sample(&name) => {
@@ -68,10 +81,10 @@ pub(super) fn objects_like(resource: &str) -> String {
 }
 
 /// The name of a file that stands for all that a deploy action writes.
-pub(super) const SAMPLE_FILE: &str = "index.html";
+pub(crate) const SAMPLE_FILE: &str = "index.html";
 
 /// The key of the first artifact of a pipeline.
-pub(super) fn artifact_key(pipeline: &Pipeline) -> String {
+pub(crate) fn artifact_key(pipeline: &Pipeline) -> String {
     let outputs = pipeline.actions.iter().flat_map(|action| &action.outputs);
     let inputs = pipeline.actions.iter().flat_map(|action| &action.inputs);
     let first = outputs.chain(inputs).next();
@@ -79,9 +92,9 @@ pub(super) fn artifact_key(pipeline: &Pipeline) -> String {
 }
 
 /// Gives the calls of a run, one after the other.
-pub(super) fn calls(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn FnMut(Call)) {
+pub(crate) fn calls(land: &Landscape, pipelines: &[Pipeline], each: &mut dyn FnMut(Call)) {
     let mut run = Run {
-        world,
+        land,
         first: pipelines.first().map_or("", |first| &first.name),
         give: each,
     };
@@ -92,8 +105,8 @@ pub(super) fn calls(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn Fn
     run.log_delivery();
 }
 
-struct Run<'r, 'w> {
-    world: &'r World<'w>,
+struct Run<'r> {
+    land: &'r Landscape,
     /// Name of the first pipeline.
     first: &'r str,
     give: &'r mut dyn FnMut(Call),
@@ -101,8 +114,8 @@ struct Run<'r, 'w> {
 
 /// What the calls of one step have in common.
 #[derive(Clone, Copy)]
-struct Step<'s> {
-    name: &'static str,
+struct Scope<'s> {
+    step: Step,
     target: Option<&'s str>,
     instance: Option<&'s Arc<Instance>>,
     /// What tells it from the same step elsewhere: a region, an action, or a further pipeline.
@@ -130,18 +143,18 @@ struct Bucket<'b> {
 
 /// The context of every request of a caller. The request itself adds `aws:ResourceAccount`, the
 /// account that owns the call's resource.
-pub(super) fn context(world: &World<'_>, caller: &Caller, region: Option<&str>) -> Context {
+pub(crate) fn context(land: &Landscape, caller: &Caller, region: Option<&str>) -> Context {
     let mut context = Context::new().with("aws:SecureTransport", "true");
     if let Some(region) = region {
         context = context.with("aws:RequestedRegion", region);
     }
-    if let Some(arn) = caller.principal_arn(&world.partition) {
+    if let Some(arn) = caller.principal_arn(&land.partition) {
         context = context.with("aws:PrincipalArn", arn);
     }
     if let Some(account) = caller.account() {
         context = context.with("aws:PrincipalAccount", account);
-        if let Some(organization) = &world.organization
-            && world.accounts.contains(account)
+        if let Some(organization) = &land.organization
+            && land.accounts.contains(account)
         {
             context = context.with("aws:PrincipalOrgID", organization);
         }
@@ -150,17 +163,17 @@ pub(super) fn context(world: &World<'_>, caller: &Caller, region: Option<&str>) 
 }
 
 /// What KMS knows when S3 asks it for an object's key.
-pub(super) fn via_s3(
-    world: &World<'_>,
+pub(crate) fn via_s3(
+    land: &Landscape,
     context: Context,
     store_region: &str,
     object: &str,
 ) -> Context {
     let bucket = bucket_name(object).unwrap_or_default();
-    let found = world.buckets.get(bucket);
+    let found = land.buckets.get(bucket);
     let is_bucket_key = found.is_some_and(|bucket| bucket.bucket_key == Some(true));
     let encrypted = if is_bucket_key {
-        world.bucket_arn(bucket)
+        land.bucket_arn(bucket)
     } else {
         object.to_owned()
     };
@@ -179,7 +192,7 @@ fn via_s3_for(mut context: Context, region: Option<&str>, encrypted: Option<Stri
 
 /// The key's ARN as KMS finds it for a caller of `account`: a bare ID or an alias is one of the
 /// caller's own account.
-pub(super) fn key_arn(world: &World<'_>, key: &str, account: &str, region: &str) -> String {
+pub(crate) fn key_arn(land: &Landscape, key: &str, account: &str, region: &str) -> String {
     if key.starts_with("arn:") {
         return key.to_owned();
     }
@@ -188,13 +201,13 @@ pub(super) fn key_arn(world: &World<'_>, key: &str, account: &str, region: &str)
     } else {
         "key/"
     };
-    format!("arn:{}:kms:{region}:{account}:{kind}{key}", world.partition)
+    format!("arn:{}:kms:{region}:{account}:{kind}{key}", land.partition)
 }
 
 /// What an upload to a store says about its encryption: the key as the pipeline names it. How
 /// CodePipeline names a key that the pipeline gives by an alias or an ID, or not at all, is not
 /// documented.
-pub(super) fn encrypted_with(context: Context, store: &Store) -> Context {
+pub(crate) fn encrypted_with(context: Context, store: &Store) -> Context {
     const KEY_ID: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
     let mut context = context.with("s3:x-amz-server-side-encryption", "aws:kms");
     let value = match &store.key {
@@ -208,11 +221,11 @@ pub(super) fn encrypted_with(context: Context, store: &Store) -> Context {
     context
 }
 
-impl<'r> Run<'r, '_> {
+impl<'r> Run<'r> {
     fn pipeline(&mut self, pipeline: &Pipeline) {
-        let service_role = caller(&pipeline.service_role);
-        let common = Step {
-            name: "check",
+        let service_role = Caller::of(&pipeline.service_role);
+        let common = Scope {
+            step: Step::Check,
             target: None,
             instance: None,
             which: self.which(pipeline),
@@ -220,11 +233,11 @@ impl<'r> Run<'r, '_> {
             place: pipeline.place,
         };
         let service = Caller::Service("codepipeline.amazonaws.com".to_owned());
-        let step = Step {
+        let scope = Scope {
             caller: &service,
             ..common
         };
-        self.assume(&step, &pipeline.service_role);
+        self.assume(&scope, &pipeline.service_role);
         self.role_checks(pipeline, &service_role);
         self.start(pipeline, &common);
         for (number, action) in pipeline.actions.iter().enumerate() {
@@ -250,7 +263,7 @@ impl<'r> Run<'r, '_> {
         'r: 'b,
     {
         let found = name.as_deref().ok();
-        let found = found.and_then(|name| self.world.buckets.get(name));
+        let found = found.and_then(|name| self.land.buckets.get(name));
         Bucket {
             name,
             account: found.and_then(|bucket| bucket.account.as_deref()),
@@ -273,7 +286,7 @@ impl<'r> Run<'r, '_> {
 
     fn bucket_on(&self, bucket: &Bucket<'_>, key: Option<&str>) -> On {
         let arn = bucket.name.clone().map(|name| {
-            let arn = self.world.bucket_arn(&name);
+            let arn = self.land.bucket_arn(&name);
             match key {
                 Some(key) => format!("{arn}/{key}"),
                 None => arn,
@@ -288,33 +301,33 @@ impl<'r> Run<'r, '_> {
     /// Calls of S3 on a bucket.
     fn on_bucket(
         &mut self,
-        step: &Step<'_>,
+        scope: &Scope<'_>,
         strength: Strength,
         actions: &[&str],
         bucket: &Bucket<'_>,
     ) {
         let on = self.bucket_on(bucket, None);
-        let context = context(self.world, step.caller, bucket.region);
+        let context = context(self.land, scope.caller, bucket.region);
         for action in actions {
-            self.s3(step, strength, action, &on, context.clone());
+            self.add(scope, strength, action, &on, context.clone(), None);
         }
     }
 
     /// Calls of S3 on an object; a key that is not known leaves the object unknown.
     fn on_object(
         &mut self,
-        step: &Step<'_>,
+        scope: &Scope<'_>,
         strength: Strength,
         actions: &[&str],
         (bucket, key): (&Bucket<'_>, &str),
     ) {
-        let context = context(self.world, step.caller, bucket.region);
-        self.on_object_with(step, strength, actions, (bucket, key), &context);
+        let context = context(self.land, scope.caller, bucket.region);
+        self.on_object_with(scope, strength, actions, (bucket, key), &context);
     }
 
     fn on_object_with(
         &mut self,
-        step: &Step<'_>,
+        scope: &Scope<'_>,
         strength: Strength,
         actions: &[&str],
         (bucket, key): (&Bucket<'_>, &str),
@@ -322,16 +335,8 @@ impl<'r> Run<'r, '_> {
     ) {
         let on = self.bucket_on(bucket, Some(key));
         for action in actions {
-            self.s3(step, strength, action, &on, context.clone());
+            self.add(scope, strength, action, &on, context.clone(), None);
         }
-    }
-
-    fn s3(&mut self, step: &Step<'_>, strength: Strength, action: &str, on: &On, context: Context) {
-        let bucket = on.arn.as_deref().ok().and_then(bucket_name);
-        let hindrance = bucket
-            .zip(step.caller.account())
-            .and_then(|(bucket, user)| public_access::hindrance(self.world, bucket, user));
-        self.add(step, strength, action, on, context, hindrance);
     }
 
     /// What S3 asks of KMS for an object of a bucket: once for each encryption context that is
@@ -342,18 +347,18 @@ impl<'r> Run<'r, '_> {
     /// which, both must be allowed.
     fn in_bucket(
         &mut self,
-        step: &Step<'_>,
+        scope: &Scope<'_>,
         actions: &[&str],
         (bucket, object): (&Bucket<'_>, &str),
         key: &UsedKey,
     ) {
         let found = bucket.name.as_deref().ok();
-        let found = found.and_then(|name| self.world.buckets.get(name));
+        let found = found.and_then(|name| self.land.buckets.get(name));
         let bucket_key = found.and_then(|bucket| bucket.bucket_key);
-        let plain = context(self.world, step.caller, bucket.region);
+        let plain = context(self.land, scope.caller, bucket.region);
         let contexts = match bucket.name {
             Ok(name) => {
-                let bucket = self.world.bucket_arn(name);
+                let bucket = self.land.bucket_arn(name);
                 let object = format!("{bucket}/{object}");
                 vec![(false, Some(object)), (true, Some(bucket))]
             }
@@ -364,18 +369,18 @@ impl<'r> Run<'r, '_> {
                 continue;
             }
             // Where both are possible they need names of their own.
-            let which = match (bucket_key, step.which) {
+            let which = match (bucket_key, scope.which) {
                 (None, "") if is_bucket_key => "bucket-key".to_owned(),
                 (None, which) if is_bucket_key => format!("{which}/bucket-key"),
                 (_, which) => which.to_owned(),
             };
-            let step = Step {
+            let scope = Scope {
                 which: &which,
-                ..*step
+                ..*scope
             };
             let via = via_s3_for(plain.clone(), bucket.region, encrypted);
             for action in actions {
-                self.on_key(&step, Needed, action, key, Some(bucket), via.clone());
+                self.on_key(&scope, Needed, action, key, Some(bucket), via.clone());
             }
         }
     }
@@ -383,7 +388,7 @@ impl<'r> Run<'r, '_> {
     /// A call of KMS on a key that S3 uses for a bucket, or that the caller names.
     fn on_key(
         &mut self,
-        step: &Step<'_>,
+        scope: &Scope<'_>,
         strength: Strength,
         action: &str,
         key: &UsedKey,
@@ -394,7 +399,7 @@ impl<'r> Run<'r, '_> {
             (Some(rejection), _) => Some(Hindrance::Rejected(rejection.clone())),
             (None, Ok(arn)) => {
                 let region = bucket.map(|bucket| bucket.region);
-                encryption::hindrance(self.world, action, arn, region, step.place)
+                encryption::hindrance(self.land, action, arn, region, scope.place)
             }
             (None, Err(_)) => None,
         };
@@ -409,26 +414,26 @@ impl<'r> Run<'r, '_> {
                 .ok()
                 .map(|arn| account_of(arn).to_owned()),
         };
-        self.add(step, strength, action, &on, context, hindrance);
+        self.add(scope, strength, action, &on, context, hindrance);
     }
 
     /// A role is assumed. Which of its endpoints STS is asked at is not documented.
-    fn assume(&mut self, step: &Step<'_>, role: &Value) {
-        let context = context(self.world, step.caller, None);
-        self.assume_with(step, role, context);
+    fn assume(&mut self, scope: &Scope<'_>, role: &Value) {
+        let context = context(self.land, scope.caller, None);
+        self.assume_with(scope, role, context);
     }
 
-    fn assume_with(&mut self, step: &Step<'_>, role: &Value, context: Context) {
+    fn assume_with(&mut self, scope: &Scope<'_>, role: &Value, context: Context) {
         let on = On {
             arn: role.clone(),
             account: role.as_deref().ok().map(|arn| account_of(arn).to_owned()),
         };
-        self.add(step, Needed, "sts:AssumeRole", &on, context, None);
+        self.add(scope, Needed, "sts:AssumeRole", &on, context, None);
     }
 
     fn add(
         &mut self,
-        step: &Step<'_>,
+        scope: &Scope<'_>,
         strength: Strength,
         action: &str,
         on: &On,
@@ -436,20 +441,20 @@ impl<'r> Run<'r, '_> {
         hindrance: Option<Hindrance>,
     ) {
         let mut id = String::new();
-        if let Some(target) = step.target {
+        if let Some(target) = scope.target {
             id.push_str(target);
             id.push('/');
         }
-        if let Some(instance) = step.instance {
+        if let Some(instance) = scope.instance {
             let Instance { account, region } = &**instance;
             id.push_str(&format!("{account}/{region}/"));
         }
-        id.push_str(&format!("{}/{action}", step.name));
-        if !step.which.is_empty() {
-            id.push_str(&format!("/{}", step.which));
+        id.push_str(&format!("{}/{action}", scope.step));
+        if !scope.which.is_empty() {
+            id.push_str(&format!("/{}", scope.which));
         }
-        let context = match (&self.world.organization, &on.account) {
-            (Some(organization), Some(account)) if self.world.accounts.contains(account) => {
+        let context = match (&self.land.organization, &on.account) {
+            (Some(organization), Some(account)) if self.land.accounts.contains(account) => {
                 context.with("aws:ResourceOrgID", organization)
             }
             _ => context,
@@ -458,22 +463,22 @@ impl<'r> Run<'r, '_> {
             Ok(arn) => (arn.clone(), None),
             Err(doubt) => (format!("? ({})", doubt.reason), Some((**doubt).clone())),
         };
-        let nobody = match step.caller {
+        let nobody = match scope.caller {
             Caller::Unknown(_, doubt) => Some((**doubt).clone()),
             _ => None,
         };
         (self.give)(Call {
             id,
-            instance: step.instance.cloned(),
-            target: step.target.map(str::to_owned),
-            step: step.name,
-            caller: step.caller.clone(),
+            instance: scope.instance.cloned(),
+            target: scope.target.map(str::to_owned),
+            step: scope.step,
+            caller: scope.caller.clone(),
             action: action.to_owned(),
             strength,
             resource,
             account: on.account.clone(),
             context,
-            place: step.place,
+            place: scope.place,
             resource_policy: None,
             made_up: false,
             hindrance,

@@ -3,17 +3,20 @@
 //! The role of an action stores its output and reads its input, and without a role of its own the
 //! pipeline's service role does (AWS CodePipeline API Reference, *ActionDeclaration*).
 
-use super::super::call::{Caller, Strength};
-use super::super::encryption::{self, Use, UsedKey};
-use super::super::facts::{Action, Pipeline, Store, Work};
-use super::{BUCKET_READS, Bucket, Run, Step, TAG_READS, context, encrypted_with, key_of};
+use super::encryption::{self, Use, UsedKey};
+use super::pipeline::{Action, Pipeline, Store, Work};
+use super::{
+    BUCKET_READS, Bucket, Caller, Run, Scope, Step, Strength, TAG_READS, context, encrypted_with,
+    key_of,
+};
+use crate::policy::evaluation::ContextValue;
 
 use Strength::{Documented, Needed};
 
-impl Run<'_, '_> {
+impl Run<'_> {
     /// Every artifact is stored once, by the role of the action that makes it, and copied to the store
     /// of every other region in which an action reads it.
-    pub(super) fn stores(&mut self, pipeline: &Pipeline, common: &Step<'_>) {
+    pub(super) fn stores(&mut self, pipeline: &Pipeline, common: &Scope<'_>) {
         let mut is_first = true;
         for action in &pipeline.actions {
             for artifact in &action.outputs {
@@ -26,7 +29,7 @@ impl Run<'_, '_> {
                     pipeline,
                     action,
                     artifact,
-                    &Step {
+                    &Scope {
                         which: &which,
                         ..*common
                     },
@@ -51,28 +54,28 @@ impl Run<'_, '_> {
                     false => which,
                     true => named(&which, artifact),
                 };
-                let step = Step {
+                let scope = Scope {
                     which: &which,
                     ..*common
                 };
-                self.copy(pipeline, (from, to), artifact, &step);
+                self.copy(pipeline, (from, to), artifact, &scope);
             }
         }
     }
 
-    fn output(&mut self, pipeline: &Pipeline, action: &Action, artifact: &str, common: &Step<'_>) {
+    fn output(&mut self, pipeline: &Pipeline, action: &Action, artifact: &str, common: &Scope<'_>) {
         let Some(store) = pipeline.store(&action.region) else {
             return;
         };
-        let performer = super::caller(action.performer(pipeline));
-        let step = Step {
-            name: "store",
+        let performer = Caller::of(action.performer(pipeline));
+        let scope = Scope {
+            step: Step::Store,
             caller: &performer,
             place: store.place,
             ..*common
         };
         let is_service_role = action.performer(pipeline) == &pipeline.service_role;
-        self.store(pipeline, store, artifact, &step, is_service_role);
+        self.store(pipeline, store, artifact, &scope, is_service_role);
     }
 
     /// CodePipeline copies an artifact to the store of another region. Who calls is not documented; the
@@ -82,32 +85,32 @@ impl Run<'_, '_> {
         pipeline: &Pipeline,
         (from, to): (&str, &str),
         artifact: &str,
-        common: &Step<'_>,
+        common: &Scope<'_>,
     ) {
         let stores = (pipeline.store(from), pipeline.store(to));
         let (Some(main), Some(store)) = stores else {
             return;
         };
-        let service_role = super::caller(&pipeline.service_role);
-        let step = Step {
-            name: "copy",
+        let service_role = Caller::of(&pipeline.service_role);
+        let scope = Scope {
+            step: Step::Copy,
             caller: &service_role,
             place: main.place,
             ..*common
         };
         if store.region != main.region {
-            let which = named("main", step.which);
-            let from = Step {
+            let which = named("main", scope.which);
+            let from = Scope {
                 which: &which,
-                ..step
+                ..scope
             };
-            self.read(pipeline, main, artifact, &from, "copy", true);
+            self.read(pipeline, main, artifact, &from, Step::Copy, true);
         }
-        let step = Step {
+        let scope = Scope {
             place: store.place,
-            ..step
+            ..scope
         };
-        self.store(pipeline, store, artifact, &step, true);
+        self.store(pipeline, store, artifact, &scope, true);
     }
 
     /// Storing an artifact: the object, its encryption, and what the service role's list has besides.
@@ -116,57 +119,54 @@ impl Run<'_, '_> {
         pipeline: &Pipeline,
         store: &Store,
         artifact: &str,
-        step: &Step<'_>,
+        scope: &Scope<'_>,
         is_service_role: bool,
     ) {
-        let world = self.world;
+        let land = self.land;
         let object = key_of(&pipeline.name, artifact);
         let bucket = &self.bucket_of(store);
-        let key = self.store_key(pipeline, store, bucket, step.caller);
+        let key = self.store_key(pipeline, store, bucket, scope.caller);
         let on = (bucket, object.as_str());
         if is_service_role {
-            self.on_bucket(step, Documented, &BUCKET_READS, bucket);
+            self.on_bucket(scope, Documented, &BUCKET_READS, bucket);
         }
-        let mut put = encrypted_with(context(world, step.caller, bucket.region), store);
+        let mut put = encrypted_with(context(land, scope.caller, bucket.region), store);
         // CodePipeline does not document the ACL that it puts on artifacts.
-        put.set(
-            "s3:x-amz-acl",
-            crate::policy::evaluation::ContextValue::Unknown,
-        );
-        self.on_object_with(step, Needed, &["s3:PutObject"], on, &put);
+        put.set("s3:x-amz-acl", ContextValue::Unknown);
+        self.on_object_with(scope, Needed, &["s3:PutObject"], on, &put);
         // A role of another account gives the bucket's owner access to what it stores.
-        let is_foreign = match (bucket.account, step.caller.account()) {
+        let is_foreign = match (bucket.account, scope.caller.account()) {
             (Some(owner), Some(user)) => owner != user,
             _ => false,
         };
         if is_foreign || is_service_role {
             let strength = if is_foreign { Needed } else { Documented };
-            self.on_object(step, strength, &["s3:PutObjectAcl"], on);
+            self.on_object(scope, strength, &["s3:PutObjectAcl"], on);
         }
         if is_service_role {
             self.on_object(
-                step,
+                scope,
                 Documented,
                 &["s3:GetObject", "s3:GetObjectVersion"],
                 on,
             );
             // Of source objects with tags.
             let strength = needed_with_tags(pipeline);
-            self.on_object(step, strength, &["s3:PutObjectTagging"], on);
-            self.on_object(step, Documented, &TAG_READS, on);
+            self.on_object(scope, strength, &["s3:PutObjectTagging"], on);
+            self.on_object(scope, Documented, &TAG_READS, on);
         }
-        let step = Step {
-            name: if step.name == "store" {
-                "encrypt"
+        let scope = Scope {
+            step: if scope.step == Step::Store {
+                Step::Encrypt
             } else {
-                step.name
+                scope.step
             },
-            ..*step
+            ..*scope
         };
         // A multipart upload decrypts its own parts.
         let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
-        self.in_bucket(&step, &actions, on, &key);
-        self.describe(&step, store, bucket, &key);
+        self.in_bucket(&scope, &actions, on, &key);
+        self.describe(&scope, store, bucket, &key);
     }
 
     /// An action reads an artifact: CodePipeline hands out a bucket and a key, and no version.
@@ -175,34 +175,34 @@ impl Run<'_, '_> {
         pipeline: &Pipeline,
         store: &Store,
         artifact: &str,
-        step: &Step<'_>,
-        decrypt: &'static str,
+        scope: &Scope<'_>,
+        decrypt: Step,
         is_copy: bool,
     ) {
         let object = key_of(&pipeline.name, artifact);
         let bucket = &self.bucket_of(store);
-        let key = self.store_key(pipeline, store, bucket, step.caller);
+        let key = self.store_key(pipeline, store, bucket, scope.caller);
         let on = (bucket, object.as_str());
-        self.on_object(step, Needed, &["s3:GetObject"], on);
-        self.on_object(step, Documented, &["s3:GetObjectVersion"], on);
+        self.on_object(scope, Needed, &["s3:GetObject"], on);
+        self.on_object(scope, Documented, &["s3:GetObjectVersion"], on);
         if !is_copy {
-            self.on_bucket(step, Documented, &["s3:ListBucket"], bucket);
+            self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket);
         }
-        let step = Step {
-            name: decrypt,
-            ..*step
+        let scope = Scope {
+            step: decrypt,
+            ..*scope
         };
-        self.in_bucket(&step, &["kms:Decrypt"], on, &key);
+        self.in_bucket(&scope, &["kms:Decrypt"], on, &key);
         if !is_copy {
-            self.describe(&step, store, bucket, &key);
+            self.describe(&scope, store, bucket, &key);
         }
     }
 
-    fn describe(&mut self, step: &Step<'_>, store: &Store, bucket: &Bucket<'_>, key: &UsedKey) {
+    fn describe(&mut self, scope: &Scope<'_>, store: &Store, bucket: &Bucket<'_>, key: &UsedKey) {
         // The lists have it with a customer managed key.
         if store.key.is_some() {
-            let context = context(self.world, step.caller, bucket.region);
-            self.on_key(step, Documented, "kms:DescribeKey", key, None, context);
+            let context = context(self.land, scope.caller, bucket.region);
+            self.on_key(scope, Documented, "kms:DescribeKey", key, None, context);
         }
     }
 
@@ -220,7 +220,7 @@ impl Run<'_, '_> {
             user: user.account(),
         };
         let said = (store.place, None);
-        encryption::store_key(self.world, store.key.as_ref(), &pipeline.account, on, said)
+        encryption::store_key(self.land, store.key.as_ref(), &pipeline.account, on, said)
     }
 }
 

@@ -1,10 +1,12 @@
 //! The calls of the actions themselves, with the roles that perform them.
 
-use super::super::call::{Call, Caller, Strength};
-use super::super::encryption::{self, Use};
-use super::super::facts::{Action, Deploy, Pipeline, Source, Value, Work, caller};
-use super::super::world::{Doubt, Encryption, Place};
-use super::{BUCKET_READS, Bucket, Run, Step, TAG_READS, artifacts, context};
+use super::encryption::{self, Use, UsedKey};
+use super::landscape::{Encryption, Value};
+use super::pipeline::{Action, Deploy, Pipeline, Source, Work};
+use super::{
+    BUCKET_READS, Bucket, Call, Caller, Doubt, On, Place, Run, Scope, Step, Strength, TAG_READS,
+    artifacts, context,
+};
 use crate::policy::evaluation::{Context, ContextValue};
 
 use Strength::{Documented, Needed};
@@ -12,7 +14,7 @@ use Strength::{Documented, Needed};
 /// An action with its number in the pipeline.
 type Numbered<'a> = (usize, &'a Action);
 
-impl Run<'_, '_> {
+impl Run<'_> {
     /// CodePipeline checks, when a pipeline is created or updated, that the service role can
     /// assume the role of every action.
     pub(super) fn role_checks(&mut self, pipeline: &Pipeline, service_role: &Caller) {
@@ -26,23 +28,23 @@ impl Run<'_, '_> {
                 Work::Deploy(deploy) => Some(deploy),
                 _ => None,
             });
-            let step = Step {
-                name: "check",
+            let scope = Scope {
+                step: Step::Check,
                 target: deploy.map(|deploy| deploy.target.as_str()),
                 instance: deploy.and_then(|deploy| deploy.instance.as_ref()),
                 which: "",
                 caller: service_role,
                 place,
             };
-            self.assume(&step, role);
+            self.assume(&scope, role);
         }
         for check in &pipeline.checks {
             let performer = check
                 .role
                 .as_ref()
-                .map_or_else(|| service_role.clone(), caller);
-            let step = Step {
-                name: "action",
+                .map_or_else(|| service_role.clone(), Caller::of);
+            let scope = Scope {
+                step: Step::Action,
                 target: None,
                 instance: None,
                 which: "",
@@ -50,45 +52,45 @@ impl Run<'_, '_> {
                 place: check.place,
             };
             let what = format!("a rule by {}", check.provider);
-            self.not_modelled(&step, &check.provider, &what);
+            self.not_modelled(&scope, &check.provider, &what);
         }
     }
 
     /// The rule that starts the pipeline.
-    pub(super) fn start(&mut self, pipeline: &Pipeline, common: &Step<'_>) {
+    pub(super) fn start(&mut self, pipeline: &Pipeline, common: &Scope<'_>) {
         for rule in &pipeline.rules {
             let events = Caller::Service("events.amazonaws.com".to_owned());
-            let step = Step {
-                name: "start",
+            let scope = Scope {
+                step: Step::Start,
                 caller: &events,
                 place: rule.place,
                 ..*common
             };
             let mut assume =
-                context(self.world, &events, None).with("aws:SourceAccount", &pipeline.account);
+                context(self.land, &events, None).with("aws:SourceAccount", &pipeline.account);
             let source = match &rule.arn {
                 Ok(arn) => ContextValue::One(arn.clone()),
                 Err(_) => ContextValue::Present,
             };
             assume.set("aws:SourceArn", source);
-            self.assume_with(&step, &rule.role, assume);
-            let role = caller(&rule.role);
-            let step = Step {
+            self.assume_with(&scope, &rule.role, assume);
+            let role = Caller::of(&rule.role);
+            let scope = Scope {
                 caller: &role,
-                ..step
+                ..scope
             };
-            self.starts(&step, Ok(pipeline.arn.clone()), pipeline);
+            self.starts(&scope, Ok(pipeline.arn.clone()), pipeline);
         }
     }
 
-    fn starts(&mut self, step: &Step<'_>, arn: Value, pipeline: &Pipeline) {
-        let on = super::On {
+    fn starts(&mut self, scope: &Scope<'_>, arn: Value, pipeline: &Pipeline) {
+        let on = On {
             arn,
             account: Some(pipeline.account.clone()),
         };
         let action = "codepipeline:StartPipelineExecution";
-        let context = context(self.world, step.caller, Some(&pipeline.region));
-        self.add(step, Needed, action, &on, context, None);
+        let context = context(self.land, scope.caller, Some(&pipeline.region));
+        self.add(scope, Needed, action, &on, context, None);
     }
 
     /// The calls of a source action.
@@ -96,12 +98,12 @@ impl Run<'_, '_> {
         &mut self,
         pipeline: &Pipeline,
         (number, action): Numbered<'_>,
-        common: &Step<'_>,
+        common: &Scope<'_>,
     ) {
         let Work::Source(source) = &action.work else {
             return;
         };
-        let performer = caller(action.performer(pipeline));
+        let performer = Caller::of(action.performer(pipeline));
         let sources = pipeline.actions.iter().take(number);
         let is_first = !sources
             .clone()
@@ -111,36 +113,36 @@ impl Run<'_, '_> {
             (false, "") => action.name.clone(),
             (false, which) => format!("{which}/{}", action.name),
         };
-        let step = Step {
-            name: "source",
+        let scope = Scope {
+            step: Step::Source,
             caller: &performer,
             which: &which,
             place: action.place,
             ..*common
         };
-        self.read_source(pipeline, source, &step);
+        self.read_source(pipeline, source, &scope);
     }
 
-    fn read_source(&mut self, pipeline: &Pipeline, source: &Source, step: &Step<'_>) {
+    fn read_source(&mut self, pipeline: &Pipeline, source: &Source, scope: &Scope<'_>) {
         let bucket = &self.bucket(&source.bucket);
-        self.on_bucket(step, Needed, &BUCKET_READS[..1], bucket);
-        self.on_bucket(step, Documented, &BUCKET_READS[1..], bucket);
+        self.on_bucket(scope, Needed, &BUCKET_READS[..1], bucket);
+        self.on_bucket(scope, Documented, &BUCKET_READS[1..], bucket);
         // S3 checks it for a missing object (*HeadObject*): 403 without it, 404 with it.
-        self.on_bucket(step, Documented, &["s3:ListBucket"], bucket);
+        self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket);
         let key = match &source.key {
             Ok(key) => key,
-            Err(doubt) => return self.unknown_object(step, doubt, bucket),
+            Err(doubt) => return self.unknown_object(scope, doubt, bucket),
         };
         let on = (bucket, key.as_str());
-        self.on_object(step, Needed, &["s3:GetObject", "s3:GetObjectVersion"], on);
+        self.on_object(scope, Needed, &["s3:GetObject", "s3:GetObjectVersion"], on);
         let tags = artifacts::needed_with_tags(pipeline);
-        self.on_object(step, tags, &TAG_READS[..1], on);
-        self.on_object(step, Documented, &TAG_READS[1..], on);
-        let step = Step {
-            name: "source-key",
-            ..*step
+        self.on_object(scope, tags, &TAG_READS[..1], on);
+        self.on_object(scope, Documented, &TAG_READS[1..], on);
+        let scope = Scope {
+            step: Step::SourceKey,
+            ..*scope
         };
-        self.by_default(&step, &["kms:Decrypt"], on);
+        self.by_default(&scope, &["kms:Decrypt"], on);
     }
 
     /// What an action does with artifacts, and by itself.
@@ -148,10 +150,10 @@ impl Run<'_, '_> {
         &mut self,
         pipeline: &Pipeline,
         (number, action): Numbered<'_>,
-        common: &Step<'_>,
+        common: &Scope<'_>,
     ) {
-        let service_role = caller(&pipeline.service_role);
-        let performer = caller(action.performer(pipeline));
+        let service_role = Caller::of(&pipeline.service_role);
+        let performer = Caller::of(action.performer(pipeline));
         let deploy = match &action.work {
             Work::Deploy(deploy) => Some(deploy),
             _ => None,
@@ -162,8 +164,8 @@ impl Run<'_, '_> {
             (None, "") => action.name.clone(),
             (None, which) => format!("{which}/{}", action.name),
         };
-        let step = Step {
-            name: "assume",
+        let scope = Scope {
+            step: Step::Assume,
             target: deploy.map(|deploy| deploy.target.as_str()),
             instance: deploy.and_then(|deploy| deploy.instance.as_ref()),
             which: &which,
@@ -171,11 +173,11 @@ impl Run<'_, '_> {
             place: action.place,
         };
         if let Some(role) = &action.role {
-            self.assume(&step, role);
+            self.assume(&scope, role);
         }
-        let step = Step {
+        let scope = Scope {
             caller: &performer,
-            ..step
+            ..scope
         };
         for (at, artifact) in action.inputs.iter().enumerate() {
             let Some(store) = pipeline.store(&action.region) else {
@@ -186,31 +188,31 @@ impl Run<'_, '_> {
                 (_, "") => artifact.clone(),
                 (_, which) => format!("{which}/{artifact}"),
             };
-            let step = Step {
-                name: "read",
+            let scope = Scope {
+                step: Step::Read,
                 which: &which,
-                ..step
+                ..scope
             };
-            self.read(pipeline, store, artifact, &step, "decrypt", false);
+            self.read(pipeline, store, artifact, &scope, Step::Decrypt, false);
             if deploy.is_some_and(|deploy| deploy.tagged_objects) {
                 let bucket = &self.bucket_of(store);
                 let object = super::key_of(&pipeline.name, artifact);
-                self.on_object(&step, Needed, &TAG_READS[..1], (bucket, &object));
-                self.on_object(&step, Documented, &TAG_READS[1..], (bucket, &object));
+                self.on_object(&scope, Needed, &TAG_READS[..1], (bucket, &object));
+                self.on_object(&scope, Documented, &TAG_READS[1..], (bucket, &object));
             }
         }
         match &action.work {
             Work::Approve | Work::Source(_) => {}
             Work::Deploy(deploy) => self.write(
                 deploy,
-                &Step {
-                    name: "deploy",
-                    ..step
+                &Scope {
+                    step: Step::Deploy,
+                    ..scope
                 },
             ),
             Work::Invoke(invoke) => {
                 let arn = invoke.name.clone().and_then(|name| {
-                    let partition = &self.world.partition;
+                    let partition = &self.land.partition;
                     let (region, account) = (&action.region, &pipeline.account);
                     // Whose pipeline the role of another account means, is not documented.
                     match performer.account() {
@@ -230,48 +232,48 @@ impl Run<'_, '_> {
                     .iter()
                     .take(number)
                     .any(|action| matches!(action.work, Work::Invoke(_)));
-                let step = Step {
-                    name: "invoke",
+                let scope = Scope {
+                    step: Step::Invoke,
                     which: if is_only { common.which } else { &which },
-                    ..step
+                    ..scope
                 };
-                self.starts(&step, arn, pipeline);
+                self.starts(&scope, arn, pipeline);
             }
             Work::Other(what) => {
                 let provider = what.rsplit(" by ").next().unwrap_or(what);
-                let step = Step {
-                    name: "action",
-                    ..step
+                let scope = Scope {
+                    step: Step::Action,
+                    ..scope
                 };
-                self.not_modelled(&step, provider, what);
+                self.not_modelled(&scope, provider, what);
             }
         }
     }
 
     /// What an action does that is not modelled: unproven, by its name.
-    fn not_modelled(&mut self, step: &Step<'_>, provider: &str, what: &str) {
+    fn not_modelled(&mut self, scope: &Scope<'_>, provider: &str, what: &str) {
         let doubt = Doubt {
-            place: step.place,
+            place: scope.place,
             resource: String::new(),
             reason: format!("what {what} calls by itself or with roles of its own"),
             effect: None,
         };
-        let which = match step.which {
+        let which = match scope.which {
             "" => String::new(),
             which => format!("/{which}"),
         };
         (self.give)(Call {
-            id: format!("{}/{provider}{which}", step.name),
-            target: step.target.map(str::to_owned),
-            instance: step.instance.cloned(),
-            step: step.name,
-            caller: step.caller.clone(),
+            id: format!("{}/{provider}{which}", scope.step),
+            target: scope.target.map(str::to_owned),
+            instance: scope.instance.cloned(),
+            step: scope.step,
+            caller: scope.caller.clone(),
             action: provider.to_owned(),
             strength: Needed,
             resource: format!("? ({})", doubt.reason),
             account: None,
             context: Context::new(),
-            place: step.place,
+            place: scope.place,
             resource_policy: None,
             made_up: false,
             hindrance: None,
@@ -279,29 +281,29 @@ impl Run<'_, '_> {
         });
     }
 
-    fn unknown_object(&mut self, step: &Step<'_>, doubt: &Doubt, bucket: &Bucket<'_>) {
-        let on = super::On {
+    fn unknown_object(&mut self, scope: &Scope<'_>, doubt: &Doubt, bucket: &Bucket<'_>) {
+        let on = On {
             arn: Err(Box::new(doubt.clone())),
             account: bucket.account.map(str::to_owned),
         };
         for action in ["s3:GetObject", "s3:GetObjectVersion"] {
-            self.add(step, Needed, action, &on, Context::new(), None);
+            self.add(scope, Needed, action, &on, Context::new(), None);
         }
     }
 
     /// An S3 deploy action writes.
-    fn write(&mut self, deploy: &Deploy, step: &Step<'_>) {
+    fn write(&mut self, deploy: &Deploy, scope: &Scope<'_>) {
         let bucket = &self.bucket(&deploy.bucket);
-        self.on_bucket(step, Documented, &BUCKET_READS, bucket);
-        self.on_bucket(step, Documented, &["s3:ListBucket"], bucket);
+        self.on_bucket(scope, Documented, &BUCKET_READS, bucket);
+        self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket);
         let Some(written) = deploy.written_key() else {
             if let Some(Err(doubt)) = &deploy.object_key {
-                self.unknown_object(step, doubt, bucket);
+                self.unknown_object(scope, doubt, bucket);
             }
             return;
         };
         let on = (bucket, written.as_str());
-        let mut put = context(self.world, step.caller, bucket.region);
+        let mut put = context(self.land, scope.caller, bucket.region);
         if let Some(acl) = &deploy.canned_acl {
             put.set("s3:x-amz-acl", known(acl));
             let strengths = [
@@ -309,45 +311,45 @@ impl Run<'_, '_> {
                 (Documented, "s3:PutObjectVersionAcl"),
             ];
             for (strength, action) in strengths {
-                self.on_object_with(step, strength, &[action], on, &put);
+                self.on_object_with(scope, strength, &[action], on, &put);
             }
         }
         if let Some(key) = &deploy.key {
             put = put.with("s3:x-amz-server-side-encryption", "aws:kms");
             put.set("s3:x-amz-server-side-encryption-aws-kms-key-id", known(key));
         }
-        self.on_object_with(step, Needed, &["s3:PutObject"], on, &put);
+        self.on_object_with(scope, Needed, &["s3:PutObject"], on, &put);
         if deploy.tagged_objects {
-            self.on_object(step, Needed, &["s3:PutObjectTagging"], on);
-            self.on_object(step, Documented, &TAG_READS, on);
+            self.on_object(scope, Needed, &["s3:PutObjectTagging"], on);
+            self.on_object(scope, Documented, &TAG_READS, on);
         }
-        let step = &Step {
-            name: "output-key",
-            ..*step
+        let scope = &Scope {
+            step: Step::OutputKey,
+            ..*scope
         };
         let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
         match &deploy.key {
-            None => self.by_default(step, &actions, on),
+            None => self.by_default(scope, &actions, on),
             Some(key) => {
                 let used = Use {
                     owner: bucket.account,
                     region: bucket.region,
-                    user: step.caller.account(),
+                    user: scope.caller.account(),
                 };
-                let said = (step.place, None);
-                let key = encryption::named_key(self.world, key, used, said);
-                self.in_bucket(step, &actions, on, &key);
+                let said = (scope.place, None);
+                let key = encryption::named_key(self.land, key, used, said);
+                self.in_bucket(scope, &actions, on, &key);
             }
         }
     }
 
     /// What S3 asks of KMS for an object of a bucket that encrypts by default.
-    fn by_default(&mut self, step: &Step<'_>, actions: &[&str], on: (&Bucket<'_>, &str)) {
+    fn by_default(&mut self, scope: &Scope<'_>, actions: &[&str], on: (&Bucket<'_>, &str)) {
         let (bucket, _) = on;
-        let world = self.world;
+        let land = self.land;
         let name = bucket.name.as_deref().ok();
         let untold = Encryption::Untold;
-        let found = name.and_then(|name| world.buckets.get(name));
+        let found = name.and_then(|name| land.buckets.get(name));
         let default = found.map_or(&untold, |found| &found.encryption);
         let doubt = |place: Place, reason: String| {
             Box::new(Doubt {
@@ -363,24 +365,24 @@ impl Run<'_, '_> {
                 let used = Use {
                     owner: bucket.account,
                     region: bucket.region,
-                    user: step.caller.account(),
+                    user: scope.caller.account(),
                 };
                 let said = match &default.said {
                     Some((place, resource)) => (*place, Some(resource.clone())),
-                    None => (step.place, None),
+                    None => (scope.place, None),
                 };
-                encryption::default_key(world, default.key.as_deref(), used, said)
+                encryption::default_key(land, default.key.as_deref(), used, said)
             }
-            Encryption::Unresolved(doubt) => encryption::UsedKey::unresolved(doubt),
+            Encryption::Unresolved(doubt) => UsedKey::unresolved(doubt),
             Encryption::Untold => {
                 let reason = match bucket.name {
                     Ok(name) => format!("how {name} encrypts by default"),
                     Err(doubt) => format!("how the bucket encrypts by default: {}", doubt.reason),
                 };
-                encryption::UsedKey::unresolved(&doubt(step.place, reason))
+                UsedKey::unresolved(&doubt(scope.place, reason))
             }
         };
-        self.in_bucket(step, actions, on, &key);
+        self.in_bucket(scope, actions, on, &key);
     }
 }
 

@@ -1,0 +1,152 @@
+//! The text of a configuration that is made from a definition.
+
+use std::borrow::Cow;
+
+use super::{Draft, DraftTarget};
+use crate::escape;
+use crate::shell::word;
+
+impl Draft {
+    /// The configuration file. Accounts and region that are not known are left empty.
+    pub fn to_yaml(&self) -> String {
+        let region = self.region.clone().unwrap_or_default();
+        let multi_region = (self.targets.iter())
+            .any(|target| target.region.as_ref().is_some_and(|own| *own != region));
+        let detect = if self.polls { "polling" } else { "events" };
+        let mut out = format!(
+            "\
+# s3ferry: pipeline {name} deploys into S3 buckets of other accounts.
+# Made from the definition of the pipeline, which exists already, as do its role and buckets.
+# What is not written here has a default; `s3ferry schema` describes all of it.
+
+dev:
+  account: {account}               # owns the pipeline; IDs stay in quotes
+  region: {region}
+  profile: dev                          # named profile of your AWS configuration
+  key:                                  # made new: an AWS managed key cannot be shared
+    alias: s3deploykey
+    administrators: []                  # ARNs of IAM roles or users of the dev account
+    multi_region: {multi_region}                 # decide now: it cannot be changed later
+  source:
+    bucket: {source}
+    object_key: {key}
+    create: false                       # it exists; it must be versioned
+    detect_changes: {detect}
+    encryption_key: null                # ARN of the key of its default encryption, if it is one of your own
+  artifacts:
+    bucket: {artifacts}
+    create: false                       # it exists
+    # If it has a policy, whose statements must be kept, save it and name it here:
+    #   aws s3api get-bucket-policy --bucket {artifacts_bare} \\
+    #     --query Policy --output text --profile dev > artifacts-policy.json
+    existing_policy: null
+  pipeline:
+    name: {pipeline}
+    create: false                       # it exists: `s3ferry adopt` changes it
+    service_role: {role}
+
+targets:
+",
+            name = one_line(&self.pipeline),
+            account = quoted(&self.account),
+            source = quoted(&self.source_bucket),
+            key = quoted(&self.object_key),
+            artifacts = quoted(&self.artifact_bucket),
+            artifacts_bare = word(&self.artifact_bucket),
+            pipeline = quoted(&self.pipeline),
+            role = quoted(&self.service_role),
+        );
+        for target in &self.targets {
+            out.push_str(&target.to_yaml(&region));
+        }
+        out.push_str(
+            "\
+\npermissions: least                      # or article: the wildcards of AWS's own procedure
+quotas:
+  actions_per_pipeline: 1000            # AWS's limit; a large fleet needs further pipelines beyond it
+tags: {}
+",
+        );
+        out
+    }
+}
+
+impl DraftTarget {
+    fn to_yaml(&self, dev_region: &str) -> String {
+        let account = self.account.as_deref().unwrap_or_default();
+        let region = self.region.as_deref().unwrap_or(dev_region);
+        let mut out = format!(
+            "  - name: {name}
+    account: {account}            # owns the bucket and everything in it
+    region: {region}
+    profile: {name}
+    bucket: {bucket}
+    create: false                       # it exists
+",
+            name = self.name,
+            account = quoted(account),
+            bucket = quoted(&self.bucket),
+        );
+        let default = format!("{}s3role", self.name);
+        let taken = self
+            .current_role
+            .as_deref()
+            .and_then(|arn| arn.rsplit('/').next());
+        let role = if taken == Some(default.as_str()) {
+            format!("{default}-s3ferry")
+        } else {
+            default
+        };
+        match &self.current_role {
+            None => out.push_str(&format!(
+                "    role: {role:<34}# made new, in the target's account\n"
+            )),
+            Some(current) => out.push_str(&format!(
+                "    # Made new: until it is adopted the action deploys as {}\n    role: {role}\n",
+                one_line(current)
+            )),
+        }
+        match &self.object_key {
+            Some(key) => out.push_str(&format!(
+                "    extract: false\n    object_key: {}\n",
+                quoted(key)
+            )),
+            None => out.push_str(&format!(
+                "    path: {:<34}# folder of the bucket that is deployed to\n",
+                quoted(&self.path)
+            )),
+        }
+        out.push_str(
+            "    tagged_objects: false               # true: the source object has S3 object tags\n",
+        );
+        for (key, value) in [
+            ("canned_acl", &self.canned_acl),
+            ("cache_control", &self.cache_control),
+            ("encryption_key", &self.encryption_key),
+        ] {
+            if let Some(value) = value {
+                out.push_str(&format!("    {key}: {}\n", quoted(value)));
+            }
+        }
+        if self.encryption_key.is_none() {
+            out.push_str(
+                "    encryption_key: null                # ARN of the key of its default encryption, \
+                 if it is one of your own\n",
+            );
+        }
+        if self.approval {
+            out.push_str("    approval: true\n");
+        }
+        out
+    }
+}
+
+/// A string that YAML reads as one, whatever is in it.
+fn quoted(text: &str) -> String {
+    escape::json(&serde_json::Value::from(text).to_string()).into_owned()
+}
+
+/// A text in a comment.
+fn one_line(text: &str) -> Cow<'_, str> {
+    escape::shown(text)
+}

@@ -1,0 +1,167 @@
+//! What else of a pipeline's definition differs from the template, as CodePipeline reads both.
+
+use serde_json::Value as Json;
+
+use super::super::finding::DRIFT;
+use super::Checks;
+use crate::definition::model::{ActionPart, actions_of, member, stages};
+use crate::failure;
+use crate::lint::Severity;
+use crate::proof::Resolved;
+
+impl Checks<'_> {
+    /// What else of the definition differs.
+    pub(super) fn definition(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
+        let mut differences = Vec::new();
+        let wanted = &pipeline.properties;
+        let role = |node| member(node, "RoleArn").and_then(Json::as_str);
+        if role(wanted) != role(live) {
+            differences.push("its service role".to_owned());
+        }
+        if !same(part(wanted, "Variables"), part(live, "Variables")) {
+            differences.push("its variables".to_owned());
+        }
+        let name_of = |node: &Json| part(node, "Name").as_str().unwrap_or_default().to_owned();
+        let found = stages(live);
+        for stage in stages(wanted) {
+            let title = name_of(stage);
+            let Some(other) = found.iter().find(|other| name_of(other) == title) else {
+                differences.push(format!("no stage {title}"));
+                continue;
+            };
+            for key in ["BeforeEntry", "OnSuccess", "OnFailure"] {
+                if !same(part(stage, key), part(other, key)) {
+                    differences.push(format!("{key} of stage {title}"));
+                }
+            }
+            for action in actions_of(stage) {
+                let title = name_of(action.0);
+                let Some(other) = actions_of(other).find(|other| name_of(other.0) == title) else {
+                    differences.push(format!("no action {title}"));
+                    continue;
+                };
+                for key in [
+                    "ActionTypeId",
+                    "Configuration",
+                    "RunOrder",
+                    "InputArtifacts",
+                    "OutputArtifacts",
+                ] {
+                    let (wanted, found) = (normal(action, key), normal(other, key));
+                    if !same(&wanted, &found) && !is_told(action, other, key) {
+                        differences.push(format!("{key} of action {title}"));
+                    }
+                }
+            }
+        }
+        let more = found.len().saturating_sub(stages(wanted).len());
+        if more > 0 {
+            differences.push(format!("{more} more stages"));
+        }
+        if !differences.is_empty() {
+            self.add(
+                DRIFT,
+                Severity::Warning,
+                &pipeline.account,
+                format!("pipeline {name}"),
+                format!(
+                    "its definition is not the template's: {}",
+                    differences.join(", ")
+                ),
+            )
+            .advise(
+                "put the change into the configuration, or change the pipeline back (`aws \
+                 codepipeline update-pipeline`)",
+            );
+        }
+    }
+}
+
+/// A member of a part of the definition; null where there is none.
+fn part<'p>(node: &'p Json, name: &str) -> &'p Json {
+    member(node, name).unwrap_or(&Json::Null)
+}
+
+/// A member of an action as CodePipeline reads it: with the values that it has by default (AWS
+/// CodePipeline User Guide, *Action structure reference*).
+fn normal(action: ActionPart<'_, Json>, key: &str) -> Json {
+    let mut value = action.get(key).cloned().unwrap_or_default();
+    match key {
+        "RunOrder" if value.is_null() => value = Json::from(1),
+        "Configuration" if action.is("Source") => {
+            for (name, default) in [
+                ("PollForSourceChanges", "true"),
+                ("AllowOverrideForS3ObjectKey", "false"),
+            ] {
+                if value[name].is_null() && value.is_object() {
+                    value[name] = Json::from(default);
+                }
+            }
+        }
+        _ => {}
+    }
+    value
+}
+
+/// Whether a difference is one of those that have a finding of their own.
+fn is_told(wanted: ActionPart<'_, Json>, found: ActionPart<'_, Json>, key: &str) -> bool {
+    if key != "Configuration" || !wanted.is_s3_deploy() {
+        return false;
+    }
+    let configuration = found.get("Configuration");
+    let is_faulty = configuration
+        .and_then(failure::configuration_fault)
+        .is_some();
+    let without = |action: ActionPart<'_, Json>| {
+        let mut configuration = action.get("Configuration").cloned().unwrap_or_default();
+        if let Some(members) = configuration.as_object_mut() {
+            members.remove("BucketName");
+            if is_faulty {
+                members.remove("Extract");
+                members.remove("ObjectKey");
+            }
+        }
+        configuration
+    };
+    same(&without(wanted), &without(found))
+}
+
+/// Whether a value says nothing: CodePipeline returns some of what a template leaves out as empty.
+fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::Null => true,
+        Json::Object(members) => members.values().all(is_empty),
+        Json::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether two values are the same once numbers and booleans are written as texts.
+fn same(a: &Json, b: &Json) -> bool {
+    if is_empty(a) && is_empty(b) {
+        return true;
+    }
+    match (a, b) {
+        (Json::Object(a), Json::Object(b)) => {
+            let of = |one: &serde_json::Map<String, Json>, key: &String| {
+                one.get(key).cloned().unwrap_or_default()
+            };
+            a.keys()
+                .chain(b.keys())
+                .all(|key| same(&of(a, key), &of(b, key)))
+        }
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => false,
+        _ => plain(a) == plain(b),
+    }
+}
+
+fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,224 @@
+//! The pipelines of a run: their roles, artifact stores and actions, and the rules that start them.
+
+use std::sync::Arc;
+
+use super::landscape::{Instance, Place, Value};
+use super::{Obstacle, SAMPLE_FILE};
+
+/// A pipeline.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline {
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) service_role: Value,
+    pub(crate) stores: Vec<Store>,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) rules: Vec<Rule>,
+    /// Its variables with their defaults.
+    pub(crate) variables: Vec<(String, String)>,
+    /// What an execution must meet to enter a stage.
+    pub(crate) gates: Vec<Gate>,
+    /// What CodePipeline refuses, or what fails in every run.
+    pub(crate) faults: Vec<Obstacle>,
+    /// Rules of stage conditions that call something, with their roles.
+    pub(crate) checks: Vec<Check>,
+    pub(crate) place: Place,
+}
+
+/// An artifact store.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pub(crate) region: String,
+    pub(crate) bucket: Value,
+    /// As the pipeline names it; `None`: the AWS managed key.
+    pub(crate) key: Option<Value>,
+    pub(crate) place: Place,
+}
+
+/// An action of a stage.
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    pub(crate) name: String,
+    /// Its role, if it has one; otherwise the pipeline's service role performs it.
+    pub(crate) role: Option<Value>,
+    pub(crate) region: String,
+    /// Names of the artifacts that it reads.
+    pub(crate) inputs: Vec<String>,
+    /// Names of the artifacts that it stores.
+    pub(crate) outputs: Vec<String>,
+    pub(crate) work: Work,
+    pub(crate) place: Place,
+}
+
+/// What an action does beside reading and storing artifacts.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    /// It waits for a person.
+    Approve,
+    /// It reads an object of S3.
+    Source(Source),
+    /// It writes into a bucket.
+    Deploy(Deploy),
+    /// It starts another pipeline.
+    Invoke(Invoke),
+    /// Something that is not known here: the category and the provider.
+    Other(String),
+}
+
+/// An S3 source action.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) bucket: Value,
+    pub(crate) key: Value,
+}
+
+/// An S3 deploy action.
+#[derive(Debug, Clone)]
+pub(crate) struct Deploy {
+    /// The target whose template makes the role, or else the stage.
+    pub(crate) target: String,
+    pub(crate) instance: Option<Arc<Instance>>,
+    pub(crate) bucket: Value,
+    pub(crate) extract: bool,
+    /// Whether `Extract` is `true` or `false`, or not known; it must be given.
+    pub(crate) says_extract: bool,
+    /// `None`: not given.
+    pub(crate) object_key: Option<Value>,
+    pub(crate) canned_acl: Option<Value>,
+    pub(crate) key: Option<Value>,
+    /// Whether it copies the tags of the source object.
+    pub(crate) tagged_objects: bool,
+}
+
+/// A rule of a stage's condition that calls something.
+#[derive(Debug, Clone)]
+pub(crate) struct Check {
+    pub(crate) provider: String,
+    pub(crate) role: Option<Value>,
+    pub(crate) place: Place,
+}
+
+/// An EventBridge rule that starts the pipeline.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) arn: Value,
+    pub(crate) role: Value,
+    pub(crate) place: Place,
+}
+
+/// An action that starts another pipeline.
+#[derive(Debug, Clone)]
+pub(crate) struct Invoke {
+    pub(crate) name: Value,
+    /// Variables that it passes; `None` where they cannot be known.
+    pub(crate) variables: Option<Vec<(String, String)>>,
+}
+
+/// An entry condition that fails the execution unless a pipeline variable has a value.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    pub(crate) stage: String,
+    pub(crate) variable: String,
+    pub(crate) value: String,
+    /// Logical ID of the pipeline.
+    pub(crate) resource: String,
+    pub(crate) place: Place,
+}
+
+/// A deployment of which everything is known that an attack on it needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'p> {
+    pub(crate) deploy: &'p Deploy,
+    pub(crate) role: &'p str,
+    pub(crate) bucket: &'p str,
+    pub(crate) region: &'p str,
+    pub(crate) place: Place,
+}
+
+impl Deploy {
+    /// The key of an object that the action writes; `None`: it cannot be known. Slashes of the path stay
+    /// as they are (recorded responses of CodePipeline).
+    pub(crate) fn written_key(&self) -> Option<String> {
+        let key = match &self.object_key {
+            None => "",
+            Some(Ok(key)) => key,
+            Some(Err(_)) => return None,
+        };
+        Some(match (self.extract, key) {
+            (false, key) => key.to_owned(),
+            (true, "") => SAMPLE_FILE.to_owned(),
+            (true, path) => format!("{path}/{SAMPLE_FILE}"),
+        })
+    }
+}
+
+impl Target<'_> {
+    /// The key of an object that the action writes.
+    pub(crate) fn written_key(&self) -> String {
+        self.deploy
+            .written_key()
+            .unwrap_or_else(|| SAMPLE_FILE.to_owned())
+    }
+}
+
+impl Action {
+    /// Who performs it.
+    pub(crate) fn performer<'p>(&'p self, pipeline: &'p Pipeline) -> &'p Value {
+        self.role.as_ref().unwrap_or(&pipeline.service_role)
+    }
+}
+
+impl Pipeline {
+    /// The store of a region, or else the pipeline's own.
+    pub(crate) fn store(&self, region: &str) -> Option<&Store> {
+        let here = |region: &str| self.stores.iter().find(|store| store.region == region);
+        here(region)
+            .or_else(|| here(&self.region))
+            .or(self.stores.first())
+    }
+
+    /// The service role, where it is known.
+    pub(crate) fn known_role(&self) -> Option<&str> {
+        self.service_role.as_deref().ok()
+    }
+
+    /// Its deploy actions, each with all that an attack on it needs, if that is known.
+    pub(crate) fn deployments(&self) -> impl Iterator<Item = (&Action, Option<Target<'_>>)> {
+        self.actions.iter().filter_map(|action| match &action.work {
+            Work::Deploy(deploy) => Some((action, self.target(action, deploy))),
+            _ => None,
+        })
+    }
+
+    fn target<'p>(&'p self, action: &'p Action, deploy: &'p Deploy) -> Option<Target<'p>> {
+        Some(Target {
+            deploy,
+            role: action.performer(self).as_deref().ok()?,
+            bucket: deploy.bucket.as_deref().ok()?,
+            region: &action.region,
+            place: action.place,
+        })
+    }
+
+    /// Its sources that are known: each with the role that reads it, its bucket and its key.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.actions.iter().filter_map(|action| match &action.work {
+            Work::Source(source) => Some((
+                action.performer(self).as_deref().ok()?,
+                source.bucket.as_deref().ok()?,
+                source.key.as_deref().ok()?,
+            )),
+            _ => None,
+        })
+    }
+
+    /// The pipelines that it starts, as far as they are known.
+    pub(crate) fn invokes(&self) -> impl Iterator<Item = (&str, &Invoke)> {
+        self.actions.iter().filter_map(|action| match &action.work {
+            Work::Invoke(invoke) => Some((invoke.name.as_deref().ok()?, invoke)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! The steps of a pipeline run.
+
+use std::fmt;
+
+/// A step of a pipeline run.
+///
+/// Each variant names the AWS document that lists the step's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The calls of an action or rule whose provider is not modeled.
+    Action,
+    /// The check by KMS that a key's policy can be changed again (*Default key policy*).
+    Administer,
+    /// The check by CodePipeline that the roles of a pipeline can be assumed (recorded responses of
+    /// CodePipeline).
+    Check,
+    /// The start of the pipeline by its EventBridge rule (*Connecting to Amazon S3 source actions
+    /// with a source enabled for events*).
+    Start,
+    /// The reads of the source object (*Amazon S3 source action reference*).
+    Source,
+    /// The use of the source bucket's key (*Using server-side encryption with AWS KMS keys*).
+    SourceKey,
+    /// The upload of an artifact (*Manage the CodePipeline service role*).
+    Store,
+    /// The encryption of an artifact (*Using server-side encryption with AWS KMS keys*).
+    Encrypt,
+    /// The copy of an artifact to the store of another region (*Add a cross-Region action*).
+    Copy,
+    /// The switch of the service role to the role of an action (*ActionDeclaration*).
+    Assume,
+    /// The download of an artifact by an action (*Create a pipeline in CodePipeline that uses
+    /// resources from another AWS account*).
+    Read,
+    /// The decryption of an artifact (*Using server-side encryption with AWS KMS keys*).
+    Decrypt,
+    /// The upload to the output bucket (*Amazon S3 deploy action reference*).
+    Deploy,
+    /// The use of the output bucket's key (*Using server-side encryption with AWS KMS keys*).
+    OutputKey,
+    /// The start of another pipeline (*AWS CodePipeline invoke action reference*).
+    Invoke,
+    /// The delivery of access logs (*Enabling Amazon S3 server access logging*).
+    Logs,
+    /// Not a step of a run: a call that must be denied.
+    Attack,
+}
+
+impl Step {
+    /// The steps of a run, in its order.
+    pub const ALL: [Self; 16] = [
+        Self::Action,
+        Self::Administer,
+        Self::Check,
+        Self::Start,
+        Self::Source,
+        Self::SourceKey,
+        Self::Store,
+        Self::Encrypt,
+        Self::Copy,
+        Self::Assume,
+        Self::Read,
+        Self::Decrypt,
+        Self::Deploy,
+        Self::OutputKey,
+        Self::Invoke,
+        Self::Logs,
+    ];
+
+    /// The steps that deploy to a target.
+    pub const DEPLOYING: [Self; 5] = [
+        Self::Assume,
+        Self::Read,
+        Self::Decrypt,
+        Self::Deploy,
+        Self::OutputKey,
+    ];
+
+    /// The steps that read the source.
+    pub const SOURCING: [Self; 2] = [Self::Source, Self::SourceKey];
+
+    /// Returns the step's name in output and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::Administer => "administer",
+            Self::Check => "check",
+            Self::Start => "start",
+            Self::Source => "source",
+            Self::SourceKey => "source-key",
+            Self::Store => "store",
+            Self::Encrypt => "encrypt",
+            Self::Copy => "copy",
+            Self::Assume => "assume",
+            Self::Read => "read",
+            Self::Decrypt => "decrypt",
+            Self::Deploy => "deploy",
+            Self::OutputKey => "output-key",
+            Self::Invoke => "invoke",
+            Self::Logs => "logs",
+            Self::Attack => "attack",
+        }
+    }
+
+    /// Returns the step of a run with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
+    }
+
+    /// Returns the names of several steps, separated by commas.
+    pub fn list(steps: &[Self]) -> String {
+        let names: Vec<&str> = steps.iter().map(|step| step.name()).collect();
+        names.join(", ")
+    }
+
+    /// Returns the step's number on the way of an artifact, from 1; `None` for a step that does not
+    /// handle artifacts.
+    pub const fn number(self) -> Option<u8> {
+        Some(match self {
+            Self::Start => 1,
+            Self::Source | Self::SourceKey => 2,
+            Self::Store | Self::Encrypt | Self::Copy => 3,
+            Self::Assume => 4,
+            Self::Read | Self::Decrypt => 5,
+            Self::Deploy | Self::OutputKey => 6,
+            Self::Invoke => 7,
+            _ => return None,
+        })
+    }
+
+    /// Whether the step itself reads or writes the artifact or its files.
+    pub(crate) const fn moves_artifact(self) -> bool {
+        matches!(
+            self,
+            Self::Source | Self::Store | Self::Copy | Self::Read | Self::Deploy
+        )
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+impl serde::Serialize for Step {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
