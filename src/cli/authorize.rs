@@ -29,10 +29,10 @@ detach it. A level of `scps` has what it lists.
 Exit code 1 where a decision is not the one that is expected; 2 where a case cannot be read, also
 because its service has no such action.";
 
-/// Options of `authorize`.
+/// AuthorizeOptions of `authorize`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct AuthorizeOptions {
     /// Files with cases, in JSON; `-`: standard input
     #[arg(required = true, value_name = "CASES")]
     cases: Vec<PathBuf>,
@@ -51,7 +51,7 @@ enum Format {
 }
 
 /// Decides the cases.
-pub(crate) fn run(_: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(_: &Global, options: &AuthorizeOptions) -> Result<Outcome, Failure> {
     let mut results: Vec<CaseResult> = Vec::new();
     let mut failed: Vec<Failure> = Vec::new();
     for path in &options.cases {

@@ -27,16 +27,16 @@ Examples:
 
 Profiles, targets, accounts and regions are completed from the configuration.";
 
-/// Options of `completions`.
+/// CompleteOptions of `completions`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct CompleteOptions {
     /// The shell
     shell: Shell,
 }
 
 /// Prints the script.
-pub(crate) fn run(options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(options: &CompleteOptions) -> Result<Outcome, Failure> {
     let failure = |why: &str| Failure::new(format!("cannot make the completion script: {why}"), "");
     let shells = Shells::builtins();
     let shell = shells

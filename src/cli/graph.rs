@@ -29,10 +29,10 @@ const JSON_VERSION: u32 = 1;
 /// As many targets are drawn each by itself.
 pub(crate) const MOST_TARGETS: usize = 6;
 
-/// Options of `graph`.
+/// GraphOptions of `graph`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct GraphOptions {
     /// Only the target of this name; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Output")]
     target: Vec<String>,
@@ -64,7 +64,7 @@ enum Format {
 }
 
 /// Draws the run.
-pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.input.example)?;
     known(&project.plan, "target", &options.target, |target, _| {
         &target.name

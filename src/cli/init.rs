@@ -23,10 +23,10 @@ For a pipeline that exists already:
   s3ferry init --from site.json --bucket-account site-test=333333333333 \\
     --bucket-account site-prod=222222222222";
 
-/// Options of `init`.
+/// InitOptions of `init`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct InitOptions {
     /// ID of the account that owns the pipeline
     #[arg(long, value_name = "ID", conflicts_with = "from")]
     dev_account: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Options {
 }
 
 /// Writes the configuration.
-pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, options: &InitOptions) -> Result<Outcome, Failure> {
     let path = global
         .config
         .clone()
@@ -97,7 +97,7 @@ fn checked(text: String) -> Result<String, Failure> {
 }
 
 /// The configuration of a pipeline of our own.
-fn fresh(options: &Options) -> Result<String, Failure> {
+fn fresh(options: &InitOptions) -> Result<String, Failure> {
     let dev = value(
         &options.dev_account,
         "--dev-account",
@@ -116,7 +116,7 @@ fn fresh(options: &Options) -> Result<String, Failure> {
     Ok(configuration(&dev, &prod, &region))
 }
 
-fn region(options: &Options) -> Result<String, Failure> {
+fn region(options: &InitOptions) -> Result<String, Failure> {
     let region = match &options.region {
         Some(region) => region.clone(),
         None if std::io::stdin().is_terminal() => {
@@ -146,7 +146,7 @@ fn bucket_account(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn next_steps(path: &Path, options: &Options) -> String {
+fn next_steps(path: &Path, options: &InitOptions) -> String {
     let config = if path == Path::new(DEFAULT_CONFIG) {
         String::new()
     } else {

@@ -22,10 +22,10 @@ Examples:
   s3ferry lint --format sarif > lint.sarif
   s3ferry lint --list-rules";
 
-/// Options of `lint`.
+/// LintOptions of `lint`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct LintOptions {
     /// CloudFormation templates, YAML or JSON [default: those in stacks/, where it has them, or
     /// those of the configuration]
     #[arg(conflicts_with = "example")]
@@ -60,7 +60,7 @@ enum Format {
 }
 
 /// Lints templates.
-pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Failure> {
     if options.list_rules && !matches!(options.format, Format::Text | Format::Json) {
         return Err(Failure::new(
             "SARIF and JUnit hold findings, and --list-rules lists rules",
@@ -111,7 +111,7 @@ pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure
     })
 }
 
-fn rules(options: &Options) -> Result<Vec<Rule>, Failure> {
+fn rules(options: &LintOptions) -> Result<Vec<Rule>, Failure> {
     let mut rules = if options.no_default_rules {
         Vec::new()
     } else {

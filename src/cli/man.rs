@@ -13,10 +13,10 @@ Examples:
   s3ferry man deploy | man -l -
   s3ferry man --out ~/.local/share/man/man1     then `man s3ferry-deploy`";
 
-/// Options of `man`.
+/// ManOptions of `man`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct ManOptions {
     /// Print the page of this command only
     #[arg(value_name = "COMMAND")]
     command: Option<String>,
@@ -29,7 +29,7 @@ pub(crate) struct Options {
 /// Prints the pages (roff), or writes them.
 pub(crate) fn run(
     global: &Global,
-    options: &Options,
+    options: &ManOptions,
     command: &Command,
 ) -> Result<Outcome, Failure> {
     let mut pages = vec![("s3ferry".to_owned(), page(command, "s3ferry", "s3ferry")?)];

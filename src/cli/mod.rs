@@ -2,37 +2,17 @@
 //!
 //! This is the only part of the program that reads files, writes them or prints.
 
-#[cfg(feature = "deploy")]
-mod accounts;
-#[cfg(feature = "deploy")]
-mod adopt;
 mod authorize;
 #[cfg(feature = "deploy")]
 mod aws;
-#[cfg(feature = "deploy")]
-mod chart;
 mod checks;
 mod complete;
-#[cfg(feature = "deploy")]
-mod deploy;
-#[cfg(feature = "deploy")]
-mod deployer_policy;
-#[cfg(feature = "deploy")]
-mod destroy;
 mod diagnostics;
-#[cfg(feature = "deploy")]
-mod diff;
-#[cfg(feature = "deploy")]
-mod doctor;
-#[cfg(feature = "deploy")]
-mod events;
 mod excerpt;
 mod files;
 mod graph;
 mod init;
 mod lint;
-#[cfg(feature = "deploy")]
-mod live;
 mod locate;
 mod man;
 mod output;
@@ -43,24 +23,10 @@ mod proof_json;
 mod proof_reports;
 mod proof_unproven;
 mod prove;
-#[cfg(feature = "deploy")]
-mod push;
-#[cfg(feature = "deploy")]
-mod removed;
 mod report;
 mod reports;
-#[cfg(feature = "deploy")]
-mod rollback;
-#[cfg(feature = "deploy")]
-mod sample;
 mod schema;
-#[cfg(feature = "deploy")]
-mod screen;
 mod shell;
-#[cfg(feature = "deploy")]
-mod signal;
-#[cfg(feature = "deploy")]
-mod status;
 mod synth;
 mod table;
 mod targets;
@@ -108,7 +74,7 @@ pub(crate) enum Outcome {
     Incomplete,
     /// A signal stopped it.
     #[cfg(feature = "deploy")]
-    Interrupted(signal::Signal),
+    Interrupted(aws::signal::Signal),
 }
 
 #[derive(Debug, Parser)]
@@ -141,60 +107,30 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write a commented s3ferry.yaml
-    Init(init::Options),
+    Init(init::InitOptions),
     /// Write the CloudFormation templates
-    Synth(synth::Options),
+    Synth(synth::SynthOptions),
     /// Check templates with AWS CloudFormation Guard rules and against AWS's quotas
-    Lint(lint::Options),
+    Lint(lint::LintOptions),
     /// Prove that a run of the pipeline will be allowed, and nothing more
-    Prove(prove::Options),
+    Prove(prove::ProveOptions),
     /// Draw the run of the pipeline: accounts, buckets, key, roles, and who calls what
-    Graph(graph::Options),
+    Graph(graph::GraphOptions),
     /// Write a page for the security reviewer: picture, calls, statements, attacks, templates
-    Report(report::Options),
+    Report(report::ReportOptions),
     /// List what the configuration expands to: accounts, regions, buckets, roles, actions
-    Targets(targets::Options),
-    /// Deploy the stacks of a profile, or all, with change sets
+    Targets(targets::TargetsOptions),
     #[cfg(feature = "deploy")]
-    Deploy(deploy::Options),
-    /// Show what a deploy would change: templates and CloudFormation's change set
-    #[cfg(feature = "deploy")]
-    Diff(diff::Options),
-    /// Explain the last operations of a profile's stacks: first cause, durations
-    #[cfg(feature = "deploy")]
-    Events(events::Options),
-    /// Show how the stacks stand, and what is next
-    #[cfg(feature = "deploy")]
-    Status(status::Options),
-    /// Print the least IAM policy that these commands need in an account
-    #[cfg(feature = "deploy")]
-    DeployerPolicy(deployer_policy::Options),
-    /// Continue a failed rollback, or cancel a running update
-    #[cfg(feature = "deploy")]
-    Rollback(rollback::Options),
-    /// Delete the stacks of a profile, or all; key and buckets stay
-    #[cfg(feature = "deploy")]
-    Destroy(destroy::Options),
-    /// Upload a site, and follow the pipeline that deploys it
-    #[cfg(feature = "deploy")]
-    Push(push::Options),
-    /// Write a small web site to try the pipeline with
-    #[cfg(feature = "deploy")]
-    Sample(sample::Options),
-    /// Make a pipeline that exists already deploy into the targets' accounts
-    #[cfg(feature = "deploy")]
-    Adopt(adopt::Options),
-    /// Find out why the pipeline does not run: the live state, compared and proven
-    #[cfg(feature = "deploy")]
-    Doctor(doctor::Options),
+    #[command(flatten)]
+    Aws(aws::Command),
     /// Decide requests from JSON as AWS would
-    Authorize(authorize::Options),
+    Authorize(authorize::AuthorizeOptions),
     /// Print the JSON Schema of the configuration, or of a command's JSON
-    Schema(schema::Options),
+    Schema(schema::SchemaOptions),
     /// Print the completion script of a shell
-    Completions(complete::Options),
+    Completions(complete::CompleteOptions),
     /// Print the manual pages
-    Man(man::Options),
+    Man(man::ManOptions),
 }
 
 /// Runs the command that the arguments name.
@@ -231,27 +167,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Report(options) => report::run(&cli.global, options),
         Command::Targets(options) => targets::run(&cli.global, options),
         #[cfg(feature = "deploy")]
-        Command::Deploy(options) => deploy::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Diff(options) => diff::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Doctor(options) => doctor::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Events(options) => events::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Status(options) => status::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::DeployerPolicy(options) => deployer_policy::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Rollback(options) => rollback::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Destroy(options) => destroy::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Push(options) => push::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Sample(options) => sample::run(&cli.global, options),
-        #[cfg(feature = "deploy")]
-        Command::Adopt(options) => adopt::run(&cli.global, options),
+        Command::Aws(command) => aws::run(&cli.global, command),
         Command::Authorize(options) => authorize::run(&cli.global, options),
         Command::Schema(options) => schema::run(options),
         Command::Completions(options) => complete::run(options),

@@ -181,7 +181,7 @@ pub(crate) fn note(global: &Global, text: impl Into<Text>) {
 /// Writes beside the lines that change in place, when there are some.
 fn beside<R>(write: impl FnOnce() -> R) -> R {
     #[cfg(feature = "deploy")]
-    return super::live::beside(write);
+    return super::aws::live::beside(write);
     #[cfg(not(feature = "deploy"))]
     write()
 }

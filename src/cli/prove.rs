@@ -36,10 +36,10 @@ The exit code is that of the whole proof, also with --call and --account:
      with --strict also something unproven, unresolved or unexplained excess
   2  an input that is unknown, unreadable or would not be used";
 
-/// Options of `prove`.
+/// ProveOptions of `prove`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct ProveOptions {
     #[command(flatten)]
     input: ProofInput,
     /// Prove the state after this step of the deployment
@@ -89,7 +89,7 @@ enum Format {
 }
 
 /// Proves the templates.
-pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Failure> {
     let step = |name: &String| {
         run::Step::named(name).ok_or_else(|| {
             Failure::new(

@@ -26,10 +26,10 @@ the picture of the run, behind every arrow the calls and the statements that dec
 attacks that are denied, what each statement is for, lint, quotas, and the templates with their
 digests.";
 
-/// Options of `report`.
+/// ReportOptions of `report`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct ReportOptions {
     /// Write the page to this file; `-`: to standard output
     #[arg(
         long,
@@ -46,7 +46,7 @@ pub(crate) struct Options {
 }
 
 /// Writes the report; one with errors in it is written, too.
-pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, options: &ReportOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;

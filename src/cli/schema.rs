@@ -35,10 +35,10 @@ const SCHEMAS: [(&str, &str); 15] = [
     ("targets", include_str!("../../schemas/targets.json")),
 ];
 
-/// Options of `schema`.
+/// SchemaOptions of `schema`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct SchemaOptions {
     /// Of the configuration, or of what this command writes with --format json
     #[arg(long, value_name = "COMMAND", default_value = CONFIGURATION, value_parser = names())]
     of: String,
@@ -50,7 +50,7 @@ fn names() -> PossibleValuesParser {
 }
 
 /// Prints the schema.
-pub(crate) fn run(options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(options: &SchemaOptions) -> Result<Outcome, Failure> {
     match SCHEMAS.iter().find(|(name, _)| *name == options.of) {
         Some((_, text)) => print(Text::own(*text))?,
         None => print(Text::json_value(&s3ferry::config::json_schema()))?,

@@ -22,10 +22,10 @@ const COLUMNS: [&str; 9] = [
 /// Version of the JSON shape; it changes when a member changes its meaning or goes.
 const JSON_VERSION: u32 = 1;
 
-/// Options of `targets`.
+/// TargetsOptions of `targets`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct TargetsOptions {
     #[command(flatten)]
     example: ExampleOption,
     /// Only the target of this name
@@ -54,7 +54,7 @@ enum Format {
 }
 
 /// Lists the instances of the targets.
-pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, options: &TargetsOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.example)?;
     let plan = &project.plan;
     known(plan, "target", &options.target, |target, _| &target.name)?;

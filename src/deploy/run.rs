@@ -24,7 +24,7 @@ const SAME_STATUS: Duration = Duration::from_secs(10);
 
 /// What the user says about a deployment.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RunOptions {
     /// How long one operation may take.
     pub wait: Duration,
     /// The bucket that a long template goes by.
@@ -48,7 +48,7 @@ pub struct Deployment<'a> {
     /// The stack.
     pub step: &'a StackStep,
     /// What the user says.
-    pub options: &'a Options,
+    pub options: &'a RunOptions,
     /// Who is told.
     pub observer: &'a dyn Observer,
 }

@@ -7,7 +7,7 @@ use s3ferry::definition::{Definition, Draft, DraftTarget};
 use s3ferry::diagnostic::{Kind, Problem, Source};
 use s3ferry::plan::Plan;
 
-use super::{Options, check_account, region, value};
+use super::{InitOptions, check_account, region, value};
 use crate::cli::{Failure, Global, files, output, shell};
 
 /// Makes the configuration; asks for what the definition does not say.
@@ -17,7 +17,7 @@ use crate::cli::{Failure, Global, files, output, shell};
 /// missing.
 pub(super) fn configuration(
     global: &Global,
-    options: &Options,
+    options: &InitOptions,
     path: &Path,
 ) -> Result<String, Failure> {
     let source = files::read(path, "pipeline definition", Kind::Definition)?;
@@ -100,7 +100,7 @@ impl From<Failure> for Refused {
 
 /// The account that owns a target's bucket.
 fn account(
-    options: &Options,
+    options: &InitOptions,
     target: &DraftTarget,
     dev_account: &str,
     several: bool,

@@ -8,7 +8,7 @@ use s3ferry::config::EXAMPLE;
 use s3ferry::stacks;
 use similar::TextDiff;
 
-use super::Options;
+use super::SynthOptions;
 use crate::cli::locate::DEFAULT_CONFIG;
 use crate::cli::output::{self, note, print};
 use crate::cli::project::Project;
@@ -16,7 +16,7 @@ use crate::cli::{Failure, Global, Outcome, files};
 
 /// The output folder and what belongs in it.
 pub(super) struct Folder<'a> {
-    options: &'a Options,
+    options: &'a SynthOptions,
     project: &'a Project,
     generated: &'a [SynthesizedFile],
 }
@@ -34,7 +34,7 @@ enum State {
 
 impl<'a> Folder<'a> {
     pub(super) fn new(
-        options: &'a Options,
+        options: &'a SynthOptions,
         project: &'a Project,
         generated: &'a [SynthesizedFile],
     ) -> Self {

@@ -28,10 +28,10 @@ Examples:
   s3ferry synth --format json --out build
   s3ferry synth --stack-set-roles     the roles of self-managed stack sets as well";
 
-/// Options of `synth`.
+/// SynthOptions of `synth`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Options {
+pub(crate) struct SynthOptions {
     #[command(flatten)]
     example: ExampleOption,
     /// Folder of the templates; `-`: print them, like --stdout
@@ -70,7 +70,7 @@ pub(crate) struct Options {
 }
 
 /// Writes or compares the templates.
-pub(crate) fn run(global: &Global, options: &Options) -> Result<Outcome, Failure> {
+pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.example)?;
     let to_stdout = options.stdout || files::is_stdout(&options.out);
     if to_stdout && options.check {

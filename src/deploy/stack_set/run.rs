@@ -19,7 +19,7 @@ use super::{instances, organization, set};
 
 /// What the user says about the deployment.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct SetOptions {
     /// How long one operation may take.
     pub wait: Duration,
     /// The bucket that a long template goes by.
@@ -35,7 +35,7 @@ pub struct Options {
 pub struct Deployment<'a> {
     access: &'a Access,
     wanted: &'a Wanted,
-    options: &'a Options,
+    options: &'a SetOptions,
     observer: &'a dyn Observer,
     begun: Cell<usize>,
 }
@@ -84,7 +84,7 @@ impl<'a> Deployment<'a> {
     pub fn new(
         access: &'a Access,
         wanted: &'a Wanted,
-        options: &'a Options,
+        options: &'a SetOptions,
         observer: &'a dyn Observer,
     ) -> Self {
         Self {

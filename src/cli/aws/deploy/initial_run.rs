@@ -1,0 +1,259 @@
+//! The execution that CodePipeline starts when a pipeline is created: announced before the change
+//! set is executed, followed for a while afterwards (AWS CodePipeline, *Start a pipeline*).
+
+use std::time::Duration;
+
+use s3ferry::deploy::execution::{self, Execution, State};
+use s3ferry::deploy::source::{Current, Look, SourceObject};
+use s3ferry::deploy::{Access, Change, DeployError, Observer as _, StackStep, time};
+use s3ferry::escape::shown;
+use s3ferry::plan::{PipelinePlan, Plan, TargetPlan};
+use s3ferry::stacks::Side;
+use serde_json::{Value, json};
+
+use super::Session;
+use crate::cli::aws::push::watch;
+use crate::cli::output;
+
+/// How long the execution may take to appear, and how long it is followed.
+const APPEARS: Duration = Duration::from_secs(60);
+const FOLLOWED: Duration = Duration::from_secs(5 * 60);
+
+/// The first execution of a pipeline that is about to be created.
+pub(super) struct InitialRun {
+    pipeline: String,
+    /// Whether an earlier pipeline must start it, so that it deploys nothing.
+    is_additional: bool,
+    /// Whether it has a source object to deploy; `None` where that is not known.
+    has_source: Option<bool>,
+    json: Value,
+}
+
+/// Announces the execution that a change set is going to start; `None` where it creates no
+/// pipeline.
+pub(super) async fn announce(
+    session: &Session<'_>,
+    step: &StackStep,
+    access: &Access,
+    changes: &[Change],
+) -> Option<InitialRun> {
+    let creates = changes.iter().any(|change| {
+        // A pipeline with another name is a new one, too.
+        change.resource_type == "AWS::CodePipeline::Pipeline"
+            && (change.action == "Add" || change.replacement == "True")
+    });
+    let number = match step.side {
+        Side::Dev => 0,
+        Side::Pipeline(number) => number,
+        Side::Region(_) | Side::Target(_) => return None,
+    };
+    let plan = &session.accounts.project.plan;
+    let pipeline = plan.pipelines.get(number).filter(|_| creates)?;
+    let name = &pipeline.name;
+    if number > 0 {
+        session.screen.says(&additional(pipeline));
+        return Some(InitialRun {
+            pipeline: name.clone(),
+            is_additional: true,
+            has_source: None,
+            json: json!({ "pipeline": name, "targets": [] }),
+        });
+    }
+    let object = SourceObject::from(&plan.dev);
+    let look = object.look(access).await;
+    session.screen.says(&first(plan, &object, access, &look));
+    let current = match &look {
+        Ok(Look::Current(current)) => Some(current),
+        _ => None,
+    };
+    let targets: Vec<&str> = match &look {
+        Ok(Look::Missing) => Vec::new(),
+        _ => plan.targets.iter().map(|target| &*target.name).collect(),
+    };
+    Some(InitialRun {
+        pipeline: name.clone(),
+        is_additional: false,
+        has_source: match &look {
+            Ok(Look::Current(_)) => Some(true),
+            Ok(Look::Missing) => Some(false),
+            Ok(Look::Forbidden) | Err(_) => None,
+        },
+        json: json!({
+            "pipeline": name,
+            "targets": targets,
+            "versionId": current.map(|current| &current.version),
+        }),
+    })
+}
+
+/// What the first execution of an additional pipeline does.
+fn additional(pipeline: &PipelinePlan) -> String {
+    let stage = pipeline.stages.first().map_or("", |stage| &stage.name);
+    format!(
+        "Creating pipeline {} starts it. This execution fails before stage {stage} and deploys \
+         nothing: only the previous pipeline starts a deployment there.",
+        pipeline.name
+    )
+}
+
+/// What the first execution of the first pipeline does.
+fn first(
+    plan: &Plan,
+    object: &SourceObject,
+    access: &Access,
+    look: &Result<Look, DeployError>,
+) -> String {
+    let pipeline = &plan.dev.pipeline;
+    let place = format!("s3://{}/{}", object.bucket, object.key);
+    let targets: Vec<String> = plan.targets.iter().map(target).collect();
+    let targets = targets.join(", then ");
+    let version = match look {
+        Ok(Look::Missing) => {
+            return format!(
+                "Creating pipeline {pipeline} starts it. There is no object {place} yet, so this \
+                 execution fails in the source action and deploys nothing."
+            );
+        }
+        Ok(Look::Current(Current {
+            version, modified, ..
+        })) => format!("version {version}, uploaded {} UTC", time::utc(*modified)),
+        Ok(Look::Forbidden) => format!(
+            "if there is one: profile `{}` may not look (s3:GetObject on the object and \
+             s3:ListBucket on the bucket)",
+            access.profile()
+        ),
+        Err(error) => format!("if there is one: {}", error.message),
+    };
+    format!(
+        "Creating pipeline {pipeline} starts it. This execution deploys the newest version of \
+         {place} ({version}) to {targets}."
+    )
+}
+
+fn target(target: &TargetPlan) -> String {
+    let approval = if target.approval {
+        ", after an approval"
+    } else {
+        ""
+    };
+    match target.instances.as_slice() {
+        [only] => format!(
+            "target {} (bucket {} in account {}, {}{approval})",
+            target.name, only.bucket.name, only.account, only.region
+        ),
+        several => format!(
+            "target {} ({} buckets{approval})",
+            target.name,
+            several.len()
+        ),
+    }
+}
+
+impl InitialRun {
+    /// What was announced, for machines.
+    pub(super) fn into_json(self) -> Value {
+        self.json
+    }
+
+    /// Reports how the execution ends, or how to watch it. What cannot be read is no error: the
+    /// stack is complete.
+    pub(super) async fn report(mut self, session: &Session<'_>, access: &Access) -> Value {
+        if self.is_additional {
+            return self.json;
+        }
+        if self.has_source == Some(false) {
+            let profile = s3ferry::shell::word(access.profile());
+            output::note(
+                session.global,
+                &format!(
+                    "Nothing is deployed yet: `s3ferry push SITE --profile {profile}` uploads the \
+                     first version."
+                ),
+            );
+            return self.json;
+        }
+        let text = match self.follow(session, access).await {
+            Ok(text) => text,
+            Err(error) => format!(
+                "The first execution of pipeline {} cannot be followed: {}",
+                self.pipeline, error.message
+            ),
+        };
+        output::note(session.global, &text);
+        self.json
+    }
+
+    async fn follow(
+        &mut self,
+        session: &Session<'_>,
+        access: &Access,
+    ) -> Result<String, DeployError> {
+        let limit = session.options.aws.wait_timeout;
+        let pipeline = self.pipeline.clone();
+        session.screen.begins("first execution of the pipeline");
+        let found = execution::first(access, &pipeline, limit.min(APPEARS)).await;
+        let Some(Execution { id, .. }) = found? else {
+            session.screen.clear();
+            return Ok(format!(
+                "No execution of pipeline {pipeline} has appeared yet; `s3ferry status` shows what \
+                 it deploys."
+            ));
+        };
+        let region = &session.accounts.project.plan.dev.region;
+        let page = watch::console(region, &pipeline, &id);
+        session
+            .screen
+            .says(&format!("Execution {}\n{}", shown(&id), shown(&page)));
+        let watcher = watch::Watcher::new(session.screen, &pipeline, region, access.profile());
+        let limit = limit.min(FOLLOWED);
+        let state = execution::follow_briefly(access, &pipeline, &id, limit, &|state| {
+            watcher.shows(state);
+        })
+        .await;
+        session.screen.ended();
+        let state = state?;
+        self.json["id"] = json!(id);
+        self.json["url"] = json!(page);
+        self.json["status"] = json!(state.as_ref().map(|state| &state.execution.status));
+        Ok(match state {
+            Some(state) => said(&state, &page),
+            None => format!("Execution {id} cannot be read; watch it at {page}"),
+        })
+    }
+}
+
+/// How an execution ended, or what it waits for.
+fn said(state: &State, page: &str) -> String {
+    let Execution {
+        id,
+        status,
+        versions,
+        ..
+    } = &state.execution;
+    if state.execution.is_running() {
+        let why = match state.waits.is_empty() {
+            true => "still runs",
+            false => "waits (see above)",
+        };
+        return format!("Execution {id} {why}; watch it at {page}");
+    }
+    if status == "Succeeded" {
+        let version = versions
+            .first()
+            .map(|version| format!(" version {version}"));
+        return format!(
+            "Execution {id} has deployed{}.",
+            version.unwrap_or_default()
+        );
+    }
+    let mut failed = state.actions.iter();
+    match failed.find(|action| action.status == "Failed") {
+        Some(action) => format!(
+            "Execution {id} failed: action {} of stage {}: {}\n`s3ferry doctor` finds the cause.",
+            shown(&action.action),
+            shown(&action.stage),
+            shown(&action.message)
+        ),
+        None => format!("Execution {id} ended as {status}."),
+    }
+}

@@ -1,0 +1,55 @@
+//! Writing dead trust policies again, after asking.
+
+use s3ferry::deploy::{Observer as _, trust};
+use s3ferry::doctor::{Diagnosis, Repair};
+use similar::TextDiff;
+
+use super::{Patient, Views};
+use crate::cli::aws::screen::Screen;
+use crate::cli::{Failure, output};
+
+/// Writes what can be written; says what was.
+///
+/// # Errors
+/// There is no terminal to ask on, the user says no, or AWS refuses.
+pub(super) async fn repair(
+    patient: &Patient<'_>,
+    views: &Views,
+    diagnosis: &Diagnosis,
+    screen: &Screen,
+) -> Result<Vec<Repair>, Failure> {
+    let mut done = Vec::new();
+    if diagnosis.repairs.is_empty() {
+        screen.says("No trust policy that was read can be written again.");
+    }
+    for repair in &diagnosis.repairs {
+        let Some(access) = views.accesses.get(&repair.account) else {
+            continue;
+        };
+        let title = format!("trust policy of role {} in {}", repair.role, repair.account);
+        output::note(patient.global, &format!("The {title}:\n{}", diff(repair)));
+        let question = format!("Write the {title} again?");
+        if !patient.options.yes && !screen.confirm(&question).await? {
+            return Err(Failure::with_code(
+                format!("the {title} was not written"),
+                "nothing was changed",
+                1,
+            ));
+        }
+        trust::repair(access, repair).await?;
+        screen.says(&format!("The {title} is written, and read back."));
+        done.push(repair.clone());
+    }
+    Ok(done)
+}
+
+fn diff(repair: &Repair) -> String {
+    let (live, wanted) = (
+        format!("{:#}\n", repair.live),
+        format!("{:#}\n", repair.wanted),
+    );
+    TextDiff::from_lines(live, wanted)
+        .unified_diff()
+        .header("the live policy", "the template's")
+        .to_string()
+}

@@ -1,0 +1,287 @@
+//! A folder as a zip file: the same bytes for the same files, whoever makes it and when.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use s3ferry::escape::shown;
+use s3ferry::plan::TargetPlan;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use super::content::Text;
+use super::site::Site;
+use super::warning::quoted;
+use super::{Inspected, limits};
+use crate::cli::aws::screen::Screen;
+use crate::cli::{Failure, Global, output};
+
+/// From this size on an entry needs the format's 64-bit fields.
+const LARGE: u64 = u32::MAX as u64;
+/// How many hidden files are named.
+const NAMED: usize = 3;
+
+/// A file of the folder.
+struct Entry {
+    /// Name in the zip file, with `/`.
+    name: String,
+    path: PathBuf,
+    size: u64,
+}
+
+struct Walk<'w> {
+    root: PathBuf,
+    shown: &'w Path,
+    take_hidden: bool,
+    entries: Vec<Entry>,
+    hidden: Vec<String>,
+}
+
+/// Makes a zip file of a folder; gives it, and what is known of the files.
+///
+/// # Errors
+/// There is something in the folder that cannot be deployed, or it cannot be read.
+pub(super) fn make(
+    global: &Global,
+    folder: &Path,
+    take_hidden: bool,
+    targets: &[TargetPlan],
+    screen: &Screen,
+) -> Result<(File, Inspected), Failure> {
+    let root = folder.canonicalize();
+    let mut walk = Walk {
+        root: root.map_err(|error| super::cannot_read(folder, &error))?,
+        shown: folder,
+        take_hidden,
+        entries: Vec::new(),
+        hidden: Vec::new(),
+    };
+    let root = walk.root.clone();
+    walk.folder(&root, "")?;
+    let Walk {
+        mut entries,
+        hidden,
+        ..
+    } = walk;
+    say_hidden(global, &hidden);
+    if entries.is_empty() {
+        return Err(Failure::new(
+            format!("there is no file to deploy in `{}`", folder.display()),
+            if hidden.is_empty() {
+                "name the folder that holds the built site"
+            } else {
+                "hidden files are left out without --hidden"
+            },
+        ));
+    }
+    entries.sort_by(|one, other| one.name.as_bytes().cmp(other.name.as_bytes()));
+    let mut site = Site::new(folder, targets);
+    for entry in &entries {
+        site.file(&entry.name, false)
+            .map_err(|problem| Failure::new(problem, "rename it"))?;
+    }
+    if let Some(problem) = site.conflict() {
+        return Err(Failure::new(problem, "rename one of them"));
+    }
+    let files = site.files();
+    let note = limits::files(folder, files, targets)?;
+    let total = entries.iter().map(|entry| entry.size).sum();
+    let bar = screen.bytes("Zipping", total);
+    let file = tempfile::tempfile().map_err(|error| cannot_write(&error))?;
+    let file = write(file, &entries, &mut site, &|bytes| bar.inc(bytes));
+    drop(bar);
+    let mut warnings = site.warnings();
+    warnings.extend(note);
+    Ok((file?, Inspected { files, warnings }))
+}
+
+/// Writes entries in their order.
+fn write(
+    file: File,
+    entries: &[Entry],
+    site: &mut Site<'_>,
+    progress: &dyn Fn(u64),
+) -> Result<File, Failure> {
+    let mut zip = ZipWriter::new(file);
+    let mut buffer = vec![0; 1 << 18];
+    for entry in entries {
+        let mut source =
+            File::open(&entry.path).map_err(|error| super::cannot_read(&entry.path, &error))?;
+        zip.start_file(entry.name.as_str(), options(entry.size))
+            .map_err(|error| cannot_write(&error))?;
+        let mut text = Text::of(&entry.name);
+        loop {
+            let count = source
+                .read(&mut buffer)
+                .map_err(|error| super::cannot_read(&entry.path, &error))?;
+            if count == 0 {
+                break;
+            }
+            zip.write_all(&buffer[..count])
+                .map_err(|error| cannot_write(&error))?;
+            if let Some(text) = &mut text {
+                text.read(&buffer[..count]);
+            }
+            progress(count as u64);
+        }
+        if let Some(text) = &text {
+            site.text(&entry.name, text);
+        }
+    }
+    zip.finish().map_err(|error| cannot_write(&error))
+}
+
+/// What stands beside each entry: nothing of this machine or this moment.
+pub(crate) fn options(size: u64) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(6))
+        .last_modified_time(DateTime::DEFAULT)
+        .unix_permissions(0o644)
+        .large_file(size >= LARGE)
+}
+
+fn cannot_write(error: &dyn std::error::Error) -> Failure {
+    Failure::new(
+        format!("cannot write the zip file: {error}"),
+        "make room in the folder for temporary files (TMPDIR)",
+    )
+}
+
+fn say_hidden(global: &Global, hidden: &[String]) {
+    if hidden.is_empty() {
+        return;
+    }
+    let mut named = hidden
+        .iter()
+        .take(NAMED)
+        .map(|name| shown(name).into_owned())
+        .collect::<Vec<_>>()
+        .join(", ");
+    if hidden.len() > NAMED {
+        named.push_str(&format!(" and {} more", hidden.len() - NAMED));
+    }
+    output::note(
+        global,
+        &format!("Left out what is hidden: {named}. --hidden takes it too."),
+    );
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path, prefix: &str) -> Result<(), Failure> {
+        let listing = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let listing = listing.map_err(|error| super::cannot_read(folder, &error))?;
+        for found in listing {
+            let name = self.name(&found.file_name(), prefix)?;
+            if !self.take_hidden && found.file_name().as_encoded_bytes().starts_with(b".") {
+                self.hidden.push(name);
+                continue;
+            }
+            let kind = found
+                .file_type()
+                .map_err(|error| super::cannot_read(&found.path(), &error))?;
+            if kind.is_dir() {
+                self.folder(&found.path(), &format!("{name}/"))?;
+            } else {
+                let path = if kind.is_symlink() {
+                    self.link(&found.path(), &name)?
+                } else {
+                    found.path()
+                };
+                self.file(path, name)?;
+            }
+        }
+        self.hidden.sort();
+        Ok(())
+    }
+
+    fn file(&mut self, path: PathBuf, name: String) -> Result<(), Failure> {
+        let data = fs::metadata(&path).map_err(|error| super::cannot_read(&path, &error))?;
+        if !data.is_file() {
+            return Err(Failure::new(
+                format!("{} is neither a file nor a folder", quoted(&name)),
+                "take it out of the folder",
+            ));
+        }
+        self.entries.push(Entry {
+            size: data.len(),
+            path,
+            name,
+        });
+        Ok(())
+    }
+
+    fn name(&self, name: &OsStr, prefix: &str) -> Result<String, Failure> {
+        let Some(text) = name.to_str() else {
+            return Err(Failure::new(
+                format!(
+                    "a file's name in `{}` is not UTF-8: {}",
+                    self.shown.display(),
+                    quoted(&format!("{prefix}{}", name.to_string_lossy()))
+                ),
+                "rename it: an object's key is UTF-8",
+            ));
+        };
+        Ok(format!("{prefix}{text}"))
+    }
+
+    /// The file that a symbolic link leads to. A bucket has no links, so its content is taken,
+    /// but nothing from outside of the folder gets into a public site by one.
+    fn link(&self, path: &Path, name: &str) -> Result<PathBuf, Failure> {
+        let refused = |why: &str| {
+            Failure::new(
+                format!("{} is a symbolic link {why}", quoted(name)),
+                "put a copy in its place, or take it out of the folder",
+            )
+        };
+        let Ok(found) = path.canonicalize() else {
+            return Err(refused("that leads nowhere"));
+        };
+        if !found.starts_with(&self.root) {
+            return Err(refused("that leads out of the folder"));
+        }
+        if found.is_dir() {
+            return Err(refused("to a folder"));
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_files_are_the_same_bytes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a");
+        fs::write(&path, "x".repeat(100_000)).expect("written");
+        let entries = |size| {
+            [Entry {
+                name: "a".to_owned(),
+                path: path.clone(),
+                size,
+            }]
+        };
+        let bytes = || {
+            let mut file = write(
+                tempfile::tempfile().expect("a file"),
+                &entries(100_000),
+                &mut Site::new(folder.path(), &[]),
+                &|_| {},
+            )
+            .expect("written");
+            crate::cli::digest(&mut file).expect("read")
+        };
+        let first = bytes();
+        filetime(&path);
+        assert_eq!(first, bytes());
+    }
+
+    fn filetime(path: &Path) {
+        let file = File::options().append(true).open(path).expect("open");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000))
+            .expect("set");
+    }
+}

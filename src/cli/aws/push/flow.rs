@@ -1,0 +1,505 @@
+//! The way of a push: the bucket looked at, the content uploaded unless it is there already, the
+//! execution found, or started, and followed.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use s3ferry::definition::Definition;
+use s3ferry::deploy::execution::{self, Execution, Revision, State};
+use s3ferry::deploy::source::{Content, Current, SourceObject, Upload};
+use s3ferry::deploy::{Access, Observer as _, pipeline};
+use s3ferry::escape::shown;
+use s3ferry::plan::{PipelinePlan, SOURCE_ACTION};
+use s3ferry::shell::Command;
+use serde_json::{Value, json};
+
+use super::warning::one_line;
+use super::{Artifact, PushOptions, watch, why};
+use crate::cli::aws::accounts::token;
+use crate::cli::aws::deploy::Format;
+use crate::cli::aws::runtime::{first_answer, profile_for};
+use crate::cli::aws::screen::Screen;
+use crate::cli::output::{self, Text, thousands};
+use crate::cli::project::Project;
+use crate::cli::{Failure, Global, Outcome};
+
+/// How long after an upload the pipeline may need to notice it: by an event some seconds, by
+/// polling some minutes.
+const START_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// How many buckets are named at the end.
+const NAMED: usize = 5;
+
+struct Push<'a> {
+    global: &'a Global,
+    options: &'a PushOptions,
+    project: &'a Project,
+    screen: &'a Screen,
+    access: Access,
+    profile: String,
+    /// Version ID of the source object.
+    version: String,
+    /// The result for machines, as far as it is known.
+    result: Value,
+}
+
+/// Pushes.
+///
+/// # Errors
+/// The bucket cannot take it, AWS refuses, or the execution failed.
+pub(super) async fn run(
+    global: &Global,
+    options: &PushOptions,
+    project: &Project,
+    screen: &Screen,
+    artifact: &Artifact,
+    upload: &Upload,
+) -> Result<Outcome, Failure> {
+    let dev = &project.plan.dev;
+    let (profile, origin) = profile_for(options.profile.as_deref(), &dev.profile);
+    let settings = options.aws.settings();
+    let access = Access::open_as(&profile, origin, &dev.region, &settings).await?;
+    // Whoever pushes needs less than whoever deploys.
+    let access = access.needing("--push");
+    let caller = first_answer(global, &profile, access.verify_account(&dev.account)).await?;
+    let object = SourceObject::from(dev);
+    object.check_versioning(&access).await?;
+    // A profile that may not do this can push all the same.
+    if let Ok(aborted @ 1..) = object.abort_leftovers(&access, &caller).await {
+        screen.says(&format!(
+            "Aborted {} of the same object that an earlier push left.",
+            match aborted {
+                1 => "an unfinished upload".to_owned(),
+                more => format!("{more} unfinished uploads"),
+            }
+        ));
+    }
+    let current = object.current(&access).await?;
+    let same = current.filter(|current| {
+        current.size == artifact.size && current.sha256.as_deref() == Some(&artifact.sha256)
+    });
+    let mut push = Push {
+        global,
+        options,
+        project,
+        screen,
+        access,
+        profile,
+        version: String::new(),
+        result: super::result(project, artifact),
+    };
+    match same {
+        Some(current) => {
+            push.source(&current.version, false)?;
+            push.again(&object, &current).await
+        }
+        None => {
+            let version = push.upload(&object, artifact, upload).await?;
+            push.source(&version, true)?;
+            push.after_upload().await
+        }
+    }
+}
+
+impl Push<'_> {
+    /// The version that there is now, which is the result: it is printed at once, since the
+    /// pipeline may fail. On a terminal the screen says it.
+    fn source(&mut self, version: &str, uploaded: bool) -> Result<(), Failure> {
+        version.clone_into(&mut self.version);
+        self.result["source"]["versionId"] = json!(version);
+        self.result["source"]["uploaded"] = json!(uploaded);
+        let is_said = std::io::stdout().is_terminal() && !self.global.quiet;
+        if self.options.format == Format::Text && !is_said {
+            output::print(&output::line(version))?;
+        }
+        Ok(())
+    }
+
+    /// How the execution is followed later. `--start` would start another one.
+    fn to_follow(&self) -> &'static str {
+        match self.options.start {
+            true => "the same without --no-watch and --start follows the pipeline",
+            false => "the same without --no-watch follows the pipeline",
+        }
+    }
+
+    fn pipeline(&self) -> &str {
+        &self.project.plan.dev.pipeline
+    }
+
+    async fn upload(
+        &self,
+        object: &SourceObject,
+        artifact: &Artifact,
+        upload: &Upload,
+    ) -> Result<String, Failure> {
+        let size = thousands(usize::try_from(artifact.size).unwrap_or(usize::MAX));
+        let files = match artifact.files {
+            1 => "1 file".to_owned(),
+            more => format!("{more} files"),
+        };
+        let place = format!("s3://{}/{}", object.bucket, object.key);
+        let bar = self.screen.bytes("Uploading", artifact.size);
+        let content = Content {
+            file: &artifact.file,
+            size: artifact.size,
+            sha256: &artifact.sha256,
+            summary: format!("{files}, SHA-256 {}", &artifact.sha256[..12]),
+        };
+        let done = upload
+            .run(&self.access, object, &content, &|arrived| {
+                bar.set_position(arrived)
+            })
+            .await;
+        drop(bar);
+        let version = done?;
+        self.screen.says(&format!(
+            "Uploaded {files} ({size} bytes) to {place}\nVersion {}",
+            shown(&version)
+        ));
+        Ok(version)
+    }
+
+    /// After an upload: its execution.
+    async fn after_upload(&mut self) -> Result<Outcome, Failure> {
+        if self.options.no_watch {
+            return self.finish(self.to_follow());
+        }
+        self.screen
+            .executing("the upload is complete, and the pipeline starts by itself");
+        match self.find(self.pipeline(), 0, START_LIMIT).await? {
+            Some(found) => self.follow(&found.id).await,
+            None => Err(self.not_started().await),
+        }
+    }
+
+    /// The same content again: followed, or told how it ended, or started.
+    async fn again(
+        &mut self,
+        object: &SourceObject,
+        current: &Current,
+    ) -> Result<Outcome, Failure> {
+        self.screen.says(&format!(
+            "Not uploaded: s3://{}/{} has the same content.\nVersion {}",
+            object.bucket,
+            object.key,
+            shown(&current.version)
+        ));
+        if self.options.start {
+            return self.start().await;
+        }
+        if self.options.no_watch {
+            return self.finish("--start starts the pipeline with it anyway");
+        }
+        let age = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |now| now.as_secs())
+            .saturating_sub(current.modified.unsigned_abs());
+        let left = START_LIMIT.saturating_sub(Duration::from_secs(age));
+        let Some(found) = self.find(self.pipeline(), 0, left).await? else {
+            return Err(self.not_started().await);
+        };
+        let is_all = self.further().next().is_none();
+        if !found.is_running() {
+            self.screen.says(&format!(
+                "Execution {} took it: {}.",
+                shown(&found.id),
+                said(&found)
+            ));
+        }
+        if found.status == "Succeeded" && is_all {
+            self.result["execution"] = json!({
+                "id": found.id, "status": found.status, "versionId": self.version,
+            });
+            return self.finish("nothing is to be done; --start runs the pipeline again");
+        }
+        // Once more: for what it failed by, or for what the next pipelines do.
+        self.follow(&found.id).await
+    }
+
+    async fn start(&mut self) -> Result<Outcome, Failure> {
+        let action = self.source_action().await?;
+        let revision = action.as_deref().map(|action| Revision {
+            action,
+            version: &self.version,
+        });
+        let id = execution::start(&self.access, self.pipeline(), &token(1), revision).await?;
+        self.screen
+            .resumes_with(super::resume(self.global, self.options, false));
+        self.screen
+            .says(&format!("Started execution {}.", shown(&id)));
+        if self.options.no_watch {
+            self.result["execution"] = json!({ "id": id, "status": "InProgress" });
+            return self.finish(self.to_follow());
+        }
+        self.follow(&id).await
+    }
+
+    /// Name of the source action that takes the version; `None` where the pipeline takes none: a
+    /// source revision needs a pipeline of type V2 (AWS CodePipeline, *Pipeline types*).
+    async fn source_action(&self) -> Result<Option<String>, Failure> {
+        let dev = &self.project.plan.dev;
+        if dev.create_pipeline {
+            return Ok(Some(SOURCE_ACTION.to_owned()));
+        }
+        let text = pipeline::read(&self.access, &dev.pipeline).await?;
+        let definition = Definition::of_answer(&format!("pipeline {}", dev.pipeline), &text)
+            .map_err(|(source, problems)| Failure::document(source, problems))?;
+        let mut sources = definition.actions.iter().filter(|action| {
+            action.is_s3_source()
+                && action.setting("S3Bucket") == Some(&dev.source_bucket.name)
+                && action.setting("S3ObjectKey") == Some(&dev.source_object_key)
+        });
+        let action = sources.next().filter(|_| definition.is_v2());
+        Ok(action.map(|action| action.name.clone()))
+    }
+
+    /// Finds the newest execution that takes the version and started at `since` or later.
+    async fn find(
+        &self,
+        pipeline: &str,
+        since: i64,
+        limit: Duration,
+    ) -> Result<Option<Execution>, Failure> {
+        let limit = limit.min(self.options.aws.wait_timeout);
+        self.screen.begins("start of the pipeline");
+        let found = execution::find(&self.access, pipeline, &self.version, since, limit).await;
+        self.screen.clear();
+        Ok(found?)
+    }
+
+    /// Why no execution may have started.
+    async fn not_started(&self) -> Failure {
+        let dev = &self.project.plan.dev;
+        let (pipeline, version) = (self.pipeline(), &self.version);
+        let recent = execution::recent(&self.access, pipeline).await;
+        let newest = recent.map(|found| found.into_iter().next());
+        let other = newest.map_or_else(
+            |error| format!("; its executions cannot be read: {error}"),
+            |newest| match newest {
+                None => "; it has never run".to_owned(),
+                Some(newest) => format!(
+                    "; the newest execution is {} ({})",
+                    newest.id, newest.status
+                ),
+            },
+        );
+        let how = if dev.create_pipeline {
+            format!(
+                "`{}` shows the rule that starts it",
+                Command::aws("events describe-rule")
+                    .option("--name", &dev.change_rule)
+                    .option("--profile", &self.profile)
+            )
+        } else {
+            "check that an EventBridge rule starts the pipeline and passes the version (see the \
+             notes of `s3ferry synth`)"
+                .to_owned()
+        };
+        Failure::with_code(
+            format!("no execution of pipeline `{pipeline}` takes version {version}{other}"),
+            format!("{how}; the same push with --start starts it now"),
+            1,
+        )
+    }
+
+    /// The pipelines after the first.
+    fn further(&self) -> impl Iterator<Item = &PipelinePlan> {
+        self.project.plan.pipelines.iter().skip(1)
+    }
+
+    /// Follows an execution of the first pipeline, and those of the pipelines after it.
+    async fn follow(&mut self, id: &str) -> Result<Outcome, Failure> {
+        let first = self.pipeline().to_owned();
+        let (mut end, json) = self.follow_one(&first, id).await?;
+        self.result["execution"] = json;
+        self.ended(&first, &end).await?;
+        let further: Vec<String> = self.further().map(|next| next.name.clone()).collect();
+        for next in further {
+            // The last action starts the next pipeline.
+            let started = (end.actions.iter()).map(|action| action.started);
+            let since = started.fold(0.0, f64::max);
+            #[expect(clippy::cast_possible_truncation, reason = "a time in seconds")]
+            let found = self.find(&next, since as i64, START_LIMIT).await?;
+            let Some(found) = found else {
+                self.print("")?;
+                return Err(Failure::with_code(
+                    format!(
+                        "no execution of pipeline `{next}` takes version {}",
+                        self.version
+                    ),
+                    "the previous pipeline starts it with its last action; the same push with \
+                     --start runs all pipelines again",
+                    1,
+                ));
+            };
+            let (state, mut json) = self.follow_one(&next, &found.id).await?;
+            json["pipeline"] = json!(next);
+            if let Some(all) = self.result["additional"].as_array_mut() {
+                all.push(json);
+            }
+            end = state;
+            self.ended(&next, &end).await?;
+        }
+        output::note(self.global, &self.deployed());
+        self.finish("")
+    }
+
+    async fn follow_one(&self, pipeline: &str, id: &str) -> Result<(State, Value), Failure> {
+        let region = &self.project.plan.dev.region;
+        let page = watch::console(region, pipeline, id);
+        self.screen
+            .says(&format!("Execution {}\n{}", shown(id), shown(&page)));
+        self.screen.begins(&format!("execution {id}"));
+        let continues = format!("execution {id} of pipeline {pipeline} continues in CodePipeline");
+        self.screen.executing(&continues);
+        let watcher = watch::Watcher::new(self.screen, pipeline, region, &self.profile);
+        let limit = self.options.aws.wait_timeout;
+        let end = execution::follow(&self.access, pipeline, id, limit, &|state| {
+            watcher.shows(state);
+        })
+        .await?;
+        self.screen.ended();
+        let json = watch::json(&end, &page);
+        Ok((end, json))
+    }
+
+    /// Whether an execution deployed the version.
+    ///
+    /// # Errors
+    /// It did not: what it did, and what to do.
+    async fn ended(&mut self, pipeline: &str, end: &State) -> Result<(), Failure> {
+        let execution = &end.execution;
+        let version = &self.version;
+        let took = execution.versions.first();
+        if execution.status == "Succeeded" {
+            let Some(other) = took.filter(|_| !execution.versions.contains(version)) else {
+                self.screen.says(&format!(
+                    "Execution {} of pipeline {pipeline} deployed version {version}.",
+                    shown(&execution.id)
+                ));
+                return Ok(());
+            };
+            let failure = Failure::with_code(
+                format!(
+                    "execution {} deployed version {other} instead of version {version}",
+                    execution.id
+                ),
+                "the same push with --start deploys this version",
+                1,
+            );
+            self.print("")?;
+            return Err(failure);
+        }
+        let failed = end.actions.iter().find(|action| action.status == "Failed");
+        let mut help = match execution.status.as_str() {
+            "Superseded" => "the same push with --start deploys this version",
+            "Stopped" | "Cancelled" => {
+                "somebody stopped it; the same push with --start runs it again"
+            }
+            _ => "mend what is said above; the same push with --start runs it again",
+        }
+        .to_owned();
+        let mut message = format!("execution {} is {}", execution.id, said(execution));
+        if execution.status == "Superseded" {
+            message = self.superseded(pipeline, &execution.id).await;
+        } else if let Some(action) = failed {
+            message = format!(
+                "action `{}` of stage `{}` failed: {}",
+                action.action,
+                action.stage,
+                if action.message.is_empty() {
+                    "AWS says nothing about it".to_owned()
+                } else {
+                    one_line(&action.message)
+                }
+            );
+            if let Some(why) = why::explain(self.project, action)? {
+                self.result["explanation"] = why.json;
+                output::note(self.global, &format!("\n{}", why.text.trim_end()));
+                help = why.next;
+            }
+        }
+        self.print("")?;
+        Err(Failure::with_code(message, help, 1))
+    }
+
+    /// Which execution took the place of a superseded one.
+    async fn superseded(&mut self, pipeline: &str, id: &str) -> String {
+        let message = format!("execution {id} with version {} is Superseded", self.version);
+        let recent = execution::recent(&self.access, pipeline).await;
+        let Some(newer) = execution::superseding(&recent.unwrap_or_default(), id).cloned() else {
+            return format!("{message}: a newer execution took its place");
+        };
+        let version = newer.versions.first();
+        self.result["supersededBy"] = json!({
+            "id": newer.id, "status": newer.status, "versionId": version,
+        });
+        format!(
+            "{message}: execution {} took its place with {} ({})",
+            newer.id,
+            version.map_or_else(
+                || "the newest version".to_owned(),
+                |version| format!("version {version}")
+            ),
+            newer.status
+        )
+    }
+
+    /// Where the files are now.
+    fn deployed(&self) -> String {
+        let plan = &self.project.plan;
+        let placed: Vec<String> = (plan.pipelines.iter())
+            .flat_map(|pipeline| &pipeline.stages)
+            .flat_map(|stage| {
+                let target = &plan.targets[stage.target];
+                let place = |index: &usize| {
+                    let bucket = &target.instances[*index].bucket.name;
+                    match (&target.object_key, target.path.as_str()) {
+                        (Some(key), _) => format!("s3://{bucket}/{key}"),
+                        (None, path) => format!("s3://{bucket}/{path}"),
+                    }
+                };
+                stage.instances.iter().map(place).collect::<Vec<_>>()
+            })
+            .collect();
+        let shown: Vec<&str> = placed.iter().take(NAMED).map(String::as_str).collect();
+        let shown = shown.join(", ");
+        match placed.len().saturating_sub(NAMED) {
+            0 => format!("Deployed to {shown}"),
+            more => format!("Deployed to {shown} and {more} more buckets"),
+        }
+    }
+
+    fn finish(&mut self, next: &str) -> Result<Outcome, Failure> {
+        self.print(next)?;
+        Ok(Outcome::Done)
+    }
+
+    fn print(&mut self, next: &str) -> Result<(), Failure> {
+        match self.options.format {
+            Format::Json => {
+                self.result["next"] = if next.is_empty() {
+                    Value::Null
+                } else {
+                    json!(next)
+                };
+                output::print(Text::json_value(&self.result))
+            }
+            Format::Text => {
+                if !next.is_empty() {
+                    output::note(self.global, &format!("\nNext: {next}"));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An execution's status, with what AWS says about it.
+fn said(execution: &Execution) -> String {
+    match execution.summary.as_str() {
+        "" => shown(&execution.status).into_owned(),
+        summary => format!("{} ({})", shown(&execution.status), one_line(summary)),
+    }
+}

@@ -1,0 +1,177 @@
+//! An execution as the user sees it: a row for each action, and what it waits for.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use s3ferry::config::partition_of;
+use s3ferry::deploy::Observer as _;
+use s3ferry::deploy::execution::{ActionRun, State, Wait};
+use s3ferry::escape::shown;
+use s3ferry::shell::Command;
+use serde_json::{Value, json};
+
+use super::warning::one_line;
+use crate::cli::aws::screen::{Row, RowState, Screen};
+
+/// Shows what changes.
+pub(crate) struct Watcher<'s> {
+    screen: &'s Screen,
+    pipeline: &'s str,
+    region: &'s str,
+    profile: &'s str,
+    /// Status by action, as it was shown.
+    shown: RefCell<HashMap<String, String>>,
+    waits: RefCell<Vec<Wait>>,
+    /// Whether the user knows that something cannot be read.
+    told: Cell<bool>,
+}
+
+impl<'s> Watcher<'s> {
+    pub(crate) fn new(
+        screen: &'s Screen,
+        pipeline: &'s str,
+        region: &'s str,
+        profile: &'s str,
+    ) -> Self {
+        Self {
+            screen,
+            pipeline,
+            region,
+            profile,
+            shown: RefCell::default(),
+            waits: RefCell::default(),
+            told: Cell::default(),
+        }
+    }
+
+    /// Shows what has changed.
+    pub(crate) fn shows(&self, state: &State) {
+        for action in &state.actions {
+            self.action(action);
+        }
+        if let Some(unread) = &state.unread
+            && !self.told.replace(true)
+        {
+            self.screen.says(&format!(
+                "The actions of execution {} cannot be read, so its status is followed: {unread}.",
+                state.execution.id
+            ));
+        }
+        for wait in &state.waits {
+            if !self.waits.borrow().contains(wait) {
+                self.screen.says(&self.wait(wait));
+            }
+        }
+        self.waits.borrow_mut().clone_from(&state.waits);
+    }
+
+    fn action(&self, action: &ActionRun) {
+        let id = format!("{}/{}", action.stage, action.action);
+        let mut shown = self.shown.borrow_mut();
+        if shown.get(&id) == Some(&action.status) {
+            return;
+        }
+        let row = match action.status.as_str() {
+            "InProgress" => RowState::Moving,
+            "Succeeded" => RowState::Done,
+            _ => RowState::Failed,
+        };
+        let text = format!(
+            "{:<16} {:<20} {:<10}",
+            action.stage, action.action, action.status
+        );
+        let is_live = self.screen.is_live();
+        let text = if is_live || row == RowState::Moving {
+            text.trim_end().to_owned()
+        } else {
+            format!("{text} {:.0}s", action.seconds())
+        };
+        let show = |state: RowState, time: f64| {
+            self.screen.row(&Row {
+                id: &id,
+                state,
+                text: text.clone(),
+                reason: &one_line(&action.message),
+                time,
+            });
+        };
+        if is_live || row == RowState::Moving {
+            // What was over before it was seen has begun, too.
+            show(RowState::Moving, action.started);
+        }
+        if row != RowState::Moving {
+            show(row, action.changed);
+        }
+        shown.insert(id, action.status.clone());
+    }
+
+    fn wait(&self, wait: &Wait) -> String {
+        let pipeline = |words| Command::aws(words).option("--pipeline-name", self.pipeline);
+        let here = |command: Command| {
+            command
+                .option("--region", self.region)
+                .option("--profile", self.profile)
+        };
+        match wait {
+            Wait::Approval {
+                stage,
+                action,
+                token,
+            } => format!(
+                "Waiting for approval in stage {}: in the console (above), or by\n  {}",
+                shown(stage),
+                here(
+                    pipeline("codepipeline put-approval-result")
+                        .option("--stage-name", stage)
+                        .option("--action-name", action)
+                        .option("--token", token)
+                        .words("--result summary=Approved,status=Approved")
+                )
+            ),
+            Wait::Transition { stage, reason } => format!(
+                "Waiting before stage {}: its transition is disabled ({}). To continue:\n  {}",
+                shown(stage),
+                shown(reason),
+                here(
+                    pipeline("codepipeline enable-stage-transition")
+                        .option("--stage-name", stage)
+                        .words("--transition-type Inbound")
+                )
+            ),
+        }
+    }
+}
+
+/// The page of an execution in AWS's console.
+pub(crate) fn console(region: &str, pipeline: &str, id: &str) -> String {
+    let host = format!("{region}.{}", partition_of(region).console_domain());
+    format!(
+        "https://{host}/codesuite/codepipeline/pipelines/{pipeline}/executions/{id}/timeline?region={region}"
+    )
+}
+
+/// An execution for machines.
+pub(super) fn json(state: &State, page: &str) -> Value {
+    let actions: Vec<Value> = state
+        .actions
+        .iter()
+        .map(|action| {
+            json!({
+                "stage": action.stage,
+                "action": action.action,
+                "status": action.status,
+                "seconds": action.seconds(),
+                "code": action.code,
+                "message": action.message,
+            })
+        })
+        .collect();
+    json!({
+        "id": state.execution.id,
+        "status": state.execution.status,
+        "summary": state.execution.summary,
+        "versionId": state.execution.versions.first(),
+        "url": page,
+        "actions": actions,
+    })
+}

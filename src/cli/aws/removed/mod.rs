@@ -1,0 +1,150 @@
+//! Stacks of the pipeline that the configuration no longer names: of a target, a region or a further
+//! pipeline that was removed. The outputs file knows them, and the accounts list them.
+
+use std::collections::BTreeSet;
+
+use s3ferry::deploy::{StackStep, ownership, stack};
+use s3ferry::stacks::Side;
+use serde_json::{Value, json};
+
+pub(crate) mod set;
+
+use crate::cli::aws::accounts::Accounts;
+use crate::cli::shell::Command;
+
+/// A stack that the configuration no longer names.
+#[derive(Debug, Clone)]
+pub(crate) struct Removed {
+    /// The stack. Its profile is empty when no profile of the configuration is of its account.
+    pub(crate) step: StackStep,
+}
+
+impl Removed {
+    /// How to remove it.
+    pub(crate) fn command(&self) -> String {
+        let command = Command::s3ferry("destroy --removed");
+        match self.step.profile.as_str() {
+            "" => command.words("--profile PROFILE").to_string(),
+            profile => command.option("--profile", profile).to_string(),
+        }
+    }
+
+    /// What it is, and how to remove it.
+    pub(crate) fn sentence(&self) -> String {
+        let StackStep {
+            stack,
+            account,
+            region,
+            ..
+        } = &self.step;
+        let whose = match self.step.profile.as_str() {
+            "" => " with a profile of that account",
+            _ => "",
+        };
+        format!(
+            "{} {stack} in account {account}, {region} is not in the configuration. To remove \
+             it once the pipeline no longer uses it{whose}: `{}`",
+            self.kind(),
+            self.command()
+        )
+    }
+
+    /// A stack or a stack set.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.step.stack_set {
+            true => "Stack set",
+            false => "Stack",
+        }
+    }
+
+    /// The same for machines.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "stack": self.step.stack,
+            "account": self.step.account,
+            "region": self.step.region,
+            "command": self.command(),
+        })
+    }
+}
+
+/// The stacks that the outputs file has and the configuration does not.
+pub(crate) fn recorded(accounts: &Accounts<'_>) -> Vec<Removed> {
+    let entries = accounts.outputs.known.stacks().iter();
+    entries
+        .filter(|entry| !is_configured(accounts, &entry.account, &entry.region, &entry.stack))
+        .map(|entry| {
+            let mut found = removed(accounts, &entry.account, &entry.region, &entry.stack);
+            found.step.stack_set = set::is_set(&entry.outputs);
+            found
+        })
+        .collect()
+}
+
+/// Whether a step is of a target that the configuration no longer names.
+pub(crate) fn is_removed(step: &StackStep) -> bool {
+    step.side == Side::Target(usize::MAX)
+}
+
+/// The same, and those that the accounts list. What cannot be listed is left out. Stack sets are not
+/// listed.
+pub(crate) async fn find(accounts: &mut Accounts<'_>) -> Vec<Removed> {
+    let mut found = recorded(accounts);
+    let places: BTreeSet<(String, String, String)> = (accounts.steps.iter())
+        .filter(|step| !step.stack_set)
+        .map(|step| {
+            (
+                step.account.clone(),
+                step.region.clone(),
+                step.profile.clone(),
+            )
+        })
+        .collect();
+    for (account, region, profile) in places {
+        let steps = accounts.steps.iter();
+        let step = steps
+            .filter(|step| step.account == account && step.region == region)
+            .find(|step| step.profile == profile)
+            .cloned();
+        let Some(step) = step else { continue };
+        let Ok(access) = accounts.access(&step).await else {
+            continue;
+        };
+        let Ok(listed) = stack::list(&access).await else {
+            continue;
+        };
+        for one in listed {
+            let plan = &accounts.project.plan;
+            if ownership::is_of_plan(plan, &one.name, &one.description)
+                && !is_configured(accounts, &account, &region, &one.name)
+                && !found.iter().any(|known| {
+                    known.step.stack == one.name
+                        && known.step.account == account
+                        && known.step.region == region
+                })
+            {
+                found.push(removed(accounts, &account, &region, &one.name));
+            }
+        }
+    }
+    found
+}
+
+fn is_configured(accounts: &Accounts<'_>, account: &str, region: &str, stack: &str) -> bool {
+    let mut steps = accounts.steps.iter();
+    steps.any(|step| step.account == account && step.region == region && step.stack == stack)
+}
+
+fn removed(accounts: &Accounts<'_>, account: &str, region: &str, stack: &str) -> Removed {
+    let mut steps = accounts.steps.iter();
+    let profile = steps
+        .find(|step| step.account == account)
+        .map_or("", |step| &step.profile);
+    let own = accounts.project.plan.stack_name("");
+    let prefixes = std::iter::once(own.as_str()).chain(accounts.outputs.known.prefixes());
+    let names = prefixes.filter_map(|prefix| stack.strip_prefix(prefix));
+    let name = names.min_by_key(|name| name.len()).unwrap_or(stack);
+    Removed {
+        step: StackStep::removed(stack, account, region, profile, name),
+    }
+}

@@ -1,0 +1,414 @@
+//! `s3ferry rollback`: continues a rollback that failed, cancels an update or an operation that
+//! runs.
+
+use s3ferry::deploy::rollback::{self, Ended, Remedy, Unreverted};
+use s3ferry::deploy::stack::{self, Deployed};
+use s3ferry::deploy::stack_set as set;
+use s3ferry::deploy::stack_set::operation::Ended as OperationEnded;
+use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
+use serde_json::{Value, json};
+
+use crate::cli::aws::accounts::Accounts;
+use crate::cli::aws::deploy::{Format, stack_set, stack_set_show};
+use crate::cli::aws::runtime::{AwsOptions, block_on, require_stacks};
+use crate::cli::aws::screen::Screen;
+use crate::cli::project::Project;
+use crate::cli::shell::{self, Command};
+use crate::cli::{Failure, Global, Outcome, output};
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry rollback --profile dev
+  s3ferry rollback --profile dev --skip DeployKey   leave out one resource
+  s3ferry rollback --all --yes                      without confirmation
+
+The state of each stack decides:
+  UPDATE_ROLLBACK_FAILED       continue the rollback
+  UPDATE_IN_PROGRESS           cancel the update, and follow the rollback
+  UPDATE_ROLLBACK_IN_PROGRESS  follow the rollback
+  a running stack set operation: stop it
+
+CloudFormation leaves a skipped resource as it is and records it as rolled
+back. Its real state can then differ from the template: correct it before the
+next deploy.
+
+Exit codes: 0 rolled back, or nothing to roll back; 1 a rollback failed or was
+not confirmed; 2 wrong usage; 3 AWS could not be reached, or refused.";
+
+/// RollbackOptions of `rollback`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RollbackOptions {
+    /// Named profile of the AWS configuration: rolls back the stacks that the configuration gives it
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Roll back the stacks of every profile
+    #[arg(long, conflicts_with = "profile")]
+    all: bool,
+    /// Logical ID of a resource that cannot be rolled back, to skip; may be repeated
+    #[arg(long, value_name = "RESOURCE")]
+    skip: Vec<String>,
+    /// Skip the confirmation prompt
+    #[arg(long, short)]
+    yes: bool,
+    /// Format of the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// A stack or a stack set that is looked at.
+struct Candidate {
+    step: StackStep,
+    access: Access,
+    state: State,
+}
+
+/// What there is to do.
+enum State {
+    /// No stack or stack set.
+    Absent,
+    /// A stack, its remedy, and the resources that could not be rolled back.
+    Stack(Box<Deployed>, Remedy, Vec<Unreverted>),
+    /// A stack set, and its running operation: ID and action.
+    StackSet(Option<(String, String)>),
+}
+
+/// Rolls back.
+pub(crate) fn run(global: &Global, options: &RollbackOptions) -> Result<Outcome, Failure> {
+    require_stacks("rollback", options.profile.as_deref(), Some(options.all))?;
+    let skip: Vec<&str> = (options.skip.iter())
+        .flat_map(|id| ["--skip", id.as_str()])
+        .collect();
+    let resume = shell::resume(global, "rollback", options.profile.as_deref(), &skip);
+    let screen = Screen::new(global, resume);
+    let project = Project::load(global)?;
+    let accounts = Accounts::new(global, &options.aws, project);
+    block_on(&screen, roll_back(accounts, options, &screen))
+}
+
+async fn roll_back(
+    mut accounts: Accounts<'_>,
+    options: &RollbackOptions,
+    screen: &Screen,
+) -> Result<Outcome, Failure> {
+    let mut candidates = Vec::new();
+    screen.begins("stacks' state");
+    for step in accounts.select(options.profile.as_deref())? {
+        let looked = match accounts.access(&step).await {
+            Ok(access) => look(&accounts, step.clone(), access).await,
+            Err(failure) => Err(failure),
+        };
+        match looked {
+            Ok(candidate) => candidates.push(candidate),
+            // The others are rolled back all the same.
+            Err(failure) if options.all => screen.says(&format!(
+                "Stack {} in account {}, {} cannot be read: {}.",
+                step.stack,
+                step.account,
+                step.region,
+                failure.message()
+            )),
+            Err(failure) => return Err(failure),
+        }
+    }
+    screen.ended();
+    check_skip(&candidates, &options.skip)?;
+    let mut results = Vec::new();
+    let mut outcome = Outcome::Done;
+    for candidate in &candidates {
+        screen.says(&candidate.shown(&options.skip));
+        let Some(question) = candidate.question() else {
+            results.push(candidate.result("nothing", &[]));
+            continue;
+        };
+        if let Some(question) = question
+            && !options.yes
+            && !screen.confirm(&question).await?
+        {
+            output::note(accounts.global, "Nothing was changed.");
+            results.push(candidate.result("declined", &[]));
+            outcome = Outcome::Findings;
+            continue;
+        }
+        let result = candidate.roll_back(&mut accounts, options, screen).await;
+        screen.ended();
+        match result {
+            Ok(result) => results.push(result),
+            Err(failure) => {
+                results.push(candidate.result("failed", &[]));
+                print(options, &results)?;
+                return Err(failure);
+            }
+        }
+    }
+    print(options, &results)?;
+    Ok(outcome)
+}
+
+/// Prints the results for machines, when they are asked for.
+fn print(options: &RollbackOptions, results: &[Value]) -> Result<(), Failure> {
+    if options.format == Format::Json {
+        let all = json!({ "version": 1, "stacks": results });
+        output::print(output::Text::json_value(&all))?;
+    }
+    Ok(())
+}
+
+/// Looks at a stack or a stack set.
+async fn look(
+    accounts: &Accounts<'_>,
+    step: StackStep,
+    access: Access,
+) -> Result<Candidate, Failure> {
+    let state = if step.stack_set {
+        let wanted = stack_set::wanted(&accounts.project, &step, &[])?;
+        if set::set::describe(&access, &wanted.plan).await?.is_none() {
+            State::Absent
+        } else {
+            State::StackSet(set::operation::in_progress(&access, &wanted.plan).await?)
+        }
+    } else {
+        match stack::read(&access, &step.stack).await? {
+            None => State::Absent,
+            Some(stack) => {
+                let remedy = Remedy::of(&stack.status);
+                let failed = match remedy {
+                    Remedy::Continue => rollback::unreverted(&access, &stack).await?,
+                    _ => Vec::new(),
+                };
+                State::Stack(Box::new(stack), remedy, failed)
+            }
+        }
+    };
+    Ok(Candidate {
+        step,
+        access,
+        state,
+    })
+}
+
+/// Checks that every resource to skip is one that could not be rolled back: CloudFormation skips
+/// no other.
+fn check_skip(candidates: &[Candidate], skip: &[String]) -> Result<(), Failure> {
+    let failed: Vec<&str> = candidates
+        .iter()
+        .flat_map(Candidate::unreverted)
+        .map(|one| one.logical_id.as_str())
+        .collect();
+    match skip.iter().find(|name| !failed.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Failure::new(
+            format!("--skip names `{name}`, which is not a resource whose rollback failed"),
+            match failed.as_slice() {
+                [] => "no rollback has failed: leave the option out".to_owned(),
+                failed => format!("the rollback failed for: {}", failed.join(", ")),
+            },
+        )),
+    }
+}
+
+impl Candidate {
+    fn unreverted(&self) -> &[Unreverted] {
+        match &self.state {
+            State::Stack(_, _, failed) => failed,
+            _ => &[],
+        }
+    }
+
+    /// The resources of this stack among those to skip.
+    fn skipped(&self, skip: &[String]) -> Vec<String> {
+        let failed = self.unreverted();
+        let is_here = |name: &&String| failed.iter().any(|one| one.logical_id == **name);
+        skip.iter().filter(is_here).cloned().collect()
+    }
+
+    /// The state, and what it means.
+    fn shown(&self, skip: &[String]) -> String {
+        let step = &self.step;
+        let name = &step.stack;
+        let command = |words: &str| Command::s3ferry(words).option("--profile", &step.profile);
+        let place = format!("in account {}, {}", step.account, step.region);
+        let (stack, remedy, failed) = match &self.state {
+            State::Absent if step.stack_set => {
+                return format!("Stack set {name} {place} does not exist.");
+            }
+            State::Absent => return format!("Stack {name} {place} does not exist."),
+            State::StackSet(None) => {
+                return format!("Stack set {name} {place}: no operation is running.");
+            }
+            State::StackSet(Some((id, action))) => {
+                return format!(
+                    "Stack set {name} {place}: operation {id} ({action}) is running. To stop it \
+                     leaves instances that have not begun as they are."
+                );
+            }
+            State::Stack(stack, remedy, failed) => (stack, remedy, failed),
+        };
+        let mut text = format!("Stack {name} {place} is in {}", stack.status);
+        match remedy {
+            Remedy::Nothing => {
+                let next = match stack.condition() {
+                    Condition::CreationFailed => {
+                        format!(": `{}` deletes it and creates it again", command("deploy"))
+                    }
+                    Condition::DeletionFailed => {
+                        format!(": `{}` deletes it", command("destroy"))
+                    }
+                    Condition::InProgress => format!(
+                        ", which cannot be cancelled: `{}` shows its progress",
+                        command("events")
+                    ),
+                    _ => ": there is nothing to roll back".to_owned(),
+                };
+                text.push_str(&format!("{next}."));
+            }
+            Remedy::Cancel => text.push_str(": the update can be cancelled."),
+            Remedy::Follow => text.push_str(": following it."),
+            Remedy::Continue => {
+                text.push('.');
+                if !failed.is_empty() {
+                    let rows: Vec<Vec<String>> = (failed.iter())
+                        .map(|one| {
+                            let Unreverted {
+                                logical_id,
+                                resource_type,
+                                reason,
+                            } = one;
+                            [logical_id, resource_type, reason]
+                                .map(String::clone)
+                                .to_vec()
+                        })
+                        .collect();
+                    let header = ["not rolled back", "type", "reason"];
+                    let notes = output::Stream::Notes;
+                    let table = output::table_for(notes, &header, &rows, &[]);
+                    text.push_str(&format!("\n{}", table.trim_end()));
+                }
+                let skipped = self.skipped(skip);
+                if !skipped.is_empty() {
+                    text.push_str(&format!(
+                        "\nWarning: CloudFormation leaves {} as it is now and records it as rolled \
+                         back. Its real state can differ from the template: check it with \
+                         `{}`, and correct it before the next deploy.",
+                        skipped.join(", "),
+                        command("status").words("--drift")
+                    ));
+                }
+            }
+        }
+        text
+    }
+
+    /// The question before anything is changed. Outer `None`: there is nothing to do; inner `None`:
+    /// there is nothing to ask.
+    fn question(&self) -> Option<Option<String>> {
+        let name = &self.step.stack;
+        match &self.state {
+            State::Absent | State::StackSet(None) => None,
+            State::StackSet(Some((id, _))) => {
+                Some(Some(format!("Stop operation {id} of stack set {name}?")))
+            }
+            State::Stack(_, remedy, _) => match remedy {
+                Remedy::Nothing => None,
+                Remedy::Follow => Some(None),
+                Remedy::Continue => Some(Some(format!("Continue the rollback of stack {name}?"))),
+                Remedy::Cancel => Some(Some(format!("Cancel the update of stack {name}?"))),
+            },
+        }
+    }
+
+    /// Rolls it back, and returns the result for machines.
+    async fn roll_back(
+        &self,
+        accounts: &mut Accounts<'_>,
+        options: &RollbackOptions,
+        screen: &Screen,
+    ) -> Result<Value, Failure> {
+        let (step, access) = (&self.step, &self.access);
+        let (token, wait) = (accounts.token(), options.aws.wait_timeout);
+        let (stack, remedy) = match &self.state {
+            State::Stack(stack, remedy, _) => (stack, remedy),
+            State::StackSet(Some((id, _))) => {
+                let wanted = stack_set::wanted(&accounts.project, step, &[])?;
+                let ended = set::operation::stop(access, &wanted.plan, id, wait, screen).await?;
+                output::note(accounts.global, &stopped(step, &ended));
+                return Ok(self.result("stopped", &[]));
+            }
+            State::Absent | State::StackSet(None) => return Ok(self.result("nothing", &[])),
+        };
+        let skip = self.skipped(&options.skip);
+        let ended = match remedy {
+            Remedy::Continue => {
+                rollback::resume(access, stack, &skip, &token, wait, screen).await?
+            }
+            Remedy::Cancel => rollback::cancel(access, stack, &token, wait, screen).await?,
+            Remedy::Follow | Remedy::Nothing => {
+                rollback::watch(access, stack, wait, screen).await?
+            }
+        };
+        let name = &step.stack;
+        let diff = Command::s3ferry("diff").option("--profile", &step.profile);
+        let said = match ended {
+            Ended::RolledBack => format!(
+                "Stack {name} is rolled back. Next: `{diff}` shows what a deploy would change."
+            ),
+            Ended::Updated => {
+                format!("The update of stack {name} had succeeded before it could be cancelled.")
+            }
+        };
+        output::note(accounts.global, &said);
+        let result = match ended {
+            Ended::RolledBack => "rolledBack",
+            Ended::Updated => "updated",
+        };
+        Ok(self.result(result, &skip))
+    }
+
+    fn result(&self, result: &str, skipped: &[String]) -> Value {
+        let step = &self.step;
+        let (status, operation) = match &self.state {
+            State::Stack(stack, ..) => (Some(stack.status.as_str()), None),
+            State::StackSet(Some((id, _))) => (None, Some(id.as_str())),
+            _ => (None, None),
+        };
+        let failed: Vec<Value> = (self.unreverted().iter())
+            .map(|one| {
+                json!({
+                    "resource": one.logical_id,
+                    "type": one.resource_type,
+                    "reason": one.reason,
+                })
+            })
+            .collect();
+        json!({
+            "template": step.template.name,
+            "stack": step.stack,
+            "account": step.account,
+            "region": step.region,
+            "profile": step.profile,
+            "stackSet": step.stack_set,
+            "status": status,
+            "operation": operation,
+            "notRolledBack": failed,
+            "skipped": skipped,
+            "result": result,
+        })
+    }
+}
+
+/// How a stopped operation ended, and what is next.
+fn stopped(step: &StackStep, ended: &OperationEnded) -> String {
+    let counts = &ended.counts;
+    format!(
+        "Operation {} of stack set {} is {}: {} of {} were completed. Next: `{}` \
+         completes the others.",
+        ended.id,
+        step.stack,
+        ended.status,
+        output::thousands(counts.succeeded),
+        stack_set_show::number(counts.total()),
+        Command::s3ferry("deploy").option("--profile", &step.profile)
+    )
+}

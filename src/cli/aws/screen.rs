@@ -1,0 +1,601 @@
+//! How work at AWS looks while it is in progress: a line for each resource on a terminal, plain
+//! lines elsewhere. All of it goes to standard error; results go to standard output.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use s3ferry::deploy::Observer;
+use s3ferry::deploy::change_set::Unexecuted;
+use s3ferry::deploy::events::Event;
+use s3ferry::deploy::stack_set::Progress;
+use s3ferry::escape::shown;
+
+use crate::cli::aws::live;
+use crate::cli::output::{self, Text};
+use crate::cli::{Failure, Global};
+
+/// After so long without output, a plain line says what is waited for.
+const SILENCE: Duration = Duration::from_secs(15);
+/// ID of the line for what is waited for, and of the line for bytes. No resource has such a name.
+const WAITING: &str = "/waiting";
+const BYTES: &str = "/bytes";
+/// Widths of the columns of an event: status and type, as far as most of them need.
+const STATUS: usize = 18;
+const TYPE: usize = 22;
+
+/// A row of the screen: something that is in progress beside others.
+pub(crate) struct Row<'r> {
+    /// What it is about; a second row of the same takes the place of the first.
+    pub(crate) id: &'r str,
+    /// Whether it is in progress or how it ended.
+    pub(crate) state: RowState,
+    /// What is shown.
+    pub(crate) text: String,
+    /// Why it failed; may be empty.
+    pub(crate) reason: &'r str,
+    /// AWS's time of it: seconds since 1970. The first row of something says when it began.
+    pub(crate) time: f64,
+}
+
+/// The state of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowState {
+    /// It is in progress.
+    Moving,
+    /// It succeeded.
+    Done,
+    /// It failed.
+    Failed,
+}
+
+/// What the user sees of work that is in progress.
+pub(crate) struct Screen {
+    quiet: bool,
+    live: bool,
+    state: RefCell<State>,
+}
+
+struct State {
+    /// What is being waited for now, and since when.
+    waiting: Option<(String, Instant)>,
+    /// How many of how many bytes are done.
+    bytes: Option<(String, u64, u64)>,
+    /// When AWS says that a resource or action in progress began, by its name: seconds since 1970.
+    began: HashMap<String, f64>,
+    /// What continues at AWS without us: a sentence without its period.
+    executing: Option<String>,
+    /// The command that resumes the work.
+    resume: String,
+    /// Change sets that must not stay.
+    open: Vec<Unexecuted>,
+    /// The progress of a stack set's operation as it was last written in a plain line.
+    written: Option<Progress>,
+    /// When the last plain line was written.
+    last_line: Instant,
+}
+
+/// Whether the lines on standard error may change in place. A terminal that cannot do that says
+/// so, or says nothing.
+fn can_move() -> bool {
+    let dumb = match std::env::var("TERM") {
+        Ok(term) => term.is_empty() || term == "dumb",
+        Err(_) => cfg!(unix),
+    };
+    !dumb && std::io::stderr().is_terminal()
+}
+
+impl Screen {
+    /// A screen; `resume` is the command that resumes the work after an interruption.
+    pub(crate) fn new(global: &Global, resume: impl Into<String>) -> Self {
+        Self {
+            quiet: global.quiet,
+            live: !global.quiet && can_move(),
+            state: RefCell::new(State {
+                waiting: None,
+                bytes: None,
+                began: HashMap::new(),
+                executing: None,
+                resume: resume.into(),
+                open: Vec::new(),
+                written: None,
+                last_line: Instant::now(),
+            }),
+        }
+    }
+
+    /// Asks a question whose answer is yes or no. Without a terminal the answer is the option's:
+    /// `--yes`.
+    ///
+    /// # Errors
+    /// There is no terminal to ask on.
+    pub(crate) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        let answer = self.ask(&format!("{question} [y/N] "), "--yes").await?;
+        Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
+    }
+
+    /// Asks for a line of text.
+    ///
+    /// # Errors
+    /// There is no terminal to ask on; `option` is what stands for the answer there.
+    pub(crate) async fn ask(&self, question: &str, option: &str) -> Result<String, Failure> {
+        self.clear();
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::new(
+                "there is no terminal to ask on, and nothing was changed",
+                format!("look at what is shown above, then give {option}"),
+            ));
+        }
+        output::ask(question);
+        // On a separate thread, so that signals are handled meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            let _ = std::io::stdin().lock().read_line(&mut answer);
+            answer
+        });
+        let answer = answer
+            .await
+            .map_err(|error| Failure::new(format!("cannot read the answer: {error}"), ""))?;
+        Ok(answer.trim().to_owned())
+    }
+
+    /// Takes away what moves.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state.borrow_mut();
+        state.waiting = None;
+        state.bytes = None;
+        state.began.clear();
+        drop(state);
+        live::clear();
+    }
+
+    /// Says what continues after an interruption, and how to resume.
+    pub(crate) fn interrupted(&self) {
+        self.clear();
+        let state = self.state.borrow();
+        let said = match &state.executing {
+            Some(what) => format!(
+                "Interrupted. {}.\nNext: `{}` resumes.",
+                capitalized(what),
+                state.resume
+            ),
+            // What there was of it may have been taken back.
+            None => format!("Interrupted. Next: `{}` runs it again.", state.resume),
+        };
+        output::error(&said);
+    }
+
+    /// Adds to a failure what continues at AWS, and how to resume.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        let state = self.state.borrow();
+        match &state.executing {
+            Some(what) => failure.with_note(format!("{what}; `{}` resumes", state.resume)),
+            None => failure,
+        }
+    }
+
+    /// Deletes the change sets that are not executed, and says which were deleted and which are
+    /// left, also where nothing else is said.
+    pub(crate) async fn tidy(&self, limit: impl Future<Output = ()>) {
+        let remove = async {
+            while let Some(next) = self.last_open() {
+                let (stack, name) = (&next.stack, &next.name);
+                let removed = next.remove().await;
+                self.closed(&next);
+                match removed {
+                    Ok(()) => self.line(&format!(
+                        "Change set {name} of stack {stack} is deleted; it was not executed."
+                    )),
+                    Err(error) => output::error(&format!(
+                        "Change set {name} of stack {stack} remains, and is not executed: {error}."
+                    )),
+                }
+            }
+        };
+        tokio::select! {
+            () = remove => {}
+            () = limit => {
+                while let Some(left) = self.last_open() {
+                    self.closed(&left);
+                    output::error(&format!(
+                        "Change set {} of stack {} remains, and is not executed.",
+                        left.name, left.stack
+                    ));
+                }
+            }
+        }
+    }
+
+    fn last_open(&self) -> Option<Unexecuted> {
+        self.state.borrow().open.last().cloned()
+    }
+
+    /// Time has passed: draws what moves, or says what is waited for after a long silence.
+    pub(crate) fn tick(&self) {
+        if self.live {
+            live::tick();
+            return;
+        }
+        let state = self.state.borrow();
+        if state.last_line.elapsed() < SILENCE {
+            return;
+        }
+        let said = match (&state.bytes, &state.waiting) {
+            (Some((what, done, total)), _) => {
+                format!("{what}: {} of {}", bytes(*done), bytes(*total))
+            }
+            (None, Some((what, since))) => match since.elapsed().as_secs() {
+                0 => format!("Waiting for the {what}."),
+                seconds => format!("Still waiting for the {what} ({seconds}s)."),
+            },
+            (None, None) => return,
+        };
+        drop(state);
+        self.line(&said);
+    }
+
+    /// Shows a row, on a terminal in the place of the one before it; elsewhere as a line, once
+    /// for each state.
+    pub(crate) fn row(&self, row: &Row<'_>) {
+        let is_failure = row.state == RowState::Failed && !row.reason.is_empty();
+        if !self.live {
+            let reason = match is_failure {
+                true => format!("\n      {}", shown(row.reason)),
+                false => String::new(),
+            };
+            self.line(&format!("  {}{reason}", shown(&row.text)));
+            return;
+        }
+        let began = {
+            let mut state = self.state.borrow_mut();
+            *state.began.entry(row.id.to_owned()).or_insert(row.time)
+        };
+        let (mark, color) = match row.state {
+            RowState::Moving => {
+                live::show(row.id, row.text.clone(), None);
+                return;
+            }
+            RowState::Failed => ("✗", AnsiColor::Red),
+            RowState::Done => ("✓", AnsiColor::Green),
+        };
+        self.state.borrow_mut().began.remove(row.id);
+        live::remove(row.id);
+        let style = if output::colors() {
+            Style::new().fg_color(Some(color.into()))
+        } else {
+            Style::new()
+        };
+        let width = live::width();
+        let time = format!(" {:.0}s", row.time - began);
+        let text = live::cut(&shown(&row.text), width.saturating_sub(4 + time.len()));
+        let mut line = Text::from("  ");
+        line.styled(style, mark);
+        line.push_str(&format!(" {text}{time}"));
+        if is_failure {
+            line.push_str(&wrapped(row.reason, width));
+        }
+        self.line(line);
+    }
+
+    /// Progress of work on so many bytes.
+    pub(crate) fn bytes(&self, what: &str, total: u64) -> Bytes<'_> {
+        self.state.borrow_mut().bytes = Some((what.to_owned(), 0, total));
+        Bytes {
+            screen: self,
+            since: Instant::now(),
+        }
+    }
+
+    /// Whether what moves is shown in place.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// From now on this command resumes the work after an interruption.
+    pub(crate) fn resumes_with(&self, command: String) {
+        self.state.borrow_mut().resume = command;
+    }
+
+    fn line(&self, text: impl Into<Text>) {
+        if self.quiet {
+            return;
+        }
+        self.state.borrow_mut().last_line = Instant::now();
+        output::error(text);
+    }
+}
+
+/// Progress of work on bytes, shown until it is dropped.
+pub(crate) struct Bytes<'s> {
+    screen: &'s Screen,
+    since: Instant,
+}
+
+impl Bytes<'_> {
+    /// So many more bytes are done.
+    pub(crate) fn inc(&self, more: u64) {
+        let done = self
+            .screen
+            .state
+            .borrow()
+            .bytes
+            .as_ref()
+            .map(|bytes| bytes.1);
+        self.set_position(done.unwrap_or_default() + more);
+    }
+
+    /// So many bytes are done.
+    pub(crate) fn set_position(&self, now: u64) {
+        let mut state = self.screen.state.borrow_mut();
+        let Some((what, done, total)) = &mut state.bytes else {
+            return;
+        };
+        *done = now;
+        let seconds = self.since.elapsed().as_secs().max(1);
+        let text = format!(
+            "{what} {} of {}, {}/s",
+            bytes(now),
+            bytes(*total),
+            bytes(now / seconds)
+        );
+        drop(state);
+        if self.screen.live {
+            live::show(BYTES, text, None);
+        } else {
+            self.screen.tick();
+        }
+    }
+}
+
+impl Drop for Bytes<'_> {
+    fn drop(&mut self) {
+        self.screen.state.borrow_mut().bytes = None;
+        live::remove(BYTES);
+    }
+}
+
+impl Observer for Screen {
+    fn begins(&self, what: &str) {
+        self.clear();
+        let now = Instant::now();
+        self.state.borrow_mut().waiting = Some((what.to_owned(), now));
+        if self.live {
+            live::show(WAITING, format!("Waiting for the {what}"), Some(now));
+        }
+    }
+
+    fn says(&self, what: &str) {
+        self.line(what);
+    }
+
+    fn event(&self, event: &Event) {
+        if self.quiet {
+            return;
+        }
+        if !self.live {
+            let columns = std::io::stderr().is_terminal().then(live::width);
+            let reason = if event.reason.is_empty() || event.whole_stack {
+                String::new()
+            } else if let Some(width) = columns {
+                wrapped(&event.reason, width)
+            } else {
+                format!("  {}", shown(&event.reason))
+            };
+            let text = event_text(event, columns.map(|width| width.saturating_sub(2)));
+            self.line(&format!("  {}{reason}", shown(&text)));
+            return;
+        }
+        if event.whole_stack {
+            return;
+        }
+        let state = if event.status.ends_with("_IN_PROGRESS") {
+            RowState::Moving
+        } else if event.status.ends_with("_FAILED") {
+            RowState::Failed
+        } else {
+            RowState::Done
+        };
+        self.row(&Row {
+            id: &event.logical_id,
+            state,
+            text: event_text(event, Some(live::width())),
+            reason: &event.reason,
+            time: event.time,
+        });
+    }
+
+    fn progress(&self, progress: &Progress) {
+        if self.quiet || progress.counts.total() == 0 {
+            return;
+        }
+        let text = shown(&progress_line(progress)).into_owned();
+        if self.live {
+            live::show(WAITING, text, None);
+            return;
+        }
+        let mut state = self.state.borrow_mut();
+        if is_news(state.written.as_ref(), progress) {
+            state.written = Some(progress.clone());
+            drop(state);
+            self.line(&format!("  {text}"));
+        }
+    }
+
+    fn executing(&self, sentence: &str) {
+        self.state.borrow_mut().executing = Some(shown(sentence).into_owned());
+    }
+
+    fn ended(&self) {
+        self.clear();
+        self.state.borrow_mut().executing = None;
+    }
+
+    fn opened(&self, change_set: &Unexecuted) {
+        self.state.borrow_mut().open.push(change_set.clone());
+    }
+
+    fn closed(&self, change_set: &Unexecuted) {
+        let mut state = self.state.borrow_mut();
+        state.open.retain(|other| !other.is(change_set));
+    }
+}
+
+/// An event on one line. On a terminal it fits the width, and types are without `AWS::`, which all
+/// of them begin with.
+fn event_text(event: &Event, width: Option<usize>) -> String {
+    let (status, id) = (&event.status, &event.logical_id);
+    match width {
+        None => format!("{status:<28} {:<34} {id}", event.resource_type),
+        Some(width) => {
+            let kind = &event.resource_type;
+            let kind = kind.strip_prefix("AWS::").unwrap_or(kind);
+            live::cut(&format!("{status:<STATUS$} {kind:<TYPE$} {id}"), width)
+        }
+    }
+}
+
+/// A text on indented lines of its own, broken between words.
+fn wrapped(text: &str, width: usize) -> String {
+    const INDENT: &str = "      ";
+    let room = width.saturating_sub(INDENT.len() + 1).max(20);
+    let mut out = String::new();
+    let mut length = room;
+    for word in text.split_whitespace() {
+        let word = shown(word);
+        let word_length = word.chars().count();
+        if length + 1 + word_length > room {
+            out.push('\n');
+            out.push_str(INDENT);
+            length = 0;
+        } else {
+            out.push(' ');
+            length += 1;
+        }
+        out.push_str(&word);
+        length += word_length;
+    }
+    out
+}
+
+/// A sentence with its first letter in upper case.
+fn capitalized(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    let first = rest.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
+}
+
+/// A number of bytes, such as `4.2 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = number as f64;
+    let mut shown = format!("{number} B");
+    for unit in UNITS {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        shown = format!("{value:.1} {unit}");
+    }
+    shown
+}
+
+/// One line for a whole operation, however many instances it has.
+fn progress_line(progress: &Progress) -> String {
+    let counts = &progress.counts;
+    let number = output::thousands;
+    let mut parts = vec![format!(
+        "{} of {} instances done",
+        number(counts.succeeded),
+        number(counts.total())
+    )];
+    for (count, what) in [
+        (counts.running, "under way"),
+        (counts.failed, "failed"),
+        (counts.cancelled, "cancelled"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {what}", number(count)));
+        }
+    }
+    let stack_set = &progress.stack_set;
+    match progress.status.as_str() {
+        "RUNNING" => format!("Stack set {stack_set}: {}", parts.join(", ")),
+        status => format!("Stack set {stack_set}: {}, {status}", parts.join(", ")),
+    }
+}
+
+/// Whether a plain line is worth it: a tenth of the instances more, a failure, or another status.
+fn is_news(before: Option<&Progress>, now: &Progress) -> bool {
+    let Some(before) = before.filter(|before| before.stack_set == now.stack_set) else {
+        return true;
+    };
+    let step = now.counts.total().div_ceil(10);
+    before.status != now.status
+        || now.counts.ended() < before.counts.ended()
+        || now.counts.ended() >= before.counts.ended() + step
+        || now.counts.failed > before.counts.failed && before.counts.failed == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(status: &str, resource_type: &str, logical_id: &str) -> Event {
+        Event {
+            id: String::new(),
+            logical_id: logical_id.to_owned(),
+            physical_id: String::new(),
+            resource_type: resource_type.to_owned(),
+            status: status.to_owned(),
+            reason: String::new(),
+            time: 0.0,
+            token: None,
+            whole_stack: false,
+        }
+    }
+
+    #[test]
+    fn an_event_fits_the_terminal() {
+        let one = event(
+            "UPDATE_IN_PROGRESS",
+            "AWS::IAM::ManagedPolicy",
+            "AssumeDeployRolesPolicy",
+        );
+        assert_eq!(
+            event_text(&one, Some(72)),
+            "UPDATE_IN_PROGRESS IAM::ManagedPolicy     AssumeDeployRolesPolicy"
+        );
+        assert_eq!(
+            event_text(&one, None),
+            "UPDATE_IN_PROGRESS           AWS::IAM::ManagedPolicy            AssumeDeployRolesPolicy"
+        );
+        let long = event("CREATE_COMPLETE", "Custom::Thing", &"x".repeat(255));
+        assert_eq!(event_text(&long, Some(72)).chars().count(), 72);
+    }
+
+    #[test]
+    fn a_reason_is_broken_between_words() {
+        let text = wrapped("one two three four five six seven eight", 27);
+        assert_eq!(
+            text,
+            "\n      one two three four\n      five six seven eight"
+        );
+        let long = "x".repeat(50);
+        assert_eq!(wrapped(&long, 27), format!("\n      {long}"));
+    }
+
+    #[test]
+    fn bytes_are_short() {
+        for (number, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1536, "1.5 KiB"),
+            (31_457_280, "30.0 MiB"),
+        ] {
+            assert_eq!(bytes(number), text);
+        }
+    }
+}
