@@ -19,9 +19,9 @@ use crate::cli::aws::deploy::flow::{
     CREATE_PIPELINE, check_parameters, first_missing, made_pipeline,
 };
 use crate::cli::aws::deploy::handoff::{self, KEY_ID, Seen};
-use crate::cli::aws::deploy::{Format, parameter, show, stack_set, stack_set_show};
+use crate::cli::aws::deploy::{parameter, show, stack_set, stack_set_show};
 use crate::cli::aws::removed::{self, Removed};
-use crate::cli::aws::runtime::{AwsOptions, block_on, require_stacks};
+use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on, require_stacks};
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, output, shell};
@@ -57,9 +57,8 @@ pub(crate) struct DiffOptions {
     /// Bucket for templates that are too long to go inline
     #[arg(long, value_name = "BUCKET")]
     template_bucket: Option<String>,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -115,7 +114,7 @@ async fn compare_all(
         if step.stack_set {
             let found = compare_stack_set(&mut accounts, options, screen, &step).await?;
             differs |= !found.is_up_to_date();
-            if options.format == Format::Text {
+            if options.result.format == Format::Text {
                 output::print(&stack_set_text(&step, &found, !results.is_empty()))?;
             }
             results.push(stack_set_json(&step, &found));
@@ -138,14 +137,14 @@ async fn compare_all(
             found.policy = existing_policy::examine(&accounts, merged.as_deref(), &access).await?;
         }
         differs |= found.is_one();
-        match options.format {
+        match options.result.format {
             Format::Text => output::print(found.text(&step, !results.is_empty()))?,
             Format::Json => {}
         }
         results.push(found.json(&step));
     }
     let removed = removed::find(&mut accounts).await;
-    match options.format {
+    match options.result.format {
         Format::Json => {
             let removed: Vec<Value> = removed.iter().map(Removed::json).collect();
             let all = json!({ "version": 1, "stacks": results, "removed": removed });

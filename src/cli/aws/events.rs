@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::chart;
-use crate::cli::aws::deploy::{Format, stack_set};
-use crate::cli::aws::runtime::{AwsOptions, block_on, require_stacks};
+use crate::cli::aws::deploy::stack_set;
+use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on, require_stacks};
 use crate::cli::aws::screen::Screen;
 use crate::cli::output::Text;
 use crate::cli::project::Project;
@@ -44,9 +44,8 @@ pub(crate) struct EventsOptions {
     /// How many operations, the latest first
     #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=50))]
     operations: u8,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -80,7 +79,7 @@ async fn explain_all(
             let wanted = stack_set::wanted(&accounts.project, &step, &[])?;
             let all = instances::list(&access, &wanted.plan).await?;
             failed |= all.is_empty() || all.iter().any(|one| one.health != Health::Current);
-            if options.format == Format::Text {
+            if options.result.format == Format::Text {
                 let space = if results.is_empty() { "" } else { "\n" };
                 output::print(&format!("{space}{}", stack_set_text(&step, &all)))?;
             }
@@ -91,7 +90,7 @@ async fn explain_all(
         failed |= found
             .as_ref()
             .is_none_or(|found| found.first().is_some_and(|last| last.timeline.failed()));
-        if options.format == Format::Text {
+        if options.result.format == Format::Text {
             if !results.is_empty() {
                 output::print("\n")?;
             }
@@ -99,7 +98,7 @@ async fn explain_all(
         }
         results.push(json_of(&step, found.as_deref()));
     }
-    if options.format == Format::Json {
+    if options.result.format == Format::Json {
         let all = json!({ "version": 1, "stacks": results });
         output::print(Text::json_value(&all))?;
     }

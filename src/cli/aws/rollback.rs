@@ -9,8 +9,8 @@ use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
 use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::deploy::{Format, stack_set, stack_set_show};
-use crate::cli::aws::runtime::{AwsOptions, block_on, require_stacks};
+use crate::cli::aws::deploy::{stack_set, stack_set_show};
+use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on, require_stacks};
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::shell::{self, Command};
@@ -51,9 +51,8 @@ pub(crate) struct RollbackOptions {
     /// Skip the confirmation prompt
     #[arg(long, short)]
     yes: bool,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -149,7 +148,7 @@ async fn roll_back(
 
 /// Prints the results for machines, when they are asked for.
 fn print(options: &RollbackOptions, results: &[Value]) -> Result<(), Failure> {
-    if options.format == Format::Json {
+    if options.result.format == Format::Json {
         let all = json!({ "version": 1, "stacks": results });
         output::print(output::Text::json_value(&all))?;
     }

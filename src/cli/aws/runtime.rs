@@ -35,6 +35,23 @@ pub(crate) struct AwsOptions {
     pub(crate) wait_timeout: Duration,
 }
 
+/// The option of every command with a result that machines can read.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct ResultOption {
+    /// Format of the result
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// The format of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
 impl AwsOptions {
     /// The endpoint, where one is given; an empty one counts as not given.
     pub(crate) fn endpoint_url(&self) -> Option<&str> {

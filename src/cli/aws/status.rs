@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::deploy::flow::made_pipeline;
-use crate::cli::aws::deploy::{Format, refuse, stack_set};
+use crate::cli::aws::deploy::{refuse, stack_set};
 use crate::cli::aws::removed::{self, Removed};
-use crate::cli::aws::runtime::{AwsOptions, block_on};
+use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on};
 use crate::cli::aws::screen::Screen;
 use crate::cli::output::Text;
 use crate::cli::project::Project;
@@ -67,9 +67,8 @@ pub(crate) struct StatusOptions {
     /// Folder of the checked-in templates
     #[arg(long, value_name = "DIR", default_value = "stacks")]
     out: PathBuf,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -142,7 +141,7 @@ async fn show(
     }
     let removed = removed::find(&mut accounts).await;
     hints.extend(removed.iter().map(Removed::sentence));
-    match options.format {
+    match options.result.format {
         Format::Text => output::print(text(&seen, deliveries.as_ref(), &hints))?,
         Format::Json => {
             let stacks: Vec<Value> = seen.iter().map(Seen::json).collect();

@@ -21,7 +21,7 @@ mod transition_show;
 
 use std::path::PathBuf;
 
-use crate::cli::aws::runtime::{AwsOptions, block_on, require_stacks};
+use crate::cli::aws::runtime::{AwsOptions, ResultOption, block_on, require_stacks};
 use crate::cli::aws::screen::Screen;
 pub(crate) use crate::cli::proof_input::parameter;
 use crate::cli::{Failure, Global, Outcome, shell};
@@ -94,20 +94,10 @@ pub(crate) struct DeployOptions {
     /// Folder of the checked-in templates, which must be up to date
     #[arg(long, value_name = "DIR", default_value = "stacks")]
     pub(crate) out: PathBuf,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) result: ResultOption,
     #[command(flatten)]
     pub(crate) aws: AwsOptions,
-}
-
-/// How a result is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Text,
-    /// For machines.
-    Json,
 }
 
 /// Deploys.

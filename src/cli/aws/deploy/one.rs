@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::handoff::{self, KEY_ID, Standing};
 use super::propagation::Retries;
 use super::{Session, existing_policy, initial_run, show};
+use crate::cli::aws::runtime::Format;
 use crate::cli::{Failure, output};
 
 /// How a stack's deployment ended.
@@ -429,7 +430,7 @@ async fn finish(
         .iter()
         .map(|(name, value)| vec![format!("  {name}"), value.clone()])
         .collect();
-    if session.options.format == super::Format::Text && !session.global.quiet && !rows.is_empty() {
+    if session.options.result.format == Format::Text && !session.global.quiet && !rows.is_empty() {
         output::print(&output::table(&["  output", "value"], &rows, &[]))?;
     }
     if step.side == Side::Dev {

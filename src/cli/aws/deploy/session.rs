@@ -7,8 +7,9 @@ use s3ferry::deploy::stack::Deployed;
 use s3ferry::deploy::{Access, Observer as _, StackStep};
 use serde_json::{Value, json};
 
-use super::{DeployOptions, Format, refuse, show};
+use super::{DeployOptions, refuse, show};
 use crate::cli::aws::accounts::Accounts;
+use crate::cli::aws::runtime::Format;
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, checks, output};
@@ -195,7 +196,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Standard output cannot be written.
     pub(super) fn finish(&self, next: Option<&str>) -> Result<Outcome, Failure> {
-        match self.options.format {
+        match self.options.result.format {
             Format::Json => {
                 let all = json!({ "version": 1, "stacks": self.results, "next": next });
                 output::print(output::Text::json_value(&all))?;

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 use super::one::Done;
 use super::stack_set_buckets::{self, reach};
-use super::{Format, Session, stack_set_inoperable as inoperable, stack_set_show as show};
+use super::{Session, stack_set_inoperable as inoperable, stack_set_show as show};
 use crate::cli::Failure;
 use crate::cli::aws::removed::set as recorded;
+use crate::cli::aws::runtime::Format;
 use crate::cli::output::{self, Stream, thousands};
 use crate::cli::project::Project;
 
@@ -470,7 +471,7 @@ fn failed(
     report: &Report,
     hint: &str,
 ) -> Result<Failure, Failure> {
-    if session.options.format == Format::Text {
+    if session.options.result.format == Format::Text {
         output::print(&show::failures(Stream::Results, report))?;
     }
     session.result(
@@ -478,7 +479,7 @@ fn failed(
         "failed",
         json!({ "instances": show::report_json(report) }),
     );
-    if session.options.format == Format::Json {
+    if session.options.result.format == Format::Json {
         session.finish(None)?;
     }
     let number = report.failed.len() + report.behind.len();

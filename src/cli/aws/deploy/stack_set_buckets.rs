@@ -13,7 +13,8 @@ use s3ferry::deploy::{
 use s3ferry::plan::InstancePlan;
 use serde_json::{Value, json};
 
-use super::{Format, Session, stack_set};
+use super::{Session, stack_set};
+use crate::cli::aws::runtime::Format;
 use crate::cli::output::thousands;
 use crate::cli::{Failure, output};
 
@@ -116,7 +117,7 @@ pub(super) async fn check(
         })
         .collect();
     session.result(step, "refused", json!({ "buckets": buckets }));
-    if session.options.format == Format::Json {
+    if session.options.result.format == Format::Json {
         session.finish(None)?;
     }
     Err(Failure::with_code(

@@ -6,9 +6,10 @@ use s3ferry::deploy::stack_set::run::Prepared;
 use s3ferry::deploy::{Access, Observer as _, StackStep, stack};
 use serde_json::{Value, json};
 
+use super::Session;
 use super::stack_set_buckets::reach;
 use super::stack_set_show::number;
-use super::{Format, Session};
+use crate::cli::aws::runtime::Format;
 use crate::cli::{Failure, output, shell};
 
 /// How many instances are shown.
@@ -74,7 +75,7 @@ pub(super) async fn check(
         })
         .collect();
     session.result(step, "refused", json!({ "inoperable": instances }));
-    if session.options.format == Format::Json {
+    if session.options.result.format == Format::Json {
         session.finish(None)?;
     }
     Err(Failure::with_code(

@@ -19,9 +19,9 @@ use report::report;
 
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::deploy::handoff::{self, Seen};
-use crate::cli::aws::deploy::{Format, refuse, stack_set, stack_set_show};
+use crate::cli::aws::deploy::{refuse, stack_set, stack_set_show};
 use crate::cli::aws::removed as left;
-use crate::cli::aws::runtime::{AwsOptions, block_on, require_stacks};
+use crate::cli::aws::runtime::{AwsOptions, ResultOption, block_on, require_stacks};
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, output, shell};
@@ -62,9 +62,8 @@ pub(crate) struct DestroyOptions {
     /// Role that CloudFormation acts with, instead of the profile's own permissions
     #[arg(long, value_name = "ARN", value_parser = crate::cli::aws::runtime::role_arn)]
     role_arn: Option<String>,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{DestroyOptions, Doomed, What};
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::deploy::Format;
+use crate::cli::aws::runtime::Format;
 use crate::cli::{Failure, output, shell};
 
 /// What stays, and how it is removed.
@@ -18,7 +18,7 @@ pub(super) fn report(
     doomed: &[Doomed],
     results: &[Value],
 ) -> Result<(), Failure> {
-    if options.format == Format::Json {
+    if options.result.format == Format::Json {
         let all = json!({ "version": 1, "stacks": results });
         return output::print(output::Text::json_value(&all));
     }

@@ -23,8 +23,7 @@ use s3ferry::stacks::{KEY_ID, Side};
 use serde_json::Value as Json;
 
 use crate::cli::aws::accounts::OutputsFile;
-use crate::cli::aws::deploy::Format;
-use crate::cli::aws::runtime::{AwsOptions, block_on, of_profile};
+use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on, of_profile};
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::proof_input::{failure, templates};
@@ -68,9 +67,8 @@ pub(crate) struct DoctorOptions {
     /// Skip the confirmation prompt before a trust policy is written
     #[arg(long, short, requires = "repair_trust")]
     yes: bool,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -225,7 +223,7 @@ async fn examine(patient: &Patient<'_>, screen: &Screen) -> Result<Outcome, Fail
         deployed: &deployed,
         diagnosis: &diagnosis,
     };
-    output::print(match patient.options.format {
+    output::print(match patient.options.result.format {
         Format::Text => show::text(&examined),
         Format::Json => output::Text::json(&json::json(&examined, &repaired)),
     })?;

@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use super::warning::one_line;
 use super::{Artifact, PushOptions, watch, why};
 use crate::cli::aws::accounts::token;
-use crate::cli::aws::deploy::Format;
-use crate::cli::aws::runtime::{first_answer, profile_for};
+use crate::cli::aws::runtime::{Format, first_answer, profile_for};
 use crate::cli::aws::screen::Screen;
 use crate::cli::output::{self, Text, thousands};
 use crate::cli::project::Project;
@@ -109,7 +108,7 @@ impl Push<'_> {
         self.result["source"]["versionId"] = json!(version);
         self.result["source"]["uploaded"] = json!(uploaded);
         let is_said = std::io::stdout().is_terminal() && !self.global.quiet;
-        if self.options.format == Format::Text && !is_said {
+        if self.options.result.format == Format::Text && !is_said {
             output::print(&output::line(version))?;
         }
         Ok(())
@@ -477,7 +476,7 @@ impl Push<'_> {
     }
 
     fn print(&mut self, next: &str) -> Result<(), Failure> {
-        match self.options.format {
+        match self.options.result.format {
             Format::Json => {
                 self.result["next"] = if next.is_empty() {
                     Value::Null

@@ -21,8 +21,8 @@ use sha2::{Digest as _, Sha256};
 
 pub(crate) use archive::options as entry_options;
 
-use crate::cli::aws::deploy::{Format, example_buckets};
-use crate::cli::aws::runtime::{AwsOptions, block_on_or};
+use crate::cli::aws::deploy::example_buckets;
+use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on_or};
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, output, shell};
@@ -78,9 +78,8 @@ pub(crate) struct PushOptions {
     /// Leave out a kind of warning or note; can be repeated
     #[arg(long, value_name = "KIND", value_enum)]
     allow: Vec<Code>,
-    /// Format of the result
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
@@ -128,7 +127,7 @@ pub(crate) fn run(global: &Global, options: &PushOptions) -> Result<Outcome, Fai
 /// Refuses an artifact with warnings. Machines get the result without an upload.
 fn strict(options: &PushOptions, project: &Project, artifact: &Artifact) -> Result<(), Failure> {
     let refused = warning::refuse(&artifact.warnings);
-    if refused.is_err() && options.format == Format::Json {
+    if refused.is_err() && options.result.format == Format::Json {
         let mut result = result(project, artifact);
         result["source"]["versionId"] = Value::Null;
         result["source"]["uploaded"] = json!(false);
