@@ -363,7 +363,7 @@ impl Upload {
 }
 
 /// A part may take its time; the SDK ends one that stands still.
-fn patient() -> aws_sdk_s3::config::Builder {
+fn without_attempt_timeout() -> aws_sdk_s3::config::Builder {
     let timeouts = TimeoutConfig::builder()
         .disable_operation_attempt_timeout()
         .build();
@@ -389,7 +389,7 @@ async fn single(
         .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
         .body(body.into())
         .customize()
-        .config_override(patient())
+        .config_override(without_attempt_timeout())
         .send()
         .await
         .map_err(|error| access.error("s3:PutObject", &error))?;
@@ -424,7 +424,7 @@ async fn send_parts(
                 .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
                 .body(body.into())
                 .customize()
-                .config_override(patient());
+                .config_override(without_attempt_timeout());
             running.spawn(async move { (number, length, request.send().await) });
         }
         let Some(joined) = running.join_next().await else {

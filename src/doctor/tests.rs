@@ -38,13 +38,13 @@ const OUTPUT: &str = "codepipeline-output-bucket";
 const PIPELINE: &str = "crossaccountdeploy";
 
 /// The example as it was deployed.
-struct Patient {
+struct Site {
     inputs: Inputs,
     expected: Expected,
     live: Live,
 }
 
-impl Patient {
+impl Site {
     fn new() -> Self {
         Self::of(
             "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n",
@@ -286,7 +286,7 @@ fn policies_are_compared_by_meaning() {
 
 #[test]
 fn as_deployed_nothing_is_wrong() {
-    let diagnosis = Patient::new().diagnosis();
+    let diagnosis = Site::new().diagnosis();
     assert_eq!(diagnosis.findings, []);
     assert_eq!(diagnosis.unread, []);
     assert!(diagnosis.undecided.is_empty());
@@ -295,10 +295,10 @@ fn as_deployed_nothing_is_wrong() {
 
 #[test]
 fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() {
-    let mut patient = Patient::new();
+    let mut site = Site::new();
     let dead = "AROADEADDEADDEADDEAD1";
-    patient.role(DEPLOY).trust["Statement"][0]["Principal"]["AWS"] = json!(dead);
-    let diagnosis = patient.diagnosis();
+    site.role(DEPLOY).trust["Statement"][0]["Principal"]["AWS"] = json!(dead);
+    let diagnosis = site.diagnosis();
     let finding = &diagnosis.findings[0];
     assert_eq!(finding.rule, "DOCTOR_DEAD_PRINCIPAL");
     assert_eq!(finding.severity, Severity::Error);
@@ -312,27 +312,27 @@ fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() 
     };
     assert!(repair.wanted.to_string().contains(SERVICE));
     // A statement of somebody else's stops nothing, and is not ours to repair.
-    let mut patient = Patient::new();
-    let Reading::Read(policy) = &mut patient.bucket(ARTIFACTS).policy else {
+    let mut site = Site::new();
+    let Reading::Read(policy) = &mut site.bucket(ARTIFACTS).policy else {
         panic!("no policy");
     };
     statements(policy).push(
         json!({ "Sid": "Old", "Effect": "Allow", "Action": "s3:GetObject",
         "Principal": { "AWS": "AIDADEADDEADDEADDEAD2" }, "Resource": "*" }),
     );
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_DEAD_PRINCIPAL");
     assert_eq!(finding.severity, Severity::Warning);
 }
 
 #[test]
 fn the_key_policy_that_lost_the_other_account_stops_decryption_only() {
-    let mut patient = Patient::new();
-    let Reading::Read(policy) = &mut patient.key().policy else {
+    let mut site = Site::new();
+    let Reading::Read(policy) = &mut site.key().policy else {
         panic!("no policy");
     };
     statements(policy).retain(|statement| statement["Sid"] != "DeployRoleDecryptsArtifactsProd");
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_KEY_POLICY");
     assert_eq!(finding.severity, Severity::Error);
     assert_eq!(finding.consequences.len(), 1, "{:?}", finding.consequences);
@@ -342,26 +342,26 @@ fn the_key_policy_that_lost_the_other_account_stops_decryption_only() {
     });
     assert!(added, "{:?}", finding.fixes);
     // A grant can do what the policy does not, so nothing fails then.
-    patient.key().grants = Reading::Read(vec![Grant {
+    site.key().grants = Reading::Read(vec![Grant {
         id: "1".to_owned(),
         grantee: DEPLOY.to_owned(),
         operations: vec!["Decrypt".to_owned(), "DescribeKey".to_owned()],
         is_constrained: false,
     }]);
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.severity, Severity::Warning);
     assert!(finding.consequences.is_empty());
 }
 
 #[test]
 fn a_boundary_that_denies_is_the_cause() {
-    let mut patient = Patient::new();
-    patient.role(DEPLOY).boundary = Some(Policy {
+    let mut site = Site::new();
+    site.role(DEPLOY).boundary = Some(Policy {
         name: "arn:aws:iam::222222222222:policy/limits".to_owned(),
         document: Reading::Read(json!({ "Version": "2012-10-17", "Statement": [
             { "Effect": "Allow", "Action": "s3:*", "Resource": "*" }] })),
     });
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_BOUNDARY");
     assert!(
         finding.message.contains("policy/limits"),
@@ -379,16 +379,16 @@ fn a_boundary_that_denies_is_the_cause() {
 
 #[test]
 fn ownership_leaves_objects_with_dev_only_when_dev_writes() {
-    let mut patient = Patient::of(
+    let mut site = Site::of(
         "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \"222222222222\"\n    create: false\n",
     );
-    patient.bucket(OUTPUT).ownership = Reading::Missing;
-    assert_eq!(patient.diagnosis().findings, []);
-    patient.pipeline().definition["Stages"][1]["Actions"][0]
+    site.bucket(OUTPUT).ownership = Reading::Missing;
+    assert_eq!(site.diagnosis().findings, []);
+    site.pipeline().definition["Stages"][1]["Actions"][0]
         .as_object_mut()
         .unwrap()
         .remove("RoleArn");
-    let diagnosis = patient.diagnosis();
+    let diagnosis = site.diagnosis();
     let rules: Vec<&str> = diagnosis
         .findings
         .iter()
@@ -406,10 +406,10 @@ fn ownership_leaves_objects_with_dev_only_when_dev_writes() {
 
 #[test]
 fn an_acl_that_an_enforced_bucket_refuses_is_found() {
-    let mut patient = Patient::new();
-    patient.pipeline().definition["Stages"][1]["Actions"][0]["Configuration"]["CannedACL"] =
+    let mut site = Site::new();
+    site.pipeline().definition["Stages"][1]["Actions"][0]["Configuration"]["CannedACL"] =
         json!("public-read");
-    let diagnosis = patient.diagnosis();
+    let diagnosis = site.diagnosis();
     let found = diagnosis
         .findings
         .iter()
@@ -424,17 +424,16 @@ fn an_acl_that_an_enforced_bucket_refuses_is_found() {
 
 #[test]
 fn an_aws_managed_key_and_one_of_another_account_cannot_serve() {
-    let mut patient = Patient::new();
+    let mut site = Site::new();
     let managed = "arn:aws:kms:us-east-1:111111111111:key/99999999-2222-4333-8444-555555555555";
-    let mut key = patient.key().clone();
+    let mut key = site.key().clone();
     key.arn = managed.to_owned();
     key.is_aws_managed = true;
-    patient
-        .live
+    site.live
         .keys
         .insert(managed.to_owned(), Reading::Read(key));
-    patient.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(managed);
-    let finding = &patient.diagnosis().findings[0];
+    site.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(managed);
+    let finding = &site.diagnosis().findings[0];
     assert_eq!(finding.rule, "DOCTOR_ARTIFACT_STORE");
     assert!(
         finding.message.contains("AWS managed key"),
@@ -442,8 +441,8 @@ fn an_aws_managed_key_and_one_of_another_account_cannot_serve() {
         finding.message
     );
     let foreign = KEY_ARN.replace("111111111111", "222222222222");
-    patient.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(foreign);
-    let finding = &patient.diagnosis().findings[0];
+    site.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(foreign);
+    let finding = &site.diagnosis().findings[0];
     assert_eq!(finding.rule, "DOCTOR_ARTIFACT_STORE");
     assert!(
         finding.message.contains("is not of account 111111111111"),
@@ -454,11 +453,11 @@ fn an_aws_managed_key_and_one_of_another_account_cannot_serve() {
 
 #[test]
 fn what_is_refused_is_listed_and_leaves_calls_undecided() {
-    let mut patient = Patient::new();
-    patient.key().policy = refused("kms:GetKeyPolicy");
-    patient.role(DEPLOY).inline = refused("iam:ListRolePolicies");
-    patient.bucket(OUTPUT).versioning = refused("s3:GetBucketVersioning");
-    let diagnosis = patient.diagnosis();
+    let mut site = Site::new();
+    site.key().policy = refused("kms:GetKeyPolicy");
+    site.role(DEPLOY).inline = refused("iam:ListRolePolicies");
+    site.bucket(OUTPUT).versioning = refused("s3:GetBucketVersioning");
+    let diagnosis = site.diagnosis();
     assert_eq!(diagnosis.findings, [], "nothing is assumed");
     let actions: Vec<&str> = diagnosis
         .unread
@@ -483,18 +482,18 @@ fn what_is_refused_is_listed_and_leaves_calls_undecided() {
 
 #[test]
 fn a_stage_that_is_switched_off_and_a_failure_are_found() {
-    let mut patient = Patient::new();
-    patient.pipeline().stopped = Reading::Read(vec![(
+    let mut site = Site::new();
+    site.pipeline().stopped = Reading::Read(vec![(
         "Deploy".to_owned(),
         "frozen for the holidays".to_owned(),
     )]);
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_TRANSITION");
     assert!(finding.message.contains("frozen for the holidays"));
-    let mut patient = Patient::new();
-    patient.key().state = "PendingDeletion".to_owned();
-    patient.key().deletion = Some("2026-12-24T00:00:00Z".to_owned());
-    patient.pipeline().failure = Reading::Read(Some(Failure {
+    let mut site = Site::new();
+    site.key().state = "PendingDeletion".to_owned();
+    site.key().deletion = Some("2026-12-24T00:00:00Z".to_owned());
+    site.pipeline().failure = Reading::Read(Some(Failure {
         execution: "1".to_owned(),
         stage: "Deploy".to_owned(),
         action: "Deploy".to_owned(),
@@ -502,7 +501,7 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
         message: format!("{KEY_ARN} is pending deletion. (Service: AWSKMS)"),
         ..Failure::default()
     }));
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_KEY_STATE");
     assert!(finding.message.contains("2026-12-24T00:00:00Z"));
     assert!(
@@ -516,24 +515,20 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
 
 #[test]
 fn a_stack_without_its_pipeline_says_which_step_is_missing() {
-    let mut patient = Patient::new();
-    let stack = read(patient.live.stacks.get_mut(&0).unwrap());
+    let mut site = Site::new();
+    let stack = read(site.live.stacks.get_mut(&0).unwrap());
     stack
         .parameters
         .insert("CreatePipeline".to_owned(), "false".to_owned());
-    patient
-        .live
+    site.live
         .pipelines
         .insert(PIPELINE.to_owned(), Reading::Missing);
-    for rule in patient.live.rules.values_mut() {
+    for rule in site.live.rules.values_mut() {
         *rule = Reading::Missing;
     }
     let start = "arn:aws:iam::111111111111:role/crossaccountdeploy-us-east-1-start";
-    patient
-        .live
-        .roles
-        .insert(start.to_owned(), Reading::Missing);
-    let finding = patient.only();
+    site.live.roles.insert(start.to_owned(), Reading::Missing);
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_PIPELINE_MISSING");
     assert!(finding.fixes.contains(&Fix::Run(
         ["deploy", "--profile", "dev"].map(str::to_owned).to_vec()

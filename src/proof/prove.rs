@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash as _, Hasher as _};
 
-use super::attacks::{self, Plot};
+use super::attacks::{self, AttackCall};
 use super::collect::collect;
 use super::decided::{Decided, Decisive, Verdict};
 use super::excess::{Excess, Served, excess};
@@ -174,18 +174,18 @@ fn decided_calls(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> 
 fn decided_attacks(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -> Vec<Attack> {
     let mut alike = Alike::new(inputs);
     let mut attacks: Vec<Attack> = Vec::new();
-    attacks::attacks(world, pipelines, &mut |mut plot| {
-        let (verdict, decided) = judge_attack(world, &mut plot.call);
+    attacks::attacks(world, pipelines, &mut |mut add| {
+        let (verdict, decided) = judge_attack(world, &mut add.call);
         if verdict == Verdict::Denied
-            && let Some(at) = alike.find(&plot.call, &[], attacks.len())
+            && let Some(at) = alike.find(&add.call, &[], attacks.len())
         {
             attacks[at].instances += 1;
             return;
         }
-        let result = result(verdict, &plot, inputs.permissions);
+        let result = result(verdict, &add, inputs.permissions);
         attacks.push(Attack {
-            what: plot.what,
-            call: plot.call,
+            what: add.what,
+            call: add.call,
             result,
             decided,
             instances: 1,
@@ -194,11 +194,11 @@ fn decided_attacks(inputs: &Inputs, world: &World<'_>, pipelines: &[Pipeline]) -
     attacks
 }
 
-fn result(verdict: Verdict, plot: &Plot, permissions: Permissions) -> AttackResult {
+fn result(verdict: Verdict, add: &AttackCall, permissions: Permissions) -> AttackResult {
     match verdict {
         Verdict::Denied | Verdict::NotGranted => AttackResult::Denied,
         Verdict::Unproven => AttackResult::Unproven,
-        Verdict::Allowed if plot.is_in_procedure && permissions == Permissions::Article => {
+        Verdict::Allowed if add.is_in_procedure && permissions == Permissions::Article => {
             AttackResult::OverGranted
         }
         Verdict::Allowed => AttackResult::Allowed,

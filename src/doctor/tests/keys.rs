@@ -6,8 +6,8 @@ use crate::plan::Plan;
 const OWN: &str = "arn:aws:kms:us-east-1:111111111111:key/99999999-2222-4333-8444-555555555555";
 const THEIRS: &str = "arn:aws:kms:us-east-1:222222222222:key/99999999-2222-4333-8444-555555555555";
 
-fn shared(patient: &mut Patient, policy: Json) {
-    patient.key().others = Reading::Read(vec![Policy {
+fn shared(site: &mut Site, policy: Json) {
+    site.key().others = Reading::Read(vec![Policy {
         name: "AWS_RAM".to_owned(),
         document: Reading::Read(policy),
     }]);
@@ -23,9 +23,9 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
         "Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*",
         "Principal": { "AWS": ["arn:aws:iam::999999999999:root", "arn:aws:iam::222222222222:root"] },
     });
-    let mut patient = Patient::new();
-    shared(&mut patient, policy(json!([outsider])));
-    let finding = patient.only();
+    let mut site = Site::new();
+    shared(&mut site, policy(json!([outsider])));
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_KEY_POLICY");
     // An outsider is an attacker.
     let consequences = finding.consequences.join("\n");
@@ -38,12 +38,12 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
         "its policy `AWS_RAM` allows `arn:aws:iam::999999999999:root`, which no account of this \
          deployment owns"
     );
-    let mut patient = Patient::new();
-    let Reading::Read(live) = &mut patient.key().policy else {
+    let mut site = Site::new();
+    let Reading::Read(live) = &mut site.key().policy else {
         panic!("no policy");
     };
     statements(live).push(outsider);
-    let diagnosis = patient.diagnosis();
+    let diagnosis = site.diagnosis();
     let named = diagnosis.findings.iter();
     let named = named.filter(|finding| finding.message.starts_with("its policy `default` allows"));
     assert_eq!(named.count(), 1, "{:#?}", diagnosis.findings);
@@ -52,21 +52,21 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
 #[test]
 fn both_policies_of_a_key_decide_together() {
     // What the second one denies, the first cannot allow.
-    let mut patient = Patient::new();
+    let mut site = Site::new();
     let deny = json!({
         "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
         "Condition": { "ArnEquals": { "aws:PrincipalArn": DEPLOY } },
     });
-    shared(&mut patient, policy(json!([deny])));
-    let finding = patient.only();
+    shared(&mut site, policy(json!([deny])));
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_CALL_DENIED");
     assert!(
         finding.consequences[0].contains("step decrypt"),
         "{finding:#?}"
     );
     // What the first one lacks, the second may allow.
-    let mut patient = Patient::new();
-    let Reading::Read(live) = &mut patient.key().policy else {
+    let mut site = Site::new();
+    let Reading::Read(live) = &mut site.key().policy else {
         panic!("no policy");
     };
     let mut kept = statements(live).clone();
@@ -75,19 +75,19 @@ fn both_policies_of_a_key_decide_together() {
         .position(|statement| statement["Sid"] == "DeployRoleDecryptsArtifactsProd");
     let moved = kept.remove(at.expect("the statement"));
     *statements(live) = kept;
-    let error = patient.only();
+    let error = site.only();
     assert_eq!(error.severity, Severity::Error);
-    shared(&mut patient, policy(moved));
-    let warning = patient.only();
+    shared(&mut site, policy(moved));
+    let warning = site.only();
     assert_eq!(warning.severity, Severity::Warning, "{warning:#?}");
     assert!(warning.consequences.is_empty());
 }
 
 #[test]
 fn a_key_whose_policies_may_not_be_listed_leaves_its_use_undecided() {
-    let mut patient = Patient::new();
-    patient.key().others = refused("kms:ListKeyPolicies");
-    let diagnosis = patient.diagnosis();
+    let mut site = Site::new();
+    site.key().others = refused("kms:ListKeyPolicies");
+    let diagnosis = site.diagnosis();
     assert_eq!(diagnosis.findings, []);
     let [unread] = diagnosis.unread.as_slice() else {
         panic!("{:?}", diagnosis.unread);
@@ -104,12 +104,12 @@ fn a_key_whose_policies_may_not_be_listed_leaves_its_use_undecided() {
     // Encryption, decryption, description by both roles, and the key's administration.
     assert_eq!(*count, 6, "{:?}", diagnosis.undecided);
     // The same where one of the listed policies may not be read.
-    let mut patient = Patient::new();
-    patient.key().others = Reading::Read(vec![Policy {
+    let mut site = Site::new();
+    site.key().others = Reading::Read(vec![Policy {
         name: "AWS_RAM".to_owned(),
         document: refused("kms:GetKeyPolicy"),
     }]);
-    let diagnosis = patient.diagnosis();
+    let diagnosis = site.diagnosis();
     assert_eq!(diagnosis.findings, []);
     assert!(
         diagnosis.unread[0]
@@ -121,16 +121,16 @@ fn a_key_whose_policies_may_not_be_listed_leaves_its_use_undecided() {
 
 #[test]
 fn a_variable_of_the_older_language_stays_what_it_says() {
-    let mut patient = Patient::new();
+    let mut site = Site::new();
     let deny = json!({
         "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
         "Condition": { "StringEquals": { "kms:CallerAccount": "${aws:PrincipalAccount}" } },
     });
     // Without a version a variable is a text, which no account is.
-    shared(&mut patient, json!({ "Statement": [deny.clone()] }));
-    assert_eq!(patient.diagnosis().findings, []);
-    shared(&mut patient, policy(json!([deny])));
-    assert!(!patient.diagnosis().findings.is_empty());
+    shared(&mut site, json!({ "Statement": [deny.clone()] }));
+    assert_eq!(site.diagnosis().findings, []);
+    shared(&mut site, policy(json!([deny])));
+    assert!(!site.diagnosis().findings.is_empty());
 }
 
 #[test]
@@ -144,9 +144,9 @@ fn every_state_but_two_keeps_a_key_from_being_used() {
         "Creating",
         "SomethingNew",
     ] {
-        let mut patient = Patient::new();
-        patient.key().state = state.to_owned();
-        let finding = patient.only();
+        let mut site = Site::new();
+        site.key().state = state.to_owned();
+        let finding = site.only();
         assert_eq!(finding.rule, "DOCTOR_KEY_STATE", "{state}");
         let lines = finding.consequences.join("\n");
         assert!(
@@ -155,50 +155,50 @@ fn every_state_but_two_keeps_a_key_from_being_used() {
         );
         assert!(!lines.contains("DescribeKey"), "{lines}");
         // A grant does not help.
-        patient.key().grants = Reading::Read(vec![Grant {
+        site.key().grants = Reading::Read(vec![Grant {
             id: "1".to_owned(),
             grantee: DEPLOY.to_owned(),
             operations: vec!["Decrypt".to_owned()],
             is_constrained: false,
         }]);
-        assert_eq!(patient.only().consequences, finding.consequences);
+        assert_eq!(site.only().consequences, finding.consequences);
     }
-    let mut patient = Patient::new();
-    patient.key().state = "Updating".to_owned();
-    assert_eq!(patient.diagnosis().calls, 40);
+    let mut site = Site::new();
+    site.key().state = "Updating".to_owned();
+    assert_eq!(site.diagnosis().calls, 40);
 }
 
 /// Existing buckets, with the keys that the configuration names for them.
-fn existing(source: &str, output: &str) -> Patient {
-    Patient::of(&format!(
+fn existing(source: &str, output: &str) -> Site {
+    Site::of(&format!(
         "dev:\n  account: \"111111111111\"\n  source: {{create: false{source}}}\ntargets:\n  - name: \
          prod\n    account: \"222222222222\"\n    create: false\n{output}"
     ))
 }
 
 /// Lets a bucket encrypt by default with a key that its account's policies decide about.
-fn encrypt(patient: &mut Patient, bucket: &str, arn: &str) {
-    patient.bucket(bucket).encryption = Reading::Read(Encryption {
+fn encrypt(site: &mut Site, bucket: &str, arn: &str) {
+    site.bucket(bucket).encryption = Reading::Read(Encryption {
         algorithm: "aws:kms".to_owned(),
         key: Some(arn.to_owned()),
         bucket_key: true,
     });
     let account = arn.split(':').nth(4).unwrap();
-    let mut key = patient.key().clone();
+    let mut key = site.key().clone();
     key.arn = arn.to_owned();
     key.aliases = Reading::Read(Vec::new());
     key.policy = Reading::Read(policy(json!([{
         "Effect": "Allow", "Action": "kms:*", "Resource": "*",
         "Principal": { "AWS": format!("arn:aws:iam::{account}:root") },
     }])));
-    patient.live.keys.insert(arn.to_owned(), Reading::Read(key));
+    site.live.keys.insert(arn.to_owned(), Reading::Read(key));
 }
 
 #[test]
 fn the_key_of_an_existing_bucket_must_be_in_the_configuration() {
-    let mut patient = existing("", "");
-    encrypt(&mut patient, SOURCE, OWN);
-    let finding = patient.only();
+    let mut site = existing("", "");
+    encrypt(&mut site, SOURCE, OWN);
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_BUCKET_KEY");
     assert_eq!(finding.severity, Severity::Error);
     assert!(finding.message.contains(OWN), "{}", finding.message);
@@ -213,13 +213,13 @@ fn the_key_of_an_existing_bucket_must_be_in_the_configuration() {
         "{advice}"
     );
 
-    let mut patient = existing(&format!(", encryption_key: \"{OWN}\""), "");
-    encrypt(&mut patient, SOURCE, OWN);
-    assert_eq!(patient.diagnosis().findings, []);
+    let mut site = existing(&format!(", encryption_key: \"{OWN}\""), "");
+    encrypt(&mut site, SOURCE, OWN);
+    assert_eq!(site.diagnosis().findings, []);
 
-    let mut patient = existing("", "");
-    encrypt(&mut patient, OUTPUT, THEIRS);
-    let finding = patient.only();
+    let mut site = existing("", "");
+    encrypt(&mut site, OUTPUT, THEIRS);
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_BUCKET_KEY");
     assert!(
         finding.consequences[0].contains("step output-key"),
@@ -231,15 +231,15 @@ fn the_key_of_an_existing_bucket_must_be_in_the_configuration() {
         "{advice}"
     );
 
-    let mut patient = existing("", &format!("    encryption_key: {THEIRS}\n"));
-    encrypt(&mut patient, OUTPUT, THEIRS);
-    assert_eq!(patient.diagnosis().findings, []);
+    let mut site = existing("", &format!("    encryption_key: {THEIRS}\n"));
+    encrypt(&mut site, OUTPUT, THEIRS);
+    assert_eq!(site.diagnosis().findings, []);
 }
 
 #[test]
 fn a_key_that_is_named_and_not_used_is_a_difference_only() {
-    let mut patient = existing(&format!(", encryption_key: \"{OWN}\""), "");
-    let finding = patient.only();
+    let mut site = existing(&format!(", encryption_key: \"{OWN}\""), "");
+    let finding = site.only();
     assert_eq!(
         (finding.rule, finding.severity),
         ("DOCTOR_BUCKET_KEY", Severity::Warning)
@@ -251,25 +251,25 @@ fn a_key_that_is_named_and_not_used_is_a_difference_only() {
     read(patient_of_managed.live.keys.get_mut(OWN).unwrap()).is_aws_managed = true;
     assert_eq!(patient_of_managed.diagnosis().findings, []);
     // What the default of an artifact bucket is does not matter: CodePipeline names the key.
-    patient = Patient::of(
+    site = Site::of(
         "dev:\n  account: \"111111111111\"\n  artifacts: {create: false}\ntargets:\n  - name: \
          prod\n    account: \"222222222222\"\n",
     );
-    encrypt(&mut patient, ARTIFACTS, OWN);
-    assert_eq!(patient.diagnosis().findings, []);
+    encrypt(&mut site, ARTIFACTS, OWN);
+    assert_eq!(site.diagnosis().findings, []);
 }
 
 #[test]
 fn the_policy_of_an_existing_key_decides_as_well() {
     let config = format!(", encryption_key: \"{OWN}\"");
-    let mut patient = existing(&config, "");
-    encrypt(&mut patient, SOURCE, OWN);
-    let key = read(patient.live.keys.get_mut(OWN).unwrap());
+    let mut site = existing(&config, "");
+    encrypt(&mut site, SOURCE, OWN);
+    let key = read(site.live.keys.get_mut(OWN).unwrap());
     key.policy = Reading::Read(policy(json!([{
         "Effect": "Allow", "Action": "kms:*", "Resource": "*",
         "Principal": { "AWS": "arn:aws:iam::111111111111:role/admin" },
     }])));
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_CALL_DENIED");
     assert!(
         finding.consequences[0].contains("step source-key"),
@@ -285,15 +285,15 @@ fn the_policy_of_an_existing_key_decides_as_well() {
     ));
     let plan = Plan::new(&document.unwrap().config).unwrap();
     let grant = crate::stacks::key_grants(&plan).pop().unwrap();
-    let key = read(patient.live.keys.get_mut(OWN).unwrap());
+    let key = read(site.live.keys.get_mut(OWN).unwrap());
     let Reading::Read(live) = &mut key.policy else {
         panic!("no policy");
     };
     statements(live).push(grant.statement);
-    assert_eq!(patient.diagnosis().findings, []);
+    assert_eq!(site.diagnosis().findings, []);
     // One that may not be read leaves the call undecided.
-    read(patient.live.keys.get_mut(OWN).unwrap()).policy = refused("kms:GetKeyPolicy");
-    let diagnosis = patient.diagnosis();
+    read(site.live.keys.get_mut(OWN).unwrap()).policy = refused("kms:GetKeyPolicy");
+    let diagnosis = site.diagnosis();
     assert_eq!(diagnosis.findings, []);
     assert_eq!(
         diagnosis.undecided.values().sum::<usize>(),

@@ -9,20 +9,20 @@ fn command(finding: &Finding) -> Option<&str> {
     })
 }
 
-/// A patient whose artifact bucket has lost its policy, so that there is something to fix.
-fn without_a_policy() -> Patient {
-    let mut patient = Patient::new();
-    patient.bucket(ARTIFACTS).policy = Reading::Missing;
-    patient
+/// A site whose artifact bucket has lost its policy, so that there is something to fix.
+fn without_a_policy() -> Site {
+    let mut site = Site::new();
+    site.bucket(ARTIFACTS).policy = Reading::Missing;
+    site
 }
 
 #[test]
 fn what_codepipeline_leaves_out_or_adds_is_no_difference() {
-    let mut patient = Patient::of(
+    let mut site = Site::of(
         "dev:\n  account: \"111111111111\"\ntargets:\n  - name: prod\n    account: \
          \"222222222222\"\n    approval: true\n",
     );
-    let definition = &mut patient.pipeline().definition;
+    let definition = &mut site.pipeline().definition;
     definition["Variables"] = json!([]);
     for stage in definition["Stages"].as_array_mut().unwrap() {
         stage["BeforeEntry"] = json!({ "Conditions": [] });
@@ -40,47 +40,47 @@ fn what_codepipeline_leaves_out_or_adds_is_no_difference() {
             }
         }
     }
-    assert_eq!(patient.diagnosis().findings, []);
+    assert_eq!(site.diagnosis().findings, []);
     // Something that is not a default is one.
-    let definition = &mut patient.pipeline().definition;
+    let definition = &mut site.pipeline().definition;
     definition["Stages"][0]["Actions"][0]["Configuration"]["AllowOverrideForS3ObjectKey"] =
         json!("true");
-    assert_eq!(patient.only().rule, "DOCTOR_DRIFT");
+    assert_eq!(site.only().rule, "DOCTOR_DRIFT");
 }
 
 #[test]
 fn the_template_has_not_changed_only_where_that_was_checked() {
     let unchanged = "the template has not changed";
-    let said = |patient: &Patient| {
-        let finding = patient.only();
+    let said = |site: &Site| {
+        let finding = site.only();
         let advice = finding.fixes.iter().find_map(|fix| match fix {
             Fix::Advice(text) => Some(text.clone()),
             _ => None,
         });
         advice.unwrap()
     };
-    let mut patient = without_a_policy();
-    assert!(said(&patient).contains(unchanged));
-    patient.expected.places[0].reference = Reference::Local;
-    assert!(!said(&patient).contains(unchanged));
-    patient.expected.places[0].reference = Reference::Differs;
-    assert!(!said(&patient).contains(unchanged));
+    let mut site = without_a_policy();
+    assert!(said(&site).contains(unchanged));
+    site.expected.places[0].reference = Reference::Local;
+    assert!(!said(&site).contains(unchanged));
+    site.expected.places[0].reference = Reference::Differs;
+    assert!(!said(&site).contains(unchanged));
 }
 
 #[test]
 fn no_fix_writes_where_the_configuration_is_not_deployed() {
-    let mut patient = without_a_policy();
+    let mut site = without_a_policy();
     assert!(
-        command(&patient.only())
+        command(&site.only())
             .unwrap()
             .starts_with("aws s3api put-bucket-policy ")
     );
     // The prod stack is not concerned.
-    patient.expected.places[1].reference = Reference::Differs;
-    assert!(command(&patient.only()).is_some());
+    site.expected.places[1].reference = Reference::Differs;
+    assert!(command(&site.only()).is_some());
     for reference in [Reference::Differs, Reference::Removed] {
-        patient.expected.places[0].reference = reference;
-        let finding = patient.only();
+        site.expected.places[0].reference = reference;
+        let finding = site.only();
         assert_eq!(command(&finding), None);
         let diff = ["diff", "--profile", "dev"].map(str::to_owned).to_vec();
         assert_eq!(finding.fixes.last(), Some(&Fix::Run(diff)));
@@ -89,8 +89,8 @@ fn no_fix_writes_where_the_configuration_is_not_deployed() {
 
 #[test]
 fn a_policy_that_an_unread_stack_may_give_is_not_detached() {
-    let mut patient = Patient::new();
-    let Reading::Read(attached) = &mut patient.role(DEPLOY).attached else {
+    let mut site = Site::new();
+    let Reading::Read(attached) = &mut site.role(DEPLOY).attached else {
         panic!("not read");
     };
     attached.push(Policy {
@@ -98,20 +98,20 @@ fn a_policy_that_an_unread_stack_may_give_is_not_detached() {
         document: Reading::Read(json!({ "Version": "2012-10-17", "Statement": [] })),
     });
     assert!(
-        command(&patient.only())
+        command(&site.only())
             .unwrap()
             .contains("detach-role-policy")
     );
-    patient.expected.places[1].reference = Reference::Local;
-    assert_eq!(command(&patient.only()), None);
+    site.expected.places[1].reference = Reference::Local;
+    assert_eq!(command(&site.only()), None);
 }
 
 #[test]
 fn nothing_that_was_not_looked_at_counts_as_healthy() {
-    let patient = Patient::new();
-    assert_eq!(patient.diagnosis().health(), Health::Healthy);
+    let site = Site::new();
+    assert_eq!(site.diagnosis().health(), Health::Healthy);
     // A reading that broke off leaves nothing behind.
-    let mut broken = Patient::new();
+    let mut broken = Site::new();
     broken.live.roles.remove(DEPLOY);
     let diagnosis = broken.diagnosis();
     assert_eq!(diagnosis.health(), Health::Incomplete);
@@ -121,23 +121,23 @@ fn nothing_that_was_not_looked_at_counts_as_healthy() {
             .iter()
             .any(|unread| unread.what == "role prods3role")
     );
-    let mut broken = Patient::new();
+    let mut broken = Site::new();
     broken.live.pipelines.clear();
     assert_eq!(broken.diagnosis().health(), Health::Incomplete);
 }
 
 #[test]
 fn a_value_that_another_stack_has_no_more_is_a_disagreement() {
-    let mut patient = Patient::new();
+    let mut site = Site::new();
     let output = ("DeployKeyId".to_owned(), KEY.to_owned());
-    read(patient.live.stacks.get_mut(&0).unwrap())
+    read(site.live.stacks.get_mut(&0).unwrap())
         .outputs
         .extend([output]);
     let other = ("DeployKeyId".to_owned(), "other".to_owned());
-    read(patient.live.stacks.get_mut(&1).unwrap())
+    read(site.live.stacks.get_mut(&1).unwrap())
         .parameters
         .extend([other]);
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_STACKS_DISAGREE");
     let deploy = ["deploy", "--profile", "prod"].map(str::to_owned).to_vec();
     assert_eq!(finding.fixes.last(), Some(&Fix::Run(deploy)));
@@ -145,19 +145,16 @@ fn a_value_that_another_stack_has_no_more_is_a_disagreement() {
 
 #[test]
 fn a_target_with_another_role_than_the_pipeline_names_is_a_disagreement() {
-    let mut patient = Patient::new();
+    let mut site = Site::new();
     let other = "arn:aws:iam::222222222222:role/other";
     let outputs = [("DeployRoleArn", other), ("OutputBucketName", OUTPUT)];
     let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    read(patient.live.stacks.get_mut(&1).unwrap())
+    read(site.live.stacks.get_mut(&1).unwrap())
         .outputs
         .extend(outputs);
-    patient
-        .live
-        .roles
-        .insert(DEPLOY.to_owned(), Reading::Missing);
-    patient.expected.places[1].reference = Reference::Differs;
-    let finding = patient.only();
+    site.live.roles.insert(DEPLOY.to_owned(), Reading::Missing);
+    site.expected.places[1].reference = Reference::Differs;
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_STACKS_DISAGREE");
     assert_eq!(finding.severity, Severity::Error);
     assert!(finding.message.contains(other) && finding.message.contains(DEPLOY));
@@ -167,9 +164,9 @@ fn a_target_with_another_role_than_the_pipeline_names_is_a_disagreement() {
 
 #[test]
 fn the_values_of_a_command_are_words_of_a_shell() {
-    let mut patient = without_a_policy();
-    patient.expected.places[0].profile = "my dev's $HOME".to_owned();
-    let finding = patient.only();
+    let mut site = without_a_policy();
+    site.expected.places[0].profile = "my dev's $HOME".to_owned();
+    let finding = site.only();
     let command = command(&finding).unwrap();
     assert!(
         command.ends_with(r#" --profile 'my dev'\''s $HOME'"#),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::live::{Failure, Input, Reading, Rule, Target};
-use super::{Patient, read};
+use super::{Site, read};
 use crate::doctor::finding::Fix;
 use crate::lint::Severity;
 
@@ -16,12 +16,12 @@ const FLEET: &str = "dev:\n  account: \"111111111111\"\nquotas:\n  actions_per_p
                      \"444444444444\", \"555555555555\"]\n    bucket: \"site-{account}\"\n";
 const ADDITIONAL: &str = "crossaccountdeploy-2";
 
-fn rule(patient: &mut Patient) -> &mut Rule {
-    read(patient.live.rules.get_mut(RULE).unwrap())
+fn rule(site: &mut Site) -> &mut Rule {
+    read(site.live.rules.get_mut(RULE).unwrap())
 }
 
-fn target(patient: &mut Patient) -> &mut Target {
-    &mut read(&mut rule(patient).targets)[0]
+fn target(site: &mut Site) -> &mut Target {
+    &mut read(&mut rule(site).targets)[0]
 }
 
 fn transformed(name: &str, template: &str) -> Input {
@@ -33,10 +33,10 @@ fn transformed(name: &str, template: &str) -> Input {
 
 #[test]
 fn a_rule_that_passes_no_version_is_found_and_the_command_restores_it() {
-    let mut patient = Patient::new();
-    target(&mut patient).input = Input::Event;
-    target(&mut patient).id = "Id-of-the-console".to_owned();
-    let finding = patient.only();
+    let mut site = Site::new();
+    target(&mut site).input = Input::Event;
+    target(&mut site).id = "Id-of-the-console".to_owned();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_CHANGE_EVENTS");
     assert_eq!(finding.severity, Severity::Warning);
     assert!(
@@ -80,9 +80,9 @@ fn inputs_are_compared_by_what_the_pipeline_gets() {
              \"revisionType\":\"S3_OBJECT_VERSION_ID\"}]}",
         ),
     ] {
-        let mut patient = Patient::new();
-        target(&mut patient).input = input;
-        assert_eq!(patient.diagnosis().findings, []);
+        let mut site = Site::new();
+        target(&mut site).input = input;
+        assert_eq!(site.diagnosis().findings, []);
     }
     for input in [
         transformed(
@@ -93,9 +93,9 @@ fn inputs_are_compared_by_what_the_pipeline_gets() {
         transformed("revision", "<revision>"),
         Input::Other("{}".to_owned()),
     ] {
-        let mut patient = Patient::new();
-        target(&mut patient).input = input;
-        let finding = patient.only();
+        let mut site = Site::new();
+        target(&mut site).input = input;
+        let finding = site.only();
         assert_eq!(finding.rule, "DOCTOR_CHANGE_EVENTS");
         assert!(
             finding.message.contains("is not what the template says"),
@@ -107,17 +107,17 @@ fn inputs_are_compared_by_what_the_pipeline_gets() {
 
 #[test]
 fn a_condition_that_somebody_removed_is_drift() {
-    let patient = Patient::of(FLEET);
-    assert_eq!(patient.diagnosis().findings, []);
+    let site = Site::of(FLEET);
+    assert_eq!(site.diagnosis().findings, []);
     for member in ["BeforeEntry", "Variables"] {
-        let mut patient = Patient::of(FLEET);
-        let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+        let mut site = Site::of(FLEET);
+        let pipeline = read(site.live.pipelines.get_mut(ADDITIONAL).unwrap());
         let holder = match member {
             "Variables" => &mut pipeline.definition,
             _ => &mut pipeline.definition["Stages"][1],
         };
         assert!(holder.as_object_mut().unwrap().remove(member).is_some());
-        let finding = patient.only();
+        let finding = site.only();
         assert_eq!(finding.rule, "DOCTOR_DRIFT");
         assert!(finding.resource.contains(ADDITIONAL), "{finding:?}");
         let said = member.to_lowercase();
@@ -134,24 +134,24 @@ fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
         trigger: trigger.to_owned(),
         ..Failure::default()
     };
-    let mut patient = Patient::of(FLEET);
-    let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+    let mut site = Site::of(FLEET);
+    let pipeline = read(site.live.pipelines.get_mut(ADDITIONAL).unwrap());
     pipeline.failure = Reading::Read(Some(failed("CreatePipeline")));
-    assert_eq!(patient.diagnosis().findings, []);
+    assert_eq!(site.diagnosis().findings, []);
 
     // Its source action comes before the condition, and must not fail.
-    let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+    let pipeline = read(site.live.pipelines.get_mut(ADDITIONAL).unwrap());
     pipeline.failure = Reading::Read(Some(Failure {
         stage: "Source".to_owned(),
         action: "Source".to_owned(),
         code: "PermissionError".to_owned(),
         ..failed("CreatePipeline")
     }));
-    assert_eq!(patient.only().rule, "DOCTOR_EXECUTION");
+    assert_eq!(site.only().rule, "DOCTOR_EXECUTION");
 
-    let pipeline = read(patient.live.pipelines.get_mut(ADDITIONAL).unwrap());
+    let pipeline = read(site.live.pipelines.get_mut(ADDITIONAL).unwrap());
     pipeline.failure = Reading::Read(Some(failed("StartPipelineExecution")));
-    let finding = patient.only();
+    let finding = site.only();
     assert_eq!(finding.rule, "DOCTOR_EXECUTION");
     let fixes = format!("{:?}", finding.fixes);
     assert!(
@@ -160,7 +160,7 @@ fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
     );
 
     // The first pipeline has no condition: its failure counts, whatever started it.
-    let mut patient = Patient::new();
-    patient.pipeline().failure = Reading::Read(Some(failed("CreatePipeline")));
-    assert_eq!(patient.only().rule, "DOCTOR_EXECUTION");
+    let mut site = Site::new();
+    site.pipeline().failure = Reading::Read(Some(failed("CreatePipeline")));
+    assert_eq!(site.only().rule, "DOCTOR_EXECUTION");
 }

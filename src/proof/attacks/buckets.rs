@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Caller, Plot, Plots, in_procedure};
+use super::{AttackCall, AttackSuite, Caller, in_procedure};
 use crate::run::pipeline::Pipeline;
 
-impl Plots<'_, '_> {
+impl AttackSuite<'_, '_> {
     /// Nobody goes without TLS, and nobody else's logs come in.
-    pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline], each: &mut dyn FnMut(Plot)) {
+    pub(super) fn on_buckets(&mut self, pipelines: &[Pipeline], each: &mut dyn FnMut(AttackCall)) {
         let world = self.world;
         self.which.clear();
         let stores: HashSet<&str> = pipelines
@@ -46,7 +46,7 @@ impl Plots<'_, '_> {
                     (true, _) => format!("artifact-{id}/{name}").into(),
                     (false, _) => format!("{id}/{name}").into(),
                 };
-                self.plot_in(
+                self.add_in(
                     id,
                     what,
                     &administrator,
@@ -59,7 +59,7 @@ impl Plots<'_, '_> {
             let stranger = Caller::Administrator(self.role(third, "other-role"));
             let what = format!("a role of another account reads {name}");
             let object = format!("{arn}/some/object");
-            self.plot(
+            self.add(
                 format!("third-account-reads/{name}"),
                 what,
                 &stranger,
@@ -96,7 +96,7 @@ impl Plots<'_, '_> {
                 .with("aws:SourceArn", world.land.bucket_arn(&source))
                 .with("aws:SourceAccount", owner);
             let what = format!("S3 delivers logs of {what} to {log_bucket}");
-            self.plot_in(
+            self.add_in(
                 format!("logs-of-{id}/{name}"),
                 what,
                 &logging,
@@ -111,7 +111,7 @@ impl Plots<'_, '_> {
             .with("aws:SourceArn", world.land.bucket_arn(name))
             .with("aws:SourceAccount", account);
         let what = format!("lambda.amazonaws.com writes to {log_bucket}");
-        self.plot_in(
+        self.add_in(
             format!("logs-by-lambda/{name}"),
             what,
             &lambda,

@@ -20,7 +20,7 @@ use crate::run::{Call, Caller, Doubt, Instance, Place, Step, Strength, context};
 
 /// An attack.
 #[derive(Debug, Clone)]
-pub(super) struct Plot {
+pub(super) struct AttackCall {
     pub(super) call: Call,
     pub(super) what: String,
     /// Whether AWS's published procedure allows it by itself.
@@ -53,8 +53,8 @@ impl<T: Into<String>> From<T> for Name {
 }
 
 /// Gives all attacks on the pipelines and what belongs to them, one after the other.
-pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn FnMut(Plot)) {
-    let mut plots = Plots {
+pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn FnMut(AttackCall)) {
+    let mut suite = AttackSuite {
         world,
         found: Vec::new(),
         target: None,
@@ -68,17 +68,17 @@ pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn 
         region: String::new(),
     };
     for (number, pipeline) in pipelines.iter().enumerate() {
-        plots.on_pipeline(pipeline, number == 0);
-        plots.found.drain(..).for_each(&mut *each);
+        suite.on_pipeline(pipeline, number == 0);
+        suite.found.drain(..).for_each(&mut *each);
         for (action, target) in pipeline.deployments() {
             match target {
-                Some(target) => plots.on_target(pipeline, target),
-                None => plots.on_unknown_target(pipeline, action),
+                Some(target) => suite.on_target(pipeline, target),
+                None => suite.on_unknown_target(pipeline, action),
             }
-            plots.found.drain(..).for_each(&mut *each);
+            suite.found.drain(..).for_each(&mut *each);
         }
     }
-    plots.on_buckets(pipelines, each);
+    suite.on_buckets(pipelines, each);
 }
 
 fn third_account(world: &World<'_>) -> &'static str {
@@ -94,9 +94,9 @@ fn third_account(world: &World<'_>) -> &'static str {
     free.unwrap_or("999999999999")
 }
 
-struct Plots<'r, 'w> {
+struct AttackSuite<'r, 'w> {
     world: &'r World<'w>,
-    found: Vec<Plot>,
+    found: Vec<AttackCall>,
     target: Option<String>,
     instance: Option<Arc<Instance>>,
     /// Added to the names: what tells a region's store, or a further pipeline, from the first.
@@ -127,7 +127,7 @@ fn known(store: &Store) -> Option<KnownStore<'_>> {
     })
 }
 
-impl Plots<'_, '_> {
+impl AttackSuite<'_, '_> {
     /// The owner of a bucket; empty where it is not known.
     fn owner(&self, bucket: &str) -> String {
         let found = self.world.land.buckets.get(bucket);
@@ -140,7 +140,7 @@ impl Plots<'_, '_> {
     fn on_unknown(&mut self, id: &str, what: &str, value: &Value) {
         let Err(doubt) = value else { return };
         let anybody = Caller::Unknown("anybody".to_owned(), doubt.clone());
-        self.plot(
+        self.add(
             format!("unknown-{id}"),
             format!(
                 "somebody misuses {what} that cannot be known: {}",
@@ -181,7 +181,7 @@ impl Plots<'_, '_> {
         context(&self.world.land, caller, Some(&self.region))
     }
 
-    fn plot(
+    fn add(
         &mut self,
         name: impl Into<Name>,
         what: String,
@@ -190,11 +190,11 @@ impl Plots<'_, '_> {
         on: (&str, &str),
     ) {
         let context = self.context(caller);
-        self.plot_in(name, what, caller, action, on, context);
+        self.add_in(name, what, caller, action, on, context);
     }
 
     /// An attack; `on` is the resource and its account, which is empty where it is not known.
-    fn plot_in(
+    fn add_in(
         &mut self,
         name: impl Into<Name>,
         what: String,
@@ -220,7 +220,7 @@ impl Plots<'_, '_> {
             }),
             _ => None,
         };
-        self.found.push(Plot {
+        self.found.push(AttackCall {
             what,
             is_in_procedure: name.is_in_procedure,
             call: Call {

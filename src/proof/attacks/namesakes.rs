@@ -4,11 +4,11 @@
 //! CodePipeline, *Amazon S3 source action reference*, *Amazon S3 deploy action reference*,
 //! *Manage the CodePipeline service role*).
 
-use super::{Caller, Context, KnownStore, Name, Plots, in_procedure};
+use super::{AttackSuite, Caller, Context, KnownStore, Name, in_procedure};
 use crate::run::encrypted_with;
 use crate::run::pipeline::Target;
 
-impl Plots<'_, '_> {
+impl AttackSuite<'_, '_> {
     /// The source is read from another account's bucket.
     pub(super) fn in_namesake_of_source(
         &mut self,
@@ -142,7 +142,7 @@ impl Plots<'_, '_> {
         context: Context,
     ) {
         let third = self.third;
-        self.plot_in(name, what, caller, action, (resource, third), context);
+        self.add_in(name, what, caller, action, (resource, third), context);
         if let Some(last) = self.found.last_mut() {
             last.call.resource_policy = Some(self.world.open_bucket);
         }

@@ -1,11 +1,11 @@
 //! Attacks on the pipeline itself: its roles, its rule, its artifact stores.
 
-use super::{Caller, KnownStore, Plots, in_procedure, known};
+use super::{AttackSuite, Caller, KnownStore, in_procedure, known};
 use crate::run::landscape::account_of;
 use crate::run::pipeline::Pipeline;
 use crate::run::{ARTIFACT, artifact_key, encrypted_with, key_arn};
 
-impl Plots<'_, '_> {
+impl AttackSuite<'_, '_> {
     pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline, is_first: bool) {
         self.target = None;
         self.instance = None;
@@ -21,7 +21,7 @@ impl Plots<'_, '_> {
             role => account_of(role),
         };
         for service in ["lambda.amazonaws.com", "events.amazonaws.com"] {
-            self.plot(
+            self.add(
                 format!(
                     "{}-assumes-service-role",
                     service.split('.').next().unwrap_or_default()
@@ -33,7 +33,7 @@ impl Plots<'_, '_> {
             );
         }
         let same_name = self.role(self.third, "other");
-        self.plot(
+        self.add(
             "third-account-assumes-service-role",
             "a role of another account assumes the service role".to_owned(),
             &Caller::Administrator(same_name),
@@ -45,7 +45,7 @@ impl Plots<'_, '_> {
             let bucket = self.world.land.bucket_arn(name);
             let other = format!("{bucket}/other-{}", key.replace('/', "-"));
             let what = "the service role reads another object of the source bucket".to_owned();
-            self.plot(
+            self.add(
                 "service-role-reads-other-source",
                 what,
                 &service_role,
@@ -54,7 +54,7 @@ impl Plots<'_, '_> {
             );
             let what = "the service role overwrites the source".to_owned();
             let object = format!("{bucket}/{key}");
-            self.plot(
+            self.add(
                 "service-role-overwrites-source",
                 what,
                 &service_role,
@@ -80,7 +80,7 @@ impl Plots<'_, '_> {
         which.clone_into(&mut self.which);
         self.region.clone_from(&pipeline.region);
         let what = "the service role starts another pipeline".to_owned();
-        self.plot(
+        self.add(
             "service-role-starts-another-pipeline",
             what,
             &service_role,
@@ -102,7 +102,7 @@ impl Plots<'_, '_> {
         let role = Caller::Role(its_role.to_owned());
         let action = "codepipeline:StartPipelineExecution";
         let what = "the rule's role starts another pipeline".to_owned();
-        self.plot(
+        self.add(
             "events-role-starts-another-pipeline",
             what,
             &role,
@@ -138,7 +138,7 @@ impl Plots<'_, '_> {
                 .context(&events)
                 .with("aws:SourceArn", rule_arn)
                 .with("aws:SourceAccount", account);
-            self.plot_in(
+            self.add_in(
                 id,
                 what.to_owned(),
                 &events,
@@ -153,7 +153,7 @@ impl Plots<'_, '_> {
             .with("aws:SourceArn", rule)
             .with("aws:SourceAccount", dev);
         let what = "lambda.amazonaws.com assumes the rule's role".to_owned();
-        self.plot_in(
+        self.add_in(
             "lambda-assumes-events-role",
             what,
             &lambda,
@@ -169,14 +169,14 @@ impl Plots<'_, '_> {
         let bucket = self.world.land.bucket_arn(store.bucket);
         let object = format!("{bucket}/{}", artifact_key(pipeline));
         let what = |text: &str| format!("the service role {text}");
-        self.plot(
+        self.add(
             "service-role-deletes-artifacts",
             what("deletes artifacts"),
             service_role,
             "s3:DeleteObject",
             (&object, &owner),
         );
-        self.plot(
+        self.add(
             "service-role-changes-bucket-policy",
             what("changes the artifact bucket's policy"),
             service_role,
@@ -184,7 +184,7 @@ impl Plots<'_, '_> {
             (&bucket, &owner),
         );
         let others = format!("{bucket}/another-pipeline/{ARTIFACT}");
-        self.plot(
+        self.add(
             "service-role-reads-other-artifacts",
             what("reads another pipeline's artifacts"),
             service_role,
@@ -193,7 +193,7 @@ impl Plots<'_, '_> {
         );
         let plain = self.context(service_role);
         let encrypted = encrypted_with(plain.clone(), store.store);
-        self.plot_in(
+        self.add_in(
             "service-role-writes-other-artifacts",
             what("writes another pipeline's artifacts"),
             service_role,
@@ -202,7 +202,7 @@ impl Plots<'_, '_> {
             encrypted.clone(),
         );
         let what = |text: &str| format!("the service role uploads an artifact {text}");
-        self.plot_in(
+        self.add_in(
             "upload-unencrypted",
             what("without naming an encryption"),
             service_role,
@@ -213,7 +213,7 @@ impl Plots<'_, '_> {
         let aes = plain
             .clone()
             .with("s3:x-amz-server-side-encryption", "AES256");
-        self.plot_in(
+        self.add_in(
             "upload-with-s3-key",
             what("encrypted with the key of S3"),
             service_role,
@@ -228,7 +228,7 @@ impl Plots<'_, '_> {
             store.region,
         );
         let what_else = "the service role makes data keys of another key".to_owned();
-        self.plot(
+        self.add(
             "service-role-uses-another-key",
             what_else,
             service_role,
@@ -251,7 +251,7 @@ impl Plots<'_, '_> {
             let other = encrypted
                 .clone()
                 .with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
-            self.plot_in(
+            self.add_in(
                 in_procedure("upload-with-another-key"),
                 what("encrypted with another key"),
                 service_role,
@@ -261,7 +261,7 @@ impl Plots<'_, '_> {
             );
         }
         let insecure = encrypted.with("aws:SecureTransport", "false");
-        self.plot_in(
+        self.add_in(
             "upload-without-tls",
             what("without TLS"),
             service_role,
@@ -295,7 +295,7 @@ impl Plots<'_, '_> {
             ),
         ] {
             let what = format!("the service role {text}");
-            self.plot(id, what, service_role, action, (&key, account_of(&key)));
+            self.add(id, what, service_role, action, (&key, account_of(&key)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Attacks with the key that a source bucket encrypts with: it is there to decrypt the source.
 
 use super::super::world::World;
-use super::{Caller, Plots};
+use super::{AttackSuite, Caller};
 use crate::run::encryption::{Use, default_key};
 use crate::run::landscape::{account_of, is_managed_key};
 use crate::run::pipeline::Pipeline;
@@ -29,7 +29,7 @@ pub(super) fn source_key(world: &World<'_>, pipeline: &Pipeline, bucket: &str) -
     (!is_shared && !is_managed_key(&key)).then_some(key)
 }
 
-impl Plots<'_, '_> {
+impl AttackSuite<'_, '_> {
     /// The service role does nothing with the key but to decrypt the source.
     pub(super) fn on_source_key(
         &mut self,
@@ -76,7 +76,7 @@ impl Plots<'_, '_> {
         }
         for (id, what, action, context) in attacks {
             let on = (key.as_str(), account_of(&key));
-            self.plot_in(id, what.to_owned(), service_role, action, on, context);
+            self.add_in(id, what.to_owned(), service_role, action, on, context);
             self.of_unknown_key(&key);
         }
     }

@@ -1,12 +1,12 @@
 //! Attacks on one target: by others of its account, by the deploy role, and to become it.
 
 use super::source_key::source_key;
-use super::{Caller, KnownStore, Name, Plots, in_procedure, known};
+use super::{AttackSuite, Caller, KnownStore, Name, in_procedure, known};
 use crate::run::landscape::account_of;
 use crate::run::pipeline::{Pipeline, Target};
 use crate::run::{ARTIFACT, artifact_key, encrypted_with, key_arn, via_s3};
 
-impl Plots<'_, '_> {
+impl AttackSuite<'_, '_> {
     pub(super) fn on_target(&mut self, pipeline: &Pipeline, target: Target<'_>) {
         self.target = Some(target.deploy.target.clone());
         self.instance.clone_from(&target.deploy.instance);
@@ -69,7 +69,7 @@ impl Plots<'_, '_> {
         key: Option<&str>,
     ) {
         let what = format!("{who} reads artifacts");
-        self.plot(
+        self.add(
             name("reads-artifacts"),
             what,
             caller,
@@ -77,7 +77,7 @@ impl Plots<'_, '_> {
             (object, account),
         );
         let what = format!("{who} lists the artifacts");
-        self.plot(
+        self.add(
             name("lists-artifacts"),
             what,
             caller,
@@ -86,7 +86,7 @@ impl Plots<'_, '_> {
         );
         let what = format!("{who} writes artifacts");
         let put = encrypted_with(self.context(caller), store.store);
-        self.plot_in(
+        self.add_in(
             name("writes-artifacts"),
             what,
             caller,
@@ -97,7 +97,7 @@ impl Plots<'_, '_> {
         if let Some(key) = key {
             let what = format!("{who} decrypts artifacts");
             let context = via_s3(&self.world.land, self.context(caller), store.region, object);
-            self.plot_in(
+            self.add_in(
                 name("decrypts"),
                 what,
                 caller,
@@ -139,7 +139,7 @@ impl Plots<'_, '_> {
             ),
         ];
         for (id, what, role) in others {
-            self.plot(
+            self.add(
                 id,
                 what.to_owned(),
                 &Caller::Administrator(role),
@@ -153,7 +153,7 @@ impl Plots<'_, '_> {
                 service.split('.').next().unwrap_or_default()
             );
             let what = format!("{service} assumes the deploy role by itself");
-            self.plot(
+            self.add(
                 id,
                 what,
                 &Caller::Service(service.to_owned()),
@@ -174,7 +174,7 @@ impl Plots<'_, '_> {
             .world
             .land
             .bucket_arn(&format!("{}-elsewhere", target.bucket));
-        self.plot(
+        self.add(
             "deploy-role-writes-elsewhere",
             what("writes into another bucket"),
             role,
@@ -184,7 +184,7 @@ impl Plots<'_, '_> {
         self.of_nothing();
         if matches!(&deploy.object_key, Some(Ok(key)) if !key.is_empty()) {
             let outside = format!("{output}/outside-of-the-path");
-            self.plot(
+            self.add(
                 in_procedure("deploy-role-writes-outside-path"),
                 what("writes outside of its path"),
                 role,
@@ -218,10 +218,10 @@ impl Plots<'_, '_> {
                 &output,
             ),
         ] {
-            self.plot(id, what(text), role, action, (resource, theirs));
+            self.add(id, what(text), role, action, (resource, theirs));
         }
         if deploy.canned_acl.is_none() {
-            self.plot(
+            self.add(
                 in_procedure("deploy-role-changes-object-acl"),
                 what("changes the ACL of deployed objects"),
                 role,
@@ -230,7 +230,7 @@ impl Plots<'_, '_> {
             );
         }
         if !deploy.tagged_objects {
-            self.plot(
+            self.add(
                 in_procedure("deploy-role-tags-objects"),
                 what("changes the tags of deployed objects"),
                 role,
@@ -241,7 +241,7 @@ impl Plots<'_, '_> {
         for (reader, bucket, key) in pipeline.sources() {
             let owner = &self.owner(bucket);
             let object = format!("{}/{key}", self.world.land.bucket_arn(bucket));
-            self.plot(
+            self.add(
                 "deploy-role-reads-source",
                 what("reads the source"),
                 role,
@@ -253,7 +253,7 @@ impl Plots<'_, '_> {
             {
                 let region = &pipeline.region;
                 let context = via_s3(&self.world.land, self.context(role), region, &object);
-                self.plot_in(
+                self.add_in(
                     "deploy-role-decrypts-source",
                     what("decrypts the source"),
                     role,
@@ -279,7 +279,7 @@ impl Plots<'_, '_> {
         let object = format!("{bucket}/{}", artifact_key(pipeline));
         let what = |text: &str| format!("the deploy role {text}");
         let put = encrypted_with(self.context(role), store.store);
-        self.plot_in(
+        self.add_in(
             "deploy-role-writes-artifacts",
             what("writes artifacts"),
             role,
@@ -287,14 +287,14 @@ impl Plots<'_, '_> {
             (&object, dev),
             put,
         );
-        self.plot(
+        self.add(
             "deploy-role-deletes-artifacts",
             what("deletes artifacts"),
             role,
             "s3:DeleteObject",
             (&object, dev),
         );
-        self.plot(
+        self.add(
             "deploy-role-changes-artifact-policy",
             what("changes the artifact bucket's policy"),
             role,
@@ -302,7 +302,7 @@ impl Plots<'_, '_> {
             (&bucket, dev),
         );
         let others = format!("{bucket}/another-pipeline/{ARTIFACT}");
-        self.plot(
+        self.add(
             in_procedure("deploy-role-reads-other-artifacts"),
             what("reads another pipeline's artifacts"),
             role,
@@ -310,7 +310,7 @@ impl Plots<'_, '_> {
             (&others, dev),
         );
         let insecure = self.context(role).with("aws:SecureTransport", "false");
-        self.plot_in(
+        self.add_in(
             "deploy-role-reads-without-tls",
             what("reads artifacts without TLS"),
             role,
@@ -348,7 +348,7 @@ impl Plots<'_, '_> {
         ];
         for (name, text, action) in attacks {
             let on = (key, account_of(key));
-            self.plot(name, what(text), role, action, on);
+            self.add(name, what(text), role, action, on);
         }
     }
 
@@ -362,7 +362,7 @@ impl Plots<'_, '_> {
         let owner = &self.owner(other.bucket);
         let bucket = self.world.land.bucket_arn(other.bucket);
         let object = format!("{bucket}/{}", artifact_key(pipeline));
-        self.plot(
+        self.add(
             "deploy-role-reads-other-region",
             format!("the deploy role reads the artifacts in {}", other.region),
             role,
@@ -372,7 +372,7 @@ impl Plots<'_, '_> {
         if let Some(key) = other.key {
             let key = key_arn(&self.world.land, key, dev, other.region);
             let context = via_s3(&self.world.land, self.context(role), other.region, &object);
-            self.plot_in(
+            self.add_in(
                 "deploy-role-decrypts-in-other-region",
                 format!("the deploy role decrypts the artifacts in {}", other.region),
                 role,
@@ -394,7 +394,7 @@ impl Plots<'_, '_> {
         let written = format!("{bucket}/{}", target.written_key());
         if is_other {
             let what = "the service role writes into the output bucket by itself".to_owned();
-            self.plot(
+            self.add(
                 "service-role-writes-output",
                 what,
                 &service_role,
@@ -404,7 +404,7 @@ impl Plots<'_, '_> {
         }
         let open = self.role(theirs, "trusts-the-whole-dev-account");
         let what = "the service role assumes another role that trusts its whole account".to_owned();
-        self.plot(
+        self.add(
             "service-role-assumes-another-role",
             what,
             &service_role,
@@ -417,7 +417,7 @@ impl Plots<'_, '_> {
         let third = self.third;
         let name = target.role.rsplit('/').next().unwrap_or_default();
         let namesake = self.role(third, name);
-        self.plot(
+        self.add(
             "service-role-assumes-namesake",
             "the service role assumes a role of the deploy role's name in another account"
                 .to_owned(),

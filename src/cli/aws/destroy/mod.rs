@@ -69,7 +69,7 @@ pub(crate) struct DestroyOptions {
 }
 
 /// A stack that is to be deleted.
-struct Doomed {
+struct Deletion {
     step: StackStep,
     access: Access,
     what: What,
@@ -135,7 +135,7 @@ async fn destroy(
     };
     refuse_while_targets_stand(&mut accounts, options, &steps).await?;
     let mut results = Vec::new();
-    let mut doomed = Vec::new();
+    let mut deletions = Vec::new();
     for step in steps {
         let access = accounts.access(&step).await?;
         let found = if step.stack_set {
@@ -144,7 +144,7 @@ async fn destroy(
             find(&step, access, &run, screen).await?
         };
         match found {
-            Some(found) => doomed.push(found),
+            Some(found) => deletions.push(found),
             None => {
                 say_gone(&accounts, &step);
                 accounts.outputs.forget(&step);
@@ -152,14 +152,14 @@ async fn destroy(
             }
         }
     }
-    if !doomed.is_empty() {
-        output::note(accounts.global, plan(&doomed).trim_end());
-        if !is_confirmed(&doomed, options, screen).await? {
+    if !deletions.is_empty() {
+        output::note(accounts.global, plan(&deletions).trim_end());
+        if !is_confirmed(&deletions, options, screen).await? {
             output::note(accounts.global, "Nothing was deleted.");
             return Ok(Outcome::Findings);
         }
     }
-    for one in &doomed {
+    for one in &deletions {
         let kind = match &one.what {
             What::Stack(stack) => {
                 delete(one, stack, &run, screen).await?;
@@ -181,7 +181,7 @@ async fn destroy(
         );
         results.push(result(&one.step, "deleted", &one.retained));
     }
-    report(&accounts, options, &doomed, &results)?;
+    report(&accounts, options, &deletions, &results)?;
     if !options.removed {
         for one in left::recorded(&accounts) {
             output::note(accounts.global, &format!("{}.", one.sentence()));
@@ -209,17 +209,17 @@ fn check_names(steps: &[StackStep], confirmed: &[String]) -> Result<(), Failure>
 async fn refuse_while_targets_stand(
     accounts: &mut Accounts<'_>,
     options: &DestroyOptions,
-    doomed: &[StackStep],
+    deletions: &[StackStep],
 ) -> Result<(), Failure> {
     // A dev stack that the configuration does not have is not that of its targets.
-    let keeps_dev = options.removed || !doomed.iter().any(|step| step.side == Side::Dev);
+    let keeps_dev = options.removed || !deletions.iter().any(|step| step.side == Side::Dev);
     if options.force || keeps_dev {
         return Ok(());
     }
     let others: Vec<StackStep> = accounts
         .steps
         .iter()
-        .filter(|step| step.is_target() && !doomed.iter().any(|one| one.is(step)))
+        .filter(|step| step.is_target() && !deletions.iter().any(|one| one.is(step)))
         .cloned()
         .collect();
     for target in others {
@@ -292,7 +292,7 @@ async fn find(
     access: Access,
     run: &RunOptions,
     screen: &Screen,
-) -> Result<Option<Doomed>, Failure> {
+) -> Result<Option<Deletion>, Failure> {
     let deployment = Deployment {
         access: &access,
         step,
@@ -311,7 +311,7 @@ async fn find(
         retained = retained::retained(&template, &resources);
         count = resources.len();
     }
-    Ok(Some(Doomed {
+    Ok(Some(Deletion {
         step: step.clone(),
         access,
         what: What::Stack(stack),
@@ -324,7 +324,7 @@ async fn find_stack_set(
     accounts: &Accounts<'_>,
     step: &StackStep,
     access: Access,
-) -> Result<Option<Doomed>, Failure> {
+) -> Result<Option<Deletion>, Failure> {
     let wanted = if left::is_removed(step) {
         let known = &accounts.outputs.known;
         left::set::find(known, &access, step)
@@ -339,7 +339,7 @@ async fn find_stack_set(
         return Ok(None);
     };
     let parts = set::instances::list(&access, &wanted.plan).await?.len();
-    Ok(Some(Doomed {
+    Ok(Some(Deletion {
         step: step.clone(),
         access,
         what: What::Set(Box::new(wanted)),
@@ -349,8 +349,8 @@ async fn find_stack_set(
 }
 
 /// What would be deleted, and what would stay.
-fn plan(doomed: &[Doomed]) -> String {
-    let rows: Vec<Vec<String>> = doomed
+fn plan(deletions: &[Deletion]) -> String {
+    let rows: Vec<Vec<String>> = deletions
         .iter()
         .map(|one| {
             vec![
@@ -382,7 +382,7 @@ fn plan(doomed: &[Doomed]) -> String {
     ];
     let notes = output::Stream::Notes;
     let mut out = output::table_for(notes, &header, &rows, &[4, 5]);
-    let stay: Vec<Vec<String>> = doomed
+    let stay: Vec<Vec<String>> = deletions
         .iter()
         .flat_map(|one| {
             one.retained.iter().map(|resource| {
@@ -408,18 +408,18 @@ fn plan(doomed: &[Doomed]) -> String {
 
 /// Whether every stack's name was given, once for all accounts that have a stack of that name.
 async fn is_confirmed(
-    doomed: &[Doomed],
+    deletions: &[Deletion],
     options: &DestroyOptions,
     screen: &Screen,
 ) -> Result<bool, Failure> {
     let mut asked: Vec<&str> = Vec::new();
-    for one in doomed {
+    for one in deletions {
         let name = one.step.stack.as_str();
         if asked.contains(&name) || options.confirm.iter().any(|given| given == name) {
             continue;
         }
         asked.push(name);
-        let accounts: BTreeSet<&str> = (doomed.iter())
+        let accounts: BTreeSet<&str> = (deletions.iter())
             .filter(|other| other.step.stack == name)
             .map(|other| other.step.account.as_str())
             .collect();
@@ -439,7 +439,7 @@ async fn is_confirmed(
 }
 
 async fn delete(
-    one: &Doomed,
+    one: &Deletion,
     stack: &Deployed,
     run: &RunOptions,
     screen: &Screen,
@@ -463,7 +463,7 @@ async fn delete(
 /// Removes every instance, with its stack or without, then the stack set.
 async fn delete_stack_set(
     accounts: &Accounts<'_>,
-    one: &Doomed,
+    one: &Deletion,
     wanted: &Wanted,
     retain_stacks: bool,
     run: &RunOptions,

@@ -6,7 +6,7 @@ use s3ferry::deploy::{RetainedBucket, retained};
 use s3ferry::stacks::Side;
 use serde_json::{Value, json};
 
-use super::{DestroyOptions, Doomed, What};
+use super::{Deletion, DestroyOptions, What};
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::runtime::Format;
 use crate::cli::{Failure, output, shell};
@@ -15,7 +15,7 @@ use crate::cli::{Failure, output, shell};
 pub(super) fn report(
     accounts: &Accounts<'_>,
     options: &DestroyOptions,
-    doomed: &[Doomed],
+    deletions: &[Deletion],
     results: &[Value],
 ) -> Result<(), Failure> {
     if options.result.format == Format::Json {
@@ -24,7 +24,7 @@ pub(super) fn report(
     }
     let plan = &accounts.project.plan.dev;
     let mut rows = String::new();
-    for one in doomed {
+    for one in deletions {
         for resource in &one.retained {
             let (region, profile) = (&one.step.region, &one.step.profile);
             let days = plan.key_deletion_window_days;
@@ -48,7 +48,10 @@ pub(super) fn report(
             retained::EMPTYING
         );
     }
-    for one in doomed.iter().filter(|one| matches!(one.what, What::Set(_))) {
+    for one in deletions
+        .iter()
+        .filter(|one| matches!(one.what, What::Set(_)))
+    {
         let buckets = one.step.template.buckets.iter();
         let names: Vec<String> = buckets.map(RetainedBucket::pattern).collect();
         if !options.retain_stacks && !names.is_empty() {
@@ -63,7 +66,7 @@ pub(super) fn report(
             );
         }
     }
-    let dev = doomed.iter().find(|one| one.step.side == Side::Dev);
+    let dev = deletions.iter().find(|one| one.step.side == Side::Dev);
     if let Some(dev) = dev {
         if let Some(path) = &plan.existing_policy {
             let bucket = &plan.artifact_bucket.name;

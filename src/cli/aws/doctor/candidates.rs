@@ -11,7 +11,7 @@ use s3ferry::plan::{Plan, StackSetPlan};
 use s3ferry::proof::Inputs;
 use s3ferry::stacks::{DEPLOY_ROLE_ARN, Side};
 
-use super::{Patient, Views};
+use super::{Scope, Views};
 use crate::cli::aws::screen::Screen;
 /// A stack of the configuration: each instance of a stack set is one.
 struct Configured<'p> {
@@ -20,9 +20,9 @@ struct Configured<'p> {
 }
 
 /// Reads the stacks with their templates.
-pub(super) async fn read(patient: &Patient<'_>, views: &Views, screen: &Screen) -> Vec<Candidate> {
-    let configured = configured(patient);
-    let recorded = recorded(&configured, &patient.records);
+pub(super) async fn read(scope: &Scope<'_>, views: &Views, screen: &Screen) -> Vec<Candidate> {
+    let configured = configured(scope);
+    let recorded = recorded(&configured, &scope.records);
     // The instances of a stack set share what is read of it.
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut asked: HashMap<(String, String, String), usize> = HashMap::new();
@@ -38,7 +38,7 @@ pub(super) async fn read(patient: &Patient<'_>, views: &Views, screen: &Screen) 
             wanted.len() - 1
         })
     };
-    let plan = &patient.project.plan;
+    let plan = &scope.project.plan;
     let numbers: Vec<usize> = configured
         .iter()
         .map(|one| {
@@ -74,7 +74,7 @@ pub(super) async fn read(patient: &Patient<'_>, views: &Views, screen: &Screen) 
             is_same,
         })
     };
-    let local = local(&patient.inputs);
+    let local = local(&scope.inputs);
     let configured = configured.iter().zip(numbers).zip(local);
     let configured = configured.map(|((one, number), (is_generic, source))| Candidate {
         place: one.place.clone(),
@@ -98,10 +98,10 @@ fn stack_set(plan: &Plan, step: &StackStep) -> Option<StackSetPlan> {
 }
 
 /// The stacks of the configuration, in the order of the proof's instances.
-fn configured<'p>(patient: &'p Patient<'_>) -> Vec<Configured<'p>> {
-    let plan = &patient.project.plan;
+fn configured<'p>(scope: &'p Scope<'_>) -> Vec<Configured<'p>> {
+    let plan = &scope.project.plan;
     let mut found = Vec::new();
-    for step in &patient.steps {
+    for step in &scope.steps {
         let place = |account: &str, region: &str, profile: &str| Place {
             template: step.template.name.clone(),
             stack: step.stack.clone(),

@@ -76,12 +76,12 @@ pub(crate) struct DoctorOptions {
 /// Looks.
 pub(crate) fn run(global: &Global, options: &DoctorOptions) -> Result<Outcome, Failure> {
     let screen = Screen::new(global, "s3ferry doctor");
-    let patient = Patient::new(global, options)?;
-    block_on(&screen, examine(&patient, &screen))
+    let scope = Scope::new(global, options)?;
+    block_on(&screen, examine(&scope, &screen))
 }
 
 /// What is looked at, before anything is read.
-struct Patient<'a> {
+struct Scope<'a> {
     global: &'a Global,
     options: &'a DoctorOptions,
     project: Project,
@@ -92,7 +92,7 @@ struct Patient<'a> {
     records: Outputs,
 }
 
-impl<'a> Patient<'a> {
+impl<'a> Scope<'a> {
     fn new(global: &'a Global, options: &'a DoctorOptions) -> Result<Self, Failure> {
         let mut project = Project::load(global)?;
         // The stacks of a renamed pipeline keep their names.
@@ -206,24 +206,24 @@ impl Views {
     }
 }
 
-async fn examine(patient: &Patient<'_>, screen: &Screen) -> Result<Outcome, Failure> {
-    let views = views(patient, screen).await?;
-    let (mut deployed, mut diagnosis) = look(patient, &views, screen).await?;
+async fn examine(scope: &Scope<'_>, screen: &Screen) -> Result<Outcome, Failure> {
+    let views = views(scope, screen).await?;
+    let (mut deployed, mut diagnosis) = look(scope, &views, screen).await?;
     let mut repaired = Vec::new();
-    if patient.options.repair_trust {
-        repaired = repair::repair(patient, &views, &diagnosis, screen).await?;
+    if scope.options.repair_trust {
+        repaired = repair::repair(scope, &views, &diagnosis, screen).await?;
         if !repaired.is_empty() {
-            (deployed, diagnosis) = look(patient, &views, screen).await?;
+            (deployed, diagnosis) = look(scope, &views, screen).await?;
         }
     }
     screen.clear();
     let examined = Examined {
-        patient,
+        scope,
         views: &views,
         deployed: &deployed,
         diagnosis: &diagnosis,
     };
-    output::print(match patient.options.result.format {
+    output::print(match scope.options.result.format {
         Format::Text => show::text(&examined),
         Format::Json => output::Text::json(&json::json(&examined, &repaired)),
     })?;
@@ -236,7 +236,7 @@ async fn examine(patient: &Patient<'_>, screen: &Screen) -> Result<Outcome, Fail
 
 /// Everything that is shown.
 struct Examined<'a> {
-    patient: &'a Patient<'a>,
+    scope: &'a Scope<'a>,
     views: &'a Views,
     deployed: &'a Deployed,
     diagnosis: &'a Diagnosis,
@@ -249,7 +249,7 @@ impl Examined<'_> {
         resources
             .find(|one| one.kind == "AWS::CodePipeline::Pipeline")
             .and_then(|one| one.name.as_deref())
-            .unwrap_or(&self.patient.project.plan.dev.pipeline)
+            .unwrap_or(&self.scope.project.plan.dev.pipeline)
     }
 
     /// The stacks in which the configuration differs from what is deployed, with how.
@@ -275,7 +275,7 @@ impl Examined<'_> {
     /// A finding's command.
     fn command(&self, words: &[String]) -> String {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        shell::command(self.patient.global, &words)
+        shell::command(self.scope.global, &words)
     }
 
     /// The command that shows the differences.
@@ -290,7 +290,7 @@ impl Examined<'_> {
             }
             _ => vec!["diff", "--all"],
         };
-        shell::command(self.patient.global, &words)
+        shell::command(self.scope.global, &words)
     }
 }
 
@@ -334,8 +334,8 @@ impl Difference {
 }
 
 /// Finds the way into every account.
-async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure> {
-    let wanted = patient.wanted()?;
+async fn views(scope: &Scope<'_>, screen: &Screen) -> Result<Views, Failure> {
+    let wanted = scope.wanted()?;
     let mut views = Views {
         accesses: Accesses::new(),
         accounts: BTreeMap::new(),
@@ -343,11 +343,11 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
     let mut tried = BTreeSet::new();
     // What to do about the first account that there is no way into.
     let mut help = String::new();
-    for way in patient.ways(&wanted) {
+    for way in scope.ways(&wanted) {
         if views.accesses.contains_key(way.account) || !tried.insert((way.account, way.profile)) {
             continue;
         }
-        match open(patient, &way).await {
+        match open(scope, &way).await {
             Ok((access, arn)) => {
                 screen.says(&format!(
                     "Reading account {} with profile {} ({}).",
@@ -359,7 +359,7 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
                 views.accounts.insert(way.account.to_owned(), View::By(arn));
             }
             // Who names a profile wants to know why it does not work.
-            Err(error) if patient.options.profile.is_some() => return Err(error.into()),
+            Err(error) if scope.options.profile.is_some() => return Err(error.into()),
             Err(error) => {
                 if help.is_empty() {
                     help = error.help;
@@ -369,8 +369,8 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
             }
         }
     }
-    for step in &patient.steps {
-        let left_out = patient.options.profile.is_some() && patient.options.target.is_none();
+    for step in &scope.steps {
+        let left_out = scope.options.profile.is_some() && scope.options.target.is_none();
         if left_out && !views.accounts.contains_key(&step.account) {
             let reason = format!("not looked at: it is profile {}'s", step.profile);
             let view = View::Nobody(reason);
@@ -396,8 +396,8 @@ async fn views(patient: &Patient<'_>, screen: &Screen) -> Result<Views, Failure>
     Ok(views)
 }
 
-async fn open(patient: &Patient<'_>, way: &Way<'_>) -> Result<(Access, String), DeployError> {
-    let settings = patient.options.aws.settings();
+async fn open(scope: &Scope<'_>, way: &Way<'_>) -> Result<(Access, String), DeployError> {
+    let settings = scope.options.aws.settings();
     let access = Access::open(way.profile, way.region, &settings).await?;
     let identity = access.verify_account(way.account).await?;
     Ok((access, identity.arn))
@@ -405,14 +405,14 @@ async fn open(patient: &Patient<'_>, way: &Way<'_>) -> Result<(Access, String), 
 
 /// Reads everything, and finds out what is wrong with the deployed state.
 async fn look(
-    patient: &Patient<'_>,
+    scope: &Scope<'_>,
     views: &Views,
     screen: &Screen,
 ) -> Result<(Deployed, Diagnosis), Failure> {
-    let candidates = candidates::read(patient, views, screen).await;
-    let key = key_id(patient, &candidates, &views.accesses).await;
-    let resources = resolved(&patient.inputs).map_err(failure)?;
-    let mut deployed = Deployed::new(&patient.inputs, &resources, &candidates, key.as_deref());
+    let candidates = candidates::read(scope, views, screen).await;
+    let key = key_id(scope, &candidates, &views.accesses).await;
+    let resources = resolved(&scope.inputs).map_err(failure)?;
+    let mut deployed = Deployed::new(&scope.inputs, &resources, &candidates, key.as_deref());
     deployed.keep_deployed_keys();
     let none = BTreeMap::new();
     let is_current = deployed.places.first().map(|dev| dev.reference) == Some(Reference::Same);
@@ -421,14 +421,14 @@ async fn look(
         deployed.places.clone(),
         &deployed.keys,
         // What the configuration merges into a policy may not be deployed yet.
-        if is_current { &patient.merged } else { &none },
+        if is_current { &scope.merged } else { &none },
         &deployed.inputs.bucket_keys,
     );
     deployed.inputs.buckets = expected.claims();
     let stacks = deployed.stacks.clone();
     let mut live = edge::read(&expected, stacks, &views.accesses, screen).await;
     live.accounts = views.accounts.clone();
-    let target = patient.options.target.as_deref();
+    let target = scope.options.target.as_deref();
     let mut diagnosis = diagnose(&expected, &live, &deployed.inputs, target).map_err(failure)?;
     diagnosis.unread.extend(deployed.unread.iter().cloned());
     if !is_anything_read(&live) {
@@ -438,7 +438,7 @@ async fn look(
                 "nothing could be read: {}",
                 why.map_or("", |unread| &unread.refusal.reason)
             ),
-            match views.policies(patient.global, &diagnosis).as_slice() {
+            match views.policies(scope.global, &diagnosis).as_slice() {
                 [] => String::new(),
                 commands => format!("attach the policy that `{}` prints", commands.join("`, `")),
             },
@@ -450,7 +450,7 @@ async fn look(
 
 /// The ID of the dev account's key: from the stacks, or by its alias.
 async fn key_id(
-    patient: &Patient<'_>,
+    scope: &Scope<'_>,
     candidates: &[Candidate],
     accesses: &Accesses,
 ) -> Option<String> {
@@ -463,7 +463,7 @@ async fn key_id(
     if let Some(id) = output.or_else(parameter) {
         return Some(id.clone());
     }
-    let dev = &patient.project.plan.dev;
+    let dev = &scope.project.plan.dev;
     let access = accesses.get(&dev.account)?.in_region(&dev.region);
     edge::key_id_of_alias(&access, &dev.key_alias).await
 }

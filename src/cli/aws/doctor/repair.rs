@@ -4,7 +4,7 @@ use s3ferry::deploy::{Observer as _, trust};
 use s3ferry::doctor::{Diagnosis, Repair};
 use similar::TextDiff;
 
-use super::{Patient, Views};
+use super::{Scope, Views};
 use crate::cli::aws::screen::Screen;
 use crate::cli::{Failure, output};
 
@@ -13,7 +13,7 @@ use crate::cli::{Failure, output};
 /// # Errors
 /// There is no terminal to ask on, the user says no, or AWS refuses.
 pub(super) async fn repair(
-    patient: &Patient<'_>,
+    scope: &Scope<'_>,
     views: &Views,
     diagnosis: &Diagnosis,
     screen: &Screen,
@@ -27,9 +27,9 @@ pub(super) async fn repair(
             continue;
         };
         let title = format!("trust policy of role {} in {}", repair.role, repair.account);
-        output::note(patient.global, &format!("The {title}:\n{}", diff(repair)));
+        output::note(scope.global, &format!("The {title}:\n{}", diff(repair)));
         let question = format!("Write the {title} again?");
-        if !patient.options.yes && !screen.confirm(&question).await? {
+        if !scope.options.yes && !screen.confirm(&question).await? {
             return Err(Failure::with_code(
                 format!("the {title} was not written"),
                 "nothing was changed",

@@ -47,7 +47,7 @@ pub(super) fn text(examined: &Examined<'_>) -> Text {
         for reason in reasons {
             out.push_str(&format!("  {}\n", shown(reason)));
         }
-        let commands = examined.views.policies(examined.patient.global, diagnosis);
+        let commands = examined.views.policies(examined.scope.global, diagnosis);
         if !commands.is_empty() {
             out.push_str("  The policy that allows the reading:\n");
         }
@@ -157,7 +157,7 @@ fn count(number: usize, one: &str, several: &str) -> String {
 }
 
 fn finding_text(examined: &Examined<'_>, finding: &Finding) -> Text {
-    let verbose = examined.patient.global.verbose;
+    let verbose = examined.scope.global.verbose;
     let (word, color) = match finding.severity {
         Severity::Error => ("error", AnsiColor::Red),
         Severity::Warning => ("warning", AnsiColor::Yellow),

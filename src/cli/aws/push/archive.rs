@@ -272,7 +272,7 @@ mod tests {
                 &|_| {},
             )
             .expect("written");
-            crate::cli::digest(&mut file).expect("read")
+            super::super::digest(&mut file).expect("read")
         };
         let first = bytes();
         filetime(&path);
