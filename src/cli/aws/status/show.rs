@@ -1,0 +1,259 @@
+//! How the stacks are shown: the table, the details below it, and JSON.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use s3ferry::deploy::next::Found;
+use s3ferry::deploy::protection::Guard;
+use s3ferry::deploy::view::View;
+use s3ferry::deploy::{Comparison, time};
+use s3ferry::escape::shown;
+use serde_json::{Value, json};
+
+use super::source::Deliveries;
+use super::{LONGEST_VALUE, Seen};
+use crate::cli::Failure;
+use crate::cli::output::{self, Text};
+
+impl Seen {
+    pub(super) fn row(&self) -> Vec<String> {
+        let step = &self.step;
+        let mut row = vec![
+            step.stack.clone(),
+            step.account.clone(),
+            step.region.clone(),
+        ];
+        if let Found::StackSet {
+            complete,
+            comparison,
+        } = &self.found
+        {
+            let state = if *complete {
+                "stack set, current"
+            } else {
+                "stack set, INCOMPLETE"
+            };
+            row.extend([state, "-", word(Some(comparison))].map(str::to_owned));
+            return row;
+        }
+        let Some(view) = self.view() else {
+            let state = if self.failure.is_some() {
+                "cannot be read"
+            } else {
+                "not deployed"
+            };
+            row.push(state.to_owned());
+            return row;
+        };
+        let stack = &view.stack;
+        row.extend([
+            stack.status.clone(),
+            protection(view).to_owned(),
+            comparison(view).to_owned(),
+            drift(view),
+            time::utc(stack.changed),
+        ]);
+        row
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let step = &self.step;
+        let mut json = json!({
+            "template": step.template.name,
+            "stack": step.stack,
+            "account": step.account,
+            "region": step.region,
+            "profile": step.profile,
+            "stackSet": step.stack_set,
+            "complete": match &self.found {
+                Found::StackSet { complete, .. } => Some(*complete),
+                _ => None,
+            },
+            "templateComparison": match &self.found {
+                Found::StackSet { comparison, .. } => Some(word(Some(comparison))),
+                _ => None,
+            },
+            "state": match (&self.found, &self.failure) {
+                (_, Some(_)) => "unreadable",
+                (Found::Missing, _) => "missing",
+                _ => "deployed",
+            },
+            "problem": self.failure.as_ref().map(Failure::message),
+        });
+        if let (Some(view), Some(json)) = (self.view(), json.as_object_mut()) {
+            let stack = &view.stack;
+            let more = json!({
+                "status": stack.status,
+                "reason": stack.reason,
+                "terminationProtection": stack.protected,
+                "stackPolicy": match &view.guard {
+                    Guard::InForce => "inForce",
+                    Guard::Open(_) => "open",
+                    Guard::Unread(_) => "unread",
+                },
+                "unprotectedResources": match &view.guard {
+                    Guard::Open(open) => open.as_slice(),
+                    Guard::InForce | Guard::Unread(_) => &[],
+                },
+                "templateComparison": view.comparison.is_some().then(|| comparison(view)),
+                "drift": stack.drift,
+                "driftChecked": stack.drift_checked.map(time::utc),
+                "changed": time::utc(stack.changed),
+                "parameters": stack.parameters,
+                "outputs": stack.outputs,
+                "cause": view.cause.as_ref().map(|cause| json!({
+                    "resource": cause.logical_id,
+                    "reason": cause.reason,
+                    "hint": cause.hint,
+                })),
+                "drifted": view.drifted.as_ref().map(|all| all.iter().map(|one| json!({
+                    "resource": one.logical_id,
+                    "physicalId": one.physical_id,
+                    "type": one.resource_type,
+                    "status": one.status,
+                    "differences": one.differences.iter().map(|difference| json!({
+                        "path": difference.path,
+                        "expected": difference.expected,
+                        "actual": difference.actual,
+                    })).collect::<Vec<_>>(),
+                })).collect::<Vec<_>>()),
+            });
+            if let Value::Object(more) = more {
+                json.extend(more);
+            }
+        }
+        json
+    }
+}
+
+fn comparison(view: &View) -> &'static str {
+    word(view.comparison.as_ref())
+}
+
+fn word(comparison: Option<&Comparison>) -> &'static str {
+    match comparison {
+        None => "-",
+        Some(Comparison::Same | Comparison::SameMeaning(_)) => "same",
+        Some(Comparison::Different(_)) => "differs",
+    }
+}
+
+/// How a stack is protected: from deletion, and its resources by its policy.
+fn protection(view: &View) -> &'static str {
+    match (view.stack.protected, &view.guard) {
+        (true, Guard::InForce) => "on",
+        (true, Guard::Open(_)) => "policy open",
+        (true, Guard::Unread(_)) => "policy unread",
+        (false, Guard::Open(_)) => "off",
+        (false, Guard::InForce | Guard::Unread(_)) => "deletion off",
+    }
+}
+
+fn drift(view: &View) -> String {
+    let stack = &view.stack;
+    let found = match stack.drift.as_str() {
+        "IN_SYNC" => "none",
+        "DRIFTED" => "drifted",
+        _ => return "-".to_owned(),
+    };
+    match stack.drift_checked {
+        Some(checked) => format!("{found}, {}", time::utc(checked)),
+        None => found.to_owned(),
+    }
+}
+
+pub(super) fn text(seen: &[Seen], deliveries: Option<&Deliveries>, hints: &[String]) -> Text {
+    // The stack's name ends with the template's.
+    const HEADER: [&str; 8] = [
+        "stack",
+        "account",
+        "region",
+        "state",
+        "protected",
+        "template",
+        "drift",
+        "changed (UTC)",
+    ];
+    let rows: Vec<Vec<String>> = seen.iter().map(Seen::row).collect();
+    let mut out = Text::from(&output::table(&HEADER, &rows, &[]));
+    for one in seen {
+        let place = format!(
+            "{} in {}, {}",
+            one.step.stack, one.step.account, one.step.region
+        );
+        if let Some(failure) = &one.failure {
+            let _ = writeln!(out, "\n{place} cannot be read: {}", failure.message());
+        }
+        if let Some(missing) = one.unprotected() {
+            let yellow = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
+            out.push_str("\n");
+            out.styled(yellow, &format!("{place} is not protected: {missing}"));
+            out.push_str("\n");
+        }
+        if let Some(view) = one.view() {
+            if let Guard::Unread(problem) = &view.guard {
+                let _ = writeln!(out, "\n{place}: its stack policy is not known: {problem}");
+            }
+            out.append(&details(&place, view));
+        }
+    }
+    if let Some(deliveries) = deliveries {
+        out.append(&deliveries.text());
+    }
+    if !hints.is_empty() {
+        out.push_str("\nNext:\n");
+        for hint in hints {
+            let _ = writeln!(out, "  {}", shown(hint));
+        }
+    }
+    out
+}
+
+/// What a stack's row has no room for.
+fn details(place: &str, view: &View) -> Text {
+    let mut out = Text::new();
+    if let Some(cause) = &view.cause {
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
+        out.push_str("\n");
+        out.styled(red, &format!("{place}: {}", shown(&cause.to_string())));
+        out.push_str("\n");
+        if !cause.hint.is_empty() {
+            let _ = writeln!(out, "  What to do: {}", shown(&cause.hint));
+        }
+    }
+    for one in view.drifted.iter().flatten() {
+        let _ = writeln!(
+            out,
+            "\n{place}: {} ({}) is {} outside CloudFormation",
+            shown(&one.logical_id),
+            shown(&one.resource_type),
+            shown(&one.status.to_lowercase())
+        );
+        for difference in &one.differences {
+            let _ = writeln!(
+                out,
+                "  {}: {} instead of {}",
+                shown(&difference.path),
+                shown(&short(&difference.actual)),
+                shown(&short(&difference.expected))
+            );
+        }
+    }
+    if !view.stack.outputs.is_empty() {
+        let outputs = view.stack.outputs.iter();
+        let rows: Vec<Vec<String>> = outputs
+            .map(|(name, value)| vec![format!("  {name}"), value.clone()])
+            .collect();
+        let _ = writeln!(out, "\n{place}");
+        out.push_str(&output::table(&["  output", "value"], &rows, &[]));
+    }
+    out
+}
+
+fn short(value: &str) -> String {
+    match value.char_indices().nth(LONGEST_VALUE) {
+        Some((at, _)) => format!("{} …", &value[..at]),
+        None if value.is_empty() => "nothing".to_owned(),
+        None => value.to_owned(),
+    }
+}

@@ -1,0 +1,314 @@
+//! The execution role of a target account and its policies.
+
+use std::collections::BTreeMap;
+
+use super::super::policy::{Statement, document};
+use super::super::roles::managed_policy;
+use super::super::{GENERATED, tags};
+use super::{Group, output, pattern, unique, warning};
+use crate::plan::{Plan, TargetPlan};
+use crate::template::{Resource, Template, Value, list, map};
+
+pub(super) fn execution(plan: &Plan, group: &Group<'_>) -> Template {
+    Template {
+        header: format!(
+            "{GENERATED}\n\nEvery target account, one region of it: IAM is global. Deployed after \
+             the administration role of account {}.{}",
+            group.account,
+            warning(group.own)
+        ),
+        description: format!(
+            "Execution role of the stack sets of pipeline {}",
+            plan.dev.pipeline
+        ),
+        parameters: Vec::new(),
+        conditions: Vec::new(),
+        resources: vec![
+            execution_role(plan, group),
+            stack_policy(plan, group),
+            bucket_policy(plan, group),
+            role_policy(plan, group),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        outputs: vec![output("ExecutionRoleArn", "ExecutionRole")],
+    }
+}
+
+fn execution_role(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let trust = Statement::allow(
+        "AdministrationRoleAssumesTheRole",
+        "The administration role, and nobody else.",
+    )
+    .aws(list([&group.own.administration_role_arn]))
+    .actions(["sts:AssumeRole"]);
+    let properties = map([("RoleName", group.own.execution_role.as_str())])
+        .with(
+            "Description",
+            format!("Deploys the stack sets of pipeline {}", plan.dev.pipeline),
+        )
+        .with("AssumeRolePolicyDocument", document(&[trust]))
+        .with_some("Tags", tags(plan));
+    let comment = "The role in which StackSets deploys here. It trusts exactly the administration \
+                   role. If that role is ever deleted and made again, this trust is dead: IAM \
+                   remembers the role, not its name.";
+    Some(
+        Resource::new("ExecutionRole", "AWS::IAM::Role", comment, properties).suppress(
+            "CFN_NO_EXPLICIT_RESOURCE_NAMES",
+            "The stack set and the administration role name it.",
+        ),
+    )
+}
+
+/// A managed policy of the execution role.
+fn execution_policy(
+    group: &Group<'_>,
+    id: &str,
+    suffix: &str,
+    comment: &str,
+    statements: &[Statement],
+) -> Resource {
+    managed_policy(
+        id,
+        format!("{}-{suffix}", group.own.execution_role),
+        comment,
+        comment.trim_end_matches('.'),
+        Value::reference("ExecutionRole"),
+        document(statements),
+    )
+}
+
+fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let partition = plan.partition.as_str();
+    let stacks = group.targets.iter().map(|target| {
+        format!(
+            "arn:{partition}:cloudformation:*:${{AWS::AccountId}}:stack/StackSet-{}-*",
+            target.stack_set.name
+        )
+    });
+    let statements = [
+        Statement::allow(
+            "ManageStacks",
+            "Stacks of these stack sets; the same actions as in AWS's own managed policy for a \
+             tool that deploys so (AWSQuickSetupDeploymentRolePolicy), and reading.",
+        )
+        .actions([
+            "cloudformation:CancelUpdateStack",
+            "cloudformation:ContinueUpdateRollback",
+            "cloudformation:CreateChangeSet",
+            "cloudformation:CreateStack",
+            "cloudformation:DeleteChangeSet",
+            "cloudformation:DeleteStack",
+            "cloudformation:DescribeChangeSet",
+            "cloudformation:DescribeStackEvents",
+            "cloudformation:DescribeStackResource",
+            "cloudformation:DescribeStackResourceDrifts",
+            "cloudformation:DescribeStackResources",
+            "cloudformation:DetectStackDrift",
+            "cloudformation:DetectStackResourceDrift",
+            "cloudformation:ExecuteChangeSet",
+            "cloudformation:GetStackPolicy",
+            "cloudformation:GetTemplate",
+            "cloudformation:GetTemplateSummary",
+            "cloudformation:ListStackResources",
+            "cloudformation:SetStackPolicy",
+            "cloudformation:TagResource",
+            "cloudformation:UntagResource",
+            "cloudformation:UpdateStack",
+            "cloudformation:UpdateTerminationProtection",
+        ])
+        .on(unique(stacks)),
+        Statement::allow(
+            "FindStacks",
+            "Reading only; AWS has the first two without a stack's name.",
+        )
+        .actions([
+            "cloudformation:DescribeStackDriftDetectionStatus",
+            "cloudformation:DescribeStacks",
+            "cloudformation:ListStacks",
+        ])
+        .on("*"),
+    ];
+    Some(
+        execution_policy(
+            group,
+            "StackPolicy",
+            "stacks",
+            "StackSets manages the stacks of these stack sets.",
+            &statements,
+        )
+        .suppress(
+            "IAM_NO_STAR_RESOURCES",
+            "The three actions read stacks, and are called without a stack's name.",
+        ),
+    )
+}
+
+fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let made = group.targets.iter().filter(|target| target.create_bucket);
+    let buckets: Vec<String> = made
+        .flat_map(|target| {
+            std::iter::once(&target.names.bucket)
+                .chain(&target.names.log_bucket)
+                .map(|bucket| pattern(target, &plan.bucket_arn(bucket)))
+        })
+        .collect();
+    if buckets.is_empty() {
+        return None;
+    }
+    // Deleting is for a first creation that is rolled back: a bucket that stands is retained, and
+    // one that holds objects cannot be deleted anyway.
+    let statement = Statement::allow(
+        "ManageBuckets",
+        "Buckets of the template, with their settings; none of their objects.",
+    )
+    .actions([
+        "s3:CreateBucket",
+        "s3:DeleteBucket",
+        "s3:DeleteBucketPolicy",
+        "s3:GetAccelerateConfiguration",
+        "s3:GetAnalyticsConfiguration",
+        "s3:GetBucketAbac",
+        "s3:GetBucketAcl",
+        "s3:GetBucketCORS",
+        "s3:GetBucketLocation",
+        "s3:GetBucketLogging",
+        "s3:GetBucketMetadataTableConfiguration",
+        "s3:GetBucketNotification",
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetBucketOwnershipControls",
+        "s3:GetBucketPolicy",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketTagging",
+        "s3:GetBucketVersioning",
+        "s3:GetBucketWebsite",
+        "s3:GetEncryptionConfiguration",
+        "s3:GetIntelligentTieringConfiguration",
+        "s3:GetInventoryConfiguration",
+        "s3:GetLifecycleConfiguration",
+        "s3:GetMetricsConfiguration",
+        "s3:GetReplicationConfiguration",
+        "s3:ListBucket",
+        "s3:ListTagsForResource",
+        "s3:PutBucketLogging",
+        "s3:PutBucketNotification",
+        "s3:PutBucketOwnershipControls",
+        "s3:PutBucketPolicy",
+        "s3:PutBucketPublicAccessBlock",
+        "s3:PutBucketTagging",
+        "s3:PutBucketVersioning",
+        "s3:PutEncryptionConfiguration",
+        "s3:TagResource",
+        "s3:UntagResource",
+    ])
+    .on(unique(buckets));
+    Some(execution_policy(
+        group,
+        "BucketPolicy",
+        "buckets",
+        "CloudFormation makes the buckets of the template.",
+        &[statement],
+    ))
+}
+
+fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
+    let partition = plan.partition.as_str();
+    let account = "${AWS::AccountId}";
+    let of = |target: &&TargetPlan| {
+        let role = &target.names.role;
+        pattern(
+            target,
+            &format!("arn:{partition}:iam::{account}:role/{role}"),
+        )
+    };
+    let policies = || {
+        unique(group.targets.iter().flat_map(|target| {
+            [&target.names.output_policy, &target.names.artifact_policy].map(|name| {
+                pattern(
+                    target,
+                    &format!("arn:{partition}:iam::{account}:policy/{name}"),
+                )
+            })
+        }))
+    };
+    let mut statements = vec![
+        Statement::allow("ManageDeployRole", "The deploy role.")
+            .actions([
+                "iam:DeleteRole",
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+                "iam:ListRoleTags",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+                "iam:UpdateRoleDescription",
+            ])
+            .on(unique(group.targets.iter().map(of))),
+        Statement::allow(
+            "AttachPolicies",
+            "It gets these policies and no others, least of all one of AWS's own.",
+        )
+        .actions(["iam:AttachRolePolicy", "iam:DetachRolePolicy"])
+        .on(unique(group.targets.iter().map(of)))
+        .when(map([("ArnLike", map([("iam:PolicyARN", policies())]))])),
+        Statement::allow("ManagePolicies", "The policies themselves.")
+            .actions([
+                "iam:CreatePolicy",
+                "iam:CreatePolicyVersion",
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:GetPolicy",
+                "iam:GetPolicyVersion",
+                "iam:ListEntitiesForPolicy",
+                "iam:ListPolicyTags",
+                "iam:ListPolicyVersions",
+                "iam:TagPolicy",
+                "iam:UntagPolicy",
+            ])
+            .on(policies()),
+    ];
+    statements.extend(role_creation(group, of));
+    Some(execution_policy(
+        group,
+        "RolePolicy",
+        "roles",
+        "CloudFormation makes the deploy role and its policies.",
+        &statements,
+    ))
+}
+
+/// A role with a permissions boundary is created with it only, and never loses it.
+fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec<Statement> {
+    let mut by_boundary: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
+    for target in &group.targets {
+        let boundary = target.names.permissions_boundary.as_deref();
+        let boundary = boundary.map(|boundary| pattern(target, boundary));
+        by_boundary.entry(boundary).or_default().push(arn(target));
+    }
+    by_boundary
+        .into_iter()
+        .enumerate()
+        .map(|(index, (boundary, roles))| {
+            let number = if index == 0 {
+                String::new()
+            } else {
+                (index + 1).to_string()
+            };
+            let sid = format!("CreateDeployRole{number}");
+            match boundary {
+                None => Statement::allow(&sid, "").actions(["iam:CreateRole"]),
+                Some(boundary) => Statement::allow(&sid, "Only with its permissions boundary.")
+                    .actions(["iam:CreateRole", "iam:PutRolePermissionsBoundary"])
+                    .when(map([(
+                        "StringEquals",
+                        map([("iam:PermissionsBoundary", Value::text(boundary))]),
+                    )])),
+            }
+            .on(unique(roles))
+        })
+        .collect()
+}
