@@ -1,13 +1,16 @@
 //! From a document's tree to a policy: the elements, which of them a kind of policy has, and all
 //! problems at once. What stands in an element is read where the element lives.
 
+mod elements;
+
 use super::policy::{Policy, PolicyKind, Version};
 use super::{
     ActionPattern, Actions, Condition, ConditionValue, Effect, Operator, PrincipalElement,
     PrincipalEntry, PrincipalId, ResourcePattern, Resources, Statement,
 };
-use crate::diagnostic::{Entry, Node, Problem, Span, Value, may_be_name};
+use crate::diagnostic::{Node, Problem, Span};
 use crate::escape;
+use elements::kind_of;
 
 const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
 
@@ -382,126 +385,5 @@ impl Reader {
             }
         }
         values
-    }
-
-    fn problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
-    }
-
-    fn mapping<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
-        let entries = node.entries().filter(|_| node.tag.is_none());
-        if entries.is_none() {
-            self.problem(
-                Problem::new(
-                    node.span,
-                    format!("{what} must be a mapping, but this is {}", kind_of(node)),
-                )
-                .help("write `{…}` with its elements"),
-            );
-        }
-        entries
-    }
-
-    fn known_elements(&mut self, entries: &[Entry], known: &[&str], what: &str) {
-        for entry in entries {
-            if !known.contains(&entry.key.as_str()) {
-                self.unknown(entry, known, &format!("element of {what}"));
-            }
-        }
-    }
-
-    fn unknown(&mut self, entry: &Entry, known: &[&str], what: &str) {
-        let near = known
-            .iter()
-            .filter(|_| may_be_name(&entry.key))
-            .map(|name| {
-                let distance =
-                    strsim::damerau_levenshtein(&name.to_lowercase(), &entry.key.to_lowercase());
-                (distance, *name)
-            })
-            .min()
-            .filter(|(distance, _)| *distance <= 2);
-        let help = match near {
-            Some((0, name)) => format!("names are case-sensitive here: write `{name}`"),
-            Some((_, name)) => format!("did you mean `{name}`?"),
-            None => format!("there are: {}", known.join(", ")),
-        };
-        self.problem(
-            Problem::new(
-                entry.key_span,
-                format!("unknown {what}: {}", escape::key(&entry.key)),
-            )
-            .help(help),
-        );
-    }
-
-    /// An element or its negation, of which a statement has at most one.
-    fn either<'n>(
-        &mut self,
-        node: &'n Node,
-        name: &str,
-        negation: &str,
-    ) -> Option<(&'n Entry, bool)> {
-        let negated = node.entry(negation);
-        match node.entry(name) {
-            Some(entry) => {
-                if let Some(other) = negated {
-                    self.problem(
-                        Problem::new(
-                            other.key_span,
-                            format!("the statement has both `{name}` and `{negation}`"),
-                        )
-                        .help("keep one of the two"),
-                    );
-                }
-                Some((entry, false))
-            }
-            None => negated.map(|entry| (entry, true)),
-        }
-    }
-
-    fn text(&mut self, node: &Node, name: &str) -> Option<String> {
-        let value = node.get(name)?;
-        match value.scalar_text() {
-            Some(text) if value.tag.is_none() => Some(text.to_owned()),
-            _ => {
-                self.problem(Problem::new(
-                    value.span,
-                    format!("`{name}` must be a text, but this is {}", kind_of(value)),
-                ));
-                None
-            }
-        }
-    }
-
-    /// One text or a list of them; never none without a problem.
-    fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(&'n str, Span)> {
-        if node.items().is_some_and(<[Node]>::is_empty) {
-            self.problem(Problem::new(node.span, format!("`{name}` is empty")));
-        }
-        let mut texts = Vec::new();
-        for item in node.one_or_many() {
-            let text = match &item.value {
-                Value::String(text) => Some(text),
-                // An account ID that lost its quotes keeps its digits.
-                Value::Number(text) if name == "AWS" => Some(text),
-                _ => None,
-            };
-            match text.filter(|_| item.tag.is_none()) {
-                Some(text) => texts.push((text.as_str(), item.span)),
-                None => self.problem(Problem::new(
-                    item.span,
-                    format!("`{name}` takes texts, but this is {}", kind_of(item)),
-                )),
-            }
-        }
-        texts
-    }
-}
-
-fn kind_of(node: &Node) -> String {
-    match &node.tag {
-        Some(tag) => format!("an unresolved `!{tag}`"),
-        None => node.kind().to_owned(),
     }
 }

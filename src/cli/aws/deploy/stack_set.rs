@@ -1,27 +1,29 @@
 //! A target's stack set, as the user sees it: what would change, the questions, the way to its
 //! end, and which instances failed and why.
 
-use std::collections::{BTreeSet, HashMap};
+mod explain;
+
+use std::collections::BTreeSet;
 
 use s3ferry::deploy::stack_set::compare::compare;
-use s3ferry::deploy::stack_set::run::{Deployment, Prepared, Report, SetOptions};
+use s3ferry::deploy::stack_set::run::{Deployment, Prepared, SetOptions};
 use s3ferry::deploy::stack_set::{
-    Described, Existing, Failed, Health, Instance, Wanted, instances as stored, reasons, set,
+    Described, Existing, Health, Instance, Wanted, instances as stored, set,
 };
-use s3ferry::deploy::{Access, DeployError, Observer as _, StackStep};
+use s3ferry::deploy::{Access, Observer as _, StackStep};
 use s3ferry::plan::{StackSetPermissions, TargetPlan};
 use s3ferry::stacks::{KEY_ID, Side};
 use s3ferry::transition::SetInstances;
 use serde_json::{Value, json};
 
 use super::one::Done;
-use super::stack_set_buckets::{self, reach};
+use super::stack_set_buckets::{self};
 use super::{Session, stack_set_inoperable as inoperable, stack_set_show as show};
 use crate::cli::Failure;
 use crate::cli::aws::removed::set as recorded;
-use crate::cli::aws::runtime::Format;
-use crate::cli::output::{self, Stream, thousands};
+use crate::cli::output::{self, Stream};
 use crate::cli::project::Project;
+use explain::{explain, failed};
 
 /// How many accounts a sentence names.
 const NAMED: usize = 20;
@@ -380,126 +382,4 @@ fn stands(
     }
     session.result(step, what, more);
     Ok(())
-}
-
-/// Looks for the first causes in the failed instances' own stacks, where a profile reaches them,
-/// and gives what to do about the first of them.
-async fn explain(
-    session: &Session<'_>,
-    step: &StackStep,
-    access: &Access,
-    wanted: &Wanted,
-    report: &mut Report,
-) -> String {
-    let mut accounts = HashMap::from([(step.account.clone(), access.clone())]);
-    let mut problems = BTreeSet::new();
-    if report
-        .failed
-        .iter()
-        .any(|one| one.instance.account != step.account)
-    {
-        let plan = &session.accounts.project.plan;
-        let instances = plan.targets.iter().flat_map(|target| &target.instances);
-        let profiles = instances.map(|instance| instance.profile.as_str());
-        match reach(session, profiles.chain([plan.dev.profile.as_str()])).await {
-            Ok(found) => {
-                for (account, access) in found.accounts {
-                    accounts.entry(account).or_insert(access);
-                }
-                problems.extend(found.problems);
-            }
-            Err(error) => {
-                problems.insert(format!("{error}."));
-            }
-        }
-    }
-    let mut hint = suspended_hint(report);
-    for one in report.failed.iter_mut().take(EXPLAINED) {
-        let mut own = None;
-        if let Some(account) = accounts.get(&one.instance.account) {
-            let there = account.in_region(&one.instance.region);
-            match from_own_events(access, &there, wanted, one).await {
-                Ok(found) => own = found,
-                // StackSets' own reason remains.
-                Err(error) => {
-                    problems.insert(format!(
-                        "The events of a failed stack cannot be read: {error}."
-                    ));
-                }
-            }
-        }
-        if hint.is_empty() {
-            hint = own.unwrap_or_else(|| reasons::hint(&one.reason));
-        }
-    }
-    for problem in problems {
-        output::note(session.global, &problem);
-    }
-    hint
-}
-
-/// What to do about suspended accounts; empty when there are none.
-fn suspended_hint(report: &Report) -> String {
-    let all = report.behind.iter().filter(|one| one.status == "SUSPENDED");
-    let accounts: BTreeSet<&str> = all.map(|one| one.instance.account.as_str()).collect();
-    let (verb, them) = match accounts.len() {
-        0 => return String::new(),
-        1 => ("is", "it"),
-        _ => ("are", "them"),
-    };
-    format!(
-        "{} {verb} suspended: remove {them} from the configuration",
-        listed(&accounts)
-    )
-}
-
-/// Looks for the first cause in a failed instance's own stack; gives what to do about it.
-async fn from_own_events(
-    access: &Access,
-    there: &Access,
-    wanted: &Wanted,
-    failed: &mut Failed,
-) -> Result<Option<String>, DeployError> {
-    reasons::find_stack(access, &wanted.plan, failed).await?;
-    reasons::from_events(there, failed).await
-}
-
-/// The table of what failed, the result for machines, and the error that ends the run.
-fn failed(
-    session: &mut Session<'_>,
-    step: &StackStep,
-    report: &Report,
-    hint: &str,
-) -> Result<Failure, Failure> {
-    if session.options.result.format == Format::Text {
-        output::print(&show::failures(Stream::Results, report))?;
-    }
-    session.result(
-        step,
-        "failed",
-        json!({ "instances": show::report_json(report) }),
-    );
-    if session.options.result.format == Format::Json {
-        session.finish(None)?;
-    }
-    let number = report.failed.len() + report.behind.len();
-    let mut message = format!(
-        "stack set `{}`: {} of {} not as wanted",
-        step.stack,
-        thousands(number),
-        show::number(number + report.current)
-    );
-    if let Some((id, status)) = &report.stopped {
-        message.push_str(&format!("; operation {id} ended in {status}"));
-    }
-    let help = if hint.is_empty() {
-        format!(
-            "`s3ferry events --profile {}` shows the instances; fix the cause, then run the same \
-             command again: it tries only the instances that are not current",
-            step.profile
-        )
-    } else {
-        format!("{hint}; then run the same command again")
-    };
-    Ok(Failure::with_code(message, help, 1))
 }

@@ -1,11 +1,13 @@
 //! The way of a push: the bucket looked at, the content uploaded unless it is there already, the
 //! execution found, or started, and followed.
 
+mod follow;
+
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use s3ferry::definition::Definition;
-use s3ferry::deploy::execution::{self, Execution, Revision, State};
+use s3ferry::deploy::execution::{self, Execution, Revision};
 use s3ferry::deploy::source::{Content, Current, SourceObject, Upload};
 use s3ferry::deploy::{Access, Observer as _, pipeline};
 use s3ferry::escape::shown;
@@ -14,7 +16,7 @@ use s3ferry::shell::Command;
 use serde_json::{Value, json};
 
 use super::warning::one_line;
-use super::{Artifact, PushOptions, watch, why};
+use super::{Artifact, PushOptions};
 use crate::cli::aws::accounts::token;
 use crate::cli::aws::runtime::{Format, first_answer, profile_for};
 use crate::cli::aws::screen::Screen;
@@ -306,145 +308,9 @@ impl Push<'_> {
     fn further(&self) -> impl Iterator<Item = &PipelinePlan> {
         self.project.plan.pipelines.iter().skip(1)
     }
+}
 
-    /// Follows an execution of the first pipeline, and those of the pipelines after it.
-    async fn follow(&mut self, id: &str) -> Result<Outcome, Failure> {
-        let first = self.pipeline().to_owned();
-        let (mut end, json) = self.follow_one(&first, id).await?;
-        self.result["execution"] = json;
-        self.ended(&first, &end).await?;
-        let further: Vec<String> = self.further().map(|next| next.name.clone()).collect();
-        for next in further {
-            // The last action starts the next pipeline.
-            let started = (end.actions.iter()).map(|action| action.started);
-            let since = started.fold(0.0, f64::max);
-            #[expect(clippy::cast_possible_truncation, reason = "a time in seconds")]
-            let found = self.find(&next, since as i64, START_LIMIT).await?;
-            let Some(found) = found else {
-                self.print("")?;
-                return Err(Failure::with_code(
-                    format!(
-                        "no execution of pipeline `{next}` takes version {}",
-                        self.version
-                    ),
-                    "the previous pipeline starts it with its last action; the same push with \
-                     --start runs all pipelines again",
-                    1,
-                ));
-            };
-            let (state, mut json) = self.follow_one(&next, &found.id).await?;
-            json["pipeline"] = json!(next);
-            if let Some(all) = self.result["additional"].as_array_mut() {
-                all.push(json);
-            }
-            end = state;
-            self.ended(&next, &end).await?;
-        }
-        output::note(self.global, &self.deployed());
-        self.finish("")
-    }
-
-    async fn follow_one(&self, pipeline: &str, id: &str) -> Result<(State, Value), Failure> {
-        let region = &self.project.plan.dev.region;
-        let page = watch::console(region, pipeline, id);
-        self.screen
-            .says(&format!("Execution {}\n{}", shown(id), shown(&page)));
-        self.screen.begins(&format!("execution {id}"));
-        let continues = format!("execution {id} of pipeline {pipeline} continues in CodePipeline");
-        self.screen.executing(&continues);
-        let watcher = watch::Watcher::new(self.screen, pipeline, region, &self.profile);
-        let limit = self.options.aws.wait_timeout;
-        let end = execution::follow(&self.access, pipeline, id, limit, &|state| {
-            watcher.shows(state);
-        })
-        .await?;
-        self.screen.ended();
-        let json = watch::json(&end, &page);
-        Ok((end, json))
-    }
-
-    /// Whether an execution deployed the version.
-    ///
-    /// # Errors
-    /// It did not: what it did, and what to do.
-    async fn ended(&mut self, pipeline: &str, end: &State) -> Result<(), Failure> {
-        let execution = &end.execution;
-        let version = &self.version;
-        let took = execution.versions.first();
-        if execution.status == "Succeeded" {
-            let Some(other) = took.filter(|_| !execution.versions.contains(version)) else {
-                self.screen.says(&format!(
-                    "Execution {} of pipeline {pipeline} deployed version {version}.",
-                    shown(&execution.id)
-                ));
-                return Ok(());
-            };
-            let failure = Failure::with_code(
-                format!(
-                    "execution {} deployed version {other} instead of version {version}",
-                    execution.id
-                ),
-                "the same push with --start deploys this version",
-                1,
-            );
-            self.print("")?;
-            return Err(failure);
-        }
-        let failed = end.actions.iter().find(|action| action.status == "Failed");
-        let mut help = match execution.status.as_str() {
-            "Superseded" => "the same push with --start deploys this version",
-            "Stopped" | "Cancelled" => {
-                "somebody stopped it; the same push with --start runs it again"
-            }
-            _ => "mend what is said above; the same push with --start runs it again",
-        }
-        .to_owned();
-        let mut message = format!("execution {} is {}", execution.id, said(execution));
-        if execution.status == "Superseded" {
-            message = self.superseded(pipeline, &execution.id).await;
-        } else if let Some(action) = failed {
-            message = format!(
-                "action `{}` of stage `{}` failed: {}",
-                action.action,
-                action.stage,
-                if action.message.is_empty() {
-                    "AWS says nothing about it".to_owned()
-                } else {
-                    one_line(&action.message)
-                }
-            );
-            if let Some(why) = why::explain(self.project, action)? {
-                self.result["explanation"] = why.json;
-                output::note(self.global, &format!("\n{}", why.text.trim_end()));
-                help = why.next;
-            }
-        }
-        self.print("")?;
-        Err(Failure::with_code(message, help, 1))
-    }
-
-    /// Which execution took the place of a superseded one.
-    async fn superseded(&mut self, pipeline: &str, id: &str) -> String {
-        let message = format!("execution {id} with version {} is Superseded", self.version);
-        let recent = execution::recent(&self.access, pipeline).await;
-        let Some(newer) = execution::superseding(&recent.unwrap_or_default(), id).cloned() else {
-            return format!("{message}: a newer execution took its place");
-        };
-        let version = newer.versions.first();
-        self.result["supersededBy"] = json!({
-            "id": newer.id, "status": newer.status, "versionId": version,
-        });
-        format!(
-            "{message}: execution {} took its place with {} ({})",
-            newer.id,
-            version.map_or_else(
-                || "the newest version".to_owned(),
-                |version| format!("version {version}")
-            ),
-            newer.status
-        )
-    }
-
+impl Push<'_> {
     /// Where the files are now.
     fn deployed(&self) -> String {
         let plan = &self.project.plan;
