@@ -19,9 +19,10 @@ impl From<CheckError> for Failure {
 
 /// Shows the findings of a lint.
 pub(crate) fn show_lint(global: &Global, reports: &[(Source, Report)]) {
-    let has_any =
-        |(_, report): &(Source, Report)| report.has_errors() || !report.findings.is_empty();
-    if reports.iter().any(has_any) {
+    if reports
+        .iter()
+        .any(|(_, report)| !report.findings.is_empty())
+    {
         let text = reports::text(reports, global.verbose);
         output::note(global, text.trim_end());
     }

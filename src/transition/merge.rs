@@ -79,14 +79,13 @@ pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Templa
             }
         }
     }
-    if !keeps_run {
-        wait_for_kept_policies(&mut template, deployed);
-    }
     if keeps_run {
         template.resources.retain(|resource| {
             !RUN.contains(&resource.kind.as_str()) || deployed.resource(&resource.id).is_some()
         });
         keep_outputs(&mut template, deployed);
+    } else {
+        wait_for_kept_policies(&mut template, deployed);
     }
     for old in &deployed.resources {
         let is_run = RUN.contains(&old.kind.as_str());

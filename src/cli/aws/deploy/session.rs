@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use s3ferry::checked::{Approved, TemplateFormat, lint_refusal};
 use s3ferry::deploy::run::{Deployment, Prepared, RunOptions};
 use s3ferry::deploy::stack::Deployed;
 use s3ferry::deploy::{Access, Observer as _, StackStep};
+use s3ferry::lint;
 use serde_json::{Value, json};
 
 use super::{DeployOptions, refuse, show};
@@ -13,8 +15,6 @@ use crate::cli::aws::runtime::Format;
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, checks, output};
-use s3ferry::checked::{Approved, TemplateFormat, lint_refusal};
-use s3ferry::lint;
 
 /// Account, region and name of a stack.
 type StackKey = (String, String, String);
