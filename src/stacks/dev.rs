@@ -83,7 +83,7 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
         let mut source = bucket(plan, options);
         if dev.detect_changes == DetectChanges::Polling {
             source = source.suppress(
-                "JOB_SOURCE_BUCKET_NOTIFIES",
+                "DEPLOYMENT_SOURCE_BUCKET_NOTIFIES",
                 "detect_changes is polling in the configuration.",
             );
         }

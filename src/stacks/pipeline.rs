@@ -103,11 +103,11 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     resource.depends_on = surroundings.depends_on;
     if number == 0 && !dev.create_pipeline && dev.detect_changes == DetectChanges::Events {
         resource = resource.suppress(
-            "JOB_SOURCE_CHANGES_DETECTED",
+            "DEPLOYMENT_SOURCE_CHANGES_DETECTED",
             "The pipeline exists, and so does the rule that starts it.",
         );
         resource = resource.suppress(
-            "JOB_CREATION_GUARDED",
+            "DEPLOYMENT_CREATION_GUARDED",
             "The pipeline exists, so this stack never creates it.",
         );
     }
@@ -119,7 +119,7 @@ fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource 
     }
     if number > 0 {
         resource = resource.suppress(
-            "JOB_SOURCE_CHANGES_DETECTED",
+            "DEPLOYMENT_SOURCE_CHANGES_DETECTED",
             "The pipeline before it starts it.",
         );
     }
