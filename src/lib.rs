@@ -19,22 +19,24 @@
 
 pub mod aws;
 pub mod checked;
+#[doc(hidden)]
+pub mod cli;
 pub mod config;
-pub mod definition;
+mod definition;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod diagnostic;
-pub mod doctor;
+mod doctor;
 pub mod escape;
-pub mod failure;
+mod failure;
 pub mod graph;
 pub mod lint;
 pub mod plan;
 pub mod policy;
 pub mod proof;
-pub mod report;
+mod report;
 pub mod run;
-pub mod shell;
+mod shell;
 pub mod stacks;
 pub mod template;
 pub mod transition;

@@ -14,27 +14,27 @@ use crate::escape::is_hidden;
 /// assert_eq!(command.to_string(), "s3ferry deploy --profile 'prod team'");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command(String);
+pub(crate) struct Command(String);
 
 impl Command {
     /// A command that begins with these words, which are written as they are.
-    pub fn new(words: impl Into<String>) -> Self {
+    pub(crate) fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
 
     /// `s3ferry` with these words.
-    pub fn s3ferry(words: &str) -> Self {
+    pub(crate) fn s3ferry(words: &str) -> Self {
         Self(format!("s3ferry {words}"))
     }
 
     /// `aws` with these words, for the account of a profile and in a region.
-    pub fn aws(words: &str) -> Self {
+    pub(crate) fn aws(words: &str) -> Self {
         Self(format!("aws {words}"))
     }
 
     /// Adds a value.
     #[must_use]
-    pub fn arg(mut self, value: impl AsRef<str>) -> Self {
+    pub(crate) fn arg(mut self, value: impl AsRef<str>) -> Self {
         self.0.push(' ');
         self.0.push_str(&word(value.as_ref()));
         self
@@ -42,7 +42,7 @@ impl Command {
 
     /// Adds words as they are.
     #[must_use]
-    pub fn words(mut self, words: &str) -> Self {
+    pub(crate) fn words(mut self, words: &str) -> Self {
         if !words.is_empty() {
             self.0.push(' ');
             self.0.push_str(words);
@@ -52,7 +52,7 @@ impl Command {
 
     /// Adds an option with its value.
     #[must_use]
-    pub fn option(mut self, name: &str, value: impl AsRef<str>) -> Self {
+    pub(crate) fn option(mut self, name: &str, value: impl AsRef<str>) -> Self {
         let value = value.as_ref();
         self.0.push(' ');
         self.0.push_str(name);
@@ -64,7 +64,7 @@ impl Command {
 
     /// Adds an option where there is a value for it.
     #[must_use]
-    pub fn maybe(self, name: &str, value: Option<impl AsRef<str>>) -> Self {
+    pub(crate) fn maybe(self, name: &str, value: Option<impl AsRef<str>>) -> Self {
         match value {
             Some(value) => self.option(name, value),
             None => self,
@@ -80,7 +80,7 @@ impl fmt::Display for Command {
 
 /// A word, in quotes where a shell would read it as something else. A hidden character is written
 /// as its bytes (`$'…'`, POSIX.1-2024), so that the command can be shown and copied.
-pub fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     if text.chars().any(is_hidden) {
         return escaped_word(text);
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use s3ferry::diagnostic::{Kind, Source};
-use s3ferry::policy::evaluation::{CaseResult, evaluate_cases};
+use crate::diagnostic::{Kind, Source};
+use crate::policy::evaluation::{CaseResult, evaluate_cases};
 
 use super::output::{Text, print, table};
 use super::{Failure, Global, Outcome, files};

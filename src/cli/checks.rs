@@ -1,9 +1,9 @@
 //! The checks that templates pass before they are written or deployed: lint and proof.
 
-use s3ferry::checked::{CheckError, Refusal, proof_refusal};
-use s3ferry::diagnostic::Source;
-use s3ferry::lint::Report;
-use s3ferry::proof::Proof;
+use crate::checked::{CheckError, Refusal, proof_refusal};
+use crate::diagnostic::Source;
+use crate::lint::Report;
+use crate::proof::Proof;
 
 use super::{Failure, Global, output, proof_complaints, proof_input, reports};
 

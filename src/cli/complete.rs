@@ -8,8 +8,8 @@ use clap::Arg;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, Shell};
-use s3ferry::plan::Plan;
-use s3ferry::run::Step;
+use crate::plan::Plan;
+use crate::run::Step;
 
 use super::output::{Text, print};
 use super::project::Project;
@@ -128,7 +128,7 @@ fn configured() -> Option<Plan> {
 
 #[cfg(feature = "deploy")]
 fn profiles(plan: &Plan) -> Vec<String> {
-    let steps = s3ferry::deploy::stack_steps(plan).into_iter();
+    let steps = crate::deploy::stack_steps(plan).into_iter();
     steps.map(|step| step.profile).collect()
 }
 

@@ -1,9 +1,9 @@
 //! How problems look: message, place, the lines with the offending text underlined, the fix.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use s3ferry::diagnostic::{Problem, Source, Span};
-use s3ferry::escape::{lines, shown};
-use s3ferry::lint::{Finding, Severity};
+use crate::diagnostic::{Problem, Source, Span};
+use crate::escape::{lines, shown};
+use crate::lint::{Finding, Severity};
 
 use super::excerpt::{Excerpt, shortened};
 use super::output::{self, Text};
@@ -163,9 +163,9 @@ pub(crate) fn warn(global: &super::Global, message: &str, help: &str) {
 }
 
 #[cfg(feature = "deploy")]
-impl From<s3ferry::deploy::DeployError> for Failure {
-    fn from(error: s3ferry::deploy::DeployError) -> Self {
-        use s3ferry::deploy::ErrorKind;
+impl From<crate::deploy::DeployError> for Failure {
+    fn from(error: crate::deploy::DeployError) -> Self {
+        use crate::deploy::ErrorKind;
         let code = match error.kind {
             ErrorKind::Failed => 1,
             ErrorKind::Input => 2,

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use s3ferry::diagnostic::{Source, Span};
-use s3ferry::escape::lines;
+use crate::diagnostic::{Source, Span};
+use crate::escape::lines;
 
 /// A longer line is shown in part.
 const LONGEST_LINE: usize = 1_000;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use s3ferry::graph::Graph;
-use s3ferry::proof::{self, Proof, Verdict};
+use crate::graph::Graph;
+use crate::proof::{self, Proof, Verdict};
 use serde_json::{Value as Json, json};
 
 use super::output::{self, Text, note, print};

@@ -5,8 +5,8 @@ mod existing;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use s3ferry::config::{Document, account_id_problem, pipeline_region_problem};
-use s3ferry::diagnostic::Source;
+use crate::config::{Document, account_id_problem, pipeline_region_problem};
+use crate::diagnostic::Source;
 
 use super::locate::DEFAULT_CONFIG;
 use super::output::{self, print};

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use s3ferry::checked::lint_files;
-use s3ferry::config::Quotas;
-use s3ferry::diagnostic::Kind;
-use s3ferry::lint::{self, Rule};
-use s3ferry::template::TemplateFile;
+use crate::checked::lint_files;
+use crate::config::Quotas;
+use crate::diagnostic::Kind;
+use crate::lint::{self, Rule};
+use crate::template::TemplateFile;
 
 use super::locate::ExampleOption;
 use super::output::{Text, print, table};

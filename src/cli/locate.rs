@@ -4,7 +4,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use s3ferry::diagnostic::may_be_name;
+use crate::diagnostic::may_be_name;
 
 use super::files::{folder_of, reason};
 use super::{Failure, Global, shell};

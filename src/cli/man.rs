@@ -56,7 +56,7 @@ pub(crate) fn run(
         pages.retain(|(found, _)| *found == name);
         if pages.is_empty() {
             let names = command.get_subcommands().map(Command::get_name);
-            let help = match s3ferry::config::near(wanted, names) {
+            let help = match crate::config::near(wanted, names) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "see `s3ferry --help`".to_owned(),
             };

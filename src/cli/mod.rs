@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
-use s3ferry::escape::{lines, shown};
+use crate::escape::{lines, shown};
 
 pub(crate) use diagnostics::Failure;
 
@@ -134,7 +134,7 @@ enum Command {
 }
 
 /// Runs the command that the arguments name.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     // The message of a panic can hold text from outside, too.
     std::panic::set_hook(Box::new(|info| output::error(&info.to_string())));
     complete::answer(Cli::command);

@@ -9,7 +9,7 @@ use std::io::Write as _;
 
 #[cfg(feature = "deploy")]
 use anstyle::Style;
-use s3ferry::escape::{self, lines, shown};
+use crate::escape::{self, lines, shown};
 
 use super::table::layout;
 use super::{Failure, Global};
@@ -227,5 +227,5 @@ pub(crate) fn path(path: &std::path::Path) -> String {
 
 /// A number with commas between its thousands.
 pub(crate) fn thousands(number: usize) -> String {
-    s3ferry::aws::quotas::grouped(number as u64)
+    crate::aws::quotas::grouped(number as u64)
 }

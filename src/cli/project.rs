@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use s3ferry::aws::quotas::grouped;
-use s3ferry::checked::{Synthesis, SynthesizedFile, TemplateFormat};
-use s3ferry::config::{Document, EXAMPLE};
-use s3ferry::diagnostic::{Kind, Source};
-use s3ferry::lint::quotas;
-use s3ferry::plan::Plan;
-use s3ferry::stacks::{self, MergeError};
+use crate::aws::quotas::grouped;
+use crate::checked::{Synthesis, SynthesizedFile, TemplateFormat};
+use crate::config::{Document, EXAMPLE};
+use crate::diagnostic::{Kind, Source};
+use crate::lint::quotas;
+use crate::plan::Plan;
+use crate::stacks::{self, MergeError};
 
 use super::locate::{ExampleOption, Located, locate};
 use super::{Failure, Global, files};

@@ -1,6 +1,6 @@
 //! What is wrong with a proof, a line or an explanation for each thing.
 
-use s3ferry::proof::{AttackResult, Empty, Outcome, Proof};
+use crate::proof::{AttackResult, Empty, Outcome, Proof};
 
 use super::excerpt::shortened;
 use super::output::line;

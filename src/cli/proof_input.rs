@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use s3ferry::checked::TemplateFormat;
-use s3ferry::diagnostic::{Kind, Source};
-use s3ferry::plan::Plan;
-use s3ferry::proof::{InputError, Inputs, NamedFile};
+use crate::checked::TemplateFormat;
+use crate::diagnostic::{Kind, Source};
+use crate::plan::Plan;
+use crate::proof::{InputError, Inputs, NamedFile};
 
 use super::locate::ExampleOption;
 use super::project::Project;
@@ -107,7 +107,7 @@ pub(crate) fn templates(
     let dir = dir.unwrap_or(Path::new("stacks"));
     // One template in the folder is enough: what somebody edited is not left out.
     let mut has_templates = in_folder;
-    for (name, _) in s3ferry::stacks::names(plan) {
+    for (name, _) in crate::stacks::names(plan) {
         has_templates |= template_path(dir, &name)?.is_some();
     }
     if has_templates {
@@ -134,7 +134,7 @@ pub(crate) fn templates(
 /// Refuses a template in the folder that belongs to no stack of the configuration: the proof would
 /// leave it out.
 fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
-    let stacks: Vec<String> = s3ferry::stacks::names(plan)
+    let stacks: Vec<String> = crate::stacks::names(plan)
         .into_iter()
         .map(|(name, _)| name)
         .collect();
@@ -153,7 +153,7 @@ fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
             continue;
         }
         let source = files::read(&path, "template", Kind::Template)?;
-        if s3ferry::template::read_template(&source).is_ok() {
+        if crate::template::read_template(&source).is_ok() {
             return Err(Failure::new(
                 format!(
                     "`{}` is a template of no stack of the configuration, so the proof would leave it \

@@ -1,8 +1,8 @@
 //! A proof, written for machines: JSON and SARIF.
 
-use s3ferry::lint::{Report, Rule, Severity};
-use s3ferry::proof::{Decided, Outcome, Proof, RULES, Remedy, findings};
-use s3ferry::run::{Place, Step};
+use crate::lint::{Report, Rule, Severity};
+use crate::proof::{Decided, Outcome, Proof, RULES, Remedy, findings};
+use crate::run::{Place, Step};
 use serde_json::{Value as Json, json};
 
 use super::proof_reports::wanted;

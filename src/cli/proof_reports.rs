@@ -1,12 +1,12 @@
 //! A proof, written for people.
 
-use s3ferry::escape;
-use s3ferry::policy::document::Effect;
-use s3ferry::policy::evaluation::Layer;
-use s3ferry::proof::{
+use crate::escape;
+use crate::policy::document::Effect;
+use crate::policy::evaluation::Layer;
+use crate::proof::{
     Attack, AttackResult, Decided, Outcome, Proof, Remedy, StatementUse, Verdict,
 };
-use s3ferry::run::{Place, Step, Strength};
+use crate::run::{Place, Step, Strength};
 
 use super::output::{line, table, thousands};
 use super::proof_complaints::{emptiness, first, obstacles, unknown_actions, unresolved};
@@ -290,11 +290,11 @@ pub(crate) fn explanation(proof: &Proof, decided: &Decided, remedies: &[Remedy])
     }
     for layer in &decided.reason.layers {
         let says = match layer.outcome {
-            s3ferry::policy::evaluation::Outcome::Unknown => "not known",
-            s3ferry::policy::evaluation::Outcome::Allows => "allowed",
-            s3ferry::policy::evaluation::Outcome::Denies => "denied",
-            s3ferry::policy::evaluation::Outcome::Silent => "no statement applies",
-            s3ferry::policy::evaluation::Outcome::NotApplicable => "not asked",
+            crate::policy::evaluation::Outcome::Unknown => "not known",
+            crate::policy::evaluation::Outcome::Allows => "allowed",
+            crate::policy::evaluation::Outcome::Denies => "denied",
+            crate::policy::evaluation::Outcome::Silent => "no statement applies",
+            crate::policy::evaluation::Outcome::NotApplicable => "not asked",
         };
         let level = match layer.level {
             Some(level) if layer.layer == Layer::Scps => format!(", level {}", level + 1),

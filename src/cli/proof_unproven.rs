@@ -1,6 +1,6 @@
 //! The unproven calls of a proof, together where they depend on the same, and what settles them.
 
-use s3ferry::proof::{Decided, Proof, Verdict};
+use crate::proof::{Decided, Proof, Verdict};
 
 use super::output::line;
 use super::proof_reports::at;

@@ -1,8 +1,8 @@
 //! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
 
-use s3ferry::plan::Plan;
-use s3ferry::proof::{self, Decided, Proof, Verdict};
-use s3ferry::run::{self, Call};
+use crate::plan::Plan;
+use crate::proof::{self, Decided, Proof, Verdict};
+use crate::run::{self, Call};
 
 use super::output::{self, Text, print};
 use super::project::Project;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use s3ferry::checked::lint_files;
-use s3ferry::lint::{self, quotas};
-use s3ferry::proof::{self, Conclusion};
-use s3ferry::report::{self, Contents};
+use crate::checked::lint_files;
+use crate::lint::{self, quotas};
+use crate::proof::{self, Conclusion};
+use crate::report::{self, Contents};
 
 use super::output::{self, note, thousands};
 use super::project::Project;

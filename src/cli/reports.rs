@@ -1,9 +1,9 @@
 //! Findings, written for people and for machines.
 
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
-use s3ferry::diagnostic::Source;
-use s3ferry::escape::shown;
-use s3ferry::lint::{Finding, Report, Rule, Severity};
+use crate::diagnostic::Source;
+use crate::escape::shown;
+use crate::lint::{Finding, Report, Rule, Severity};
 use serde_json::{Value as Json, json};
 use serde_sarif::sarif;
 

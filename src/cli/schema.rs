@@ -53,7 +53,7 @@ fn names() -> PossibleValuesParser {
 pub(crate) fn run(options: &SchemaOptions) -> Result<Outcome, Failure> {
     match SCHEMAS.iter().find(|(name, _)| *name == options.of) {
         Some((_, text)) => print(Text::own(*text))?,
-        None => print(Text::json_value(&s3ferry::config::json_schema()))?,
+        None => print(Text::json_value(&crate::config::json_schema()))?,
     }
     Ok(Outcome::Done)
 }

@@ -4,8 +4,8 @@
 use super::Global;
 
 #[cfg(feature = "deploy")]
-pub(crate) use s3ferry::shell::Command;
-pub(crate) use s3ferry::shell::word;
+pub(crate) use crate::shell::Command;
+pub(crate) use crate::shell::word;
 
 /// The command that runs again what a run did with the stacks of a profile, or with all; with the
 /// options that were given.

@@ -1,6 +1,6 @@
 //! `s3ferry targets`: what the configuration expands to, instance by instance.
 
-use s3ferry::plan::{InstancePlan, Plan, TargetPlan};
+use crate::plan::{InstancePlan, Plan, TargetPlan};
 use serde_json::{Value as Json, json};
 
 use super::locate::ExampleOption;
@@ -113,7 +113,7 @@ pub(crate) fn known(
                 .map(|(target, instance)| of(target, instance))
         };
         if all().all(|known| known != value) {
-            let help = match s3ferry::config::near(value, all()) {
+            let help = match crate::config::near(value, all()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "see `s3ferry targets`".to_owned(),
             };

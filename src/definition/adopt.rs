@@ -13,7 +13,7 @@ use super::{Action, Definition, Store};
 
 /// A definition after adoption.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Adopted {
+pub(crate) struct Adopted {
     /// The definition as *UpdatePipeline* takes it, laid out as it was.
     pub text: String,
     /// What was set, a sentence each.
@@ -31,7 +31,7 @@ pub struct Adopted {
 ///
 /// # Errors
 /// Where the definition contradicts the plan, so that the pipeline would not run.
-pub fn adopt(definition: &Definition, plan: &Plan, key: &str) -> Result<Adopted, Vec<Problem>> {
+pub(crate) fn adopt(definition: &Definition, plan: &Plan, key: &str) -> Result<Adopted, Vec<Problem>> {
     let mut adoption = Adoption {
         definition,
         plan,

@@ -10,7 +10,7 @@ use crate::diagnostic::{Node, Problem, Span};
 
 /// A configuration in the making: what the definition says, and what it does not say yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
+pub(crate) struct Draft {
     /// Dev account's ID; from the service role.
     pub account: String,
     /// The pipeline's region, where the definition says it.
@@ -31,7 +31,7 @@ pub struct Draft {
 
 /// A bucket that the pipeline deploys to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DraftTarget {
+pub(crate) struct DraftTarget {
     /// Name.
     pub name: String,
     /// Bucket.
@@ -55,7 +55,7 @@ pub struct DraftTarget {
 
 /// A role that an action has before it is adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CurrentRole {
+pub(crate) struct CurrentRole {
     /// Name of the action.
     pub action: String,
     /// ARN of the role.
@@ -66,7 +66,7 @@ pub struct CurrentRole {
 
 impl CurrentRole {
     /// The account that the role belongs to.
-    pub fn account(&self) -> Option<&str> {
+    pub(crate) fn account(&self) -> Option<&str> {
         self.arn.split(':').nth(4)
     }
 }
@@ -74,7 +74,7 @@ impl CurrentRole {
 impl Draft {
     /// Where the definition says what a configuration has at `path`, or says the nearest thing around
     /// it.
-    pub fn place(&self, path: &[String]) -> Span {
+    pub(crate) fn place(&self, path: &[String]) -> Span {
         let mut path = path.join(".");
         loop {
             let found = self.places.iter().find(|(known, _)| *known == path);
@@ -93,7 +93,7 @@ impl Draft {
     ///
     /// # Errors
     /// The pipeline is none that a configuration can describe.
-    pub fn of(definition: &Definition) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn of(definition: &Definition) -> Result<Self, Vec<Problem>> {
         let mut notes = Vec::new();
         let root = definition.pipeline();
         let place = |key: &str| root.get(key).unwrap_or(root).span;

@@ -12,6 +12,6 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use adopt::{Adopted, adopt};
-pub use configuration::{CurrentRole, Draft, DraftTarget};
-pub use read::{Action, Definition, Store};
+pub(crate) use adopt::{Adopted, adopt};
+pub(crate) use configuration::{Draft, DraftTarget};
+pub(crate) use read::{Action, Definition, Store};

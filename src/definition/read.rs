@@ -8,7 +8,7 @@ const HOW_TO_GET_ONE: &str =
 
 /// A pipeline's definition, with the text that it was read from.
 #[derive(Debug, Clone)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// The text.
     pub source: Source,
     /// Pipeline name.
@@ -28,7 +28,7 @@ pub struct Definition {
 
 /// An artifact store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
+pub(crate) struct Store {
     /// Region; `None` for the only store, which is in the pipeline's.
     pub region: Option<String>,
     /// Bucket.
@@ -41,7 +41,7 @@ pub struct Store {
 
 /// An action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Action {
+pub(crate) struct Action {
     /// Name of its stage.
     pub stage: String,
     /// Name.
@@ -68,20 +68,20 @@ pub struct Action {
 
 impl Action {
     /// A value of the configuration.
-    pub fn setting(&self, key: &str) -> Option<&str> {
+    pub(crate) fn setting(&self, key: &str) -> Option<&str> {
         let found = self.configuration.iter().find(|(name, _)| name == key);
         found.map(|(_, value)| value.as_str())
     }
 
     /// The bucket of an S3 deploy action.
-    pub fn output_bucket(&self) -> Option<&str> {
+    pub(crate) fn output_bucket(&self) -> Option<&str> {
         (self.category == "Deploy" && self.provider == "S3")
             .then(|| self.setting("BucketName"))
             .flatten()
     }
 
     /// Whether it is an S3 source action.
-    pub fn is_s3_source(&self) -> bool {
+    pub(crate) fn is_s3_source(&self) -> bool {
         self.category == "Source" && self.provider == "S3"
     }
 }
@@ -91,7 +91,7 @@ impl Definition {
     ///
     /// # Errors
     /// It is no JSON, or not the definition of a pipeline.
-    pub fn read(source: Source) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn read(source: Source) -> Result<Self, Vec<Problem>> {
         strict_json(&source).map_err(|problem| vec![problem])?;
         let root = diagnostic::read(&source).map_err(|problem| vec![problem])?;
         let mut reader = Reader::default();
@@ -122,7 +122,7 @@ impl Definition {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub fn of_answer(name: &str, text: &str) -> Result<Self, (Source, Vec<Problem>)> {
+    pub(crate) fn of_answer(name: &str, text: &str) -> Result<Self, (Source, Vec<Problem>)> {
         let source = Source::new(name, super::edit::laid_out(text));
         Self::read(source.clone()).map_err(|problems| (source, problems))
     }
@@ -133,25 +133,25 @@ impl Definition {
     }
 
     /// Whether the text is the definition alone, without what AWS adds around it.
-    pub fn is_bare(&self) -> bool {
+    pub(crate) fn is_bare(&self) -> bool {
         self.root.get("pipeline").is_none()
     }
 
     /// The definition as JSON, without what AWS adds around it, for *UpdatePipeline*.
-    pub fn pipeline_text(&self) -> &str {
+    pub(crate) fn pipeline_text(&self) -> &str {
         let node = self.pipeline();
         let end = super::edit::end(self.source.text(), node);
         &self.source.text()[node.span.start..end]
     }
 
     /// Whether the pipeline is of type V2. A definition that names no type is of type V1.
-    pub fn is_v2(&self) -> bool {
+    pub(crate) fn is_v2(&self) -> bool {
         let kind = self.pipeline().get("pipelineType");
         kind.and_then(Node::as_str) == Some("V2")
     }
 
     /// Region of the pipeline: its ARN's, or the only one that the definition speaks of.
-    pub fn region(&self) -> Option<String> {
+    pub(crate) fn region(&self) -> Option<String> {
         if let Some(arn) = &self.arn {
             return arn.split(':').nth(3).map(str::to_owned);
         }
@@ -167,7 +167,7 @@ impl Definition {
     }
 
     /// Account of the pipeline: its service role's.
-    pub fn account(&self) -> Option<&str> {
+    pub(crate) fn account(&self) -> Option<&str> {
         self.role_arn.split(':').nth(4).filter(|id| !id.is_empty())
     }
 }

@@ -6,7 +6,7 @@ use crate::aws::quotas::{TEMPLATE_IN_BUCKET, TEMPLATE_INLINE, grouped};
 
 /// A template on its way to CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub(crate) enum Body {
     /// The text itself.
     Inline(String),
     /// URL of the object that holds it.
@@ -26,7 +26,7 @@ pub struct Text {
 ///
 /// # Errors
 /// It is too long to go inline and there is no bucket, or the upload fails.
-pub async fn prepare(
+pub(crate) async fn prepare(
     access: &Access,
     stack: &str,
     text: &Text,
@@ -82,7 +82,7 @@ pub async fn prepare(
 ///
 /// # Errors
 /// It is refused, or AWS cannot be reached.
-pub async fn validate(access: &Access, stack: &str, body: &Body) -> Result<(), DeployError> {
+pub(crate) async fn validate(access: &Access, stack: &str, body: &Body) -> Result<(), DeployError> {
     let request = access.cloudformation().validate_template();
     let request = match body {
         Body::Inline(text) => request.template_body(text),

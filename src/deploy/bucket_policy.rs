@@ -7,7 +7,7 @@ use super::{Access, DeployError};
 
 /// How the live policy stands to what we know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// The merged policy is in force.
     InForce,
     /// The policy that was merged is in force, or none and none was merged: the merged one can
@@ -21,7 +21,7 @@ pub enum Standing {
 ///
 /// # Errors
 /// AWS refuses, or the live policy cannot be read.
-pub async fn compare(
+pub(crate) async fn compare(
     access: &Access,
     bucket: &str,
     before: &str,
@@ -50,7 +50,7 @@ pub async fn compare(
 ///
 /// # Errors
 /// AWS refuses.
-pub async fn put(
+pub(crate) async fn put(
     access: &Access,
     bucket: &str,
     account: &str,

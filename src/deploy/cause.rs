@@ -13,7 +13,7 @@ use crate::failure;
 
 /// Why an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub(crate) struct Cause {
     /// Logical ID of the resource that failed first.
     pub logical_id: String,
     /// Its type.
@@ -28,7 +28,7 @@ pub struct Cause {
 
 impl Cause {
     /// The cause that CloudFormation's validation names.
-    pub fn of_validation(found: &Validation) -> Self {
+    pub(crate) fn of_validation(found: &Validation) -> Self {
         Self {
             logical_id: found.logical_id.clone(),
             resource_type: found.resource_type.clone(),
@@ -50,7 +50,7 @@ impl fmt::Display for Cause {
 }
 
 /// The first cause in the events of one operation, the oldest first.
-pub fn first(events: &[Event]) -> Option<Cause> {
+pub(crate) fn first(events: &[Event]) -> Option<Cause> {
     let failed = |event: &&Event| event.status.ends_with("_FAILED");
     let own = |event: &&Event| !is_consequence(&event.reason);
     let found = (events.iter().filter(failed).filter(own))
@@ -89,7 +89,7 @@ fn is_consequence(reason: &str) -> bool {
 }
 
 /// What to do about a known reason; empty for an unknown one.
-pub fn hint(resource_type: &str, reason: &str) -> String {
+pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
     let lower = reason.to_lowercase();
     let has = |part: &str| lower.contains(part);
     if let Some(meaning) = failure::of_save(reason) {

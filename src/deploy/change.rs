@@ -7,7 +7,7 @@ use crate::stacks::GUARDED_TYPES;
 
 /// What would happen to one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`.
     pub action: String,
     /// Logical ID.
@@ -28,13 +28,13 @@ pub struct Change {
 
 impl Change {
     /// Whether it would replace or delete a key, a bucket or a role.
-    pub fn is_dangerous(&self) -> bool {
+    pub(crate) fn is_dangerous(&self) -> bool {
         GUARDED_TYPES.contains(&self.resource_type.as_str())
             && (self.action == "Remove" || self.replacement == "True")
     }
 
     /// What it does, in a word or two.
-    pub fn what(&self) -> &'static str {
+    pub(crate) fn what(&self) -> &'static str {
         match (self.action.as_str(), self.replacement.as_str()) {
             ("Add", _) => "create",
             ("Modify", "True") => "REPLACE",

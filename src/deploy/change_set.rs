@@ -19,7 +19,7 @@ use super::{Access, Condition, DeployError, Observer, race, stack};
 
 /// What a change set is made from.
 #[derive(Debug, Clone)]
-pub struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// Stack name.
     pub stack: &'a str,
     /// Whether the stack must be created.
@@ -36,7 +36,7 @@ pub struct Wanted<'a> {
 
 /// A change set that can be executed.
 #[derive(Debug, Clone)]
-pub struct ChangeSet {
+pub(crate) struct ChangeSet {
     /// Change set ID: an ARN.
     pub id: String,
     /// Its name, which is also the client token of its execution.
@@ -53,7 +53,7 @@ pub struct ChangeSet {
 
 /// What came of making a change set.
 #[derive(Debug, Clone)]
-pub enum Made {
+pub(crate) enum Made {
     /// The stack is as it should be.
     NoChanges,
     /// There is something to do.
@@ -63,7 +63,7 @@ pub enum Made {
 /// A change set that was requested. Unless it is executed, it must not stay, nor the empty stack
 /// that it made.
 #[derive(Debug, Clone)]
-pub struct Unexecuted {
+pub(crate) struct Unexecuted {
     access: Access,
     /// Stack name.
     pub stack: String,
@@ -75,7 +75,7 @@ pub struct Unexecuted {
 
 impl Unexecuted {
     /// A change set of a stack; `creates`: whether it makes the stack.
-    pub fn new(access: &Access, stack: &str, name: &str, creates: bool) -> Self {
+    pub(crate) fn new(access: &Access, stack: &str, name: &str, creates: bool) -> Self {
         Self {
             access: access.clone(),
             stack: stack.to_owned(),
@@ -85,7 +85,7 @@ impl Unexecuted {
     }
 
     /// Whether both are the same change set.
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.stack == other.stack
             && self.name == other.name
             && self.access.profile() == other.access.profile()
@@ -97,7 +97,7 @@ impl Unexecuted {
     ///
     /// # Errors
     /// AWS refuses, or cannot be reached.
-    pub async fn remove(&self) -> Result<(), DeployError> {
+    pub(crate) async fn remove(&self) -> Result<(), DeployError> {
         let client = self.access.cloudformation();
         let deleted = client
             .delete_change_set()
@@ -138,7 +138,7 @@ impl Unexecuted {
 /// # Errors
 /// CloudFormation refuses the template or the parameters, AWS refuses the call, or `limit` is
 /// over.
-pub async fn make(
+pub(crate) async fn make(
     access: &Access,
     wanted: &Wanted<'_>,
     name: &str,
@@ -287,7 +287,7 @@ async fn read(
 ///
 /// # Errors
 /// AWS refuses.
-pub async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
+pub(crate) async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
     let answer = access
         .cloudformation()
         .execute_change_set()
@@ -350,7 +350,7 @@ async fn describe(
 ///
 /// # Errors
 /// AWS refuses.
-pub async fn delete(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
+pub(crate) async fn delete(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
     access
         .cloudformation()
         .delete_change_set()

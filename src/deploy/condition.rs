@@ -2,7 +2,7 @@
 
 /// What can be done with a stack in its present state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
+pub(crate) enum Condition {
     /// There is none: it can be created.
     Absent,
     /// Only a change set was made for it, never executed: it can be created.
@@ -22,7 +22,7 @@ pub enum Condition {
 impl Condition {
     /// The condition of a status. CloudFormation may learn new ones; those count as `Ready` when
     /// they end in `_COMPLETE`, and as in progress otherwise, so that nothing is begun on them.
-    pub fn of(status: &str) -> Self {
+    pub(crate) fn of(status: &str) -> Self {
         match status {
             "DELETE_COMPLETE" => Self::Absent,
             "REVIEW_IN_PROGRESS" => Self::Reviewing,
@@ -37,7 +37,7 @@ impl Condition {
 }
 
 /// Whether an operation that ended in this status did what was asked.
-pub fn succeeded(status: &str) -> bool {
+pub(crate) fn succeeded(status: &str) -> bool {
     matches!(
         status,
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "DELETE_COMPLETE" | "IMPORT_COMPLETE"

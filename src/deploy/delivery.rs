@@ -4,7 +4,7 @@ use super::execution::Execution;
 
 /// How the version that a pipeline has deployed compares with the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
+pub(crate) enum Freshness {
     /// It is the newest.
     Newest,
     /// It is older, and an execution with the newest one runs.
@@ -17,7 +17,7 @@ pub enum Freshness {
 
 impl Freshness {
     /// The word for it in JSON.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Newest => "newest",
             Self::Running => "running",
@@ -29,7 +29,7 @@ impl Freshness {
 
 /// What a pipeline has deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// The last execution that succeeded.
     pub live: Option<Execution>,
     /// The last execution with the newest version, whatever its status.
@@ -40,7 +40,7 @@ pub struct Delivery {
 
 impl Delivery {
     /// Compares a pipeline's executions, the newest first, with the newest version of the source.
-    pub fn new(executions: &[Execution], version: &str) -> Self {
+    pub(crate) fn new(executions: &[Execution], version: &str) -> Self {
         let takes = |execution: &&Execution| execution.versions.iter().any(|one| one == version);
         let mut all = executions.iter();
         let live = all.find(|execution| execution.status == "Succeeded");
@@ -63,7 +63,7 @@ impl Delivery {
     }
 
     /// The version that is live.
-    pub fn version(&self) -> Option<&str> {
+    pub(crate) fn version(&self) -> Option<&str> {
         let live = self.live.as_ref()?;
         live.versions.first().map(String::as_str)
     }

@@ -12,7 +12,7 @@ use super::{Access, DeployError};
 
 /// A resource that is not as its template says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drifted {
+pub(crate) struct Drifted {
     /// Logical ID.
     pub logical_id: String,
     /// Physical ID.
@@ -27,7 +27,7 @@ pub struct Drifted {
 
 /// A property that is not as the template says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Path in the resource's properties, such as `/VersioningConfiguration/Status`.
     pub path: String,
     /// The template's value; empty when the template has none.
@@ -40,7 +40,7 @@ pub struct Difference {
 ///
 /// # Errors
 /// The detection failed, AWS refuses, or `limit` is over.
-pub async fn detect(
+pub(crate) async fn detect(
     access: &Access,
     stack: &str,
     limit: Duration,

@@ -14,7 +14,7 @@ use crate::shell::Command;
 
 /// Whose fault it is, which decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorKind {
+pub(crate) enum ErrorKind {
     /// Wrong usage, configuration or input: the wrong account too. Exit code 2.
     Input,
     /// A stack, stack set or other work ended badly. Exit code 1.
@@ -26,7 +26,7 @@ pub enum ErrorKind {
 /// An error of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", shown(.message))]
-pub struct DeployError {
+pub(crate) struct DeployError {
     /// Whose fault it is.
     pub kind: ErrorKind,
     /// What is wrong: one sentence, no full stop.
@@ -41,7 +41,7 @@ pub struct DeployError {
 
 impl DeployError {
     /// An error of the given kind.
-    pub fn new(kind: ErrorKind, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -52,17 +52,17 @@ impl DeployError {
     }
 
     /// Wrong usage, configuration or input.
-    pub fn input(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn input(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(ErrorKind::Input, message, help)
     }
 
     /// Work that ended badly.
-    pub fn failed(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn failed(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed, message, help)
     }
 
     /// Adds to what can be done.
-    pub fn advise(&mut self, help: &str) {
+    pub(crate) fn advise(&mut self, help: &str) {
         if !self.help.is_empty() {
             self.help.push_str("; ");
         }
@@ -71,7 +71,7 @@ impl DeployError {
 
     /// The same error; when cleaning up after it failed too, the help says so.
     #[must_use]
-    pub fn besides(mut self, cleanup: Result<(), Self>) -> Self {
+    pub(crate) fn besides(mut self, cleanup: Result<(), Self>) -> Self {
         if let Err(error) = cleanup {
             self.advise(&format!("cleaning up failed: {error}"));
         }
@@ -79,19 +79,19 @@ impl DeployError {
     }
 
     /// Whether AWS answered with this error code.
-    pub fn has_code(&self, code: &str) -> bool {
+    pub(crate) fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
     /// Whether AWS denied the call for lack of a permission.
-    pub fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         self.code.as_deref().is_some_and(is_denial)
     }
 
     /// What an SDK call ended with. `call` is the API's operation, such as
     /// `cloudformation:DescribeStacks`; `policy` the option of `deployer-policy` that prints what
     /// it needs.
-    pub fn of_call<E, R>(profile: &str, policy: &str, call: &str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn of_call<E, R>(profile: &str, policy: &str, call: &str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,

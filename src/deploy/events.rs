@@ -13,7 +13,7 @@ use crate::shell::Command;
 
 /// One event of a stack.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub(crate) struct Event {
     /// The event's ID.
     pub id: String,
     /// Logical ID of the resource; the stack's name for the stack itself.
@@ -57,7 +57,7 @@ impl Event {
 
 /// An operation to follow.
 #[derive(Debug, Clone)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// Stack ID.
     pub stack: String,
     /// Stack name.
@@ -71,7 +71,7 @@ pub struct Operation {
 
 impl Operation {
     /// What continues in AWS when nobody follows it.
-    pub fn continues(&self) -> String {
+    pub(crate) fn continues(&self) -> String {
         format!(
             "the operation on stack {} continues in CloudFormation",
             self.name
@@ -81,7 +81,7 @@ impl Operation {
 
 /// How an operation ended.
 #[derive(Debug, Clone)]
-pub struct End {
+pub(crate) struct End {
     /// The stack's status.
     pub status: String,
     /// CloudFormation's reason for the status; may be empty.
@@ -95,7 +95,7 @@ impl End {
     ///
     /// # Errors
     /// It failed.
-    pub async fn into_result(
+    pub(crate) async fn into_result(
         self,
         access: &Access,
         operation: &Operation,
@@ -141,7 +141,7 @@ impl End {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn find_cause(
+pub(crate) async fn find_cause(
     access: &Access,
     stack: &str,
     events: &[Event],
@@ -177,7 +177,7 @@ pub async fn find_cause(
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn last_operation(access: &Access, stack: &str) -> Result<Vec<Event>, DeployError> {
+pub(crate) async fn last_operation(access: &Access, stack: &str) -> Result<Vec<Event>, DeployError> {
     Ok(operations(access, stack, 1)
         .await?
         .pop()
@@ -189,7 +189,7 @@ pub async fn last_operation(access: &Access, stack: &str) -> Result<Vec<Event>, 
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn operations(
+pub(crate) async fn operations(
     access: &Access,
     stack: &str,
     count: usize,
@@ -227,7 +227,7 @@ pub async fn operations(
 ///
 /// # Errors
 /// AWS refuses both, or `limit` is over.
-pub async fn follow(
+pub(crate) async fn follow(
     access: &Access,
     operation: &Operation,
     limit: Duration,

@@ -3,7 +3,7 @@
 
 mod read;
 
-pub use read::state;
+pub(crate) use read::state;
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const LOOKED_THROUGH: i32 = 50;
 
 /// An execution as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Execution {
+pub(crate) struct Execution {
     /// Execution ID.
     pub id: String,
     /// AWS's status, such as `InProgress`.
@@ -38,7 +38,7 @@ pub struct Execution {
 
 /// A version of the source object that an execution is started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revision<'a> {
+pub(crate) struct Revision<'a> {
     /// Name of the source action.
     pub action: &'a str,
     /// Version ID.
@@ -47,14 +47,14 @@ pub struct Revision<'a> {
 
 impl Execution {
     /// Whether it goes on.
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         matches!(self.status.as_str(), "InProgress" | "Stopping")
     }
 }
 
 /// An action of an execution.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ActionRun {
+pub(crate) struct ActionRun {
     /// Stage.
     pub stage: String,
     /// Action.
@@ -73,14 +73,14 @@ pub struct ActionRun {
 
 impl ActionRun {
     /// How many seconds it took, or has taken.
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         (self.changed - self.started).max(0.0)
     }
 }
 
 /// What an execution waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wait {
+pub(crate) enum Wait {
     /// Somebody's approval.
     Approval {
         /// Stage.
@@ -101,7 +101,7 @@ pub enum Wait {
 
 /// An execution as it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub struct State {
+pub(crate) struct State {
     /// The execution.
     pub execution: Execution,
     /// Its actions so far, in the order of their start.
@@ -116,7 +116,7 @@ pub struct State {
 ///
 /// # Errors
 /// There is no such pipeline, AWS refuses, or cannot be reached.
-pub async fn recent(access: &Access, pipeline: &str) -> Result<Vec<Execution>, DeployError> {
+pub(crate) async fn recent(access: &Access, pipeline: &str) -> Result<Vec<Execution>, DeployError> {
     let answer = access
         .codepipeline()
         .list_pipeline_executions()
@@ -173,7 +173,7 @@ fn trigger(trigger: Option<&ExecutionTrigger>) -> String {
 
 /// The execution that took the place of a superseded one: of the newer ones, the oldest that was
 /// not superseded itself, or else the newest. `recent` has the newest first.
-pub fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e Execution> {
+pub(crate) fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e Execution> {
     let at = recent.iter().position(|execution| execution.id == id)?;
     let newer = &recent[..at];
     let mut alive = newer.iter().rev();
@@ -187,7 +187,7 @@ pub fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e Executio
 ///
 /// # Errors
 /// As [`recent`].
-pub async fn find(
+pub(crate) async fn find(
     access: &Access,
     pipeline: &str,
     version: &str,
@@ -211,7 +211,7 @@ pub async fn find(
 ///
 /// # Errors
 /// As [`recent`].
-pub async fn first(
+pub(crate) async fn first(
     access: &Access,
     pipeline: &str,
     limit: Duration,
@@ -231,7 +231,7 @@ pub async fn first(
 ///
 /// # Errors
 /// There is no such pipeline, AWS refuses, or cannot be reached.
-pub async fn start(
+pub(crate) async fn start(
     access: &Access,
     pipeline: &str,
     token: &str,
@@ -267,7 +267,7 @@ pub async fn start(
 ///
 /// # Errors
 /// AWS refuses, or it goes on longer than `limit`.
-pub async fn follow(
+pub(crate) async fn follow(
     access: &Access,
     pipeline: &str,
     id: &str,
@@ -291,7 +291,7 @@ pub async fn follow(
 ///
 /// # Errors
 /// AWS refuses.
-pub async fn follow_briefly(
+pub(crate) async fn follow_briefly(
     access: &Access,
     pipeline: &str,
     id: &str,

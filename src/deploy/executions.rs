@@ -9,7 +9,7 @@ use super::{Access, DeployError};
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached. A pipeline that does not exist has none.
-pub async fn running(access: &Access, pipeline: &str) -> Result<Vec<String>, DeployError> {
+pub(crate) async fn running(access: &Access, pipeline: &str) -> Result<Vec<String>, DeployError> {
     let answer = access
         .codepipeline()
         .list_pipeline_executions()

@@ -14,7 +14,7 @@ const TOGETHER: usize = 8;
 
 /// What is known about a bucket before a stack creates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExistingBucket {
+pub(crate) enum ExistingBucket {
     /// There is none.
     No,
     /// It exists, in the account and region of the stack.
@@ -29,7 +29,7 @@ pub enum ExistingBucket {
 ///
 /// # Errors
 /// AWS cannot be reached.
-pub async fn look(
+pub(crate) async fn look(
     access: &Access,
     account: &str,
     bucket: &str,
@@ -79,7 +79,7 @@ pub async fn look(
 
 /// A bucket to look for, and the way into its account and region.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(crate) struct Place {
     /// The way.
     pub access: Access,
     /// Account ID.
@@ -92,7 +92,7 @@ pub struct Place {
 ///
 /// # Errors
 /// AWS cannot be reached.
-pub async fn look_for<'p>(
+pub(crate) async fn look_for<'p>(
     places: impl IntoIterator<Item = &'p Place>,
 ) -> Result<Vec<ExistingBucket>, DeployError> {
     let looks = places

@@ -12,7 +12,7 @@ const MOST: usize = 8;
 
 /// How a stack was found.
 #[derive(Debug, Clone)]
-pub enum Found {
+pub(crate) enum Found {
     /// There is none.
     Missing,
     /// It stands so.
@@ -49,7 +49,7 @@ impl Found {
 
 /// What to do next, the most urgent first; empty when everything stands as it should.
 /// `has_pipeline`: whether the dev stack is to have the pipeline.
-pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
+pub(crate) fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut say = |hint: String| {
         if !found.contains(&hint) {
@@ -118,7 +118,7 @@ pub fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
 }
 
 /// What does not protect a stack; `None` when everything does.
-pub fn unprotected(view: &View) -> Option<String> {
+pub(crate) fn unprotected(view: &View) -> Option<String> {
     let deletion = "its termination protection is off";
     let policy = match &view.guard {
         Guard::Open(open) => Some(format!(

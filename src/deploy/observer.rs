@@ -5,7 +5,7 @@ use super::events::Event;
 use super::stack_set::Progress;
 
 /// Is told of progress.
-pub trait Observer {
+pub(crate) trait Observer {
     /// A new step of the work begins, such as `waiting for the change set`.
     fn begins(&self, what: &str);
     /// Something that the user should read, kept on the screen.
@@ -27,7 +27,7 @@ pub trait Observer {
 
 /// Tells nobody: for work beside the work.
 #[derive(Debug, Clone, Copy)]
-pub struct Silent;
+pub(crate) struct Silent;
 
 impl Observer for Silent {
     fn begins(&self, _: &str) {}

@@ -13,7 +13,7 @@ const DEV_SIDE: &str = "Dev side of pipeline ";
 /// name of the pipeline; `None` when the stacks have the configured name, or there are none.
 ///
 /// A configuration that shares none of them is another deployment, even if its records were copied.
-pub fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<String> {
+pub(crate) fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<String> {
     let dev = &plan.dev;
     let own = plan.stack_name("dev");
     let here = || {
@@ -37,7 +37,7 @@ pub fn recorded_prefix(plan: &Plan, records: &[StackOutputs]) -> Option<String> 
 
 /// Whether a stack is one that s3ferry creates for the pipeline of a plan, by its name and the
 /// description of its template.
-pub fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
+pub(crate) fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
     let prefix = plan.stack_name("");
     if !stack.starts_with(&prefix) {
         return false;
@@ -61,7 +61,7 @@ pub fn is_of_plan(plan: &Plan, stack: &str, description: &str) -> bool {
 }
 
 /// Whether the description is that of a dev stack's template.
-pub fn is_dev(description: &str) -> bool {
+pub(crate) fn is_dev(description: &str) -> bool {
     description.starts_with(DEV_SIDE)
 }
 

@@ -9,7 +9,7 @@ const SLOWEST: Duration = Duration::from_secs(8);
 
 /// The pauses of one wait.
 #[derive(Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     pause: Duration,
     until: Instant,
     limit: Duration,
@@ -17,7 +17,7 @@ pub struct Pace {
 
 impl Pace {
     /// A wait of at most `limit`.
-    pub fn new(limit: Duration) -> Self {
+    pub(crate) fn new(limit: Duration) -> Self {
         Self {
             pause: FIRST,
             until: Instant::now() + limit,
@@ -26,17 +26,17 @@ impl Pace {
     }
 
     /// Something happened: ask again soon.
-    pub fn hasten(&mut self) {
+    pub(crate) fn hasten(&mut self) {
         self.pause = self.pause.min(FIRST * 4);
     }
 
     /// What is left of the whole wait.
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 
     /// The error for a wait that is over; `what` says for what.
-    pub fn over(&self, what: &str) -> DeployError {
+    pub(crate) fn over(&self, what: &str) -> DeployError {
         DeployError::failed(
             format!("{what} is not complete after {}", shown(self.limit)),
             "run the same command again to resume, or wait longer with --wait-timeout",
@@ -47,7 +47,7 @@ impl Pace {
     ///
     /// # Errors
     /// The whole wait has taken longer than its limit; `what` says for what.
-    pub async fn pause(&mut self, what: &str) -> Result<(), DeployError> {
+    pub(crate) async fn pause(&mut self, what: &str) -> Result<(), DeployError> {
         if self.pause > self.left() {
             return Err(self.over(what));
         }
@@ -73,7 +73,7 @@ const SECOND_ATTEMPT: Duration = Duration::from_secs(1);
 /// Further attempts at something that fails for a while; each pause is twice as long as the one
 /// before.
 #[derive(Debug)]
-pub struct Attempts {
+pub(crate) struct Attempts {
     pause: Duration,
     made: u32,
     most: u32,
@@ -82,7 +82,7 @@ pub struct Attempts {
 
 impl Attempts {
     /// At most `further` attempts after the first, the last of them within `limit`.
-    pub fn new(further: u32, limit: Duration) -> Self {
+    pub(crate) fn new(further: u32, limit: Duration) -> Self {
         Self {
             pause: SECOND_ATTEMPT,
             made: 1,
@@ -92,7 +92,7 @@ impl Attempts {
     }
 
     /// The pause before the next attempt; `None` when there is no further one.
-    pub fn next_pause(&mut self) -> Option<Duration> {
+    pub(crate) fn next_pause(&mut self) -> Option<Duration> {
         if self.made == self.most || Instant::now() + self.pause > self.until {
             return None;
         }
@@ -103,7 +103,7 @@ impl Attempts {
     }
 
     /// The next attempt and how many there are, such as `attempt 2 of 7`.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         format!("attempt {} of {}", self.made, self.most)
     }
 }

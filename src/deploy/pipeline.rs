@@ -23,7 +23,7 @@ use super::{Access, DeployError};
 ///
 /// # Errors
 /// There is no such pipeline, AWS refuses, or cannot be reached.
-pub async fn read(access: &Access, name: &str) -> Result<String, DeployError> {
+pub(crate) async fn read(access: &Access, name: &str) -> Result<String, DeployError> {
     let answer = Answer::default();
     let got = access
         .codepipeline()
@@ -56,7 +56,7 @@ pub async fn read(access: &Access, name: &str) -> Result<String, DeployError> {
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
-pub async fn update(access: &Access, name: &str, definition: &str) -> Result<i32, DeployError> {
+pub(crate) async fn update(access: &Access, name: &str, definition: &str) -> Result<i32, DeployError> {
     let request = Request(format!("{{\"pipeline\":{definition}}}"));
     let answer = access
         .codepipeline()

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// The value of one property before and after a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PropertyChange {
+pub(crate) struct PropertyChange {
     /// Path of the property, such as `/Properties/Stages/0/Name`.
     pub path: String,
     /// The value before; `None` when there is none.

@@ -7,7 +7,7 @@ use super::{Access, DeployError};
 
 /// The stack policy (AWS CloudFormation, *Prevent updates to stack resources*): everything may be
 /// updated, but the named resources neither replaced nor deleted.
-pub fn policy(protected: &[String]) -> Value {
+pub(crate) fn policy(protected: &[String]) -> Value {
     let mut statements = vec![json!({
         "Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*"
     })];
@@ -28,7 +28,7 @@ pub fn policy(protected: &[String]) -> Value {
 ///
 /// # Errors
 /// AWS refuses.
-pub async fn ensure(access: &Access, stack: &str, wanted: &Value) -> Result<bool, DeployError> {
+pub(crate) async fn ensure(access: &Access, stack: &str, wanted: &Value) -> Result<bool, DeployError> {
     if read(access, stack).await?.as_ref() == Some(wanted) {
         return Ok(false);
     }
@@ -51,7 +51,7 @@ async fn read(access: &Access, stack: &str) -> Result<Option<Value>, DeployError
 
 /// Whether a stack's policy protects the resources that it must protect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Guard {
+pub(crate) enum Guard {
     /// It does.
     InForce,
     /// There is no policy, or it allows the replacement or the deletion of these resources.
@@ -65,7 +65,7 @@ pub enum Guard {
 ///
 /// # Errors
 /// AWS cannot be reached.
-pub async fn look(
+pub(crate) async fn look(
     access: &Access,
     stack: &str,
     protected: &[String],
@@ -157,7 +157,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 ///
 /// # Errors
 /// AWS refuses.
-pub async fn set(access: &Access, stack: &str, policy: &Value) -> Result<(), DeployError> {
+pub(crate) async fn set(access: &Access, stack: &str, policy: &Value) -> Result<(), DeployError> {
     access
         .cloudformation()
         .set_stack_policy()

@@ -8,7 +8,7 @@ use crate::shell::Command;
 
 /// A resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StackResource {
+pub(crate) struct StackResource {
     /// Logical ID.
     pub logical_id: String,
     /// Physical ID: a bucket's name, a key's ID.
@@ -21,7 +21,7 @@ pub struct StackResource {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn resources(access: &Access, stack: &str) -> Result<Vec<StackResource>, DeployError> {
+pub(crate) async fn resources(access: &Access, stack: &str) -> Result<Vec<StackResource>, DeployError> {
     let mut found = Vec::new();
     let mut page = None;
     loop {
@@ -53,7 +53,7 @@ pub async fn resources(access: &Access, stack: &str) -> Result<Vec<StackResource
 }
 
 /// Those of the resources that a deployed template keeps when its stack is deleted.
-pub fn retained(template: &str, resources: &[StackResource]) -> Vec<StackResource> {
+pub(crate) fn retained(template: &str, resources: &[StackResource]) -> Vec<StackResource> {
     let Ok(template) = read(&Source::new("deployed template", template)) else {
         return Vec::new();
     };
@@ -68,7 +68,7 @@ pub fn retained(template: &str, resources: &[StackResource]) -> Vec<StackResourc
 
 /// The command that removes a retained resource; `None` for a type that we do not retain. A bucket
 /// must be [empty](EMPTYING) before.
-pub fn removal(
+pub(crate) fn removal(
     resource: &StackResource,
     region: &str,
     profile: &str,
@@ -90,7 +90,7 @@ pub fn removal(
 
 /// The command that empties a versioned bucket, a thousand versions at a time; `BUCKET` and
 /// `PROFILE` stand for its name and the profile.
-pub const EMPTYING: &str = "aws s3api delete-objects --bucket BUCKET --profile PROFILE --delete \
+pub(crate) const EMPTYING: &str = "aws s3api delete-objects --bucket BUCKET --profile PROFILE --delete \
     \"$(aws s3api list-object-versions --bucket BUCKET --profile PROFILE --max-items 1000 --query \
     '{Objects: [Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}}' --output json)\"";
 

@@ -15,7 +15,7 @@ use crate::shell::Command;
 
 /// What can be done about the state of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// Its rollback failed: continue it.
     Continue,
     /// It is being updated: cancel the update.
@@ -28,7 +28,7 @@ pub enum Remedy {
 
 impl Remedy {
     /// The remedy for a stack's status. CloudFormation cancels an update only in one of them.
-    pub fn of(status: &str) -> Self {
+    pub(crate) fn of(status: &str) -> Self {
         match status {
             "UPDATE_ROLLBACK_FAILED" | "IMPORT_ROLLBACK_FAILED" => Self::Continue,
             "UPDATE_IN_PROGRESS" => Self::Cancel,
@@ -42,7 +42,7 @@ impl Remedy {
 
 /// A resource that could not be rolled back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreverted {
+pub(crate) struct Unreverted {
     /// Logical ID.
     pub logical_id: String,
     /// Resource type.
@@ -55,7 +55,7 @@ pub struct Unreverted {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn unreverted(access: &Access, stack: &Deployed) -> Result<Vec<Unreverted>, DeployError> {
+pub(crate) async fn unreverted(access: &Access, stack: &Deployed) -> Result<Vec<Unreverted>, DeployError> {
     let events = events::last_operation(access, &stack.id).await?;
     Ok(unreverted_in(&events))
 }
@@ -87,7 +87,7 @@ fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
 
 /// How a rollback ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The stack is as it was before the update.
     RolledBack,
     /// The update had succeeded before it could be cancelled.
@@ -99,7 +99,7 @@ pub enum Ended {
 ///
 /// # Errors
 /// The rollback failed again, AWS refuses, or `limit` is over.
-pub async fn resume(
+pub(crate) async fn resume(
     access: &Access,
     stack: &Deployed,
     skip: &[String],
@@ -150,7 +150,7 @@ pub async fn resume(
 ///
 /// # Errors
 /// The rollback failed, AWS refuses, or `limit` is over.
-pub async fn cancel(
+pub(crate) async fn cancel(
     access: &Access,
     stack: &Deployed,
     token: &str,
@@ -185,7 +185,7 @@ pub async fn cancel(
 ///
 /// # Errors
 /// The rollback failed, AWS refuses, or `limit` is over.
-pub async fn watch(
+pub(crate) async fn watch(
     access: &Access,
     stack: &Deployed,
     limit: Duration,

@@ -24,7 +24,7 @@ const SAME_STATUS: Duration = Duration::from_secs(10);
 
 /// What the user says about a deployment.
 #[derive(Debug, Clone)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// How long one operation may take.
     pub wait: Duration,
     /// The bucket that a long template goes by.
@@ -42,7 +42,7 @@ pub struct RunOptions {
 
 /// One stack, and the way to it.
 #[derive(Clone, Copy)]
-pub struct Deployment<'a> {
+pub(crate) struct Deployment<'a> {
     /// The way into its account and region.
     pub access: &'a Access,
     /// The stack.
@@ -55,7 +55,7 @@ pub struct Deployment<'a> {
 
 /// Where a stack stands before anything is changed.
 #[derive(Debug)]
-pub enum Prepared {
+pub(crate) enum Prepared {
     /// Nothing to do.
     UpToDate(Deployed),
     /// A change set to look at, and to execute or discard.
@@ -66,7 +66,7 @@ pub enum Prepared {
 
 /// A change set, and the stack before it.
 #[derive(Debug)]
-pub struct Pending {
+pub(crate) struct Pending {
     /// The change set.
     pub change_set: ChangeSet,
     /// The stack before it.
@@ -78,7 +78,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// AWS refuses, or the wait is over.
-    pub async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
+    pub(crate) async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
         let mut pace = Pace::new(self.options.wait);
         let mut said = String::new();
         loop {
@@ -115,7 +115,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// As [`compare`](Self::compare).
-    pub async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         found: Option<Deployed>,
         parameters: &[(String, String)],
@@ -136,7 +136,7 @@ impl Deployment<'_> {
     /// # Errors
     /// The stack is in a state that somebody must mend first, CloudFormation refuses the
     /// template, or AWS refuses.
-    pub async fn compare(
+    pub(crate) async fn compare(
         &self,
         found: Option<Deployed>,
         parameters: &[(String, String)],
@@ -250,7 +250,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// AWS refuses.
-    pub async fn guard(&self, protected: bool) -> Result<(), DeployError> {
+    pub(crate) async fn guard(&self, protected: bool) -> Result<(), DeployError> {
         let guarded = self.ensure_guarded(protected).await;
         guarded.map_err(|error| self.unprotected("exists and is not fully protected", error))
     }
@@ -303,7 +303,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// AWS refuses.
-    pub async fn discard(&self, pending: &Pending) -> Result<(), DeployError> {
+    pub(crate) async fn discard(&self, pending: &Pending) -> Result<(), DeployError> {
         change_set::delete(self.access, &pending.change_set).await?;
         if pending.before.is_none() {
             self.remove_empty().await?;
@@ -332,7 +332,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// The deletion failed, or AWS refuses.
-    pub async fn delete(&self, left: &Deployed) -> Result<(), DeployError> {
+    pub(crate) async fn delete(&self, left: &Deployed) -> Result<(), DeployError> {
         let options = self.options;
         let (role, token) = (
             options.role_arn.as_deref(),
@@ -346,7 +346,7 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// The stack failed: its first cause. Or AWS refuses, or the wait is over.
-    pub async fn execute(&self, pending: &Pending) -> Result<Deployed, DeployError> {
+    pub(crate) async fn execute(&self, pending: &Pending) -> Result<Deployed, DeployError> {
         let (change_set, options) = (&pending.change_set, self.options);
         let existed = condition(pending.before.as_ref()) == Condition::Ready;
         let relaxed = existed && options.allow_replacement;

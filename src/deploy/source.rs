@@ -37,7 +37,7 @@ const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 
 /// The object that the pipeline's source action watches.
 #[derive(Debug, Clone)]
-pub struct SourceObject {
+pub(crate) struct SourceObject {
     /// Bucket.
     pub bucket: String,
     /// Key.
@@ -58,7 +58,7 @@ impl From<&DevPlan> for SourceObject {
 
 /// The version of the object that is current.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Current {
+pub(crate) struct Current {
     /// Version ID.
     pub version: String,
     /// Its size in bytes.
@@ -71,7 +71,7 @@ pub struct Current {
 
 /// What a look at the object shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
+pub(crate) enum Look {
     /// Its current version.
     Current(Current),
     /// There is no such object.
@@ -82,7 +82,7 @@ pub enum Look {
 
 /// What is uploaded.
 #[derive(Debug)]
-pub struct Content<'f> {
+pub(crate) struct Content<'f> {
     /// The file.
     pub file: &'f File,
     /// Its size in bytes.
@@ -99,7 +99,7 @@ impl SourceObject {
     ///
     /// # Errors
     /// It does not, there is no such bucket, or AWS refuses.
-    pub async fn check_versioning(&self, access: &Access) -> Result<(), DeployError> {
+    pub(crate) async fn check_versioning(&self, access: &Access) -> Result<(), DeployError> {
         let bucket = &self.bucket;
         let answer = access
             .s3()
@@ -142,7 +142,7 @@ impl SourceObject {
     ///
     /// # Errors
     /// AWS cannot be reached, or refuses.
-    pub async fn current(&self, access: &Access) -> Result<Option<Current>, DeployError> {
+    pub(crate) async fn current(&self, access: &Access) -> Result<Option<Current>, DeployError> {
         match self.look(access).await? {
             Look::Current(current) => Ok(Some(current)),
             Look::Missing | Look::Forbidden => Ok(None),
@@ -153,7 +153,7 @@ impl SourceObject {
     ///
     /// # Errors
     /// AWS cannot be reached, or answers with another error.
-    pub async fn look(&self, access: &Access) -> Result<Look, DeployError> {
+    pub(crate) async fn look(&self, access: &Access) -> Result<Look, DeployError> {
         let answer = access
             .s3()
             .head_object()
@@ -193,7 +193,7 @@ impl SourceObject {
     ///
     /// # Errors
     /// AWS refuses, or cannot be reached.
-    pub async fn abort_leftovers(
+    pub(crate) async fn abort_leftovers(
         &self,
         access: &Access,
         caller: &Identity,
@@ -248,7 +248,7 @@ async fn abort(access: &Access, object: &SourceObject, id: &str) -> Result<(), D
 
 /// One upload, which can be aborted.
 #[derive(Debug, Default)]
-pub struct Upload {
+pub(crate) struct Upload {
     unfinished: RefCell<Option<Unfinished>>,
 }
 
@@ -264,7 +264,7 @@ impl Upload {
     ///
     /// # Errors
     /// AWS refuses, or the file cannot be read; then nothing of it stays at S3.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         access: &Access,
         object: &SourceObject,
@@ -295,7 +295,7 @@ impl Upload {
     ///
     /// # Errors
     /// AWS refuses; then the parts stay.
-    pub async fn abort(&self) -> Result<(), DeployError> {
+    pub(crate) async fn abort(&self) -> Result<(), DeployError> {
         let Some(unfinished) = self.unfinished.take() else {
             return Ok(());
         };

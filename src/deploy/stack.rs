@@ -14,7 +14,7 @@ const NO_VALUE: &str = "no value was set";
 
 /// A stack that stands in an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deployed {
+pub(crate) struct Deployed {
     /// Stack ID: an ARN.
     pub id: String,
     /// Stack name.
@@ -42,13 +42,13 @@ pub struct Deployed {
 
 impl Deployed {
     /// What can be done with it.
-    pub fn condition(&self) -> Condition {
+    pub(crate) fn condition(&self) -> Condition {
         Condition::of(&self.status)
     }
 }
 
 /// The condition of a stack that may not be there.
-pub fn condition(stack: Option<&Deployed>) -> Condition {
+pub(crate) fn condition(stack: Option<&Deployed>) -> Condition {
     stack.map_or(Condition::Absent, Deployed::condition)
 }
 
@@ -56,7 +56,7 @@ pub fn condition(stack: Option<&Deployed>) -> Condition {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, DeployError> {
+pub(crate) async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, DeployError> {
     let answer = access
         .cloudformation()
         .describe_stacks()
@@ -85,7 +85,7 @@ pub async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, Deplo
 
 /// A stack of an account and region, as a list of all of them shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// Stack name.
     pub name: String,
     /// Description of its template.
@@ -97,7 +97,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn list(access: &Access) -> Result<Vec<Listed>, DeployError> {
+pub(crate) async fn list(access: &Access) -> Result<Vec<Listed>, DeployError> {
     let mut found = Vec::new();
     let mut page = None;
     loop {
@@ -166,7 +166,7 @@ fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn template(access: &Access, name: &str) -> Result<String, DeployError> {
+pub(crate) async fn template(access: &Access, name: &str) -> Result<String, DeployError> {
     let answer = access
         .cloudformation()
         .get_template()
@@ -182,7 +182,7 @@ pub async fn template(access: &Access, name: &str) -> Result<String, DeployError
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn protect(access: &Access, name: &str, on: bool) -> Result<(), DeployError> {
+pub(crate) async fn protect(access: &Access, name: &str, on: bool) -> Result<(), DeployError> {
     access
         .cloudformation()
         .update_termination_protection()
@@ -198,7 +198,7 @@ pub async fn protect(access: &Access, name: &str, on: bool) -> Result<(), Deploy
 ///
 /// # Errors
 /// The deletion failed, AWS refuses, or `limit` is over.
-pub async fn delete(
+pub(crate) async fn delete(
     access: &Access,
     stack: &Deployed,
     role_arn: Option<&str>,

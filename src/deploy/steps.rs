@@ -199,7 +199,7 @@ pub fn stack_steps(plan: &Plan) -> Vec<StackStep> {
 }
 
 /// The same with the stacks of the plan, if they are synthesized already.
-pub fn steps_of(plan: &Plan, stacks: &[Stack]) -> Vec<StackStep> {
+pub(crate) fn steps_of(plan: &Plan, stacks: &[Stack]) -> Vec<StackStep> {
     let dev = &plan.dev;
     let mut found = Vec::new();
     for stack in stacks {

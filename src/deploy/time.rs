@@ -4,7 +4,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
 /// A time, in seconds since 1970, as `2026-11-24 03:48:11` in UTC.
-pub fn utc(seconds: i64) -> String {
+pub(crate) fn utc(seconds: i64) -> String {
     DateTime::from_secs(seconds)
         .fmt(Format::DateTime)
         .map(|text| text.replace('T', " ").trim_end_matches('Z').to_owned())
@@ -12,7 +12,7 @@ pub fn utc(seconds: i64) -> String {
 }
 
 /// A duration in seconds, as `0.4s`, `12s` or `3m 05s`.
-pub fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
         return format!("{:.1}s", seconds.max(0.0));
     }

@@ -5,7 +5,7 @@ use super::events::Event;
 
 /// One operation of a stack.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     /// What was begun: `CREATE`, `UPDATE`, `DELETE` or `IMPORT`.
     pub kind: String,
     /// The stack's last status.
@@ -20,7 +20,7 @@ pub struct Timeline {
 
 /// What happened to one resource.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Logical ID.
     pub logical_id: String,
     /// Resource type.
@@ -37,7 +37,7 @@ pub struct Row {
 
 /// A stretch of time in which something was done to a resource.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Span {
+pub(crate) struct Span {
     /// Seconds since the operation began.
     pub begin: f64,
     /// Seconds since the operation began.
@@ -48,7 +48,7 @@ pub struct Span {
 
 impl Timeline {
     /// The operation that these events tell of, the oldest first; `None` without events.
-    pub fn of(events: &[Event]) -> Option<Self> {
+    pub(crate) fn of(events: &[Event]) -> Option<Self> {
         let (first, last) = (events.first()?, events.last()?);
         let mut found = Self {
             kind: first
@@ -124,17 +124,17 @@ impl Timeline {
     }
 
     /// How long it took, or has taken, in seconds.
-    pub fn duration(&self) -> f64 {
+    pub(crate) fn duration(&self) -> f64 {
         self.end - self.begin
     }
 
     /// Whether it goes on.
-    pub fn goes_on(&self) -> bool {
+    pub(crate) fn goes_on(&self) -> bool {
         Condition::of(&self.status) == Condition::InProgress
     }
 
     /// Whether it ended without doing what was asked.
-    pub fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         !self.goes_on() && !succeeded(&self.status)
     }
 }
@@ -151,7 +151,7 @@ impl Row {
     }
 
     /// How long it was worked on, without the rollback, in seconds.
-    pub fn duration(&self) -> f64 {
+    pub(crate) fn duration(&self) -> f64 {
         let own = self.spans.iter().filter(|span| !span.rollback);
         own.map(|span| span.end - span.begin).sum()
     }

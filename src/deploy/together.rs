@@ -12,7 +12,7 @@ use super::{DeployError, ErrorKind};
 /// # Errors
 /// A task ended without a result: nothing is known of what it was to read, which must not look like
 /// an empty result.
-pub async fn together<T, F>(
+pub(crate) async fn together<T, F>(
     limit: usize,
     tasks: impl IntoIterator<Item = F>,
 ) -> Result<Vec<T>, DeployError>

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// AWS refuses, or what is read back is something else.
-pub async fn repair(access: &Access, repair: &Repair) -> Result<(), DeployError> {
+pub(crate) async fn repair(access: &Access, repair: &Repair) -> Result<(), DeployError> {
     let iam = access.iam();
     iam.update_assume_role_policy()
         .role_name(&repair.role)

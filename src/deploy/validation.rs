@@ -16,7 +16,7 @@ const CALL: &str = "cloudformation:DescribeEvents";
 
 /// The result of one check of one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Validation {
+pub(crate) struct Validation {
     /// Logical ID of the resource; may be empty.
     pub logical_id: String,
     /// Its type; may be empty.
@@ -33,7 +33,7 @@ pub struct Validation {
 
 /// The results of a validation. CloudFormation reports no check that succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Validations {
+pub(crate) struct Validations {
     /// Checks that failed.
     pub failed: Vec<Validation>,
     /// Checks that CloudFormation skipped, for example because the caller lacks a permission.
@@ -44,7 +44,7 @@ pub struct Validations {
 
 /// A check that CloudFormation skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped<'v> {
+pub(crate) struct Skipped<'v> {
     /// Name of the check.
     pub name: &'v str,
     /// Why; may be empty.
@@ -55,12 +55,12 @@ pub struct Skipped<'v> {
 
 impl Validations {
     /// Whether there is nothing to report.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && self.unread.is_none()
     }
 
     /// The skipped checks, each once.
-    pub fn skipped_checks(&self) -> Vec<Skipped<'_>> {
+    pub(crate) fn skipped_checks(&self) -> Vec<Skipped<'_>> {
         let mut found: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
         for one in &self.skipped {
             let resources = found.entry((&one.name, &one.reason)).or_default();
@@ -79,7 +79,7 @@ impl Validations {
 
     /// Why the results could not be read, and the permission that is missing; `None` when they
     /// were read.
-    pub fn gap(&self, access: &Access) -> Option<String> {
+    pub(crate) fn gap(&self, access: &Access) -> Option<String> {
         let error = self.unread.as_ref()?;
         let profile = access.profile();
         Some(if error.is_denied() {
@@ -126,7 +126,7 @@ impl Validations {
 ///
 /// # Errors
 /// AWS cannot be reached.
-pub async fn of_change_set(
+pub(crate) async fn of_change_set(
     access: &Access,
     change_set: &ChangeSet,
 ) -> Result<Validations, DeployError> {
@@ -142,7 +142,7 @@ pub async fn of_change_set(
 ///
 /// # Errors
 /// AWS cannot be reached.
-pub async fn of_last_operation(access: &Access, stack: &str) -> Result<Validations, DeployError> {
+pub(crate) async fn of_last_operation(access: &Access, stack: &str) -> Result<Validations, DeployError> {
     let request = access.cloudformation().describe_events().stack_name(stack);
     let (events, unread) = read(access, request).await?;
     Ok(Validations::of(of_latest(events), unread))

@@ -15,7 +15,7 @@ use crate::transition::merge::is_transitional;
 
 /// A stack beside its template.
 #[derive(Debug, Clone)]
-pub struct View {
+pub(crate) struct View {
     /// The stack.
     pub stack: Deployed,
     /// The deployed template and ours; `None` before the first deployment.
@@ -35,7 +35,7 @@ pub struct View {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn look(
+pub(crate) async fn look(
     access: &Access,
     step: &StackStep,
     drift: Option<Duration>,

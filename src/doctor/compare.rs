@@ -7,7 +7,7 @@ use crate::template::UNKNOWN;
 
 /// How a live policy differs from the expected one.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Expected statements that the live policy lacks.
     pub missing: Vec<Json>,
     /// Expected statements that are there in another form, with that form.
@@ -18,19 +18,19 @@ pub struct Difference {
 
 impl Difference {
     /// Whether the policies say the same.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.missing.is_empty() && self.changed.is_empty() && self.extra.is_empty()
     }
 
     /// The expected statements that do not stand as expected.
-    pub fn wanted(&self) -> impl Iterator<Item = &Json> {
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &Json> {
         let changed = self.changed.iter().map(|(expected, _)| expected);
         self.missing.iter().chain(changed)
     }
 }
 
 /// The statements of a policy.
-pub fn statements(policy: &Json) -> &[Json] {
+pub(crate) fn statements(policy: &Json) -> &[Json] {
     match policy.get("Statement") {
         Some(Json::Array(statements)) => statements,
         Some(statement) => std::slice::from_ref(statement),
@@ -39,7 +39,7 @@ pub fn statements(policy: &Json) -> &[Json] {
 }
 
 /// Compares two policies. Expected statements that cannot be known are left alone.
-pub fn compare(expected: &Json, live: &Json) -> Difference {
+pub(crate) fn compare(expected: &Json, live: &Json) -> Difference {
     let mut rest: Vec<&Json> = statements(live).iter().collect();
     let mut unmatched = Vec::new();
     let mut unknown = Vec::new();
@@ -78,7 +78,7 @@ pub fn compare(expected: &Json, live: &Json) -> Difference {
 }
 
 /// A statement's `Sid`, where it has one.
-pub fn sid(statement: &Json) -> Option<&str> {
+pub(crate) fn sid(statement: &Json) -> Option<&str> {
     statement
         .get("Sid")
         .and_then(Json::as_str)

@@ -24,7 +24,7 @@ const COPIES_TAGS: &str = "s3:PutObjectTagging";
 
 /// A stack that may be deployed.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Where it is, or would be.
     pub place: Place,
     /// Whether it is a target's; otherwise it is of the dev account's side.
@@ -40,7 +40,7 @@ pub struct Candidate {
 
 /// A stack as it was read.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The stack.
     pub stack: Reading<Stack>,
     /// The text of the template that it was deployed from.
@@ -51,7 +51,7 @@ pub struct Found {
 
 /// The deployed state, as far as it could be read.
 #[derive(Debug, Clone)]
-pub struct Deployed {
+pub(crate) struct Deployed {
     /// The deployed templates as the proof takes them: the dev stack's first.
     pub inputs: Inputs,
     /// The resources of these templates.
@@ -141,7 +141,7 @@ impl Deployed {
     /// Finds the deployed state among the stacks of the configuration, which come first and in the
     /// order of the instances of `base`, and those of the outputs file. `local` are the resources of
     /// the configuration's templates, and `key` the ID of the dev stack's key, where no output has it.
-    pub fn new(
+    pub(crate) fn new(
         base: &Inputs,
         local: &[Resolved],
         candidates: &[Candidate],
@@ -199,13 +199,13 @@ impl Deployed {
     }
 
     /// Whether the configuration is what is deployed, as far as that was read.
-    pub fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         self.others.is_empty() && !self.places.iter().any(|place| place.reference.differs())
     }
 
     /// Forgets the keys of existing buckets that the configuration names and no deployed template does:
     /// the deployed roles are not meant to use them yet.
-    pub fn keep_deployed_keys(&mut self) {
+    pub(crate) fn keep_deployed_keys(&mut self) {
         if self.is_current() {
             return;
         }

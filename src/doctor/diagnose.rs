@@ -23,7 +23,7 @@ use crate::run::{ARTIFACT, Caller};
 
 /// How a deployment fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
+pub(crate) enum Health {
     /// Everything was read, every call of a run was decided, and nothing is wrong.
     Healthy,
     /// Something is wrong.
@@ -34,7 +34,7 @@ pub enum Health {
 
 /// What is wrong with a deployment.
 #[derive(Debug, Clone, Default)]
-pub struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// The findings, causes first.
     pub findings: Vec<Finding>,
     /// What could not be read.
@@ -49,7 +49,7 @@ pub struct Diagnosis {
 
 /// A trust policy that names a dead principal, and what it should say.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Repair {
+pub(crate) struct Repair {
     /// Account ID.
     pub account: String,
     /// Role, without path.
@@ -62,7 +62,7 @@ pub struct Repair {
 
 impl Diagnosis {
     /// How the deployment fares.
-    pub fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         let is_whole = self.unread.is_empty() && self.undecided.is_empty() && self.calls > 0;
         match self.findings.is_empty() {
             false => Health::Findings,
@@ -72,12 +72,12 @@ impl Diagnosis {
     }
 
     /// How many calls a run makes.
-    pub fn all_calls(&self) -> usize {
+    pub(crate) fn all_calls(&self) -> usize {
         self.calls + self.undecided.values().sum::<usize>()
     }
 
     /// The findings that stop the pipeline or open something.
-    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+    pub(crate) fn errors(&self) -> impl Iterator<Item = &Finding> {
         let findings = self.findings.iter();
         findings.filter(|finding| finding.severity == Severity::Error)
     }
@@ -88,7 +88,7 @@ impl Diagnosis {
 ///
 /// # Errors
 /// A template cannot be read.
-pub fn diagnose(
+pub(crate) fn diagnose(
     expected: &Expected,
     live: &Live,
     base: &Inputs,

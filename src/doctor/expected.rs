@@ -15,7 +15,7 @@ use resources::{attached, buckets, keys, roles};
 
 /// Where a stack is deployed, and who can look there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// Name of the template: `dev`, or the target's.
     pub template: String,
     /// Stack name.
@@ -34,7 +34,7 @@ pub struct Place {
 
 /// Which template the live state of a stack is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Reference {
+pub(crate) enum Reference {
     /// The deployed one, which means the same as the configuration's.
     #[default]
     Same,
@@ -52,7 +52,7 @@ pub enum Reference {
 
 impl Reference {
     /// Whether a deployment would change the stack, or leaves it behind.
-    pub fn differs(self) -> bool {
+    pub(crate) fn differs(self) -> bool {
         matches!(self, Self::Differs | Self::Transitional | Self::Removed)
     }
 }
@@ -67,7 +67,7 @@ impl Place {
 
 /// Everything that should exist.
 #[derive(Debug, Clone)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// The stacks: every instance of the proof's inputs, in order.
     pub places: Vec<Place>,
     /// Every resource of the templates.
@@ -84,7 +84,7 @@ pub struct Expected {
 
 /// A role.
 #[derive(Debug, Clone)]
-pub struct ExpectedRole {
+pub(crate) struct ExpectedRole {
     /// ARN.
     pub arn: String,
     /// Account ID.
@@ -105,7 +105,7 @@ pub struct ExpectedRole {
 
 /// What a bucket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// A pipeline's source.
     Source,
     /// An artifact store.
@@ -118,7 +118,7 @@ pub enum Purpose {
 
 /// A bucket.
 #[derive(Debug, Clone)]
-pub struct ExpectedBucket {
+pub(crate) struct ExpectedBucket {
     /// Name.
     pub name: String,
     /// Account ID.
@@ -140,7 +140,7 @@ pub struct ExpectedBucket {
 
 /// A key.
 #[derive(Debug, Clone)]
-pub struct ExpectedKey {
+pub(crate) struct ExpectedKey {
     /// ARN; with the made-up ID of [`Resolved`] where the true one is not known.
     pub arn: String,
     /// Account ID.
@@ -162,7 +162,7 @@ impl Expected {
     /// makes up; what names a key whose ID is not known is not compared with anything. `merged` are
     /// the policies of existing buckets that are to be put, by bucket, and `bucket_keys` the keys that
     /// they encrypt with.
-    pub fn new(
+    pub(crate) fn new(
         resources: &[Resolved],
         places: Vec<Place>,
         ids: &BTreeMap<String, String>,
@@ -214,7 +214,7 @@ impl Expected {
     }
 
     /// What the pipelines and templates say of the buckets that a run uses.
-    pub fn claims(&self) -> Vec<ClaimedBucket> {
+    pub(crate) fn claims(&self) -> Vec<ClaimedBucket> {
         let buckets = self.buckets.iter();
         let buckets = buckets.filter(|bucket| bucket.purpose != Purpose::Other);
         buckets
@@ -228,23 +228,23 @@ impl Expected {
     }
 
     /// Resources of a type.
-    pub fn of_kind<'e>(&'e self, kind: &'e str) -> impl Iterator<Item = &'e Resolved> {
+    pub(crate) fn of_kind<'e>(&'e self, kind: &'e str) -> impl Iterator<Item = &'e Resolved> {
         let resources = self.resources.iter();
         resources.filter(move |resource| resource.kind == kind)
     }
 
     /// The pipelines.
-    pub fn pipelines(&self) -> impl Iterator<Item = &Resolved> {
+    pub(crate) fn pipelines(&self) -> impl Iterator<Item = &Resolved> {
         self.of_kind("AWS::CodePipeline::Pipeline")
     }
 
     /// The rules.
-    pub fn rules(&self) -> impl Iterator<Item = &Resolved> {
+    pub(crate) fn rules(&self) -> impl Iterator<Item = &Resolved> {
         self.of_kind("AWS::Events::Rule")
     }
 
     /// The profile that looks into an account; empty for none.
-    pub fn profile(&self, account: &str) -> &str {
+    pub(crate) fn profile(&self, account: &str) -> &str {
         let places = &mut self.places.iter();
         places
             .find(|place| place.account == account)

@@ -6,7 +6,7 @@ use super::live::Refusal;
 use crate::lint::Severity;
 
 /// The rules, in the order of causes: an earlier one can cause a later one.
-pub const RULES: [(&str, &str); 26] = [
+pub(crate) const RULES: [(&str, &str); 26] = [
     (STACK, "every stack is deployed, and ended well"),
     (DISAGREE, "the deployed stacks fit together"),
     (ROLE_MISSING, "every role exists"),
@@ -82,7 +82,7 @@ pub(super) const DRIFT: &str = "DOCTOR_DRIFT";
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The rule: one of [`RULES`].
     pub rule: &'static str,
     /// An error stops the pipeline or opens something; a warning is a difference.
@@ -101,7 +101,7 @@ pub struct Finding {
 
 /// A way to fix something.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fix {
+pub(crate) enum Fix {
     /// A sentence.
     Advice(String),
     /// A command of another program to run, quoted for a shell.
@@ -119,7 +119,7 @@ pub enum Fix {
 
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unread {
+pub(crate) struct Unread {
     /// Account ID.
     pub account: String,
     /// What it is: `the policy of bucket x`.

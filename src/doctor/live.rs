@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reading<T> {
+pub(crate) enum Reading<T> {
     /// It was read.
     Read(T),
     /// AWS says that there is none.
@@ -18,7 +18,7 @@ pub enum Reading<T> {
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The action that it takes, such as `kms:GetKeyPolicy`.
     pub action: String,
     /// What AWS said, on one line.
@@ -27,7 +27,7 @@ pub struct Refusal {
 
 impl<T> Reading<T> {
     /// What was read.
-    pub fn read(&self) -> Option<&T> {
+    pub(crate) fn read(&self) -> Option<&T> {
         match self {
             Self::Read(value) => Some(value),
             Self::Missing | Self::Refused(_) => None,
@@ -35,12 +35,12 @@ impl<T> Reading<T> {
     }
 
     /// Whether AWS says that there is none.
-    pub fn is_missing(&self) -> bool {
+    pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
     }
 
     /// Why it could not be read.
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
             Self::Read(_) | Self::Missing => None,
@@ -48,7 +48,7 @@ impl<T> Reading<T> {
     }
 
     /// The same of a part of it.
-    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
+    pub(crate) fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
         match self {
             Self::Read(value) => Reading::Read(part(value)),
             Self::Missing => Reading::Missing,
@@ -57,7 +57,7 @@ impl<T> Reading<T> {
     }
 
     /// The same of a part of it that may be missing or unreadable itself.
-    pub fn then<U>(self, part: impl FnOnce(T) -> Reading<U>) -> Reading<U> {
+    pub(crate) fn then<U>(self, part: impl FnOnce(T) -> Reading<U>) -> Reading<U> {
         match self {
             Self::Read(value) => part(value),
             Self::Missing => Reading::Missing,
@@ -68,7 +68,7 @@ impl<T> Reading<T> {
 
 /// The live state of everything that a deployment consists of.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Live {
+pub(crate) struct Live {
     /// The accounts, with who looks into them.
     pub accounts: BTreeMap<String, View>,
     /// Stacks, by their numbers in [`super::Expected::places`].
@@ -87,7 +87,7 @@ pub struct Live {
 
 /// Who looks into an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum View {
+pub(crate) enum View {
     /// The user or session with this ARN.
     By(String),
     /// Nobody; why.
@@ -96,7 +96,7 @@ pub enum View {
 
 /// A CloudFormation stack.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stack {
+pub(crate) struct Stack {
     /// Stack name.
     pub name: String,
     /// CloudFormation's status code.
@@ -111,7 +111,7 @@ pub struct Stack {
 
 /// A KMS key (AWS KMS API reference, *DescribeKey* and those below it).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Key {
+pub(crate) struct Key {
     /// ARN.
     pub arn: String,
     /// `Enabled`, `Disabled`, `PendingDeletion`, `PendingImport`, `Unavailable`…
@@ -136,7 +136,7 @@ pub struct Key {
 
 /// A grant of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// ID.
     pub id: String,
     /// ARN of the grantee.
@@ -149,7 +149,7 @@ pub struct Grant {
 
 /// An S3 bucket.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     /// Its policy.
     pub policy: Reading<Json>,
     /// `Enabled`, `Suspended`, or empty when it never was on.
@@ -168,7 +168,7 @@ pub struct Bucket {
 
 /// A bucket's default encryption.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Encryption {
+pub(crate) struct Encryption {
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
     pub algorithm: String,
     /// The key, as the bucket names it; `None`: S3's own.
@@ -179,7 +179,7 @@ pub struct Encryption {
 
 /// A role.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Role {
+pub(crate) struct Role {
     /// ARN.
     pub arn: String,
     /// Unique ID, `AROA…`.
@@ -198,7 +198,7 @@ pub struct Role {
 
 /// A policy with a name: of a role, or of a key beside its default one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// ARN of a managed policy, name of an inline one or of a key's.
     pub name: String,
     /// The document; of a managed policy its default version's.
@@ -207,7 +207,7 @@ pub struct Policy {
 
 /// A pipeline.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pipeline {
+pub(crate) struct Pipeline {
     /// The definition, in the names of `AWS::CodePipeline::Pipeline`.
     pub definition: Json,
     /// Stages whose inbound transition is disabled, with the reason.
@@ -218,7 +218,7 @@ pub struct Pipeline {
 
 /// A failed execution.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// ID of the execution; empty where the source action failed before there was one.
     pub execution: String,
     /// Stage; empty where it is not known.
@@ -235,7 +235,7 @@ pub struct Failure {
 
 /// An EventBridge rule.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// ARN.
     pub arn: String,
     /// Whether it is enabled.
@@ -248,7 +248,7 @@ pub struct Rule {
 
 /// A target of an EventBridge rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Target {
+pub(crate) struct Target {
     /// ID within the rule.
     pub id: String,
     /// ARN of what it starts.
@@ -261,7 +261,7 @@ pub struct Target {
 
 /// What EventBridge passes to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Input {
+pub(crate) enum Input {
     /// The event.
     #[default]
     Event,

@@ -8,24 +8,24 @@
 
 mod checks;
 mod command;
-pub mod compare;
+pub(crate) mod compare;
 mod deployed;
 mod diagnose;
 mod disagree;
 mod expected;
 mod explain;
 mod finding;
-pub mod live;
+pub(crate) mod live;
 mod permissions;
 mod templates;
 #[cfg(test)]
 mod tests;
 mod unread;
 
-pub use deployed::{Candidate, Deployed, Found};
-pub use diagnose::{Diagnosis, Health, Repair, diagnose};
-pub use expected::{
-    Expected, ExpectedBucket, ExpectedKey, ExpectedRole, Place, Purpose, Reference,
+pub(crate) use deployed::{Candidate, Deployed, Found};
+pub(crate) use diagnose::{Diagnosis, Health, Repair, diagnose};
+pub(crate) use expected::{
+    Expected, Place, Reference,
 };
-pub use finding::{Finding, Fix, RULES, Unread};
-pub use permissions::{PERMISSIONS, REPAIR_PERMISSION};
+pub(crate) use finding::{Finding, Fix};
+pub(crate) use permissions::PERMISSIONS;

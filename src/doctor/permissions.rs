@@ -2,7 +2,7 @@
 
 /// The actions that reading the live state takes, in every account that is looked at. All of them
 /// only read.
-pub const PERMISSIONS: [&str; 29] = [
+pub(crate) const PERMISSIONS: [&str; 29] = [
     "cloudformation:DescribeStackSet",
     "cloudformation:DescribeStacks",
     "cloudformation:GetTemplate",
@@ -35,4 +35,4 @@ pub const PERMISSIONS: [&str; 29] = [
 ];
 
 /// The one action that writes, for `--repair-trust`: on the roles whose trust policy is dead.
-pub const REPAIR_PERMISSION: &str = "iam:UpdateAssumeRolePolicy";
+pub(crate) const REPAIR_PERMISSION: &str = "iam:UpdateAssumeRolePolicy";

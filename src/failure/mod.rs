@@ -10,12 +10,12 @@ mod signs;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-pub use signs::{Sign, names_action};
+pub(crate) use signs::{Sign, names_action};
 
 /// A known kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The pipeline cannot be saved: the service role cannot assume an action's role.
     ActionRole,
     /// The pipeline cannot be saved: CodePipeline cannot assume the service role.
@@ -39,14 +39,14 @@ pub enum Kind {
 
 impl Kind {
     /// Whether a permission is missing, so that the proof of the policies can say which.
-    pub fn is_access(self) -> bool {
+    pub(crate) fn is_access(self) -> bool {
         matches!(self, Self::ActionRole | Self::ServiceRole | Self::PutDenied)
     }
 }
 
 /// What a failure means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meaning {
+pub(crate) struct Meaning {
     /// The kind of the failure.
     pub kind: Kind,
     /// What happened, as one sentence without a full stop.
@@ -59,7 +59,7 @@ pub struct Meaning {
 
 /// The action that failed.
 #[derive(Debug, Clone, Copy)]
-pub enum Action<'a> {
+pub(crate) enum Action<'a> {
     /// A source action.
     Source,
     /// An S3 deploy action; its configuration, where it is known.
@@ -75,7 +75,7 @@ const NOT_AUTHORIZED: &str = "is not authorized to perform AssumeRole on ";
 
 /// Returns the ARN of the role that CodePipeline could not assume, if that is the reason of a
 /// failure.
-pub fn refused_role(reason: &str) -> Option<&str> {
+pub(crate) fn refused_role(reason: &str) -> Option<&str> {
     let (_, rest) = reason.split_once(NOT_AUTHORIZED)?;
     let (_, rest) = rest.split_once("role ")?;
     let role = rest.split_whitespace().next()?;
@@ -85,7 +85,7 @@ pub fn refused_role(reason: &str) -> Option<&str> {
 
 /// Explains why CodePipeline does not create or update a pipeline (`CreatePipeline`,
 /// `UpdatePipeline`, and the reasons that CloudFormation reports for them).
-pub fn of_save(text: &str) -> Option<Meaning> {
+pub(crate) fn of_save(text: &str) -> Option<Meaning> {
     if let Some(role) = refused_role(text) {
         let before = text.split(NOT_AUTHORIZED).next().unwrap_or_default();
         return Some(match before.trim_end().ends_with("CodePipeline") {
@@ -141,7 +141,7 @@ fn service_role(role: &str) -> Meaning {
 }
 
 /// Explains why an action or an execution failed.
-pub fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Meaning> {
+pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Meaning> {
     let lower = message.to_lowercase();
     let has = |part: &str| lower.contains(part);
     if refused_role(message).is_some() {
@@ -197,7 +197,7 @@ fn archive_malformed() -> Meaning {
 }
 
 /// What it means that a call on the tags of an object is refused, by the target's name.
-pub fn object_tags(target: &str) -> Meaning {
+pub(crate) fn object_tags(target: &str) -> Meaning {
     Meaning {
         kind: Kind::ObjectTags,
         meaning: "the deploy role may not copy the tags of the source object".to_owned(),
@@ -261,7 +261,7 @@ fn deploy_configuration(configuration: Option<&Json>) -> Meaning {
 
 /// Returns what makes every run of an S3 deploy action fail, although CodePipeline accepts it:
 /// any other `Extract` than `true` and `false`, and `false` without `ObjectKey`.
-pub fn configuration_fault(configuration: &Json) -> Option<String> {
+pub(crate) fn configuration_fault(configuration: &Json) -> Option<String> {
     let extract = match &configuration["Extract"] {
         Json::String(text) => text.clone(),
         Json::Bool(value) => value.to_string(),

@@ -37,7 +37,7 @@ const NOT_THE_OBJECT: [&str; 3] = ["nosuchbucket", "bucket does not exist", "ver
 
 /// What AWS's words about a failed action are a sign of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub(crate) enum Sign {
     /// The source object does not exist.
     MissingSource,
     /// A call on the tags of an object was refused.
@@ -51,7 +51,7 @@ pub enum Sign {
 impl Sign {
     /// Reads the error code and message of an action, which may be empty. `is_source` says that
     /// it is a source action.
-    pub fn of(is_source: bool, code: &str, message: &str) -> Self {
+    pub(crate) fn of(is_source: bool, code: &str, message: &str) -> Self {
         let said = format!("{code} {message}").to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
         if says(&REFUSALS) {
@@ -71,7 +71,7 @@ impl Sign {
 }
 
 /// Whether a message names an action: as `s3:PutObject`, or as `s3.putObject`.
-pub fn names_action(message: &str, action: &str) -> bool {
+pub(crate) fn names_action(message: &str, action: &str) -> bool {
     let (said, action) = (message.to_lowercase(), action.to_lowercase());
     let found = |text: &str| {
         said.match_indices(text).any(|(at, _)| {

@@ -27,7 +27,7 @@ use links::Links;
 
 /// What a report is made from.
 #[derive(Debug, Clone, Copy)]
-pub struct Contents<'a> {
+pub(crate) struct Contents<'a> {
     /// The proof; instances that are alike may stand for each other.
     pub proof: &'a Proof,
     /// What it was made from.
@@ -47,7 +47,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
                       base-uri 'none'; form-action 'none'";
 
 /// The page.
-pub fn page(contents: &Contents<'_>) -> String {
+pub(crate) fn page(contents: &Contents<'_>) -> String {
     let links = Links::new(contents.proof);
     let graph = Graph::new(contents.proof);
     let name = contents.proof.pipelines.join(", ");

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use s3ferry::deploy::run::RunOptions;
-use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::{Access, Outputs, StackOutputs, StackStep, Unusable, ownership, steps_of};
-use s3ferry::stacks::{KEY_ID, Stack, stacks};
+use crate::deploy::run::RunOptions;
+use crate::deploy::stack::{self, Deployed};
+use crate::deploy::{Access, Outputs, StackOutputs, StackStep, Unusable, ownership, steps_of};
+use crate::stacks::{KEY_ID, Stack, stacks};
 
 use crate::cli::aws::runtime::{AwsOptions, first_answer, of_profile};
 use crate::cli::project::Project;

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use s3ferry::aws::arn::is_key_id;
-use s3ferry::definition::{Adopted, Definition, adopt};
-use s3ferry::deploy::pace::Attempts;
-use s3ferry::deploy::{
+use crate::aws::arn::is_key_id;
+use crate::definition::{Adopted, Definition, adopt};
+use crate::deploy::pace::Attempts;
+use crate::deploy::{
     Access, DeployError, Observer as _, Origin, ProfileState, executions, pipeline, profile_state,
     stack, stack_steps,
 };
-use s3ferry::diagnostic::{Kind, Source};
-use s3ferry::failure::{self, refused_role};
-use s3ferry::plan::Plan;
-use s3ferry::stacks::KEY_ID;
+use crate::diagnostic::{Kind, Source};
+use crate::failure::{self, refused_role};
+use crate::plan::Plan;
+use crate::stacks::KEY_ID;
 use serde_json::Value;
 use similar::TextDiff;
 

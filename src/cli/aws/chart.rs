@@ -1,6 +1,6 @@
 //! Bars of block characters over a common scale of time.
 
-use s3ferry::deploy::timeline::Span;
+use crate::deploy::timeline::Span;
 
 /// Eighths of a cell, from its left.
 const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];

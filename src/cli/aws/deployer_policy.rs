@@ -1,11 +1,11 @@
 //! `s3ferry deployer-policy`: the least IAM policy for whoever runs the commands. Nothing of AWS
 //! is asked for it.
 
-use s3ferry::aws::arn::is_iam_name_character;
-use s3ferry::deploy::StackStep;
-use s3ferry::deploy::deployer::{Holder, LONGEST, documents, length, statements};
-use s3ferry::deploy::stack_steps;
-use s3ferry::stacks::Side;
+use crate::aws::arn::is_iam_name_character;
+use crate::deploy::StackStep;
+use crate::deploy::deployer::{Holder, LONGEST, documents, length, statements};
+use crate::deploy::stack_steps;
+use crate::stacks::Side;
 use serde_json::{Map, Value};
 
 use crate::cli::aws::runtime::{of_profile, require_stacks, role_arn};
@@ -77,7 +77,7 @@ pub(crate) fn run(global: &Global, options: &DeployerPolicyOptions) -> Result<Ou
             format!("`push` works in the dev account, and profile `{profile}` is not of it"),
             format!(
                 "give --profile {}",
-                s3ferry::shell::word(&project.plan.dev.profile)
+                crate::shell::word(&project.plan.dev.profile)
             ),
         ));
     }

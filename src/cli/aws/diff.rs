@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use s3ferry::checked::TemplateFormat;
-use s3ferry::deploy::bucket_policy::Standing;
-use s3ferry::deploy::run::{Deployment, Prepared, RunOptions};
-use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::stack_set as set;
-use s3ferry::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
-use s3ferry::escape::shown;
-use s3ferry::stacks::Side;
+use crate::checked::TemplateFormat;
+use crate::deploy::bucket_policy::Standing;
+use crate::deploy::run::{Deployment, Prepared, RunOptions};
+use crate::deploy::stack::{self, Deployed};
+use crate::deploy::stack_set as set;
+use crate::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
+use crate::escape::shown;
+use crate::stacks::Side;
 use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Effects, Style};
-use s3ferry::deploy::events::{find_cause, operations};
-use s3ferry::deploy::stack_set::{Existing, Health, instances};
-use s3ferry::deploy::timeline::{Row, Timeline};
-use s3ferry::deploy::{Access, Cause, StackStep, cause, stack, time};
-use s3ferry::escape::shown;
+use crate::deploy::events::{find_cause, operations};
+use crate::deploy::stack_set::{Existing, Health, instances};
+use crate::deploy::timeline::{Row, Timeline};
+use crate::deploy::{Access, Cause, StackStep, cause, stack, time};
+use crate::escape::shown;
 use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;

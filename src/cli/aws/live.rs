@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use s3ferry::escape::shown;
+use crate::escape::shown;
 use terminal_size::{Height, Width, terminal_size_of};
 
 /// How often the lines are drawn while nothing else happens.

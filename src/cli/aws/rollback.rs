@@ -1,11 +1,11 @@
 //! `s3ferry rollback`: continues a rollback that failed, cancels an update or an operation that
 //! runs.
 
-use s3ferry::deploy::rollback::{self, Ended, Remedy, Unreverted};
-use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::stack_set as set;
-use s3ferry::deploy::stack_set::operation::Ended as OperationEnded;
-use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
+use crate::deploy::rollback::{self, Ended, Remedy, Unreverted};
+use crate::deploy::stack::{self, Deployed};
+use crate::deploy::stack_set as set;
+use crate::deploy::stack_set::operation::Ended as OperationEnded;
+use crate::deploy::{Access, Condition, Observer as _, StackStep};
 use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;

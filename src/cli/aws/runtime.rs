@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use s3ferry::aws::arn::ArnKind;
-use s3ferry::deploy::{Origin, Settings, StackStep, check_endpoint, profile_variable};
+use crate::aws::arn::ArnKind;
+use crate::deploy::{Origin, Settings, StackStep, check_endpoint, profile_variable};
 
 use tokio::time::MissedTickBehavior;
 

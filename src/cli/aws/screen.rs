@@ -9,11 +9,11 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use s3ferry::deploy::Observer;
-use s3ferry::deploy::change_set::Unexecuted;
-use s3ferry::deploy::events::Event;
-use s3ferry::deploy::stack_set::Progress;
-use s3ferry::escape::shown;
+use crate::deploy::Observer;
+use crate::deploy::change_set::Unexecuted;
+use crate::deploy::events::Event;
+use crate::deploy::stack_set::Progress;
+use crate::escape::shown;
 
 use crate::cli::aws::live;
 use crate::cli::output::{self, Text};

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use s3ferry::checked::TemplateFormat;
-use s3ferry::deploy::next::{self, Found, hints};
-use s3ferry::deploy::stack_set::run::stands;
-use s3ferry::deploy::stack_set::{Wanted, set};
-use s3ferry::deploy::view::{self, View};
-use s3ferry::deploy::{
+use crate::checked::TemplateFormat;
+use crate::deploy::next::{self, Found, hints};
+use crate::deploy::stack_set::run::stands;
+use crate::deploy::stack_set::{Wanted, set};
+use crate::deploy::view::{self, View};
+use crate::deploy::{
     Access, Comparison, Condition, DeployError, Observer as _, ProfileState, StackStep,
     profile_state, together,
 };
-use s3ferry::stacks::Side;
+use crate::stacks::Side;
 use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use s3ferry::diagnostic::{Kind, Source};
+use crate::diagnostic::{Kind, Source};
 
 use super::Failure;
 

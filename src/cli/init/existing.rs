@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use s3ferry::config::Document;
-use s3ferry::definition::{Definition, Draft, DraftTarget};
-use s3ferry::diagnostic::{Kind, Problem, Source};
-use s3ferry::plan::Plan;
+use crate::config::Document;
+use crate::definition::{Definition, Draft, DraftTarget};
+use crate::diagnostic::{Kind, Problem, Source};
+use crate::plan::Plan;
 
 use super::{InitOptions, check_account, region, value};
 use crate::cli::{Failure, Global, files, output, shell};

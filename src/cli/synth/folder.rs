@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use s3ferry::checked::{SynthesizedFile, TemplateFormat};
-use s3ferry::config::EXAMPLE;
-use s3ferry::stacks;
+use crate::checked::{SynthesizedFile, TemplateFormat};
+use crate::config::EXAMPLE;
+use crate::stacks;
 use similar::TextDiff;
 
 use super::SynthOptions;

@@ -4,10 +4,10 @@ mod folder;
 
 use std::path::{Path, PathBuf};
 
-use s3ferry::checked::{Synthesis, SynthesizedFile, TemplateFormat, lint_refusal};
-use s3ferry::lint::{self, quotas};
-use s3ferry::stacks;
-use s3ferry::template::resources;
+use crate::checked::{Synthesis, SynthesizedFile, TemplateFormat, lint_refusal};
+use crate::lint::{self, quotas};
+use crate::stacks;
+use crate::template::resources;
 
 use self::folder::Folder;
 use super::locate::ExampleOption;

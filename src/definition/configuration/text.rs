@@ -8,7 +8,7 @@ use crate::shell::word;
 
 impl Draft {
     /// The configuration file. Accounts and region that are not known are left empty.
-    pub fn to_yaml(&self) -> String {
+    pub(crate) fn to_yaml(&self) -> String {
         let region = self.region.clone().unwrap_or_default();
         let multi_region = (self.targets.iter())
             .any(|target| target.region.as_ref().is_some_and(|own| *own != region));

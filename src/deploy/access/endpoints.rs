@@ -147,7 +147,7 @@ fn trimmed(url: &str) -> String {
 ///
 /// # Errors
 /// It is not: why.
-pub fn check(url: &str) -> Result<(), &'static str> {
+pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     let rest = ["http://", "https://"]
         .into_iter()
         .find_map(|scheme| {

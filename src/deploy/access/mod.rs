@@ -24,7 +24,7 @@ use aws_smithy_http_client::tls::TlsContext;
 use aws_types::os_shim_internal::Env;
 use aws_types::sdk_config::{RequestChecksumCalculation, ResponseChecksumValidation};
 
-pub use endpoints::check as check_endpoint;
+pub(crate) use endpoints::check as check_endpoint;
 
 use super::error::login;
 use super::{DeployError, ErrorKind, answer};
@@ -49,7 +49,7 @@ const LARGEST_FILE: u64 = 10 * 1024 * 1024;
 
 /// What the user says about connections.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The endpoint of every service, for an emulator; `AWS_ENDPOINT_URL` does the same.
     pub endpoint_url: Option<String>,
     /// How long one attempt of a call may take.
@@ -58,7 +58,7 @@ pub struct Settings {
 
 /// One account and region, by one profile.
 #[derive(Debug, Clone)]
-pub struct Access {
+pub(crate) struct Access {
     profile: String,
     origin: Origin,
     /// The variable that gives the credentials instead of the profile.
@@ -74,7 +74,7 @@ pub struct Access {
 
 /// Who AWS says we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Account ID.
     pub account: String,
     /// ARN of the user or of the role's session.
@@ -83,7 +83,7 @@ pub struct Identity {
 
 /// What the AWS configuration files say of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProfileState {
+pub(crate) enum ProfileState {
     /// The configuration or credentials file has it.
     Known,
     /// Neither has it, but the environment has credentials.
@@ -94,7 +94,7 @@ pub enum ProfileState {
 
 /// What names a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// An option or the configuration: the profile takes precedence over exported keys.
     Explicit,
     /// `AWS_PROFILE`: exported keys take precedence, as in the AWS CLI.
@@ -102,7 +102,7 @@ pub enum Origin {
 }
 
 /// The value of `AWS_PROFILE`, where it has one.
-pub fn profile_variable() -> Option<String> {
+pub(crate) fn profile_variable() -> Option<String> {
     variable(&Env::real(), "AWS_PROFILE")
 }
 
@@ -110,7 +110,7 @@ pub fn profile_variable() -> Option<String> {
 ///
 /// # Errors
 /// The files cannot be read or parsed.
-pub async fn profile_state(profile: &str) -> Result<ProfileState, DeployError> {
+pub(crate) async fn profile_state(profile: &str) -> Result<ProfileState, DeployError> {
     let env = Env::real();
     let files = AwsFiles::load(&env)?;
     Ok(match (files.profile(profile), chain::variable_of(&env)) {
@@ -158,7 +158,7 @@ impl Access {
     ///
     /// # Errors
     /// The profile does not exist or cannot be used; a configured endpoint or CA bundle is invalid.
-    pub async fn open(
+    pub(crate) async fn open(
         profile: &str,
         region: &str,
         settings: &Settings,
@@ -170,7 +170,7 @@ impl Access {
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub async fn open_as(
+    pub(crate) async fn open_as(
         profile: &str,
         origin: Origin,
         region: &str,
@@ -242,49 +242,49 @@ impl Access {
     }
 
     /// The profile's name.
-    pub fn profile(&self) -> &str {
+    pub(crate) fn profile(&self) -> &str {
         &self.profile
     }
 
     /// The region.
-    pub fn region(&self) -> &str {
+    pub(crate) fn region(&self) -> &str {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
     /// The same for work that needs another policy than a deployer's: `option` is that of
     /// `deployer-policy`, such as `--push`. A refusal names it.
-    pub fn needing(mut self, option: &'static str) -> Self {
+    pub(crate) fn needing(mut self, option: &'static str) -> Self {
         self.policy = option;
         self
     }
 
     /// The CloudFormation client.
-    pub fn cloudformation(&self) -> &aws_sdk_cloudformation::Client {
+    pub(crate) fn cloudformation(&self) -> &aws_sdk_cloudformation::Client {
         &self.cloudformation
     }
 
     /// An IAM client.
-    pub fn iam(&self) -> aws_sdk_iam::Client {
+    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
         aws_sdk_iam::Client::new(&self.config(Service::Iam))
     }
 
     /// A KMS client.
-    pub fn kms(&self) -> aws_sdk_kms::Client {
+    pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
         aws_sdk_kms::Client::new(&self.config(Service::Kms))
     }
 
     /// An EventBridge client.
-    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+    pub(crate) fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
         aws_sdk_eventbridge::Client::new(&self.config(Service::EventBridge))
     }
 
     /// A CodePipeline client.
-    pub fn codepipeline(&self) -> aws_sdk_codepipeline::Client {
+    pub(crate) fn codepipeline(&self) -> aws_sdk_codepipeline::Client {
         aws_sdk_codepipeline::Client::new(&self.config(Service::CodePipeline))
     }
 
     /// An S3 client; an emulator is spoken to by paths, since it has no host name for a bucket.
-    pub fn s3(&self) -> aws_sdk_s3::Client {
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config(Service::S3))
             .force_path_style(self.endpoints.of(Service::S3).is_some())
             .build();
@@ -292,7 +292,7 @@ impl Access {
     }
 
     /// URL of a bucket in the region, as CloudFormation takes a template's.
-    pub fn bucket_url(&self, bucket: &str) -> String {
+    pub(crate) fn bucket_url(&self, bucket: &str) -> String {
         let region = self.region();
         match self.endpoints.of(Service::S3) {
             Some(endpoint) => format!("{endpoint}/{bucket}"),
@@ -304,13 +304,13 @@ impl Access {
     }
 
     /// The same profile in another region.
-    pub fn in_region(&self, region: &str) -> Self {
+    pub(crate) fn in_region(&self, region: &str) -> Self {
         let region = Region::new(region.to_owned());
         self.with(self.config.to_builder().region(region).build())
     }
 
     /// The same for calls that are repeated anyway: each is tried twice at most.
-    pub fn polling(&self) -> Self {
+    pub(crate) fn polling(&self) -> Self {
         let retries = RetryConfig::standard().with_max_attempts(POLLING_ATTEMPTS);
         self.with(self.config.to_builder().retry_config(retries).build())
     }
@@ -332,7 +332,7 @@ impl Access {
     ///
     /// # Errors
     /// No credentials, or AWS cannot be reached.
-    pub async fn identity(&self) -> Result<Identity, DeployError> {
+    pub(crate) async fn identity(&self) -> Result<Identity, DeployError> {
         // The first call of every command: when there is no network, it is known soon.
         let config = self
             .config(Service::Sts)
@@ -354,7 +354,7 @@ impl Access {
     ///
     /// # Errors
     /// It is in another one; or as [`identity`](Self::identity).
-    pub async fn verify_account(&self, account: &str) -> Result<Identity, DeployError> {
+    pub(crate) async fn verify_account(&self, account: &str) -> Result<Identity, DeployError> {
         let identity = self.identity().await?;
         if identity.account == account {
             return Ok(identity);
@@ -408,7 +408,7 @@ impl Access {
     }
 
     /// What an SDK call ended with, in words.
-    pub fn error<E, R>(
+    pub(crate) fn error<E, R>(
         &self,
         call: &str,
         error: &aws_smithy_runtime_api::client::result::SdkError<E, R>,

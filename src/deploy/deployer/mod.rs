@@ -18,11 +18,11 @@ use crate::aws::quotas::MANAGED_POLICY;
 use crate::plan::Plan;
 
 /// The longest managed policy, in characters without whitespace.
-pub const LONGEST: usize = MANAGED_POLICY.length();
+pub(crate) const LONGEST: usize = MANAGED_POLICY.length();
 
 /// Whose policy it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holder<'a> {
+pub(crate) enum Holder<'a> {
     /// Whoever runs the commands; CloudFormation acts with the same permissions.
     Deployer,
     /// Whoever runs the commands and gives CloudFormation this service role, by its ARN.
@@ -37,7 +37,7 @@ pub enum Holder<'a> {
 
 /// What is allowed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Sid: what it is for.
     pub sid: String,
     /// Actions, sorted.
@@ -50,7 +50,7 @@ pub struct Statement {
 
 /// The statements of a holder, for these stacks of one account. `template_bucket` is the bucket
 /// that long templates go by.
-pub fn statements(
+pub(crate) fn statements(
     plan: &Plan,
     stacks: &[&StackStep],
     holder: Holder<'_>,
@@ -84,7 +84,7 @@ pub fn statements(
 
 /// Packs statements into documents that are short enough, in their order. A statement with more
 /// resources than fit is divided.
-pub fn documents(statements: &[Statement]) -> Vec<Value> {
+pub(crate) fn documents(statements: &[Statement]) -> Vec<Value> {
     let mut found: Vec<Vec<Value>> = Vec::new();
     for statement in statements.iter().flat_map(divided) {
         let fits = |all: &[Value]| {
@@ -105,7 +105,7 @@ fn document(statements: &[Value]) -> Value {
 }
 
 /// Characters of a policy as IAM counts them: without whitespace.
-pub fn length(document: &Value) -> usize {
+pub(crate) fn length(document: &Value) -> usize {
     let text = document.to_string();
     text.chars().filter(|one| !one.is_whitespace()).count()
 }

@@ -10,7 +10,7 @@ use super::{ActionRun, Execution, State, Wait, trigger};
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
-pub async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, DeployError> {
+pub(crate) async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, DeployError> {
     // What it does is asked first: an execution that has ended by then has all its actions.
     let answer = access
         .codepipeline()

@@ -23,16 +23,16 @@ use crate::doctor::Expected;
 use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
 use crate::policy::document::Arn;
 use crate::template::UNKNOWN;
-pub use stacks::{Wanted, stacks};
+pub(crate) use stacks::{Wanted, stacks};
 
 /// How many things are read at the same time; each of them takes up to ten calls.
 const AT_ONCE: usize = 6;
 
 /// The ways into the accounts, by account.
-pub type Accesses = BTreeMap<String, Access>;
+pub(crate) type Accesses = BTreeMap<String, Access>;
 
 /// The ID of the key that an alias names.
-pub async fn key_id_of_alias(access: &Access, alias: &str) -> Option<String> {
+pub(crate) async fn key_id_of_alias(access: &Access, alias: &str) -> Option<String> {
     match key::describe(access, alias).await {
         Reading::Read(metadata) => Some(metadata.key_id),
         Reading::Missing | Reading::Refused(_) => None,
@@ -40,7 +40,7 @@ pub async fn key_id_of_alias(access: &Access, alias: &str) -> Option<String> {
 }
 
 /// Reads everything that is expected, in the accounts that there is a way into.
-pub async fn read(
+pub(crate) async fn read(
     expected: &Expected,
     stacks: BTreeMap<usize, Reading<Stack>>,
     accesses: &Accesses,

@@ -10,7 +10,7 @@ use crate::plan::StackSetPlan;
 
 /// A stack to read.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Account ID.
     pub account: String,
     /// Region.
@@ -26,7 +26,7 @@ type Read = (Reading<Stack>, Reading<String>);
 
 /// Reads stacks, in their order; `None` where there is no way into the account, or where the reading
 /// itself broke off.
-pub async fn stacks(
+pub(crate) async fn stacks(
     wanted: &[Wanted],
     accesses: &Accesses,
 ) -> Vec<Option<(Reading<Stack>, Reading<String>)>> {

@@ -9,7 +9,7 @@ use super::model::{Existing, Health, Instance, Scope, Targets, Units};
 
 /// What is to be done about the instances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// Instances to create.
     pub add: Vec<Instance>,
     /// Organizational units that the stack set was not deployed to before.
@@ -33,7 +33,7 @@ pub struct Comparison {
 
 impl Comparison {
     /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.add.is_empty()
             && self.add_units.is_empty()
             && self.update.is_empty()
@@ -44,7 +44,7 @@ impl Comparison {
 }
 
 /// Compares the wanted instances with those that exist.
-pub fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope) -> Comparison {
+pub(crate) fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope) -> Comparison {
     let regions: BTreeSet<&str> = wanted.iter().map(|one| one.region.as_str()).collect();
     let mut found = Comparison {
         regions: regions.iter().map(|&region| region.to_owned()).collect(),
@@ -116,7 +116,7 @@ impl Units {
 
 /// The operations that create instances: as few as possible, since an operation takes every
 /// account in every region.
-pub fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> Vec<Targets> {
+pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> Vec<Targets> {
     let missing: Vec<&Instance> = (found.add.iter())
         .chain(found.recreate.iter().map(|one| &one.instance))
         .collect();
@@ -155,7 +155,7 @@ pub fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> Vec<Tar
 }
 
 /// The operations that are aimed at instances which exist: to update or to delete them.
-pub fn operations(instances: &[Existing], scope: &Scope, order: &[String]) -> Vec<Targets> {
+pub(crate) fn operations(instances: &[Existing], scope: &Scope, order: &[String]) -> Vec<Targets> {
     if *scope == Scope::Accounts {
         return groups(instances.iter().map(|one| &one.instance), order)
             .into_iter()
@@ -215,7 +215,7 @@ fn groups<'i>(
 }
 
 /// Regions in the preferred order, those without a preference last.
-pub fn ordered(mut regions: Vec<String>, order: &[String]) -> Vec<String> {
+pub(crate) fn ordered(mut regions: Vec<String>, order: &[String]) -> Vec<String> {
     let places: HashMap<&str, usize> = order
         .iter()
         .enumerate()

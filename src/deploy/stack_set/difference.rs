@@ -10,7 +10,7 @@ use super::model::{Described, Wanted};
 
 /// One thing in which a stack set differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// What differs, such as `template` or `parameter DeployKeyId`.
     pub what: String,
     /// As it is; empty for a template, which is too long to show.
@@ -20,7 +20,7 @@ pub struct Difference {
 }
 
 /// Everything in which a stack set differs from what is wanted.
-pub fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
+pub(crate) fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
     let mut found = Found(Vec::new());
     if !Comparison::of(&set.template, &wanted.text).is_same() {
         found.add("template", "", "");
@@ -65,7 +65,7 @@ pub fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
 
 /// Whether the permission model is the wanted one. It cannot be changed while there are
 /// instances.
-pub fn same_permission_model(wanted: &Wanted, set: &Described) -> bool {
+pub(crate) fn same_permission_model(wanted: &Wanted, set: &Described) -> bool {
     let service_managed = matches!(
         wanted.plan.permissions,
         StackSetPermissions::ServiceManaged(_)

@@ -21,7 +21,7 @@ pub(super) const PAGE: i32 = 100;
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn list(access: &Access, plan: &StackSetPlan) -> Result<Vec<Existing>, DeployError> {
+pub(crate) async fn list(access: &Access, plan: &StackSetPlan) -> Result<Vec<Existing>, DeployError> {
     read(access, plan, None).await
 }
 
@@ -29,7 +29,7 @@ pub async fn list(access: &Access, plan: &StackSetPlan) -> Result<Vec<Existing>,
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn one(
+pub(crate) async fn one(
     access: &Access,
     plan: &StackSetPlan,
     instance: &Instance,

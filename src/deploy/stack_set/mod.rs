@@ -4,16 +4,16 @@
 //! [`difference`]); the calls are in [`set`], [`instances`] and [`operation`], and [`run`] is the
 //! order of them.
 
-pub mod compare;
-pub mod difference;
-pub mod instances;
+pub(crate) mod compare;
+pub(crate) mod difference;
+pub(crate) mod instances;
 mod model;
-pub mod operation;
-pub mod organization;
-pub mod reasons;
-pub mod run;
-pub mod set;
+pub(crate) mod operation;
+pub(crate) mod organization;
+pub(crate) mod reasons;
+pub(crate) mod run;
+pub(crate) mod set;
 
-pub use model::{
-    Counts, Described, Existing, Failed, Health, Instance, Progress, Scope, Targets, Units, Wanted,
+pub(crate) use model::{
+    Described, Existing, Failed, Health, Instance, Progress, Wanted,
 };

@@ -8,7 +8,7 @@ use crate::plan::{StackSetPermissions, StackSetPlan};
 
 /// A stack instance's place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instance {
+pub(crate) struct Instance {
     /// Account ID.
     pub account: String,
     /// Region.
@@ -17,7 +17,7 @@ pub struct Instance {
 
 impl Instance {
     /// A place.
-    pub fn new(account: &str, region: &str) -> Self {
+    pub(crate) fn new(account: &str, region: &str) -> Self {
         Self {
             account: account.to_owned(),
             region: region.to_owned(),
@@ -27,7 +27,7 @@ impl Instance {
 
 /// How a stack instance stands to its stack set (AWS CloudFormation, *StackInstanceSummary*).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Health {
+pub(crate) enum Health {
     /// Its stack is as the stack set says.
     Current,
     /// Its stack was not created, or not updated; another operation tries again.
@@ -40,7 +40,7 @@ pub enum Health {
 
 /// A stack instance that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Existing {
+pub(crate) struct Existing {
     /// Its place.
     pub instance: Instance,
     /// How it stands.
@@ -55,7 +55,7 @@ pub struct Existing {
 
 /// What a stack set is wanted to be.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Name, place, permissions and preferences.
     pub plan: StackSetPlan,
     /// Where the template is wanted.
@@ -72,7 +72,7 @@ pub struct Wanted {
 
 /// A stack set that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Described {
+pub(crate) struct Described {
     /// Stack set ID.
     pub id: String,
     /// The template's text.
@@ -99,13 +99,13 @@ pub struct Described {
 
 impl Wanted {
     /// The regions that are wanted, each once.
-    pub fn regions(&self) -> Vec<String> {
+    pub(crate) fn regions(&self) -> Vec<String> {
         let regions: BTreeSet<&String> = self.instances.iter().map(|one| &one.region).collect();
         regions.into_iter().cloned().collect()
     }
 
     /// What its operations are aimed at.
-    pub fn scope(&self, set: Option<&Described>) -> Scope {
+    pub(crate) fn scope(&self, set: Option<&Described>) -> Scope {
         match &self.plan.permissions {
             StackSetPermissions::SelfManaged(_) => Scope::Accounts,
             StackSetPermissions::ServiceManaged(own) => Scope::Units(Units {
@@ -119,7 +119,7 @@ impl Wanted {
     }
 
     /// What automatic deployment it wants; nothing with self-managed permissions.
-    pub fn auto_deployment(&self) -> Option<AutoDeployment> {
+    pub(crate) fn auto_deployment(&self) -> Option<AutoDeployment> {
         match &self.plan.permissions {
             StackSetPermissions::SelfManaged(_) => None,
             StackSetPermissions::ServiceManaged(own) => Some(own.auto_deployment),
@@ -129,7 +129,7 @@ impl Wanted {
 
 /// What the operations of a stack set are aimed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Accounts.
     Accounts,
     /// Organizational units.
@@ -138,7 +138,7 @@ pub enum Scope {
 
 /// Organizational units, and how accounts narrow them down.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Units {
+pub(crate) struct Units {
     /// The organizational units that are wanted.
     pub units: Vec<String>,
     /// Those that the stack set was deployed to before.
@@ -153,7 +153,7 @@ pub struct Units {
 
 /// What one operation is aimed at: every account in every region.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Targets {
+pub(crate) enum Targets {
     /// Accounts.
     Accounts {
         /// Account IDs.
@@ -176,7 +176,7 @@ pub enum Targets {
 
 /// How many instances of an operation are how far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Not begun.
     pub pending: usize,
     /// Under way.
@@ -191,17 +191,17 @@ pub struct Counts {
 
 impl Counts {
     /// All of them.
-    pub fn total(&self) -> usize {
+    pub(crate) fn total(&self) -> usize {
         self.pending + self.running + self.ended()
     }
 
     /// Those that are over, one way or the other.
-    pub fn ended(&self) -> usize {
+    pub(crate) fn ended(&self) -> usize {
         self.succeeded + self.failed + self.cancelled
     }
 
     /// Counts one more, by AWS's status code.
-    pub fn add(&mut self, status: &str) {
+    pub(crate) fn add(&mut self, status: &str) {
         let count = match status {
             "RUNNING" => &mut self.running,
             "SUCCEEDED" => &mut self.succeeded,
@@ -215,7 +215,7 @@ impl Counts {
 
 /// How far an operation of a stack set is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     /// The stack set.
     pub stack_set: String,
     /// AWS's status code of the operation.
@@ -226,7 +226,7 @@ pub struct Progress {
 
 /// An instance whose stack is not as the stack set says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
+pub(crate) struct Failed {
     /// Its place.
     pub instance: Instance,
     /// AWS's status code, such as `FAILED` or `OUTDATED`.

@@ -32,7 +32,7 @@ pub(super) struct Operations<'a> {
 
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Its ID.
     pub id: String,
     /// AWS's status code: `SUCCEEDED`, `FAILED` or `STOPPED`.
@@ -47,7 +47,7 @@ pub struct Ended {
 
 impl Ended {
     /// Whether it did what it was to do, as far as its failure tolerance lets it say so.
-    pub fn succeeded(&self) -> bool {
+    pub(crate) fn succeeded(&self) -> bool {
         self.status == "SUCCEEDED"
     }
 }
@@ -352,7 +352,7 @@ impl Operations<'_> {
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
-pub async fn in_progress(
+pub(crate) async fn in_progress(
     access: &Access,
     plan: &StackSetPlan,
 ) -> Result<Option<(String, String)>, DeployError> {
@@ -370,7 +370,7 @@ pub async fn in_progress(
 ///
 /// # Errors
 /// AWS refuses, or the wait is over.
-pub async fn stop(
+pub(crate) async fn stop(
     access: &Access,
     plan: &StackSetPlan,
     id: &str,

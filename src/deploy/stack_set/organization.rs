@@ -13,7 +13,7 @@ use super::set::call_as;
 ///
 /// # Errors
 /// It is not: the command that activates it. Or AWS refuses.
-pub async fn trusted_access(
+pub(crate) async fn trusted_access(
     access: &Access,
     plan: &StackSetPlan,
     own: &ServiceManaged,

@@ -11,7 +11,7 @@ use super::model::Failed;
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn find_stack(
+pub(crate) async fn find_stack(
     access: &Access,
     plan: &StackSetPlan,
     failed: &mut Failed,
@@ -28,7 +28,7 @@ pub async fn find_stack(
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn from_events(
+pub(crate) async fn from_events(
     access: &Access,
     failed: &mut Failed,
 ) -> Result<Option<String>, DeployError> {
@@ -55,7 +55,7 @@ pub async fn from_events(
 }
 
 /// What to do about the known reasons in a stack set; empty for an unknown one.
-pub fn hint(reason: &str) -> String {
+pub(crate) fn hint(reason: &str) -> String {
     let lower = reason.to_lowercase();
     if let Some(missing) = missing_role(&lower) {
         return format!(

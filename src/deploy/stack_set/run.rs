@@ -19,7 +19,7 @@ use super::{instances, organization, set};
 
 /// What the user says about the deployment.
 #[derive(Debug, Clone)]
-pub struct SetOptions {
+pub(crate) struct SetOptions {
     /// How long one operation may take.
     pub wait: Duration,
     /// The bucket that a long template goes by.
@@ -32,7 +32,7 @@ pub struct SetOptions {
 }
 
 /// The deployment of one stack set.
-pub struct Deployment<'a> {
+pub(crate) struct Deployment<'a> {
     access: &'a Access,
     wanted: &'a Wanted,
     options: &'a SetOptions,
@@ -42,7 +42,7 @@ pub struct Deployment<'a> {
 
 /// What a deployment would do.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// The stack set as it is.
     pub set: Option<Described>,
     /// In what it differs.
@@ -53,14 +53,14 @@ pub struct Prepared {
 
 impl Prepared {
     /// Whether there is nothing to do.
-    pub fn is_up_to_date(&self) -> bool {
+    pub(crate) fn is_up_to_date(&self) -> bool {
         self.set.is_some() && self.differences.is_empty() && self.comparison.is_empty()
     }
 }
 
 /// How a deployment ended.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Instances that failed, with AWS's reason.
     pub failed: Vec<Failed>,
     /// Instances that are not as they should be although nothing was tried there, or whose
@@ -74,14 +74,14 @@ pub struct Report {
 
 impl Report {
     /// Whether every instance stands.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.behind.is_empty() && self.stopped.is_none()
     }
 }
 
 impl<'a> Deployment<'a> {
     /// A deployment of what is wanted.
-    pub fn new(
+    pub(crate) fn new(
         access: &'a Access,
         wanted: &'a Wanted,
         options: &'a SetOptions,
@@ -101,7 +101,7 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// Trusted access is off, the stack set has another permission model, AWS refuses, or the
     /// wait is over.
-    pub async fn prepare(&self) -> Result<Prepared, DeployError> {
+    pub(crate) async fn prepare(&self) -> Result<Prepared, DeployError> {
         let plan = &self.wanted.plan;
         if let StackSetPermissions::ServiceManaged(own) = &plan.permissions {
             organization::trusted_access(self.access, plan, own).await?;
@@ -159,7 +159,7 @@ impl<'a> Deployment<'a> {
     ///
     /// # Errors
     /// AWS refuses, or the wait is over. Instances that fail are in the report.
-    pub async fn apply(&self, prepared: &Prepared, remove: bool) -> Result<Report, DeployError> {
+    pub(crate) async fn apply(&self, prepared: &Prepared, remove: bool) -> Result<Report, DeployError> {
         let mut ended = Vec::new();
         let stopped = self.steps(prepared, remove, &mut ended).await?;
         self.report(prepared, &ended, stopped).await
@@ -249,7 +249,7 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// AWS refuses, or the wait is over. Instances that fail are in the report, and then the
     /// stack set stays.
-    pub async fn destroy(&self) -> Result<Report, DeployError> {
+    pub(crate) async fn destroy(&self) -> Result<Report, DeployError> {
         let plan = &self.wanted.plan;
         let Some(set) = self.settled().await? else {
             return Ok(Report::default());
@@ -393,7 +393,7 @@ fn keep(ended: Ended, done: &mut Vec<Ended>) -> Option<(String, String)> {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn stands(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
+pub(crate) async fn stands(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
     if set::describe(access, &wanted.plan).await?.is_none() {
         return Ok(false);
     }

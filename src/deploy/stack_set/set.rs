@@ -17,7 +17,7 @@ use super::model::{Described, Wanted};
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub async fn describe(
+pub(crate) async fn describe(
     access: &Access,
     plan: &StackSetPlan,
 ) -> Result<Option<Described>, DeployError> {
@@ -76,7 +76,7 @@ fn described(set: StackSet) -> Described {
 ///
 /// # Errors
 /// AWS refuses.
-pub async fn create(
+pub(crate) async fn create(
     access: &Access,
     wanted: &Wanted,
     body: &Body,
@@ -160,7 +160,7 @@ pub(super) async fn update(
 ///
 /// # Errors
 /// It has some, or AWS refuses.
-pub async fn delete(access: &Access, plan: &StackSetPlan) -> Result<(), DeployError> {
+pub(crate) async fn delete(access: &Access, plan: &StackSetPlan) -> Result<(), DeployError> {
     access
         .cloudformation()
         .delete_stack_set()

@@ -1,10 +1,10 @@
 //! The policy of an artifact bucket that exists already: compared with the live one, shown, and
 //! put only after asking. A stack cannot do it, since there is one policy for each bucket.
 
-use s3ferry::deploy::bucket_policy::{self, Standing};
-use s3ferry::deploy::{Access, Observer as _, StackStep};
-use s3ferry::diagnostic::Kind;
-use s3ferry::shell::Command;
+use crate::deploy::bucket_policy::{self, Standing};
+use crate::deploy::{Access, Observer as _, StackStep};
+use crate::diagnostic::Kind;
+use crate::shell::Command;
 use serde_json::Value;
 use similar::TextDiff;
 

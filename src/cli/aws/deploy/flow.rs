@@ -1,11 +1,11 @@
 //! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
 //! pipeline stands, the targets first.
 
-use s3ferry::aws::arn::is_key_id;
-use s3ferry::deploy::stack::{Deployed, condition};
-use s3ferry::deploy::{Condition, StackStep};
-use s3ferry::stacks::{PIPELINE_NAME, Side};
-use s3ferry::transition::sequence::Sequence;
+use crate::aws::arn::is_key_id;
+use crate::deploy::stack::{Deployed, condition};
+use crate::deploy::{Condition, StackStep};
+use crate::stacks::{PIPELINE_NAME, Side};
+use crate::transition::sequence::Sequence;
 
 use super::Session;
 use super::handoff::{self, KEY_ID, Standing};
@@ -17,7 +17,7 @@ use crate::cli::aws::removed;
 use crate::cli::aws::runtime::of_profile;
 use crate::cli::{Failure, Outcome, output};
 
-pub(crate) use s3ferry::stacks::CREATE_PIPELINE;
+pub(crate) use crate::stacks::CREATE_PIPELINE;
 
 /// Deploys what the user named.
 ///
@@ -39,7 +39,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
             "--create-pipeline is about the dev stack, and this profile does not deploy it",
             format!(
                 "leave the option out, or give --profile {}",
-                s3ferry::shell::word(&session.accounts.project.plan.dev.profile)
+                crate::shell::word(&session.accounts.project.plan.dev.profile)
             ),
         ));
     }
@@ -222,7 +222,7 @@ fn adoption(pipeline: &str, dev: &StackStep) -> String {
     format!(
         "`s3ferry adopt --name {pipeline} --profile {}` shows what changes in the pipeline, and \
          with --write changes it",
-        s3ferry::shell::word(&dev.profile)
+        crate::shell::word(&dev.profile)
     )
 }
 
@@ -292,14 +292,14 @@ fn next_target(session: &Session<'_>, target: &StackStep) -> String {
         };
         format!(
             "`s3ferry deploy --profile {}` again, which {what}",
-            s3ferry::shell::word(&dev.profile)
+            crate::shell::word(&dev.profile)
         )
     } else {
         adoption(&plan.pipeline, dev)
     };
     format!(
         "`s3ferry deploy --profile {}` (target {}), then {then}",
-        s3ferry::shell::word(&target.profile),
+        crate::shell::word(&target.profile),
         target.template.name
     )
 }
@@ -320,7 +320,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
         return (!is_current && plan.create_pipeline).then(|| {
             format!(
                 "`s3ferry deploy --profile {}` brings the pipeline up to date",
-                s3ferry::shell::word(&dev.profile)
+                crate::shell::word(&dev.profile)
             )
         });
     }
@@ -329,7 +329,7 @@ async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) ->
     }
     Some(format!(
         "`s3ferry deploy --profile {}` makes the pipeline",
-        s3ferry::shell::word(&dev.profile)
+        crate::shell::word(&dev.profile)
     ))
 }
 
@@ -337,6 +337,6 @@ pub(super) fn push(dev: &StackStep) -> String {
     format!(
         "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
          pipeline to its end; `s3ferry sample` writes one to try it with",
-        profile = s3ferry::shell::word(&dev.profile)
+        profile = crate::shell::word(&dev.profile)
     )
 }

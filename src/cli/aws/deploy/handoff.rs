@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use s3ferry::deploy::stack::{self, Deployed, condition};
-use s3ferry::deploy::stack_set::Described;
-use s3ferry::deploy::{Access, Condition, ProfileState, StackStep, profile_state};
-use s3ferry::transition::merge::PREVIOUS_KEY_ID;
-use s3ferry::transition::{Deployed as Template, SetInstances};
+use crate::deploy::stack::{self, Deployed, condition};
+use crate::deploy::stack_set::Described;
+use crate::deploy::{Access, Condition, ProfileState, StackStep, profile_state};
+use crate::transition::merge::PREVIOUS_KEY_ID;
+use crate::transition::{Deployed as Template, SetInstances};
 
 use super::stack_set;
 use crate::cli::aws::accounts::Accounts;
@@ -15,7 +15,7 @@ pub(super) use crate::cli::aws::accounts::Key;
 use crate::cli::project::Project;
 use crate::cli::{Failure, output};
 
-pub(crate) use s3ferry::stacks::KEY_ID;
+pub(crate) use crate::stacks::KEY_ID;
 
 /// Whether a target's stack stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ async fn dev_outputs(
                     ),
                     format!(
                         "deploy it first: `s3ferry deploy --profile {}`",
-                        s3ferry::shell::word(&dev.profile)
+                        crate::shell::word(&dev.profile)
                     ),
                     1,
                 ));
@@ -156,7 +156,7 @@ pub(crate) async fn key(
             format!("the dev stack has no output {KEY_ID}: its creation is not complete"),
             format!(
                 "run `s3ferry deploy --profile {}` again",
-                s3ferry::shell::word(&accounts.steps[0].profile)
+                crate::shell::word(&accounts.steps[0].profile)
             ),
             1,
         )

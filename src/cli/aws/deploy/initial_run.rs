@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use s3ferry::deploy::execution::{self, Execution, State};
-use s3ferry::deploy::source::{Current, Look, SourceObject};
-use s3ferry::deploy::{Access, Change, DeployError, Observer as _, StackStep, time};
-use s3ferry::escape::shown;
-use s3ferry::plan::{PipelinePlan, Plan, TargetPlan};
-use s3ferry::stacks::Side;
+use crate::deploy::execution::{self, Execution, State};
+use crate::deploy::source::{Current, Look, SourceObject};
+use crate::deploy::{Access, Change, DeployError, Observer as _, StackStep, time};
+use crate::escape::shown;
+use crate::plan::{PipelinePlan, Plan, TargetPlan};
+use crate::stacks::Side;
 use serde_json::{Value, json};
 
 use super::Session;
@@ -162,7 +162,7 @@ impl InitialRun {
             return self.json;
         }
         if self.has_source == Some(false) {
-            let profile = s3ferry::shell::word(access.profile());
+            let profile = crate::shell::word(access.profile());
             output::note(
                 session.global,
                 &format!(

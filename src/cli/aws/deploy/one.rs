@@ -1,12 +1,12 @@
 //! One stack, as the user sees it: what would change, the question, the way to its end.
 
-use s3ferry::deploy::pace::Pace;
-use s3ferry::deploy::run::{Pending, Prepared};
-use s3ferry::deploy::stack::{Deployed, condition};
-use s3ferry::deploy::{
+use crate::deploy::pace::Pace;
+use crate::deploy::run::{Pending, Prepared};
+use crate::deploy::stack::{Deployed, condition};
+use crate::deploy::{
     Access, Change, Condition, DeployError, Observer as _, StackStep, executions,
 };
-use s3ferry::stacks::Side;
+use crate::stacks::Side;
 use serde_json::{Value, json};
 
 use super::handoff::{self, KEY_ID, Standing};
@@ -296,7 +296,7 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
                 ),
                 format!(
                     "deploy it first: `s3ferry deploy --profile {}`",
-                    s3ferry::shell::word(&target.profile)
+                    crate::shell::word(&target.profile)
                 ),
                 1,
             ));

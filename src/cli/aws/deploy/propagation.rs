@@ -4,11 +4,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use s3ferry::deploy::pace::Attempts;
-use s3ferry::deploy::run::Pending;
-use s3ferry::deploy::{Change, Condition, Observer as _, StackStep};
-use s3ferry::failure::refused_role;
-use s3ferry::stacks::Side;
+use crate::deploy::pace::Attempts;
+use crate::deploy::run::Pending;
+use crate::deploy::{Change, Condition, Observer as _, StackStep};
+use crate::failure::refused_role;
+use crate::stacks::Side;
 use serde_json::{Value, json};
 
 use super::Session;
@@ -134,7 +134,7 @@ impl Role {
             Self::Service => format!(
                 "the service role must trust codepipeline.amazonaws.com: `s3ferry doctor --profile \
                  {dev}` shows what is wrong with it",
-                dev = s3ferry::shell::word(dev)
+                dev = crate::shell::word(dev)
             ),
             Self::Exists { target, .. } => format!(
                 "target `{target}` exists, so its role's trust policy or the service role's policy \
@@ -147,7 +147,7 @@ impl Role {
             } => format!(
                 "target `{target}` does not exist, or its role does not trust the service role: \
                  deploy it first (`s3ferry deploy --profile {profile}`), then dev again",
-                profile = s3ferry::shell::word(profile)
+                profile = crate::shell::word(profile)
             ),
             Self::Unseen { target: None } => {
                 "the role does not exist, or does not trust the service role".to_owned()

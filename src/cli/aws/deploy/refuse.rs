@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use s3ferry::checked::{Synthesis, SynthesizedFile};
-use s3ferry::deploy::StackStep;
-use s3ferry::diagnostic::Source;
-use s3ferry::plan::Plan;
+use crate::checked::{Synthesis, SynthesizedFile};
+use crate::deploy::StackStep;
+use crate::diagnostic::Source;
+use crate::plan::Plan;
 
 use crate::cli::{Failure, Global, files, shell};
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use s3ferry::checked::{Approved, TemplateFormat, lint_refusal};
-use s3ferry::deploy::run::{Deployment, Prepared, RunOptions};
-use s3ferry::deploy::stack::Deployed;
-use s3ferry::deploy::{Access, Observer as _, StackStep};
-use s3ferry::lint;
+use crate::checked::{Approved, TemplateFormat, lint_refusal};
+use crate::deploy::run::{Deployment, Prepared, RunOptions};
+use crate::deploy::stack::Deployed;
+use crate::deploy::{Access, Observer as _, StackStep};
+use crate::lint;
 use serde_json::{Value, json};
 
 use super::{DeployOptions, refuse, show};

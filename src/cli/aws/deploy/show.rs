@@ -1,7 +1,7 @@
 //! What a change set would do, as a table.
 
-use s3ferry::deploy::{Access, Change, Validations};
-use s3ferry::escape::shown;
+use crate::deploy::{Access, Change, Validations};
+use crate::escape::shown;
 use serde_json::{Value, json};
 
 use super::show_properties;
@@ -72,7 +72,7 @@ pub(crate) fn validations(found: &Validations, access: &Access) -> String {
     if !found.skipped.is_empty() {
         lines.push(format!(
             "`s3ferry deployer-policy --profile {}` prints the policy that these checks need.",
-            s3ferry::shell::word(access.profile())
+            crate::shell::word(access.profile())
         ));
     }
     if let Some(gap) = found.gap(access) {

@@ -1,7 +1,7 @@
 //! The properties of a resource that change, with their values before and after.
 
-use s3ferry::deploy::{Change, PropertyChange};
-use s3ferry::escape::shown as escaped;
+use crate::deploy::{Change, PropertyChange};
+use crate::escape::shown as escaped;
 
 /// No more properties of one resource than this are shown on a terminal.
 const SHOWN: usize = 12;

@@ -5,15 +5,15 @@ mod explain;
 
 use std::collections::BTreeSet;
 
-use s3ferry::deploy::stack_set::compare::compare;
-use s3ferry::deploy::stack_set::run::{Deployment, Prepared, SetOptions};
-use s3ferry::deploy::stack_set::{
+use crate::deploy::stack_set::compare::compare;
+use crate::deploy::stack_set::run::{Deployment, Prepared, SetOptions};
+use crate::deploy::stack_set::{
     Described, Existing, Health, Instance, Wanted, instances as stored, set,
 };
-use s3ferry::deploy::{Access, Observer as _, StackStep};
-use s3ferry::plan::{StackSetPermissions, TargetPlan};
-use s3ferry::stacks::{KEY_ID, Side};
-use s3ferry::transition::SetInstances;
+use crate::deploy::{Access, Observer as _, StackStep};
+use crate::plan::{StackSetPermissions, TargetPlan};
+use crate::stacks::{KEY_ID, Side};
+use crate::transition::SetInstances;
 use serde_json::{Value, json};
 
 use super::one::Done;
@@ -186,7 +186,7 @@ pub(super) async fn all_stand(
     step: &StackStep,
 ) -> Result<bool, Failure> {
     let wanted = wanted(project, step, &[])?;
-    Ok(s3ferry::deploy::stack_set::run::stands(access, &wanted).await?)
+    Ok(crate::deploy::stack_set::run::stands(access, &wanted).await?)
 }
 
 /// What the configuration wants of a stack set.
@@ -354,7 +354,7 @@ fn say_of_dev(session: &Session<'_>, prepared: &Prepared) {
             &format!(
                 "The pipeline's deploy actions are still the old ones: `s3ferry deploy --profile \
                  {}` brings them up to date.",
-                s3ferry::shell::word(dev)
+                crate::shell::word(dev)
             ),
         );
     }

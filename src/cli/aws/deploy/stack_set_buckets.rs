@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use s3ferry::deploy::existing_bucket::{self, ExistingBucket, Place};
-use s3ferry::deploy::retained::{self, StackResource};
-use s3ferry::deploy::stack_set::Instance;
-use s3ferry::deploy::stack_set::run::Prepared;
-use s3ferry::deploy::{
+use crate::deploy::existing_bucket::{self, ExistingBucket, Place};
+use crate::deploy::retained::{self, StackResource};
+use crate::deploy::stack_set::Instance;
+use crate::deploy::stack_set::run::Prepared;
+use crate::deploy::{
     Access, DeployError, ProfileState, Settings, StackStep, profile_state, together,
 };
-use s3ferry::plan::InstancePlan;
+use crate::plan::InstancePlan;
 use serde_json::{Value, json};
 
 use super::{Session, stack_set};

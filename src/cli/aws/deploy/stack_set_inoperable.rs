@@ -1,9 +1,9 @@
 //! Inoperable instances of a stack set. StackSets can only give them up and create others, which
 //! fails while the stack of the old instance exists. So that stack must be deleted first.
 
-use s3ferry::deploy::stack_set::Existing;
-use s3ferry::deploy::stack_set::run::Prepared;
-use s3ferry::deploy::{Access, Observer as _, StackStep, stack};
+use crate::deploy::stack_set::Existing;
+use crate::deploy::stack_set::run::Prepared;
+use crate::deploy::{Access, Observer as _, StackStep, stack};
 use serde_json::{Value, json};
 
 use super::Session;

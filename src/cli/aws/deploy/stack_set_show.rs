@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use s3ferry::deploy::stack_set::run::{Prepared, Report};
-use s3ferry::deploy::stack_set::{Existing, Failed, Instance};
+use crate::deploy::stack_set::run::{Prepared, Report};
+use crate::deploy::stack_set::{Existing, Failed, Instance};
 use serde_json::{Value, json};
 
 use crate::cli::output::{Stream, table_for, thousands};

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use s3ferry::deploy::stack::{self, Deployed as Stack, condition};
-use s3ferry::deploy::stack_set::{Described, instances};
-use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
-use s3ferry::stacks::{KEY_ID, Side};
-use s3ferry::transition::{Deployed, Found, Piece, SetInstances};
+use crate::deploy::stack::{self, Deployed as Stack, condition};
+use crate::deploy::stack_set::{Described, instances};
+use crate::deploy::{Access, Condition, Observer as _, StackStep};
+use crate::stacks::{KEY_ID, Side};
+use crate::transition::{Deployed, Found, Piece, SetInstances};
 
 use super::handoff::{self, Seen};
 use super::{Session, stack_set};

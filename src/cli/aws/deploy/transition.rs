@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use s3ferry::deploy::run::Prepared;
-use s3ferry::deploy::{Observer as _, StackStep};
-use s3ferry::stacks::Side;
-use s3ferry::transition::sequence::{self, Sequence, Version};
-use s3ferry::transition::{Found, Piece};
+use crate::deploy::run::Prepared;
+use crate::deploy::{Observer as _, StackStep};
+use crate::stacks::Side;
+use crate::transition::sequence::{self, Sequence, Version};
+use crate::transition::{Found, Piece};
 
 use super::flow::CREATE_PIPELINE;
 use super::handoff::{self, KEY_ID};

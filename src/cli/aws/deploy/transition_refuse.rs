@@ -1,13 +1,13 @@
 //! What is refused before the first step of a change of a live pipeline.
 
-use s3ferry::checked::lint_files;
-use s3ferry::deploy::StackStep;
-use s3ferry::diagnostic::Source;
-use s3ferry::lint::embedded;
-use s3ferry::stacks::{PIPELINE_NAME, Side};
-use s3ferry::template::TemplateFile;
-use s3ferry::transition::sequence::{Conflict, Leaving, Sequence};
-use s3ferry::transition::{Found, changes_agreement};
+use crate::checked::lint_files;
+use crate::deploy::StackStep;
+use crate::diagnostic::Source;
+use crate::lint::embedded;
+use crate::stacks::{PIPELINE_NAME, Side};
+use crate::template::TemplateFile;
+use crate::transition::sequence::{Conflict, Leaving, Sequence};
+use crate::transition::{Found, changes_agreement};
 
 use super::survey::Survey;
 use super::{Session, transition_show as show};

@@ -1,8 +1,8 @@
 //! The steps of a change of a live pipeline, in words.
 
-use s3ferry::deploy::StackStep;
-use s3ferry::stacks::Side;
-use s3ferry::transition::sequence::{Leaving, Sequence, Version};
+use crate::deploy::StackStep;
+use crate::stacks::Side;
+use crate::transition::sequence::{Leaving, Sequence, Version};
 
 use super::Session;
 use super::flow::push;

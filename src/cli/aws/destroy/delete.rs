@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use s3ferry::deploy::retained::StackResource;
-use s3ferry::deploy::run::{Deployment, RunOptions};
-use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::stack_set::{self as set, Wanted, reasons};
-use s3ferry::deploy::{Observer as _, StackStep};
-use s3ferry::stacks::KEY_ID;
+use crate::deploy::retained::StackResource;
+use crate::deploy::run::{Deployment, RunOptions};
+use crate::deploy::stack::{self, Deployed};
+use crate::deploy::stack_set::{self as set, Wanted, reasons};
+use crate::deploy::{Observer as _, StackStep};
+use crate::stacks::KEY_ID;
 use serde_json::{Value, json};
 
 use super::Deletion;

@@ -4,12 +4,12 @@ mod delete;
 
 use std::collections::BTreeSet;
 
-use s3ferry::deploy::retained::{self, StackResource};
-use s3ferry::deploy::run::{Deployment, RunOptions};
-use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::deploy::stack_set::{self as set, Wanted};
-use s3ferry::deploy::{Access, Condition, Observer as _, StackStep};
-use s3ferry::stacks::Side;
+use crate::deploy::retained::{self, StackResource};
+use crate::deploy::run::{Deployment, RunOptions};
+use crate::deploy::stack::{self, Deployed};
+use crate::deploy::stack_set::{self as set, Wanted};
+use crate::deploy::{Access, Condition, Observer as _, StackStep};
+use crate::stacks::Side;
 
 mod removed;
 mod report;

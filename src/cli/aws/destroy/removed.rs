@@ -1,8 +1,8 @@
 //! The stacks that the configuration no longer names, as far as they may be deleted.
 
-use s3ferry::deploy::StackStep;
-use s3ferry::deploy::stack::{self, Deployed};
-use s3ferry::stacks::{DEPLOY_ROLE_ARN, PIPELINE_NAME, Side};
+use crate::deploy::StackStep;
+use crate::deploy::stack::{self, Deployed};
+use crate::stacks::{DEPLOY_ROLE_ARN, PIPELINE_NAME, Side};
 
 use super::DestroyOptions;
 use crate::cli::aws::accounts::Accounts;

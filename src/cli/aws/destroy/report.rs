@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use s3ferry::deploy::{RetainedBucket, retained};
-use s3ferry::stacks::Side;
+use crate::deploy::{RetainedBucket, retained};
+use crate::stacks::Side;
 use serde_json::{Value, json};
 
 use super::{Deletion, DestroyOptions, What};

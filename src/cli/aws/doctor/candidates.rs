@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
-use s3ferry::deploy::live::{self as edge, Wanted};
-use s3ferry::deploy::{Observer as _, Outputs, StackOutputs, StackStep};
-use s3ferry::diagnostic::Source;
-use s3ferry::doctor::{Candidate, Found, Place, Reference};
-use s3ferry::plan::{Plan, StackSetPlan};
-use s3ferry::proof::Inputs;
-use s3ferry::stacks::{DEPLOY_ROLE_ARN, Side};
+use crate::deploy::live::{self as edge, Wanted};
+use crate::deploy::{Observer as _, Outputs, StackOutputs, StackStep};
+use crate::diagnostic::Source;
+use crate::doctor::{Candidate, Found, Place, Reference};
+use crate::plan::{Plan, StackSetPlan};
+use crate::proof::Inputs;
+use crate::stacks::{DEPLOY_ROLE_ARN, Side};
 
 use super::{Scope, Views};
 use crate::cli::aws::screen::Screen;

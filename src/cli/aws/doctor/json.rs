@@ -1,8 +1,8 @@
 //! A diagnosis, written for machines.
 
-use s3ferry::doctor::live::View;
-use s3ferry::doctor::{Finding, Fix, Health, Repair};
-use s3ferry::lint::Severity;
+use crate::doctor::live::View;
+use crate::doctor::{Finding, Fix, Health, Repair};
+use crate::lint::Severity;
 use serde_json::{Value as Json, json};
 
 use super::Examined;

@@ -9,17 +9,17 @@ mod show;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use s3ferry::checked::TemplateFormat;
-use s3ferry::deploy::live::{self as edge, Accesses};
-use s3ferry::deploy::{
+use crate::checked::TemplateFormat;
+use crate::deploy::live::{self as edge, Accesses};
+use crate::deploy::{
     Access, DeployError, Observer as _, Outputs, StackStep, ownership, stack_steps,
 };
-use s3ferry::doctor::live::{Live, Reading, View};
-use s3ferry::doctor::{
+use crate::doctor::live::{Live, Reading, View};
+use crate::doctor::{
     Candidate, Deployed, Diagnosis, Expected, Health, Place, Reference, diagnose,
 };
-use s3ferry::proof::{Inputs, resolved};
-use s3ferry::stacks::{KEY_ID, Side};
+use crate::proof::{Inputs, resolved};
+use crate::stacks::{KEY_ID, Side};
 use serde_json::Value as Json;
 
 use crate::cli::aws::accounts::OutputsFile;
@@ -353,7 +353,7 @@ async fn views(scope: &Scope<'_>, screen: &Screen) -> Result<Views, Failure> {
                     "Reading account {} with profile {} ({}).",
                     way.account,
                     way.profile,
-                    s3ferry::escape::shown(&arn)
+                    crate::escape::shown(&arn)
                 ));
                 views.accesses.insert(way.account.to_owned(), access);
                 views.accounts.insert(way.account.to_owned(), View::By(arn));

@@ -1,7 +1,7 @@
 //! Writing dead trust policies again, after asking.
 
-use s3ferry::deploy::{Observer as _, trust};
-use s3ferry::doctor::{Diagnosis, Repair};
+use crate::deploy::{Observer as _, trust};
+use crate::doctor::{Diagnosis, Repair};
 use similar::TextDiff;
 
 use super::{Scope, Views};

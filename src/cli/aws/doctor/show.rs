@@ -2,10 +2,10 @@
 //! with causes first, then the parts that could not be read.
 
 use anstyle::{AnsiColor, Style};
-use s3ferry::doctor::live::View;
-use s3ferry::doctor::{Finding, Fix, Health};
-use s3ferry::escape::{self, shown};
-use s3ferry::lint::Severity;
+use crate::doctor::live::View;
+use crate::doctor::{Finding, Fix, Health};
+use crate::escape::{self, shown};
+use crate::lint::Severity;
 
 use super::Examined;
 use crate::cli::output::{Text, table};

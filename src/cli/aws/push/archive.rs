@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use s3ferry::escape::shown;
-use s3ferry::plan::TargetPlan;
+use crate::escape::shown;
+use crate::plan::TargetPlan;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use s3ferry::plan::TargetPlan;
+use crate::plan::TargetPlan;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 

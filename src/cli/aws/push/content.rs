@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use s3ferry::escape::shown;
+use crate::escape::shown;
 
 use super::warning::{Code, Names, Warning};
 

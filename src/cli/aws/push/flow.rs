@@ -6,13 +6,13 @@ mod follow;
 use std::io::IsTerminal as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use s3ferry::definition::Definition;
-use s3ferry::deploy::execution::{self, Execution, Revision};
-use s3ferry::deploy::source::{Content, Current, SourceObject, Upload};
-use s3ferry::deploy::{Access, Observer as _, pipeline};
-use s3ferry::escape::shown;
-use s3ferry::plan::{PipelinePlan, SOURCE_ACTION};
-use s3ferry::shell::Command;
+use crate::definition::Definition;
+use crate::deploy::execution::{self, Execution, Revision};
+use crate::deploy::source::{Content, Current, SourceObject, Upload};
+use crate::deploy::{Access, Observer as _, pipeline};
+use crate::escape::shown;
+use crate::plan::{PipelinePlan, SOURCE_ACTION};
+use crate::shell::Command;
 use serde_json::{Value, json};
 
 use super::warning::one_line;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use s3ferry::aws::quotas::{DEPLOY_ACTION, DEPLOYED_FILES, OBJECT_KEY, SOURCE_OBJECT, grouped};
-use s3ferry::escape::named;
-use s3ferry::plan::TargetPlan;
+use crate::aws::quotas::{DEPLOY_ACTION, DEPLOYED_FILES, OBJECT_KEY, SOURCE_OBJECT, grouped};
+use crate::escape::named;
+use crate::plan::TargetPlan;
 
 use super::warning::{Code, Names, Warning, quoted};
 use crate::cli::Failure;

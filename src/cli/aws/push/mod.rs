@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use s3ferry::deploy::source::Upload;
+use crate::deploy::source::Upload;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use s3ferry::escape::shown;
-use s3ferry::plan::TargetPlan;
+use crate::escape::shown;
+use crate::plan::TargetPlan;
 
 use super::content::{Text, Types};
 use super::limits;

@@ -1,8 +1,8 @@
 //! What `push` reports about an artifact before it uploads it.
 
 use annotate_snippets::Level;
-use s3ferry::escape::shown;
-use s3ferry::lint::Severity;
+use crate::escape::shown;
+use crate::lint::Severity;
 use serde_json::{Value, json};
 
 use crate::cli::diagnostics::titled;

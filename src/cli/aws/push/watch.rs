@@ -3,11 +3,11 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use s3ferry::config::partition_of;
-use s3ferry::deploy::Observer as _;
-use s3ferry::deploy::execution::{ActionRun, State, Wait};
-use s3ferry::escape::shown;
-use s3ferry::shell::Command;
+use crate::config::partition_of;
+use crate::deploy::Observer as _;
+use crate::deploy::execution::{ActionRun, State, Wait};
+use crate::escape::shown;
+use crate::shell::Command;
 use serde_json::{Value, json};
 
 use super::warning::one_line;

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use s3ferry::checked::TemplateFormat;
-use s3ferry::deploy::execution::ActionRun;
-use s3ferry::failure::{self, Action, Kind, Meaning, Sign, names_action};
-use s3ferry::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
-use s3ferry::proof::{Decided, Remedy, Verdict};
-use s3ferry::run::Step;
+use crate::checked::TemplateFormat;
+use crate::deploy::execution::ActionRun;
+use crate::failure::{self, Action, Kind, Meaning, Sign, names_action};
+use crate::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
+use crate::proof::{Decided, Remedy, Verdict};
+use crate::run::Step;
 use serde_json::{Value, json};
 
 use crate::cli::project::Project;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use s3ferry::deploy::{StackStep, ownership, stack};
-use s3ferry::stacks::Side;
+use crate::deploy::{StackStep, ownership, stack};
+use crate::stacks::Side;
 use serde_json::{Value, json};
 
 pub(crate) mod set;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use s3ferry::config::{AccountFilter, AutoDeployment, CallAs, OperationPreferences};
-use s3ferry::deploy::stack_set::{Described, Wanted, instances, set};
-use s3ferry::deploy::{Access, Outputs, StackStep};
-use s3ferry::diagnostic::Source;
-use s3ferry::plan::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
-use s3ferry::template::{Deployment, Resolver, read_template};
+use crate::config::{AccountFilter, AutoDeployment, CallAs, OperationPreferences};
+use crate::deploy::stack_set::{Described, Wanted, instances, set};
+use crate::deploy::{Access, Outputs, StackStep};
+use crate::diagnostic::Source;
+use crate::plan::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
+use crate::template::{Deployment, Resolver, read_template};
 
 use crate::cli::Failure;
 

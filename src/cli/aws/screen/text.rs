@@ -1,8 +1,8 @@
 //! The lines that the screen shows.
 
-use s3ferry::deploy::events::Event;
-use s3ferry::deploy::stack_set::Progress;
-use s3ferry::escape::shown;
+use crate::deploy::events::Event;
+use crate::deploy::stack_set::Progress;
+use crate::escape::shown;
 
 use super::{STATUS, TYPE};
 use crate::cli::aws::live;

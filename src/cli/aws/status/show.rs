@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use s3ferry::deploy::next::Found;
-use s3ferry::deploy::protection::Guard;
-use s3ferry::deploy::view::View;
-use s3ferry::deploy::{Comparison, time};
-use s3ferry::escape::shown;
+use crate::deploy::next::Found;
+use crate::deploy::protection::Guard;
+use crate::deploy::view::View;
+use crate::deploy::{Comparison, time};
+use crate::escape::shown;
 use serde_json::{Value, json};
 
 use super::source::Deliveries;

@@ -4,11 +4,11 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use s3ferry::deploy::delivery::{Delivery, Freshness};
-use s3ferry::deploy::source::{Look, SourceObject};
-use s3ferry::deploy::{Access, DeployError, execution, time};
-use s3ferry::escape::shown;
-use s3ferry::plan::{Plan, SOURCE_ACTION};
+use crate::deploy::delivery::{Delivery, Freshness};
+use crate::deploy::source::{Look, SourceObject};
+use crate::deploy::{Access, DeployError, execution, time};
+use crate::escape::shown;
+use crate::plan::{Plan, SOURCE_ACTION};
 use serde_json::{Value, json};
 
 use crate::cli::output::Text;

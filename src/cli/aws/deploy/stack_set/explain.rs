@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use s3ferry::deploy::stack_set::run::Report;
-use s3ferry::deploy::stack_set::{Failed, Wanted, reasons};
-use s3ferry::deploy::{Access, DeployError, StackStep};
+use crate::deploy::stack_set::run::Report;
+use crate::deploy::stack_set::{Failed, Wanted, reasons};
+use crate::deploy::{Access, DeployError, StackStep};
 use serde_json::json;
 
 use super::super::stack_set_buckets::reach;

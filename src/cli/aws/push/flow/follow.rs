@@ -1,8 +1,8 @@
 //! Follows the executions of a push to their end.
 
-use s3ferry::deploy::Observer as _;
-use s3ferry::deploy::execution::{self, State};
-use s3ferry::escape::shown;
+use crate::deploy::Observer as _;
+use crate::deploy::execution::{self, State};
+use crate::escape::shown;
 use serde_json::{Value, json};
 
 use super::super::warning::one_line;
