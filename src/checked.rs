@@ -21,7 +21,7 @@ pub enum TemplateFormat {
 
 impl TemplateFormat {
     /// The extension of a file in this format.
-    pub fn extension(self) -> &'static str {
+    pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Yaml => "yaml",
             Self::Json => "json",
@@ -54,7 +54,7 @@ pub struct Synthesis {
 
 /// Why templates cannot be checked.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckError {
+pub(crate) enum CheckError {
     /// A template cannot be read.
     #[error("`{}` is not a template", .0.name())]
     Template(Box<Source>, Problem),
@@ -68,7 +68,7 @@ pub enum CheckError {
 
 /// Why checked templates are not written or deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The lint has errors.
     #[error("the templates have errors")]
     Lint,
@@ -94,17 +94,16 @@ pub enum Refusal {
 
 /// A synthesis that was linted and proven.
 #[derive(Debug)]
-pub struct Checked {
+pub(crate) struct Checked {
     synthesis: Synthesis,
     /// The findings, by template.
     pub reports: Vec<(Source, Report)>,
-    /// The proof.
     pub proof: Proof,
 }
 
 /// A synthesis whose checks found nothing that forbids its deployment.
 #[derive(Debug, Clone)]
-pub struct Approved(Synthesis);
+pub(crate) struct Approved(Synthesis);
 
 impl Synthesis {
     /// Synthesizes the templates of a plan. `named` gives each file the name that errors show, by its
@@ -121,7 +120,7 @@ impl Synthesis {
     }
 
     /// The merged policy of an existing artifact bucket.
-    pub fn merged_policy(&self) -> Option<&str> {
+    pub(crate) fn merged_policy(&self) -> Option<&str> {
         let mut files = self.files.iter();
         files
             .find(|file| !file.is_template)
@@ -133,7 +132,7 @@ impl Synthesis {
     ///
     /// # Errors
     /// A template cannot be read, or Guard cannot evaluate the rules.
-    pub fn lint(
+    pub(crate) fn lint(
         &self,
         rules: &[Rule],
         quotas: &Quotas,
@@ -166,7 +165,7 @@ impl Synthesis {
     ///
     /// # Errors
     /// The proof cannot use the templates.
-    pub fn prove(&self, plan: &Plan) -> Result<Proof, CheckError> {
+    pub(crate) fn prove(&self, plan: &Plan) -> Result<Proof, CheckError> {
         proof::prove(&self.inputs(plan, false)).map_err(CheckError::Proof)
     }
 
@@ -174,7 +173,7 @@ impl Synthesis {
     ///
     /// # Errors
     /// A template cannot be checked.
-    pub fn check(self, plan: &Plan, rules: &[Rule]) -> Result<Checked, CheckError> {
+    pub(crate) fn check(self, plan: &Plan, rules: &[Rule]) -> Result<Checked, CheckError> {
         Ok(Checked {
             reports: self.lint(rules, &plan.quotas)?,
             proof: self.prove(plan)?,
@@ -185,7 +184,7 @@ impl Synthesis {
 
 impl SynthesizedFile {
     /// The file of a template. `name` has no ending.
-    pub fn template(
+    pub(crate) fn template(
         name: String,
         template: &Template,
         format: TemplateFormat,
@@ -211,7 +210,7 @@ impl Checked {
     ///
     /// # Errors
     /// The first reason not to deploy them.
-    pub fn approve(self, strict: bool) -> Result<Approved, Refusal> {
+    pub(crate) fn approve(self, strict: bool) -> Result<Approved, Refusal> {
         let refusal = lint_refusal(&self.reports).or_else(|| proof_refusal(&self.proof, strict));
         match refusal {
             None => Ok(Approved(self.synthesis)),
@@ -222,24 +221,24 @@ impl Checked {
 
 impl Approved {
     /// The stacks and their files.
-    pub fn synthesis(&self) -> &Synthesis {
+    pub(crate) fn synthesis(&self) -> &Synthesis {
         &self.0
     }
 
     /// The stacks alone.
-    pub fn into_stacks(self) -> Vec<Stack> {
+    pub(crate) fn into_stacks(self) -> Vec<Stack> {
         self.0.stacks
     }
 }
 
 /// Why templates with these findings are not deployed.
-pub fn lint_refusal(reports: &[(Source, Report)]) -> Option<Refusal> {
+pub(crate) fn lint_refusal(reports: &[(Source, Report)]) -> Option<Refusal> {
     let fails = reports.iter().any(|(_, report)| report.has_errors());
     fails.then_some(Refusal::Lint)
 }
 
 /// Why templates with this proof are not deployed.
-pub fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
+pub(crate) fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
     let outcome = proof.outcome();
     if !outcome.fails(strict) {
         return None;
@@ -258,7 +257,7 @@ pub fn proof_refusal(proof: &Proof, strict: bool) -> Option<Refusal> {
 ///
 /// # Errors
 /// A template cannot be read, or Guard cannot evaluate the rules.
-pub fn lint_files(
+pub(crate) fn lint_files(
     rules: &[Rule],
     files: &[TemplateFile],
     quotas: &Quotas,

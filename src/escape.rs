@@ -43,7 +43,7 @@ pub fn is_hidden(c: char) -> bool {
 }
 
 /// A value on one line: every hidden character is escaped, line breaks and tabs, too.
-pub fn shown(text: &str) -> Cow<'_, str> {
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
     })
@@ -51,7 +51,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 
 /// Text of several lines, whose line breaks and tabs are its layout: every other hidden character
 /// is escaped.
-pub fn lines(text: &str) -> Cow<'_, str> {
+pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, hides_in_lines, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
     })
@@ -60,7 +60,7 @@ pub fn lines(text: &str) -> Cow<'_, str> {
 /// Output in which no line reads as a command of a CI system. GitHub Actions obeys a line that
 /// begins with `::`, after white space, and `##[` anywhere; Azure Pipelines `##vso[` and `##[`;
 /// TeamCity `##teamcity[`.
-pub fn without_commands(output: &str) -> Cow<'_, str> {
+pub(crate) fn without_commands(output: &str) -> Cow<'_, str> {
     if !output.contains("::") && !output.contains("##") {
         return Cow::Borrowed(output);
     }
@@ -86,7 +86,7 @@ pub fn without_commands(output: &str) -> Cow<'_, str> {
 
 /// A JSON document in which hidden characters are escaped as JSON does. Outside strings, JSON
 /// has none but line breaks and tabs.
-pub fn json(document: &str) -> Cow<'_, str> {
+pub(crate) fn json(document: &str) -> Cow<'_, str> {
     let shown = escaped(document, hides_in_lines, |out, c| {
         let mut units = [0; 2];
         for unit in c.encode_utf16(&mut units) {
@@ -107,7 +107,7 @@ pub(crate) fn for_yaml(document: &str) -> Cow<'_, str> {
 
 /// An XML document in which hidden characters are references. XML has no form for most control
 /// characters of ASCII, so the writer of the document must have removed them.
-pub fn xml(document: &str) -> Cow<'_, str> {
+pub(crate) fn xml(document: &str) -> Cow<'_, str> {
     let shown = escaped(document, hides_in_lines, |out, c| {
         let _ = write!(out, "&#x{:x};", u32::from(c));
     });
@@ -116,19 +116,19 @@ pub fn xml(document: &str) -> Cow<'_, str> {
 
 /// Whether a reader cannot see a character or takes it for a space: a hidden one, or white space
 /// other than the space.
-pub fn is_unseen(c: char) -> bool {
+pub(crate) fn is_unseen(c: char) -> bool {
     is_hidden(c) || (c.is_whitespace() && c != ' ')
 }
 
 /// A text in which everything is escaped that a reader cannot see or takes for a space.
-pub fn spelled(text: &str) -> Cow<'_, str> {
+pub(crate) fn spelled(text: &str) -> Cow<'_, str> {
     escaped(text, is_unseen, |out, c| {
         let _ = write!(out, "{}", c.escape_unicode());
     })
 }
 
 /// A key that is not known, in backticks, with the name of what a reader cannot see in it.
-pub fn key(text: &str) -> String {
+pub(crate) fn key(text: &str) -> String {
     let spelled = spelled(text);
     match text.chars().find(|c| is_unseen(*c)) {
         Some(c) => format!("`{spelled}`, which contains {}", named(c)),
@@ -137,7 +137,7 @@ pub fn key(text: &str) -> String {
 }
 
 /// A character's code point and name: `U+200B ZERO WIDTH SPACE`.
-pub fn named(c: char) -> String {
+pub(crate) fn named(c: char) -> String {
     let code = u32::from(c);
     let name = match NAMES.binary_search_by_key(&code, |(known, _)| *known) {
         Ok(at) => NAMES[at].1,

@@ -17,6 +17,15 @@
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.
 
+#![cfg_attr(
+    not(feature = "deploy"),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the commands that talk to AWS are the only users of parts of the pure modules"
+    )
+)]
+
 pub mod aws;
 pub mod checked;
 #[doc(hidden)]
@@ -26,8 +35,10 @@ mod definition;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod diagnostic;
+#[cfg(feature = "deploy")]
 mod doctor;
 pub mod escape;
+#[cfg(feature = "deploy")]
 mod failure;
 pub mod graph;
 pub mod lint;
@@ -39,4 +50,5 @@ pub mod run;
 mod shell;
 pub mod stacks;
 pub mod template;
+#[cfg(feature = "deploy")]
 pub mod transition;

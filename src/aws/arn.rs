@@ -21,7 +21,7 @@ pub struct Arn<'a> {
 
 impl<'a> Arn<'a> {
     /// Splits an ARN; `None` where it has not six parts or does not begin with `arn`.
-    pub fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         if parts.next()? != "arn" {
             return None;
@@ -38,7 +38,7 @@ impl<'a> Arn<'a> {
 
 /// What an ARN that a user gives must name: one thing, exactly. A wildcard would grant others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ArnKind {
+pub(crate) enum ArnKind {
     /// A KMS key, by its own ID (AWS KMS, *Key identifiers (KeyId)*).
     Key,
     /// An IAM role (IAM, *IAM identifiers*).
@@ -50,16 +50,16 @@ pub enum ArnKind {
 }
 
 /// Regular expression of an ARN of [`ArnKind::Key`], for schemas.
-pub const KEY_ARN: &str = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/\
+pub(crate) const KEY_ARN: &str = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/\
     ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$";
 /// Regular expression of an ARN of [`ArnKind::Role`], for schemas.
-pub const ROLE_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/\
+pub(crate) const ROLE_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
 /// Regular expression of an ARN of [`ArnKind::RoleOrUser`], for schemas.
-pub const ROLE_OR_USER_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/\
+pub(crate) const ROLE_OR_USER_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
 /// Regular expression of an ARN of [`ArnKind::Policy`], for schemas.
-pub const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/\
+pub(crate) const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/\
     ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,128}$";
 
 impl ArnKind {
@@ -67,7 +67,7 @@ impl ArnKind {
     ///
     /// # Errors
     /// What is wrong with it, without the ARN itself: `has a wildcard`.
-    pub fn parse(self, text: &str) -> Result<Arn<'_>, &'static str> {
+    pub(crate) fn parse(self, text: &str) -> Result<Arn<'_>, &'static str> {
         let arn = Arn::parse(text).filter(|arn| {
             let service = match self {
                 Self::Key => "kms",
@@ -116,7 +116,7 @@ pub(crate) fn is_account_id(text: &str) -> bool {
 }
 
 /// Whether a text is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
-pub fn is_key_id(id: &str) -> bool {
+pub(crate) fn is_key_id(id: &str) -> bool {
     let hexadecimal = |text: &str, length: usize| {
         text.len() == length
             && text
@@ -156,7 +156,7 @@ fn is_iam_name(resource: &str, kind: &str, longest: usize) -> bool {
 }
 
 /// Whether IAM allows a character in the name of a role, a user or a policy.
-pub fn is_iam_name_character(c: char) -> bool {
+pub(crate) fn is_iam_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-')
 }
 

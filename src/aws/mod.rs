@@ -1,7 +1,7 @@
 //! Facts about AWS, one table each, with the AWS document that each fact comes from. Independent
 //! of all other modules.
 
-pub mod arn;
+pub(crate) mod arn;
 mod partition;
 pub mod quotas;
 

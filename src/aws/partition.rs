@@ -15,7 +15,7 @@ pub enum Partition {
 
 impl Partition {
     /// The partition as ARNs write it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Aws => "aws",
             Self::AwsCn => "aws-cn",
@@ -43,7 +43,7 @@ impl Partition {
     }
 
     /// Returns the domain of the console, below the region's name.
-    pub fn console_domain(self) -> &'static str {
+    pub(crate) fn console_domain(self) -> &'static str {
         match self {
             Self::Aws => "console.aws.amazon.com",
             Self::AwsCn => "console.amazonaws.cn",

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A quota of an AWS service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     /// The service that sets it.
     pub service: &'static str,
     /// What it limits.
@@ -22,7 +22,7 @@ pub struct Quota {
 
 /// Whether AWS raises a quota for an account that requests it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Increase {
+pub(crate) enum Increase {
     /// Never.
     Fixed,
     /// Up to this value.
@@ -35,7 +35,7 @@ use Increase::{Fixed, OnRequest, UpTo};
 
 impl Quota {
     /// Returns the value as a length.
-    pub const fn length(self) -> usize {
+    pub(crate) const fn length(self) -> usize {
         if self.value > usize::MAX as u64 {
             usize::MAX
         } else {
@@ -49,7 +49,7 @@ impl Quota {
     }
 
     /// Returns the highest value that an account can have, if AWS documents one.
-    pub const fn maximum(self) -> Option<u64> {
+    pub(crate) const fn maximum(self) -> Option<u64> {
         match self.increase {
             Fixed => Some(self.value),
             UpTo(most) => Some(most),
@@ -59,7 +59,7 @@ impl Quota {
 }
 
 /// Writes a number with a comma between the thousands.
-pub fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -110,7 +110,7 @@ macro_rules! table {
     )*) => {
         $($(
             $(#[$doc])*
-            pub const $id: Quota = Quota {
+            pub(crate) const $id: Quota = Quota {
                 service: $service,
                 name: $name,
                 value: $value,
@@ -121,7 +121,7 @@ macro_rules! table {
         )*)*
 
         /// Every quota, by service.
-        pub const ALL: &[Quota] = &[$($($id,)*)*];
+        pub(crate) const ALL: &[Quota] = &[$($($id,)*)*];
     };
 }
 
@@ -230,21 +230,21 @@ table! {
 }
 
 /// The fewest stages of a pipeline (*Quotas in AWS CodePipeline*).
-pub const FEWEST_STAGES: usize = 2;
+pub(crate) const FEWEST_STAGES: usize = 2;
 
 /// The fewest characters of a bucket name (*General purpose bucket naming rules*).
-pub const SHORTEST_BUCKET_NAME: usize = 3;
+pub(crate) const SHORTEST_BUCKET_NAME: usize = 3;
 
 /// How many actions the plan puts into a stage, unless `quotas.actions_per_stage` says otherwise:
 /// the older of the two rows of AWS's table, which holds in every account.
-pub const PLANNED_ACTIONS_PER_STAGE: u64 = 50;
+pub(crate) const PLANNED_ACTIONS_PER_STAGE: u64 = 50;
 
 /// How many actions the plan puts into a pipeline before it opens another one, unless
 /// `quotas.actions_per_pipeline` says otherwise.
 ///
 /// This is half of AWS's limit. Another value would move the accounts of a deployed fleet to other
 /// pipelines, so it stays; `init` writes AWS's limit into new configurations.
-pub const PLANNED_ACTIONS_PER_PIPELINE: u64 = 500;
+pub(crate) const PLANNED_ACTIONS_PER_PIPELINE: u64 = 500;
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,12 @@
 
 use std::path::PathBuf;
 
+use crate::plan::Plan;
+use crate::run::Step;
 use clap::Arg;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::Shells;
 use clap_complete::{CompleteEnv, Shell};
-use crate::plan::Plan;
-use crate::run::Step;
 
 use super::output::{Text, print};
 use super::project::Project;

@@ -1,9 +1,9 @@
 //! How problems look: message, place, the lines with the offending text underlined, the fix.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::diagnostic::{Problem, Source, Span};
 use crate::escape::{lines, shown};
 use crate::lint::{Finding, Severity};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::excerpt::{Excerpt, shortened};
 use super::output::{self, Text};
@@ -77,7 +77,6 @@ impl Failure {
         )
     }
 
-    /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Message { code, .. } => *code,

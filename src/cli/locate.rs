@@ -22,7 +22,6 @@ pub(crate) struct ExampleOption {
 
 /// Where a configuration is.
 pub(crate) enum Located {
-    /// In this file.
     File(PathBuf),
     /// There is none, and this is why.
     Missing(Failure),

@@ -34,8 +34,8 @@ mod targets;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use crate::escape::{lines, shown};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
 pub(crate) use diagnostics::Failure;
 

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::Write as _;
 
+use crate::escape::{self, lines, shown};
 #[cfg(feature = "deploy")]
 use anstyle::Style;
-use crate::escape::{self, lines, shown};
 
 use super::table::layout;
 use super::{Failure, Global};

@@ -15,7 +15,6 @@ use super::{Failure, Global, files};
 
 /// A configuration and all that follows from it.
 pub(crate) struct Project {
-    /// The plan.
     pub(crate) plan: Plan,
     /// Folder that paths in the configuration are relative to.
     folder: PathBuf,

@@ -3,9 +3,7 @@
 use crate::escape;
 use crate::policy::document::Effect;
 use crate::policy::evaluation::Layer;
-use crate::proof::{
-    Attack, AttackResult, Decided, Outcome, Proof, Remedy, StatementUse, Verdict,
-};
+use crate::proof::{Attack, AttackResult, Decided, Outcome, Proof, Remedy, StatementUse, Verdict};
 use crate::run::{Place, Step, Strength};
 
 use super::output::{line, table, thousands};

@@ -1,9 +1,9 @@
 //! Findings, written for people and for machines.
 
-use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 use crate::diagnostic::Source;
 use crate::escape::shown;
 use crate::lint::{Finding, Report, Rule, Severity};
+use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value as Json, json};
 use serde_sarif::sarif;
 
@@ -14,7 +14,6 @@ use super::output::Text;
 /// Version of the JSON shapes; it changes when a member changes its meaning or goes.
 const JSON_VERSION: u32 = 1;
 
-/// A severity's name.
 pub(crate) fn severity_name(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",

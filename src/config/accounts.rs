@@ -19,7 +19,7 @@ struct Field {
 impl Document {
     /// The accounts files that are still to be read: the number of the target, and the path as it
     /// is written.
-    pub fn accounts_files(&self) -> Vec<(usize, String)> {
+    pub(crate) fn accounts_files(&self) -> Vec<(usize, String)> {
         let targets = self.config.targets.iter().enumerate();
         targets
             .filter_map(|(number, target)| Some((number, target.accounts_file.clone()?)))
@@ -30,7 +30,11 @@ impl Document {
     ///
     /// # Errors
     /// Everything that is wrong with it, in its order; places are in `file`.
-    pub fn take_accounts(&mut self, target: usize, file: &Source) -> Result<(), Vec<Problem>> {
+    pub(crate) fn take_accounts(
+        &mut self,
+        target: usize,
+        file: &Source,
+    ) -> Result<(), Vec<Problem>> {
         let mut lines = lines(file.text())
             .map_err(|problem| vec![problem])?
             .into_iter();

@@ -13,11 +13,11 @@ mod stack_set;
 mod stack_set_rules;
 mod validate;
 
-pub use model::*;
-pub use names::{account_id_problem, characters};
+pub(crate) use model::*;
+pub(crate) use names::{account_id_problem, characters};
 pub use regions::{has_codepipeline, is_region, partition_of, pipeline_region_problem, regions};
 pub use schema::{json_schema, near};
-pub use stack_set::*;
+pub(crate) use stack_set::*;
 
 use crate::diagnostic::{self, Node, Problem, Source, Span};
 
@@ -48,7 +48,7 @@ pub struct Complaint {
 
 impl Complaint {
     /// A complaint about the setting at `path`, its steps separated by dots.
-    pub fn new(path: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(path: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             path: path.split('.').map(str::to_owned).collect(),
             message: message.into(),
@@ -116,7 +116,7 @@ impl Document {
 
     /// The path of the setting at an offset of a configuration's text: keys and list indexes from the
     /// top. Empty for a text that cannot be read.
-    pub fn path_at(source: &Source, offset: usize) -> Vec<String> {
+    pub(crate) fn path_at(source: &Source, offset: usize) -> Vec<String> {
         let mut path = Vec::new();
         let Ok(root) = diagnostic::read(source) else {
             return path;

@@ -273,17 +273,17 @@ pub struct Listed {
 
 impl Target {
     /// Whether its template serves several accounts.
-    pub fn has_many_accounts(&self) -> bool {
+    pub(crate) fn has_many_accounts(&self) -> bool {
         self.accounts.is_some() || self.accounts_file.is_some()
     }
 
     /// Whether its template serves several regions.
-    pub fn has_many_regions(&self) -> bool {
+    pub(crate) fn has_many_regions(&self) -> bool {
         self.regions.is_some() || self.listed.iter().any(|line| line.region.is_some())
     }
 
     /// Every account and region that it is deployed to, in the configuration's order.
-    pub fn places(&self, dev_region: &str) -> Vec<(String, String)> {
+    pub(crate) fn places(&self, dev_region: &str) -> Vec<(String, String)> {
         let regions = match (&self.regions, &self.region) {
             (Some(regions), _) => regions.clone(),
             (None, Some(region)) => vec![region.clone()],
@@ -324,7 +324,7 @@ pub enum CannedAcl {
 
 impl CannedAcl {
     /// The name as S3 writes it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
             Self::PublicRead => "public-read",

@@ -7,12 +7,12 @@ use crate::aws::quotas::{
 };
 
 /// A number of characters.
-pub fn characters(number: usize) -> String {
+pub(crate) fn characters(number: usize) -> String {
     format!("{number} character{}", if number == 1 { "" } else { "s" })
 }
 
 /// Why this is not an account ID (AWS Account Management, *View AWS account identifiers*).
-pub fn account_id_problem(id: &str) -> Option<String> {
+pub(crate) fn account_id_problem(id: &str) -> Option<String> {
     if !id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!(
             "`{id}` is not an account ID: it has other characters than digits"

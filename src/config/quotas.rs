@@ -9,23 +9,23 @@ use crate::aws::quotas::{
 
 impl Quotas {
     /// Returns how many characters a trust policy can have.
-    pub fn trust_policy(&self) -> u64 {
+    pub(crate) fn trust_policy(&self) -> u64 {
         self.trust_policy_characters.unwrap_or(TRUST_POLICY.value)
     }
 
     /// Returns how many managed policies a role can have.
-    pub fn managed_policies(&self) -> u64 {
+    pub(crate) fn managed_policies(&self) -> u64 {
         self.managed_policies_per_role
             .unwrap_or(MANAGED_POLICIES_PER_ROLE.value)
     }
 
     /// Returns how many actions the plan puts into a stage.
-    pub fn stage_actions(&self) -> u64 {
+    pub(crate) fn stage_actions(&self) -> u64 {
         self.actions_per_stage.unwrap_or(PLANNED_ACTIONS_PER_STAGE)
     }
 
     /// Returns how many actions the plan puts into a pipeline.
-    pub fn pipeline_actions(&self) -> u64 {
+    pub(crate) fn pipeline_actions(&self) -> u64 {
         self.actions_per_pipeline
             .unwrap_or(PLANNED_ACTIONS_PER_PIPELINE)
     }

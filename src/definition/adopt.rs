@@ -31,7 +31,11 @@ pub(crate) struct Adopted {
 ///
 /// # Errors
 /// Where the definition contradicts the plan, so that the pipeline would not run.
-pub(crate) fn adopt(definition: &Definition, plan: &Plan, key: &str) -> Result<Adopted, Vec<Problem>> {
+pub(crate) fn adopt(
+    definition: &Definition,
+    plan: &Plan,
+    key: &str,
+) -> Result<Adopted, Vec<Problem>> {
     let mut adoption = Adoption {
         definition,
         plan,

@@ -32,9 +32,7 @@ pub(crate) struct Draft {
 /// A bucket that the pipeline deploys to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DraftTarget {
-    /// Name.
     pub name: String,
-    /// Bucket.
     pub bucket: String,
     /// Account that owns it; from the action's role, where it has one of another account.
     pub account: Option<String>,

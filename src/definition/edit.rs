@@ -12,9 +12,7 @@ pub(super) struct Editor<'t> {
 
 /// A value to set.
 pub(super) enum New {
-    /// A string.
     Text(String),
-    /// A mapping.
     Mapping(Vec<(String, New)>),
 }
 

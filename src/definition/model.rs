@@ -138,7 +138,6 @@ pub(crate) fn actions<T: Tree>(declaration: &T) -> impl Iterator<Item = ActionPa
     stages(declaration).iter().flat_map(actions_of)
 }
 
-/// An action.
 #[derive(Debug)]
 pub(crate) struct ActionPart<'t, T>(pub(crate) &'t T);
 

@@ -31,7 +31,6 @@ pub(crate) struct Definition {
 pub(crate) struct Store {
     /// Region; `None` for the only store, which is in the pipeline's.
     pub region: Option<String>,
-    /// Bucket.
     pub bucket: String,
     /// The key's ID as it is written: an ID, an ARN or an alias.
     pub key: Option<String>,
@@ -39,12 +38,10 @@ pub(crate) struct Store {
     pub span: Span,
 }
 
-/// An action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Action {
     /// Name of its stage.
     pub stage: String,
-    /// Name.
     pub name: String,
     /// Category, such as `Deploy`.
     pub category: String,

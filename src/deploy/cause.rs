@@ -16,7 +16,6 @@ use crate::failure;
 pub(crate) struct Cause {
     /// Logical ID of the resource that failed first.
     pub logical_id: String,
-    /// Its type.
     pub resource_type: String,
     /// Its status code.
     pub status: String,

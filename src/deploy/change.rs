@@ -10,11 +10,9 @@ use crate::stacks::GUARDED_TYPES;
 pub(crate) struct Change {
     /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`.
     pub action: String,
-    /// Logical ID.
     pub logical_id: String,
     /// Physical ID of a resource that exists.
     pub physical_id: String,
-    /// Resource type.
     pub resource_type: String,
     /// `True`, `False` or `Conditional`; empty when it cannot be.
     pub replacement: String,

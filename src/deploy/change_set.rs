@@ -20,13 +20,11 @@ use super::{Access, Condition, DeployError, Observer, race, stack};
 /// What a change set is made from.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted<'a> {
-    /// Stack name.
     pub stack: &'a str,
     /// Whether the stack must be created.
     pub create: bool,
     /// The template.
     pub body: &'a Body,
-    /// Parameters, by name.
     pub parameters: &'a [(String, String)],
     /// Tags of the stack, which CloudFormation puts on its resources.
     pub tags: &'a [(String, String)],
@@ -41,9 +39,7 @@ pub(crate) struct ChangeSet {
     pub id: String,
     /// Its name, which is also the client token of its execution.
     pub name: String,
-    /// Stack ID.
     pub stack_id: String,
-    /// Stack name.
     pub stack: String,
     /// What it would do.
     pub changes: Vec<Change>,
@@ -65,7 +61,6 @@ pub(crate) enum Made {
 #[derive(Debug, Clone)]
 pub(crate) struct Unexecuted {
     access: Access,
-    /// Stack name.
     pub stack: String,
     /// Name of the change set.
     pub name: String,

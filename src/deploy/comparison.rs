@@ -21,7 +21,7 @@ pub enum Comparison {
 impl Comparison {
     /// Compares the text of a deployed template with ours. Two YAML texts are compared as they
     /// stand, with their comments; a JSON text with our JSON, both indented alike.
-    pub fn of(deployed: &str, ours: &Text) -> Self {
+    pub(crate) fn of(deployed: &str, ours: &Text) -> Self {
         if deployed == ours.yaml || deployed == ours.json {
             return Self::Same;
         }
@@ -39,7 +39,7 @@ impl Comparison {
     }
 
     /// The unified diff; empty when there is none.
-    pub fn diff(&self) -> &str {
+    pub(crate) fn diff(&self) -> &str {
         match self {
             Self::Same => "",
             Self::SameMeaning(diff) | Self::Different(diff) => diff,

@@ -13,11 +13,8 @@ use super::{Access, DeployError};
 /// A resource that is not as its template says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Drifted {
-    /// Logical ID.
     pub logical_id: String,
-    /// Physical ID.
     pub physical_id: String,
-    /// Resource type.
     pub resource_type: String,
     /// `MODIFIED` or `DELETED`.
     pub status: String,

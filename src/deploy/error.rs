@@ -41,7 +41,11 @@ pub(crate) struct DeployError {
 
 impl DeployError {
     /// An error of the given kind.
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        kind: ErrorKind,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -91,7 +95,12 @@ impl DeployError {
     /// What an SDK call ended with. `call` is the API's operation, such as
     /// `cloudformation:DescribeStacks`; `policy` the option of `deployer-policy` that prints what
     /// it needs.
-    pub(crate) fn of_call<E, R>(profile: &str, policy: &str, call: &str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn of_call<E, R>(
+        profile: &str,
+        policy: &str,
+        call: &str,
+        error: &SdkError<E, R>,
+    ) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,

@@ -58,7 +58,6 @@ impl Event {
 /// An operation to follow.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {
-    /// Stack ID.
     pub stack: String,
     /// Stack name.
     pub name: String,
@@ -177,7 +176,10 @@ pub(crate) async fn find_cause(
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub(crate) async fn last_operation(access: &Access, stack: &str) -> Result<Vec<Event>, DeployError> {
+pub(crate) async fn last_operation(
+    access: &Access,
+    stack: &str,
+) -> Result<Vec<Event>, DeployError> {
     Ok(operations(access, stack, 1)
         .await?
         .pop()

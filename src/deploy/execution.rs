@@ -41,7 +41,6 @@ pub(crate) struct Execution {
 pub(crate) struct Revision<'a> {
     /// Name of the source action.
     pub action: &'a str,
-    /// Version ID.
     pub version: &'a str,
 }
 
@@ -55,9 +54,7 @@ impl Execution {
 /// An action of an execution.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ActionRun {
-    /// Stage.
     pub stage: String,
-    /// Action.
     pub action: String,
     /// AWS's status: `InProgress`, `Succeeded`, `Failed` or `Abandoned`.
     pub status: String,
@@ -83,9 +80,7 @@ impl ActionRun {
 pub(crate) enum Wait {
     /// Somebody's approval.
     Approval {
-        /// Stage.
         stage: String,
-        /// Action.
         action: String,
         /// Token that the answer needs.
         token: String,
@@ -102,7 +97,6 @@ pub(crate) enum Wait {
 /// An execution as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct State {
-    /// The execution.
     pub execution: Execution,
     /// Its actions so far, in the order of their start.
     pub actions: Vec<ActionRun>,

@@ -82,9 +82,7 @@ pub(crate) async fn look(
 pub(crate) struct Place {
     /// The way.
     pub access: Access,
-    /// Account ID.
     pub account: String,
-    /// Name.
     pub bucket: String,
 }
 

@@ -221,8 +221,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::deploy::StackTemplate;
     use crate::deploy::stack::Deployed;
+    use crate::deploy::steps::StackTemplate;
 
     fn step(name: &str, side: Side) -> StackStep {
         StackStep {

@@ -44,7 +44,7 @@ pub struct StackOutputs {
 
 /// Why a text cannot be used as outputs file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// Git left a merge conflict in it.
     #[error("it has a merge conflict at line {line}")]
     Conflict {
@@ -67,7 +67,7 @@ pub enum Unusable {
 
 impl Unusable {
     /// What to do about it.
-    pub fn help(&self) -> &'static str {
+    pub(crate) fn help(&self) -> &'static str {
         match self {
             Self::Conflict { .. } => "resolve the conflict",
             Self::Newer { .. } => "update s3ferry",
@@ -92,7 +92,7 @@ impl Outputs {
     ///
     /// # Errors
     /// The text is not an outputs file of this version.
-    pub fn from_json(text: &str) -> Result<Self, Unusable> {
+    pub(crate) fn from_json(text: &str) -> Result<Self, Unusable> {
         let marker = text.lines().position(|line| line.starts_with("<<<<<<< "));
         if let Some(line) = marker {
             return Err(Unusable::Conflict { line: line + 1 });
@@ -123,12 +123,12 @@ impl Outputs {
     }
 
     /// All entries.
-    pub fn stacks(&self) -> &[StackOutputs] {
+    pub(crate) fn stacks(&self) -> &[StackOutputs] {
         &self.stacks
     }
 
     /// What the names of the stacks of recorded pipelines begin with, by those of their dev stacks.
-    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = &str> {
         let entries = self.stacks.iter();
         let dev = entries.filter(|entry| entry.outputs.contains_key(SERVICE_ROLE_ARN));
         dev.filter_map(|entry| entry.stack.strip_suffix("dev"))
@@ -141,7 +141,7 @@ impl Outputs {
     }
 
     /// The outputs of a stack.
-    pub fn of(
+    pub(crate) fn of(
         &self,
         account: &str,
         region: &str,
@@ -151,12 +151,12 @@ impl Outputs {
     }
 
     /// The digest of the template that a stack was last deployed for.
-    pub fn template_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
+    pub(crate) fn template_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
         self.entry(account, region, stack)?.template.as_deref()
     }
 
     /// The key that a stack was last deployed with.
-    pub fn key_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
+    pub(crate) fn key_of(&self, account: &str, region: &str, stack: &str) -> Option<&str> {
         self.entry(account, region, stack)?.key.as_deref()
     }
 
@@ -172,7 +172,7 @@ impl Outputs {
     }
 
     /// Forgets a stack; tells whether it was there.
-    pub fn remove(&mut self, account: &str, region: &str, stack: &str) -> bool {
+    pub(crate) fn remove(&mut self, account: &str, region: &str, stack: &str) -> bool {
         let before = self.stacks.len();
         self.stacks.retain(|entry| {
             entry.account != account || entry.region != region || entry.stack != stack

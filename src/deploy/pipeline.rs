@@ -56,7 +56,11 @@ pub(crate) async fn read(access: &Access, name: &str) -> Result<String, DeployEr
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
-pub(crate) async fn update(access: &Access, name: &str, definition: &str) -> Result<i32, DeployError> {
+pub(crate) async fn update(
+    access: &Access,
+    name: &str,
+    definition: &str,
+) -> Result<i32, DeployError> {
     let request = Request(format!("{{\"pipeline\":{definition}}}"));
     let answer = access
         .codepipeline()

@@ -28,7 +28,11 @@ pub(crate) fn policy(protected: &[String]) -> Value {
 ///
 /// # Errors
 /// AWS refuses.
-pub(crate) async fn ensure(access: &Access, stack: &str, wanted: &Value) -> Result<bool, DeployError> {
+pub(crate) async fn ensure(
+    access: &Access,
+    stack: &str,
+    wanted: &Value,
+) -> Result<bool, DeployError> {
     if read(access, stack).await?.as_ref() == Some(wanted) {
         return Ok(false);
     }

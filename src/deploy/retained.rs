@@ -9,11 +9,9 @@ use crate::shell::Command;
 /// A resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StackResource {
-    /// Logical ID.
     pub logical_id: String,
     /// Physical ID: a bucket's name, a key's ID.
     pub physical_id: String,
-    /// Resource type.
     pub resource_type: String,
 }
 
@@ -21,7 +19,10 @@ pub(crate) struct StackResource {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub(crate) async fn resources(access: &Access, stack: &str) -> Result<Vec<StackResource>, DeployError> {
+pub(crate) async fn resources(
+    access: &Access,
+    stack: &str,
+) -> Result<Vec<StackResource>, DeployError> {
     let mut found = Vec::new();
     let mut page = None;
     loop {

@@ -43,9 +43,7 @@ impl Remedy {
 /// A resource that could not be rolled back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreverted {
-    /// Logical ID.
     pub logical_id: String,
-    /// Resource type.
     pub resource_type: String,
     /// AWS's reason; may be empty.
     pub reason: String,
@@ -55,7 +53,10 @@ pub(crate) struct Unreverted {
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub(crate) async fn unreverted(access: &Access, stack: &Deployed) -> Result<Vec<Unreverted>, DeployError> {
+pub(crate) async fn unreverted(
+    access: &Access,
+    stack: &Deployed,
+) -> Result<Vec<Unreverted>, DeployError> {
     let events = events::last_operation(access, &stack.id).await?;
     Ok(unreverted_in(&events))
 }

@@ -45,7 +45,6 @@ pub(crate) struct RunOptions {
 pub(crate) struct Deployment<'a> {
     /// The way into its account and region.
     pub access: &'a Access,
-    /// The stack.
     pub step: &'a StackStep,
     /// What the user says.
     pub options: &'a RunOptions,
@@ -67,7 +66,6 @@ pub(crate) enum Prepared {
 /// A change set, and the stack before it.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    /// The change set.
     pub change_set: ChangeSet,
     /// The stack before it.
     pub before: Option<Deployed>,

@@ -38,9 +38,7 @@ const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 /// The object that the pipeline's source action watches.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceObject {
-    /// Bucket.
     pub bucket: String,
-    /// Key.
     pub key: String,
     /// Account that must own the bucket.
     pub account: String,
@@ -59,7 +57,6 @@ impl From<&DevPlan> for SourceObject {
 /// The version of the object that is current.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Current {
-    /// Version ID.
     pub version: String,
     /// Its size in bytes.
     pub size: u64,
@@ -83,7 +80,6 @@ pub(crate) enum Look {
 /// What is uploaded.
 #[derive(Debug)]
 pub(crate) struct Content<'f> {
-    /// The file.
     pub file: &'f File,
     /// Its size in bytes.
     pub size: u64,

@@ -23,9 +23,7 @@ pub(crate) struct Deployed {
     pub status: String,
     /// Why it has this status; may be empty.
     pub reason: String,
-    /// Parameters, by name.
     pub parameters: BTreeMap<String, String>,
-    /// Outputs, by name.
     pub outputs: BTreeMap<String, String>,
     /// Whether termination protection is on.
     pub protected: bool,

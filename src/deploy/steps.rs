@@ -68,17 +68,17 @@ impl RetainedBucket {
     /// Whether an intrinsic function gives the name. CloudFormation imports existing resources
     /// only by static names (AWS CloudFormation, *Import AWS resources into a CloudFormation stack
     /// automatically*).
-    pub fn has_dynamic_name(&self) -> bool {
+    pub(crate) fn has_dynamic_name(&self) -> bool {
         self.name.contains("${")
     }
 
     /// The name with `{account}` and `{region}`, as the configuration writes it.
-    pub fn pattern(&self) -> String {
+    pub(crate) fn pattern(&self) -> String {
         self.name_in("{account}", "{region}")
     }
 
     /// The name in an account and region.
-    pub fn name_in(&self, account: &str, region: &str) -> String {
+    pub(crate) fn name_in(&self, account: &str, region: &str) -> String {
         self.name
             .replace("${AWS::AccountId}", account)
             .replace("${AWS::Region}", region)
@@ -87,7 +87,13 @@ impl RetainedBucket {
 
 impl StackStep {
     /// A stack that the configuration no longer names: without a template.
-    pub fn removed(stack: &str, account: &str, region: &str, profile: &str, name: &str) -> Self {
+    pub(crate) fn removed(
+        stack: &str,
+        account: &str,
+        region: &str,
+        profile: &str,
+        name: &str,
+    ) -> Self {
         let side = match name.strip_prefix("dev-") {
             _ if name == "dev" => Side::Dev,
             Some(rest) => match rest.strip_prefix("pipeline-").map(str::parse) {
@@ -115,7 +121,7 @@ impl StackStep {
 
     /// The template with the names of its retained buckets written out, so that CloudFormation can
     /// import those that exist. It means the same as the template in this account and region.
-    pub fn with_static_names(&self) -> Text {
+    pub(crate) fn with_static_names(&self) -> Text {
         let mut model = (*self.template.model).clone();
         for bucket in &self.template.buckets {
             let resources = &mut model.resources;
@@ -141,7 +147,7 @@ impl StackStep {
     }
 
     /// The same as [`Self::follow`], for the text of the deployed template.
-    pub fn following(&self, deployed: &str) -> Option<Self> {
+    pub(crate) fn following(&self, deployed: &str) -> Option<Self> {
         self.follow(&Template::read(&Source::new("deployed", deployed)).ok()?)
     }
 
@@ -184,7 +190,7 @@ impl StackStep {
     }
 
     /// Whether both are the same stack, or stack set, of the same account and region.
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.stack == other.stack
             && self.account == other.account
             && self.region == other.region
@@ -262,7 +268,7 @@ impl StackTemplate {
     }
 
     /// A template by the name of its file, without ending.
-    pub fn new(name: String, model: Arc<Template>) -> Self {
+    pub(crate) fn new(name: String, model: Arc<Template>) -> Self {
         let resources = &model.resources;
         let buckets = resources
             .iter()

@@ -21,9 +21,7 @@ pub(crate) struct Timeline {
 /// What happened to one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
-    /// Logical ID.
     pub logical_id: String,
-    /// Resource type.
     pub resource_type: String,
     /// Its last status before any rollback.
     pub status: String,

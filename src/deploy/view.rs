@@ -16,7 +16,6 @@ use crate::transition::merge::is_transitional;
 /// A stack beside its template.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
-    /// The stack.
     pub stack: Deployed,
     /// The deployed template and ours; `None` before the first deployment.
     pub comparison: Option<Comparison>,

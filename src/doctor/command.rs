@@ -24,7 +24,6 @@ impl Command {
         self.with(option, &escape::json(&value.to_string()))
     }
 
-    /// Its text.
     pub(super) fn text(self) -> String {
         self.0.to_string()
     }

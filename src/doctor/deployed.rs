@@ -41,7 +41,6 @@ pub(crate) struct Candidate {
 /// A stack as it was read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Found {
-    /// The stack.
     pub stack: Reading<Stack>,
     /// The text of the template that it was deployed from.
     pub template: Reading<String>,

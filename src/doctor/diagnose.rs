@@ -50,7 +50,6 @@ pub(crate) struct Diagnosis {
 /// A trust policy that names a dead principal, and what it should say.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Repair {
-    /// Account ID.
     pub account: String,
     /// Role, without path.
     pub role: String,

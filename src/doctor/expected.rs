@@ -18,11 +18,8 @@ use resources::{attached, buckets, keys, roles};
 pub(crate) struct Place {
     /// Name of the template: `dev`, or the target's.
     pub template: String,
-    /// Stack name.
     pub stack: String,
-    /// Account ID.
     pub account: String,
-    /// Region.
     pub region: String,
     /// Profile that deploys it.
     pub profile: String,
@@ -72,22 +69,16 @@ pub(crate) struct Expected {
     pub places: Vec<Place>,
     /// Every resource of the templates.
     pub resources: Vec<Resolved>,
-    /// The roles.
     pub roles: Vec<ExpectedRole>,
-    /// The buckets.
     pub buckets: Vec<ExpectedBucket>,
-    /// The keys.
     pub keys: Vec<ExpectedKey>,
     /// The IDs of keys, by those that the proof makes up.
     pub(super) ids: BTreeMap<String, String>,
 }
 
-/// A role.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedRole {
-    /// ARN.
     pub arn: String,
-    /// Account ID.
     pub account: String,
     /// Name without path.
     pub name: String,
@@ -116,14 +107,10 @@ pub(crate) enum Purpose {
     Other,
 }
 
-/// A bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedBucket {
-    /// Name.
     pub name: String,
-    /// Account ID.
     pub account: String,
-    /// Region.
     pub region: String,
     /// Number of its stack; of an existing bucket that of the stack that needs it.
     pub stack: usize,
@@ -138,12 +125,10 @@ pub(crate) struct ExpectedBucket {
     pub key: Option<String>,
 }
 
-/// A key.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedKey {
     /// ARN; with the made-up ID of [`Resolved`] where the true one is not known.
     pub arn: String,
-    /// Account ID.
     pub account: String,
     /// Number of its stack.
     pub stack: usize,
@@ -233,12 +218,10 @@ impl Expected {
         resources.filter(move |resource| resource.kind == kind)
     }
 
-    /// The pipelines.
     pub(crate) fn pipelines(&self) -> impl Iterator<Item = &Resolved> {
         self.of_kind("AWS::CodePipeline::Pipeline")
     }
 
-    /// The rules.
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Resolved> {
         self.of_kind("AWS::Events::Rule")
     }

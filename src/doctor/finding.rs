@@ -87,7 +87,6 @@ pub(crate) struct Finding {
     pub rule: &'static str,
     /// An error stops the pipeline or opens something; a warning is a difference.
     pub severity: Severity,
-    /// Account ID.
     pub account: String,
     /// What it is about: `role prods3role`.
     pub resource: String,
@@ -112,7 +111,6 @@ pub(crate) enum Fix {
     Add {
         /// The policy that lacks it.
         to: String,
-        /// The statement.
         statement: Json,
     },
 }
@@ -120,7 +118,6 @@ pub(crate) enum Fix {
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Unread {
-    /// Account ID.
     pub account: String,
     /// What it is: `the policy of bucket x`.
     pub what: String,

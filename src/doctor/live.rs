@@ -75,11 +75,9 @@ pub(crate) struct Live {
     pub stacks: BTreeMap<usize, Reading<Stack>>,
     /// Keys, by how they were asked for: ARN.
     pub keys: BTreeMap<String, Reading<Key>>,
-    /// Buckets, by name.
     pub buckets: BTreeMap<String, Reading<Bucket>>,
     /// Roles, by the ARN that is expected.
     pub roles: BTreeMap<String, Reading<Role>>,
-    /// Pipelines, by name.
     pub pipelines: BTreeMap<String, Reading<Pipeline>>,
     /// EventBridge rules, by name.
     pub rules: BTreeMap<String, Reading<Rule>>,
@@ -103,16 +101,13 @@ pub(crate) struct Stack {
     pub status: String,
     /// Why it has this status; may be empty.
     pub reason: String,
-    /// Parameters, by name.
     pub parameters: BTreeMap<String, String>,
-    /// Outputs, by name.
     pub outputs: BTreeMap<String, String>,
 }
 
 /// A KMS key (AWS KMS API reference, *DescribeKey* and those below it).
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Key {
-    /// ARN.
     pub arn: String,
     /// `Enabled`, `Disabled`, `PendingDeletion`, `PendingImport`, `Unavailable`…
     pub state: String,
@@ -126,7 +121,6 @@ pub(crate) struct Key {
     pub policy: Reading<Json>,
     /// Its other policies, such as `AWS_RAM`, by their names.
     pub others: Reading<Vec<Policy>>,
-    /// Grants.
     pub grants: Reading<Vec<Grant>>,
     /// Names of its aliases, with `alias/`.
     pub aliases: Reading<Vec<String>>,
@@ -137,7 +131,6 @@ pub(crate) struct Key {
 /// A grant of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Grant {
-    /// ID.
     pub id: String,
     /// ARN of the grantee.
     pub grantee: String,
@@ -147,10 +140,8 @@ pub(crate) struct Grant {
     pub is_constrained: bool,
 }
 
-/// An S3 bucket.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Bucket {
-    /// Its policy.
     pub policy: Reading<Json>,
     /// `Enabled`, `Suspended`, or empty when it never was on.
     pub versioning: Reading<String>,
@@ -177,10 +168,8 @@ pub(crate) struct Encryption {
     pub bucket_key: bool,
 }
 
-/// A role.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Role {
-    /// ARN.
     pub arn: String,
     /// Unique ID, `AROA…`.
     pub id: String,
@@ -205,7 +194,6 @@ pub(crate) struct Policy {
     pub document: Reading<Json>,
 }
 
-/// A pipeline.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Pipeline {
     /// The definition, in the names of `AWS::CodePipeline::Pipeline`.
@@ -236,13 +224,11 @@ pub(crate) struct Failure {
 /// An EventBridge rule.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rule {
-    /// ARN.
     pub arn: String,
     /// Whether it is enabled.
     pub enabled: bool,
     /// Event pattern.
     pub pattern: Option<Json>,
-    /// Its targets.
     pub targets: Reading<Vec<Target>>,
 }
 
@@ -262,7 +248,6 @@ pub(crate) struct Target {
 /// What EventBridge passes to a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Input {
-    /// The event.
     #[default]
     Event,
     /// A constant text, or the part of the event at a path.

@@ -24,8 +24,6 @@ mod unread;
 
 pub(crate) use deployed::{Candidate, Deployed, Found};
 pub(crate) use diagnose::{Diagnosis, Health, Repair, diagnose};
-pub(crate) use expected::{
-    Expected, Place, Reference,
-};
+pub(crate) use expected::{Expected, Place, Reference};
 pub(crate) use finding::{Finding, Fix};
 pub(crate) use permissions::PERMISSIONS;

@@ -33,6 +33,3 @@ pub(crate) const PERMISSIONS: [&str; 29] = [
     "s3:GetEncryptionConfiguration",
     "sts:GetCallerIdentity",
 ];
-
-/// The one action that writes, for `--repair-trust`: on the roles whose trust policy is dead.
-pub(crate) const REPAIR_PERMISSION: &str = "iam:UpdateAssumeRolePolicy";

@@ -95,7 +95,6 @@ impl Site {
         diagnose(&self.expected, &self.live, &self.inputs, None).unwrap()
     }
 
-    /// The one finding.
     fn only(&self) -> Finding {
         let diagnosis = self.diagnosis();
         assert_eq!(diagnosis.findings.len(), 1, "{:#?}", diagnosis.findings);

@@ -18,7 +18,7 @@ use crate::escape::lines;
 use crate::proof::{Proof, Verdict};
 use crate::run::Step;
 
-pub use svg::STYLE;
+pub(crate) use svg::STYLE;
 
 /// A picture of a run.
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ impl Graph {
     }
 
     /// A picture of the dev account and these targets only.
-    pub fn of_targets(self, wanted: &[String]) -> Self {
+    pub(crate) fn of_targets(self, wanted: &[String]) -> Self {
         alike::only(self, |side| {
             side.target
                 .as_ref()
@@ -137,27 +137,27 @@ impl Graph {
 
     /// The same with at most as many targets drawn, if it has more: of those that differ in
     /// nothing but their names, the first stands for all.
-    pub fn alike(self, most: usize) -> Self {
+    pub(crate) fn alike(self, most: usize) -> Self {
         alike::alike(self, most)
     }
 
     /// As a Mermaid flowchart.
-    pub fn to_mermaid(&self) -> String {
+    pub(crate) fn to_mermaid(&self) -> String {
         mermaid::write(self)
     }
 
     /// In Graphviz's DOT language.
-    pub fn to_dot(&self) -> String {
+    pub(crate) fn to_dot(&self) -> String {
         dot::write(self)
     }
 
     /// As an SVG document of its own.
-    pub fn to_svg(&self) -> String {
+    pub(crate) fn to_svg(&self) -> String {
         lines(&svg::document(self)).into_owned()
     }
 
     /// As an SVG element for an HTML page, in which every arrow is a link; [`STYLE`] belongs to it.
-    pub fn to_html(&self, href: &dyn Fn(&Arrow) -> String) -> maud::Markup {
+    pub(crate) fn to_html(&self, href: &dyn Fn(&Arrow) -> String) -> maud::Markup {
         svg::element(self, Some(href))
     }
 }
@@ -171,7 +171,7 @@ impl Arrow {
 
 impl Kind {
     /// What it is, in words.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::EventBridge => "rule",
@@ -193,7 +193,7 @@ impl Kind {
     }
 
     /// Whether objects or keys are in it: what a picture draws with other corners.
-    pub fn is_store(self) -> bool {
+    pub(crate) fn is_store(self) -> bool {
         matches!(
             self,
             Self::SourceBucket | Self::ArtifactBucket | Self::OutputBucket | Self::LogBucket
@@ -208,7 +208,7 @@ impl Kind {
 
 impl Side {
     /// What it is, in words: `dev account`, `target prod`, `target a and 12 alike`.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         match (&self.target, self.alike.len()) {
             (None, _) => "dev account".to_owned(),
             (Some(target), 0) => format!("target {target}"),
@@ -217,7 +217,7 @@ impl Side {
     }
 
     /// What no arrow shows, in words; empty where there is nothing.
-    pub fn troubles(&self) -> String {
+    pub(crate) fn troubles(&self) -> String {
         match self.trouble.as_slice() {
             [] => String::new(),
             [one] => format!("TO BE LOOKED AT: {one}"),
@@ -226,7 +226,7 @@ impl Side {
     }
 
     /// Which accounts it stands for, in words.
-    pub fn accounts(&self) -> String {
+    pub(crate) fn accounts(&self) -> String {
         match self.instances {
             0 | 1 => self.account.clone(),
             several => format!(

@@ -8,7 +8,7 @@ use super::{Arrow, Graph, Kind, Node, label};
 use crate::proof::Verdict;
 
 /// The picture's looks, in light and dark.
-pub const STYLE: &str = include_str!("style.css");
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// Characters that a box has room for.
 const NAME_LENGTH: usize = 21;

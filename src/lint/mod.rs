@@ -19,4 +19,3 @@ mod tests;
 pub use finding::{Finding, Report, Severity, Suppressed};
 pub use guard::{LintError, check};
 pub use rules::{Rule, embedded, from_source};
-pub use suppress::UNKNOWN_SUPPRESSION;

@@ -20,10 +20,9 @@ const RESOLVED_LENGTH: usize = 100;
 
 /// How much of one quota is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// What is counted: `managed policy DevKmsS3Access`.
     pub what: String,
-    /// The quota.
     pub quota: Quota,
     /// How much is used.
     pub used: u64,
@@ -33,7 +32,6 @@ pub struct Usage {
     pub advised: Option<u64>,
     /// What to do when it is too much.
     pub fix: String,
-    /// The rule's name.
     pub rule: &'static str,
     /// The resource, if it is about one.
     pub resource: Option<String>,
@@ -45,12 +43,12 @@ pub struct Usage {
 
 impl Usage {
     /// The used part in percent, rounded up.
-    pub fn percent(&self) -> u64 {
+    pub(crate) fn percent(&self) -> u64 {
         (self.used * 100).div_ceil(self.limit.max(1))
     }
 
     /// Whether going beyond it only asks for another way to deploy.
-    pub fn is_soft(&self) -> bool {
+    pub(crate) fn is_soft(&self) -> bool {
         self.rule == TEMPLATE_INLINE
     }
 
@@ -100,7 +98,7 @@ pub fn findings(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Findin
 const TEMPLATE_INLINE: &str = "QUOTA_TEMPLATE_INLINE_SIZE";
 
 /// How much of each quota a template uses.
-pub fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Usage> {
+pub(crate) fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Usage> {
     let mut meter = Meter {
         template,
         quotas,
@@ -131,7 +129,7 @@ pub fn usages(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Usage> {
 }
 
 /// How much of its quota a bucket policy of its own uses.
-pub fn bucket_policy_usage(text: &str) -> Usage {
+pub(crate) fn bucket_policy_usage(text: &str) -> Usage {
     Usage {
         what: "bucket policy".to_owned(),
         ..measured(

@@ -11,7 +11,7 @@ use crate::diagnostic::{Node, Span, may_be_name};
 use crate::template::resources;
 
 /// The rule name of a finding about a suppression of a rule that does not exist.
-pub const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
+pub(crate) const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
 
 /// The suppressions of a template, and a finding for each that names none of the `known` rules.
 pub(super) fn suppressions(

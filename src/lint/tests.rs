@@ -2,6 +2,7 @@
 
 mod own_rules;
 
+use super::suppress::UNKNOWN_SUPPRESSION;
 use super::*;
 use crate::diagnostic::{Node, Source, read};
 

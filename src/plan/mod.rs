@@ -15,25 +15,25 @@ use crate::config::{
     CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas, partition_of,
 };
 
-pub use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
+pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
 /// CodePipeline cuts the pipeline's name to this many characters in the keys of its artifacts.
 const ARTIFACT_FOLDER_LENGTH: usize = 20;
 
 /// Name of the source action of every pipeline.
-pub const SOURCE_ACTION: &str = "Source";
+pub(crate) const SOURCE_ACTION: &str = "Source";
 /// Name of the stage that starts the next pipeline.
-pub const NEXT_STAGE: &str = "Next";
+pub(crate) const NEXT_STAGE: &str = "Next";
 /// Name of the action in it.
-pub const START_NEXT: &str = "StartNext";
+pub(crate) const START_NEXT: &str = "StartNext";
 /// The pipeline variable that tells an additional pipeline what started the execution.
-pub const STARTED_BY: &str = "StartedBy";
+pub(crate) const STARTED_BY: &str = "StartedBy";
 /// Its value when nobody sets it: on creation, or when a person starts the pipeline.
-pub const STARTED_DIRECTLY: &str = "direct";
+pub(crate) const STARTED_DIRECTLY: &str = "direct";
 /// Its value when the previous pipeline starts the execution. Names of pipelines may contain dots,
 /// which values of variables may not (AWS CloudFormation, *AWS::CodePipeline::Pipeline*), so the
 /// value is not the name.
-pub const STARTED_BY_PREVIOUS: &str = "previous-pipeline";
+pub(crate) const STARTED_BY_PREVIOUS: &str = "previous-pipeline";
 
 /// What will be made, where, and under which names.
 #[derive(Debug, Clone)]
@@ -255,8 +255,7 @@ pub struct StagePlan {
 
 /// An artifact store: of the pipeline's own region, or of another.
 #[derive(Debug, Clone, Copy)]
-pub struct Store<'p> {
-    /// Region.
+pub(crate) struct Store<'p> {
     pub region: &'p str,
     /// Artifact bucket.
     pub bucket: &'p BucketPlan,
@@ -311,7 +310,7 @@ impl Plan {
     }
 
     /// The artifact stores: the pipeline's own first.
-    pub fn stores(&self) -> impl Iterator<Item = Store<'_>> {
+    pub(crate) fn stores(&self) -> impl Iterator<Item = Store<'_>> {
         let main = Store {
             region: &self.dev.region,
             bucket: &self.dev.artifact_bucket,
@@ -327,7 +326,7 @@ impl Plan {
     }
 
     /// The artifact store of a region; of one that has none, the pipeline's own.
-    pub fn store(&self, region: &str) -> Store<'_> {
+    pub(crate) fn store(&self, region: &str) -> Store<'_> {
         let mut stores = self.stores();
         let main = stores.next();
         let other = stores.find(|store| store.region == region);
@@ -342,7 +341,7 @@ impl Plan {
     /// Name of the CloudFormation stack that is made from a template, by the template's name.
     ///
     /// A stack's name has letters, digits and hyphens only; a pipeline's may have more.
-    pub fn stack_name(&self, template: &str) -> String {
+    pub(crate) fn stack_name(&self, template: &str) -> String {
         names::stack_name(&self.stack_prefix, template, STACK_NAME.length())
     }
 
@@ -357,7 +356,7 @@ impl Plan {
     }
 
     /// ARN of a bucket.
-    pub fn bucket_arn(&self, bucket: &str) -> String {
+    pub(crate) fn bucket_arn(&self, bucket: &str) -> String {
         format!("arn:{}:s3:::{bucket}", self.partition.as_str())
     }
 
@@ -366,7 +365,7 @@ impl Plan {
     /// CodePipeline cuts a long pipeline name in their keys; a name that is cut is followed by
     /// the wildcard directly, so that the pattern holds whether it is cut or not. Several
     /// pipelines are told apart by a hyphen and a number behind the name.
-    pub fn artifact_objects_arns(&self, bucket: &str) -> Vec<String> {
+    pub(crate) fn artifact_objects_arns(&self, bucket: &str) -> Vec<String> {
         let bucket = self.bucket_arn(bucket);
         let name = &self.dev.pipeline;
         let length = name.chars().count();
@@ -382,13 +381,13 @@ impl Plan {
     }
 
     /// ARN of the source object.
-    pub fn source_object_arn(&self) -> String {
+    pub(crate) fn source_object_arn(&self) -> String {
         let bucket = self.bucket_arn(&self.dev.source_bucket.name);
         format!("{bucket}/{}", self.dev.source_object_key)
     }
 
     /// The buckets of the source, the artifacts and the targets, each with its account and region.
-    pub fn buckets(&self) -> impl Iterator<Item = (&BucketPlan, &str, &str)> {
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (&BucketPlan, &str, &str)> {
         let dev = self.dev.account.as_str();
         let source = (&self.dev.source_bucket, dev, self.dev.region.as_str());
         let stores = self
@@ -407,7 +406,7 @@ impl Plan {
 
     /// The existing buckets whose default encryption uses a customer managed key, with its ARN: what
     /// no template says.
-    pub fn existing_bucket_keys(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn existing_bucket_keys(&self) -> impl Iterator<Item = (&str, &str)> {
         let source = &self.dev.source_bucket;
         let source = (!source.create).then_some((source, &self.dev.source_encryption_key));
         let outputs = self
@@ -423,14 +422,14 @@ impl Plan {
     /// The encryption contexts that S3 gives KMS for the source object, as patterns of a policy: the
     /// bucket's ARN with an S3 Bucket Key, the object's without (Amazon S3, *Using server-side
     /// encryption with AWS KMS keys*, section *Encryption context*).
-    pub fn source_encryption_contexts(&self) -> [String; 2] {
+    pub(crate) fn source_encryption_contexts(&self) -> [String; 2] {
         let bucket = self.bucket_arn(&self.dev.source_bucket.name);
         let objects = format!("{bucket}/*");
         [bucket, objects]
     }
 
     /// ARN of a pipeline, by its name.
-    pub fn pipeline_arn(&self, name: &str) -> String {
+    pub(crate) fn pipeline_arn(&self, name: &str) -> String {
         format!(
             "arn:{}:codepipeline:{}:{}:{name}",
             self.partition.as_str(),
@@ -441,12 +440,12 @@ impl Plan {
 
     /// Whether a rule starts the first pipeline on a change of the source. A pipeline that exists has a
     /// rule of its own.
-    pub fn makes_change_rule(&self) -> bool {
+    pub(crate) fn makes_change_rule(&self) -> bool {
         self.dev.create_pipeline && self.dev.detect_changes == DetectChanges::Events
     }
 
     /// ARN of the rule that starts the first pipeline.
-    pub fn change_rule_arn(&self) -> String {
+    pub(crate) fn change_rule_arn(&self) -> String {
         format!(
             "arn:{}:events:{}:{}:rule/{}",
             self.partition.as_str(),
@@ -457,19 +456,19 @@ impl Plan {
     }
 
     /// ARN of an account's root, which stands for the whole account.
-    pub fn account_arn(&self, account: &str) -> String {
+    pub(crate) fn account_arn(&self, account: &str) -> String {
         format!("arn:{}:iam::{account}:root", self.partition.as_str())
     }
 
     /// ARN of the role of a name, without a path, in an account or with `*` in any.
-    pub fn role_arn(&self, account: &str, name: &str) -> String {
+    pub(crate) fn role_arn(&self, account: &str, name: &str) -> String {
         format!("arn:{}:iam::{account}:role/{name}", self.partition.as_str())
     }
 }
 
 impl TargetPlan {
     /// The instances in a region.
-    pub fn instances_in<'p>(
+    pub(crate) fn instances_in<'p>(
         &'p self,
         region: &'p str,
     ) -> impl Iterator<Item = &'p InstancePlan> + 'p {
@@ -478,12 +477,12 @@ impl TargetPlan {
     }
 
     /// Whether its template serves several instances, so that it names no account or region.
-    pub fn is_generic(&self) -> bool {
+    pub(crate) fn is_generic(&self) -> bool {
         self.many_accounts || self.many_regions
     }
 
     /// Keys of the objects that its deploy actions write, as a pattern of a policy.
-    pub fn written_keys(&self) -> String {
+    pub(crate) fn written_keys(&self) -> String {
         match (&self.object_key, self.path.as_str()) {
             (Some(key), _) => key.clone(),
             (None, "") => "*".to_owned(),

@@ -74,7 +74,7 @@ pub struct ServiceManaged {
 impl StackSetPlan {
     /// The stack set of a target. A target without one in the configuration gets what an empty
     /// `stack_set:` means.
-    pub fn new(config: &Config, target: &Target) -> Self {
+    pub(crate) fn new(config: &Config, target: &Target) -> Self {
         let default = StackSet::default();
         let set = target.stack_set.as_ref().unwrap_or(&default);
         let dev = &config.dev;

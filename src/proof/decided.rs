@@ -23,7 +23,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The graver of two.
-    pub fn worse(self, other: Self) -> Self {
+    pub(crate) fn worse(self, other: Self) -> Self {
         match (self, other) {
             (Self::Denied, _) | (_, Self::Denied) => Self::Denied,
             (Self::Unproven, _) | (_, Self::Unproven) => Self::Unproven,
@@ -79,7 +79,7 @@ pub struct Decided {
 
 impl Decided {
     /// Why AWS rejects the call though no policy denies it.
-    pub fn rejection(&self) -> Option<&Rejection> {
+    pub(crate) fn rejection(&self) -> Option<&Rejection> {
         let is_denied = self.reason.decision == Decision::ExplicitlyDenied;
         self.call.rejection().filter(|_| !is_denied)
     }

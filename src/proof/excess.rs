@@ -29,7 +29,7 @@ pub struct StatementUse {
 
 impl StatementUse {
     /// Whether it grants what no call needs, or serves none, without a documented reason.
-    pub fn is_unexplained(&self) -> bool {
+    pub(crate) fn is_unexplained(&self) -> bool {
         self.documented.is_none() && (self.serves.is_empty() || !self.excess.is_empty())
     }
 }

@@ -37,12 +37,12 @@ mod sides;
 mod world;
 
 pub use decided::{Decided, Decisive, Verdict};
-pub use excess::{Excess, StatementUse, UnknownAction};
+pub(crate) use excess::StatementUse;
 pub use findings::{RULES, findings};
 pub use input::{BucketKey, ClaimedBucket, InputError, Inputs, KeyFact, Known, NamedFile, Stack};
 pub use outcome::{Conclusion, Empty, Outcome};
-pub use outsiders::outsiders;
+pub(crate) use outsiders::outsiders;
 pub use prove::{Attack, AttackResult, Proof, prove};
-pub use remedy::Remedy;
-pub use resolved::{Resolved, outputs, resolved};
-pub use world::Missing;
+pub(crate) use remedy::Remedy;
+pub use resolved::outputs;
+pub use resolved::{Resolved, resolved};

@@ -51,7 +51,7 @@ pub enum Empty {
 
 impl Empty {
     /// Why, in a sentence.
-    pub fn because(self) -> &'static str {
+    pub(crate) fn because(self) -> &'static str {
         match self {
             Self::NoPipeline => {
                 "no pipeline could be read from the templates, so no run was checked"

@@ -7,7 +7,7 @@ use crate::diagnostic::{Node, Value};
 /// The principals of a statement that belong to none of the accounts. `*` is one, unless a condition
 /// limits who it is; then the accounts that the condition names are looked at. An Allow with
 /// `NotPrincipal` lets everybody else in. Of a Deny there are none.
-pub fn outsiders(statement: &Node, accounts: &BTreeSet<&str>) -> Vec<String> {
+pub(crate) fn outsiders(statement: &Node, accounts: &BTreeSet<&str>) -> Vec<String> {
     if statement.get("Effect").and_then(Node::as_str) == Some("Deny") {
         return Vec::new();
     }

@@ -78,7 +78,7 @@ impl Proof {
 
     /// The policies that are not given and an unproven call depends on, each once; `with_attacks`: or an
     /// unproven attack.
-    pub fn missing(&self, with_attacks: bool) -> Vec<&Missing> {
+    pub(crate) fn missing(&self, with_attacks: bool) -> Vec<&Missing> {
         let attacks = self.attacks.iter().filter(|_| with_attacks);
         let attacks = attacks.filter_map(|attack| attack.decided.as_ref());
         let calls = self.calls.iter().map(|(decided, _)| decided);

@@ -13,7 +13,6 @@ use crate::template;
 /// Where and how a template is deployed.
 #[derive(Debug, Clone)]
 pub(super) struct Deployment<'a> {
-    /// Stack name.
     pub(super) stack: &'a str,
     pub(super) account: &'a str,
     pub(super) region: &'a str,

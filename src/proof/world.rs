@@ -38,7 +38,6 @@ pub(super) struct Held {
     pub(super) given: bool,
 }
 
-/// A role.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Role {
     pub(super) arn: String,
@@ -79,7 +78,6 @@ pub(super) struct Found<'a> {
     pub(super) node: &'a Node,
 }
 
-/// All of it.
 #[derive(Default)]
 pub(super) struct World<'a> {
     /// The buckets and keys, and the accounts that they are in.

@@ -46,7 +46,6 @@ pub(crate) struct Contents<'a> {
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 
-/// The page.
 pub(crate) fn page(contents: &Contents<'_>) -> String {
     let links = Links::new(contents.proof);
     let graph = Graph::new(contents.proof);

@@ -29,7 +29,6 @@ pub(super) enum Use {
     Unchecked,
     /// It allows nothing by itself: it is of a policy that limits others.
     Limit,
-    /// It denies.
     Denies,
 }
 

@@ -83,7 +83,7 @@ pub struct Rejection {
 
 impl Call {
     /// Why AWS rejects it whatever the policies say.
-    pub fn rejection(&self) -> Option<&Rejection> {
+    pub(crate) fn rejection(&self) -> Option<&Rejection> {
         match &self.hindrance {
             Some(Hindrance::Rejected(rejection)) => Some(rejection),
             Some(Hindrance::Doubtful(_)) | None => None,
@@ -96,7 +96,7 @@ impl Call {
     }
 
     /// How its caller is shown: with the account, where roles of several accounts have one name.
-    pub fn caller_shown(&self) -> String {
+    pub(crate) fn caller_shown(&self) -> String {
         let shown = self.caller.shown();
         match (&self.caller, self.caller.account()) {
             (Caller::Role(_), Some(account)) if self.instance.is_some() => {
@@ -147,7 +147,7 @@ impl Caller {
     }
 
     /// The principal of its requests.
-    pub fn principal(&self, partition: &str) -> String {
+    pub(crate) fn principal(&self, partition: &str) -> String {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => {
                 let (account, name) = account_and_name(arn);
@@ -168,7 +168,7 @@ impl Caller {
     }
 
     /// How it is shown: a role's name, a service's, `root of 111111111111`.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Self::Role(arn) => account_and_name(arn).1.to_owned(),
             Self::Administrator(arn) => {

@@ -27,7 +27,7 @@ pub enum KeyState {
 
 impl KeyState {
     /// The state that KMS calls by this name (AWS KMS API Reference, *KeyMetadata*).
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         match name {
             "Enabled" => Self::Enabled,
             "Disabled" => Self::Disabled,
@@ -42,7 +42,7 @@ impl KeyState {
     }
 
     /// What the key is, and how KMS rejects its use; `None`: KMS does not.
-    pub fn rejection(self) -> Option<(&'static str, &'static str)> {
+    pub(crate) fn rejection(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Enabled | Self::Updating => return None,
             Self::Disabled => ("disabled", "DisabledException"),
@@ -60,7 +60,7 @@ impl KeyState {
 
 /// Whether an operation needs the key itself: KMS rejects it unless the key's state allows it. A
 /// key can be described and administered in any state.
-pub fn is_cryptographic(action: &str) -> bool {
+pub(crate) fn is_cryptographic(action: &str) -> bool {
     matches!(
         action.strip_prefix("kms:").unwrap_or_default(),
         "CreateGrant"

@@ -47,7 +47,6 @@ pub(crate) type PolicyId = usize;
 /// Tags by key.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// A bucket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bucket {
     /// `None`: nobody says whose it is.

@@ -25,9 +25,9 @@ mod step;
 use std::sync::Arc;
 
 pub use call::{Call, Caller, Hindrance, Rejection, Strength};
-pub use chain::Obstacle;
+pub(crate) use chain::Obstacle;
 pub(crate) use chain::obstacles;
-pub use key_state::{KeyState, is_cryptographic};
+pub(crate) use key_state::{KeyState, is_cryptographic};
 pub use landscape::{Doubt, Instance, Place};
 pub use step::Step;
 
@@ -51,7 +51,7 @@ const TAG_READS: [&str; 2] = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging
 const ARTIFACT_ID: &str = "aB3dE5f";
 
 /// The end of the keys of the artifact that a generated pipeline's source action stores.
-pub const ARTIFACT: &str = "SourceArti/aB3dE5f";
+pub(crate) const ARTIFACT: &str = "SourceArti/aB3dE5f";
 
 /// The key of an artifact. CodePipeline cuts the pipeline's name to twenty characters there, and the
 /// artifact's to ten.

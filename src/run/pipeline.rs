@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::landscape::{Instance, Place, Value};
 use super::{Obstacle, SAMPLE_FILE};
 
-/// A pipeline.
 #[derive(Debug, Clone)]
 pub(crate) struct Pipeline {
     pub(crate) name: String,

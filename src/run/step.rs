@@ -48,7 +48,7 @@ pub enum Step {
 
 impl Step {
     /// The steps of a run, in its order.
-    pub const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Action,
         Self::Administer,
         Self::Check,
@@ -68,7 +68,7 @@ impl Step {
     ];
 
     /// The steps that deploy to a target.
-    pub const DEPLOYING: [Self; 5] = [
+    pub(crate) const DEPLOYING: [Self; 5] = [
         Self::Assume,
         Self::Read,
         Self::Decrypt,
@@ -77,10 +77,10 @@ impl Step {
     ];
 
     /// The steps that read the source.
-    pub const SOURCING: [Self; 2] = [Self::Source, Self::SourceKey];
+    pub(crate) const SOURCING: [Self; 2] = [Self::Source, Self::SourceKey];
 
     /// Returns the step's name in output and on the command line.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Action => "action",
             Self::Administer => "administer",
@@ -103,19 +103,19 @@ impl Step {
     }
 
     /// Returns the step of a run with this name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.name() == name)
     }
 
     /// Returns the names of several steps, separated by commas.
-    pub fn list(steps: &[Self]) -> String {
+    pub(crate) fn list(steps: &[Self]) -> String {
         let names: Vec<&str> = steps.iter().map(|step| step.name()).collect();
         names.join(", ")
     }
 
     /// Returns the step's number on the way of an artifact, from 1; `None` for a step that does not
     /// handle artifacts.
-    pub const fn number(self) -> Option<u8> {
+    pub(crate) const fn number(self) -> Option<u8> {
         Some(match self {
             Self::Start => 1,
             Self::Source | Self::SourceKey => 2,

@@ -2,7 +2,7 @@
 
 /// Whether a text is a template that this program wrote: in YAML, its first line says so; JSON has
 /// no comments, so there its description does.
-pub fn is_generated(text: &str) -> bool {
+pub(crate) fn is_generated(text: &str) -> bool {
     let is_our_description = |line: &str| {
         line.trim_start()
             .strip_prefix("\"Description\": \"")

@@ -84,7 +84,7 @@ fn grant(
 
 impl KeyGrant {
     /// What the key's owner must do, in sentences; the statement stands behind them.
-    pub fn instruction(&self) -> String {
+    pub(crate) fn instruction(&self) -> String {
         format!(
             "the policy of key {} in account {} must let {} call {}. The default policy does so, \
              because it leaves the decision to the IAM policies of the account. To another policy, \

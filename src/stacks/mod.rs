@@ -17,11 +17,11 @@ mod stack_set_roles;
 mod store;
 mod target;
 
-pub use generated::is_generated;
+pub(crate) use generated::is_generated;
 pub use key_grants::{KeyGrant, key_grants};
 pub use limits::complaints;
 pub use merge::{MergeError, is_merged_bucket_policy, merged_bucket_policy};
-pub use stack_set_roles::stack_set_roles;
+pub(crate) use stack_set_roles::stack_set_roles;
 
 use std::sync::Arc;
 
@@ -30,23 +30,23 @@ use crate::template::{Parameter, Template};
 
 /// The output of the dev stack with the ID of its key, and the parameter that every other stack takes
 /// it by.
-pub const KEY_ID: &str = "DeployKeyId";
+pub(crate) const KEY_ID: &str = "DeployKeyId";
 
 /// The output of the dev stack with the ARN of the service role. Every dev stack has it.
-pub const SERVICE_ROLE_ARN: &str = "ServiceRoleArn";
+pub(crate) const SERVICE_ROLE_ARN: &str = "ServiceRoleArn";
 
 /// The output of a stack with the name of its pipeline; the dev stack's, once there is one.
-pub const PIPELINE_NAME: &str = "PipelineName";
+pub(crate) const PIPELINE_NAME: &str = "PipelineName";
 
 /// The output of a target's stack with the ARN of its deploy role.
-pub const DEPLOY_ROLE_ARN: &str = "DeployRoleArn";
+pub(crate) const DEPLOY_ROLE_ARN: &str = "DeployRoleArn";
 
 /// The parameter of the dev stack that creates the pipeline.
-pub const CREATE_PIPELINE: &str = "CreatePipeline";
+pub(crate) const CREATE_PIPELINE: &str = "CreatePipeline";
 
 /// Types whose loss cuts targets off from artifacts, or loses objects: their replacement and deletion
 /// need consent, and a stack policy protects them.
-pub const GUARDED_TYPES: [&str; 4] = [
+pub(crate) const GUARDED_TYPES: [&str; 4] = [
     "AWS::KMS::Key",
     "AWS::KMS::ReplicaKey",
     "AWS::S3::Bucket",
@@ -82,7 +82,7 @@ pub enum Side {
 /// The names and places of the stacks of a plan, in the order of a first deployment: the dev
 /// account's, those of other regions, the targets', further pipelines from the last to the second.
 /// After them the dev account's stack is deployed again, with its pipeline.
-pub fn names(plan: &Plan) -> Vec<(String, Side)> {
+pub(crate) fn names(plan: &Plan) -> Vec<(String, Side)> {
     let mut found = vec![("dev".to_owned(), Side::Dev)];
     found.extend(plan.regions.iter().map(|region| {
         let name = format!("dev-{}", region.region);

@@ -62,7 +62,6 @@ pub(super) fn first(plan: &Plan, policies: Vec<String>) -> Vec<Resource> {
     resources
 }
 
-/// A pipeline.
 fn pipeline(plan: &Plan, number: usize, surroundings: Surroundings) -> Resource {
     let dev = &plan.dev;
     let pipeline = &plan.pipelines[number];

@@ -59,7 +59,6 @@ impl Statement {
         self.with("Principal", "*".into())
     }
 
-    /// Actions.
     pub(super) fn actions<'a>(self, actions: impl IntoIterator<Item = &'a str>) -> Self {
         let actions: Vec<&str> = actions.into_iter().collect();
         let value = match actions.as_slice() {

@@ -49,7 +49,7 @@ struct Group<'p> {
 
 /// The templates of the roles, each with its file's path without ending: two for each pair of
 /// roles of the targets that are deployed as self-managed stack sets.
-pub fn stack_set_roles(plan: &Plan) -> Vec<(String, Template)> {
+pub(crate) fn stack_set_roles(plan: &Plan) -> Vec<(String, Template)> {
     let groups = groups(plan);
     let only = groups.len() == 1;
     groups

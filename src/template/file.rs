@@ -20,13 +20,13 @@ impl TemplateFile {
     ///
     /// # Errors
     /// The text is not a CloudFormation template, or it has no resources.
-    pub fn root(&self) -> Result<Arc<Node>, Problem> {
+    pub(crate) fn root(&self) -> Result<Arc<Node>, Problem> {
         let read = || super::read_template(&self.0.source).map(Arc::new);
         self.0.root.get_or_init(read).clone()
     }
 
     /// Returns the text with its name.
-    pub fn source(&self) -> &Source {
+    pub(crate) fn source(&self) -> &Source {
         &self.0.source
     }
 }

@@ -4,13 +4,13 @@
 use crate::diagnostic::{Entry, Node};
 
 /// Returns the resources of a template, in its order.
-pub fn resources(template: &Node) -> &[Entry] {
+pub(crate) fn resources(template: &Node) -> &[Entry] {
     let resources = template.get("Resources").and_then(Node::entries);
     resources.unwrap_or_default()
 }
 
 /// Returns the type of a resource, such as `AWS::S3::Bucket`.
-pub fn type_of(resource: &Node) -> Option<&str> {
+pub(crate) fn type_of(resource: &Node) -> Option<&str> {
     resource.get("Type")?.as_str()
 }
 

@@ -13,15 +13,15 @@ mod value;
 mod variants;
 mod yaml;
 
-pub use file::TemplateFile;
+pub(crate) use file::TemplateFile;
 pub(crate) use functions::function;
-pub use functions::{resources, type_of};
-pub use model::{Condition, Output, Parameter, Resource, Template};
+pub(crate) use functions::{resources, type_of};
+pub(crate) use model::{Condition, Output, Parameter, Resource, Template};
 pub use read::read_template;
-pub use rename::Renames;
-pub use resolve::{Deployment, Resolver};
+pub(crate) use rename::Renames;
+pub(crate) use resolve::{Deployment, Resolver};
 pub(crate) use resolve::{UNKNOWN, known_text, unknown_in};
-pub use value::{Field, Item, Value, list, map};
+pub(crate) use value::{Field, Item, Value, list, map};
 pub(crate) use variants::variants;
 
 /// The pseudo parameter that removes a property.

@@ -84,7 +84,7 @@ pub struct Output {
 
 impl Resource {
     /// A resource without any options.
-    pub fn new(id: &str, kind: &str, comment: &str, properties: Value) -> Self {
+    pub(crate) fn new(id: &str, kind: &str, comment: &str, properties: Value) -> Self {
         Self {
             comment: comment.to_owned(),
             id: id.to_owned(),
@@ -99,14 +99,14 @@ impl Resource {
 
     /// The same, kept when its stack is deleted or it is replaced.
     #[must_use]
-    pub fn retained(mut self) -> Self {
+    pub(crate) fn retained(mut self) -> Self {
         self.retained = true;
         self
     }
 
     /// The same, with a Guard rule suppressed for a reason.
     #[must_use]
-    pub fn suppress(mut self, rule: &str, reason: &str) -> Self {
+    pub(crate) fn suppress(mut self, rule: &str, reason: &str) -> Self {
         self.suppressed.push((rule.to_owned(), reason.to_owned()));
         self
     }
@@ -136,12 +136,12 @@ impl Resource {
 
 impl Template {
     /// Returns the resource with a logical ID.
-    pub fn resource(&self, id: &str) -> Option<&Resource> {
+    pub(crate) fn resource(&self, id: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.id == id)
     }
 
     /// Returns the value of an output.
-    pub fn output(&self, id: &str) -> Option<&Value> {
+    pub(crate) fn output(&self, id: &str) -> Option<&Value> {
         let output = self.outputs.iter().find(|output| output.id == id)?;
         Some(&output.value)
     }

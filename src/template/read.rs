@@ -42,7 +42,7 @@ pub fn read_template(source: &Source) -> Result<Node, Problem> {
 impl Value {
     /// The value of a node of a template. Short and long forms of intrinsic functions give the same
     /// value.
-    pub fn from_node(node: &Node) -> Self {
+    pub(crate) fn from_node(node: &Node) -> Self {
         let plain = match &node.value {
             diagnostic::Value::Null => Self::String(String::new()),
             diagnostic::Value::Bool(value) => Self::Bool(*value),
@@ -88,7 +88,7 @@ impl Value {
     }
 
     /// Text that is known without deployment: a string, whatever its notation.
-    pub fn as_text(&self) -> Option<&str> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
             _ => None,
@@ -140,7 +140,7 @@ impl Template {
     ///
     /// # Errors
     /// The text is not a template, or has a section that the model does not represent.
-    pub fn read(source: &Source) -> Result<Self, Problem> {
+    pub(crate) fn read(source: &Source) -> Result<Self, Problem> {
         let root = diagnostic::read(source)?;
         let Some(sections) = root.entries() else {
             return Err(Problem::new(root.span, "the template is not a mapping"));

@@ -7,12 +7,12 @@ use super::model::Template;
 use super::value::Value;
 
 /// New logical IDs of resources, by the old ones.
-pub type Renames = HashMap<String, String>;
+pub(crate) type Renames = HashMap<String, String>;
 
 impl Template {
     /// The same template with other logical IDs of resources.
     #[must_use]
-    pub fn renamed(&self, ids: &Renames) -> Self {
+    pub(crate) fn renamed(&self, ids: &Renames) -> Self {
         let mut template = self.clone();
         if ids.is_empty() {
             return template;
@@ -35,7 +35,7 @@ impl Template {
 impl Value {
     /// The same value with other logical IDs in its references.
     #[must_use]
-    pub fn renamed(&self, ids: &Renames) -> Self {
+    pub(crate) fn renamed(&self, ids: &Renames) -> Self {
         self.mapped(&|value| match value {
             Self::Ref(id) => ids.get(id).map(|new| Self::Ref(new.clone())),
             Self::GetAtt(id, attribute) => {
@@ -59,7 +59,7 @@ impl Value {
 
     /// The same value with known parameters written out.
     #[must_use]
-    pub fn with_parameters(&self, known: &HashMap<String, String>) -> Self {
+    pub(crate) fn with_parameters(&self, known: &HashMap<String, String>) -> Self {
         self.mapped(&|value| match value {
             Self::Ref(id) => known.get(id).map(|value| Self::String(value.clone())),
             Self::Sub(text) => {

@@ -46,7 +46,9 @@ pub struct Field {
 }
 
 /// A mapping of these fields.
-pub fn map<K: Into<String>, V: Into<Value>>(fields: impl IntoIterator<Item = (K, V)>) -> Value {
+pub(crate) fn map<K: Into<String>, V: Into<Value>>(
+    fields: impl IntoIterator<Item = (K, V)>,
+) -> Value {
     Value::Map(
         fields
             .into_iter()
@@ -60,7 +62,7 @@ pub fn map<K: Into<String>, V: Into<Value>>(fields: impl IntoIterator<Item = (K,
 }
 
 /// A list of these items.
-pub fn list<V: Into<Value>>(items: impl IntoIterator<Item = V>) -> Value {
+pub(crate) fn list<V: Into<Value>>(items: impl IntoIterator<Item = V>) -> Value {
     Value::List(
         items
             .into_iter()
@@ -74,12 +76,12 @@ pub fn list<V: Into<Value>>(items: impl IntoIterator<Item = V>) -> Value {
 
 impl Value {
     /// `!Ref` to a resource or parameter.
-    pub fn reference(id: &str) -> Self {
+    pub(crate) fn reference(id: &str) -> Self {
         Self::Ref(id.to_owned())
     }
 
     /// Returns text: `!Sub` where it has variables.
-    pub fn text(text: String) -> Self {
+    pub(crate) fn text(text: String) -> Self {
         match text.contains("${") {
             true => Self::Sub(text),
             false => Self::String(text),
@@ -87,12 +89,12 @@ impl Value {
     }
 
     /// `!GetAtt` of a resource's attribute.
-    pub fn attribute(id: &str, attribute: &str) -> Self {
+    pub(crate) fn attribute(id: &str, attribute: &str) -> Self {
         Self::GetAtt(id.to_owned(), attribute.to_owned())
     }
 
     /// The value of a mapping under `key`.
-    pub fn field(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn field(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Map(fields) => {
                 let mut fields = fields.iter();
@@ -106,7 +108,7 @@ impl Value {
 
     /// The same text with another before it; of what is no text nothing changes.
     #[must_use]
-    pub fn prefixed(&self, text: &str) -> Self {
+    pub(crate) fn prefixed(&self, text: &str) -> Self {
         match self {
             Self::String(own) => Self::String(format!("{text}{own}")),
             Self::Sub(own) => Self::Sub(format!("{text}{own}")),
@@ -116,7 +118,7 @@ impl Value {
 
     /// The same text with another behind it; of what is no text nothing changes.
     #[must_use]
-    pub fn suffixed(&self, text: &str) -> Self {
+    pub(crate) fn suffixed(&self, text: &str) -> Self {
         match self {
             Self::String(own) => Self::String(format!("{own}{text}")),
             Self::Sub(own) => Self::Sub(format!("{own}{text}")),
@@ -126,7 +128,7 @@ impl Value {
 
     /// Adds a field to a mapping; other values stay as they are.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         if let Self::Map(fields) = &mut self {
             fields.push(Field {
                 comment: String::new(),
@@ -138,7 +140,7 @@ impl Value {
     }
 
     /// Changes the value of a field that a mapping has; other values stay as they are.
-    pub fn set(&mut self, key: &str, value: Value) {
+    pub(crate) fn set(&mut self, key: &str, value: Value) {
         if let Self::Map(fields) = self
             && let Some(field) = fields.iter_mut().find(|field| field.key == key)
         {
@@ -148,7 +150,7 @@ impl Value {
 
     /// Adds a field, if there is a value for it.
     #[must_use]
-    pub fn with_some(self, key: &str, value: Option<impl Into<Value>>) -> Self {
+    pub(crate) fn with_some(self, key: &str, value: Option<impl Into<Value>>) -> Self {
         match value {
             Some(value) => self.with(key, value),
             None => self,
@@ -156,7 +158,7 @@ impl Value {
     }
 
     /// The same as JSON, with the long forms of intrinsic functions and without comments.
-    pub fn to_json(&self) -> Json {
+    pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::String(text) => Json::from(text.as_str()),
             Self::Bool(value) => Json::from(*value),

@@ -5,7 +5,7 @@ use crate::template::{Template, Value};
 
 /// Whether the new pipeline and its targets agree on something else than the deployed ones, by the
 /// template of the dev stack.
-pub fn changes_agreement(dev: &Piece) -> bool {
+pub(crate) fn changes_agreement(dev: &Piece) -> bool {
     dev.deployed()
         .is_some_and(|deployed| interface(&deployed.template) != interface(&dev.new))
 }

@@ -15,10 +15,10 @@ const SIDE_BY_SIDE: [&str; 3] = ["AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AW
 
 /// The account and region that a template's pseudo parameters stand for; `None` for a stack set,
 /// whose template serves several.
-pub type Place<'a> = Option<(&'a str, &'a str)>;
+pub(crate) type Place<'a> = Option<(&'a str, &'a str)>;
 
 /// The logical IDs of `new` that differ in the stack that was deployed from `deployed`.
-pub fn renames(deployed: &Template, new: &Template, place: Place<'_>) -> Renames {
+pub(crate) fn renames(deployed: &Template, new: &Template, place: Place<'_>) -> Renames {
     let mut found = Renames::new();
     let taken: HashSet<&str> = (deployed.resources.iter().chain(&new.resources))
         .map(|resource| resource.id.as_str())

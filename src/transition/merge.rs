@@ -16,23 +16,23 @@ const RUN: [&str; 2] = [PIPELINE, "AWS::Events::Rule"];
 const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
 
 /// The output of a transitional dev stack with the ID of the key that the pipeline uses still.
-pub const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
+pub(crate) const PREVIOUS_KEY_ID: &str = "PreviousDeployKeyId";
 
 /// The beginning of the header of a transitional template.
-pub const TRANSITIONAL: &str = "Transitional template. It also keeps what the deployed pipeline uses, until \
+pub(crate) const TRANSITIONAL: &str = "Transitional template. It also keeps what the deployed pipeline uses, until \
                                 the pipeline has switched to the new configuration.";
 
 /// The end of the description of a transitional template, which minified templates have too.
 const MARK: &str = " (transitional)";
 
 /// Whether the text of a template is a transitional one.
-pub fn is_transitional(text: &str) -> bool {
+pub(crate) fn is_transitional(text: &str) -> bool {
     text.contains(MARK)
 }
 
 /// Which pipeline a transitional template has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PipelineOf {
+pub(crate) enum PipelineOf {
     /// The deployed one, so that nothing switches yet.
     Deployed,
     /// The new one, if it has any.
@@ -43,7 +43,7 @@ pub enum PipelineOf {
 /// either allows and deny what both deny, and resources that leave the stack are still there.
 ///
 /// The logical IDs of `new` are those of the deployed stack ([`super::ids::renames`]).
-pub fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Template {
+pub(crate) fn both(new: &Template, deployed: &Template, pipeline: PipelineOf) -> Template {
     let mut template = new.clone();
     template.header = format!("{TRANSITIONAL}\n\n{}", new.header);
     if !template.description.ends_with(MARK) {
@@ -225,7 +225,7 @@ fn refers_to(value: &Value, id: &str) -> bool {
 /// A deployed template in which the parameters that change, and those that the new template lacks,
 /// have the values that they were deployed with. So both versions of a statement can be in one
 /// template.
-pub fn with_values(
+pub(crate) fn with_values(
     deployed: &Template,
     values: &HashMap<String, String>,
     new: &Template,
@@ -256,7 +256,7 @@ pub fn with_values(
 
 /// Logical IDs that a stack policy protects and that leave the stack with the new template, each
 /// with its type and its name as far as it is known.
-pub fn leaving<'t>(
+pub(crate) fn leaving<'t>(
     deployed: &'t Template,
     new: &Template,
     place: Place<'_>,

@@ -6,14 +6,14 @@
 //! taken elsewhere.
 
 mod agreement;
-pub mod ids;
-pub mod merge;
+pub(crate) mod ids;
+pub(crate) mod merge;
 mod piece;
 mod policy;
 pub mod sequence;
 mod started;
-pub mod state;
+pub(crate) mod state;
 mod versions;
 
-pub use agreement::changes_agreement;
+pub(crate) use agreement::changes_agreement;
 pub use piece::{Deployed, Found, Piece, SetInstances, with_policy_names};

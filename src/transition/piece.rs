@@ -62,7 +62,7 @@ impl Deployed {
 
     /// The ID of the key that a new template of the dev stack gives out; `None` when the stack does not
     /// have that key yet.
-    pub fn next_key(&self, new: &Template) -> Option<String> {
+    pub(crate) fn next_key(&self, new: &Template) -> Option<String> {
         match new.output(KEY_ID)? {
             Value::Ref(id) => self.key_ids().remove(id),
             _ => None,

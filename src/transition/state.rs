@@ -11,7 +11,7 @@ use crate::stacks::{CREATE_PIPELINE, Side};
 
 /// A stack, or the instances of a stack set, at some moment.
 #[derive(Debug, Clone)]
-pub struct StackState {
+pub(crate) struct StackState {
     /// Name of the template.
     pub name: String,
     /// Where it is deployed.
@@ -41,11 +41,11 @@ pub struct Fault {
 
 /// What keeps the pipeline of a state from working.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(BTreeMap<String, Fault>);
+pub(crate) struct Faults(BTreeMap<String, Fault>);
 
 impl Faults {
     /// The faults that neither the state before nor the state after the transition has.
-    pub fn beyond<'f>(&'f self, before: &'f Self, after: &'f Self) -> Vec<&'f Fault> {
+    pub(crate) fn beyond<'f>(&'f self, before: &'f Self, after: &'f Self) -> Vec<&'f Fault> {
         let is_known = |fault: &Fault| {
             let known = |faults: &Self| faults.0.get(&fault.id).map(|known| known.is_denied);
             match (known(before), known(after)) {
@@ -58,7 +58,7 @@ impl Faults {
     }
 
     /// Whether a policy denies a call of the pipeline.
-    pub fn has_denials(&self) -> bool {
+    pub(crate) fn has_denials(&self) -> bool {
         self.0.values().any(|fault| fault.is_denied)
     }
 }
@@ -68,7 +68,7 @@ impl Faults {
 ///
 /// # Errors
 /// A template is not one that the proof can read.
-pub fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, String> {
+pub(crate) fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, String> {
     let inputs = inputs(plan, stacks);
     let proof = proof::prove(&inputs).map_err(|errors| {
         let first = errors.first().map(|error| match error.problems().first() {
@@ -114,7 +114,7 @@ pub fn faults(plan: &Plan, stacks: &[StackState]) -> Result<Faults, String> {
 }
 
 /// The inputs of the proof of a state. Stacks that are alike are one input with several instances.
-pub fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
+pub(crate) fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
     let mut inputs = Inputs::base(plan);
     let mut found: Vec<Stack> = Vec::new();
     for stack in stacks {
@@ -162,6 +162,6 @@ pub fn inputs(plan: &Plan, stacks: &[StackState]) -> Inputs {
 }
 
 /// The parameters of a dev stack with its pipeline.
-pub fn with_pipeline() -> BTreeMap<String, String> {
+pub(crate) fn with_pipeline() -> BTreeMap<String, String> {
     BTreeMap::from([(CREATE_PIPELINE.to_owned(), "true".to_owned())])
 }

@@ -20,7 +20,6 @@ const OUTPUTS: &str = ".s3ferry/outputs.json";
 /// The ID of the dev account's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
-    /// The ID.
     pub(crate) id: String,
     /// Whether it comes from the outputs file, which may be older than the dev stack.
     pub(crate) is_recorded: bool,

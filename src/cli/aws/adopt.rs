@@ -65,7 +65,6 @@ pub(crate) struct AdoptOptions {
     aws: AwsOptions,
 }
 
-/// Adopts.
 pub(crate) fn run(global: &Global, options: &AdoptOptions) -> Result<Outcome, Failure> {
     let project = Project::load(global)?;
     let screen = Screen::new(global, resume(global, options));

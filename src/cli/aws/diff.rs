@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
 use crate::checked::TemplateFormat;
 use crate::deploy::bucket_policy::Standing;
 use crate::deploy::run::{Deployment, Prepared, RunOptions};
@@ -11,6 +10,7 @@ use crate::deploy::stack_set as set;
 use crate::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
 use crate::escape::shown;
 use crate::stacks::Side;
+use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Effects, Style};
 use crate::deploy::events::{find_cause, operations};
 use crate::deploy::stack_set::{Existing, Health, instances};
 use crate::deploy::timeline::{Row, Timeline};
 use crate::deploy::{Access, Cause, StackStep, cause, stack, time};
 use crate::escape::shown;
+use anstyle::{AnsiColor, Effects, Style};
 use serde_json::{Value, json};
 
 use crate::cli::aws::accounts::Accounts;

@@ -33,7 +33,6 @@ struct Region {
     last: Option<Instant>,
 }
 
-/// One line.
 struct Line {
     id: String,
     text: String,

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use anstyle::{AnsiColor, Style};
 use crate::deploy::Observer;
 use crate::deploy::change_set::Unexecuted;
 use crate::deploy::events::Event;
 use crate::deploy::stack_set::Progress;
 use crate::escape::shown;
+use anstyle::{AnsiColor, Style};
 
 use crate::cli::aws::live;
 use crate::cli::output::{self, Text};
@@ -50,7 +50,6 @@ pub(crate) enum RowState {
     Moving,
     /// It succeeded.
     Done,
-    /// It failed.
     Failed,
 }
 

@@ -52,7 +52,6 @@ impl Signals {
         Ok(Self(all))
     }
 
-    /// The next one.
     pub(crate) async fn next(&mut self) -> Signal {
         std::future::poll_fn(|context| {
             for (signal, stream) in &mut self.0 {
@@ -89,7 +88,6 @@ impl Signals {
         Ok(Self)
     }
 
-    /// The next one.
     pub(crate) async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Signal::Interrupt,

@@ -117,17 +117,14 @@ impl AwsFiles {
         Ok(found)
     }
 
-    /// A profile.
     pub(super) fn profile(&self, name: &str) -> Option<&Section> {
         self.profiles.get(name)
     }
 
-    /// An `sso-session` section.
     pub(super) fn sso_session(&self, name: &str) -> Option<&Section> {
         self.sso_sessions.get(name)
     }
 
-    /// A `services` section.
     pub(super) fn services(&self, name: &str) -> Option<&Section> {
         self.services.get(name)
     }

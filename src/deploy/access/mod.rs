@@ -75,7 +75,6 @@ pub(crate) struct Access {
 /// Who AWS says we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// Account ID.
     pub account: String,
     /// ARN of the user or of the role's session.
     pub arn: String,
@@ -241,12 +240,10 @@ impl Access {
         })
     }
 
-    /// The profile's name.
     pub(crate) fn profile(&self) -> &str {
         &self.profile
     }
 
-    /// The region.
     pub(crate) fn region(&self) -> &str {
         self.config.region().map_or("", |region| region.as_ref())
     }
@@ -258,27 +255,22 @@ impl Access {
         self
     }
 
-    /// The CloudFormation client.
     pub(crate) fn cloudformation(&self) -> &aws_sdk_cloudformation::Client {
         &self.cloudformation
     }
 
-    /// An IAM client.
     pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
         aws_sdk_iam::Client::new(&self.config(Service::Iam))
     }
 
-    /// A KMS client.
     pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
         aws_sdk_kms::Client::new(&self.config(Service::Kms))
     }
 
-    /// An EventBridge client.
     pub(crate) fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
         aws_sdk_eventbridge::Client::new(&self.config(Service::EventBridge))
     }
 
-    /// A CodePipeline client.
     pub(crate) fn codepipeline(&self) -> aws_sdk_codepipeline::Client {
         aws_sdk_codepipeline::Client::new(&self.config(Service::CodePipeline))
     }

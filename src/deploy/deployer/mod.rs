@@ -42,7 +42,6 @@ pub(crate) struct Statement {
     pub sid: String,
     /// Actions, sorted.
     pub actions: Vec<String>,
-    /// Resources.
     pub resources: Vec<String>,
     /// Condition block.
     pub condition: Option<Value>,

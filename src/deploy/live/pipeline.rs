@@ -15,7 +15,6 @@ const MISSING: [&str; 1] = ["PipelineNotFoundException"];
 /// How far back an execution that has ended is looked for.
 const EXECUTIONS: i32 = 20;
 
-/// Reads a pipeline.
 pub(super) async fn read(access: &Access, name: &str) -> Reading<Pipeline> {
     let client = access.codepipeline();
     let text = Answer::default();

@@ -11,11 +11,8 @@ use crate::plan::StackSetPlan;
 /// A stack to read.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    /// Account ID.
     pub account: String,
-    /// Region.
     pub region: String,
-    /// Stack name.
     pub stack: String,
     /// The stack set whose instances these are; then account and region are the administrator's.
     pub stack_set: Option<StackSetPlan>,

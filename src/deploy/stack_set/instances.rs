@@ -21,7 +21,10 @@ pub(super) const PAGE: i32 = 100;
 ///
 /// # Errors
 /// AWS cannot be reached, or refuses.
-pub(crate) async fn list(access: &Access, plan: &StackSetPlan) -> Result<Vec<Existing>, DeployError> {
+pub(crate) async fn list(
+    access: &Access,
+    plan: &StackSetPlan,
+) -> Result<Vec<Existing>, DeployError> {
     read(access, plan, None).await
 }
 

@@ -14,6 +14,4 @@ pub(crate) mod reasons;
 pub(crate) mod run;
 pub(crate) mod set;
 
-pub(crate) use model::{
-    Described, Existing, Failed, Health, Instance, Progress, Wanted,
-};
+pub(crate) use model::{Described, Existing, Failed, Health, Instance, Progress, Wanted};

@@ -9,9 +9,7 @@ use crate::plan::{StackSetPermissions, StackSetPlan};
 /// A stack instance's place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Instance {
-    /// Account ID.
     pub account: String,
-    /// Region.
     pub region: String,
 }
 
@@ -64,7 +62,6 @@ pub(crate) struct Wanted {
     pub text: Text,
     /// What the template is.
     pub description: String,
-    /// Parameters, by name.
     pub parameters: Vec<(String, String)>,
     /// Tags of the stack set, which CloudFormation puts on all that it makes.
     pub tags: Vec<(String, String)>,
@@ -77,9 +74,7 @@ pub(crate) struct Described {
     pub id: String,
     /// The template's text.
     pub template: String,
-    /// Description.
     pub description: String,
-    /// Parameters, by name.
     pub parameters: BTreeMap<String, String>,
     /// Tags, by key.
     pub tags: BTreeMap<String, String>,
@@ -130,7 +125,6 @@ impl Wanted {
 /// What the operations of a stack set are aimed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Accounts.
     Accounts,
     /// Organizational units.
     Units(Units),
@@ -154,11 +148,8 @@ pub(crate) struct Units {
 /// What one operation is aimed at: every account in every region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Targets {
-    /// Accounts.
     Accounts {
-        /// Account IDs.
         accounts: Vec<String>,
-        /// Regions.
         regions: Vec<String>,
     },
     /// Organizational units.
@@ -169,7 +160,6 @@ pub(crate) enum Targets {
         filter: AccountFilter,
         /// Account IDs for the filter.
         accounts: Vec<String>,
-        /// Regions.
         regions: Vec<String>,
     },
 }
@@ -183,7 +173,6 @@ pub(crate) struct Counts {
     pub running: usize,
     /// Done.
     pub succeeded: usize,
-    /// Failed.
     pub failed: usize,
     /// Not tried, because too many others failed.
     pub cancelled: usize,
@@ -216,7 +205,6 @@ impl Counts {
 /// How far an operation of a stack set is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The stack set.
     pub stack_set: String,
     /// AWS's status code of the operation.
     pub status: String,

@@ -22,7 +22,6 @@ const MOST_QUESTIONS: usize = 15;
 pub(super) struct Operations<'a> {
     /// The way into the administrator account.
     pub(super) access: &'a Access,
-    /// The stack set.
     pub(super) plan: &'a StackSetPlan,
     /// How long one operation may take.
     pub(super) wait: Duration,
@@ -33,7 +32,6 @@ pub(super) struct Operations<'a> {
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
-    /// Its ID.
     pub id: String,
     /// AWS's status code: `SUCCEEDED`, `FAILED` or `STOPPED`.
     pub status: String,
@@ -111,7 +109,6 @@ impl Operations<'_> {
         ended
     }
 
-    /// The newest operations.
     async fn newest(&self) -> Result<Vec<StackSetOperationSummary>, DeployError> {
         let answer = self
             .access

@@ -159,7 +159,11 @@ impl<'a> Deployment<'a> {
     ///
     /// # Errors
     /// AWS refuses, or the wait is over. Instances that fail are in the report.
-    pub(crate) async fn apply(&self, prepared: &Prepared, remove: bool) -> Result<Report, DeployError> {
+    pub(crate) async fn apply(
+        &self,
+        prepared: &Prepared,
+        remove: bool,
+    ) -> Result<Report, DeployError> {
         let mut ended = Vec::new();
         let stopped = self.steps(prepared, remove, &mut ended).await?;
         self.report(prepared, &ended, stopped).await

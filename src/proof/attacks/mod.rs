@@ -18,7 +18,6 @@ use crate::run::landscape::Value;
 use crate::run::pipeline::{Action, Pipeline, Store, Work};
 use crate::run::{Call, Caller, Doubt, Instance, Place, Step, Strength, context};
 
-/// An attack.
 #[derive(Debug, Clone)]
 pub(super) struct AttackCall {
     pub(super) call: Call,

@@ -15,7 +15,7 @@ const ROOT_PATH: &str = "/";
 impl Resolver<'_> {
     /// Returns an attribute of a resource; the empty one is what `Ref` gives. With a marker, parts
     /// of it may be unknown.
-    pub fn attribute(&self, id: &str, name: &str) -> Option<String> {
+    pub(crate) fn attribute(&self, id: &str, name: &str) -> Option<String> {
         Some(self.return_value(id, self.resource(id)?, name)?.text)
     }
 

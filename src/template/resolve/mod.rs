@@ -35,13 +35,11 @@ const TEXT_LIMIT: usize = 1 << 20;
 
 /// How a template is deployed, as far as that is known.
 #[derive(Debug, Clone, Default)]
-pub struct Deployment<'a> {
+pub(crate) struct Deployment<'a> {
     /// Stack name, of which the names and IDs are made up that AWS decides. Without it, they are
     /// unknown.
     pub stack: Option<&'a str>,
-    /// Account ID.
     pub account: Option<&'a str>,
-    /// Region.
     pub region: Option<&'a str>,
     /// Partition, as ARNs write it.
     pub partition: Option<&'a str>,
@@ -57,7 +55,7 @@ pub struct Deployment<'a> {
 ///
 /// A value that cannot be known has the tag `s3ferry:unknown`, and is `{"Fn::s3ferry:unknown": …}` as
 /// JSON.
-pub struct Resolver<'a> {
+pub(crate) struct Resolver<'a> {
     root: &'a Node,
     deployment: Deployment<'a>,
     marker: Option<&'a str>,
@@ -111,7 +109,7 @@ fn text_node(text: impl Into<String>, span: Span) -> Node {
 
 impl<'a> Resolver<'a> {
     /// Creates a resolver of a template.
-    pub fn new(root: &'a Node, deployment: Deployment<'a>) -> Self {
+    pub(crate) fn new(root: &'a Node, deployment: Deployment<'a>) -> Self {
         Self {
             root,
             deployment,
@@ -126,18 +124,18 @@ impl<'a> Resolver<'a> {
     /// A text of which only parts are unknown has the marker in their places, and is tagged as
     /// unknown.
     #[must_use]
-    pub fn with_marker(mut self, marker: &'a str) -> Self {
+    pub(crate) fn with_marker(mut self, marker: &'a str) -> Self {
         self.marker = Some(marker);
         self
     }
 
     /// Returns the resources, in the template's order.
-    pub fn resources(&self) -> &'a [Entry] {
+    pub(crate) fn resources(&self) -> &'a [Entry] {
         functions::resources(self.root)
     }
 
     /// Returns the resources of a type, whatever their conditions.
-    pub fn of_type(&self, wanted: &str) -> impl Iterator<Item = &'a Entry> {
+    pub(crate) fn of_type(&self, wanted: &str) -> impl Iterator<Item = &'a Entry> {
         let all = self.resources().iter();
         all.filter(move |resource| functions::type_of(&resource.value) == Some(wanted))
     }
@@ -171,7 +169,7 @@ impl<'a> Resolver<'a> {
 
     /// Returns a property of a resource that is a known text. With a marker, parts of it may be
     /// unknown.
-    pub fn text_property(&self, resource: &Node, name: &str) -> Option<String> {
+    pub(crate) fn text_property(&self, resource: &Node, name: &str) -> Option<String> {
         Some(self.text(&self.property(resource, name)?)?.text)
     }
 
@@ -189,7 +187,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Resolves a value; `None` is `AWS::NoValue`.
-    pub fn resolve(&self, node: &Node) -> Option<Node> {
+    pub(crate) fn resolve(&self, node: &Node) -> Option<Node> {
         if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
             return Some(self.unknown("its functions refer to each other", node.span));
         }

@@ -8,7 +8,7 @@ use crate::template::Template;
 
 impl Sequence {
     /// Whether a step switches the pipeline: the dev stack gets the new one for the first time.
-    pub fn is_switch(&self, step: &Move) -> bool {
+    pub(crate) fn is_switch(&self, step: &Move) -> bool {
         let mut moves = self.moves.iter();
         let has_own_step = moves.any(|one| one.version == Version::Switched);
         // The dev stack is the first piece.

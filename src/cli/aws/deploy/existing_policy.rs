@@ -14,7 +14,6 @@ use crate::cli::{Failure, files, output};
 
 /// The live policy of an existing artifact bucket beside the merged one.
 pub(crate) struct Examined {
-    /// The bucket.
     pub(crate) bucket: String,
     /// File with the policy that was merged, as the configuration names it.
     pub(crate) path: String,

@@ -100,7 +100,6 @@ pub(crate) struct DeployOptions {
     pub(crate) aws: AwsOptions,
 }
 
-/// Deploys.
 pub(crate) fn run(global: &Global, options: &DeployOptions) -> Result<Outcome, Failure> {
     require_stacks("deploy", options.profile.as_deref(), Some(options.all))?;
     // Without them, the rest of the change would be refused.

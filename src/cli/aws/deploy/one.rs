@@ -3,9 +3,7 @@
 use crate::deploy::pace::Pace;
 use crate::deploy::run::{Pending, Prepared};
 use crate::deploy::stack::{Deployed, condition};
-use crate::deploy::{
-    Access, Change, Condition, DeployError, Observer as _, StackStep, executions,
-};
+use crate::deploy::{Access, Change, Condition, DeployError, Observer as _, StackStep, executions};
 use crate::stacks::Side;
 use serde_json::{Value, json};
 

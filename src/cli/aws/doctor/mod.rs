@@ -15,9 +15,7 @@ use crate::deploy::{
     Access, DeployError, Observer as _, Outputs, StackStep, ownership, stack_steps,
 };
 use crate::doctor::live::{Live, Reading, View};
-use crate::doctor::{
-    Candidate, Deployed, Diagnosis, Expected, Health, Place, Reference, diagnose,
-};
+use crate::doctor::{Candidate, Deployed, Diagnosis, Expected, Health, Place, Reference, diagnose};
 use crate::proof::{Inputs, resolved};
 use crate::stacks::{KEY_ID, Side};
 use serde_json::Value as Json;

@@ -1,11 +1,11 @@
 //! A diagnosis, written for people: where the configuration is not deployed, the result, the findings
 //! with causes first, then the parts that could not be read.
 
-use anstyle::{AnsiColor, Style};
 use crate::doctor::live::View;
 use crate::doctor::{Finding, Fix, Health};
 use crate::escape::{self, shown};
 use crate::lint::Severity;
+use anstyle::{AnsiColor, Style};
 
 use super::Examined;
 use crate::cli::output::{Text, table};

@@ -1,8 +1,8 @@
 //! What `push` reports about an artifact before it uploads it.
 
-use annotate_snippets::Level;
 use crate::escape::shown;
 use crate::lint::Severity;
+use annotate_snippets::Level;
 use serde_json::{Value, json};
 
 use crate::cli::diagnostics::titled;

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
 use crate::deploy::next::Found;
 use crate::deploy::protection::Guard;
 use crate::deploy::view::View;
 use crate::deploy::{Comparison, time};
 use crate::escape::shown;
+use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::source::Deliveries;

@@ -3,12 +3,12 @@
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
 use crate::deploy::delivery::{Delivery, Freshness};
 use crate::deploy::source::{Look, SourceObject};
 use crate::deploy::{Access, DeployError, execution, time};
 use crate::escape::shown;
 use crate::plan::{Plan, SOURCE_ACTION};
+use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::cli::output::Text;
