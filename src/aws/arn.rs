@@ -1,10 +1,12 @@
-//! Amazon Resource Names: their parts, and the forms of those that a user gives.
+//! Amazon Resource Names: their parts, and those of the resources that a pipeline uses.
+//!
+//! Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)*, and for the
+//! resources the Service Authorization Reference. A part can be a pattern or a reference of a
+//! template (`${AWS::AccountId}`), so the functions take whatever can be written as text.
 
-use super::quotas::{POLICY_NAME, ROLE_NAME};
+use std::fmt::{self, Display};
 
 /// An ARN, split into the parts after `arn`.
-///
-/// Follows the AWS document *Identify AWS resources with Amazon Resource Names (ARNs)*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arn<'a> {
     /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
@@ -36,220 +38,94 @@ impl<'a> Arn<'a> {
     }
 }
 
-/// What an ARN that a user gives must name: one thing, exactly. A wildcard would grant others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ArnKind {
-    /// A KMS key, by its own ID (AWS KMS, *Key identifiers (KeyId)*).
-    Key,
-    /// An IAM role (IAM, *IAM identifiers*).
-    Role,
-    /// An IAM role or user.
-    RoleOrUser,
-    /// A managed policy of an account or of AWS.
-    Policy,
-}
-
-/// Regular expression of an ARN of [`ArnKind::Key`], for schemas.
-pub(crate) const KEY_ARN: &str = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/\
-    ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$";
-/// Regular expression of an ARN of [`ArnKind::Role`], for schemas.
-pub(crate) const ROLE_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/\
-    ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
-/// Regular expression of an ARN of [`ArnKind::RoleOrUser`], for schemas.
-pub(crate) const ROLE_OR_USER_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/\
-    ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
-/// Regular expression of an ARN of [`ArnKind::Policy`], for schemas.
-pub(crate) const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/\
-    ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,128}$";
-
-impl ArnKind {
-    /// Splits an ARN of this kind.
-    ///
-    /// # Errors
-    /// What is wrong with it, without the ARN itself: `has a wildcard`.
-    pub(crate) fn parse(self, text: &str) -> Result<Arn<'_>, &'static str> {
-        let arn = Arn::parse(text).filter(|arn| {
-            let service = match self {
-                Self::Key => "kms",
-                Self::Role | Self::RoleOrUser | Self::Policy => "iam",
-            };
-            arn.service == service
-                && arn.partition.starts_with("aws")
-                && arn.region.is_empty() == (service == "iam")
-        });
-        let Some(arn) = arn else {
-            return Err(self.not_one());
-        };
-        // With the account, which is checked by those who know which one it must be.
-        if text.contains(['*', '?']) {
-            return Err("has a wildcard, and must name one resource");
-        }
-        let is_valid = match self {
-            Self::Key => arn.resource.strip_prefix("key/").is_some_and(is_key_id),
-            Self::Role => is_iam_name(arn.resource, "role", ROLE_NAME.length()),
-            Self::RoleOrUser => ["role", "user"]
-                .iter()
-                .any(|kind| is_iam_name(arn.resource, kind, ROLE_NAME.length())),
-            Self::Policy => is_iam_name(arn.resource, "policy", POLICY_NAME.length()),
-        };
-        let is_owned = is_account_id(arn.account) || (self == Self::Policy && arn.account == "aws");
-        if is_valid && is_owned {
-            Ok(arn)
-        } else {
-            Err(self.not_one())
-        }
-    }
-
-    fn not_one(self) -> &'static str {
-        match self {
-            Self::Key => "is not the ARN of a KMS key",
-            Self::Role => "is not the ARN of an IAM role",
-            Self::RoleOrUser => "is not the ARN of an IAM role or user",
-            Self::Policy => "is not the ARN of a managed policy",
-        }
+impl Display for Arn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "arn:{}:{}:{}:{}:{}",
+            self.partition, self.service, self.region, self.account, self.resource
+        )
     }
 }
 
-/// Whether a text has the form of an account ID: twelve digits.
-pub(crate) fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+/// ARN of a resource of a service that has regions.
+pub(crate) fn regional(
+    partition: impl Display,
+    service: &str,
+    region: impl Display,
+    account: impl Display,
+    resource: impl Display,
+) -> String {
+    format!("arn:{partition}:{service}:{region}:{account}:{resource}")
 }
 
-/// Whether a text is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
-pub(crate) fn is_key_id(id: &str) -> bool {
-    let hexadecimal = |text: &str, length: usize| {
-        text.len() == length
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
-    };
-    if let Some(rest) = id.strip_prefix("mrk-") {
-        return hexadecimal(rest, 32);
-    }
-    let parts: Vec<&str> = id.split('-').collect();
-    parts.len() == 5
-        && parts
-            .iter()
-            .zip([8, 4, 4, 4, 12])
-            .all(|(part, length)| hexadecimal(part, length))
+/// ARN of a resource of IAM: `root`, `role/NAME`, `policy/PATH/NAME`.
+pub(crate) fn iam(
+    partition: impl Display,
+    account: impl Display,
+    resource: impl Display,
+) -> String {
+    regional(partition, "iam", "", account, resource)
 }
 
-/// Whether a resource is `kind/NAME` or `kind/PATH/NAME`. IAM's paths have other printable
-/// characters of ASCII, too; a `$` would begin a policy variable.
-fn is_iam_name(resource: &str, kind: &str, longest: usize) -> bool {
-    let Some(rest) = resource
-        .strip_prefix(kind)
-        .and_then(|rest| rest.strip_prefix('/'))
-    else {
-        return false;
-    };
-    let mut parts = rest.rsplit('/');
-    let name = parts.next().unwrap_or_default();
-    (1..=longest).contains(&name.len())
-        && name.chars().all(is_iam_name_character)
-        && parts.all(|part| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '?' | '$'))
-        })
+/// ARN of an account's root, which stands for the whole account.
+pub(crate) fn root(partition: impl Display, account: impl Display) -> String {
+    iam(partition, account, "root")
 }
 
-/// Whether IAM allows a character in the name of a role, a user or a policy.
-pub(crate) fn is_iam_name_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-')
+/// ARN of a role. The name can have a path before it, without the first slash.
+pub(crate) fn role(partition: impl Display, account: impl Display, name: impl Display) -> String {
+    iam(partition, account, format_args!("role/{name}"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// ARN of a session of a role. The role's name has no path.
+pub(crate) fn session(
+    partition: impl Display,
+    account: impl Display,
+    role: impl Display,
+    session: impl Display,
+) -> String {
+    let resource = format_args!("assumed-role/{role}/{session}");
+    regional(partition, "sts", "", account, resource)
+}
 
-    const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key";
-    const IAM: &str = "arn:aws:iam::111111111111:";
+/// ARN of a bucket; with `BUCKET/KEY`, of an object.
+pub(crate) fn bucket(partition: impl Display, name: impl Display) -> String {
+    regional(partition, "s3", "", "", name)
+}
 
-    /// What the schema's pattern and the check say of the same ARN.
-    fn is_accepted(kind: ArnKind, arn: &str) -> bool {
-        let pattern = match kind {
-            ArnKind::Key => KEY_ARN,
-            ArnKind::Role => ROLE_ARN,
-            ArnKind::RoleOrUser => ROLE_OR_USER_ARN,
-            ArnKind::Policy => POLICY_ARN,
-        };
-        let schema = serde_json::json!({ "type": "string", "pattern": pattern });
-        let by_schema = jsonschema::is_valid(&schema, &serde_json::json!(arn));
-        let by_check = kind.parse(arn).is_ok();
-        assert_eq!(by_check, by_schema, "{arn:?}");
-        by_check
-    }
+/// ARN of a key of KMS.
+pub(crate) fn key(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    id: impl Display,
+) -> String {
+    regional(partition, "kms", region, account, format_args!("key/{id}"))
+}
 
-    #[test]
-    fn keys_are_named_by_their_own_id() {
-        for id in [
-            "11111111-2222-3333-4444-555555555555",
-            "mrk-0123456789abcdef0123456789abcdef",
-        ] {
-            assert!(is_accepted(ArnKind::Key, &format!("{KEY}/{id}")));
-        }
-        for id in [
-            "*",
-            "",
-            "a b",
-            "a b\nc",
-            "11111111-2222-3333-4444-55555555555?",
-            "11111111-2222-3333-4444-555555555555/",
-            "11111111-2222-3333-4444-555555555555\u{9b}",
-            "mrk-*",
-            "mrk-0123456789ABCDEF0123456789ABCDEF",
-        ] {
-            assert!(!is_accepted(ArnKind::Key, &format!("{KEY}/{id}")), "{id}");
-        }
-        let alias = KEY.replace("key", "alias/s3deploykey");
-        assert!(!is_accepted(ArnKind::Key, &alias));
-    }
+/// ARN of a pipeline.
+pub(crate) fn pipeline(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    name: impl Display,
+) -> String {
+    regional(partition, "codepipeline", region, account, name)
+}
 
-    #[test]
-    fn iam_resources_are_named_exactly() {
-        for resource in ["role/a", "role/service-role/a/b_+=,.@-", "role/x:y/a"] {
-            assert!(
-                is_accepted(ArnKind::Role, &format!("{IAM}{resource}")),
-                "{resource}"
-            );
-        }
-        for resource in [
-            "role/",
-            "role//a",
-            "role/a/",
-            "role/*",
-            "role/a?",
-            "role/${aws:username}",
-            "role/$x/a",
-            "role/a b",
-            "role/a\u{1b}[31m",
-            "role/a\n",
-            "role/ä",
-            "user/a",
-            "policy/a",
-            "root",
-        ] {
-            assert!(
-                !is_accepted(ArnKind::Role, &format!("{IAM}{resource}")),
-                "{resource:?}"
-            );
-        }
-        assert!(is_accepted(ArnKind::RoleOrUser, &format!("{IAM}user/a")));
-        assert!(!is_accepted(ArnKind::RoleOrUser, &format!("{IAM}group/a")));
-        assert!(is_accepted(ArnKind::Policy, &format!("{IAM}policy/p/a")));
-        assert!(is_accepted(
-            ArnKind::Policy,
-            "arn:aws:iam::aws:policy/PowerUserAccess"
-        ));
-        assert!(!is_accepted(ArnKind::Role, "arn:aws:iam::aws:role/a"));
-        assert!(!is_accepted(
-            ArnKind::Role,
-            "arn:aws:iam:us-east-1:111111111111:role/a"
-        ));
-        let long = "a".repeat(65);
-        assert!(!is_accepted(ArnKind::Role, &format!("{IAM}role/{long}")));
-        assert!(is_accepted(ArnKind::Policy, &format!("{IAM}policy/{long}")));
-    }
+/// ARN of a rule of EventBridge.
+pub(crate) fn rule(
+    partition: impl Display,
+    region: impl Display,
+    account: impl Display,
+    name: impl Display,
+) -> String {
+    regional(
+        partition,
+        "events",
+        region,
+        account,
+        format_args!("rule/{name}"),
+    )
 }

@@ -2,7 +2,11 @@
 //! of all other modules.
 
 pub(crate) mod arn;
+pub(crate) mod arn_kind;
+pub(crate) mod names;
 mod partition;
 pub mod quotas;
+pub(crate) mod regions;
 
 pub use partition::Partition;
+pub use regions::{has_codepipeline, is_region, partition_of, regions};

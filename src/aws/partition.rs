@@ -13,6 +13,12 @@ pub enum Partition {
     AwsUsGov,
 }
 
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Partition {
     /// The partition as ARNs write it.
     pub(crate) fn as_str(self) -> &'static str {

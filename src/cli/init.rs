@@ -5,7 +5,8 @@ mod existing;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use crate::config::{Document, account_id_problem, pipeline_region_problem};
+use crate::aws::names::account_id_problem;
+use crate::config::{Document, pipeline_region_problem};
 use crate::diagnostic::Source;
 
 use super::locate::DEFAULT_CONFIG;

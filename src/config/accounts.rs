@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use super::places::region_problem;
-use super::{Document, Listed, account_id_problem, near};
+use super::{Document, Listed, near};
+use crate::aws::names::account_id_problem;
 use crate::diagnostic::{Problem, Source, Span};
 use crate::escape;
 

@@ -14,8 +14,8 @@ mod stack_set_rules;
 mod validate;
 
 pub(crate) use model::*;
-pub(crate) use names::{account_id_problem, characters};
-pub use regions::{has_codepipeline, is_region, partition_of, pipeline_region_problem, regions};
+
+pub(crate) use regions::pipeline_region_problem;
 pub use schema::{json_schema, near};
 pub(crate) use stack_set::*;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::names;
 use super::stack_set::StackSet;
-use crate::aws::arn;
+use crate::aws::arn_kind as arn;
 
 /// Configuration of s3ferry: one pipeline in a dev account, and the targets that it deploys to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,9 +1,10 @@
 //! Where targets are: their accounts and regions, and the names that differ between them.
 
+use crate::aws::partition_of;
 use std::collections::HashSet;
 
 use super::validate::Found;
-use super::{Config, Target, partition_of, pipeline_region_problem};
+use super::{Config, Target, pipeline_region_problem};
 
 /// Why a target cannot be in a region, and what to do.
 pub(super) fn region_problem(

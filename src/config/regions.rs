@@ -1,121 +1,19 @@
-//! The regions of the AWS partitions (AWS General Reference, *Regions and zones*), and where
-//! CodePipeline is available (CodePipeline User Guide, *Quotas in AWS CodePipeline*; AWS General
-//! Reference, *AWS CodePipeline endpoints and quotas*).
+//! What is wrong with a region that a configuration names.
 
 use super::near;
-use crate::aws::Partition::{self, Aws, AwsCn, AwsEusc, AwsUsGov};
-
-/// The month in which the tables of this file were compared with AWS's documents.
-pub(super) const AS_OF: &str = "2026-11";
-
-/// A region: its partition, and whether CodePipeline is available there.
-#[derive(Debug, Clone, Copy)]
-struct Region {
-    name: &'static str,
-    partition: Partition,
-    has_codepipeline: bool,
-}
-
-const fn with(partition: Partition, name: &'static str) -> Region {
-    Region {
-        name,
-        partition,
-        has_codepipeline: true,
-    }
-}
-
-const fn without(partition: Partition, name: &'static str) -> Region {
-    Region {
-        name,
-        partition,
-        has_codepipeline: false,
-    }
-}
-
-const REGIONS: [Region; 39] = [
-    with(Aws, "us-east-1"),
-    with(Aws, "us-east-2"),
-    with(Aws, "us-west-1"),
-    with(Aws, "us-west-2"),
-    with(Aws, "af-south-1"),
-    with(Aws, "ap-east-1"),
-    without(Aws, "ap-east-2"),
-    with(Aws, "ap-northeast-1"),
-    with(Aws, "ap-northeast-2"),
-    with(Aws, "ap-northeast-3"),
-    with(Aws, "ap-south-1"),
-    with(Aws, "ap-south-2"),
-    with(Aws, "ap-southeast-1"),
-    with(Aws, "ap-southeast-2"),
-    with(Aws, "ap-southeast-3"),
-    with(Aws, "ap-southeast-4"),
-    with(Aws, "ap-southeast-5"),
-    with(Aws, "ap-southeast-6"),
-    without(Aws, "ap-southeast-7"),
-    with(Aws, "ca-central-1"),
-    without(Aws, "ca-west-1"),
-    with(Aws, "eu-central-1"),
-    with(Aws, "eu-central-2"),
-    with(Aws, "eu-north-1"),
-    with(Aws, "eu-south-1"),
-    with(Aws, "eu-south-2"),
-    with(Aws, "eu-west-1"),
-    with(Aws, "eu-west-2"),
-    with(Aws, "eu-west-3"),
-    with(Aws, "il-central-1"),
-    with(Aws, "me-central-1"),
-    with(Aws, "me-south-1"),
-    without(Aws, "mx-central-1"),
-    with(Aws, "sa-east-1"),
-    with(AwsCn, "cn-north-1"),
-    // The documents for China do not confirm it; the AWS SDKs have an endpoint for it.
-    with(AwsCn, "cn-northwest-1"),
-    // No document and no AWS SDK has an endpoint for it.
-    without(AwsEusc, "eusc-de-east-1"),
-    with(AwsUsGov, "us-gov-east-1"),
-    with(AwsUsGov, "us-gov-west-1"),
-];
-
-/// Returns the names of all regions.
-pub fn regions() -> impl Iterator<Item = &'static str> {
-    REGIONS.iter().map(|region| region.name)
-}
-
-/// Whether AWS has such a region.
-pub fn is_region(region: &str) -> bool {
-    REGIONS.iter().any(|known| known.name == region)
-}
-
-/// Whether CodePipeline is available in a region.
-pub fn has_codepipeline(region: &str) -> bool {
-    REGIONS
-        .iter()
-        .any(|known| known.name == region && known.has_codepipeline)
-}
-
-/// The partition of a region, by its name.
-pub fn partition_of(region: &str) -> Partition {
-    match region {
-        _ if region.starts_with("cn-") => AwsCn,
-        _ if region.starts_with("eusc-") => AwsEusc,
-        _ if region.starts_with("us-gov-") => AwsUsGov,
-        _ => Aws,
-    }
-}
+use crate::aws::regions::{
+    AS_OF, has_codepipeline, is_region, partition_of, regions, with_codepipeline,
+};
 
 /// Why AWS has no such region or no CodePipeline in it, and what to do. `what` is what is to be
 /// there: `the pipeline`.
-pub fn pipeline_region_problem(region: &str, what: &str) -> Option<(String, String)> {
+pub(crate) fn pipeline_region_problem(region: &str, what: &str) -> Option<(String, String)> {
     if let Some(problem) = unknown_region(region) {
         return Some(problem);
     }
     (!has_codepipeline(region)).then(|| {
         let partition = partition_of(region);
-        let others: Vec<&str> = REGIONS
-            .iter()
-            .filter(|known| known.partition == partition && known.has_codepipeline)
-            .map(|known| known.name)
-            .collect();
+        let others = with_codepipeline(partition);
         let help = if others.is_empty() {
             format!(
                 "partition `{}` has no region with CodePipeline: choose one of another partition",
@@ -145,24 +43,4 @@ pub(super) fn unknown_region(region: &str) -> Option<(String, String)> {
         format!("partition `{partition}` has no region `{region}` (as of {AS_OF})"),
         help,
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_agrees_with_the_names() {
-        for region in REGIONS {
-            assert_eq!(
-                region.partition,
-                partition_of(region.name),
-                "{}",
-                region.name
-            );
-            let partition = region.partition;
-            assert_eq!(Partition::of_arns(partition.as_str()), Some(partition));
-        }
-        assert_eq!(Partition::of_arns("aws-iso"), None);
-    }
 }

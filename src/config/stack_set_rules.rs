@@ -1,17 +1,16 @@
 //! What the stack set of a target must satisfy (AWS CloudFormation, *CreateStackSet*,
 //! *StackSetOperationPreferences*, *DeploymentTargets*).
 
+use crate::aws::partition_of;
 use std::collections::HashSet;
 
-use super::names::{
-    account_id_problem, organizational_unit_problem, profile_problem, role_problem,
-    stack_set_problem,
-};
+use super::names::{organizational_unit_problem, profile_problem, stack_set_problem};
 use super::regions::unknown_region;
 use super::{
     AccountFilter, CallAs, Complaint, ConcurrencyMode, Config, OperationPreferences,
-    PermissionModel, StackSet, Target, partition_of,
+    PermissionModel, StackSet, Target,
 };
+use crate::aws::names::{account_id_problem, role_problem};
 
 /// Everything that is wrong with the stack set of the target at `index`.
 pub(super) fn complaints(config: &Config, index: usize, target: &Target) -> Vec<Complaint> {

@@ -1,16 +1,18 @@
 //! What the values of a configuration must satisfy, each on its own or together with others.
 
+use crate::aws::partition_of;
 use std::collections::HashMap;
 
 use super::names::{
-    account_id_problem, alias_problem, bucket_problem, header_problem, object_key_problem,
-    organization_problem, path_problem, pipeline_problem, profile_problem, role_problem,
+    header_problem, object_key_problem, organization_problem, path_problem, profile_problem,
     target_problem,
 };
-use super::{
-    CannedAcl, Complaint, Config, Target, partition_of, pipeline_region_problem, stack_set_rules,
+use super::{CannedAcl, Complaint, Config, Target, pipeline_region_problem, stack_set_rules};
+use crate::aws::arn;
+use crate::aws::arn_kind::ArnKind;
+use crate::aws::names::{
+    account_id_problem, alias_problem, bucket_problem, pipeline_problem, role_problem,
 };
-use crate::aws::arn::ArnKind;
 use crate::aws::quotas::{TAG_KEY, TAG_VALUE, TAGS};
 
 /// Everything that is wrong with the values.
@@ -243,8 +245,9 @@ impl Found {
     ) {
         let partition = partition_of(&config.dev.region).as_str();
         let form = format!(
-            "write `arn:{partition}:kms:{region}:{account}:key/ID`, with the key's own ID: an \
-             alias or a bare ID names another key in another account"
+            "write `{}`, with the key's own ID: an alias or a bare ID names another key in another \
+             account",
+            arn::key(partition, region, account, "ID")
         );
         let message = match ArnKind::Key.parse(arn) {
             Err(fault) => format!("`{arn}` {fault}"),
@@ -287,7 +290,8 @@ impl Found {
             ),
             Ok(_) => return,
         };
-        let form = format!("write `arn:{partition}:iam::{account}:{resource}/NAME`");
+        let resource = format_args!("{resource}/NAME");
+        let form = format!("write `{}`", arn::iam(partition, account, resource));
         self.add(path, message, form);
     }
 

@@ -1,11 +1,12 @@
 //! What is refused because of the names that follow from a configuration: those that are too
 //! long once derived, and those that two things would share.
 
+use crate::aws::names::characters;
 use std::collections::HashMap;
 
 use super::{InstancePlan, Plan};
 use crate::aws::quotas::{BUCKET_NAME, ROLE_NAME};
-use crate::config::{Complaint, Config, characters};
+use crate::config::{Complaint, Config};
 
 /// Everything that is wrong with the names.
 pub(super) fn complaints(plan: &Plan, config: &Config) -> Vec<Complaint> {

@@ -10,10 +10,10 @@ mod names;
 mod stack_set;
 mod waves;
 
+use crate::aws::arn;
+use crate::aws::partition_of;
 use crate::aws::{Partition, quotas::STACK_NAME};
-use crate::config::{
-    CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas, partition_of,
-};
+use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas};
 
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 
@@ -357,7 +357,7 @@ impl Plan {
 
     /// ARN of a bucket.
     pub(crate) fn bucket_arn(&self, bucket: &str) -> String {
-        format!("arn:{}:s3:::{bucket}", self.partition.as_str())
+        arn::bucket(self.partition, bucket)
     }
 
     /// ARN patterns of the objects that the pipelines keep in an artifact bucket.
@@ -430,12 +430,7 @@ impl Plan {
 
     /// ARN of a pipeline, by its name.
     pub(crate) fn pipeline_arn(&self, name: &str) -> String {
-        format!(
-            "arn:{}:codepipeline:{}:{}:{name}",
-            self.partition.as_str(),
-            self.dev.region,
-            self.dev.account,
-        )
+        arn::pipeline(self.partition, &self.dev.region, &self.dev.account, name)
     }
 
     /// Whether a rule starts the first pipeline on a change of the source. A pipeline that exists has a
@@ -446,23 +441,18 @@ impl Plan {
 
     /// ARN of the rule that starts the first pipeline.
     pub(crate) fn change_rule_arn(&self) -> String {
-        format!(
-            "arn:{}:events:{}:{}:rule/{}",
-            self.partition.as_str(),
-            self.dev.region,
-            self.dev.account,
-            self.dev.change_rule
-        )
+        let dev = &self.dev;
+        arn::rule(self.partition, &dev.region, &dev.account, &dev.change_rule)
     }
 
     /// ARN of an account's root, which stands for the whole account.
     pub(crate) fn account_arn(&self, account: &str) -> String {
-        format!("arn:{}:iam::{account}:root", self.partition.as_str())
+        arn::root(self.partition, account)
     }
 
     /// ARN of the role of a name, without a path, in an account or with `*` in any.
     pub(crate) fn role_arn(&self, account: &str, name: &str) -> String {
-        format!("arn:{}:iam::{account}:role/{name}", self.partition.as_str())
+        arn::role(self.partition, account, name)
     }
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, StackSetPlan, TargetNames, TargetPlan,
 };
+use crate::aws::arn;
 use crate::aws::{
     Partition,
     quotas::{BUCKET_NAME, ROLE_NAME},
@@ -26,7 +27,7 @@ const REGION: &str = "{region}";
 
 fn role_plan(partition: Partition, account: &str, path: &str, name: String) -> RolePlan {
     RolePlan {
-        arn: format!("arn:{}:iam::{account}:role{path}{name}", partition.as_str()),
+        arn: arn::iam(partition, account, format_args!("role{path}{name}")),
         path: path.to_owned(),
         name,
         create: true,

@@ -1,12 +1,15 @@
 //! The stack set of a target: its place, its name and the names of its roles.
 
+use crate::aws::arn;
+use crate::aws::names::characters;
+use crate::aws::partition_of;
 use std::collections::HashMap;
 
 use super::names::stack_name;
 use crate::aws::{Partition, quotas::STACK_SET_NAME};
 use crate::config::{
     AccountFilter, AutoDeployment, CallAs, Complaint, Config, OperationPreferences,
-    PermissionModel, StackSet, Target, characters, partition_of,
+    PermissionModel, StackSet, Target,
 };
 
 /// The name that StackSets expects where none is given (AWS CloudFormation, *Grant self-managed
@@ -110,10 +113,7 @@ fn permissions(set: &StackSet, account: &str, partition: Partition) -> StackSetP
             let administration_role = role(&set.administration_role, ADMINISTRATION_ROLE);
             let execution_role = role(&set.execution_role, EXECUTION_ROLE);
             StackSetPermissions::SelfManaged(SelfManaged {
-                administration_role_arn: format!(
-                    "arn:{}:iam::{account}:role/{administration_role}",
-                    partition.as_str()
-                ),
+                administration_role_arn: arn::role(partition, account, &administration_role),
                 default_names: administration_role == ADMINISTRATION_ROLE
                     || execution_role == EXECUTION_ROLE,
                 administration_role,

@@ -31,7 +31,7 @@ pub(crate) use key_state::{KeyState, is_cryptographic};
 pub use landscape::{Doubt, Instance, Place};
 pub use step::Step;
 
-use crate::config::partition_of;
+use crate::aws::partition_of;
 use crate::policy::evaluation::{Context, ContextValue};
 use encryption::UsedKey;
 use landscape::{Landscape, Value, account_of, bucket_name};

@@ -1,5 +1,6 @@
 //! Whether the policy that an artifact bucket has already would stop the pipeline's run.
 
+use crate::aws::arn;
 use crate::diagnostic::Problem;
 use crate::plan::Plan;
 use crate::policy::document::Policy;
@@ -50,11 +51,11 @@ fn calls(plan: &Plan) -> Vec<(String, Request)> {
     let object = objects
         .first()
         .map_or(String::new(), |arn| arn.replace('*', "SourceArti/example"));
-    let key = format!(
-        "arn:{}:kms:{}:{}:key/{ANY_KEY_ID}",
-        plan.partition.as_str(),
-        plan.dev.region,
-        plan.dev.account
+    let key = arn::key(
+        plan.partition,
+        &plan.dev.region,
+        &plan.dev.account,
+        ANY_KEY_ID,
     );
     let service_role = (
         plan.dev.service_role.arn.as_str(),
@@ -78,10 +79,7 @@ fn calls(plan: &Plan) -> Vec<(String, Request)> {
                 );
         }
         let name = role.rsplit('/').next().unwrap_or_default();
-        let session = format!(
-            "arn:{}:sts::{account}:assumed-role/{name}/s3ferry",
-            plan.partition.as_str()
-        );
+        let session = arn::session(plan.partition, account, name, "s3ferry");
         let owner = Some(plan.dev.account.as_str());
         // The ARNs follow from a checked plan, so every one of these is a request.
         if let Ok(request) = Request::new(&session, action, resource, owner, context) {

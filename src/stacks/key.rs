@@ -8,8 +8,8 @@ use crate::template::{Resource, Value, list, map};
 
 use super::policy::{Statement, document};
 use super::readers::readers;
-use super::roles::service_role_arn;
-use super::tags;
+use super::roles::{key_arn_text, service_role_arn};
+use super::{KEY_ID, tags};
 
 /// Logical ID of a replica.
 pub(super) const REPLICA: &str = "DeployKey";
@@ -58,12 +58,7 @@ pub(super) fn replica(plan: &Plan, region: &str) -> [Resource; 2] {
     let dev = &plan.dev;
     let service_role = Value::from(dev.service_role.arn.as_str());
     let statements = statements(plan, region, &service_role);
-    let primary = format!(
-        "arn:{}:kms:{}:{}:key/${{DeployKeyId}}",
-        plan.partition.as_str(),
-        dev.region,
-        dev.account
-    );
+    let primary = key_arn_text(plan, &dev.region, KEY_ID);
     let properties = map([("PrimaryKeyArn", Value::Sub(primary))])
         .with(
             "Description",

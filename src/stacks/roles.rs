@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws::arn;
 use crate::aws::quotas::MANAGED_POLICY;
 use crate::config::Permissions;
 use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
@@ -233,11 +234,8 @@ pub(super) fn key_arn(plan: &Plan, store: Store<'_>) -> Value {
 
 /// ARN of the key of a region, its ID by the reference `id`, as the text of a `!Sub`.
 pub(super) fn key_arn_text(plan: &Plan, region: &str, id: &str) -> String {
-    format!(
-        "arn:{}:kms:{region}:{}:key/${{{id}}}",
-        plan.partition.as_str(),
-        plan.dev.account
-    )
+    let id = format_args!("${{{id}}}");
+    arn::key(plan.partition, region, &plan.dev.account, id)
 }
 
 /// The policies with which the service role becomes the deploy roles: as many as it takes to name

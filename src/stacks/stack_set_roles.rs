@@ -7,6 +7,7 @@ mod execution;
 
 use std::collections::BTreeSet;
 
+use crate::aws::arn;
 use crate::plan::{Plan, SelfManaged, StackSetPermissions, TargetPlan};
 use crate::template::{Output, Resource, Template, Value, list, map};
 
@@ -15,6 +16,8 @@ use super::roles::managed_policy;
 use super::{GENERATED, tags};
 use execution::execution;
 
+/// The account that a template is deployed to.
+const ACCOUNT: &str = "${AWS::AccountId}";
 /// Accounts that one managed policy can name within its 6,144 characters.
 const ACCOUNTS_PER_POLICY: usize = 60;
 /// Regions of AWS's standard partition that need not be enabled. All others have a service
@@ -104,7 +107,7 @@ fn pattern(target: &TargetPlan, name: &str) -> String {
         Some(only) if !target.many_regions => only.region.as_str(),
         _ => "*",
     };
-    name.replace("{account}", "${AWS::AccountId}")
+    name.replace("{account}", ACCOUNT)
         .replace("{region}", region)
 }
 
@@ -163,10 +166,8 @@ fn administration_role(plan: &Plan, group: &Group<'_>) -> Resource {
     );
     let sets = group.targets.iter().map(|target| {
         let set = &target.stack_set;
-        format!(
-            "arn:{partition}:cloudformation:{}:{account}:stackset/{}:*",
-            set.region, set.name
-        )
+        let resource = format_args!("stackset/{}:*", set.name);
+        arn::regional(partition, "cloudformation", &set.region, account, resource)
     });
     let condition = map([(
         "StringEquals",
@@ -218,7 +219,7 @@ fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
             "The execution role of any account of the organization.",
         )
         .actions(["sts:AssumeRole"])
-        .on(format!("arn:{partition}:iam::*:role/{role}"))
+        .on(arn::role(partition, "*", role))
         .when(map([(
             "StringEquals",
             map([("aws:ResourceOrgID", organization.as_str())]),
@@ -243,9 +244,11 @@ fn administration_policies(plan: &Plan, group: &Group<'_>) -> Vec<Resource> {
         .map(|(index, accounts)| {
             let statement = Statement::allow("AssumeExecutionRoles", "")
                 .actions(["sts:AssumeRole"])
-                .on(list(accounts.iter().map(|account| {
-                    format!("arn:{partition}:iam::{account}:role/{role}")
-                })));
+                .on(list(
+                    accounts
+                        .iter()
+                        .map(|account| arn::role(partition, account, role)),
+                ));
             if index == 0 {
                 policy("AssumeExecutionRolesPolicy", &name, statement)
             } else {

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use s3ferry::aws::Partition;
-use s3ferry::aws::quotas;
-use s3ferry::config::{has_codepipeline, is_region, partition_of, regions};
+use s3ferry::aws::{Partition, has_codepipeline, is_region, partition_of, quotas, regions};
 use serde_json::Value as Json;
 
 use crate::support::python;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::aws::arn::is_key_id;
+use crate::aws::names::is_key_id;
 use crate::definition::{Adopted, Definition, adopt};
 use crate::deploy::pace::Attempts;
 use crate::deploy::{

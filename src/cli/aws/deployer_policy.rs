@@ -1,7 +1,7 @@
 //! `s3ferry deployer-policy`: the least IAM policy for whoever runs the commands. Nothing of AWS
 //! is asked for it.
 
-use crate::aws::arn::is_iam_name_character;
+use crate::aws::names::is_iam_name_character;
 use crate::deploy::StackStep;
 use crate::deploy::deployer::{Holder, LONGEST, documents, length, statements};
 use crate::deploy::stack_steps;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::aws::arn::ArnKind;
+use crate::aws::arn_kind::ArnKind;
 use crate::deploy::{Origin, Settings, StackStep, check_endpoint, profile_variable};
 
 use tokio::time::MissedTickBehavior;

@@ -28,7 +28,7 @@ pub(crate) use endpoints::check as check_endpoint;
 
 use super::error::login;
 use super::{DeployError, ErrorKind, answer};
-use crate::config::partition_of;
+use crate::aws::partition_of;
 use crate::shell::word;
 use chain::Chain;
 use credentials::Provider;

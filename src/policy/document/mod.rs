@@ -24,7 +24,7 @@ mod tests;
 pub mod value;
 
 pub use crate::aws::arn::Arn;
-pub(crate) use crate::aws::arn::is_account_id;
+pub(crate) use crate::aws::names::is_account_id;
 pub use action::{ActionPattern, Actions};
 pub use condition::{ArnPattern, Condition, ConditionValue, Wanted};
 pub use operator::{Comparison, Operator, Order, Quantifier};

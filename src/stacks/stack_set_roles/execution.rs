@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::super::policy::{Statement, document};
 use super::super::roles::managed_policy;
 use super::super::{GENERATED, tags};
-use super::{Group, output, pattern, unique, warning};
+use super::{ACCOUNT, Group, output, pattern, unique, warning};
+use crate::aws::arn;
 use crate::plan::{Plan, TargetPlan};
 use crate::template::{Resource, Template, Value, list, map};
 
@@ -82,10 +83,8 @@ fn execution_policy(
 fn stack_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let partition = plan.partition.as_str();
     let stacks = group.targets.iter().map(|target| {
-        format!(
-            "arn:{partition}:cloudformation:*:${{AWS::AccountId}}:stack/StackSet-{}-*",
-            target.stack_set.name
-        )
+        let resource = format_args!("stack/StackSet-{}-*", target.stack_set.name);
+        arn::regional(partition, "cloudformation", "*", ACCOUNT, resource)
     });
     let statements = [
         Statement::allow(
@@ -214,20 +213,16 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
 
 fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     let partition = plan.partition.as_str();
-    let account = "${AWS::AccountId}";
     let of = |target: &&TargetPlan| {
         let role = &target.names.role;
-        pattern(
-            target,
-            &format!("arn:{partition}:iam::{account}:role/{role}"),
-        )
+        pattern(target, &arn::role(partition, ACCOUNT, role))
     };
     let policies = || {
         unique(group.targets.iter().flat_map(|target| {
             [&target.names.output_policy, &target.names.artifact_policy].map(|name| {
                 pattern(
                     target,
-                    &format!("arn:{partition}:iam::{account}:policy/{name}"),
+                    &arn::iam(partition, ACCOUNT, format_args!("policy/{name}")),
                 )
             })
         }))

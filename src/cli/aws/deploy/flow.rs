@@ -1,7 +1,7 @@
 //! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
 //! pipeline stands, the targets first.
 
-use crate::aws::arn::is_key_id;
+use crate::aws::names::is_key_id;
 use crate::deploy::stack::{Deployed, condition};
 use crate::deploy::{Condition, StackStep};
 use crate::stacks::{PIPELINE_NAME, Side};

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use crate::config::partition_of;
+use crate::aws::partition_of;
 use crate::deploy::Observer as _;
 use crate::deploy::execution::{ActionRun, State, Wait};
 use crate::escape::shown;

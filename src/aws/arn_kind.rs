@@ -1,0 +1,194 @@
+//! The kinds of ARNs that a user gives, with the form of each.
+
+use super::arn::Arn;
+use super::names::{is_account_id, is_iam_name_character, is_key_id};
+use super::quotas::{POLICY_NAME, ROLE_NAME};
+
+/// What an ARN that a user gives must name: one thing, exactly. A wildcard would grant others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ArnKind {
+    /// A KMS key, by its own ID (AWS KMS, *Key identifiers (KeyId)*).
+    Key,
+    /// An IAM role (IAM, *IAM identifiers*).
+    Role,
+    /// An IAM role or user.
+    RoleOrUser,
+    /// A managed policy of an account or of AWS.
+    Policy,
+}
+
+/// Regular expression of an ARN of [`ArnKind::Key`], for schemas.
+pub(crate) const KEY_ARN: &str = "^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/\
+    ([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$";
+/// Regular expression of an ARN of [`ArnKind::Role`], for schemas.
+pub(crate) const ROLE_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/\
+    ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
+/// Regular expression of an ARN of [`ArnKind::RoleOrUser`], for schemas.
+pub(crate) const ROLE_OR_USER_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/\
+    ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}$";
+/// Regular expression of an ARN of [`ArnKind::Policy`], for schemas.
+pub(crate) const POLICY_ARN: &str = "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/\
+    ([!-#%-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,128}$";
+
+impl ArnKind {
+    /// Splits an ARN of this kind.
+    ///
+    /// # Errors
+    /// What is wrong with it, without the ARN itself: `has a wildcard`.
+    pub(crate) fn parse(self, text: &str) -> Result<Arn<'_>, &'static str> {
+        let arn = Arn::parse(text).filter(|arn| {
+            let service = match self {
+                Self::Key => "kms",
+                Self::Role | Self::RoleOrUser | Self::Policy => "iam",
+            };
+            arn.service == service
+                && arn.partition.starts_with("aws")
+                && arn.region.is_empty() == (service == "iam")
+        });
+        let Some(arn) = arn else {
+            return Err(self.not_one());
+        };
+        // With the account, which is checked by those who know which one it must be.
+        if text.contains(['*', '?']) {
+            return Err("has a wildcard, and must name one resource");
+        }
+        let is_valid = match self {
+            Self::Key => arn.resource.strip_prefix("key/").is_some_and(is_key_id),
+            Self::Role => is_iam_name(arn.resource, "role", ROLE_NAME.length()),
+            Self::RoleOrUser => ["role", "user"]
+                .iter()
+                .any(|kind| is_iam_name(arn.resource, kind, ROLE_NAME.length())),
+            Self::Policy => is_iam_name(arn.resource, "policy", POLICY_NAME.length()),
+        };
+        let is_owned = is_account_id(arn.account) || (self == Self::Policy && arn.account == "aws");
+        if is_valid && is_owned {
+            Ok(arn)
+        } else {
+            Err(self.not_one())
+        }
+    }
+
+    fn not_one(self) -> &'static str {
+        match self {
+            Self::Key => "is not the ARN of a KMS key",
+            Self::Role => "is not the ARN of an IAM role",
+            Self::RoleOrUser => "is not the ARN of an IAM role or user",
+            Self::Policy => "is not the ARN of a managed policy",
+        }
+    }
+}
+
+/// Whether a resource is `kind/NAME` or `kind/PATH/NAME`. IAM's paths have other printable
+/// characters of ASCII, too; a `$` would begin a policy variable.
+fn is_iam_name(resource: &str, kind: &str, longest: usize) -> bool {
+    let Some(rest) = resource
+        .strip_prefix(kind)
+        .and_then(|rest| rest.strip_prefix('/'))
+    else {
+        return false;
+    };
+    let mut parts = rest.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    (1..=longest).contains(&name.len())
+        && name.chars().all(is_iam_name_character)
+        && parts.all(|part| {
+            !part.is_empty()
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '?' | '$'))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "arn:aws:kms:us-east-1:222222222222:key";
+    const IAM: &str = "arn:aws:iam::111111111111:";
+
+    /// What the schema's pattern and the check say of the same ARN.
+    fn is_accepted(kind: ArnKind, arn: &str) -> bool {
+        let pattern = match kind {
+            ArnKind::Key => KEY_ARN,
+            ArnKind::Role => ROLE_ARN,
+            ArnKind::RoleOrUser => ROLE_OR_USER_ARN,
+            ArnKind::Policy => POLICY_ARN,
+        };
+        let schema = serde_json::json!({ "type": "string", "pattern": pattern });
+        let by_schema = jsonschema::is_valid(&schema, &serde_json::json!(arn));
+        let by_check = kind.parse(arn).is_ok();
+        assert_eq!(by_check, by_schema, "{arn:?}");
+        by_check
+    }
+
+    #[test]
+    fn keys_are_named_by_their_own_id() {
+        for id in [
+            "11111111-2222-3333-4444-555555555555",
+            "mrk-0123456789abcdef0123456789abcdef",
+        ] {
+            assert!(is_accepted(ArnKind::Key, &format!("{KEY}/{id}")));
+        }
+        for id in [
+            "*",
+            "",
+            "a b",
+            "a b\nc",
+            "11111111-2222-3333-4444-55555555555?",
+            "11111111-2222-3333-4444-555555555555/",
+            "11111111-2222-3333-4444-555555555555\u{9b}",
+            "mrk-*",
+            "mrk-0123456789ABCDEF0123456789ABCDEF",
+        ] {
+            assert!(!is_accepted(ArnKind::Key, &format!("{KEY}/{id}")), "{id}");
+        }
+        let alias = KEY.replace("key", "alias/s3deploykey");
+        assert!(!is_accepted(ArnKind::Key, &alias));
+    }
+
+    #[test]
+    fn iam_resources_are_named_exactly() {
+        for resource in ["role/a", "role/service-role/a/b_+=,.@-", "role/x:y/a"] {
+            assert!(
+                is_accepted(ArnKind::Role, &format!("{IAM}{resource}")),
+                "{resource}"
+            );
+        }
+        for resource in [
+            "role/",
+            "role//a",
+            "role/a/",
+            "role/*",
+            "role/a?",
+            "role/${aws:username}",
+            "role/$x/a",
+            "role/a b",
+            "role/a\u{1b}[31m",
+            "role/a\n",
+            "role/ä",
+            "user/a",
+            "policy/a",
+            "root",
+        ] {
+            assert!(
+                !is_accepted(ArnKind::Role, &format!("{IAM}{resource}")),
+                "{resource:?}"
+            );
+        }
+        assert!(is_accepted(ArnKind::RoleOrUser, &format!("{IAM}user/a")));
+        assert!(!is_accepted(ArnKind::RoleOrUser, &format!("{IAM}group/a")));
+        assert!(is_accepted(ArnKind::Policy, &format!("{IAM}policy/p/a")));
+        assert!(is_accepted(
+            ArnKind::Policy,
+            "arn:aws:iam::aws:policy/PowerUserAccess"
+        ));
+        assert!(!is_accepted(ArnKind::Role, "arn:aws:iam::aws:role/a"));
+        assert!(!is_accepted(
+            ArnKind::Role,
+            "arn:aws:iam:us-east-1:111111111111:role/a"
+        ));
+        let long = "a".repeat(65);
+        assert!(!is_accepted(ArnKind::Role, &format!("{IAM}role/{long}")));
+        assert!(is_accepted(ArnKind::Policy, &format!("{IAM}policy/{long}")));
+    }
+}

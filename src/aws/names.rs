@@ -1,0 +1,147 @@
+//! What AWS accepts as an account ID, a key ID and the names of resources. Each check returns what
+//! is wrong, or nothing.
+
+use super::quotas::{BUCKET_NAME, KEY_ALIAS, PIPELINE_NAME, ROLE_NAME, SHORTEST_BUCKET_NAME};
+
+/// Whether a text has the form of an account ID: twelve digits.
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
+pub(crate) fn is_key_id(id: &str) -> bool {
+    let hexadecimal = |text: &str, length: usize| {
+        text.len() == length
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+    };
+    if let Some(rest) = id.strip_prefix("mrk-") {
+        return hexadecimal(rest, 32);
+    }
+    let parts: Vec<&str> = id.split('-').collect();
+    parts.len() == 5
+        && parts
+            .iter()
+            .zip([8, 4, 4, 4, 12])
+            .all(|(part, length)| hexadecimal(part, length))
+}
+
+/// Whether IAM allows a character in the name of a role, a user or a policy.
+pub(crate) fn is_iam_name_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-')
+}
+
+/// A number of characters.
+pub(crate) fn characters(number: usize) -> String {
+    format!("{number} character{}", if number == 1 { "" } else { "s" })
+}
+
+/// Why this is not an account ID (AWS Account Management, *View AWS account identifiers*).
+pub(crate) fn account_id_problem(id: &str) -> Option<String> {
+    if !id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(format!(
+            "`{id}` is not an account ID: it has other characters than digits"
+        ));
+    }
+    (id.len() != 12).then(|| {
+        format!(
+            "`{id}` is not an account ID: it has {} {}, not 12",
+            id.len(),
+            if id.len() == 1 { "digit" } else { "digits" }
+        )
+    })
+}
+
+/// Why this is not a bucket name (Amazon S3, *General purpose bucket naming rules*).
+pub(crate) fn bucket_problem(name: &str) -> Option<String> {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let fault = if !(SHORTEST_BUCKET_NAME..=BUCKET_NAME.length()).contains(&name.len()) {
+        format!(
+            "it has {}, and S3 allows {SHORTEST_BUCKET_NAME} to {}",
+            characters(name.len()),
+            BUCKET_NAME.value
+        )
+    } else if let Some(bad) = name
+        .chars()
+        .find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-')))
+    {
+        format!("`{bad}` is none of the lowercase letters, digits, dots and hyphens that S3 allows")
+    } else if !edge(name.chars().next()) || !edge(name.chars().last()) {
+        "it must begin and end with a letter or digit".to_owned()
+    } else if name.contains("..") {
+        "it has two dots in a row".to_owned()
+    } else if name.parse::<std::net::Ipv4Addr>().is_ok() {
+        "it has the form of an IP address".to_owned()
+    } else if let Some(prefix) = ["xn--", "sthree-", "amzn-s3-demo-"]
+        .iter()
+        .find(|prefix| name.starts_with(**prefix))
+    {
+        format!("S3 reserves names that begin with `{prefix}`")
+    } else if let Some(suffix) = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+        .iter()
+        .find(|suffix| name.ends_with(**suffix))
+    {
+        format!("S3 reserves names that end with `{suffix}`")
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a bucket name: {fault}"))
+}
+
+/// Why this is not an alias without its `alias/` (AWS KMS, *CreateAlias*).
+pub(crate) fn alias_problem(alias: &str) -> Option<String> {
+    let fault = if alias.starts_with("alias/") {
+        "leave out `alias/`, it is added"
+    } else if alias.starts_with("aws/") {
+        "AWS reserves `alias/aws/` for its managed keys"
+    } else if alias.is_empty() || alias.len() > KEY_ALIAS.length() {
+        return Some(format!(
+            "`{alias}` cannot be a key alias: it must have 1 to {} characters",
+            KEY_ALIAS.value
+        ));
+    } else if !alias
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-'))
+    {
+        "only letters, digits, `/`, `_` and `-` are allowed"
+    } else {
+        return None;
+    };
+    Some(format!("`{alias}` cannot be a key alias: {fault}"))
+}
+
+/// Why this is not a pipeline name (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+pub(crate) fn pipeline_problem(name: &str) -> Option<String> {
+    let fault = if name.is_empty() || name.len() > PIPELINE_NAME.length() {
+        format!(
+            "it has {}, and CodePipeline allows 1 to {}",
+            characters(name.len()),
+            PIPELINE_NAME.value
+        )
+    } else if let Some(bad) = name
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '@' | '_' | '-')))
+    {
+        format!("`{bad}` is none of the letters, digits, `.`, `@`, `_` and `-` that are allowed")
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a pipeline name: {fault}"))
+}
+
+/// Why this is not a role name (AWS IAM, *IAM and AWS STS quotas*).
+pub(crate) fn role_problem(name: &str) -> Option<String> {
+    let fault = if name.is_empty() || name.len() > ROLE_NAME.length() {
+        format!(
+            "it has {}, and IAM allows 1 to {}",
+            characters(name.len()),
+            ROLE_NAME.value
+        )
+    } else if let Some(bad) = name.chars().find(|c| !is_iam_name_character(*c)) {
+        format!("`{bad}` is none of the letters, digits and `_+=,.@-` that are allowed")
+    } else {
+        return None;
+    };
+    Some(format!("`{name}` cannot be a role name: {fault}"))
+}

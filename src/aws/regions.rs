@@ -1,0 +1,132 @@
+//! The regions of the AWS partitions (AWS General Reference, *Regions and zones*), and where
+//! CodePipeline is available (CodePipeline User Guide, *Quotas in AWS CodePipeline*; AWS General
+//! Reference, *AWS CodePipeline endpoints and quotas*).
+
+use super::Partition::{self, Aws, AwsCn, AwsEusc, AwsUsGov};
+
+/// The month in which this table was compared with AWS's documents.
+pub(crate) const AS_OF: &str = "2026-11";
+
+/// A region: its partition, and whether CodePipeline is available there.
+#[derive(Debug, Clone, Copy)]
+struct RegionFacts {
+    name: &'static str,
+    partition: Partition,
+    has_codepipeline: bool,
+}
+
+const fn with(partition: Partition, name: &'static str) -> RegionFacts {
+    RegionFacts {
+        name,
+        partition,
+        has_codepipeline: true,
+    }
+}
+
+const fn without(partition: Partition, name: &'static str) -> RegionFacts {
+    RegionFacts {
+        name,
+        partition,
+        has_codepipeline: false,
+    }
+}
+
+const REGIONS: [RegionFacts; 39] = [
+    with(Aws, "us-east-1"),
+    with(Aws, "us-east-2"),
+    with(Aws, "us-west-1"),
+    with(Aws, "us-west-2"),
+    with(Aws, "af-south-1"),
+    with(Aws, "ap-east-1"),
+    without(Aws, "ap-east-2"),
+    with(Aws, "ap-northeast-1"),
+    with(Aws, "ap-northeast-2"),
+    with(Aws, "ap-northeast-3"),
+    with(Aws, "ap-south-1"),
+    with(Aws, "ap-south-2"),
+    with(Aws, "ap-southeast-1"),
+    with(Aws, "ap-southeast-2"),
+    with(Aws, "ap-southeast-3"),
+    with(Aws, "ap-southeast-4"),
+    with(Aws, "ap-southeast-5"),
+    with(Aws, "ap-southeast-6"),
+    without(Aws, "ap-southeast-7"),
+    with(Aws, "ca-central-1"),
+    without(Aws, "ca-west-1"),
+    with(Aws, "eu-central-1"),
+    with(Aws, "eu-central-2"),
+    with(Aws, "eu-north-1"),
+    with(Aws, "eu-south-1"),
+    with(Aws, "eu-south-2"),
+    with(Aws, "eu-west-1"),
+    with(Aws, "eu-west-2"),
+    with(Aws, "eu-west-3"),
+    with(Aws, "il-central-1"),
+    with(Aws, "me-central-1"),
+    with(Aws, "me-south-1"),
+    without(Aws, "mx-central-1"),
+    with(Aws, "sa-east-1"),
+    with(AwsCn, "cn-north-1"),
+    // The documents for China do not confirm it; the AWS SDKs have an endpoint for it.
+    with(AwsCn, "cn-northwest-1"),
+    // No document and no AWS SDK has an endpoint for it.
+    without(AwsEusc, "eusc-de-east-1"),
+    with(AwsUsGov, "us-gov-east-1"),
+    with(AwsUsGov, "us-gov-west-1"),
+];
+
+/// Returns the names of all regions.
+pub fn regions() -> impl Iterator<Item = &'static str> {
+    REGIONS.iter().map(|region| region.name)
+}
+
+/// Whether AWS has such a region.
+pub fn is_region(region: &str) -> bool {
+    REGIONS.iter().any(|known| known.name == region)
+}
+
+/// Returns the regions of a partition in which CodePipeline is available.
+pub(crate) fn with_codepipeline(partition: Partition) -> Vec<&'static str> {
+    REGIONS
+        .iter()
+        .filter(|known| known.partition == partition && known.has_codepipeline)
+        .map(|known| known.name)
+        .collect()
+}
+
+/// Whether CodePipeline is available in a region.
+pub fn has_codepipeline(region: &str) -> bool {
+    REGIONS
+        .iter()
+        .any(|known| known.name == region && known.has_codepipeline)
+}
+
+/// The partition of a region, by its name.
+pub fn partition_of(region: &str) -> Partition {
+    match region {
+        _ if region.starts_with("cn-") => AwsCn,
+        _ if region.starts_with("eusc-") => AwsEusc,
+        _ if region.starts_with("us-gov-") => AwsUsGov,
+        _ => Aws,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_agrees_with_the_names() {
+        for region in REGIONS {
+            assert_eq!(
+                region.partition,
+                partition_of(region.name),
+                "{}",
+                region.name
+            );
+            let partition = region.partition;
+            assert_eq!(Partition::of_arns(partition.as_str()), Some(partition));
+        }
+        assert_eq!(Partition::of_arns("aws-iso"), None);
+    }
+}
