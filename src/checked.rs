@@ -3,7 +3,7 @@
 //! A deployment takes [`Approved`] stacks, so nothing else than what was checked can be deployed.
 
 use crate::config::Quotas;
-use crate::diagnostic::{Problem, Source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::lint::{self, LintError, Report, Rule};
 use crate::plan::Plan;
 use crate::proof::{self, Conclusion, InputError, Inputs, NamedFile, Proof};
@@ -57,7 +57,7 @@ pub struct Synthesis {
 pub(crate) enum CheckError {
     /// A template cannot be read.
     #[error("`{}` is not a template", .0.name())]
-    Template(Box<Source>, Problem),
+    Template(Box<Source>, Diagnostic),
     /// Guard cannot evaluate the rules.
     #[error(transparent)]
     Lint(#[from] LintError),

@@ -1,8 +1,7 @@
 //! How problems look: message, place, the lines with the offending text underlined, the fix.
 
-use crate::diagnostic::{Problem, Source, Span};
+use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::escape::{lines, shown};
-use crate::lint::{Finding, Severity};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::excerpt::{Excerpt, shortened};
@@ -24,7 +23,7 @@ pub(crate) enum Failure {
         code: u8,
     },
     /// Problems of one document.
-    Document(Box<Source>, Vec<Problem>),
+    Document(Box<Source>, Vec<Diagnostic>),
     /// Several failures of the same input.
     Several(Vec<Failure>),
     /// A failure, and what else is to know.
@@ -66,7 +65,7 @@ impl Failure {
 
     /// The problems of a document. One that is not of the kind that was asked for has one problem,
     /// which quotes nothing of it.
-    pub(crate) fn document(source: Source, problems: Vec<Problem>) -> Self {
+    pub(crate) fn document(source: Source, problems: Vec<Diagnostic>) -> Self {
         let Some(kind) = source.misses_kind() else {
             return Self::Document(Box::new(source), problems);
         };
@@ -106,7 +105,7 @@ impl Failure {
         for part in parts.iter().take(MOST_SHOWN) {
             let text = match part {
                 Part::Message(message, help) => titled(&Level::ERROR, None, message, help),
-                Part::Problem(source, problem) => render_problem(source, problem),
+                Part::Document(source, problem) => render(source, problem),
                 #[cfg(feature = "deploy")]
                 Part::Note(note) => titled(&Level::NOTE, None, note, ""),
             };
@@ -128,7 +127,7 @@ impl Failure {
                 found.extend(
                     problems
                         .iter()
-                        .map(|problem| Part::Problem(source, problem)),
+                        .map(|problem| Part::Document(source, problem)),
                 );
             }
             Self::Several(failures) => failures.iter().for_each(|failure| failure.parts(found)),
@@ -144,7 +143,7 @@ impl Failure {
 /// One error of a failure.
 enum Part<'f> {
     Message(&'f str, &'f str),
-    Problem(&'f Source, &'f Problem),
+    Document(&'f Source, &'f Diagnostic),
     #[cfg(feature = "deploy")]
     Note(&'f str),
 }
@@ -175,7 +174,7 @@ impl From<crate::deploy::DeployError> for Failure {
 }
 
 #[cfg(feature = "deploy")]
-fn first_problem(source: &Source, problems: &[Problem]) -> String {
+fn first_problem(source: &Source, problems: &[Diagnostic]) -> String {
     let message = problems.first().map(|problem| problem.message.as_str());
     let message = shown(message.unwrap_or_default());
     format!("{}: {}", source.name(), shortened(&message))
@@ -196,55 +195,26 @@ pub(crate) fn titled(level: &Level<'_>, id: Option<&str>, message: &str, help: &
     Text::rendered(Renderer::styled().render(&[group]))
 }
 
-fn render_problem(source: &Source, problem: &Problem) -> Text {
-    render(
-        source,
-        problem.span,
-        &Level::ERROR,
-        None,
-        &problem.message,
-        &problem.label,
-        problem.help.as_deref(),
-    )
-}
-
-/// A finding with the lines of the template.
-pub(crate) fn render_finding(source: &Source, finding: &Finding) -> Text {
-    let level = match finding.severity {
+/// A diagnostic with the line that it is about.
+pub(crate) fn render(source: &Source, diagnostic: &Diagnostic) -> Text {
+    let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    render(
-        source,
-        finding.span,
-        &level,
-        Some(&finding.rule),
-        &finding.message,
-        finding.resource.as_deref().unwrap_or_default(),
-        finding.fix.as_deref(),
-    )
-}
-
-fn render(
-    source: &Source,
-    span: Span,
-    level: &Level<'_>,
-    id: Option<&str>,
-    message: &str,
-    label: &str,
-    help: Option<&str>,
-) -> Text {
-    let excerpt = Excerpt::of(source, span);
-    let (message, label, help) = (shown(message), shown(label), help.map(lines));
-    let id = id.map(shown);
+    let excerpt = Excerpt::of(source, diagnostic.span);
+    let (message, label) = (shown(&diagnostic.message), shown(&diagnostic.label));
+    let (code, help) = (
+        shown(diagnostic.code()),
+        diagnostic.help.as_deref().map(lines),
+    );
     let mut annotation = AnnotationKind::Primary.span(excerpt.underlined.clone());
     if !label.is_empty() {
         annotation = annotation.label(shortened(&label));
     }
-    let mut title = level.clone().primary_title(shortened(&message));
-    if let Some(id) = &id {
-        title = title.id(id.as_ref());
+    let mut title = level.primary_title(shortened(&message));
+    if !code.is_empty() {
+        title = title.id(&*code);
     }
     let snippet = Snippet::source(excerpt.text.as_str())
         .path(source.name())

@@ -168,7 +168,7 @@ fn list(rules: &[Rule], format: Format) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = rules
         .iter()
         .map(|rule| {
-            let severity = reports::severity_name(rule.severity).to_owned();
+            let severity = rule.severity.name().to_owned();
             vec![
                 rule.name.clone(),
                 severity,

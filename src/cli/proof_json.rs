@@ -1,6 +1,7 @@
 //! A proof, written for machines: JSON and SARIF.
 
-use crate::lint::{Report, Rule, Severity};
+use crate::diagnostic::Severity;
+use crate::lint::{Report, Rule};
 use crate::proof::{Decided, Outcome, Proof, RULES, Remedy, findings};
 use crate::run::{Place, Step};
 use serde_json::{Value as Json, json};

@@ -1,26 +1,18 @@
 //! Findings, written for people and for machines.
 
-use crate::diagnostic::Source;
+use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::escape::shown;
-use crate::lint::{Finding, Report, Rule, Severity};
+use crate::lint::{Report, Rule};
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value as Json, json};
 use serde_sarif::sarif;
 
 use super::Failure;
-use super::diagnostics::render_finding;
+use super::diagnostics::render;
 use super::output::Text;
 
 /// Version of the JSON shapes; it changes when a member changes its meaning or goes.
 const JSON_VERSION: u32 = 1;
-
-pub(crate) fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    }
-}
 
 /// As many findings are shown to people, unless they ask for all.
 const MOST_SHOWN: usize = 50;
@@ -31,7 +23,7 @@ pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
     let all = reports
         .iter()
         .flat_map(|(source, report)| report.findings.iter().map(move |finding| (source, finding)));
-    let mut found: Vec<(usize, (&Source, &Finding))> = all.enumerate().collect();
+    let mut found: Vec<(usize, (&Source, &Diagnostic))> = all.enumerate().collect();
     let more = found.len().saturating_sub(MOST_SHOWN);
     if more > 0 && !verbose {
         found.sort_by_key(|(_, (_, finding))| finding.severity);
@@ -40,7 +32,7 @@ pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
     }
     let mut out = Text::new();
     for (_, (source, finding)) in found {
-        out.append(&render_finding(source, finding));
+        out.append(&render(source, finding));
         out.push_str("\n\n");
     }
     if more > 0 && !verbose {
@@ -99,21 +91,21 @@ fn summary(reports: &[(Source, Report)]) -> String {
     )
 }
 
-fn finding_json(source: &Source, finding: &Finding) -> Json {
+fn finding_json(source: &Source, finding: &Diagnostic) -> Json {
     let start = source.position(finding.span.start);
     let end = source.position(finding.span.end);
     json!({
-        "rule": finding.rule,
-        "severity": severity_name(finding.severity),
+        "rule": finding.code(),
+        "severity": finding.severity.name(),
         "file": source.name(),
         "line": start.line,
         "column": start.column,
         "endLine": end.line,
         "endColumn": end.column,
-        "resource": finding.resource,
-        "path": finding.path,
+        "resource": finding.resource(),
+        "path": finding.path(),
         "message": finding.message,
-        "fix": finding.fix,
+        "fix": finding.help,
     })
 }
 
@@ -159,7 +151,7 @@ pub(crate) fn rules_json(rules: &[Rule]) -> String {
         .map(|rule| {
             json!({
                 "name": rule.name,
-                "severity": severity_name(rule.severity),
+                "severity": rule.severity.name(),
                 "what": rule.what,
                 "why": rule.why,
                 "fix": rule.fix,
@@ -230,7 +222,7 @@ pub(crate) fn sarif(reports: &[(Source, Report)], rules: &[Rule]) -> Result<Stri
     Ok(text)
 }
 
-fn sarif_result(source: &Source, finding: &Finding) -> sarif::Result {
+fn sarif_result(source: &Source, finding: &Diagnostic) -> sarif::Result {
     let start = source.position(finding.span.start);
     let end = source.position(finding.span.end);
     let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
@@ -249,11 +241,11 @@ fn sarif_result(source: &Source, finding: &Finding) -> sarif::Result {
         .build();
     let location = sarif::Location::builder().physical_location(place).build();
     let fix = finding
-        .fix
+        .help
         .as_ref()
         .map_or_else(String::new, |fix| format!(". Fix: {fix}"));
     sarif::Result::builder()
-        .rule_id(finding.rule.clone())
+        .rule_id(finding.code())
         .level(match finding.severity {
             Severity::Error => sarif::ResultLevel::Error,
             Severity::Warning => sarif::ResultLevel::Warning,
@@ -277,16 +269,16 @@ pub(crate) fn junit(reports: &[(Source, Report)], rules: &[Rule]) -> Result<Stri
     for (source, report) in reports {
         let mut suite = TestSuite::new(source.name());
         for rule in rules {
-            let findings: Vec<&Finding> = report
+            let findings: Vec<&Diagnostic> = report
                 .findings
                 .iter()
-                .filter(|finding| finding.rule == rule.name)
+                .filter(|finding| finding.code() == rule.name)
                 .collect();
             suite.add_test_case(junit_case(source, &rule.name, &findings));
         }
         for finding in &report.findings {
-            if rules.iter().all(|rule| rule.name != finding.rule) {
-                suite.add_test_case(junit_case(source, &finding.rule, &[finding]));
+            if rules.iter().all(|rule| rule.name != finding.code()) {
+                suite.add_test_case(junit_case(source, finding.code(), &[finding]));
             }
         }
         whole.add_test_suite(suite);
@@ -300,13 +292,13 @@ pub(crate) fn junit(reports: &[(Source, Report)], rules: &[Rule]) -> Result<Stri
     Ok(text)
 }
 
-fn junit_case(source: &Source, name: &str, findings: &[&Finding]) -> TestCase {
+fn junit_case(source: &Source, name: &str, findings: &[&Diagnostic]) -> TestCase {
     // Warnings are no failed tests; they stand in the case's output.
     let lines: Vec<String> = findings
         .iter()
         .map(|finding| {
             let at = source.position(finding.span.start);
-            let fix = finding.fix.as_deref().unwrap_or_default();
+            let fix = finding.help.as_deref().unwrap_or_default();
             let (file, line, column) = (source.name(), at.line, at.column);
             format!("{file}:{line}:{column}: {} {fix}", finding.message)
                 .trim_end()

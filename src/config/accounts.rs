@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::places::region_problem;
 use super::{Document, Listed, near};
 use crate::aws::names::account_id_problem;
-use crate::diagnostic::{Problem, Source, Span};
+use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::escape;
 
 const COLUMNS: [&str; 3] = ["account", "region", "name"];
@@ -35,7 +35,7 @@ impl Document {
         &mut self,
         target: usize,
         file: &Source,
-    ) -> Result<(), Vec<Problem>> {
+    ) -> Result<(), Vec<Diagnostic>> {
         let mut lines = lines(file.text())
             .map_err(|problem| vec![problem])?
             .into_iter();
@@ -46,7 +46,7 @@ impl Document {
         };
         let given = settings.region.is_some() || settings.regions.is_some();
         if let Some(at) = columns.region.filter(|_| given) {
-            let problem = Problem::new(
+            let problem = Diagnostic::new(
                 header[at].span,
                 format!("target `{}` says its regions already", settings.name),
             );
@@ -67,7 +67,7 @@ impl Document {
                         let place = found.region.as_deref().unwrap_or_default();
                         let message = format!("`{} {place}", found.account);
                         problems.push(
-                            Problem::new(
+                            Diagnostic::new(
                                 span,
                                 format!("{}` stands in line {first} too", message.trim_end()),
                             )
@@ -82,7 +82,7 @@ impl Document {
         if listed.is_empty() && problems.is_empty() {
             let span = header.first().map_or(Span::default(), |field| field.span);
             problems.push(
-                Problem::new(span, "the file lists no account")
+                Diagnostic::new(span, "the file lists no account")
                     .help("write a line for each account below the first"),
             );
         }
@@ -99,7 +99,7 @@ impl Document {
         line: &[Field],
         columns: &Columns,
         count: usize,
-    ) -> Result<Listed, Vec<Problem>> {
+    ) -> Result<Listed, Vec<Diagnostic>> {
         if line.len() != count {
             let span = line.last().map_or(Span::default(), |field| field.span);
             let message = format!(
@@ -107,7 +107,7 @@ impl Document {
                 line.len()
             );
             return Err(vec![
-                Problem::new(span, message).help("write one field for each column"),
+                Diagnostic::new(span, message).help("write one field for each column"),
             ]);
         }
         let mut problems = Vec::new();
@@ -118,13 +118,13 @@ impl Document {
             } else {
                 "write the 12 digits of the account ID"
             };
-            problems.push(Problem::new(account.span, message).help(help));
+            problems.push(Diagnostic::new(account.span, message).help(help));
         }
         let region = columns.region.map(|at| &line[at]);
         if let Some(region) = region
             && let Some((message, help)) = region_problem(&self.config, target, &region.text)
         {
-            problems.push(Problem::new(region.span, message).help(help));
+            problems.push(Diagnostic::new(region.span, message).help(help));
         }
         if problems.is_empty() {
             Ok(Listed {
@@ -143,7 +143,7 @@ struct Columns {
     region: Option<usize>,
 }
 
-fn columns(header: &[Field]) -> Result<Columns, Vec<Problem>> {
+fn columns(header: &[Field]) -> Result<Columns, Vec<Diagnostic>> {
     let at = |name: &str| header.iter().position(|field| field.text == name);
     let mut problems = Vec::new();
     for (number, field) in header.iter().enumerate() {
@@ -154,10 +154,10 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Problem>> {
                 None => wanted.to_owned(),
             };
             let message = format!("there is no column {}", escape::key(&field.text));
-            problems.push(Problem::new(field.span, message).help(help));
+            problems.push(Diagnostic::new(field.span, message).help(help));
         } else if at(&field.text) != Some(number) {
             let message = format!("the column `{}` is there twice", field.text);
-            problems.push(Problem::new(field.span, message).help("remove one"));
+            problems.push(Diagnostic::new(field.span, message).help("remove one"));
         }
     }
     match at("account") {
@@ -168,7 +168,7 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Problem>> {
         None if problems.is_empty() => {
             let span = header.first().map_or(Span::default(), |field| field.span);
             Err(vec![
-                Problem::new(span, "the first line does not name the column `account`")
+                Diagnostic::new(span, "the first line does not name the column `account`")
                     .help("begin the file with a line such as `account` or `account,region`"),
             ])
         }
@@ -177,7 +177,7 @@ fn columns(header: &[Field]) -> Result<Columns, Vec<Problem>> {
 }
 
 /// The lines that are not empty, as fields (RFC 4180, without line breaks within quotes).
-fn lines(text: &str) -> Result<Vec<Vec<Field>>, Problem> {
+fn lines(text: &str) -> Result<Vec<Vec<Field>>, Diagnostic> {
     let mut found = Vec::new();
     // Spreadsheets begin a file with a byte order mark.
     let mut start = if text.starts_with('\u{feff}') { 3 } else { 0 };
@@ -191,7 +191,7 @@ fn lines(text: &str) -> Result<Vec<Vec<Field>>, Problem> {
     Ok(found)
 }
 
-fn fields(line: &str, start: usize) -> Result<Vec<Field>, Problem> {
+fn fields(line: &str, start: usize) -> Result<Vec<Field>, Diagnostic> {
     let mut found = Vec::new();
     let mut at = 0;
     loop {
@@ -204,7 +204,7 @@ fn fields(line: &str, start: usize) -> Result<Vec<Field>, Problem> {
                         start: start + at + blank,
                         end: start + line.len(),
                     };
-                    return Err(Problem::new(span, "this quote is not closed")
+                    return Err(Diagnostic::new(span, "this quote is not closed")
                         .help("add a quote at the field's end, or remove this one"));
                 };
                 let behind = quoted[end + 1..]

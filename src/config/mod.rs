@@ -19,7 +19,7 @@ pub(crate) use regions::pipeline_region_problem;
 pub use schema::{json_schema, near};
 pub(crate) use stack_set::*;
 
-use crate::diagnostic::{self, Node, Problem, Source, Span};
+use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
 
 /// The built-in example: what stands in the repository's own `s3ferry.yaml`.
 pub const EXAMPLE: &str = include_str!("../../s3ferry.yaml");
@@ -62,7 +62,7 @@ impl Document {
     ///
     /// # Errors
     /// Everything that is wrong with it, in the order of the file.
-    pub fn read(source: Source) -> Result<Self, Vec<Problem>> {
+    pub fn read(source: Source) -> Result<Self, Vec<Diagnostic>> {
         let node = diagnostic::read(&source).map_err(|problem| vec![problem])?;
         let problems = schema::check(&node);
         if !problems.is_empty() {
@@ -71,7 +71,7 @@ impl Document {
         let config: Config = serde_yaml::from_str(source.text()).map_err(|error| {
             let at = error.location().map_or(0, |location| location.index());
             let at = at.min(source.text().len());
-            vec![Problem::new(
+            vec![Diagnostic::new(
                 Span { start: at, end: at },
                 format!("this is not a configuration: {error}"),
             )]
@@ -89,7 +89,7 @@ impl Document {
     ///
     /// # Errors
     /// Everything that is wrong with them, in the order of the file.
-    pub fn check(&self) -> Result<(), Vec<Problem>> {
+    pub fn check(&self) -> Result<(), Vec<Diagnostic>> {
         let complaints = validate::complaints(&self.config);
         if complaints.is_empty() {
             Ok(())
@@ -99,11 +99,11 @@ impl Document {
     }
 
     /// Complaints with the places that they are about, in the order of the file.
-    pub fn problems(&self, complaints: &[Complaint]) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = complaints
+    pub fn problems(&self, complaints: &[Complaint]) -> Vec<Diagnostic> {
+        let mut problems: Vec<Diagnostic> = complaints
             .iter()
             .map(|complaint| {
-                let mut problem = Problem::new(self.span(&complaint.path), &complaint.message);
+                let mut problem = Diagnostic::new(self.span(&complaint.path), &complaint.message);
                 if !complaint.help.is_empty() {
                     problem = problem.help(&complaint.help);
                 }

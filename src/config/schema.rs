@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::Config;
-use crate::diagnostic::{Entry, Node, Problem, Span, Value, may_be_name};
+use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value, may_be_name};
 use crate::escape::{is_hidden, is_unseen, named, spelled};
 
 /// The JSON Schema (draft 2020-12) of the configuration file.
@@ -15,7 +15,7 @@ pub fn json_schema() -> Json {
 }
 
 /// Everything in which the shape of a file differs from the schema.
-pub(super) fn check(node: &Node) -> Vec<Problem> {
+pub(super) fn check(node: &Node) -> Vec<Diagnostic> {
     let schema = json_schema();
     let mut checker = Checker {
         definitions: &schema["$defs"],
@@ -44,7 +44,7 @@ pub fn near<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Op
 
 struct Checker<'s> {
     definitions: &'s Json,
-    problems: Vec<Problem>,
+    problems: Vec<Diagnostic>,
 }
 
 impl<'s> Checker<'s> {
@@ -53,7 +53,7 @@ impl<'s> Checker<'s> {
         let (schema, nullable) = self.resolve(schema);
         if node.tag.is_some() {
             self.problems.push(
-                Problem::new(node.span, format!("`{name}` has a tag"))
+                Diagnostic::new(node.span, format!("`{name}` has a tag"))
                     .help("tags such as `!Sub` mean nothing in a configuration: write the value"),
             );
             return;
@@ -61,7 +61,7 @@ impl<'s> Checker<'s> {
         if node.value == Value::Null {
             if !nullable {
                 self.problems.push(
-                    Problem::new(place, format!("`{name}` is empty"))
+                    Diagnostic::new(place, format!("`{name}` is empty"))
                         .help(format!("give it {}, or leave it out", wanted(schema))),
                 );
             }
@@ -71,7 +71,7 @@ impl<'s> Checker<'s> {
             && let Some(hidden) = text.chars().find(|c| is_hidden(*c))
         {
             self.problems.push(
-                Problem::new(
+                Diagnostic::new(
                     node.span,
                     format!("`{name}` contains {}: `{text}`", named(hidden)),
                 )
@@ -95,7 +95,7 @@ impl<'s> Checker<'s> {
                 self.range(node, name, text, schema);
             }
             (Some("string"), Value::Number(text)) => {
-                let problem = Problem::new(node.span, format!("`{name}` is not in quotes"))
+                let problem = Diagnostic::new(node.span, format!("`{name}` is not in quotes"))
                     .label("read as a number")
                     .help(if name.ends_with("account") || name.ends_with("accounts") {
                         format!(
@@ -108,7 +108,7 @@ impl<'s> Checker<'s> {
                 self.problems.push(problem);
             }
             _ => self.problems.push(
-                Problem::new(
+                Diagnostic::new(
                     node.span,
                     format!(
                         "`{name}` must be {}, and is {}",
@@ -132,7 +132,7 @@ impl<'s> Checker<'s> {
             None => format!("possible: {list}"),
         };
         self.problems
-            .push(Problem::new(node.span, format!("`{name}` cannot be `{text}`")).help(help));
+            .push(Diagnostic::new(node.span, format!("`{name}` cannot be `{text}`")).help(help));
     }
 
     fn range(&mut self, node: &Node, name: &str, text: &str, schema: &Json) {
@@ -146,7 +146,7 @@ impl<'s> Checker<'s> {
         if minimum.is_some_and(|least| value < least) || maximum.is_some_and(|most| value > most) {
             let (least, most) = (minimum.unwrap_or(0), maximum.unwrap_or(u64::MAX));
             self.problems.push(
-                Problem::new(node.span, format!("`{name}` is out of range"))
+                Diagnostic::new(node.span, format!("`{name}` is out of range"))
                     .help(format!("write a number from {least} to {most}")),
             );
         }
@@ -181,7 +181,7 @@ impl<'s> Checker<'s> {
                         None => format!("possible here: {}", names.join(", ")),
                     };
                     self.problems.push(
-                        Problem::new(entry.key_span, format!("unknown key `{}`", entry.key))
+                        Diagnostic::new(entry.key_span, format!("unknown key `{}`", entry.key))
                             .help(help),
                     );
                 }
@@ -194,7 +194,7 @@ impl<'s> Checker<'s> {
             if node.get(name).is_none() {
                 let span = entries.first().map_or(place, |entry| entry.key_span);
                 self.problems.push(
-                    Problem::new(span, format!("`{name}` is missing here"))
+                    Diagnostic::new(span, format!("`{name}` is missing here"))
                         .help(format!("add `{name}:`")),
                 );
             }
@@ -222,7 +222,7 @@ impl<'s> Checker<'s> {
             named(c)
         );
         self.problems
-            .push(Problem::new(entry.key_span, message).help(help));
+            .push(Diagnostic::new(entry.key_span, message).help(help));
     }
 
     /// Follows references, and tells whether the value may be null.

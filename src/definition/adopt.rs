@@ -5,7 +5,7 @@ mod action;
 
 use std::collections::HashSet;
 
-use crate::diagnostic::{Node, Problem, Span};
+use crate::diagnostic::{Diagnostic, Node, Span};
 use crate::plan::{InstancePlan, Plan, TargetPlan};
 
 use super::edit::{Editor, New};
@@ -35,7 +35,7 @@ pub(crate) fn adopt(
     definition: &Definition,
     plan: &Plan,
     key: &str,
-) -> Result<Adopted, Vec<Problem>> {
+) -> Result<Adopted, Vec<Diagnostic>> {
     let mut adoption = Adoption {
         definition,
         plan,
@@ -66,7 +66,7 @@ struct Adoption<'a> {
     plan: &'a Plan,
     key: &'a str,
     editor: Editor<'a>,
-    problems: Vec<Problem>,
+    problems: Vec<Diagnostic>,
     done: Vec<String>,
     notes: Vec<String>,
 }
@@ -98,7 +98,7 @@ impl<'a> Adoption<'a> {
         ];
         for (key, what, found, wanted, setting) in pairs {
             if found != wanted {
-                let problem = Problem::new(
+                let problem = Diagnostic::new(
                     self.member(key).span,
                     format!("{what} `{found}`, and the configuration says `{wanted}`"),
                 );
@@ -172,7 +172,7 @@ impl<'a> Adoption<'a> {
                 .find(|action| action.output_bucket().is_some())
                 .map_or(self.member("stages").span, |action| action.span);
             self.problems.push(
-                Problem::new(
+                Diagnostic::new(
                     span,
                     format!(
                         "no S3 deploy action deploys to a target's bucket: {}",
@@ -291,7 +291,7 @@ impl<'a> Adoption<'a> {
         if store.bucket == *planned {
             return;
         }
-        let problem = Problem::new(
+        let problem = Diagnostic::new(
             store.span,
             format!(
                 "the artifact bucket is `{}`, and the configuration says `{planned}`",
@@ -364,8 +364,8 @@ impl<'a> Adoption<'a> {
         found
     }
 
-    fn no_replica(&self, span: Span, region: &str) -> Problem {
-        let problem = Problem::new(
+    fn no_replica(&self, span: Span, region: &str) -> Diagnostic {
+        let problem = Diagnostic::new(
             span,
             format!(
                 "the artifact store of {region} needs the key there, and `{}` is no multi-Region \

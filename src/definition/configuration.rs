@@ -6,7 +6,7 @@ mod text;
 use std::collections::HashSet;
 
 use super::{Action, Definition};
-use crate::diagnostic::{Node, Problem, Span};
+use crate::diagnostic::{Diagnostic, Node, Span};
 
 /// A configuration in the making: what the definition says, and what it does not say yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Draft {
     ///
     /// # Errors
     /// The pipeline is none that a configuration can describe.
-    pub(crate) fn of(definition: &Definition) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn of(definition: &Definition) -> Result<Self, Vec<Diagnostic>> {
         let mut notes = Vec::new();
         let root = definition.pipeline();
         let place = |key: &str| root.get(key).unwrap_or(root).span;
@@ -104,7 +104,7 @@ impl Draft {
             let kind = other.map_or("no source action", |action| action.provider.as_str());
             let span = other.map_or(place("stages"), |action| action.span);
             return Err(vec![
-                Problem::new(
+                Diagnostic::new(
                     span,
                     format!("the pipeline's source is not an object in S3 ({kind})"),
                 )
@@ -122,7 +122,7 @@ impl Draft {
         }
         let Some(account) = definition.account() else {
             return Err(vec![
-                Problem::new(
+                Diagnostic::new(
                     place("roleArn"),
                     format!("`{}` is not the ARN of a role", definition.role_arn),
                 )
@@ -135,7 +135,7 @@ impl Draft {
             let left_out = (definition.actions.iter())
                 .find_map(|action| Some((action, variable(action, action.output_bucket()?)?)));
             return Err(vec![match left_out {
-                Some((action, what)) => Problem::new(
+                Some((action, what)) => Diagnostic::new(
                     action.span,
                     format!("action `{}` takes its {what} from a variable", action.name),
                 )
@@ -143,7 +143,7 @@ impl Draft {
                     "policies cannot name a value that is known only in a run: write the {what} \
                      out in the action, or a configuration by hand with `s3ferry init`"
                 )),
-                None => Problem::new(
+                None => Diagnostic::new(
                     place("stages"),
                     "no action of the pipeline deploys to an S3 bucket",
                 )

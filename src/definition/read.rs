@@ -1,7 +1,7 @@
 //! Reading a definition (AWS CodePipeline, *CodePipeline pipeline structure reference*).
 
 use super::model::{self, ActionPart, Tree as _};
-use crate::diagnostic::{self, Node, Problem, Source, Span};
+use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
 
 const HOW_TO_GET_ONE: &str =
     "give what `aws codepipeline get-pipeline --name NAME --output json` prints";
@@ -88,7 +88,7 @@ impl Definition {
     ///
     /// # Errors
     /// It is no JSON, or not the definition of a pipeline.
-    pub(crate) fn read(source: Source) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn read(source: Source) -> Result<Self, Vec<Diagnostic>> {
         strict_json(&source).map_err(|problem| vec![problem])?;
         let root = diagnostic::read(&source).map_err(|problem| vec![problem])?;
         let mut reader = Reader::default();
@@ -119,7 +119,7 @@ impl Definition {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    pub(crate) fn of_answer(name: &str, text: &str) -> Result<Self, (Source, Vec<Problem>)> {
+    pub(crate) fn of_answer(name: &str, text: &str) -> Result<Self, (Source, Vec<Diagnostic>)> {
         let source = Source::new(name, super::edit::laid_out(text));
         Self::read(source.clone()).map_err(|problems| (source, problems))
     }
@@ -170,7 +170,7 @@ impl Definition {
 }
 
 /// YAML's reader takes more than JSON; this makes sure that it is JSON.
-fn strict_json(source: &Source) -> Result<(), Problem> {
+fn strict_json(source: &Source) -> Result<(), Diagnostic> {
     let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(source.text()) else {
         return Ok(());
     };
@@ -192,12 +192,12 @@ fn strict_json(source: &Source) -> Result<(), Problem> {
     } else {
         format!("this is not JSON: {said}")
     };
-    Err(Problem::new(Span { start: at, end: at }, message).help(HOW_TO_GET_ONE))
+    Err(Diagnostic::new(Span { start: at, end: at }, message).help(HOW_TO_GET_ONE))
 }
 
 #[derive(Default)]
 struct Reader {
-    problems: Vec<Problem>,
+    problems: Vec<Diagnostic>,
 }
 
 impl Reader {
@@ -207,7 +207,7 @@ impl Reader {
             _ => node.span,
         };
         self.problems.push(
-            Problem::new(
+            Diagnostic::new(
                 span,
                 format!("`{key}` is missing: this is not the definition of a pipeline"),
             )
@@ -217,7 +217,7 @@ impl Reader {
 
     fn wrong(&mut self, node: &Node, key: &str, wanted: &str) {
         self.problems.push(
-            Problem::new(
+            Diagnostic::new(
                 node.span,
                 format!("`{key}` is {}, and must be {wanted}", node.kind()),
             )

@@ -2,7 +2,7 @@ mod configuration;
 
 use super::*;
 use crate::config::Document;
-use crate::diagnostic::{Problem, Source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::plan::Plan;
 
 const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555";
@@ -84,7 +84,7 @@ fn definition(text: &str) -> Definition {
     Definition::read(Source::new("p.json", text)).expect("a definition")
 }
 
-fn problems(text: &str, plan: &Plan) -> Vec<Problem> {
+fn problems(text: &str, plan: &Plan) -> Vec<Diagnostic> {
     adopt(&definition(text), plan, KEY).expect_err("problems")
 }
 

@@ -2,7 +2,7 @@
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
 
-use super::{Entry, Node, Problem, Source, Span, Value};
+use super::{Diagnostic, Entry, Node, Source, Span, Value};
 
 /// Nesting beyond this is refused, so that no document can exhaust the stack.
 const DEPTH_LIMIT: usize = 64;
@@ -15,7 +15,7 @@ const DEPTH_LIMIT: usize = 64;
 ///
 /// # Errors
 /// The first problem, with its place: text that is not YAML, or one of the above.
-pub fn read(source: &Source) -> Result<Node, Problem> {
+pub fn read(source: &Source) -> Result<Node, Diagnostic> {
     let joined = join_surrogates(source.text());
     let (text, byte_of_char) = match &joined {
         Some((text, bytes)) => (text.as_str(), Some(bytes.clone())),
@@ -36,10 +36,11 @@ pub fn read(source: &Source) -> Result<Node, Problem> {
             Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => {}
             Event::DocumentStart(_) if root.is_none() => {}
             Event::DocumentStart(_) => {
-                return Err(
-                    Problem::new(reader.span(span), "a second YAML document begins here")
-                        .help("keep one document in a file"),
-                );
+                return Err(Diagnostic::new(
+                    reader.span(span),
+                    "a second YAML document begins here",
+                )
+                .help("keep one document in a file"));
             }
             other => root = Some(reader.node(other, span, 0)?),
         }
@@ -103,10 +104,10 @@ struct Reader<'s> {
 }
 
 impl<'s> Reader<'s> {
-    fn next(&mut self) -> Result<Option<(Event<'s>, ParserSpan)>, Problem> {
+    fn next(&mut self) -> Result<Option<(Event<'s>, ParserSpan)>, Diagnostic> {
         self.parser.next().transpose().map_err(|error| {
             let at = self.byte(*error.marker());
-            Problem::new(
+            Diagnostic::new(
                 Span { start: at, end: at },
                 format!("this is not valid YAML: {}", error.info()),
             )
@@ -132,10 +133,10 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn node(&mut self, event: Event<'s>, at: ParserSpan, depth: usize) -> Result<Node, Problem> {
+    fn node(&mut self, event: Event<'s>, at: ParserSpan, depth: usize) -> Result<Node, Diagnostic> {
         let span = self.span(at);
         if depth > DEPTH_LIMIT {
-            return Err(Problem::new(
+            return Err(Diagnostic::new(
                 span,
                 format!("nested more than {DEPTH_LIMIT} levels deep"),
             ));
@@ -192,11 +193,11 @@ impl<'s> Reader<'s> {
                 })
             }
             Event::Alias(_) => Err(alias_problem(span)),
-            other => Err(Problem::new(span, format!("unexpected {other:?}"))),
+            other => Err(Diagnostic::new(span, format!("unexpected {other:?}"))),
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<Vec<Entry>, Problem> {
+    fn mapping(&mut self, depth: usize) -> Result<Vec<Entry>, Diagnostic> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         while let Some((event, at)) = self.next()? {
@@ -211,20 +212,20 @@ impl<'s> Reader<'s> {
                 }
                 Event::Alias(_) => return Err(alias_problem(key_span)),
                 _ => {
-                    return Err(Problem::new(key_span, "a key must be plain text")
+                    return Err(Diagnostic::new(key_span, "a key must be plain text")
                         .help("write `key: value`"));
                 }
             };
             if key == "<<" {
-                return Err(Problem::new(key_span, "merge keys are not supported")
+                return Err(Diagnostic::new(key_span, "merge keys are not supported")
                     .help("write the merged entries out"));
             }
             if !seen.insert(key.clone()) {
-                return Err(Problem::new(key_span, format!("`{key}` is given twice"))
+                return Err(Diagnostic::new(key_span, format!("`{key}` is given twice"))
                     .help("keep one of the two"));
             }
             let Some((event, at)) = self.next()? else {
-                return Err(Problem::new(key_span, format!("`{key}` has no value")));
+                return Err(Diagnostic::new(key_span, format!("`{key}` has no value")));
             };
             let mut value = self.node(event, at, depth + 1)?;
             if value.span.start >= value.span.end {
@@ -240,7 +241,7 @@ impl<'s> Reader<'s> {
         Ok(entries)
     }
 
-    fn refuse_anchor(&self, anchor: usize, span: Span) -> Result<(), Problem> {
+    fn refuse_anchor(&self, anchor: usize, span: Span) -> Result<(), Diagnostic> {
         if anchor == 0 {
             Ok(())
         } else {
@@ -249,8 +250,8 @@ impl<'s> Reader<'s> {
     }
 }
 
-fn alias_problem(span: Span) -> Problem {
-    Problem::new(span, "anchors and aliases are not supported").help("write the value out")
+fn alias_problem(span: Span) -> Diagnostic {
+    Diagnostic::new(span, "anchors and aliases are not supported").help("write the value out")
 }
 
 /// `!Sub` is the tag `Sub`; a tag of YAML's own (`!!str`) is none.

@@ -15,7 +15,7 @@ use super::finding::{
 use super::live::{Live, Reading, Refusal};
 use super::templates::{self, Definitions};
 use super::unread::unread;
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 use crate::policy::document::{Arn, Effect};
 use crate::policy::evaluation::Decision;
 use crate::proof::{AttackResult, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove};

@@ -9,7 +9,7 @@ use super::explain::caller_of;
 use super::finding::{DISAGREE, Finding, Fix};
 use super::live::{Live, Reading, Stack};
 use crate::definition::model::{ActionPart, actions};
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Proof;
 use crate::stacks::DEPLOY_ROLE_ARN;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::checks::{Block, Cause};
 use super::diagnose::shown;
 use super::finding::{EXECUTION, Finding};
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 use crate::policy::document::{Arn, Effect};
 use crate::policy::evaluation::{Decision, Layer};
 use crate::proof::Decided;

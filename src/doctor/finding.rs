@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::live::Refusal;
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 
 /// The rules, in the order of causes: an earlier one can cause a later one.
 pub(crate) const RULES: [(&str, &str); 26] = [

@@ -24,8 +24,8 @@ use super::live::{
 use super::*;
 use crate::checked::{Synthesis, TemplateFormat};
 use crate::config::Document;
+use crate::diagnostic::Severity;
 use crate::diagnostic::Source;
-use crate::lint::Severity;
 use crate::plan::Plan;
 use crate::proof::{Inputs, resolved};
 

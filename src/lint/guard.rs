@@ -21,8 +21,8 @@ use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
 use super::rules::is_embedded;
 use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
-use super::{Finding, Report, Rule, Severity, embedded, template};
-use crate::diagnostic::{Node, Source};
+use super::{Report, Rule, embedded, template};
+use crate::diagnostic::{Diagnostic, Node, Severity, Source};
 use crate::escape::for_yaml;
 use crate::template::{resources, variants};
 
@@ -294,19 +294,16 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
         })
 }
 
-fn finding(by_name: &HashMap<&str, &Rule>, template: &Node, failure: Failure) -> Finding {
+fn finding(by_name: &HashMap<&str, &Rule>, template: &Node, failure: Failure) -> Diagnostic {
     let rule = by_name.get(failure.rule.as_str()).copied();
     let place = template::locate(template, &failure.path, &failure.missing);
-    let (message, fix) = words(rule, failure.message);
-    Finding {
-        severity: rule.map_or(Severity::Error, |rule| rule.severity),
-        rule: failure.rule,
-        resource: place.resource,
-        path: place.path,
-        span: place.span,
-        message,
-        fix,
-    }
+    let (message, help) = words(rule, failure.message);
+    let severity = rule.map_or(Severity::Error, |rule| rule.severity);
+    let rule = (failure.rule.as_str(), severity);
+    let finding = Diagnostic::new(place.span, message);
+    let mut finding = finding.of_rule(rule, place.resource.as_deref(), place.path);
+    finding.help = help;
+    finding
 }
 
 /// What is wrong and what to do: in the words of the rule's author, or else of its header.

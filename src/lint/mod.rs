@@ -1,21 +1,19 @@
 //! Lint: Guard rules on CloudFormation templates, with the place of everything they find.
 //!
-//! Here live the rules ([`embedded`], [`from_source`]), what they say ([`Finding`], [`Report`])
+//! Here live the rules ([`embedded`], [`from_source`]), what they say ([`Report`])
 //! and the engine that asks Guard ([`check`]). How a report is printed, which files are read and
 //! what the quotas are does not.
 
 mod answer;
 mod cycles;
-mod finding;
 mod groups;
 mod guard;
 pub mod quotas;
+mod report;
 mod rules;
 mod suppress;
 mod template;
-#[cfg(test)]
-mod tests;
 
-pub use finding::{Finding, Report, Severity, Suppressed};
 pub use guard::{LintError, check};
+pub use report::{Report, Suppressed};
 pub use rules::{Rule, embedded, from_source};

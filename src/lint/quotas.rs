@@ -9,10 +9,9 @@ mod tests;
 
 use serde_json::Value as Json;
 
-use super::{Finding, Severity};
 use crate::aws::quotas::{self as table, Increase, Quota, grouped};
 use crate::config::Quotas;
-use crate::diagnostic::{Entry, Node, Source, Span};
+use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source, Span};
 use crate::template::{function, resources, type_of};
 
 /// The longest text that a `Ref` or `GetAtt` of ours becomes: a multi-Region key's ARN.
@@ -53,7 +52,7 @@ impl Usage {
     }
 
     /// Returns the finding that it is, if it goes beyond the quota.
-    fn finding(self) -> Option<Finding> {
+    fn finding(self) -> Option<Diagnostic> {
         let Self { what, used, .. } = &self;
         let (used, unit) = (grouped(*used), self.quota.unit);
         let (severity, message) = if self.used > self.limit {
@@ -75,22 +74,16 @@ impl Usage {
             );
             (Severity::Warning, message)
         };
-        Some(Finding {
-            rule: self.rule.to_owned(),
-            severity,
-            resource: self.resource,
-            path: self.path,
-            span: self.span,
-            message,
-            fix: Some(self.fix),
-        })
+        let rule = (self.rule, severity);
+        let finding = Diagnostic::new(self.span, message).help(self.fix);
+        Some(finding.of_rule(rule, self.resource.as_deref(), self.path))
     }
 }
 
 /// What goes beyond its quota.
-pub fn findings(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Finding> {
+pub fn findings(source: &Source, template: &Node, quotas: &Quotas) -> Vec<Diagnostic> {
     let usages = usages(source, template, quotas).into_iter();
-    let mut found: Vec<Finding> = usages.filter_map(Usage::finding).collect();
+    let mut found: Vec<Diagnostic> = usages.filter_map(Usage::finding).collect();
     found.extend(pipeline::too_few_stages(template));
     found
 }

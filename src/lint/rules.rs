@@ -9,14 +9,12 @@ use cfn_guard::commands::Executable;
 use cfn_guard::utils::reader::{ReadBuffer, Reader};
 use cfn_guard::utils::writer::{WriteBuffer, Writer};
 use cfn_guard::{CommandBuilder, ParseTreeBuilder};
-use serde::Serialize;
 
-use super::Severity;
 use super::cycles::circular;
-use crate::diagnostic::{Problem, Source, Span};
+use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
 /// One rule, with what its header says about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// `S3_BUCKET_VERSIONED`.
     pub name: String,
@@ -33,7 +31,6 @@ pub struct Rule {
     /// The public controls that it covers; empty where there are none.
     pub controls: Vec<String>,
     /// The text of its whole file, which may hold other rules too.
-    #[serde(skip)]
     pub text: String,
 }
 
@@ -62,7 +59,7 @@ pub(super) fn is_embedded(rule: &Rule) -> bool {
 ///
 /// # Errors
 /// Where the text is no Guard file or holds no rule.
-pub fn from_source(source: &Source) -> Result<Vec<Rule>, Problem> {
+pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
     let text = source.text();
     if let Some(at) = too_deep(text) {
         let span = Span {
@@ -70,7 +67,7 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Problem> {
             end: at + 1,
         };
         return Err(
-            Problem::new(span, format!("nested more than {DEPTH_LIMIT} levels deep"))
+            Diagnostic::new(span, format!("nested more than {DEPTH_LIMIT} levels deep"))
                 .help("move a part into a named rule"),
         );
     }
@@ -85,13 +82,15 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Problem> {
             start: at,
             end: at + definition.trim_end().len(),
         };
-        return Err(Problem::new(span, format!("`{name}` is defined by itself"))
-            .help("remove the reference that leads back to it"));
+        return Err(
+            Diagnostic::new(span, format!("`{name}` is defined by itself"))
+                .help("remove the reference that leads back to it"),
+        );
     }
     let names = rule_names(&tree);
     if names.is_empty() {
         return Err(
-            Problem::new(Span::default(), "this rule file holds no rule").help(
+            Diagnostic::new(Span::default(), "this rule file holds no rule").help(
                 "write `rule NAME { … }`; see the document *Writing AWS CloudFormation Guard rules*",
             ),
         );
@@ -170,7 +169,7 @@ fn rule_names(tree: &serde_json::Value) -> Vec<&str> {
 
 /// Guard says where it gave up in the middle of a sentence: `… at line 4 at column 21, when
 /// handling X, fragment Y`.
-fn syntax_problem(source: &Source, message: &str) -> Problem {
+fn syntax_problem(source: &Source, message: &str) -> Diagnostic {
     let number = |after: &str| -> Option<usize> {
         let rest = &message[message.find(after)? + after.len()..];
         let end = rest
@@ -187,7 +186,7 @@ fn syntax_problem(source: &Source, message: &str) -> Problem {
         (Some(line), Some(column)) => span_at(source, line, column),
         _ => Span::default(),
     };
-    let problem = Problem::new(span, "this is not a valid Guard rule file")
+    let problem = Diagnostic::new(span, "this is not a valid Guard rule file")
         .help("Guard could not read on from here; the fault may stand in the clause before");
     match expected {
         Some(expected) => problem.label(expected.to_owned()),

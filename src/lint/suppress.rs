@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Severity, Suppressed};
-use crate::diagnostic::{Node, Span, may_be_name};
+use super::Suppressed;
+use crate::diagnostic::{Diagnostic, Node, Severity, Span, may_be_name};
 use crate::template::resources;
 
 /// The rule name of a finding about a suppression of a rule that does not exist.
@@ -17,7 +17,7 @@ pub(crate) const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
 pub(super) fn suppressions(
     template: &Node,
     known: &BTreeSet<String>,
-) -> (Vec<Suppressed>, Vec<Finding>) {
+) -> (Vec<Suppressed>, Vec<Diagnostic>) {
     let mut suppressed = Vec::new();
     let mut findings = Vec::new();
     for resource in resources(template) {
@@ -45,7 +45,7 @@ pub(super) fn suppressions(
     (suppressed, findings)
 }
 
-fn unknown(resource: &str, name: &str, known: &BTreeSet<String>, span: Span) -> Finding {
+fn unknown(resource: &str, name: &str, known: &BTreeSet<String>, span: Span) -> Diagnostic {
     let near = known
         .iter()
         .filter(|_| may_be_name(name))
@@ -53,15 +53,11 @@ fn unknown(resource: &str, name: &str, known: &BTreeSet<String>, span: Span) -> 
         .filter(|(similarity, _)| *similarity > 0.9)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, rule)| format!("write `{rule}`, or remove the entry"));
-    Finding {
-        rule: UNKNOWN_SUPPRESSION.to_owned(),
-        severity: Severity::Warning,
-        resource: Some(resource.to_owned()),
-        path: format!("Resources.{resource}.Metadata.guard.SuppressedRules.{name}"),
-        span,
-        message: format!("`{name}` is suppressed, but no rule has this name"),
-        fix: Some(
-            near.unwrap_or_else(|| "remove the entry, or lint with the rule's file too".to_owned()),
-        ),
-    }
+    let fix = || "remove the entry, or lint with the rule's file too".to_owned();
+    let message = format!("`{name}` is suppressed, but no rule has this name");
+    let path = format!("Resources.{resource}.Metadata.guard.SuppressedRules.{name}");
+    let rule = (UNKNOWN_SUPPRESSION, Severity::Warning);
+    Diagnostic::new(span, message)
+        .of_rule(rule, Some(resource), path)
+        .help(near.unwrap_or_else(fix))
 }

@@ -1,6 +1,6 @@
 //! A policy document of a template: what is known of it, and what is not.
 
-use crate::diagnostic::{Entry, Node, Problem, Span, Value};
+use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value};
 use crate::policy::document::{Effect, Policy, PolicyKind, Version};
 use crate::template::unknown_in;
 
@@ -32,7 +32,7 @@ impl Document {
         node: &Node,
         kind: PolicyKind,
         uncertain: Option<&str>,
-    ) -> Result<Self, Vec<Problem>> {
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut unknown = Vec::new();
         let mut widened = Vec::new();
         let statements = node.get("Statement").filter(|list| list.tag.is_none());
@@ -127,7 +127,7 @@ impl Document {
 }
 
 /// Reads a policy document with other statements; none is no problem.
-fn parse(node: &Node, statements: Vec<Node>, kind: PolicyKind) -> Result<Policy, Vec<Problem>> {
+fn parse(node: &Node, statements: Vec<Node>, kind: PolicyKind) -> Result<Policy, Vec<Diagnostic>> {
     if statements.is_empty() {
         return Ok(Policy {
             kind,

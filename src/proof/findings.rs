@@ -5,104 +5,100 @@ use super::excess::StatementUse;
 use super::prove::{Attack, AttackResult, Proof};
 use super::remedy::Remedy;
 use super::{Decisive, Verdict};
-use crate::diagnostic::Span;
-use crate::lint::{Finding, Severity};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::policy::document::Effect;
+use crate::policy::evaluation::Layer;
 use crate::run::Place;
 
 /// The kinds of findings, with what each is about.
 pub const RULES: [(&str, &str); 10] = [
-    (DENIED, "every call that a pipeline run needs is allowed"),
+    (DENIED.0, "every call that a pipeline run needs is allowed"),
     (
-        NOT_GRANTED,
+        NOT_GRANTED.0,
         "every permission that AWS documents for a run is granted",
     ),
-    (ATTACK, "a call that must not be allowed is denied"),
-    (UNPROVEN, "no call depends on what is not known"),
-    (UNRESOLVED, "every policy's values can be resolved"),
-    (ACTION, "every action exists"),
+    (ATTACK.0, "a call that must not be allowed is denied"),
+    (UNPROVEN.0, "no call depends on what is not known"),
+    (UNRESOLVED.0, "every policy's values can be resolved"),
+    (ACTION.0, "every action exists"),
     (
-        RUN_ENDS,
+        RUN_ENDS.0,
         "CodePipeline takes the pipelines, and a run reaches its last action",
     ),
-    (EXCESS, "nothing is granted that no call of the run needs"),
-    (EMPTY, "a run was checked"),
+    (EXCESS.0, "nothing is granted that no call of the run needs"),
+    (EMPTY.0, "a run was checked"),
     (
-        OVER_GRANT,
+        OVER_GRANT.0,
         "the procedure's own grants, with `permissions: article`",
     ),
 ];
 
-const DENIED: &str = "PROVE_CALL_DENIED";
-const NOT_GRANTED: &str = "PROVE_NOT_GRANTED";
-const ATTACK: &str = "PROVE_ATTACK_ALLOWED";
-const UNPROVEN: &str = "PROVE_UNPROVEN";
-const UNRESOLVED: &str = "PROVE_UNRESOLVED";
-const ACTION: &str = "PROVE_UNKNOWN_ACTION";
-const RUN_ENDS: &str = "PROVE_RUN_ENDS";
-const EXCESS: &str = "PROVE_EXCESS";
-const EMPTY: &str = "PROVE_EMPTY";
-const OVER_GRANT: &str = "PROVE_OVER_GRANT";
+/// The name and the severity of a kind.
+type Kind = (&'static str, Severity);
+
+const DENIED: Kind = ("PROVE_CALL_DENIED", Severity::Error);
+const NOT_GRANTED: Kind = ("PROVE_NOT_GRANTED", Severity::Warning);
+const ATTACK: Kind = ("PROVE_ATTACK_ALLOWED", Severity::Error);
+const UNPROVEN: Kind = ("PROVE_UNPROVEN", Severity::Warning);
+const UNRESOLVED: Kind = ("PROVE_UNRESOLVED", Severity::Warning);
+const ACTION: Kind = ("PROVE_UNKNOWN_ACTION", Severity::Error);
+const RUN_ENDS: Kind = ("PROVE_RUN_ENDS", Severity::Error);
+const EXCESS: Kind = ("PROVE_EXCESS", Severity::Note);
+const EMPTY: Kind = ("PROVE_EMPTY", Severity::Error);
+const OVER_GRANT: Kind = ("PROVE_OVER_GRANT", Severity::Note);
+
+/// A finding, with the number of its file.
+type Placed = (usize, Diagnostic);
 
 /// Everything that a proof has to say, with the file of each.
-pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
+pub fn findings(proof: &Proof) -> Vec<Placed> {
     let mut found = Vec::new();
     if let Some(empty) = proof.outcome().empty {
-        let start = Place {
-            file: 0,
-            span: Span::default(),
-        };
         let message = empty.because().to_owned();
-        found.push(finding(EMPTY, Severity::Error, start, None, message, None));
+        found.push(finding(EMPTY, Place::default(), None, message, None));
     }
     for (decided, remedies) in &proof.calls {
-        match decided.verdict {
-            Verdict::Denied => found.push(denied(decided, remedies)),
-            Verdict::NotGranted => found.push(not_granted(decided, remedies)),
-            Verdict::Unproven => found.push(unproven(
-                decided,
-                &format!(
-                    "{} cannot be proven to be allowed to {}",
-                    shown(decided),
-                    what(decided)
-                ),
-            )),
-            Verdict::Allowed => {}
-        }
+        let (who, what) = (decided.call.caller_shown(), what(decided));
+        let refused = format!("step {}: {who} is not allowed to {what}", decided.call.step);
+        found.push(match decided.verdict {
+            Verdict::Denied => {
+                let message = format!("{refused}: {}", decided.reason.because);
+                denied(DENIED, message, decided, remedies)
+            }
+            Verdict::NotGranted => {
+                let message = format!("{refused}: documented, but not proven to be necessary");
+                denied(NOT_GRANTED, message, decided, remedies)
+            }
+            Verdict::Unproven => {
+                let message = format!("{who} cannot be proven to be allowed to {what}");
+                unproven(decided, &message)
+            }
+            Verdict::Allowed => continue,
+        });
     }
     found.extend(proof.attacks.iter().filter_map(attack));
     found.extend(proof.excess.unknown.iter().map(|unknown| {
         let fix = unknown
             .near
             .map(|near| format!("write `{near}`, if that is meant"));
-        finding(
-            ACTION,
-            Severity::Error,
-            unknown.place,
-            Some(&unknown.resource),
-            format!("there is no action `{}`", unknown.action),
-            fix,
-        )
+        let message = format!("there is no action `{}`", unknown.action);
+        finding(ACTION, unknown.place, Some(&unknown.resource), message, fix)
     }));
     found.extend(proof.obstacles.iter().map(|obstacle| {
-        finding(
-            RUN_ENDS,
-            Severity::Error,
-            obstacle.place,
-            Some(&obstacle.resource),
-            obstacle.reason.clone(),
-            Some(obstacle.fix.to_owned()),
-        )
+        let (resource, message) = (Some(&*obstacle.resource), obstacle.reason.clone());
+        let fix = Some(obstacle.fix.to_owned());
+        finding(RUN_ENDS, obstacle.place, resource, message, fix)
     }));
     found.extend(proof.doubts.iter().map(|doubt| {
+        let message = format!(
+            "this cannot be resolved, and allows nothing: {}",
+            doubt.reason
+        );
         finding(
             UNRESOLVED,
-            Severity::Warning,
             doubt.place,
             Some(&doubt.resource),
-            format!(
-                "this cannot be resolved, and allows nothing: {}",
-                doubt.reason
-            ),
+            message,
             None,
         )
     }));
@@ -111,186 +107,119 @@ pub fn findings(proof: &Proof) -> Vec<(usize, Finding)> {
 }
 
 fn finding(
-    rule: &str,
-    severity: Severity,
+    kind: Kind,
     place: Place,
     resource: Option<&str>,
     message: String,
     fix: Option<String>,
-) -> (usize, Finding) {
-    let finding = Finding {
-        rule: rule.to_owned(),
-        severity,
-        resource: resource.map(str::to_owned),
-        path: resource.map_or(String::new(), |resource| format!("Resources.{resource}")),
-        span: place.span,
-        message,
-        fix,
-    };
+) -> Placed {
+    let path = resource.map_or(String::new(), |resource| format!("Resources.{resource}"));
+    let mut finding = Diagnostic::new(place.span, message).of_rule(kind, resource, path);
+    finding.help = fix;
     (place.file, finding)
-}
-
-fn shown(decided: &Decided) -> String {
-    decided.call.caller_shown()
 }
 
 fn what(decided: &Decided) -> String {
     format!("call {} on {}", decided.call.action, decided.call.resource)
 }
 
-fn denied(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
-    let message = format!(
-        "step {}: {} is not allowed to {}: {}",
-        decided.call.step,
-        shown(decided),
-        what(decided),
-        decided.reason.because
-    );
+fn denied(kind: Kind, message: String, decided: &Decided, remedies: &[Remedy]) -> Placed {
     if let Some(rejection) = decided.rejection() {
-        let (place, resource) = (rejection.place, rejection.resource.as_deref());
-        let fix = Some(rejection.fix.clone());
-        return finding(DENIED, Severity::Error, place, resource, message, fix);
+        let (resource, fix) = (rejection.resource.as_deref(), rejection.fix.clone());
+        return finding(kind, rejection.place, resource, message, Some(fix));
     }
-    let denying = |decisive: &&Decisive| decisive.effect == crate::policy::document::Effect::Deny;
+    let denying = |decisive: &&Decisive| decisive.effect == Effect::Deny;
     if let Some(decisive) = decided.decisive.iter().find(denying) {
         let fix = Some("change this statement, so that it leaves the call alone".to_owned());
-        let resource = Some(decisive.resource.as_str());
-        return finding(
-            DENIED,
-            Severity::Error,
-            decisive.place,
-            resource,
-            message,
-            fix,
-        );
+        return finding(kind, decisive.place, Some(&decisive.resource), message, fix);
     }
     let remedy = remedies.iter().find(|remedy| remedy.place.is_some());
-    let place = remedy
-        .and_then(|remedy| remedy.place)
-        .unwrap_or(decided.call.place);
+    let place = remedy.and_then(|remedy| remedy.place);
+    let resource = remedy.and_then(|remedy| remedy.resource.as_deref());
     let fix = remedies.iter().map(|remedy| match &remedy.resource {
         Some(resource) => format!("add to `{resource}`:\n{}", remedy.statement.trim_end()),
         None => format!("add a policy with:\n{}", remedy.statement.trim_end()),
     });
     let fix = fix.collect::<Vec<String>>().join("\n");
+    let fix = Some(fix).filter(|fix| !fix.is_empty());
     finding(
-        DENIED,
-        Severity::Error,
-        place,
-        remedy.and_then(|remedy| remedy.resource.as_deref()),
+        kind,
+        place.unwrap_or(decided.call.place),
+        resource,
         message,
-        Some(fix).filter(|fix| !fix.is_empty()),
-    )
-}
-
-/// A permission that AWS documents is missing, and nothing shows that a run needs it.
-fn not_granted(decided: &Decided, remedies: &[Remedy]) -> (usize, Finding) {
-    let (file, mut finding) = denied(decided, remedies);
-    NOT_GRANTED.clone_into(&mut finding.rule);
-    finding.severity = Severity::Warning;
-    finding.message = format!(
-        "step {}: {} is not allowed to {}: documented, but not proven to be necessary",
-        decided.call.step,
-        shown(decided),
-        what(decided),
-    );
-    (file, finding)
-}
-
-fn unproven(decided: &Decided, message: &str) -> (usize, Finding) {
-    let missing = decided.missing.iter();
-    let why: Vec<&str> = missing
-        .clone()
-        .map(|missing| missing.what.as_str())
-        .collect();
-    let options: Vec<&str> = missing.map(|missing| missing.option.as_str()).collect();
-    let (why, fix) = if why.is_empty() {
-        let doubts = decided.doubts.first();
-        let why = doubts.map_or("what cannot be resolved", |doubt| doubt.reason.as_str());
-        (why.to_owned(), None)
-    } else {
-        (
-            why.join(" and "),
-            Some(format!("give {}", options.join(" and "))),
-        )
-    };
-    finding(
-        UNPROVEN,
-        Severity::Warning,
-        decided.call.place,
-        None,
-        format!("{message}: it depends on {why}"),
         fix,
     )
 }
 
-fn attack(attack: &Attack) -> Option<(usize, Finding)> {
+fn unproven(decided: &Decided, message: &str) -> Placed {
+    let missing = decided.missing.iter();
+    let why: Vec<&str> = missing.clone().map(|missing| &*missing.what).collect();
+    let options: Vec<&str> = missing.map(|missing| &*missing.option).collect();
+    let (why, fix) = if why.is_empty() {
+        let doubt = decided.doubts.first();
+        let why = doubt.map_or("what cannot be resolved", |doubt| &doubt.reason);
+        (why.to_owned(), None)
+    } else {
+        let fix = format!("give {}", options.join(" and "));
+        (why.join(" and "), Some(fix))
+    };
+    let message = format!("{message}: it depends on {why}");
+    finding(UNPROVEN, decided.call.place, None, message, fix)
+}
+
+fn attack(attack: &Attack) -> Option<Placed> {
     let decided = attack.decided.as_ref()?;
-    let (rule, severity) = match attack.result {
+    let kind = match attack.result {
         AttackResult::Denied => return None,
         AttackResult::Unproven => {
             let message = format!("it cannot be proven that this is denied: {}", attack.what);
             return Some(unproven(decided, &message));
         }
-        AttackResult::Allowed => (ATTACK, Severity::Error),
-        AttackResult::OverGranted => (OVER_GRANT, Severity::Note),
+        AttackResult::Allowed => ATTACK,
+        AttackResult::OverGranted => OVER_GRANT,
     };
     let (place, resource) = attack_place(decided);
-    let fix = "narrow the statement that allows it, or add one that denies it";
-    Some(finding(
-        rule,
-        severity,
-        place,
-        resource.as_deref(),
-        format!(
-            "{}: {} on {} is allowed, and must not be",
-            attack.what, decided.call.action, decided.call.resource
-        ),
-        Some(fix.to_owned()),
-    ))
+    let message = format!(
+        "{}: {} on {} is allowed, and must not be",
+        attack.what, decided.call.action, decided.call.resource
+    );
+    let fix = "narrow the statement that allows it, or add one that denies it".to_owned();
+    Some(finding(kind, place, resource, message, Some(fix)))
 }
 
 /// Where an attack is let through: the resource's policy that allows it, or else does not deny
 /// it; where there is none, the statement of the attacker's own.
-fn attack_place(decided: &Decided) -> (Place, Option<String>) {
+fn attack_place(decided: &Decided) -> (Place, Option<&str>) {
     let of = |layer| {
         let mut decisive = decided.decisive.iter();
-        decisive.find(|decisive| decisive.layer == layer && decisive.given)
+        let found = decisive.find(|decisive| decisive.layer == layer && decisive.given)?;
+        Some((found.place, Some(&*found.resource)))
     };
-    if let Some(decisive) = of(crate::policy::evaluation::Layer::ResourcePolicy) {
-        return (decisive.place, Some(decisive.resource.clone()));
-    }
-    if let Some((place, resource)) = &decided.resource_policy {
-        return (*place, Some(resource.clone()));
-    }
-    match of(crate::policy::evaluation::Layer::IdentityPolicies) {
-        Some(decisive) => (decisive.place, Some(decisive.resource.clone())),
-        None => (decided.call.place, None),
-    }
+    let policy = decided.resource_policy.as_ref();
+    of(Layer::ResourcePolicy)
+        .or_else(|| policy.map(|(place, resource)| (*place, Some(&**resource))))
+        .or_else(|| of(Layer::IdentityPolicies))
+        .unwrap_or((decided.call.place, None))
 }
 
-fn excess(found: &StatementUse) -> (usize, Finding) {
+fn excess(found: &StatementUse) -> Placed {
     let count = found.excess.len();
     let shown: Vec<&str> = found.excess.iter().take(6).map(String::as_str).collect();
     let more = if count > shown.len() { ", …" } else { "" };
-    let actions = if count == 1 {
-        "1 action"
-    } else {
-        &format!("{count} actions")
+    let plural = if count == 1 { "" } else { "s" };
+    let message = match count {
+        0 => "serves no call".to_owned(),
+        _ => format!(
+            "grants {count} action{plural} that no call needs: {}{more}",
+            shown.join(", ")
+        ),
     };
+    let fix = "name only the actions that a call of the run needs".to_owned();
     finding(
         EXCESS,
-        Severity::Note,
         found.place,
         Some(&found.resource),
-        if count == 0 {
-            "serves no call".to_owned()
-        } else {
-            format!(
-                "grants {actions} that no call needs: {}{more}",
-                shown.join(", ")
-            )
-        },
-        Some("name only the actions that a call of the run needs".to_owned()),
+        message,
+        Some(fix),
     )
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::parameters::CREATE_PIPELINE;
 use crate::config::Permissions;
-use crate::diagnostic::{Problem, Source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::plan::Plan;
 use crate::run::{Instance, KeyState};
 use crate::stacks::Side;
@@ -141,7 +141,7 @@ pub enum InputError {
         /// The file.
         file: Box<Source>,
         /// What is wrong with it, with places.
-        problems: Vec<Problem>,
+        problems: Vec<Diagnostic>,
     },
     /// A name or value is given that nothing in the run takes.
     #[error("{message}")]
@@ -154,7 +154,7 @@ pub enum InputError {
 }
 
 impl InputError {
-    pub(super) fn new(source: &Source, problems: Vec<Problem>) -> Self {
+    pub(super) fn new(source: &Source, problems: Vec<Diagnostic>) -> Self {
         Self::File {
             file: Box::new(source.clone()),
             problems,
@@ -169,7 +169,7 @@ impl InputError {
     }
 
     /// The problems of a file, with their places; none of anything else.
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[Diagnostic] {
         match self {
             Self::File { problems, .. } => problems,
             Self::Given { .. } => &[],

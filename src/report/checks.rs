@@ -6,9 +6,9 @@ use maud::{Markup, html};
 
 use super::links::Links;
 use super::{Contents, and_others, count, table};
-use crate::diagnostic::Source;
+use crate::diagnostic::{Severity, Source};
+use crate::lint::Suppressed;
 use crate::lint::quotas::Usage;
-use crate::lint::{Severity, Suppressed};
 
 /// Of a quota, as many resources are named.
 const NAMED: usize = 20;
@@ -48,17 +48,18 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         }
         @for (source, finding) in findings {
             div class="why" data-find {
-                @let (looks, word) = match finding.severity {
-                    Severity::Error => ("bad", "error"),
-                    Severity::Warning => ("warn", "warning"),
-                    Severity::Note => ("", "note"),
+                @let looks = match finding.severity {
+                    Severity::Error => "bad",
+                    Severity::Warning => "warn",
+                    Severity::Note => "",
                 };
                 p {
-                    span class=(format!("tag {looks}")) { (word) } " " code { (finding.rule) } " "
-                    @if let Some(resource) = &finding.resource { (resource) ", " }
+                    span class=(format!("tag {looks}")) { (finding.severity.name()) } " "
+                    code { (finding.code()) } " "
+                    @if let Some(resource) = finding.resource() { (resource) ", " }
                     (links.in_source(source, finding.span)) ": " (finding.message)
                 }
-                @if let Some(fix) = &finding.fix { p { (fix) } }
+                @if let Some(fix) = &finding.help { p { (fix) } }
             }
         }
         @if !suppressed.is_empty() {

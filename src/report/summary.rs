@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::survey::Survey;
 use super::{Contents, count};
+use crate::diagnostic::Severity;
 use crate::graph::{Graph, Kind};
-use crate::lint::Severity;
 use crate::proof::Conclusion;
 
 /// The headline of a page with errors.

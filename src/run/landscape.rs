@@ -17,7 +17,7 @@ pub struct Instance {
 }
 
 /// A place in one of the files of a proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Place {
     /// The file, by its number in [`crate::proof::Proof::files`].
     pub file: usize,

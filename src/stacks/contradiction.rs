@@ -1,7 +1,7 @@
 //! Whether the policy that an artifact bucket has already would stop the pipeline's run.
 
 use crate::aws::arn;
-use crate::diagnostic::Problem;
+use crate::diagnostic::Diagnostic;
 use crate::plan::Plan;
 use crate::policy::document::Policy;
 use crate::policy::evaluation::{Context, Decision, PolicySet, Request, Verdict, explain};
@@ -10,12 +10,12 @@ use crate::policy::evaluation::{Context, Decision, PolicySet, Request, Verdict, 
 const ANY_KEY_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The statements of an existing bucket policy that deny a call of the run.
-pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Problem> {
+pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Diagnostic> {
     let policies = PolicySet {
         resource: Some(existing),
         ..PolicySet::default()
     };
-    let mut found: Vec<Problem> = Vec::new();
+    let mut found: Vec<Diagnostic> = Vec::new();
     for (caller, request) in calls(plan) {
         let reason = explain(&request, &policies);
         if reason.decision != Decision::ExplicitlyDenied {
@@ -29,7 +29,7 @@ pub(super) fn contradictions(plan: &Plan, existing: &Policy) -> Vec<Problem> {
             let known = found.iter().any(|problem| problem.span == denying.span);
             if !known {
                 found.push(
-                    Problem::new(
+                    Diagnostic::new(
                         denying.span,
                         format!("this statement denies {caller} {}", request.action()),
                     )

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::{self, Problem, Source};
+use crate::diagnostic::{self, Diagnostic, Source};
 use crate::escape;
 use crate::plan::Plan;
 use crate::policy::document::{Policy, PolicyKind};
@@ -14,7 +14,7 @@ use super::store::statements as store_statements;
 /// Why an existing policy cannot be merged: every problem, with its place in the policy's file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the existing bucket policy cannot be merged")]
-pub struct MergeError(pub Vec<Problem>);
+pub struct MergeError(pub Vec<Diagnostic>);
 
 /// The policy of an artifact bucket that has one already: its statements, unchanged and in
 /// order, and behind them those of ours that it does not have yet.
@@ -29,7 +29,7 @@ pub fn merged_bucket_policy(plan: &Plan, existing: &Source) -> Result<String, Me
         return Err(MergeError(contradictions));
     }
     let mut policy: Json = serde_json::from_str(existing.text()).map_err(|error| {
-        let problem = Problem::new(node.span, format!("this is not JSON: {error}"))
+        let problem = Diagnostic::new(node.span, format!("this is not JSON: {error}"))
             .help("write what `aws s3api get-bucket-policy --query Policy` prints");
         MergeError(vec![problem])
     })?;

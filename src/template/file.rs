@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use crate::diagnostic::{Node, Problem, Source};
+use crate::diagnostic::{Diagnostic, Node, Source};
 
 /// The text of a template. Its copies share the text and the tree.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct TemplateFile(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     source: Source,
-    root: OnceLock<Result<Arc<Node>, Problem>>,
+    root: OnceLock<Result<Arc<Node>, Diagnostic>>,
 }
 
 impl TemplateFile {
@@ -20,7 +20,7 @@ impl TemplateFile {
     ///
     /// # Errors
     /// The text is not a CloudFormation template, or it has no resources.
-    pub(crate) fn root(&self) -> Result<Arc<Node>, Problem> {
+    pub(crate) fn root(&self) -> Result<Arc<Node>, Diagnostic> {
         let read = || super::read_template(&self.0.source).map(Arc::new);
         self.0.root.get_or_init(read).clone()
     }

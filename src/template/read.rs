@@ -6,7 +6,7 @@
 
 use super::model::{Condition, Output, Parameter, Resource, Template};
 use super::value::{Field, Item, Value};
-use crate::diagnostic::{self, Node, Problem, Source, Span};
+use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
 
 /// The sections that the model represents.
 const SECTIONS: [&str; 7] = [
@@ -23,19 +23,21 @@ const SECTIONS: [&str; 7] = [
 ///
 /// # Errors
 /// The text is neither, or it has no resources.
-pub fn read_template(source: &Source) -> Result<Node, Problem> {
+pub fn read_template(source: &Source) -> Result<Node, Diagnostic> {
     let node = diagnostic::read(source)?;
     let first = node.entries().and_then(<[_]>::first);
     let place = first.map(|entry| entry.key_span).unwrap_or_default();
     match node.get("Resources").map(|resources| resources.entries()) {
         Some(Some([_, ..])) => Ok(node),
         Some(_) => Err(
-            Problem::new(place, "nothing was checked: `Resources` is empty")
+            Diagnostic::new(place, "nothing was checked: `Resources` is empty")
                 .help("name a CloudFormation template with resources"),
         ),
-        None => Err(Problem::new(place, "this is not a CloudFormation template")
-            .label("there is no `Resources` in this file")
-            .help("name a CloudFormation template")),
+        None => Err(
+            Diagnostic::new(place, "this is not a CloudFormation template")
+                .label("there is no `Resources` in this file")
+                .help("name a CloudFormation template"),
+        ),
     }
 }
 
@@ -140,16 +142,16 @@ impl Template {
     ///
     /// # Errors
     /// The text is not a template, or has a section that the model does not represent.
-    pub(crate) fn read(source: &Source) -> Result<Self, Problem> {
+    pub(crate) fn read(source: &Source) -> Result<Self, Diagnostic> {
         let root = diagnostic::read(source)?;
         let Some(sections) = root.entries() else {
-            return Err(Problem::new(root.span, "the template is not a mapping"));
+            return Err(Diagnostic::new(root.span, "the template is not a mapping"));
         };
         if let Some(other) = sections
             .iter()
             .find(|section| !SECTIONS.contains(&section.key.as_str()))
         {
-            return Err(Problem::new(
+            return Err(Diagnostic::new(
                 other.key_span,
                 format!("s3ferry does not write the section `{}`", other.key),
             ));
@@ -157,7 +159,7 @@ impl Template {
         let section = |name: &str| root.get(name).and_then(Node::entries).unwrap_or_default();
         let resources = section("Resources");
         if resources.is_empty() {
-            return Err(Problem::new(
+            return Err(Diagnostic::new(
                 Span { start: 0, end: 0 },
                 "the template has no resources",
             ));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ids::{self, Place};
 use super::merge::PREVIOUS_KEY_ID;
-use crate::diagnostic::{Problem, Source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::stacks::{KEY_ID, Side};
 use crate::template::{Resource, Template, Value};
 
@@ -49,7 +49,7 @@ impl Deployed {
         text: &str,
         parameters: BTreeMap<String, String>,
         outputs: BTreeMap<String, String>,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Diagnostic> {
         let source = Source::new(name, text);
         Ok(Self {
             template: Template::read(&source)?,

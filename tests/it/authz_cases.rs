@@ -3,7 +3,7 @@
 //! Each case names the document that its verdict rests on. The verdict was written down before
 //! the engine was asked; where the two differ, the document decides.
 
-use s3ferry::diagnostic::{Problem, Source};
+use s3ferry::diagnostic::{Diagnostic, Source};
 use s3ferry::policy::evaluation::{CaseOutcome, Failure, Grant, Outcome, evaluate_cases};
 use std::collections::HashSet;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn case_files() -> Vec<Source> {
         .collect()
 }
 
-fn told(source: &Source, problem: &Problem) -> String {
+fn told(source: &Source, problem: &Diagnostic) -> String {
     let at = source.position(problem.span.start);
     format!(
         "{}:{}:{}: {}",

@@ -259,12 +259,17 @@ fn the_managed_key_serves_its_own_account_only() {
     assert!(why.contains("`aws/s3` of account 111111111111"), "{why}");
     let (file, finding) = findings(&proof)
         .into_iter()
-        .find(|(_, finding)| finding.rule == "PROVE_CALL_DENIED")
+        .find(|(_, finding)| finding.code() == "PROVE_CALL_DENIED")
         .expect("a finding");
     let source = &proof.files[file];
     let line = source.line(source.position(finding.span.start).line);
     assert!(line.contains("ArtifactStore"), "{line}");
-    assert!(finding.fix.expect("a fix").contains("customer managed key"));
+    assert!(
+        finding
+            .help
+            .expect("a fix")
+            .contains("customer managed key")
+    );
     let same = "dev:\n  account: \"111111111111\"\ntargets:\n  - name: same\n    account: \
                 \"111111111111\"\n";
     let proof = proven(&without_key(same));
@@ -364,12 +369,12 @@ fn a_disabled_key_stops_its_use_and_nothing_else() {
         }
         let (file, finding) = findings(&proof)
             .into_iter()
-            .find(|(_, finding)| finding.rule == "PROVE_CALL_DENIED")
+            .find(|(_, finding)| finding.code() == "PROVE_CALL_DENIED")
             .expect("a finding");
         let source = &proof.files[file];
         let line = source.line(source.position(finding.span.start).line);
         assert!(line.contains("\"Enabled\""), "{line}");
-        assert_eq!(finding.resource.as_deref(), Some("DeployKey"));
+        assert_eq!(finding.resource(), Some("DeployKey"));
         let graph = Graph::new(&proof);
         let key = graph.nodes.iter().find(|node| node.kind == Kind::DeployKey);
         assert_eq!(key.expect("the key").detail, "us-east-1, disabled");

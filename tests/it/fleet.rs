@@ -630,7 +630,7 @@ fn a_condition_that_the_previous_pipeline_does_not_meet_is_an_error() {
         let file = proof.files[obstacle.place.file].name();
         assert_eq!(file, "dev-pipeline-2.json");
         let mut found = s3ferry::proof::findings(&proof).into_iter();
-        assert!(found.any(|(_, finding)| finding.rule == "PROVE_RUN_ENDS"));
+        assert!(found.any(|(_, finding)| finding.code() == "PROVE_RUN_ENDS"));
     }
     // What only a run knows is not held against it.
     let mut unknown = inputs.clone();

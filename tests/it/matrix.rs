@@ -689,7 +689,7 @@ fn all_are_within_the_quotas() {
         // No case raises a quota that it then uses.
         let mut found = quotas::findings(&source, &node, &Default::default());
         // A large template is deployed from a bucket.
-        found.retain(|finding| finding.severity == lint::Severity::Error);
+        found.retain(|finding| finding.severity == diagnostic::Severity::Error);
         assert_eq!(found, [], "{}: {path:?}", case.name);
     }
 }

@@ -2,8 +2,8 @@
 //! a call denied or an attack allowed, and is reported at its place, or is listed here with the
 //! reason why it changes nothing.
 
+use s3ferry::diagnostic::Severity;
 use s3ferry::diagnostic::Source;
-use s3ferry::lint::Severity;
 use s3ferry::proof::{Inputs, NamedFile, findings, prove};
 use serde_json::{Value as Json, json};
 
@@ -166,9 +166,9 @@ fn errors(inputs: &Inputs, number: usize, mutation: &Mutation) -> Vec<String> {
         Ok(proof) => findings(&proof)
             .into_iter()
             .filter(|(_, finding)| {
-                finding.severity == Severity::Error || finding.rule == "PROVE_NOT_GRANTED"
+                finding.severity == Severity::Error || finding.code() == "PROVE_NOT_GRANTED"
             })
-            .map(|(file, finding)| format!("{file}/{}", finding.resource.unwrap_or_default()))
+            .map(|(file, finding)| format!("{file}/{}", finding.resource().unwrap_or_default()))
             .collect(),
         Err(errors) => {
             let of_stack = format!("`{}", mutation.stack);

@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use s3ferry::config::Document;
+use s3ferry::diagnostic::Severity;
 use s3ferry::diagnostic::{self, Source};
-use s3ferry::lint::{Severity, quotas};
+use s3ferry::lint::quotas;
 use s3ferry::plan::Plan;
 use s3ferry::stacks::{self, stacks};
 use s3ferry::template::read_template;

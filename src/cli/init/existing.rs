@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::config::Document;
 use crate::definition::{Definition, Draft, DraftTarget};
-use crate::diagnostic::{Kind, Problem, Source};
+use crate::diagnostic::{Diagnostic, Kind, Source};
 use crate::plan::Plan;
 
 use super::{InitOptions, check_account, region, value};
@@ -68,7 +68,7 @@ pub(super) fn configuration(
 
 /// Checks the configuration that would be written. Its problems come from the definition, and are
 /// shown there.
-fn check(draft: &Draft, text: &str) -> Result<(), Vec<Problem>> {
+fn check(draft: &Draft, text: &str) -> Result<(), Vec<Diagnostic>> {
     let source = Source::new("s3ferry.yaml", text);
     let problems = match Document::read(source.clone()) {
         Ok(document) => match Plan::new(&document.config) {
@@ -87,7 +87,7 @@ fn check(draft: &Draft, text: &str) -> Result<(), Vec<Problem>> {
 /// Why the owner of a bucket is not known.
 enum Refused {
     /// The role of an action contradicts it.
-    Role(Problem),
+    Role(Diagnostic),
     /// An option is missing or wrong.
     Option(Failure),
 }
@@ -131,7 +131,7 @@ fn account(
     });
     match other {
         Some((role, owner)) => Err(Refused::Role(
-            Problem::new(
+            Diagnostic::new(
                 role.span,
                 format!(
                     "the role of action {} is in account {owner}, but its bucket `{bucket}` is \

@@ -1,7 +1,7 @@
 //! Whether a deploy action does what its target's policies allow.
 
 use crate::config::CannedAcl;
-use crate::diagnostic::Problem;
+use crate::diagnostic::Diagnostic;
 use crate::plan::TargetPlan;
 
 use super::super::Action;
@@ -108,7 +108,7 @@ impl Adoption<'_> {
     }
 
     fn contradicts(&mut self, action: &Action, what: String, help: String) {
-        let problem = Problem::new(
+        let problem = Diagnostic::new(
             action.span,
             format!("action `{}` is not as its target: {what}", action.name),
         );

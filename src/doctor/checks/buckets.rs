@@ -11,7 +11,7 @@ use super::super::templates::customer_key;
 use super::policies::Subject;
 use super::{Block, Checks, Command, Fix};
 use crate::definition::model::{ActionPart, actions};
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 use crate::run::Step;
 use crate::template::UNKNOWN;
 

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 use super::super::finding::DRIFT;
 use super::Checks;
 use crate::definition::model::{ActionPart, actions_of, member, stages};
+use crate::diagnostic::Severity;
 use crate::failure;
-use crate::lint::Severity;
 use crate::proof::Resolved;
 
 impl Checks<'_> {

@@ -7,8 +7,8 @@ use super::super::finding::{ACTION, EXECUTION, OBJECT_TAGS, SOURCE_OBJECT};
 use super::super::live::{Failure, Pipeline, Reading};
 use super::{Checks, Command, run};
 use crate::definition::model::{ActionPart, actions, actions_of, member, stages};
+use crate::diagnostic::Severity;
 use crate::failure::{self, Action, Meaning, Sign};
-use crate::lint::Severity;
 use crate::proof::Resolved;
 use crate::run::Step;
 

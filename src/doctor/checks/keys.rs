@@ -9,8 +9,8 @@ use super::super::finding::{DRIFT, KEY_MISSING, KEY_POLICY, KEY_STATE};
 use super::super::live::{Key, Reading};
 use super::policies::Subject;
 use super::{Block, Checks, Command, last};
+use crate::diagnostic::Severity;
 use crate::diagnostic::{Node, Source, read};
-use crate::lint::Severity;
 use crate::policy::document::Arn;
 use crate::proof::outsiders;
 

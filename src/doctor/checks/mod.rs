@@ -15,7 +15,7 @@ use super::diagnose::Repair;
 use super::expected::{Expected, Reference};
 use super::finding::{Finding, Fix};
 use super::live::Live;
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 use crate::run::Step;
 
 /// A finding, and how to recognize what follows from it.

@@ -7,7 +7,7 @@ use super::super::finding::{ACTION, Fix, PIPELINE_MISSING, STORE, TRANSITION};
 use super::super::live::{Pipeline, Reading};
 use super::{Block, Checks, Command, run};
 use crate::definition::model::{ActionPart, actions, stores_of};
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Resolved;
 use crate::run::Step;

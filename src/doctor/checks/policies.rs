@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 use super::super::compare::{Difference, compare, sid, statements};
 use super::super::finding::{DEAD_PRINCIPAL, Fix};
 use super::{Block, Cause, Checks};
+use crate::diagnostic::Severity;
 use crate::diagnostic::Span;
-use crate::lint::Severity;
 use crate::policy::document::{PrincipalEntry, PrincipalId};
 
 /// A policy that is compared.

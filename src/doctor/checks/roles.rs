@@ -8,7 +8,7 @@ use super::super::finding::{BOUNDARY, Fix, ROLE_MISSING, ROLE_POLICY, TRUST_POLI
 use super::super::live::{Policy, Reading, Role};
 use super::policies::Subject;
 use super::{Block, Checks, Command, last, run};
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 
 impl Checks<'_> {
     pub(super) fn roles(&mut self) {

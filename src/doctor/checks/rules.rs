@@ -6,7 +6,7 @@ use super::super::expected::{input, list, text};
 use super::super::finding::CHANGE_EVENTS;
 use super::super::live::{Input, Reading, Rule, Target};
 use super::{Checks, Command};
-use crate::lint::Severity;
+use crate::diagnostic::Severity;
 use crate::proof::Resolved;
 
 impl Checks<'_> {

@@ -4,8 +4,8 @@ use super::super::expected::Place;
 use super::super::finding::{PIPELINE_MISSING, STACK};
 use super::super::live::{Reading, Stack};
 use super::{Checks, run};
+use crate::diagnostic::Severity;
 use crate::failure;
-use crate::lint::Severity;
 
 impl Checks<'_> {
     pub(super) fn stacks(&mut self) {

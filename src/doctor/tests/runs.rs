@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::super::live::{Failure, Input, Reading, Rule, Target};
 use super::{Site, read};
+use crate::diagnostic::Severity;
 use crate::doctor::finding::Fix;
-use crate::lint::Severity;
 
 const RULE: &str = "crossaccountdeploy-us-east-1-start";
 

@@ -7,8 +7,7 @@ use crate::aws::quotas::{
     ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, CONFIGURATION_VALUE, FEWEST_STAGES, PARALLEL_ACTIONS,
     PIPELINE_NAME, Quota, SEQUENTIAL_ACTIONS, STAGES,
 };
-use crate::diagnostic::{Entry, Node};
-use crate::lint::{Finding, Severity};
+use crate::diagnostic::{Diagnostic, Entry, Node, Severity};
 use crate::template::{resources, type_of};
 
 impl Meter<'_> {
@@ -112,19 +111,18 @@ impl Meter<'_> {
 }
 
 /// Returns a finding for each pipeline with too few stages.
-pub(super) fn too_few_stages(template: &Node) -> impl Iterator<Item = Finding> {
+pub(super) fn too_few_stages(template: &Node) -> impl Iterator<Item = Diagnostic> {
     resources(template).iter().filter_map(|resource| {
         let kind = type_of(&resource.value);
         let stages = resource.value.at(["Properties", "Stages"])?;
         let few = stages.items()?.len() < FEWEST_STAGES;
-        (kind == Some("AWS::CodePipeline::Pipeline") && few).then(|| Finding {
-            rule: "QUOTA_PIPELINE_STAGES".to_owned(),
-            severity: Severity::Error,
-            resource: Some(resource.key.clone()),
-            path: format!("Resources.{}.Properties.Stages", resource.key),
-            span: stages.span,
-            message: format!("a pipeline has at least {FEWEST_STAGES} stages"),
-            fix: Some("add a stage that deploys".to_owned()),
+        (kind == Some("AWS::CodePipeline::Pipeline") && few).then(|| {
+            let message = format!("a pipeline has at least {FEWEST_STAGES} stages");
+            let path = format!("Resources.{}.Properties.Stages", resource.key);
+            let rule = ("QUOTA_PIPELINE_STAGES", Severity::Error);
+            Diagnostic::new(stages.span, message)
+                .of_rule(rule, Some(&resource.key), path)
+                .help("add a stage that deploys")
         })
     })
 }

@@ -19,13 +19,13 @@ fn pipeline(stages: &[Vec<usize>]) -> String {
     text
 }
 
-fn findings_of(text: &str, quotas: &Quotas) -> Vec<Finding> {
+fn findings_of(text: &str, quotas: &Quotas) -> Vec<Diagnostic> {
     let source = Source::new("template.yaml", text);
     findings(&source, &read(&source).expect("a template"), quotas)
 }
 
 #[track_caller]
-fn one(text: &str, severity: Severity, message: &str) -> Finding {
+fn one(text: &str, severity: Severity, message: &str) -> Diagnostic {
     let found = findings_of(text, &Quotas::default());
     let [finding] = found.as_slice() else {
         panic!("{found:#?}");
@@ -58,7 +58,7 @@ fn a_stage_has_a_limit_and_a_lower_one_of_an_older_row() {
         let message = "stage 2 of P has 101 parallel actions, and AWS allows 100";
         assert_eq!(finding.message, message);
         let fix = "use several stages: AWS does not raise this quota";
-        assert_eq!(finding.fix.as_deref(), Some(fix));
+        assert_eq!(finding.help.as_deref(), Some(fix));
     }
     let message = "101 sequential actions, and AWS allows 100";
     one(&stage((1..=101).collect()), Severity::Error, message);
@@ -98,7 +98,7 @@ fn configuration_values_are_measured_one_by_one() {
     let long = configuration(&[text(10), text(1_001)]);
     let message = "`K1` of action a0 of P has 1,001 characters, and AWS allows 1,000";
     let found = one(&long, Severity::Error, message);
-    assert_eq!(found.rule, "QUOTA_CONFIGURATION_VALUE");
+    assert_eq!(found.code(), "QUOTA_CONFIGURATION_VALUE");
     assert_eq!(&long[found.span.start..found.span.end], text(1_001));
     let long = configuration(&[text(2_000), text(10), text(1_001)]);
     assert_eq!(findings_of(&long, &Quotas::default()).len(), 2);

@@ -1,7 +1,7 @@
 //! The elements `Action` and `NotAction`.
 
 use super::Pattern;
-use crate::diagnostic::{Problem, Span};
+use crate::diagnostic::{Diagnostic, Span};
 
 /// `Action` or `NotAction`.
 ///
@@ -33,8 +33,8 @@ impl ActionPattern {
     /// # Errors
     /// A text that is not a service's namespace, a colon and an action's name, with wildcards in
     /// the name only.
-    pub fn parse(text: &str, span: Span) -> Result<Self, Problem> {
-        let problem = |message: String| Problem::new(span, message).label("not an action");
+    pub fn parse(text: &str, span: Span) -> Result<Self, Diagnostic> {
+        let problem = |message: String| Diagnostic::new(span, message).label("not an action");
         if text != "*" && text != "*:*" {
             let Some((service, name)) = text.split_once(':') else {
                 return Err(problem(format!("the action `{text}` names no service"))

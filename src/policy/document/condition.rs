@@ -3,7 +3,7 @@
 use super::operator::{Comparison, Operator};
 use super::pattern::{Pattern, Token, arn_parts};
 use super::value::{Binary, Instant, Network, Number, parse_bool};
-use crate::diagnostic::{Problem, Span};
+use crate::diagnostic::{Diagnostic, Span};
 
 /// One operator and key of a `Condition`, with the values that the key is compared with.
 ///
@@ -72,7 +72,7 @@ impl ConditionValue {
         text: &str,
         variables: bool,
         span: Span,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, Diagnostic> {
         let wanted = match operator.comparison {
             Comparison::StringEquals | Comparison::StringEqualsIgnoreCase => {
                 Some(Wanted::Text(Pattern::exact(text, variables)))
@@ -91,7 +91,7 @@ impl ConditionValue {
         };
         let Some(wanted) = wanted else {
             let (what, help) = kind(operator.comparison);
-            return Err(Problem::new(span, format!("`{text}` is no {what}"))
+            return Err(Diagnostic::new(span, format!("`{text}` is no {what}"))
                 .label(format!("not a {what}"))
                 .help(help));
         };

@@ -5,7 +5,7 @@
 //!
 //! Follows the AWS documents *Grammar of the IAM JSON policy language* and *IAM JSON policy
 //! element reference*. Strict means that nothing is ever ignored: what AWS would refuse is a
-//! [`Problem`](crate::diagnostic::Problem) with its place, and all of them are reported at once. It
+//! [`Diagnostic`](crate::diagnostic::Diagnostic) with its place, and all of them are reported at once. It
 //! does not mean stricter than AWS: an empty or repeated `Sid`, `Condition: {}`, a single object
 //! as `Statement` and a single string for a list are what they are to AWS.
 
@@ -19,8 +19,6 @@ mod principal;
 pub(crate) mod reference;
 mod resource;
 mod statement;
-#[cfg(test)]
-mod tests;
 pub mod value;
 
 pub use crate::aws::arn::Arn;

@@ -8,7 +8,7 @@ use super::{
     ActionPattern, Actions, Condition, ConditionValue, Effect, Operator, PrincipalElement,
     PrincipalEntry, PrincipalId, ResourcePattern, Resources, Statement,
 };
-use crate::diagnostic::{Node, Problem, Span};
+use crate::diagnostic::{Diagnostic, Node, Span};
 use crate::escape;
 use elements::kind_of;
 
@@ -28,7 +28,7 @@ const STATEMENT_ELEMENTS: [&str; 9] = [
 
 const PRINCIPAL_TYPES: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
 
-pub(super) fn policy(node: &Node, kind: PolicyKind) -> Result<Policy, Vec<Problem>> {
+pub(super) fn policy(node: &Node, kind: PolicyKind) -> Result<Policy, Vec<Diagnostic>> {
     let mut reader = Reader {
         kind,
         version: Version::default(),
@@ -46,7 +46,7 @@ pub(super) fn policy(node: &Node, kind: PolicyKind) -> Result<Policy, Vec<Proble
 struct Reader {
     kind: PolicyKind,
     version: Version,
-    problems: Vec<Problem>,
+    problems: Vec<Diagnostic>,
 }
 
 /// Each method answers `None` only after it has reported a problem.
@@ -61,7 +61,7 @@ impl Reader {
                 Some("2008-10-17") => Version::V2008,
                 _ => {
                     self.problem(
-                        Problem::new(version.span, "the policy has an unknown `Version`")
+                        Diagnostic::new(version.span, "the policy has an unknown `Version`")
                             .help("write \"2012-10-17\""),
                     );
                     Version::V2012
@@ -71,7 +71,7 @@ impl Reader {
         let id = self.text(node, "Id");
         let Some(list) = node.get("Statement") else {
             self.problem(
-                Problem::new(node.span, "the policy has no `Statement`")
+                Diagnostic::new(node.span, "the policy has no `Statement`")
                     .help("give it at least one statement"),
             );
             return None;
@@ -83,7 +83,7 @@ impl Reader {
             .collect();
         if list.items().is_some_and(<[Node]>::is_empty) {
             self.problem(
-                Problem::new(list.span, "the policy's `Statement` is empty")
+                Diagnostic::new(list.span, "the policy's `Statement` is empty")
                     .help("give it at least one statement"),
             );
         }
@@ -128,7 +128,7 @@ impl Reader {
         if by_iam && !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             let span = node.get("Sid").map_or(node.span, |node| node.span);
             self.problem(
-                Problem::new(span, format!("the `Sid` `{sid}` is not alphanumeric"))
+                Diagnostic::new(span, format!("the `Sid` `{sid}` is not alphanumeric"))
                     .help("IAM accepts letters and digits only"),
             );
         }
@@ -138,7 +138,7 @@ impl Reader {
     fn effect(&mut self, node: &Node) -> Option<Effect> {
         let Some(effect) = node.get("Effect") else {
             self.problem(
-                Problem::new(node.span, "the statement has no `Effect`")
+                Diagnostic::new(node.span, "the statement has no `Effect`")
                     .help("write `Allow` or `Deny`"),
             );
             return None;
@@ -148,7 +148,7 @@ impl Reader {
             Some("Deny") => Some(Effect::Deny),
             _ => {
                 self.problem(
-                    Problem::new(effect.span, "the `Effect` is neither `Allow` nor `Deny`")
+                    Diagnostic::new(effect.span, "the `Effect` is neither `Allow` nor `Deny`")
                         .help("write `Allow` or `Deny`, with a capital letter"),
                 );
                 None
@@ -163,7 +163,7 @@ impl Reader {
             PolicyKind::Identity | PolicyKind::Session | PolicyKind::ServiceControl => {
                 if let Some((entry, _)) = found {
                     self.problem(
-                        Problem::new(entry.key_span, format!("{name} has no `{}`", entry.key))
+                        Diagnostic::new(entry.key_span, format!("{name} has no `{}`", entry.key))
                             .help("it applies to whom it is attached to: leave the element out"),
                     );
                 }
@@ -173,7 +173,7 @@ impl Reader {
         }
         let Some((entry, negated)) = found else {
             self.problem(
-                Problem::new(
+                Diagnostic::new(
                     node.span,
                     format!("the statement of {name} has no `Principal`"),
                 )
@@ -183,13 +183,13 @@ impl Reader {
         };
         if negated && effect == Some(Effect::Allow) {
             self.problem(
-                Problem::new(entry.key_span, "`NotPrincipal` is used with `Allow`")
+                Diagnostic::new(entry.key_span, "`NotPrincipal` is used with `Allow`")
                     .help("AWS supports it with `Deny` only: name whom to allow in `Principal`"),
             );
         }
         if negated && matches!(self.kind, PolicyKind::Trust | PolicyKind::ResourceControl) {
             self.problem(
-                Problem::new(entry.key_span, format!("{name} has no `NotPrincipal`"))
+                Diagnostic::new(entry.key_span, format!("{name} has no `NotPrincipal`"))
                     .help("use `Principal`, with a condition on `aws:PrincipalArn`"),
             );
         }
@@ -197,7 +197,7 @@ impl Reader {
         let everyone = |entry: &PrincipalEntry| entry.id == PrincipalId::Everyone;
         if self.kind == PolicyKind::ResourceControl && !entries.iter().all(everyone) {
             self.problem(
-                Problem::new(
+                Diagnostic::new(
                     entry.value.span,
                     "the `Principal` of a resource control policy is not `*`",
                 )
@@ -217,7 +217,7 @@ impl Reader {
         }
         let Some(types) = node.entries() else {
             self.problem(
-                Problem::new(node.span, "the principal is neither `*` nor a mapping")
+                Diagnostic::new(node.span, "the principal is neither `*` nor a mapping")
                     .help("write `{\"AWS\": …}`, `{\"Service\": …}` or `\"*\"`"),
             );
             return None;
@@ -236,7 +236,7 @@ impl Reader {
             }
         }
         if types.is_empty() {
-            self.problem(Problem::new(node.span, "the principal names nobody"));
+            self.problem(Diagnostic::new(node.span, "the principal names nobody"));
         }
         Some(entries)
     }
@@ -244,14 +244,14 @@ impl Reader {
     fn actions(&mut self, node: &Node) -> Option<Actions> {
         let Some((entry, negated)) = self.either(node, "Action", "NotAction") else {
             self.problem(
-                Problem::new(node.span, "the statement has no `Action`")
+                Diagnostic::new(node.span, "the statement has no `Action`")
                     .help("say which actions it applies to, in `Action` or `NotAction`"),
             );
             return None;
         };
         if negated && self.kind == PolicyKind::ResourceControl {
             self.problem(
-                Problem::new(
+                Diagnostic::new(
                     entry.key_span,
                     "a resource control policy has no `NotAction`",
                 )
@@ -264,7 +264,7 @@ impl Reader {
                 Ok(action) => {
                     if self.kind == PolicyKind::Trust && action.service() != "sts" {
                         self.problem(
-                            Problem::new(
+                            Diagnostic::new(
                                 span,
                                 format!("a role trust policy cannot allow or deny `{text}`"),
                             )
@@ -288,7 +288,7 @@ impl Reader {
         if self.kind == PolicyKind::Trust {
             if let Some((entry, _)) = found {
                 self.problem(
-                    Problem::new(
+                    Diagnostic::new(
                         entry.key_span,
                         format!("a role trust policy has no `{}`", entry.key),
                     )
@@ -301,7 +301,7 @@ impl Reader {
             // KMS takes a key policy's statement without it, which then has no effect.
             if self.kind != PolicyKind::Key {
                 self.problem(
-                    Problem::new(node.span, "the statement has no `Resource`")
+                    Diagnostic::new(node.span, "the statement has no `Resource`")
                         .help("say which resources it applies to"),
                 );
             }
@@ -326,7 +326,7 @@ impl Reader {
         let mut conditions = Vec::new();
         for entry in self.mapping(node, "a `Condition`")? {
             let Some(operator) = Operator::parse(&entry.key) else {
-                let mut problem = Problem::new(
+                let mut problem = Diagnostic::new(
                     entry.key_span,
                     format!("unknown condition operator {}", escape::key(&entry.key)),
                 )
@@ -343,7 +343,7 @@ impl Reader {
             for key in keys {
                 if !key.key.contains(':') {
                     self.problem(
-                        Problem::new(
+                        Diagnostic::new(
                             key.key_span,
                             format!("the condition key `{}` has no prefix", key.key),
                         )
@@ -373,7 +373,7 @@ impl Reader {
         let mut values = Vec::new();
         for item in node.one_or_many() {
             let Some(text) = item.scalar_text().filter(|_| item.tag.is_none()) else {
-                self.problem(Problem::new(
+                self.problem(Diagnostic::new(
                     item.span,
                     format!("a condition's value is {}, not a text", kind_of(item)),
                 ));

@@ -1,7 +1,7 @@
 //! A policy document and its kinds.
 
 use super::Statement;
-use crate::diagnostic::{Node, Problem, Span};
+use crate::diagnostic::{Diagnostic, Node, Span};
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,7 @@ impl Policy {
     ///
     /// # Errors
     /// Everything that is wrong with it, in the document's order.
-    pub fn parse(node: &Node, kind: PolicyKind) -> Result<Self, Vec<Problem>> {
+    pub fn parse(node: &Node, kind: PolicyKind) -> Result<Self, Vec<Diagnostic>> {
         super::parse::policy(node, kind)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Arn;
 use super::is_account_id;
-use crate::diagnostic::{Problem, Span};
+use crate::diagnostic::{Diagnostic, Span};
 
 /// `Principal` or `NotPrincipal`.
 ///
@@ -66,7 +66,7 @@ impl PrincipalEntry {
     ///
     /// # Errors
     /// A text that names no principal of that type, wildcards in a part of a name among them.
-    pub fn parse(kind: &str, text: &str, span: Span) -> Result<Self, Problem> {
+    pub fn parse(kind: &str, text: &str, span: Span) -> Result<Self, Diagnostic> {
         let id = match kind {
             "AWS" => aws(text),
             "Service" => service(text),
@@ -79,7 +79,7 @@ impl PrincipalEntry {
                 span,
                 id,
             }),
-            Err((message, help)) => Err(Problem::new(span, message)
+            Err((message, help)) => Err(Diagnostic::new(span, message)
                 .label("not a principal")
                 .help(help)),
         }

@@ -1,7 +1,7 @@
 //! The elements `Resource` and `NotResource`.
 
 use super::{Pattern, PolicyKind};
-use crate::diagnostic::{Problem, Span};
+use crate::diagnostic::{Diagnostic, Span};
 
 /// `Resource` or `NotResource`.
 ///
@@ -40,8 +40,8 @@ impl ResourcePattern {
         kind: PolicyKind,
         variables: bool,
         span: Span,
-    ) -> Result<Self, Problem> {
-        let problem = |message: String| Problem::new(span, message).label("not an ARN");
+    ) -> Result<Self, Diagnostic> {
+        let problem = |message: String| Diagnostic::new(span, message).label("not an ARN");
         if let Some(message) = fault(text) {
             return Err(problem(message)
                 .help("write `arn:partition:service:region:account:resource`, or `*`"));

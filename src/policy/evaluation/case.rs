@@ -4,7 +4,7 @@ use super::evaluate::{Decision, PolicySet};
 use super::explain::explain;
 use super::reason::Reason;
 use super::request::{Context, ContextValue, Request, RequestField, resource_policy_kind};
-use crate::diagnostic::{Entry, Node, Problem, Source, Span, Value, read};
+use crate::diagnostic::{Diagnostic, Entry, Node, Source, Span, Value, read};
 use crate::escape;
 use crate::policy::document::{Policy, PolicyKind};
 
@@ -31,7 +31,7 @@ pub struct ReadCase {
     /// Its name, where it has one.
     pub id: Option<String>,
     /// The case, or what is wrong with it.
-    pub case: Result<Case, Vec<Problem>>,
+    pub case: Result<Case, Vec<Diagnostic>>,
 }
 
 /// What became of a case.
@@ -40,7 +40,7 @@ pub struct CaseOutcome {
     /// Its name, where it has one.
     pub id: Option<String>,
     /// The result, or what is wrong with the case, with places in the text that was read.
-    pub result: Result<CaseResult, Vec<Problem>>,
+    pub result: Result<CaseResult, Vec<Diagnostic>>,
 }
 
 /// The result of a case.
@@ -155,7 +155,7 @@ fn shift(node: &mut Node, by: usize) {
     }
 }
 
-fn unreadable(problem: Problem) -> ReadCase {
+fn unreadable(problem: Diagnostic) -> ReadCase {
     ReadCase {
         id: None,
         case: Err(vec![problem]),
@@ -195,7 +195,7 @@ const REQUEST_MEMBERS: [&str; 5] = [
 ];
 
 /// Reads a case; all problems at once, in the text's order.
-fn case(node: &Node) -> Result<Case, Vec<Problem>> {
+fn case(node: &Node) -> Result<Case, Vec<Diagnostic>> {
     let mut reader = Reader::default();
     let case = reader.case(node);
     match case {
@@ -209,7 +209,7 @@ fn case(node: &Node) -> Result<Case, Vec<Problem>> {
 
 #[derive(Default)]
 struct Reader {
-    problems: Vec<Problem>,
+    problems: Vec<Diagnostic>,
 }
 
 impl Reader {
@@ -247,7 +247,7 @@ impl Reader {
     fn request(&mut self, node: &Node) -> Option<Request> {
         let Some(request) = node.get("request") else {
             self.problems
-                .push(Problem::new(node.span, "the case has no `request`"));
+                .push(Diagnostic::new(node.span, "the case has no `request`"));
             return None;
         };
         let entries = self.members(request, &REQUEST_MEMBERS, "a request")?;
@@ -279,7 +279,7 @@ impl Reader {
                     RequestField::ResourceAccount => "resourceAccount",
                 };
                 let span = request.get(name).map_or(request.span, |node| node.span);
-                let mut found = Problem::new(span, problem.message);
+                let mut found = Diagnostic::new(span, problem.message);
                 if !problem.help.is_empty() {
                     found = found.help(problem.help);
                 }
@@ -295,7 +295,7 @@ impl Reader {
             .filter(|text| crate::policy::document::is_account_id(text));
         if account.is_none() {
             self.problems.push(
-                Problem::new(node.span, "the resource's account is no account ID")
+                Diagnostic::new(node.span, "the resource's account is no account ID")
                     .help("write its twelve digits, in quotes"),
             );
         }
@@ -305,7 +305,7 @@ impl Reader {
     fn context(&mut self, node: &Node) -> Option<Context> {
         let Some(entries) = node.entries() else {
             let message = format!("`context` must be a mapping, but this is {}", node.kind());
-            self.problems.push(Problem::new(node.span, message));
+            self.problems.push(Diagnostic::new(node.span, message));
             return None;
         };
         let mut context = Context::new();
@@ -322,7 +322,7 @@ impl Reader {
             };
             if context.get(&entry.key).is_some() {
                 self.problems.push(
-                    Problem::new(
+                    Diagnostic::new(
                         entry.key_span,
                         format!("the context has `{}` twice, in other case", entry.key),
                     )
@@ -337,7 +337,7 @@ impl Reader {
     fn value(&mut self, node: &Node) -> Option<String> {
         let text = node.scalar_text();
         if text.is_none() {
-            self.problems.push(Problem::new(
+            self.problems.push(Diagnostic::new(
                 node.span,
                 format!("a context value is {}, not a text", node.kind()),
             ));
@@ -351,7 +351,7 @@ impl Reader {
         };
         let Some(levels) = list.items() else {
             self.problems.push(
-                Problem::new(list.span, format!("`{name}` must be a list of levels"))
+                Diagnostic::new(list.span, format!("`{name}` must be a list of levels"))
                     .help("write a list of lists of policies, from the root to the account"),
             );
             return Vec::new();
@@ -361,7 +361,7 @@ impl Reader {
             .map(|level| {
                 if level.items().is_none() {
                     self.problems.push(
-                        Problem::new(level.span, format!("a level of `{name}` must be a list"))
+                        Diagnostic::new(level.span, format!("a level of `{name}` must be a list"))
                             .help("write a list of lists of policies"),
                     );
                     return Vec::new();
@@ -395,7 +395,7 @@ impl Reader {
             Some("ExplicitlyDenied") => Some(Decision::ExplicitlyDenied),
             _ => {
                 self.problems.push(
-                    Problem::new(node.span, "`expect` is no decision")
+                    Diagnostic::new(node.span, "`expect` is no decision")
                         .help("write `Allowed`, `ImplicitlyDenied` or `ExplicitlyDenied`"),
                 );
                 None
@@ -406,13 +406,13 @@ impl Reader {
     fn members<'n>(&mut self, node: &'n Node, known: &[&str], what: &str) -> Option<&'n [Entry]> {
         let Some(entries) = node.entries() else {
             let message = format!("{what} must be a mapping, but this is {}", node.kind());
-            self.problems.push(Problem::new(node.span, message));
+            self.problems.push(Diagnostic::new(node.span, message));
             return None;
         };
         for entry in entries {
             if !known.contains(&entry.key.as_str()) {
                 self.problems.push(
-                    Problem::new(
+                    Diagnostic::new(
                         entry.key_span,
                         format!("unknown member of {what}: {}", escape::key(&entry.key)),
                     )
@@ -432,7 +432,7 @@ impl Reader {
                 None => format!("there is no `{name}`"),
             };
             let span = found.map_or(node.span, |found| found.span);
-            self.problems.push(Problem::new(span, message));
+            self.problems.push(Diagnostic::new(span, message));
         }
         text.map(str::to_owned)
     }

@@ -12,7 +12,7 @@ use super::document::Document;
 use super::input::{InputError, Inputs};
 use super::resolve::Resolver;
 use super::world::{Found, Held, Missing, World, file_option};
-use crate::diagnostic::{Node, Problem, Source, read};
+use crate::diagnostic::{Diagnostic, Node, Source, read};
 use crate::policy::document::{Policy, PolicyKind};
 use crate::run::landscape::{Landscape, PolicyId, account_of};
 use crate::run::{Doubt, Place};
@@ -49,7 +49,7 @@ pub(super) fn collect<'a>(
 #[derive(Default)]
 struct Collector<'a> {
     world: World<'a>,
-    problems: BTreeMap<usize, Vec<Problem>>,
+    problems: BTreeMap<usize, Vec<Diagnostic>>,
     /// Managed policies by ARN.
     managed: BTreeMap<String, PolicyId>,
     /// Managed policies by ARN, attached to the role of a key; where.
@@ -241,7 +241,7 @@ impl<'a> Collector<'a> {
         uncertain: Option<&str>,
     ) -> Option<PolicyId> {
         let Some(document) = document else {
-            let problem = Problem::new(found.node.span, format!("`{}` has no policy", found.id))
+            let problem = Diagnostic::new(found.node.span, format!("`{}` has no policy", found.id))
                 .help("give it one, or take the resource away");
             self.problem(found, vec![problem]);
             return None;
@@ -296,7 +296,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Problems of a resource; those of a template are the same in each of its instances.
-    fn problem(&mut self, found: &Found<'a>, problems: Vec<Problem>) {
+    fn problem(&mut self, found: &Found<'a>, problems: Vec<Diagnostic>) {
         let known = self.problems.entry(self.file_of(found)).or_default();
         for problem in problems {
             if !known.contains(&problem) {

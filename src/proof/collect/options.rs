@@ -5,7 +5,7 @@ use super::super::given::{self, Given, Subject};
 use super::super::input::{InputError, Inputs, NamedFile};
 use super::super::world::Role;
 use super::Collector;
-use crate::diagnostic::{Problem, Source, Span, read};
+use crate::diagnostic::{Diagnostic, Source, Span, read};
 use crate::policy::document::{Policy, PolicyKind};
 use crate::run::landscape::{DefaultKey, Encryption, PolicyId};
 use crate::run::{Doubt, Place};
@@ -137,7 +137,7 @@ impl Collector<'_> {
             };
             let number = self.world.files.len() - 1;
             let problem =
-                Problem::new(document.span, message).help("write one policy, without a list");
+                Diagnostic::new(document.span, message).help("write one policy, without a list");
             self.problems.entry(number).or_default().push(problem);
         }
         found.first().copied()

@@ -2,7 +2,6 @@
 
 use crate::doctor::live::View;
 use crate::doctor::{Finding, Fix, Health, Repair};
-use crate::lint::Severity;
 use serde_json::{Value as Json, json};
 
 use super::Examined;
@@ -101,14 +100,9 @@ fn finding(examined: &Examined<'_>, finding: &Finding) -> Json {
             }
         })
         .collect();
-    let severity = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    };
     json!({
         "rule": finding.rule,
-        "severity": severity,
+        "severity": finding.severity.name(),
         "account": finding.account,
         "resource": finding.resource,
         "message": finding.message,

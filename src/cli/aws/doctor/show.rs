@@ -1,10 +1,10 @@
 //! A diagnosis, written for people: where the configuration is not deployed, the result, the findings
 //! with causes first, then the parts that could not be read.
 
+use crate::diagnostic::Severity;
 use crate::doctor::live::View;
 use crate::doctor::{Finding, Fix, Health};
 use crate::escape::{self, shown};
-use crate::lint::Severity;
 use anstyle::{AnsiColor, Style};
 
 use super::Examined;

@@ -67,7 +67,7 @@ pub(super) fn zip(
         match left {
             Ok(left) => budget = left,
             Err(Stop::Unchecked(name)) => unchecked.add(&name),
-            Err(Stop::Problem(problem)) => {
+            Err(Stop::Diagnostic(problem)) => {
                 drop(bar);
                 return Err(refused(problem));
             }
@@ -114,14 +114,14 @@ fn unpacked(archive: &Archive<'_>) -> u64 {
 /// Why an entry is not read to its end.
 enum Stop {
     /// It cannot be deployed; why.
-    Problem(String),
+    Diagnostic(String),
     /// Too much was read already; its name.
     Unchecked(String),
 }
 
 impl From<String> for Stop {
     fn from(problem: String) -> Self {
-        Self::Problem(problem)
+        Self::Diagnostic(problem)
     }
 }
 
@@ -142,7 +142,7 @@ fn entry(
         Ok(name) => name.to_owned(),
         Err(_) if !site.is_extracted() => String::from_utf8_lossy(raw.name_raw()).into_owned(),
         Err(_) => {
-            return Err(Stop::Problem(format!(
+            return Err(Stop::Diagnostic(format!(
                 "the name of entry {} is not UTF-8, as an object's key is: {}",
                 index + 1,
                 quoted(&String::from_utf8_lossy(raw.name_raw()))
@@ -161,7 +161,7 @@ fn entry(
             CompressionMethod::Stored | CompressionMethod::Deflated
         );
     if !is_readable && site.is_extracted() {
-        return Err(Stop::Problem(if is_encrypted {
+        return Err(Stop::Diagnostic(if is_encrypted {
             encrypted(&name)
         } else {
             format!(

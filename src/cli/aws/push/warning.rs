@@ -1,7 +1,7 @@
 //! What `push` reports about an artifact before it uploads it.
 
+use crate::diagnostic::Severity;
 use crate::escape::shown;
-use crate::lint::Severity;
 use annotate_snippets::Level;
 use serde_json::{Value, json};
 

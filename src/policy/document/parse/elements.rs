@@ -1,11 +1,11 @@
 //! Reads the parts that the elements of a document are made of, and reports what is unknown.
 
 use super::Reader;
-use crate::diagnostic::{Entry, Node, Problem, Span, Value, may_be_name};
+use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value, may_be_name};
 use crate::escape;
 
 impl Reader {
-    pub(super) fn problem(&mut self, problem: Problem) {
+    pub(super) fn problem(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }
 
@@ -13,7 +13,7 @@ impl Reader {
         let entries = node.entries().filter(|_| node.tag.is_none());
         if entries.is_none() {
             self.problem(
-                Problem::new(
+                Diagnostic::new(
                     node.span,
                     format!("{what} must be a mapping, but this is {}", kind_of(node)),
                 )
@@ -48,7 +48,7 @@ impl Reader {
             None => format!("there are: {}", known.join(", ")),
         };
         self.problem(
-            Problem::new(
+            Diagnostic::new(
                 entry.key_span,
                 format!("unknown {what}: {}", escape::key(&entry.key)),
             )
@@ -68,7 +68,7 @@ impl Reader {
             Some(entry) => {
                 if let Some(other) = negated {
                     self.problem(
-                        Problem::new(
+                        Diagnostic::new(
                             other.key_span,
                             format!("the statement has both `{name}` and `{negation}`"),
                         )
@@ -86,7 +86,7 @@ impl Reader {
         match value.scalar_text() {
             Some(text) if value.tag.is_none() => Some(text.to_owned()),
             _ => {
-                self.problem(Problem::new(
+                self.problem(Diagnostic::new(
                     value.span,
                     format!("`{name}` must be a text, but this is {}", kind_of(value)),
                 ));
@@ -98,7 +98,7 @@ impl Reader {
     /// One text or a list of them; never none without a problem.
     pub(super) fn texts<'n>(&mut self, node: &'n Node, name: &str) -> Vec<(&'n str, Span)> {
         if node.items().is_some_and(<[Node]>::is_empty) {
-            self.problem(Problem::new(node.span, format!("`{name}` is empty")));
+            self.problem(Diagnostic::new(node.span, format!("`{name}` is empty")));
         }
         let mut texts = Vec::new();
         for item in node.one_or_many() {
@@ -110,7 +110,7 @@ impl Reader {
             };
             match text.filter(|_| item.tag.is_none()) {
                 Some(text) => texts.push((text.as_str(), item.span)),
-                None => self.problem(Problem::new(
+                None => self.problem(Diagnostic::new(
                     item.span,
                     format!("`{name}` takes texts, but this is {}", kind_of(item)),
                 )),

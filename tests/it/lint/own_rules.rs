@@ -13,7 +13,7 @@ rule NAMED when %buckets !empty { %buckets.Properties.BucketName == /^x-/ <<the 
     assert_eq!(report.rules_checked, 2);
     assert_eq!(of(&report, "TAGGED").len(), 2);
     assert_eq!(
-        of(&report, "TAGGED")[0].path,
+        of(&report, "TAGGED")[0].path(),
         "Resources.OutputBucket.Properties.Tags"
     );
     assert!(of(&report, "TAGGED")[0].message.contains("Properties.Tags"));
@@ -22,7 +22,7 @@ rule NAMED when %buckets !empty { %buckets.Properties.BucketName == /^x-/ <<the 
         "the name must begin with x-"
     );
     // A suppression of a built-in rule is no mistake when only other rules are checked.
-    assert_eq!(of(&report, UNKNOWN_SUPPRESSION), [] as [&Finding; 0]);
+    assert_eq!(of(&report, UNKNOWN_SUPPRESSION), [] as [&Diagnostic; 0]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a policy may say, and what is refused, with its place.
 
-use super::*;
-use crate::diagnostic::{Source, read};
+use s3ferry::diagnostic::{Source, read};
+use s3ferry::policy::document::{Policy, PolicyKind};
 
 fn parse(text: &str, kind: PolicyKind) -> Result<Policy, Vec<(String, String)>> {
     let node = read(&Source::new("policy", text)).expect("a document");
@@ -393,7 +393,7 @@ fn every_statement_and_value_knows_its_place() {
     let text = statement("\"Condition\": {\"StringLike\": {\"s3:prefix\": [\"a\", \"b*\"]}}");
     let policy = parse(&text, PolicyKind::Identity).expect("a policy");
     let statement = &policy.statements[0];
-    let at = |span: crate::diagnostic::Span| &text[span.start..span.end];
+    let at = |span: s3ferry::diagnostic::Span| &text[span.start..span.end];
     assert!(at(statement.span).starts_with("\"Action\"") || at(statement.span).starts_with('{'));
     assert_eq!(at(statement.actions.patterns[0].span), "\"s3:Get*\"");
     assert!(

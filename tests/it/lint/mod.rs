@@ -2,9 +2,11 @@
 
 mod own_rules;
 
-use super::suppress::UNKNOWN_SUPPRESSION;
-use super::*;
-use crate::diagnostic::{Node, Source, read};
+use s3ferry::diagnostic::{Diagnostic, Node, Severity, Source, read};
+use s3ferry::lint::{LintError, Report, Rule, check, embedded, from_source};
+
+/// The rule of a finding about a suppression of a rule that does not exist.
+const UNKNOWN_SUPPRESSION: &str = "LINT_UNKNOWN_SUPPRESSION";
 
 fn document(text: &str) -> (Source, Node) {
     let source = Source::new("template.yaml", text);
@@ -25,20 +27,20 @@ fn own(text: &str) -> Vec<Rule> {
     from_source(&Source::new("own.guard", text)).expect("a valid rule file")
 }
 
-fn of<'r>(report: &'r Report, rule: &str) -> Vec<&'r Finding> {
+fn of<'r>(report: &'r Report, rule: &str) -> Vec<&'r Diagnostic> {
     report
         .findings
         .iter()
-        .filter(|finding| finding.rule == rule)
+        .filter(|finding| finding.code() == rule)
         .collect()
 }
 
-fn marked<'t>(text: &'t str, finding: &Finding) -> &'t str {
+fn marked<'t>(text: &'t str, finding: &Diagnostic) -> &'t str {
     &text[finding.span.start..finding.span.end]
 }
 
-const DEV: &str = include_str!("../../tests/fixtures/dev.yaml");
-const PROD: &str = include_str!("../../tests/fixtures/prod.yaml");
+const DEV: &str = include_str!("../../fixtures/dev.yaml");
+const PROD: &str = include_str!("../../fixtures/prod.yaml");
 
 #[test]
 fn the_examples_pass_all_rules_and_report_what_they_suppress() {
@@ -84,17 +86,17 @@ fn a_wrong_value_is_found_at_its_place() {
     let [finding] = report.findings.as_slice() else {
         panic!("{:?}", report.findings);
     };
-    assert_eq!(finding.rule, "KMS_KEY_ROTATED");
+    assert_eq!(finding.code(), "KMS_KEY_ROTATED");
     assert_eq!(finding.severity, Severity::Error);
-    assert_eq!(finding.resource.as_deref(), Some("DeployKey"));
+    assert_eq!(finding.resource(), Some("DeployKey"));
     assert_eq!(
-        finding.path,
+        finding.path(),
         "Resources.DeployKey.Properties.EnableKeyRotation"
     );
     assert_eq!(marked(&text, finding), "false");
     assert_eq!(finding.message, "the key does not rotate");
     assert_eq!(
-        finding.fix.as_deref(),
+        finding.help.as_deref(),
         Some("Write `EnableKeyRotation: true`.")
     );
 }
@@ -107,7 +109,7 @@ fn a_missing_property_is_found_at_its_resource() {
         panic!("{:?}", report.findings);
     };
     assert_eq!(
-        finding.path,
+        finding.path(),
         "Resources.DeployKey.Properties.EnableKeyRotation"
     );
     assert_eq!(marked(&text, finding), "DeployKey");
@@ -121,7 +123,7 @@ fn a_missing_part_of_a_property_is_found_at_that_property() {
         panic!("{:?}", report.findings);
     };
     assert_eq!(
-        finding.path,
+        finding.path(),
         "Resources.SourceBucket.Properties.PublicAccessBlockConfiguration.RestrictPublicBuckets"
     );
     assert_eq!(marked(&text, finding), "PublicAccessBlockConfiguration");
@@ -134,9 +136,9 @@ fn what_no_statement_does_is_one_finding() {
     let tls = of(&report, "S3_BUCKET_TLS_ONLY");
     assert_eq!(tls.len(), 2, "{tls:#?}");
     assert_eq!(report.findings.len(), 2, "{:#?}", report.findings);
-    assert_eq!(tls[1].resource.as_deref(), Some("ArtifactBucketPolicy"));
+    assert_eq!(tls[1].resource(), Some("ArtifactBucketPolicy"));
     assert_eq!(
-        tls[1].path,
+        tls[1].path(),
         "Resources.ArtifactBucketPolicy.Properties.PolicyDocument.Statement"
     );
     assert_eq!(marked(&text, tls[1]), "Statement");
@@ -149,8 +151,8 @@ fn a_resource_that_is_missed_elsewhere_is_found_itself() {
     let [finding] = of(&report, "S3_BUCKET_HAS_POLICY")[..] else {
         panic!("{:?}", report.findings);
     };
-    assert_eq!(finding.resource.as_deref(), Some("SourceBucket"));
-    assert_eq!(finding.path, "Resources.SourceBucket");
+    assert_eq!(finding.resource(), Some("SourceBucket"));
+    assert_eq!(finding.path(), "Resources.SourceBucket");
     assert_eq!(marked(&text, finding), "SourceBucket");
 }
 
@@ -164,8 +166,8 @@ fn two_actions_of_one_namespace_are_found() {
     let [finding] = report.findings.as_slice() else {
         panic!("{:?}", report.findings);
     };
-    assert_eq!(finding.rule, "CODEPIPELINE_NAMESPACES_UNIQUE");
-    assert_eq!(finding.resource.as_deref(), Some("Pipeline"));
+    assert_eq!(finding.code(), "CODEPIPELINE_NAMESPACES_UNIQUE");
+    assert_eq!(finding.resource(), Some("Pipeline"));
 }
 
 #[test]
@@ -203,12 +205,12 @@ Resources:
         Status: !FindInMap [Enabled, Enabled, Enabled]
 ";
     let report = lint(text);
-    assert_eq!(of(&report, "IAM_NO_STAR_RESOURCES"), [] as [&Finding; 0]);
+    assert_eq!(of(&report, "IAM_NO_STAR_RESOURCES"), [] as [&Diagnostic; 0]);
     let [finding] = of(&report, "S3_BUCKET_VERSIONED")[..] else {
         panic!("{:?}", report.findings);
     };
     assert_eq!(
-        finding.path,
+        finding.path(),
         "Resources.B.Properties.VersioningConfiguration.Status"
     );
 }
@@ -279,7 +281,7 @@ fn a_suppression_holds_for_its_resource_only() {
     let [finding] = report.findings.as_slice() else {
         panic!("{:?}", report.findings);
     };
-    assert_eq!(finding.resource.as_deref(), Some("LogBucket"));
+    assert_eq!(finding.resource(), Some("LogBucket"));
     assert_eq!(report.suppressed.len(), 2);
     assert_eq!(report.suppressed[0].reason, None);
 }
@@ -302,7 +304,7 @@ fn a_suppression_of_no_rule_is_a_warning() {
     assert_eq!(marked(&text, unknown), "S3_BUCKET_LOGED");
     assert!(
         unknown
-            .fix
+            .help
             .as_deref()
             .is_some_and(|fix| fix.contains("`S3_BUCKET_LOGGED`"))
     );
@@ -366,7 +368,7 @@ fn keys_with_slashes_and_text_beyond_ascii_have_places() {
         panic!("{:?}", report.findings);
     };
     assert_eq!(marked(text, finding), "ü");
-    assert_eq!(finding.resource.as_deref(), Some("Bücket"));
+    assert_eq!(finding.resource(), Some("Bücket"));
 }
 
 /// The rules as if a user had brought them: asked one by one, about the whole template.
@@ -396,7 +398,13 @@ fn what_is_asked_in_groups_is_answered_as_if_asked_apart() {
             let places = |report: &Report| -> Vec<_> {
                 let places = report.findings.iter();
                 places
-                    .map(|finding| (finding.rule.clone(), finding.path.clone(), finding.span))
+                    .map(|finding| {
+                        (
+                            finding.code().to_owned(),
+                            finding.path().to_owned(),
+                            finding.span,
+                        )
+                    })
                     .collect()
             };
             assert_eq!(
