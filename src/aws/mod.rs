@@ -3,10 +3,12 @@
 
 pub(crate) mod arn;
 pub(crate) mod arn_kind;
+mod ids;
 pub(crate) mod names;
 mod partition;
 pub mod quotas;
 pub(crate) mod regions;
 
+pub use ids::{AccountId, BucketName, PipelineName, Region, RoleName};
 pub use partition::Partition;
 pub use regions::{has_codepipeline, is_region, partition_of, regions};

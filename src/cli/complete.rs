@@ -140,13 +140,13 @@ fn targets(plan: &Plan) -> Vec<String> {
 fn accounts(plan: &Plan) -> Vec<String> {
     let instances = plan.instances();
     instances
-        .map(|(_, instance)| instance.account.clone())
+        .map(|(_, instance)| instance.account.to_string())
         .collect()
 }
 
 fn regions(plan: &Plan) -> Vec<String> {
     let instances = plan.instances();
     instances
-        .map(|(_, instance)| instance.region.clone())
+        .map(|(_, instance)| instance.region.to_string())
         .collect()
 }

@@ -145,7 +145,7 @@ impl Project {
             synthesis.files.push(SynthesizedFile {
                 file: Source::new(named(&path), text).into(),
                 path,
-                name: bucket.clone(),
+                name: bucket.to_string(),
                 is_template: false,
             });
         }

@@ -85,7 +85,7 @@ impl<'a> Adoption<'a> {
                 "name",
                 "the pipeline is",
                 &self.definition.name,
-                &dev.pipeline,
+                dev.pipeline.as_str(),
                 "dev.pipeline.name",
             ),
             (
@@ -201,13 +201,13 @@ impl<'a> Adoption<'a> {
         };
         taken.insert(namespace.clone());
         let members = [
-            ("roleArn", &action.role_arn, &instance.role.arn),
-            ("region", &action.region, &instance.region),
-            ("namespace", &action.namespace, &namespace),
+            ("roleArn", &action.role_arn, instance.role.arn.as_str()),
+            ("region", &action.region, instance.region.as_str()),
+            ("namespace", &action.namespace, namespace.as_str()),
         ];
         let set: Vec<String> = members
             .iter()
-            .filter(|(_, old, new)| old.as_ref() != Some(new))
+            .filter(|(_, old, new)| old.as_deref() != Some(*new))
             .map(|(key, _, new)| format!("{key} {new}"))
             .collect();
         if set.is_empty() {
@@ -227,7 +227,7 @@ impl<'a> Adoption<'a> {
         };
         let members = members
             .iter()
-            .map(|(key, _, new)| ((*key).to_owned(), New::Text((*new).clone())))
+            .map(|(key, _, new)| ((*key).to_owned(), New::Text((*new).to_string())))
             .collect();
         self.editor.set(node, members);
     }
@@ -319,7 +319,7 @@ impl<'a> Adoption<'a> {
             let stores = &self.definition.stores;
             if stores
                 .iter()
-                .any(|store| store.region.as_ref() == Some(&plan.region))
+                .any(|store| store.region.as_deref() == Some(&plan.region))
             {
                 continue;
             }
@@ -335,13 +335,13 @@ impl<'a> Adoption<'a> {
             ));
             let store = vec![
                 ("type".to_owned(), New::Text("S3".to_owned())),
-                ("location".to_owned(), New::Text(bucket.clone())),
+                ("location".to_owned(), New::Text(bucket.to_string())),
                 (
                     "encryptionKey".to_owned(),
                     New::strings([("id", &key), ("type", "KMS")]),
                 ),
             ];
-            missing.push((plan.region.clone(), New::Mapping(store)));
+            missing.push((plan.region.to_string(), New::Mapping(store)));
         }
         missing
     }

@@ -221,6 +221,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::aws::{AccountId, Region};
     use crate::deploy::stack::Deployed;
     use crate::deploy::steps::StackTemplate;
 
@@ -229,8 +230,8 @@ mod tests {
             stack_set: false,
             side,
             stack: format!("pipeline-{name}"),
-            account: "111111111111".to_owned(),
-            region: "us-east-1".to_owned(),
+            account: AccountId::new("111111111111"),
+            region: Region::new("us-east-1"),
             profile: name.to_owned(),
             configured: String::new(),
             template: Arc::new(StackTemplate::new(name.to_owned(), Arc::default())),

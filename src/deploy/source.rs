@@ -47,9 +47,9 @@ pub(crate) struct SourceObject {
 impl From<&DevPlan> for SourceObject {
     fn from(dev: &DevPlan) -> Self {
         Self {
-            bucket: dev.source_bucket.name.clone(),
+            bucket: dev.source_bucket.name.to_string(),
             key: dev.source_object_key.clone(),
-            account: dev.account.clone(),
+            account: dev.account.to_string(),
         }
     }
 }

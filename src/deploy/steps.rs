@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::aws::{AccountId, Region};
 use crate::diagnostic::Source;
 use crate::plan::Plan;
 use crate::stacks::{GUARDED_TYPES, Side, Stack, stacks};
@@ -23,9 +24,9 @@ pub struct StackStep {
     /// Stack name.
     pub stack: String,
     /// Account ID.
-    pub account: String,
+    pub account: AccountId,
     /// Region.
-    pub region: String,
+    pub region: Region,
     /// Profile that deploys it.
     pub profile: String,
     /// The template, which the instances of a target share.
@@ -98,15 +99,15 @@ impl StackStep {
             _ if name == "dev" => Side::Dev,
             Some(rest) => match rest.strip_prefix("pipeline-").map(str::parse) {
                 Some(Ok(number)) => Side::Pipeline(number),
-                _ => Side::Region(rest.to_owned()),
+                _ => Side::Region(Region::new(rest)),
             },
             None => Side::Target(usize::MAX),
         };
         Self {
             side,
             stack: stack.to_owned(),
-            account: account.to_owned(),
-            region: region.to_owned(),
+            account: AccountId::new(account),
+            region: Region::new(region),
             profile: profile.to_owned(),
             template: Arc::new(StackTemplate::new(name.to_owned(), Arc::default())),
             configured: String::new(),
@@ -224,8 +225,8 @@ pub(crate) fn steps_of(plan: &Plan, stacks: &[Stack]) -> Vec<StackStep> {
             found.push(StackStep {
                 side: side.clone(),
                 stack: set.map_or_else(|| name.clone(), |set| set.name.clone()),
-                account: account.to_owned(),
-                region: region.to_owned(),
+                account: AccountId::new(account),
+                region: Region::new(region),
                 profile: profile.to_owned(),
                 template: Arc::clone(&template),
                 configured: configured.clone(),

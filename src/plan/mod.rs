@@ -12,7 +12,9 @@ mod waves;
 
 use crate::aws::arn;
 use crate::aws::partition_of;
-use crate::aws::{Partition, quotas::STACK_NAME};
+use crate::aws::{
+    AccountId, BucketName, Partition, PipelineName, Region, RoleName, quotas::STACK_NAME,
+};
 use crate::config::{CannedAcl, Complaint, Config, DetectChanges, Permissions, Quotas};
 
 pub(crate) use stack_set::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
@@ -66,9 +68,9 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub struct DevPlan {
     /// Account ID.
-    pub account: String,
+    pub account: AccountId,
     /// Region of the pipeline.
-    pub region: String,
+    pub region: Region,
     /// Named profile of the AWS configuration that deploys the stack.
     pub profile: String,
     /// Alias of the key, with `alias/`.
@@ -94,9 +96,9 @@ pub struct DevPlan {
     /// File with the artifact bucket's current policy, beside the configuration.
     pub existing_policy: Option<String>,
     /// Log bucket, when one is made.
-    pub log_bucket: Option<String>,
+    pub log_bucket: Option<BucketName>,
     /// Name of the first pipeline.
-    pub pipeline: String,
+    pub pipeline: PipelineName,
     /// `false`: the pipeline exists, and its stack never makes it.
     pub create_pipeline: bool,
     /// The pipeline's service role.
@@ -119,7 +121,7 @@ pub struct DevPlan {
 #[derive(Debug, Clone)]
 pub struct BucketPlan {
     /// Bucket name.
-    pub name: String,
+    pub name: BucketName,
     /// `false`: it exists.
     pub create: bool,
 }
@@ -128,7 +130,7 @@ pub struct BucketPlan {
 #[derive(Debug, Clone)]
 pub struct RolePlan {
     /// Name without path.
-    pub name: String,
+    pub name: RoleName,
     /// Path, with a slash on both ends.
     pub path: String,
     /// ARN.
@@ -141,11 +143,11 @@ pub struct RolePlan {
 #[derive(Debug, Clone)]
 pub struct RegionPlan {
     /// Region.
-    pub region: String,
+    pub region: Region,
     /// Artifact bucket; it is always made.
     pub artifact_bucket: BucketPlan,
     /// Log bucket, when one is made.
-    pub log_bucket: Option<String>,
+    pub log_bucket: Option<BucketName>,
 }
 
 /// A target's side: one template, deployed to each of its instances.
@@ -204,15 +206,15 @@ pub struct TargetNames {
 #[derive(Debug, Clone)]
 pub struct InstancePlan {
     /// Account ID.
-    pub account: String,
+    pub account: AccountId,
     /// Region.
-    pub region: String,
+    pub region: Region,
     /// Named profile of the AWS configuration that deploys the stack.
     pub profile: String,
     /// Output bucket.
     pub bucket: BucketPlan,
     /// Log bucket, when one is made.
-    pub log_bucket: Option<String>,
+    pub log_bucket: Option<BucketName>,
     /// Deploy role.
     pub role: RolePlan,
     /// Managed policy for the output bucket.
@@ -235,7 +237,7 @@ pub struct InstancePlan {
 #[derive(Debug, Clone)]
 pub struct PipelinePlan {
     /// Name.
-    pub name: String,
+    pub name: PipelineName,
     /// The stages that deploy, in order.
     pub stages: Vec<StagePlan>,
 }

@@ -9,6 +9,7 @@ use super::{
     BucketPlan, DevPlan, InstancePlan, RegionPlan, RolePlan, StackSetPlan, TargetNames, TargetPlan,
 };
 use crate::aws::arn;
+use crate::aws::{AccountId, BucketName, PipelineName, Region, RoleName};
 use crate::aws::{
     Partition,
     quotas::{BUCKET_NAME, ROLE_NAME},
@@ -29,7 +30,7 @@ fn role_plan(partition: Partition, account: &str, path: &str, name: String) -> R
     RolePlan {
         arn: arn::iam(partition, account, format_args!("role{path}{name}")),
         path: path.to_owned(),
-        name,
+        name: RoleName::new(name),
         create: true,
     }
 }
@@ -135,9 +136,12 @@ pub(super) fn regions(config: &Config, targets: &[TargetPlan]) -> Vec<RegionPlan
             let bucket = artifact_bucket(config, &instance.region);
             RegionPlan {
                 region: instance.region.clone(),
-                log_bucket: config.dev.access_logs.then(|| logs(&bucket)),
+                log_bucket: config
+                    .dev
+                    .access_logs
+                    .then(|| BucketName::new(logs(&bucket))),
                 artifact_bucket: BucketPlan {
-                    name: bucket,
+                    name: BucketName::new(bucket),
                     create: true,
                 },
             }
@@ -166,7 +170,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
                 .map_or("/", |(_, resource)| resource);
             let (path, name) = resource.rsplit_once('/').unwrap_or(("", resource));
             RolePlan {
-                name: name.to_owned(),
+                name: RoleName::new(name),
                 path: format!("{path}/"),
                 arn: arn.clone(),
                 create: false,
@@ -174,11 +178,11 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         }
     };
     let source_bucket = BucketPlan {
-        name: dev.source.bucket.clone(),
+        name: BucketName::new(&dev.source.bucket),
         create: dev.source.create,
     };
     let artifact_bucket = BucketPlan {
-        name: artifact_bucket(config, region),
+        name: BucketName::new(artifact_bucket(config, region)),
         create: dev.artifacts.create,
     };
     // An artifact bucket is often shared by pipelines, a source bucket seldom.
@@ -186,14 +190,14 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         .into_iter()
         .find(|bucket| bucket.create && dev.access_logs);
     DevPlan {
-        account: account.clone(),
-        region: region.clone(),
+        account: AccountId::new(account),
+        region: Region::new(region),
         profile: dev.profile.clone(),
         key_alias: format!("alias/{}", dev.key.alias),
         key_administrators: dev.key.administrators.clone(),
         key_deletion_window_days: dev.key.deletion_window_days,
         multi_region: dev.key.multi_region,
-        log_bucket: logged.map(|bucket| logs(&bucket.name)),
+        log_bucket: logged.map(|bucket| BucketName::new(logs(&bucket.name))),
         source_bucket,
         source_object_key: dev.source.object_key.clone(),
         source_encryption_key: dev.source.encryption_key.clone(),
@@ -201,7 +205,7 @@ pub(super) fn dev(config: &Config, partition: Partition) -> DevPlan {
         artifact_bucket,
         artifact_bucket_pattern: artifact_bucket_pattern(config).to_owned(),
         existing_policy: dev.artifacts.existing_policy.clone(),
-        pipeline: pipeline.clone(),
+        pipeline: PipelineName::new(pipeline),
         create_pipeline: dev.pipeline.create,
         source_policy: format!("{pipeline}-{region}-source"),
         artifact_policy: format!("{pipeline}-{region}-artifacts"),
@@ -294,14 +298,14 @@ fn instance(
 ) -> InstancePlan {
     let named = |pattern: &str| expand(pattern, account, region);
     InstancePlan {
-        account: account.to_owned(),
-        region: region.to_owned(),
+        account: AccountId::new(account),
+        region: Region::new(region),
         profile: named(target.profile.as_deref().unwrap_or(&target.name)),
         bucket: BucketPlan {
-            name: named(&names.bucket),
+            name: BucketName::new(named(&names.bucket)),
             create: target.create,
         },
-        log_bucket: names.log_bucket.as_deref().map(named),
+        log_bucket: names.log_bucket.as_deref().map(named).map(BucketName::new),
         role: role_plan(partition, account, "/", named(&names.role)),
         output_policy: named(&names.output_policy),
         artifact_policy: named(&names.artifact_policy),

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::names::fitted;
 use super::{InstancePlan, PipelinePlan, StagePlan, TargetPlan};
+use crate::aws::PipelineName;
 use crate::aws::quotas::{ACTIONS_PER_PIPELINE, ACTIONS_PER_STAGE, PIPELINE_NAME, Quota, STAGES};
 use crate::config::Config;
 
@@ -99,9 +100,13 @@ pub(super) fn pipelines(config: &Config, targets: &mut [TargetPlan]) -> Vec<Pipe
         .enumerate()
         .map(|(number, parts)| PipelinePlan {
             name: if number == 0 {
-                name.clone()
+                PipelineName::new(name)
             } else {
-                fitted(name, &format!("-{}", number + 1), PIPELINE_NAME.length())
+                PipelineName::new(fitted(
+                    name,
+                    &format!("-{}", number + 1),
+                    PIPELINE_NAME.length(),
+                ))
             },
             stages: parts
                 .iter()
@@ -143,8 +148,8 @@ fn action_names(target: &TargetPlan, instance: usize, only: bool) -> (String, Op
         (false, false) => {
             return ("Deploy".to_owned(), Some(format!("DeployVariables-{name}")));
         }
-        (true, false) => account.clone(),
-        (false, true) => region.clone(),
+        (true, false) => account.to_string(),
+        (false, true) => region.to_string(),
         (true, true) => format!("{account}-{region}"),
     };
     (format!("Deploy-{place}"), None)

@@ -253,7 +253,7 @@ impl Inputs {
             buckets: plan
                 .buckets()
                 .map(|(bucket, account, region)| ClaimedBucket {
-                    name: bucket.name.clone(),
+                    name: bucket.name.to_string(),
                     account: account.to_owned(),
                     region: region.to_owned(),
                     is_existing: !bucket.create,

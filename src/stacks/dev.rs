@@ -62,19 +62,19 @@ fn buckets(plan: &Plan) -> Vec<Resource> {
         let logged: Vec<Value> = [&dev.source_bucket, &dev.artifact_bucket]
             .into_iter()
             .filter(|bucket| bucket.create)
-            .map(|bucket| Value::from(&bucket.name))
+            .map(|bucket| Value::from(bucket.name.as_str()))
             .collect();
         resources.extend(log_bucket(
             plan,
-            (&dev.account).into(),
-            name.into(),
+            dev.account.as_str().into(),
+            name.as_str().into(),
             &logged,
         ));
     }
     if dev.source_bucket.create {
         let options = BucketOptions {
             id: "SourceBucket",
-            name: (&dev.source_bucket.name).into(),
+            name: dev.source_bucket.name.as_str().into(),
             comment: "Source of the pipeline: a new version of the object starts it.",
             key: dev.source_encryption_key.as_ref().map(Value::from),
             events: dev.detect_changes == DetectChanges::Events,

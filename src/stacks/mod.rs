@@ -25,6 +25,7 @@ pub(crate) use stack_set_roles::stack_set_roles;
 
 use std::sync::Arc;
 
+use crate::aws::Region;
 use crate::plan::Plan;
 use crate::template::{Parameter, Template};
 
@@ -71,7 +72,7 @@ pub enum Side {
     /// first pipeline.
     Dev,
     /// In the dev account and another region: what the pipeline needs there.
-    Region(String),
+    Region(Region),
     /// In each of a target's instances; the target's number in [`Plan::targets`].
     Target(usize),
     /// In the dev account and the pipeline's region: a further pipeline, by its number in

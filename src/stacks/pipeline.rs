@@ -301,7 +301,7 @@ fn started_by_previous() -> Value {
 /// *AWS CodePipeline invoke action reference*).
 fn next_stage(next: &PipelinePlan) -> Value {
     let configuration = map([
-        ("PipelineName", next.name.clone()),
+        ("PipelineName", next.name.to_string()),
         (
             "SourceRevisions",
             source_revisions("\"#{SourceVariables.VersionId}\""),

@@ -11,10 +11,10 @@ pub(super) fn template(plan: &Plan, here: Store<'_>) -> Template {
     let dev = &plan.dev;
     let mut resources = Vec::from(key::replica(plan, here.region));
     if let Some(name) = here.log_bucket {
-        let sources = [Value::from(&here.bucket.name)];
+        let sources = [Value::from(here.bucket.name.as_str())];
         resources.extend(log_bucket(
             plan,
-            (&dev.account).into(),
+            dev.account.as_str().into(),
             name.into(),
             &sources,
         ));

@@ -34,7 +34,7 @@ pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
     if store.bucket.create {
         let options = BucketOptions {
             id: "ArtifactBucket",
-            name: (&store.bucket.name).into(),
+            name: store.bucket.name.as_str().into(),
             comment: if store.is_main {
                 "Artifact store of the pipeline."
             } else {

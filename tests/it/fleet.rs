@@ -130,7 +130,7 @@ fn a_generic_template_names_no_account_and_no_region() {
     let text = resources(&templates["fleet"]).to_owned();
     let text = Json::Object(text).to_string();
     for instance in &plan.targets[0].instances {
-        assert!(!text.contains(&instance.account));
+        assert!(!text.contains(instance.account.as_str()));
     }
     assert!(!text.contains("eu-west-1"));
     // Only the service role's name and its pipeline's have the dev region in them.
@@ -548,7 +548,7 @@ fn a_policy_that_misses_one_account_is_found_and_the_account_named() {
                 string
                     .as_str()
                     .expect("text")
-                    .replace(victim, "999999999990")
+                    .replace(victim.as_str(), "999999999990")
             );
             let mut inputs = whole.clone();
             inputs.stacks[number].template =

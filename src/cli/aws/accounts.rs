@@ -77,7 +77,7 @@ impl<'a> Accounts<'a> {
     /// # Errors
     /// No credentials, another account, or AWS cannot be reached.
     pub(crate) async fn access(&mut self, step: &StackStep) -> Result<Access, Failure> {
-        let key = (step.profile.clone(), step.account.clone());
+        let key = (step.profile.clone(), step.account.to_string());
         if !self.accesses.contains_key(&key) {
             let access = Access::open(&step.profile, &step.region, &self.aws.settings()).await?;
             let verified = access.verify_account(&step.account);
@@ -114,8 +114,8 @@ impl<'a> Accounts<'a> {
                 continue;
             };
             let record = StackOutputs {
-                account: dev.account.clone(),
-                region: dev.region.clone(),
+                account: dev.account.to_string(),
+                region: dev.region.to_string(),
                 stack: found.name,
                 outputs: found.outputs,
                 template: None,
@@ -253,8 +253,8 @@ impl<'a> OutputsFile<'a> {
         key: Option<String>,
     ) {
         let entry = StackOutputs {
-            account: step.account.clone(),
-            region: step.region.clone(),
+            account: step.account.to_string(),
+            region: step.region.to_string(),
             stack: step.stack.clone(),
             outputs,
             template: (!step.configured.is_empty()).then(|| step.configured.clone()),

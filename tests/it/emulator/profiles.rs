@@ -104,10 +104,10 @@ pub(crate) fn record_dev(project: &Project) {
     let dev = stack_steps(&plan).remove(0);
     let mut outputs = Outputs::default();
     outputs.put(StackOutputs {
-        account: dev.account,
-        region: dev.region,
+        account: dev.account.into(),
+        region: dev.region.into(),
         stack: dev.stack,
-        outputs: [("PipelineName".to_owned(), plan.dev.pipeline)].into(),
+        outputs: [("PipelineName".to_owned(), plan.dev.pipeline.into())].into(),
         template: Some(dev.configured),
         key: None,
     });

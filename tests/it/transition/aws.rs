@@ -34,8 +34,8 @@ pub(super) struct Aws {
 
 pub(super) fn id(step: &StackStep) -> (String, String, String) {
     (
-        step.account.clone(),
-        step.region.clone(),
+        step.account.to_string(),
+        step.region.to_string(),
         step.stack.clone(),
     )
 }
@@ -319,9 +319,9 @@ fn exclusive(template: &Json, places: &[(String, String)]) -> Vec<String> {
 pub(super) fn instances(plan: &Plan, step: &StackStep) -> Vec<(String, String)> {
     match step.side {
         Side::Target(number) if step.stack_set => (plan.targets[number].instances.iter())
-            .map(|one| (one.account.clone(), one.region.clone()))
+            .map(|one| (one.account.to_string(), one.region.to_string()))
             .collect(),
-        _ => vec![(step.account.clone(), step.region.clone())],
+        _ => vec![(step.account.to_string(), step.region.to_string())],
     }
 }
 

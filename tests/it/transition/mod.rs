@@ -199,7 +199,7 @@ fn holds_by_account(random: &mut Random) -> Option<bool> {
     known.extend(first(&new).faults(&new));
     let mut accounts: Vec<String> = stack_steps(&new)
         .iter()
-        .map(|step| step.account.clone())
+        .map(|step| step.account.to_string())
         .collect::<BTreeSet<_>>()
         .into_iter()
         .collect();

@@ -61,7 +61,7 @@ pub(crate) async fn examine(
         ),
     };
     Ok(Some(Examined {
-        bucket: bucket.clone(),
+        bucket: bucket.to_string(),
         path: path.clone(),
         standing,
         diff,

@@ -53,7 +53,7 @@ pub(super) async fn announce(
     if number > 0 {
         session.screen.says(&additional(pipeline));
         return Some(InitialRun {
-            pipeline: name.clone(),
+            pipeline: name.to_string(),
             is_additional: true,
             has_source: None,
             json: json!({ "pipeline": name, "targets": [] }),
@@ -71,7 +71,7 @@ pub(super) async fn announce(
         _ => plan.targets.iter().map(|target| &*target.name).collect(),
     };
     Some(InitialRun {
-        pipeline: name.clone(),
+        pipeline: name.to_string(),
         is_additional: false,
         has_source: match &look {
             Ok(Look::Current(_)) => Some(true),

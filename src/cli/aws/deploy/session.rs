@@ -21,8 +21,8 @@ type StackKey = (String, String, String);
 
 fn key_of(step: &StackStep) -> StackKey {
     (
-        step.account.clone(),
-        step.region.clone(),
+        step.account.to_string(),
+        step.region.to_string(),
         step.stack.clone(),
     )
 }

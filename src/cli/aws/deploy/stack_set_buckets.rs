@@ -160,7 +160,7 @@ async fn in_the_way(
     }
     let mut candidates = Vec::new();
     for instance in instances {
-        let Some(access) = reached.accounts.get(&instance.account) else {
+        let Some(access) = reached.accounts.get(instance.account.as_str()) else {
             continue;
         };
         let access = access.in_region(&instance.region);
@@ -168,7 +168,7 @@ async fn in_the_way(
             instance: Instance::new(&instance.account, &instance.region),
             place: Place {
                 access: access.clone(),
-                account: instance.account.clone(),
+                account: instance.account.to_string(),
                 bucket: bucket.name_in(&instance.account, &instance.region),
             },
         }));

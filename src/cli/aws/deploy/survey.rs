@@ -83,9 +83,9 @@ impl Survey {
             side: step.side.clone(),
             instances: match step.side {
                 Side::Target(number) if step.stack_set => (plan.targets[number].instances.iter())
-                    .map(|one| (one.account.clone(), one.region.clone()))
+                    .map(|one| (one.account.to_string(), one.region.to_string()))
                     .collect(),
-                _ => vec![(step.account.clone(), step.region.clone())],
+                _ => vec![(step.account.to_string(), step.region.to_string())],
             },
             is_set: step.stack_set,
             found: Found::Absent,
@@ -219,7 +219,7 @@ impl Survey {
         found: &Stack,
     ) -> Result<(), Failure> {
         if let Found::Deployed(deployed) = deployed(access, &step, Some(found)).await? {
-            let place = vec![(step.account.clone(), step.region.clone())];
+            let place = vec![(step.account.to_string(), step.region.to_string())];
             self.push_removed(step, place, deployed);
         }
         Ok(())

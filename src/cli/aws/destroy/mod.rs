@@ -356,8 +356,8 @@ fn plan(deletions: &[Deletion]) -> String {
         .map(|one| {
             vec![
                 one.step.stack.clone(),
-                one.step.account.clone(),
-                one.step.region.clone(),
+                one.step.account.to_string(),
+                one.step.region.to_string(),
                 match &one.what {
                     What::Stack(stack) => stack.status.clone(),
                     What::Set(_) => "stack set".to_owned(),
@@ -390,7 +390,7 @@ fn plan(deletions: &[Deletion]) -> String {
                 vec![
                     resource.physical_id.clone(),
                     resource.resource_type.clone(),
-                    one.step.account.clone(),
+                    one.step.account.to_string(),
                 ]
             })
         })

@@ -147,7 +147,7 @@ fn recorded(configured: &[Configured<'_>], outputs: &Outputs) -> Vec<Candidate> 
     let is_configured = |entry: &StackOutputs| {
         configured.iter().any(|one| {
             let step = one.step;
-            (&step.account, &step.region, &step.stack)
+            (step.account.as_str(), step.region.as_str(), &step.stack)
                 == (&entry.account, &entry.region, &entry.stack)
         })
     };

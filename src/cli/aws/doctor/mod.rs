@@ -369,10 +369,10 @@ async fn views(scope: &Scope<'_>, screen: &Screen) -> Result<Views, Failure> {
     }
     for step in &scope.steps {
         let left_out = scope.options.profile.is_some() && scope.options.target.is_none();
-        if left_out && !views.accounts.contains_key(&step.account) {
+        if left_out && !views.accounts.contains_key(step.account.as_str()) {
             let reason = format!("not looked at: it is profile {}'s", step.profile);
             let view = View::Nobody(reason);
-            views.accounts.insert(step.account.clone(), view);
+            views.accounts.insert(step.account.to_string(), view);
         }
     }
     if views.accesses.is_empty() {
@@ -462,7 +462,7 @@ async fn key_id(
         return Some(id.clone());
     }
     let dev = &scope.project.plan.dev;
-    let access = accesses.get(&dev.account)?.in_region(&dev.region);
+    let access = accesses.get(dev.account.as_str())?.in_region(&dev.region);
     edge::key_id_of_alias(&access, &dev.key_alias).await
 }
 

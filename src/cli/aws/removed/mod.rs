@@ -94,8 +94,8 @@ pub(crate) async fn find(accounts: &mut Accounts<'_>) -> Vec<Removed> {
         .filter(|step| !step.stack_set)
         .map(|step| {
             (
-                step.account.clone(),
-                step.region.clone(),
+                step.account.to_string(),
+                step.region.to_string(),
                 step.profile.clone(),
             )
         })

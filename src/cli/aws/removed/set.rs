@@ -102,8 +102,8 @@ pub(crate) async fn roles(
 fn plan(step: &StackStep, permissions: StackSetPermissions) -> StackSetPlan {
     StackSetPlan {
         name: step.stack.clone(),
-        account: step.account.clone(),
-        region: step.region.clone(),
+        account: step.account.to_string(),
+        region: step.region.to_string(),
         profile: step.profile.clone(),
         permissions,
         managed_execution: false,

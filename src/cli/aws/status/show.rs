@@ -20,8 +20,8 @@ impl Seen {
         let step = &self.step;
         let mut row = vec![
             step.stack.clone(),
-            step.account.clone(),
-            step.region.clone(),
+            step.account.to_string(),
+            step.region.to_string(),
         ];
         if let Found::StackSet {
             complete,

@@ -35,7 +35,7 @@ impl Deliveries {
                 let found = execution::recent(access, &pipeline.name).await;
                 let found = found.map(|executions| Delivery::new(&executions, version));
                 let found = found.map_err(|error| reason(access, &error));
-                pipelines.push((pipeline.name.clone(), found));
+                pipelines.push((pipeline.name.to_string(), found));
             }
         }
         let remedy = match &newest {

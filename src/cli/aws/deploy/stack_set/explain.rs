@@ -23,7 +23,7 @@ pub(super) async fn explain(
     wanted: &Wanted,
     report: &mut Report,
 ) -> String {
-    let mut accounts = HashMap::from([(step.account.clone(), access.clone())]);
+    let mut accounts = HashMap::from([(step.account.to_string(), access.clone())]);
     let mut problems = BTreeSet::new();
     if report
         .failed
@@ -48,7 +48,7 @@ pub(super) async fn explain(
     let mut hint = suspended_hint(report);
     for one in report.failed.iter_mut().take(EXPLAINED) {
         let mut own = None;
-        if let Some(account) = accounts.get(&one.instance.account) {
+        if let Some(account) = accounts.get(one.instance.account.as_str()) {
             let there = account.in_region(&one.instance.region);
             match from_own_events(access, &there, wanted, one).await {
                 Ok(found) => own = found,

@@ -17,7 +17,7 @@ impl Push<'_> {
         let (mut end, json) = self.follow_one(&first, id).await?;
         self.result["execution"] = json;
         self.ended(&first, &end).await?;
-        let further: Vec<String> = self.further().map(|next| next.name.clone()).collect();
+        let further: Vec<String> = self.further().map(|next| next.name.to_string()).collect();
         for next in further {
             // The last action starts the next pipeline.
             let started = (end.actions.iter()).map(|action| action.started);

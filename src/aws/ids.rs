@@ -1,0 +1,107 @@
+//! A type for each kind of ID and name, so that one is not taken for another. What AWS accepts as
+//! each of them is in [`names`](super::names).
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Declares the type of an ID or a name: text that says what it is.
+macro_rules! name_types {
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a text whose form the configuration, the plan or AWS vouches for.
+            pub(crate) fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.0 == other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                self.0 == *other
+            }
+        }
+
+        impl PartialEq<String> for $name {
+            fn eq(&self, other: &String) -> bool {
+                self.0 == *other
+            }
+        }
+
+        impl PartialEq<$name> for String {
+            fn eq(&self, other: &$name) -> bool {
+                *self == other.0
+            }
+        }
+
+        impl PartialEq<$name> for &str {
+            fn eq(&self, other: &$name) -> bool {
+                *self == other.0
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    )+};
+}
+
+name_types! {
+    /// The ID of an AWS account: twelve digits (AWS Account Management, *View AWS account
+    /// identifiers*).
+    AccountId;
+    /// The code of a region, such as `us-east-1` (AWS General Reference, *Regions and zones*).
+    Region;
+    /// The name of a bucket (Amazon S3, *General purpose bucket naming rules*).
+    BucketName;
+    /// The name of a role, without its path (AWS IAM, *IAM and AWS STS quotas*).
+    RoleName;
+    /// The name of a pipeline (AWS CodePipeline, *Quotas in AWS CodePipeline*).
+    PipelineName;
+}
