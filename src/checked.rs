@@ -2,6 +2,8 @@
 //!
 //! A deployment takes [`Approved`] stacks, so nothing else than what was checked can be deployed.
 
+use std::collections::HashSet;
+
 use crate::config::Quotas;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::lint::{self, LintError, Report, Rule};
@@ -96,14 +98,35 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(crate) struct Checked {
     synthesis: Synthesis,
+    rules: Vec<Rule>,
+    quotas: Quotas,
     /// The findings, by template.
     pub reports: Vec<(Source, Report)>,
     pub proof: Proof,
 }
 
-/// A synthesis whose checks found nothing that forbids its deployment.
-#[derive(Debug, Clone)]
-pub(crate) struct Approved(Synthesis);
+/// A synthesis whose checks found nothing that forbids its deployment, and what was checked since.
+#[derive(Debug)]
+pub(crate) struct Approved {
+    synthesis: Synthesis,
+    rules: Vec<Rule>,
+    quotas: Quotas,
+    /// Texts of other templates that were linted without an error.
+    others: HashSet<String>,
+}
+
+/// Permission to deploy the text of a template. Only [`Approved::permit`] gives it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Permit<'t>(&'t str);
+
+/// Why a template may not be deployed.
+#[derive(Debug)]
+pub(crate) enum Unapproved {
+    /// It cannot be checked.
+    Unchecked(CheckError),
+    /// The lint has errors.
+    Errors(Vec<(Source, Report)>),
+}
 
 impl Synthesis {
     /// Synthesizes the templates of a plan. `named` gives each file the name that errors show, by its
@@ -173,11 +196,13 @@ impl Synthesis {
     ///
     /// # Errors
     /// A template cannot be checked.
-    pub(crate) fn check(self, plan: &Plan, rules: &[Rule]) -> Result<Checked, CheckError> {
+    pub(crate) fn check(self, plan: &Plan, rules: Vec<Rule>) -> Result<Checked, CheckError> {
         Ok(Checked {
-            reports: self.lint(rules, &plan.quotas)?,
+            reports: self.lint(&rules, &plan.quotas)?,
             proof: self.prove(plan)?,
             synthesis: self,
+            rules,
+            quotas: plan.quotas.clone(),
         })
     }
 }
@@ -213,7 +238,12 @@ impl Checked {
     pub(crate) fn approve(self, strict: bool) -> Result<Approved, Refusal> {
         let refusal = lint_refusal(&self.reports).or_else(|| proof_refusal(&self.proof, strict));
         match refusal {
-            None => Ok(Approved(self.synthesis)),
+            None => Ok(Approved {
+                synthesis: self.synthesis,
+                rules: self.rules,
+                quotas: self.quotas,
+                others: HashSet::new(),
+            }),
             Some(refusal) => Err(refusal),
         }
     }
@@ -222,12 +252,40 @@ impl Checked {
 impl Approved {
     /// The stacks and their files.
     pub(crate) fn synthesis(&self) -> &Synthesis {
-        &self.0
+        &self.synthesis
     }
 
-    /// The stacks alone.
-    pub(crate) fn into_stacks(self) -> Vec<Stack> {
-        self.0.stacks
+    /// Permits the deployment of a text: of the synthesis, or of a template that follows from it and
+    /// from what is deployed. The other is linted first. Its proof is part of the plan of the change.
+    ///
+    /// # Errors
+    /// The lint of the other has errors, or it cannot be linted.
+    pub(crate) fn permit<'t>(
+        &mut self,
+        name: impl FnOnce() -> String,
+        text: &'t str,
+    ) -> Result<Permit<'t>, Unapproved> {
+        let mut files = self.synthesis.files.iter();
+        if files.any(|file| file.is_template && file.file.text() == text)
+            || self.others.contains(text)
+        {
+            return Ok(Permit(text));
+        }
+        let file = [Source::new(name(), text).into()];
+        let reports =
+            lint_files(&self.rules, &file, &self.quotas).map_err(Unapproved::Unchecked)?;
+        if lint_refusal(&reports).is_some() {
+            return Err(Unapproved::Errors(reports));
+        }
+        self.others.insert(text.to_owned());
+        Ok(Permit(text))
+    }
+}
+
+impl Permit<'_> {
+    /// Whether it permits this text.
+    pub(crate) fn covers(self, text: &str) -> bool {
+        self.0 == text
     }
 }
 

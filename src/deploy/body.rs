@@ -1,8 +1,10 @@
 //! How a template reaches CloudFormation: inline as it is, inline without its comments, or by a
 //! bucket.
 
+use super::comparison::meaning;
 use super::{Access, DeployError};
 use crate::aws::quotas::{TEMPLATE_IN_BUCKET, TEMPLATE_INLINE, grouped};
+use crate::checked::Permit;
 
 /// A template on its way to CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +34,14 @@ pub(crate) async fn prepare(
     text: &Text,
     bucket: Option<&str>,
 ) -> Result<Body, DeployError> {
-    for inline in [&text.yaml, &text.json] {
-        if inline.len() <= TEMPLATE_INLINE.length() {
-            return Ok(Body::Inline(inline.clone()));
-        }
+    if text.yaml.len() <= TEMPLATE_INLINE.length() {
+        return Ok(Body::Inline(text.yaml.clone()));
+    }
+    if meaning(&text.yaml) != meaning(&text.json) {
+        return Err(not_checked(stack));
+    }
+    if text.json.len() <= TEMPLATE_INLINE.length() {
+        return Ok(Body::Inline(text.json.clone()));
     }
     let body = if text.yaml.len() <= TEMPLATE_IN_BUCKET.length() {
         &text.yaml
@@ -76,6 +82,28 @@ pub(crate) async fn prepare(
         "{}/{key}",
         access.bucket_url(bucket)
     )))
+}
+
+/// Refuses a template that nothing permits.
+///
+/// # Errors
+/// The permission is for another text.
+pub(crate) fn refuse_other(
+    permit: Permit<'_>,
+    stack: &str,
+    text: &Text,
+) -> Result<(), DeployError> {
+    match permit.covers(&text.yaml) {
+        true => Ok(()),
+        false => Err(not_checked(stack)),
+    }
+}
+
+fn not_checked(stack: &str) -> DeployError {
+    DeployError::failed(
+        format!("the template of stack `{stack}` is not the one that was checked"),
+        "report this as a defect of s3ferry",
+    )
 }
 
 /// Has CloudFormation read a template (*ValidateTemplate*).

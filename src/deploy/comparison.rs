@@ -69,7 +69,7 @@ fn indented(json: &str) -> String {
 }
 
 /// What a template says, whatever its notation; `None` for a text that is no template.
-fn meaning(text: &str) -> Option<Value> {
+pub(super) fn meaning(text: &str) -> Option<Value> {
     Some(read(&Source::new("template", text)).ok()?.to_json())
 }
 

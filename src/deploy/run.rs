@@ -14,6 +14,7 @@ use super::{
     Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, Text, body,
     change_set, protection, stack, validation,
 };
+use crate::checked::Permit;
 use crate::escape::shown;
 use crate::shell::Command;
 
@@ -344,7 +345,12 @@ impl Deployment<'_> {
     ///
     /// # Errors
     /// The stack failed: its first cause. Or AWS refuses, or the wait is over.
-    pub(crate) async fn execute(&self, pending: &Pending) -> Result<Deployed, DeployError> {
+    pub(crate) async fn execute(
+        &self,
+        pending: &Pending,
+        permit: Permit<'_>,
+    ) -> Result<Deployed, DeployError> {
+        body::refuse_other(permit, &self.step.stack, &self.step.template.text)?;
         let (change_set, options) = (&pending.change_set, self.options);
         let existed = condition(pending.before.as_ref()) == Condition::Ready;
         let relaxed = existed && options.allow_replacement;

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::checked::Permit;
 use crate::deploy::{Access, DeployError, Observer, body};
 use crate::escape::shown;
 use crate::plan::StackSetPermissions;
@@ -163,7 +164,9 @@ impl<'a> Deployment<'a> {
         &self,
         prepared: &Prepared,
         remove: bool,
+        permit: Permit<'_>,
     ) -> Result<Report, DeployError> {
+        body::refuse_other(permit, &self.wanted.plan.name, &self.wanted.text)?;
         let mut ended = Vec::new();
         let stopped = self.steps(prepared, remove, &mut ended).await?;
         self.report(prepared, &ended, stopped).await

@@ -1,5 +1,6 @@
 //! One stack, as the user sees it: what would change, the question, the way to its end.
 
+use crate::checked::Permit;
 use crate::deploy::pace::Pace;
 use crate::deploy::run::{Pending, Prepared};
 use crate::deploy::stack::{Deployed, condition};
@@ -31,6 +32,7 @@ pub(super) async fn deploy(
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<Done, Failure> {
+    let permit = session.permit(step)?;
     let access = session.accounts.access(step).await?;
     output::note(
         session.global,
@@ -67,8 +69,8 @@ pub(super) async fn deploy(
                 return Ok(Done::Yes);
             }
             Prepared::Changes(pending) => {
-                let done =
-                    changes(session, step, &access, &pending, parameters, &mut retries).await?;
+                let way = (&access, permit);
+                let done = changes(session, step, way, &pending, parameters, &mut retries).await?;
                 if let Some(done) = done {
                     return Ok(done);
                 }
@@ -131,7 +133,7 @@ async fn protected_again(
 async fn changes(
     session: &mut Session<'_>,
     step: &StackStep,
-    access: &Access,
+    (access, permit): (&Access, Permit<'_>),
     pending: &Pending,
     parameters: &[(String, String)],
     retries: &mut Retries,
@@ -183,7 +185,11 @@ async fn changes(
     } else {
         "created"
     };
-    let stack = match session.deployment(access, step).execute(pending).await {
+    let stack = match session
+        .deployment(access, step)
+        .execute(pending, permit)
+        .await
+    {
         Ok(stack) => stack,
         Err(error) => {
             if retries.wait(session, pending, &error.message).await {

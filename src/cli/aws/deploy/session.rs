@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::checked::{Approved, TemplateFormat, lint_refusal};
+use crate::checked::{Approved, Permit, TemplateFormat, Unapproved, lint_refusal};
 use crate::deploy::run::{Deployment, Prepared, RunOptions};
 use crate::deploy::stack::Deployed;
 use crate::deploy::{Access, Observer as _, StackStep};
@@ -14,7 +14,7 @@ use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::runtime::Format;
 use crate::cli::aws::screen::Screen;
 use crate::cli::project::Project;
-use crate::cli::{Failure, Global, Outcome, checks, output};
+use crate::cli::{Failure, Global, Outcome, checks, output, reports};
 
 /// Account, region and name of a stack.
 type StackKey = (String, String, String);
@@ -37,7 +37,7 @@ fn approve(
     options: &DeployOptions,
 ) -> Result<Approved, Failure> {
     let synthesis = project.synthesize(&options.out, TemplateFormat::Yaml)?;
-    let checked = synthesis.check(&project.plan, &lint::embedded())?;
+    let checked = synthesis.check(&project.plan, lint::embedded())?;
     checks::show_lint(global, &checked.reports);
     if lint_refusal(&checked.reports).is_none() {
         checks::show_proof(global, &checked.proof, options.strict);
@@ -57,6 +57,7 @@ pub(crate) struct Session<'a> {
     pub(super) run: RunOptions,
     /// The merged policy of an existing artifact bucket, when there is one.
     pub(super) merged_policy: Option<String>,
+    approved: Approved,
     /// Whether every target was seen to stand: there may be hundreds, and several pipelines ask.
     pub(super) targets_stand: bool,
     /// Stacks as they were read and not used yet, by stack.
@@ -86,7 +87,7 @@ impl<'a> Session<'a> {
         let approved = approve(global, &project, options)?;
         refuse::stale_templates(global, &options.out, approved.synthesis())?;
         let merged_policy = approved.synthesis().merged_policy().map(str::to_owned);
-        let stacks = approved.into_stacks();
+        let stacks = approved.synthesis().stacks.clone();
         let mut accounts = Accounts::with(global, &options.aws, project, stacks);
         Ok(Self {
             run: RunOptions {
@@ -96,6 +97,7 @@ impl<'a> Session<'a> {
                 ..accounts.run_options()
             },
             merged_policy,
+            approved,
             global,
             options,
             screen,
@@ -155,6 +157,29 @@ impl<'a> Session<'a> {
                 ));
             }
         }
+    }
+
+    /// Permits the deployment of a stack's template.
+    ///
+    /// # Errors
+    /// It is not the configuration's, and its lint has errors.
+    pub(super) fn permit<'s>(&mut self, step: &'s StackStep) -> Result<Permit<'s>, Failure> {
+        let name = || format!("transitional template of {}", step.stack);
+        let permit = self.approved.permit(name, &step.template.text.yaml);
+        permit.map_err(|why| match why {
+            Unapproved::Unchecked(error) => error.into(),
+            Unapproved::Errors(found) => {
+                let text = reports::text(&found, self.global.verbose);
+                output::note(self.global, text.trim_end());
+                Failure::with_code(
+                    "a template between the deployed configuration and the new one has errors; \
+                     nothing was changed",
+                    "make the change in smaller parts; --write-steps writes the templates of all \
+                     steps",
+                    1,
+                )
+            }
+        })
     }
 
     /// A stack's deployment.

@@ -76,6 +76,7 @@ pub(super) async fn deploy(
     parameters: &[(String, String)],
     keeps_instances: bool,
 ) -> Result<Done, Failure> {
+    let permit = session.permit(step)?;
     let access = session.accounts.access(step).await?;
     let wanted = wanted(&session.accounts.project, step, parameters)?;
     output::note(
@@ -152,7 +153,7 @@ pub(super) async fn deploy(
         output::note(session.global, "Nothing was changed.");
         return Ok(Done::Declined);
     };
-    let mut report = deployment.apply(&prepared, remove).await?;
+    let mut report = deployment.apply(&prepared, remove, permit).await?;
     screen.ended();
     if report.is_complete() {
         let what = if prepared.set.is_some() {
