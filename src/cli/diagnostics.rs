@@ -37,6 +37,12 @@ impl Failure {
         Self::with_code(message, help, 2)
     }
 
+    /// A refusal, or something that failed at AWS: exit code 1.
+    #[cfg(feature = "deploy")]
+    pub(crate) fn finding(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::with_code(message, help, 1)
+    }
+
     /// A failure with an exit code of its own.
     pub(crate) fn with_code(message: impl Into<String>, help: impl Into<String>, code: u8) -> Self {
         Self::Message {

@@ -12,6 +12,7 @@ mod excerpt;
 mod files;
 mod graph;
 mod init;
+mod json;
 mod lint;
 mod locate;
 mod man;
@@ -131,6 +132,17 @@ enum Command {
     Completions(complete::CompleteOptions),
     /// Print the manual pages
     Man(man::ManOptions),
+}
+
+#[cfg(feature = "deploy")]
+impl Outcome {
+    /// Findings, if there are some.
+    fn findings(are_some: bool) -> Self {
+        match are_some {
+            true => Self::Findings,
+            false => Self::Done,
+        }
+    }
 }
 
 /// Runs the command that the arguments name.

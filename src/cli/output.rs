@@ -11,6 +11,8 @@ use crate::escape::{self, lines, shown};
 #[cfg(feature = "deploy")]
 use anstyle::Style;
 
+use serde::Serialize;
+
 use super::table::layout;
 use super::{Failure, Global};
 
@@ -34,6 +36,15 @@ impl Text {
     /// A JSON document. It is escaped as JSON, so that it keeps its meaning.
     pub(crate) fn json(document: &str) -> Self {
         Self(escape::json(document).into_owned())
+    }
+
+    /// A document as indented JSON.
+    ///
+    /// # Errors
+    /// Its type cannot be written as JSON.
+    pub(crate) fn document(document: &impl Serialize) -> Result<Self, Failure> {
+        let text = serde_json::to_string_pretty(document).map_err(no_json)?;
+        Ok(Self::json(&(text + "\n")))
     }
 
     /// A JSON value, indented.
@@ -209,6 +220,16 @@ pub(crate) fn table_for(
     layout(header, &escaped(rows), right, stream.width())
 }
 
+/// A table of the outputs of a stack.
+#[cfg(feature = "deploy")]
+pub(crate) fn outputs(outputs: &std::collections::BTreeMap<String, String>) -> String {
+    let rows = outputs.iter();
+    let rows: Vec<Vec<String>> = rows
+        .map(|(name, value)| vec![format!("  {name}"), value.clone()])
+        .collect();
+    table(&["  output", "value"], &rows, &[])
+}
+
 /// The cells without hidden characters: a cell is one line before it is wrapped.
 fn escaped(rows: &[Vec<String>]) -> Vec<Vec<String>> {
     let row = |row: &Vec<String>| row.iter().map(|cell| shown(cell).into_owned()).collect();
@@ -228,4 +249,8 @@ pub(crate) fn path(path: &std::path::Path) -> String {
 /// A number with commas between its thousands.
 pub(crate) fn thousands(number: usize) -> String {
     crate::aws::quotas::grouped(number as u64)
+}
+
+fn no_json(error: serde_json::Error) -> Failure {
+    Failure::new(format!("cannot write JSON: {error}"), "")
 }

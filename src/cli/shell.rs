@@ -7,22 +7,10 @@ use super::Global;
 pub(crate) use crate::shell::Command;
 pub(crate) use crate::shell::word;
 
-/// The command that runs again what a run did with the stacks of a profile, or with all; with the
-/// options that were given.
+/// A command of this program for the stacks of a profile.
 #[cfg(feature = "deploy")]
-pub(crate) fn resume(
-    global: &Global,
-    name: &str,
-    profile: Option<&str>,
-    options: &[&str],
-) -> String {
-    let mut words = vec![name];
-    match profile {
-        Some(profile) => words.extend(["--profile", profile]),
-        None => words.push("--all"),
-    }
-    words.extend(options);
-    command(global, &words)
+pub(crate) fn with_profile(words: &str, profile: &str) -> Command {
+    Command::s3ferry(words).option("--profile", profile)
 }
 
 /// The options that were given.

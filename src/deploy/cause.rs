@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::events::Event;
 use super::validation::Validation;
 use crate::aws::quotas::{
@@ -12,16 +15,19 @@ use crate::escape::shown;
 use crate::failure;
 
 /// Why an operation failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Cause {
     /// Logical ID of the resource that failed first.
+    #[serde(rename = "resource")]
     pub logical_id: String,
+    /// Resource type.
+    #[serde(rename = "type")]
     pub resource_type: String,
     /// Its status code.
     pub status: String,
     /// AWS's reason, on one line.
     pub reason: String,
-    /// What to do; empty for an unknown one.
+    /// What to do; empty for an unknown cause.
     pub hint: String,
 }
 

@@ -1,26 +1,34 @@
 //! One change of a change set, and what makes it dangerous.
 
 use aws_sdk_cloudformation::types::{ResourceChange, ResourceTargetDefinition};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::property_change::{PropertyChange, between, of_contexts};
 use crate::stacks::GUARDED_TYPES;
 
 /// What would happen to one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Change {
-    /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`.
+    /// CloudFormation's action: `Add`, `Modify`, `Remove`, `Import` or `Dynamic`.
     pub action: String,
+    /// Logical ID.
+    #[serde(rename = "resource")]
     pub logical_id: String,
-    /// Physical ID of a resource that exists.
+    /// Physical ID; empty for a new resource.
     pub physical_id: String,
+    /// Resource type.
+    #[serde(rename = "type")]
     pub resource_type: String,
-    /// `True`, `False` or `Conditional`; empty when it cannot be.
+    /// `True`, `False` or `Conditional`; empty when it cannot be replaced.
     pub replacement: String,
     /// What becomes of the old resource, such as `Retain`; may be empty.
     pub policy_action: String,
     /// What triggers it, such as `Properties.KeyPolicy`.
     pub causes: Vec<String>,
-    /// The values of the properties that change, as far as CloudFormation gives them.
+    /// Properties that change, with their values as far as CloudFormation gives them.
+    #[serde(rename = "propertyChanges")]
     pub properties: Vec<PropertyChange>,
 }
 

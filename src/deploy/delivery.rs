@@ -15,18 +15,6 @@ pub(crate) enum Freshness {
     Never,
 }
 
-impl Freshness {
-    /// The word for it in JSON.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Newest => "newest",
-            Self::Running => "running",
-            Self::Outdated => "outdated",
-            Self::Never => "never",
-        }
-    }
-}
-
 /// What a pipeline has deployed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delivery {

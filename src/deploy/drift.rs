@@ -7,23 +7,32 @@ use aws_sdk_cloudformation::types::{
     StackDriftDetectionStatus, StackResourceDrift, StackResourceDriftStatus,
 };
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::pace::Pace;
 use super::{Access, DeployError};
 
 /// A resource that is not as its template says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Drifted {
+    /// Logical ID.
+    #[serde(rename = "resource")]
     pub logical_id: String,
+    /// Physical ID.
     pub physical_id: String,
+    /// Resource type.
+    #[serde(rename = "type")]
     pub resource_type: String,
     /// `MODIFIED` or `DELETED`.
     pub status: String,
-    /// What is different in it; none for a deleted one.
+    /// Properties that differ; none for a deleted resource.
     pub differences: Vec<Difference>,
 }
 
 /// A property that is not as the template says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Difference {
     /// Path in the resource's properties, such as `/VersioningConfiguration/Status`.
     pub path: String,

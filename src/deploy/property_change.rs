@@ -1,16 +1,18 @@
 //! The value of a property before and after a change (AWS CloudFormation, *DescribeChangeSet* with
 //! `IncludePropertyValues`). CloudFormation masks the values of parameters with `NoEcho`. Pure.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
 /// The value of one property before and after a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct PropertyChange {
     /// Path of the property, such as `/Properties/Stages/0/Name`.
     pub path: String,
-    /// The value before; `None` when there is none.
+    /// Value before; null when there is none. CloudFormation masks parameters with `NoEcho`.
     pub before: Option<String>,
-    /// The value after; `None` when there is none.
+    /// Value after; null when there is none.
     pub after: Option<String>,
 }
 

@@ -1,17 +1,24 @@
 //! What outlives its stack, and how it is removed.
 
 use aws_sdk_cloudformation::types::ResourceStatus;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{Access, DeployError};
 use crate::diagnostic::{Source, read};
 use crate::shell::Command;
 
 /// A resource of a stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct StackResource {
+    /// Logical ID.
+    #[serde(rename = "resource")]
     pub logical_id: String,
     /// Physical ID: a bucket's name, a key's ID.
     pub physical_id: String,
+    /// Resource type.
+    #[serde(rename = "type")]
     pub resource_type: String,
 }
 

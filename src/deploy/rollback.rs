@@ -5,6 +5,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::change_set::Unexecuted;
 use super::events::{self, Event, Operation, find_cause, follow};
 use super::pace::Pace;
@@ -41,9 +44,13 @@ impl Remedy {
 }
 
 /// A resource that could not be rolled back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Unreverted {
+    /// Logical ID.
+    #[serde(rename = "resource")]
     pub logical_id: String,
+    /// Resource type.
+    #[serde(rename = "type")]
     pub resource_type: String,
     /// AWS's reason; may be empty.
     pub reason: String,

@@ -1,5 +1,8 @@
 //! What one operation of a stack did to each resource, and when: from its events. Pure.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::condition::{Condition, succeeded};
 use super::events::Event;
 
@@ -34,7 +37,7 @@ pub(crate) struct Row {
 }
 
 /// A stretch of time in which something was done to a resource.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Span {
     /// Seconds since the operation began.
     pub begin: f64,

@@ -8,6 +8,9 @@ use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEvents
 use aws_sdk_cloudformation::types::{OperationEvent, ValidationStatus};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::change_set::ChangeSet;
 use super::{Access, DeployError};
 use crate::shell::Command;
@@ -15,13 +18,16 @@ use crate::shell::Command;
 const CALL: &str = "cloudformation:DescribeEvents";
 
 /// The result of one check of one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Validation {
     /// Logical ID of the resource; may be empty.
+    #[serde(rename = "resource")]
     pub logical_id: String,
     /// Its type; may be empty.
+    #[serde(skip)]
     pub resource_type: String,
     /// `FAIL` or `WARN`.
+    #[serde(skip)]
     pub mode: String,
     /// Name of the check.
     pub name: String,
@@ -43,30 +49,30 @@ pub(crate) struct Validations {
 }
 
 /// A check that CloudFormation skipped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Skipped<'v> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct Skipped {
     /// Name of the check.
-    pub name: &'v str,
-    /// Why; may be empty.
-    pub reason: &'v str,
-    /// Logical IDs of the resources that were not checked.
-    pub resources: Vec<&'v str>,
+    pub name: String,
+    /// Why it was skipped; may be empty.
+    pub reason: String,
+    /// Logical IDs of the resources that were not checked; empty for a check of the whole template.
+    pub resources: Vec<String>,
 }
 
 impl Validations {
     /// The skipped checks, each once.
-    pub(crate) fn skipped_checks(&self) -> Vec<Skipped<'_>> {
-        let mut found: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    pub(crate) fn skipped_checks(&self) -> Vec<Skipped> {
+        let mut found: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
         for one in &self.skipped {
             let resources = found.entry((&one.name, &one.reason)).or_default();
             if !one.logical_id.is_empty() {
-                resources.push(&one.logical_id);
+                resources.push(one.logical_id.clone());
             }
         }
         (found.into_iter())
             .map(|((name, reason), resources)| Skipped {
-                name,
-                reason,
+                name: name.to_owned(),
+                reason: reason.to_owned(),
                 resources,
             })
             .collect()

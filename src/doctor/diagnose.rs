@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::checks::{Block, causes};
@@ -48,14 +50,18 @@ pub(crate) struct Diagnosis {
 }
 
 /// A trust policy that names a dead principal, and what it should say.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Repair {
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
     pub account: String,
-    /// Role, without path.
+    /// Name of the role, without path.
     pub role: String,
     /// The live policy.
+    #[serde(skip)]
     pub live: Json,
     /// The template's.
+    #[serde(skip)]
     pub wanted: Json,
 }
 

@@ -1,5 +1,7 @@
 //! A finding of the doctor, and what it could not read.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::live::Refusal;
@@ -116,12 +118,14 @@ pub(crate) enum Fix {
 }
 
 /// Something that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub(crate) struct Unread {
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
     pub account: String,
-    /// What it is: `the policy of bucket x`.
+    /// What could not be read, such as `the policy of bucket x`.
     pub what: String,
-    /// Why; `None` of the action where nobody looks into the account.
+    #[serde(flatten)]
     pub refusal: Refusal,
 }
 

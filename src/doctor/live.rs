@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 /// An answer.
@@ -17,11 +19,11 @@ pub(crate) enum Reading<T> {
 }
 
 /// Why something could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub(crate) struct Refusal {
-    /// The action that it takes, such as `kms:GetKeyPolicy`.
+    /// The action that it takes, such as `kms:GetKeyPolicy`; empty where nobody looks.
     pub action: String,
-    /// What AWS said, on one line.
+    /// AWS's reason, on one line.
     pub reason: String,
 }
 

@@ -25,5 +25,5 @@ mod unread;
 pub(crate) use deployed::{Candidate, Deployed, Found};
 pub(crate) use diagnose::{Diagnosis, Health, Repair, diagnose};
 pub(crate) use expected::{Expected, Place, Reference};
-pub(crate) use finding::{Finding, Fix};
+pub(crate) use finding::{Finding, Fix, Unread};
 pub(crate) use permissions::PERMISSIONS;

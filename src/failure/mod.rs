@@ -7,13 +7,14 @@
 
 mod signs;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
 
 pub(crate) use signs::{Sign, names_action};
 
 /// A known kind of failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// The pipeline cannot be saved: the service role cannot assume an action's role.

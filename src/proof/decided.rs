@@ -8,7 +8,7 @@ use crate::run::landscape::PolicyId;
 use crate::run::{Call, Doubt, Place, Rejection};
 
 /// Whether a call is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub enum Verdict {
     /// Whatever is not known.
     Allowed,

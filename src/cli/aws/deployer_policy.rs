@@ -8,10 +8,10 @@ use crate::deploy::stack_steps;
 use crate::stacks::Side;
 use serde_json::{Map, Value};
 
-use crate::cli::aws::runtime::{of_profile, require_stacks, role_arn};
+use crate::cli::aws::options::{BucketOption, ProfileOption, help, of_profile, role_arn};
 use crate::cli::locate::ExampleOption;
 use crate::cli::project::Project;
-use crate::cli::{Failure, Global, Outcome, output};
+use crate::cli::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,16 +35,17 @@ with the caller's permissions, so they are in the policy: on the planned names a
 /// The trust policy of a service role of CloudFormation, which is the same for everybody.
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"cloudformation.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
+const PROFILE: &str = "Named profile of the AWS configuration: the policy is for the stacks that the \
+                       configuration gives it";
+
 /// DeployerPolicyOptions of `deployer-policy`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args(help("profile", PROFILE)))]
 pub(crate) struct DeployerPolicyOptions {
     #[command(flatten)]
     example: ExampleOption,
-    /// Named profile of the AWS configuration: the policy is for the stacks that the configuration
-    /// gives it
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
+    #[command(flatten)]
+    profile: ProfileOption,
     /// The policy of whoever gives CloudFormation this service role (`deploy --role-arn`)
     #[arg(long, value_name = "ARN", value_parser = role_arn)]
     role_arn: Option<String>,
@@ -57,9 +58,8 @@ pub(crate) struct DeployerPolicyOptions {
     /// The policy of whoever runs `doctor`, which only reads
     #[arg(long, conflicts_with_all = ["push", "role_arn", "service_role", "template_bucket"])]
     doctor: bool,
-    /// Bucket for templates that are too long to go inline
-    #[arg(long, value_name = "BUCKET")]
-    template_bucket: Option<String>,
+    #[command(flatten)]
+    bucket: BucketOption,
     /// Print only this one of several documents, from 1
     #[arg(long, value_name = "NUMBER")]
     document: Option<usize>,
@@ -67,18 +67,14 @@ pub(crate) struct DeployerPolicyOptions {
 
 /// Prints the policy.
 pub(crate) fn run(global: &Global, options: &DeployerPolicyOptions) -> Result<Outcome, Failure> {
-    require_stacks("deployer-policy", options.profile.as_deref(), None)?;
-    let profile = options.profile.as_deref().unwrap_or_default();
+    let profile = options.profile.required("deployer-policy")?;
     let project = Project::load_or_example(global, options.example)?;
     let all = stack_steps(&project.plan);
     let stacks: Vec<&StackStep> = of_profile(&all, profile)?;
     if options.push && !stacks.iter().any(|step| step.side == Side::Dev) {
         return Err(Failure::new(
             format!("`push` works in the dev account, and profile `{profile}` is not of it"),
-            format!(
-                "give --profile {}",
-                crate::shell::word(&project.plan.dev.profile)
-            ),
+            format!("give --profile {}", shell::word(&project.plan.dev.profile)),
         ));
     }
     let holder = match &options.role_arn {
@@ -88,7 +84,7 @@ pub(crate) fn run(global: &Global, options: &DeployerPolicyOptions) -> Result<Ou
         None if options.push => Holder::Pusher,
         None => Holder::Deployer,
     };
-    let bucket = options.template_bucket.as_deref();
+    let bucket = options.bucket.template_bucket.as_deref();
     let found = documents(&statements(&project.plan, &stacks, holder, bucket));
     let name = |index: usize| {
         let whose = match holder {

@@ -9,22 +9,27 @@ use crate::deploy::stack::{self, Deployed};
 use crate::deploy::stack_set as set;
 use crate::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
 use crate::escape::shown;
-use crate::stacks::Side;
+use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};
 use anstyle::{AnsiColor, Style};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::deploy::existing_policy::{self, Examined};
-use crate::cli::aws::deploy::flow::{
-    CREATE_PIPELINE, check_parameters, first_missing, made_pipeline,
+use crate::cli::aws::changes::{self, ChangeEntry, ValidationMembers};
+use crate::cli::aws::merged_policy::{Examined, examine};
+use crate::cli::aws::options::{
+    AwsOptions, BucketOption, ParameterOption, ResultOption, RoleOption, StackOptions, stacks,
 };
-use crate::cli::aws::deploy::handoff::{self, KEY_ID, Seen};
-use crate::cli::aws::deploy::{parameter, show, stack_set, stack_set_show};
-use crate::cli::aws::removed::{self, Removed};
-use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on, require_stacks};
-use crate::cli::aws::screen::Screen;
+use crate::cli::aws::place::{SetPlace, StackPlace, heading};
+use crate::cli::aws::removed::{self, RemovedEntry};
+use crate::cli::aws::runtime::block_on;
+use crate::cli::aws::seen::{Seen, first_missing, look, made_pipeline};
+use crate::cli::aws::stack_set::show::{self, SetChanges};
+use crate::cli::aws::{dev_key, parameters, stack_set};
+use crate::cli::json::Version;
+use crate::cli::output::{self, Stream};
 use crate::cli::project::Project;
-use crate::cli::{Failure, Global, Outcome, output, shell};
+use crate::cli::{Failure, Global, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,41 +42,130 @@ Exit codes: 0 no difference, 1 differences, 2 wrong usage, 3 AWS could not be re
 
 /// DiffOptions of `diff`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args(stacks("compares", "Compare every stack")))]
 pub(crate) struct DiffOptions {
-    /// Named profile of the AWS configuration: compares the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-    /// Compare every stack
-    #[arg(long, conflicts_with = "profile")]
-    all: bool,
-    /// A parameter of the template; may be repeated
-    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
-    parameters: Vec<(String, String)>,
+    #[command(flatten)]
+    stacks: StackOptions,
+    #[command(flatten)]
+    parameters: ParameterOption,
     /// As if the pipeline were made, though the targets cannot be seen from here
     #[arg(long)]
     create_pipeline: bool,
-    /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN", value_parser = crate::cli::aws::runtime::role_arn)]
-    role_arn: Option<String>,
-    /// Bucket for templates that are too long to go inline
-    #[arg(long, value_name = "BUCKET")]
-    template_bucket: Option<String>,
+    #[command(flatten)]
+    role: RoleOption,
+    #[command(flatten)]
+    bucket: BucketOption,
     #[command(flatten)]
     result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
 }
 
+/// The output of `s3ferry diff --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry diff")]
+pub(crate) struct Document {
+    version: Version,
+    /// One entry for each stack or stack set.
+    stacks: Vec<Entry>,
+    /// Stacks of the pipeline that the configuration no longer names.
+    removed: Vec<RemovedEntry>,
+}
+
+/// A stack or a stack set.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Entry {
+    Stack(Box<StackEntry>),
+    StackSet(Box<SetEntry>),
+}
+
+/// A stack.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct StackEntry {
+    #[serde(flatten)]
+    place: StackPlace,
+    /// Its status; empty when it does not exist.
+    status: String,
+    /// Whether a deploy would change it.
+    differs: bool,
+    /// The deployed template, compared with the new one; null without a deployed one.
+    template_comparison: Option<TemplateComparison>,
+    /// Parameters that change.
+    parameters: Vec<ParameterChange>,
+    /// Why there is no change set.
+    obstacle: Option<String>,
+    /// What CloudFormation would do.
+    changes: Vec<ChangeEntry>,
+    /// The policy of an artifact bucket that existed before.
+    bucket_policy: Option<PolicyComparison>,
+    #[serde(flatten)]
+    validations: ValidationMembers,
+}
+
+/// A comparison of templates.
+#[derive(Serialize, JsonSchema)]
+struct TemplateComparison {
+    /// Result.
+    result: ComparisonResult,
+    /// Unified diff; empty when nothing differs.
+    diff: String,
+}
+
+/// The result of a comparison.
+#[derive(Serialize, JsonSchema)]
+enum ComparisonResult {
+    #[serde(rename = "same")]
+    Same,
+    /// Only comments or notation differ.
+    #[serde(rename = "same meaning")]
+    SameMeaning,
+    #[serde(rename = "different")]
+    Different,
+}
+
+/// A parameter.
+#[derive(Serialize, JsonSchema)]
+struct ParameterChange {
+    /// Name.
+    name: String,
+    /// The value now; may be empty.
+    from: String,
+    /// The new value.
+    to: String,
+}
+
+/// The policy of a bucket.
+#[derive(Serialize, JsonSchema)]
+struct PolicyComparison {
+    /// Name of the bucket.
+    bucket: String,
+    /// Whether it differs.
+    differs: bool,
+    /// Unified diff.
+    diff: String,
+}
+
+/// A stack set.
+#[derive(Serialize, JsonSchema)]
+struct SetEntry {
+    #[serde(flatten)]
+    place: SetPlace,
+    /// Whether a deploy would change it.
+    differs: bool,
+    /// What would change.
+    changes: SetChanges,
+}
+
 /// What a deploy would do to one stack.
 #[derive(Default)]
 struct Difference {
     /// The stack's status; empty when there is none.
-    state: String,
+    status: String,
     /// The templates; `None` without a deployed one.
     template: Option<Comparison>,
-    /// Parameters that would change: name, old value, new value.
-    parameters: Vec<(String, String, String)>,
+    parameters: Vec<ParameterChange>,
     /// Why there is no change set, when there can be none.
     obstacle: Option<String>,
     /// What CloudFormation would do; `None`: nothing at all.
@@ -85,87 +179,82 @@ struct Difference {
 
 /// Compares.
 pub(crate) fn run(global: &Global, options: &DiffOptions) -> Result<Outcome, Failure> {
-    require_stacks("diff", options.profile.as_deref(), Some(options.all))?;
-    let resume = shell::resume(global, "diff", options.profile.as_deref(), &[]);
-    let screen = Screen::new(global, resume);
+    let screen = options.stacks.screen(global, "diff", &[])?;
     let project = Project::load(global)?;
     let synthesis = project.synthesize("stacks".as_ref(), TemplateFormat::Yaml)?;
-    let merged = synthesis.merged_policy().map(str::to_owned);
-    let accounts = Accounts::with(global, &options.aws, project, synthesis.stacks);
-    block_on(&screen, compare_all(accounts, options, &screen, merged))
+    let accounts = Accounts::synthesized(&options.aws, &screen, project, &synthesis);
+    block_on(&screen, compare_all(accounts, options))
 }
 
 async fn compare_all(
     mut accounts: Accounts<'_>,
     options: &DiffOptions,
-    screen: &Screen,
-    merged: Option<String>,
 ) -> Result<Outcome, Failure> {
-    let mut results = Vec::new();
+    let mut document = Document {
+        version: Version,
+        stacks: Vec::new(),
+        removed: Vec::new(),
+    };
     let mut differs = false;
-    let steps = accounts.select(options.profile.as_deref())?;
-    let selected: Vec<&StackStep> = steps.iter().collect();
-    check_parameters(&options.parameters, &selected, &accounts.steps)?;
+    let steps = accounts.select(options.stacks.profile())?;
+    parameters::check(&options.parameters.parameters, &steps, &accounts.steps)?;
     let steps = match accounts.find_earlier_name().await {
-        true => accounts.select(options.profile.as_deref())?,
+        true => accounts.select(options.stacks.profile())?,
         false => steps,
     };
     for step in steps {
-        if step.stack_set {
-            let found = compare_stack_set(&mut accounts, options, screen, &step).await?;
+        let (text, entry) = if step.stack_set {
+            let found = compare_stack_set(&mut accounts, options, &step).await?;
             differs |= !found.is_up_to_date();
-            if options.result.format == Format::Text {
-                output::print(&stack_set_text(&step, &found, !results.is_empty()))?;
+            let entry = SetEntry {
+                place: (&step).into(),
+                differs: !found.is_up_to_date(),
+                changes: SetChanges::new(&found),
+            };
+            let text = output::Text::from(&stack_set_text(&step, &found));
+            (text, Entry::StackSet(Box::new(entry)))
+        } else {
+            let mut found = match compare(&mut accounts, options, &step).await {
+                Ok(found) => found,
+                // With all of them, the others are compared all the same: a target before dev is
+                // deployed, a stack whose rollback failed.
+                Err(failure) if options.stacks.all && failure.exit_code() == 1 => Difference {
+                    obstacle: Some(failure.message()),
+                    status: status(&mut accounts, &step).await,
+                    ..Difference::default()
+                },
+                Err(failure) => return Err(failure),
+            };
+            accounts.screen.ended();
+            if step.side == Side::Dev {
+                let access = accounts.access(&step).await?;
+                found.policy = examine(&accounts, &access).await?;
             }
-            results.push(stack_set_json(&step, &found));
-            continue;
-        }
-        let mut found = match compare(&mut accounts, options, screen, &step).await {
-            Ok(found) => found,
-            // With all of them, the others are compared all the same: a target before dev is
-            // deployed, a stack whose rollback failed.
-            Err(failure) if options.all && failure.exit_code() == 1 => Difference {
-                obstacle: Some(failure.message()),
-                state: state(&mut accounts, &step).await,
-                ..Difference::default()
-            },
-            Err(failure) => return Err(failure),
+            differs |= found.is_one();
+            let text = found.text(&step);
+            (text, Entry::Stack(Box::new(found.entry(&step))))
         };
-        screen.ended();
-        if step.side == Side::Dev {
-            let access = accounts.access(&step).await?;
-            found.policy = existing_policy::examine(&accounts, merged.as_deref(), &access).await?;
-        }
-        differs |= found.is_one();
-        match options.result.format {
-            Format::Text => output::print(found.text(&step, !results.is_empty()))?,
-            Format::Json => {}
-        }
-        results.push(found.json(&step));
-    }
-    let removed = removed::find(&mut accounts).await;
-    match options.result.format {
-        Format::Json => {
-            let removed: Vec<Value> = removed.iter().map(Removed::json).collect();
-            let all = json!({ "version": 1, "stacks": results, "removed": removed });
-            output::print(output::Text::json_value(&all))?;
-        }
-        Format::Text => {
-            for one in &removed {
-                output::print(&format!("\n{}.\n", one.sentence()))?;
+        if options.result.is_text() {
+            if !document.stacks.is_empty() {
+                output::print("\n")?;
             }
+            output::print(text)?;
         }
+        document.stacks.push(entry);
     }
-    Ok(if differs {
-        Outcome::Findings
-    } else {
-        Outcome::Done
-    })
+    for one in removed::find(&mut accounts).await {
+        if options.result.is_text() {
+            output::print(&format!("\n{}.\n", one.sentence()))?;
+        }
+        document.removed.push(one.entry());
+    }
+    options.result.print(&document)?;
+    Ok(Outcome::findings(differs))
 }
 
 /// The status of a stack that cannot be compared; empty if the stack does not exist.
-async fn state(accounts: &mut Accounts<'_>, step: &StackStep) -> String {
-    match handoff::look(accounts, step).await {
+async fn status(accounts: &mut Accounts<'_>, step: &StackStep) -> String {
+    match look(accounts, step).await {
         Seen::Read(Some(stack)) => stack.status,
         _ => String::new(),
     }
@@ -174,27 +263,26 @@ async fn state(accounts: &mut Accounts<'_>, step: &StackStep) -> String {
 async fn compare(
     accounts: &mut Accounts<'_>,
     options: &DiffOptions,
-    screen: &Screen,
     step: &StackStep,
 ) -> Result<Difference, Failure> {
     let access = accounts.access(step).await?;
     let run = RunOptions {
-        template_bucket: options.template_bucket.clone(),
-        role_arn: options.role_arn.clone(),
+        template_bucket: options.bucket.template_bucket.clone(),
+        role_arn: options.role.role_arn.clone(),
         ..accounts.run_options()
     };
     let deployment = Deployment {
         access: &access,
         step,
         options: &run,
-        observer: screen,
+        observer: accounts.screen,
     };
     let before = deployment.settled().await?;
     let parameters = parameters(accounts, options, step, before.as_ref()).await?;
     let mut found = Difference::default();
     let mut following = None;
     if let Some(stack) = &before {
-        found.state.clone_from(&stack.status);
+        found.status.clone_from(&stack.status);
         found.parameters = changed(stack, &parameters);
         if stack.condition() != Condition::Reviewing {
             let deployed = stack::template(&access, &stack.id).await?;
@@ -217,7 +305,7 @@ async fn compare(
         Prepared::Changes(pending) => {
             deployment.discard(&pending).await?;
             found.validations = pending.change_set.validations;
-            found.validations_shown = show::validations(&found.validations, &access);
+            found.validations_shown = changes::validations(&found.validations, &access);
             found.changes = Some(pending.change_set.changes);
         }
     }
@@ -227,11 +315,10 @@ async fn compare(
 async fn compare_stack_set(
     accounts: &mut Accounts<'_>,
     options: &DiffOptions,
-    screen: &Screen,
     step: &StackStep,
 ) -> Result<set::run::Prepared, Failure> {
     let access = accounts.access(step).await?;
-    let key = handoff::key_id(accounts, &options.parameters).await?;
+    let key = dev_key::id(accounts, &options.parameters.parameters).await?;
     let wanted = stack_set::wanted(&accounts.project, step, &[(KEY_ID.to_owned(), key)])?;
     let run = accounts.run_options();
     let settings = set::run::SetOptions {
@@ -240,45 +327,24 @@ async fn compare_stack_set(
         retain_stacks: false,
         token: run.token,
     };
+    let screen = accounts.screen;
     screen.begins(&format!("stack set {}", step.stack));
-    let prepared = set::run::Deployment::new(&access, &wanted, &settings, screen)
-        .prepare()
-        .await?;
+    let deployment = set::run::Deployment::new(&access, &wanted, &settings, screen);
+    let prepared = deployment.prepare().await?;
     screen.ended();
     Ok(prepared)
 }
 
-fn stack_set_text(step: &StackStep, found: &set::run::Prepared, spaced: bool) -> String {
-    format!(
-        "{}{}: stack set {} of account {}, {}: {}\n{}",
-        if spaced { "\n" } else { "" },
-        step.template.name,
-        step.stack,
-        step.account,
-        step.region,
-        if found.set.is_some() {
-            "deployed"
-        } else {
-            "not deployed"
-        },
-        if found.is_up_to_date() {
-            "Nothing would change.\n".to_owned()
-        } else {
-            stack_set_show::changes(output::Stream::Results, found)
-        }
-    )
-}
-
-fn stack_set_json(step: &StackStep, found: &set::run::Prepared) -> Value {
-    json!({
-        "template": step.template.name,
-        "stackSet": step.stack,
-        "account": step.account,
-        "region": step.region,
-        "profile": step.profile,
-        "differs": !found.is_up_to_date(),
-        "changes": stack_set_show::changes_json(found),
-    })
+fn stack_set_text(step: &StackStep, found: &set::run::Prepared) -> String {
+    let state = match &found.set {
+        Some(_) => "deployed",
+        None => "not deployed",
+    };
+    let changes = match found.is_up_to_date() {
+        true => "Nothing would change.\n".to_owned(),
+        false => show::changes(Stream::Results, found),
+    };
+    format!("{}: {state}\n{changes}", heading(step))
 }
 
 /// The parameters that a deploy would give the stack.
@@ -289,7 +355,7 @@ async fn parameters(
     before: Option<&Deployed>,
 ) -> Result<Vec<(String, String)>, Failure> {
     if step.side != Side::Dev {
-        let key = handoff::key_id(accounts, &options.parameters).await?;
+        let key = dev_key::id(accounts, &options.parameters.parameters).await?;
         return Ok(vec![(KEY_ID.to_owned(), key)]);
     }
     let all = accounts.steps.clone();
@@ -303,12 +369,13 @@ async fn parameters(
     Ok(vec![(CREATE_PIPELINE.to_owned(), pipeline.to_string())])
 }
 
-fn changed(stack: &Deployed, wanted: &[(String, String)]) -> Vec<(String, String, String)> {
-    let old = |name| stack.parameters.get(name).cloned().unwrap_or_default();
-    let all = wanted
-        .iter()
-        .map(|(name, new)| (name.clone(), old(name), new.clone()));
-    all.filter(|(_, old, new)| old != new).collect()
+fn changed(stack: &Deployed, wanted: &[(String, String)]) -> Vec<ParameterChange> {
+    let all = wanted.iter().map(|(name, to)| ParameterChange {
+        from: stack.parameters.get(name).cloned().unwrap_or_default(),
+        name: name.clone(),
+        to: to.clone(),
+    });
+    all.filter(|one| one.from != one.to).collect()
 }
 
 impl Difference {
@@ -319,37 +386,23 @@ impl Difference {
             || self.policy.as_ref().is_some_and(Examined::differs)
     }
 
-    fn text(&self, step: &StackStep, spaced: bool) -> output::Text {
+    fn text(&self, step: &StackStep) -> output::Text {
         let mut out = output::Text::new();
-        let state = match self.state.as_str() {
+        let state = match self.status.as_str() {
             "" => "not deployed",
             state => state,
         };
-        let _ = writeln!(
-            out,
-            "{}{}: stack {} in account {}, {}: {}",
-            if spaced { "\n" } else { "" },
-            step.template.name,
-            step.stack,
-            step.account,
-            step.region,
-            shown(state)
-        );
+        let _ = writeln!(out, "{}: {}", heading(step), shown(state));
         if let Some(template) = &self.template {
             out.append(&colored(template.diff()));
             if let Comparison::SameMeaning(_) = template {
                 out.push_str("The templates mean the same: only comments or notation differ.\n");
             }
         }
-        for (name, old, new) in &self.parameters {
-            let old = if old.is_empty() { "(none)" } else { old };
-            let _ = writeln!(
-                out,
-                "Parameter {}: {} -> {}",
-                shown(name),
-                shown(old),
-                shown(new)
-            );
+        for ParameterChange { name, from, to } in &self.parameters {
+            let from = if from.is_empty() { "(none)" } else { from };
+            let (name, from, to) = (shown(name), shown(from), shown(to));
+            let _ = writeln!(out, "Parameter {name}: {from} -> {to}");
         }
         if let Some(obstacle) = &self.obstacle {
             let _ = writeln!(out, "No change set: {}.", shown(obstacle));
@@ -362,7 +415,7 @@ impl Difference {
             Some(changes) if changes.is_empty() => {
                 out.push_str("CloudFormation changes no resource, only outputs or the like.\n");
             }
-            Some(changes) => out.push_str(&show::changes(output::Stream::Results, changes)),
+            Some(changes) => out.push_str(&changes::table(output::Stream::Results, changes)),
         }
         if let Some(changes) = &self.changes
             && changes.iter().any(Change::is_dangerous)
@@ -385,37 +438,29 @@ impl Difference {
         out
     }
 
-    fn json(&self, step: &StackStep) -> Value {
-        let template = self.template.as_ref().map(|template| {
-            let result = match template {
-                Comparison::Same => "same",
-                Comparison::SameMeaning(_) => "same meaning",
-                Comparison::Different(_) => "different",
-            };
-            json!({ "result": result, "diff": template.diff() })
-        });
-        let parameters: Vec<Value> = (self.parameters.iter())
-            .map(|(name, from, to)| json!({ "name": name, "from": from, "to": to }))
-            .collect();
-        let policy = self.policy.as_ref().map(|policy| {
-            json!({ "bucket": policy.bucket, "differs": policy.differs(), "diff": policy.diff })
-        });
-        let mut json = json!({
-            "template": step.template.name,
-            "stack": step.stack,
-            "account": step.account,
-            "region": step.region,
-            "profile": step.profile,
-            "status": self.state,
-            "differs": self.is_one(),
-            "templateComparison": template,
-            "parameters": parameters,
-            "obstacle": self.obstacle,
-            "changes": self.changes.as_deref().map_or_else(|| json!([]), show::changes_json),
-            "bucketPolicy": policy,
-        });
-        show::extend(&mut json, show::validations_json(&self.validations));
-        json
+    fn entry(self, step: &StackStep) -> StackEntry {
+        StackEntry {
+            place: step.into(),
+            differs: self.is_one(),
+            status: self.status,
+            template_comparison: self.template.map(|template| TemplateComparison {
+                result: match template {
+                    Comparison::Same => ComparisonResult::Same,
+                    Comparison::SameMeaning(_) => ComparisonResult::SameMeaning,
+                    Comparison::Different(_) => ComparisonResult::Different,
+                },
+                diff: template.diff().to_owned(),
+            }),
+            parameters: self.parameters,
+            obstacle: self.obstacle,
+            changes: changes::entries(self.changes.unwrap_or_default()),
+            bucket_policy: self.policy.map(|policy| PolicyComparison {
+                differs: policy.differs(),
+                bucket: policy.bucket,
+                diff: policy.diff,
+            }),
+            validations: ValidationMembers::new(&self.validations),
+        }
     }
 }
 

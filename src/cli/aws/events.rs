@@ -3,20 +3,22 @@
 use std::fmt::Write as _;
 
 use crate::deploy::events::{find_cause, operations};
-use crate::deploy::stack_set::{Existing, Health, instances};
-use crate::deploy::timeline::{Row, Timeline};
+use crate::deploy::stack_set::{Existing, Health, Instance, instances};
+use crate::deploy::timeline::{Row, Span, Timeline};
 use crate::deploy::{Access, Cause, StackStep, cause, stack, time};
 use crate::escape::shown;
 use anstyle::{AnsiColor, Effects, Style};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::chart;
-use crate::cli::aws::deploy::stack_set;
-use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on, require_stacks};
+use crate::cli::aws::options::{AwsOptions, ProfileOption, ResultOption, stacks};
+use crate::cli::aws::place::{SetPlace, StackPlace, heading};
+use crate::cli::aws::runtime::block_on;
 use crate::cli::aws::screen::Screen;
+use crate::cli::aws::{chart, stack_set};
+use crate::cli::json::Version;
 use crate::cli::output::Text;
-use crate::cli::project::Project;
 use crate::cli::{Failure, Global, Outcome, output, shell};
 
 const EXAMPLES: &str = "\
@@ -36,11 +38,10 @@ const NARROWEST: usize = 16;
 
 /// EventsOptions of `events`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_args(stacks("explains", "")))]
 pub(crate) struct EventsOptions {
-    /// Named profile of the AWS configuration: explains the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
+    #[command(flatten)]
+    profile: ProfileOption,
     /// How many operations, the latest first
     #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=50))]
     operations: u8,
@@ -50,63 +51,141 @@ pub(crate) struct EventsOptions {
     aws: AwsOptions,
 }
 
-/// One operation, and why it failed.
-struct Explained {
-    timeline: Timeline,
+/// The output of `s3ferry events --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry events")]
+pub(crate) struct Document {
+    version: Version,
+    /// One entry for each stack or stack set.
+    stacks: Vec<Entry>,
+}
+
+/// A stack or a stack set.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Entry {
+    Stack(StackEntry),
+    StackSet(SetEntry),
+}
+
+/// A stack.
+#[derive(Serialize, JsonSchema)]
+struct StackEntry {
+    #[serde(flatten)]
+    place: StackPlace,
+    /// Whether the stack exists.
+    exists: bool,
+    /// Operations, the latest first.
+    operations: Vec<Operation>,
+}
+
+/// A stack set.
+#[derive(Serialize, JsonSchema)]
+struct SetEntry {
+    #[serde(flatten)]
+    place: SetPlace,
+    /// Its instances.
+    instances: Vec<Existing>,
+}
+
+/// An operation.
+#[derive(Serialize, JsonSchema)]
+struct Operation {
+    /// CREATE, UPDATE, DELETE or IMPORT.
+    kind: String,
+    /// The stack's last status.
+    status: String,
+    /// When it began, in UTC.
+    begin: String,
+    /// How long it took.
+    seconds: f64,
+    /// Whether it failed.
+    failed: bool,
+    /// The first cause of a failure.
     cause: Option<Cause>,
+    /// The resources, in the order in which they were begun.
+    resources: Vec<Resource>,
+    #[serde(skip)]
+    timeline: Timeline,
+}
+
+/// A resource.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Resource {
+    /// Logical ID.
+    resource: String,
+    /// Resource type.
+    #[serde(rename = "type")]
+    resource_type: String,
+    /// Last status before any rollback.
+    status: String,
+    /// Last status in the rollback.
+    rolled_back: Option<String>,
+    /// AWS's reason of a failure; may be empty.
+    reason: String,
+    /// How long it was worked on.
+    seconds: f64,
+    /// When it was worked on.
+    spans: Vec<Span>,
 }
 
 /// Explains.
 pub(crate) fn run(global: &Global, options: &EventsOptions) -> Result<Outcome, Failure> {
-    require_stacks("events", options.profile.as_deref(), None)?;
-    let profile = options.profile.as_deref().unwrap_or_default();
-    let words = ["events", "--profile", profile];
-    let screen = Screen::new(global, shell::command(global, &words));
-    let project = Project::load(global)?;
-    let accounts = Accounts::new(global, &options.aws, project);
-    block_on(&screen, explain_all(accounts, options))
+    let profile = options.profile.required("events")?;
+    let resume = shell::command(global, &["events", "--profile", profile]);
+    let screen = Screen::new(global, resume);
+    let accounts = Accounts::open(&options.aws, &screen)?;
+    block_on(&screen, explain_all(accounts, options, profile))
 }
 
 async fn explain_all(
     mut accounts: Accounts<'_>,
     options: &EventsOptions,
+    profile: &str,
 ) -> Result<Outcome, Failure> {
-    let mut results = Vec::new();
+    let mut entries = Vec::new();
     let mut failed = false;
-    for step in accounts.select(options.profile.as_deref())? {
+    for step in accounts.select(Some(profile))? {
         let access = accounts.access(&step).await?;
-        if step.stack_set {
+        let (text, entry) = if step.stack_set {
             let wanted = stack_set::wanted(&accounts.project, &step, &[])?;
             let all = instances::list(&access, &wanted.plan).await?;
             failed |= all.is_empty() || all.iter().any(|one| one.health != Health::Current);
-            if options.result.format == Format::Text {
-                let space = if results.is_empty() { "" } else { "\n" };
-                output::print(&format!("{space}{}", stack_set_text(&step, &all)))?;
-            }
-            results.push(stack_set_json(&step, &all));
-            continue;
-        }
-        let found = explain(&access, &step, options).await?;
-        failed |= found
-            .as_ref()
-            .is_none_or(|found| found.first().is_some_and(|last| last.timeline.failed()));
-        if options.result.format == Format::Text {
-            if !results.is_empty() {
+            let text = Text::from(&stack_set_text(&step, &all));
+            (
+                text,
+                Entry::StackSet(SetEntry {
+                    place: (&step).into(),
+                    instances: all,
+                }),
+            )
+        } else {
+            let found = explain(&access, &step, options).await?;
+            failed |= found
+                .as_ref()
+                .is_none_or(|found| found.first().is_some_and(|last| last.failed));
+            let text = text(&step, found.as_deref(), width());
+            let entry = StackEntry {
+                place: (&step).into(),
+                exists: found.is_some(),
+                operations: found.unwrap_or_default(),
+            };
+            (text, Entry::Stack(entry))
+        };
+        if options.result.is_text() {
+            if !entries.is_empty() {
                 output::print("\n")?;
             }
-            output::print(text(&step, found.as_deref(), width()))?;
+            output::print(text)?;
         }
-        results.push(json_of(&step, found.as_deref()));
+        entries.push(entry);
     }
-    if options.result.format == Format::Json {
-        let all = json!({ "version": 1, "stacks": results });
-        output::print(Text::json_value(&all))?;
-    }
-    Ok(if failed {
-        Outcome::Findings
-    } else {
-        Outcome::Done
-    })
+    options.result.print(&Document {
+        version: Version,
+        stacks: entries,
+    })?;
+    Ok(Outcome::findings(failed))
 }
 
 /// The last operations of a stack, the latest first; `None` when there is no stack.
@@ -114,7 +193,7 @@ async fn explain(
     access: &Access,
     step: &StackStep,
     options: &EventsOptions,
-) -> Result<Option<Vec<Explained>>, Failure> {
+) -> Result<Option<Vec<Operation>>, Failure> {
     let Some(stack) = stack::read(access, &step.stack).await? else {
         return Ok(None);
     };
@@ -130,7 +209,7 @@ async fn explain(
             (true, true) => find_cause(access, &stack.id, events).await?,
             (true, false) => cause::first(events),
         };
-        found.push(Explained { timeline, cause });
+        found.push(Operation::new(timeline, cause));
     }
     Ok(Some(found))
 }
@@ -139,16 +218,13 @@ fn width() -> usize {
     output::Stream::Results.width().unwrap_or(WIDTH)
 }
 
-fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> Text {
-    let mut out = Text::from(&format!(
-        "{}: stack {} in account {}, {}\n",
-        step.template.name, step.stack, step.account, step.region
-    ));
+fn text(step: &StackStep, found: Option<&[Operation]>, width: usize) -> Text {
+    let mut out = Text::from(&(heading(step) + "\n"));
     let Some(found) = found else {
         let _ = writeln!(
             out,
-            "There is no such stack. `s3ferry deploy --profile {}` makes it.",
-            shell::word(&step.profile)
+            "There is no such stack. `{}` makes it.",
+            shell::with_profile("deploy", &step.profile)
         );
         return out;
     };
@@ -164,8 +240,10 @@ fn text(step: &StackStep, found: Option<&[Explained]>, width: usize) -> Text {
     out
 }
 
-fn operation(explained: &Explained, width: usize) -> Text {
-    let Explained { timeline, cause } = explained;
+fn operation(operation: &Operation, width: usize) -> Text {
+    let Operation {
+        timeline, cause, ..
+    } = operation;
     let mut out = Text::new();
     let state = if timeline.goes_on() { "now" } else { "ended" };
     let _ = writeln!(
@@ -232,110 +310,45 @@ fn stack_set_text(step: &StackStep, all: &[Existing]) -> String {
         .filter(|one| one.health != Health::Current)
         .collect();
     let mut out = format!(
-        "{}: stack set {} of account {}, {}: {} of {} instances are current\n",
-        step.template.name,
-        step.stack,
-        step.account,
-        step.region,
+        "{}: {} of {} instances are current\n",
+        heading(step),
         all.len() - behind.len(),
         all.len()
     );
     if !behind.is_empty() {
-        let rows: Vec<Vec<String>> = behind
-            .iter()
-            .map(|one| {
-                vec![
-                    one.instance.account.clone(),
-                    one.instance.region.clone(),
-                    health(one.health).to_owned(),
-                    one.reason.clone(),
-                ]
-            })
-            .collect();
+        let row = |one: &&Existing| {
+            let Instance { account, region } = &one.instance;
+            [account, region, one.health.name(), &one.reason]
+                .map(str::to_owned)
+                .to_vec()
+        };
+        let rows: Vec<Vec<String>> = behind.iter().map(row).collect();
         let header = ["account", "region", "instance is", "reason"];
         out.push_str(&output::table(&header, &rows, &[]));
     }
     out
 }
 
-fn health(health: Health) -> &'static str {
-    match health {
-        Health::Current => "current",
-        Health::Outdated => "outdated",
-        Health::Inoperable => "inoperable",
-        Health::Suspended => "suspended",
+impl Operation {
+    fn new(timeline: Timeline, cause: Option<Cause>) -> Self {
+        let resources = timeline.rows.iter().map(|row| Resource {
+            resource: row.logical_id.clone(),
+            resource_type: row.resource_type.clone(),
+            status: row.status.clone(),
+            rolled_back: row.rolled_back.clone(),
+            reason: row.reason.clone(),
+            seconds: row.duration(),
+            spans: row.spans.clone(),
+        });
+        Self {
+            kind: timeline.kind.clone(),
+            status: timeline.status.clone(),
+            begin: time::utc(timeline.begin as i64),
+            seconds: timeline.duration(),
+            failed: timeline.failed(),
+            cause,
+            resources: resources.collect(),
+            timeline,
+        }
     }
-}
-
-fn stack_set_json(step: &StackStep, all: &[Existing]) -> Value {
-    let instances: Vec<Value> = all
-        .iter()
-        .map(|one| {
-            json!({
-                "account": one.instance.account,
-                "region": one.instance.region,
-                "health": health(one.health),
-                "reason": one.reason,
-                "stackId": one.stack_id,
-            })
-        })
-        .collect();
-    json!({
-        "template": step.template.name,
-        "stackSet": step.stack,
-        "account": step.account,
-        "region": step.region,
-        "profile": step.profile,
-        "instances": instances,
-    })
-}
-
-fn json_of(step: &StackStep, found: Option<&[Explained]>) -> Value {
-    let operations = found.map(|found| found.iter().map(operation_json).collect::<Vec<_>>());
-    json!({
-        "template": step.template.name,
-        "stack": step.stack,
-        "account": step.account,
-        "region": step.region,
-        "profile": step.profile,
-        "exists": found.is_some(),
-        "operations": operations.unwrap_or_default(),
-    })
-}
-
-fn operation_json(explained: &Explained) -> Value {
-    let Explained { timeline, cause } = explained;
-    let rows: Vec<Value> = (timeline.rows.iter())
-        .map(|row| {
-            let spans: Vec<Value> = (row.spans.iter())
-                .map(|span| {
-                    json!({ "begin": span.begin, "end": span.end, "rollback": span.rollback })
-                })
-                .collect();
-            json!({
-                "resource": row.logical_id,
-                "type": row.resource_type,
-                "status": row.status,
-                "rolledBack": row.rolled_back,
-                "reason": row.reason,
-                "seconds": row.duration(),
-                "spans": spans,
-            })
-        })
-        .collect();
-    json!({
-        "kind": timeline.kind,
-        "status": timeline.status,
-        "begin": time::utc(timeline.begin as i64),
-        "seconds": timeline.duration(),
-        "failed": timeline.failed(),
-        "cause": cause.as_ref().map(|cause| json!({
-            "resource": cause.logical_id,
-            "type": cause.resource_type,
-            "status": cause.status,
-            "reason": cause.reason,
-            "hint": cause.hint,
-        })),
-        "resources": rows,
-    })
 }

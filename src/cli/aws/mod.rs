@@ -3,22 +3,35 @@
 
 mod accounts;
 mod adopt;
+mod changes;
 mod chart;
 mod deploy;
 mod deployer_policy;
 mod destroy;
+mod dev_key;
 mod diff;
 mod doctor;
 mod events;
 pub(super) mod live;
+mod merged_policy;
+mod options;
+mod outputs_file;
+mod parameters;
+mod place;
 mod push;
+mod refuse;
+mod refused_role;
 mod removed;
 mod rollback;
 mod runtime;
 mod sample;
 mod screen;
+mod seen;
 pub(super) mod signal;
+mod stack_set;
 mod status;
+mod watch;
+mod zip_file;
 
 use clap::Subcommand;
 
@@ -52,9 +65,6 @@ pub(super) enum Command {
 }
 
 /// Runs a command.
-///
-/// # Errors
-/// The command fails.
 pub(super) fn run(global: &Global, command: &Command) -> Result<Outcome, Failure> {
     match command {
         Command::Deploy(options) => deploy::run(global, options),

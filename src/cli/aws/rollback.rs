@@ -6,14 +6,16 @@ use crate::deploy::stack::{self, Deployed};
 use crate::deploy::stack_set as set;
 use crate::deploy::stack_set::operation::Ended as OperationEnded;
 use crate::deploy::{Access, Condition, Observer as _, StackStep};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::deploy::{stack_set, stack_set_show};
-use crate::cli::aws::runtime::{AwsOptions, Format, ResultOption, block_on, require_stacks};
-use crate::cli::aws::screen::Screen;
-use crate::cli::project::Project;
-use crate::cli::shell::{self, Command};
+use crate::cli::aws::options::{AwsOptions, ResultOption, StackOptions, YesOption, help, stacks};
+use crate::cli::aws::place::StackPlace;
+use crate::cli::aws::runtime::block_on;
+use crate::cli::aws::stack_set::{self, show::number};
+use crate::cli::json::Version;
+use crate::cli::shell::with_profile;
 use crate::cli::{Failure, Global, Outcome, output};
 
 const EXAMPLES: &str = "\
@@ -37,24 +39,70 @@ not confirmed; 2 wrong usage; 3 AWS could not be reached, or refused.";
 
 /// RollbackOptions of `rollback`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    mut_args(stacks("rolls back", "Roll back the stacks of every profile")),
+    mut_args(help("yes", "Skip the confirmation prompt")),
+)]
 pub(crate) struct RollbackOptions {
-    /// Named profile of the AWS configuration: rolls back the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-    /// Roll back the stacks of every profile
-    #[arg(long, conflicts_with = "profile")]
-    all: bool,
+    #[command(flatten)]
+    stacks: StackOptions,
     /// Logical ID of a resource that cannot be rolled back, to skip; may be repeated
     #[arg(long, value_name = "RESOURCE")]
     skip: Vec<String>,
-    /// Skip the confirmation prompt
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    confirmation: YesOption,
     #[command(flatten)]
     result: ResultOption,
     #[command(flatten)]
     aws: AwsOptions,
+}
+
+/// The output of `s3ferry rollback --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry rollback")]
+pub(crate) struct Document {
+    version: Version,
+    /// One entry for each stack or stack set.
+    stacks: Vec<Entry>,
+}
+
+/// A stack or stack set.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    #[serde(flatten)]
+    place: StackPlace,
+    /// Whether it is a stack set.
+    stack_set: bool,
+    /// CloudFormation's status before; null without a stack.
+    status: Option<String>,
+    /// ID of the running operation of a stack set.
+    operation: Option<String>,
+    /// Resources that could not be rolled back before.
+    not_rolled_back: Vec<Unreverted>,
+    /// Logical IDs of the resources that were skipped.
+    skipped: Vec<String>,
+    /// Result.
+    result: RollbackResult,
+}
+
+/// How a rollback ended.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum RollbackResult {
+    /// There was nothing to roll back.
+    Nothing,
+    /// The user did not confirm it.
+    Declined,
+    /// The stack is rolled back.
+    RolledBack,
+    /// The update succeeded before it could be cancelled.
+    Updated,
+    /// The operation of a stack set was stopped.
+    Stopped,
+    /// The rollback failed.
+    Failed,
 }
 
 /// A stack or a stack set that is looked at.
@@ -76,25 +124,22 @@ enum State {
 
 /// Rolls back.
 pub(crate) fn run(global: &Global, options: &RollbackOptions) -> Result<Outcome, Failure> {
-    require_stacks("rollback", options.profile.as_deref(), Some(options.all))?;
     let skip: Vec<&str> = (options.skip.iter())
         .flat_map(|id| ["--skip", id.as_str()])
         .collect();
-    let resume = shell::resume(global, "rollback", options.profile.as_deref(), &skip);
-    let screen = Screen::new(global, resume);
-    let project = Project::load(global)?;
-    let accounts = Accounts::new(global, &options.aws, project);
-    block_on(&screen, roll_back(accounts, options, &screen))
+    let screen = options.stacks.screen(global, "rollback", &skip)?;
+    let accounts = Accounts::open(&options.aws, &screen)?;
+    block_on(&screen, roll_back(accounts, options))
 }
 
 async fn roll_back(
     mut accounts: Accounts<'_>,
     options: &RollbackOptions,
-    screen: &Screen,
 ) -> Result<Outcome, Failure> {
+    let screen = accounts.screen;
     let mut candidates = Vec::new();
     screen.begins("stacks' state");
-    for step in accounts.select(options.profile.as_deref())? {
+    for step in accounts.select(options.stacks.profile())? {
         let looked = match accounts.access(&step).await {
             Ok(access) => look(&accounts, step.clone(), access).await,
             Err(failure) => Err(failure),
@@ -102,7 +147,7 @@ async fn roll_back(
         match looked {
             Ok(candidate) => candidates.push(candidate),
             // The others are rolled back all the same.
-            Err(failure) if options.all => screen.says(&format!(
+            Err(failure) if options.stacks.all => screen.says(format!(
                 "Stack {} in account {}, {} cannot be read: {}.",
                 step.stack,
                 step.account,
@@ -114,45 +159,41 @@ async fn roll_back(
     }
     screen.ended();
     check_skip(&candidates, &options.skip)?;
-    let mut results = Vec::new();
-    let mut outcome = Outcome::Done;
+    let mut document = Document {
+        version: Version,
+        stacks: Vec::new(),
+    };
+    let mut is_declined = false;
     for candidate in &candidates {
-        screen.says(&candidate.shown(&options.skip));
+        screen.says(candidate.shown(&options.skip));
         let Some(question) = candidate.question() else {
-            results.push(candidate.result("nothing", &[]));
+            let entry = candidate.entry(RollbackResult::Nothing, Vec::new());
+            document.stacks.push(entry);
             continue;
         };
         if let Some(question) = question
-            && !options.yes
-            && !screen.confirm(&question).await?
+            && !screen.confirm(options.confirmation.yes, &question).await?
         {
-            output::note(accounts.global, "Nothing was changed.");
-            results.push(candidate.result("declined", &[]));
-            outcome = Outcome::Findings;
+            screen.says("Nothing was changed.");
+            let entry = candidate.entry(RollbackResult::Declined, Vec::new());
+            document.stacks.push(entry);
+            is_declined = true;
             continue;
         }
-        let result = candidate.roll_back(&mut accounts, options, screen).await;
+        let result = candidate.roll_back(&mut accounts, options).await;
         screen.ended();
         match result {
-            Ok(result) => results.push(result),
+            Ok(entry) => document.stacks.push(entry),
             Err(failure) => {
-                results.push(candidate.result("failed", &[]));
-                print(options, &results)?;
+                let entry = candidate.entry(RollbackResult::Failed, Vec::new());
+                document.stacks.push(entry);
+                options.result.print(&document)?;
                 return Err(failure);
             }
         }
     }
-    print(options, &results)?;
-    Ok(outcome)
-}
-
-/// Prints the results for machines, when they are asked for.
-fn print(options: &RollbackOptions, results: &[Value]) -> Result<(), Failure> {
-    if options.result.format == Format::Json {
-        let all = json!({ "version": 1, "stacks": results });
-        output::print(output::Text::json_value(&all))?;
-    }
-    Ok(())
+    options.result.print(&document)?;
+    Ok(Outcome::findings(is_declined))
 }
 
 /// Looks at a stack or a stack set.
@@ -227,7 +268,7 @@ impl Candidate {
     fn shown(&self, skip: &[String]) -> String {
         let step = &self.step;
         let name = &step.stack;
-        let command = |words: &str| Command::s3ferry(words).option("--profile", &step.profile);
+        let command = |words: &str| with_profile(words, &step.profile);
         let place = format!("in account {}, {}", step.account, step.region);
         let (stack, remedy, failed) = match &self.state {
             State::Absent if step.stack_set => {
@@ -268,18 +309,12 @@ impl Candidate {
             Remedy::Continue => {
                 text.push('.');
                 if !failed.is_empty() {
-                    let rows: Vec<Vec<String>> = (failed.iter())
-                        .map(|one| {
-                            let Unreverted {
-                                logical_id,
-                                resource_type,
-                                reason,
-                            } = one;
-                            [logical_id, resource_type, reason]
-                                .map(String::clone)
-                                .to_vec()
-                        })
-                        .collect();
+                    let row = |one: &Unreverted| {
+                        [&one.logical_id, &one.resource_type, &one.reason]
+                            .map(String::clone)
+                            .to_vec()
+                    };
+                    let rows: Vec<Vec<String>> = failed.iter().map(row).collect();
                     let header = ["not rolled back", "type", "reason"];
                     let notes = output::Stream::Notes;
                     let table = output::table_for(notes, &header, &rows, &[]);
@@ -318,24 +353,25 @@ impl Candidate {
         }
     }
 
-    /// Rolls it back, and returns the result for machines.
+    /// Rolls it back, and returns the result.
     async fn roll_back(
         &self,
         accounts: &mut Accounts<'_>,
         options: &RollbackOptions,
-        screen: &Screen,
-    ) -> Result<Value, Failure> {
-        let (step, access) = (&self.step, &self.access);
+    ) -> Result<Entry, Failure> {
+        let (step, access, screen) = (&self.step, &self.access, accounts.screen);
         let (token, wait) = (accounts.token(), options.aws.wait_timeout);
         let (stack, remedy) = match &self.state {
             State::Stack(stack, remedy, _) => (stack, remedy),
             State::StackSet(Some((id, _))) => {
                 let wanted = stack_set::wanted(&accounts.project, step, &[])?;
                 let ended = set::operation::stop(access, &wanted.plan, id, wait, screen).await?;
-                output::note(accounts.global, &stopped(step, &ended));
-                return Ok(self.result("stopped", &[]));
+                screen.says(stopped(step, &ended));
+                return Ok(self.entry(RollbackResult::Stopped, Vec::new()));
             }
-            State::Absent | State::StackSet(None) => return Ok(self.result("nothing", &[])),
+            State::Absent | State::StackSet(None) => {
+                return Ok(self.entry(RollbackResult::Nothing, Vec::new()));
+            }
         };
         let skip = self.skipped(&options.skip);
         let ended = match remedy {
@@ -348,52 +384,38 @@ impl Candidate {
             }
         };
         let name = &step.stack;
-        let diff = Command::s3ferry("diff").option("--profile", &step.profile);
-        let said = match ended {
-            Ended::RolledBack => format!(
-                "Stack {name} is rolled back. Next: `{diff}` shows what a deploy would change."
+        let (said, result) = match ended {
+            Ended::RolledBack => (
+                format!(
+                    "Stack {name} is rolled back. Next: `{}` shows what a deploy would change.",
+                    with_profile("diff", &step.profile)
+                ),
+                RollbackResult::RolledBack,
             ),
-            Ended::Updated => {
-                format!("The update of stack {name} had succeeded before it could be cancelled.")
-            }
+            Ended::Updated => (
+                format!("The update of stack {name} had succeeded before it could be cancelled."),
+                RollbackResult::Updated,
+            ),
         };
-        output::note(accounts.global, &said);
-        let result = match ended {
-            Ended::RolledBack => "rolledBack",
-            Ended::Updated => "updated",
-        };
-        Ok(self.result(result, &skip))
+        screen.says(said);
+        Ok(self.entry(result, skip))
     }
 
-    fn result(&self, result: &str, skipped: &[String]) -> Value {
-        let step = &self.step;
+    fn entry(&self, result: RollbackResult, skipped: Vec<String>) -> Entry {
         let (status, operation) = match &self.state {
-            State::Stack(stack, ..) => (Some(stack.status.as_str()), None),
-            State::StackSet(Some((id, _))) => (None, Some(id.as_str())),
+            State::Stack(stack, ..) => (Some(stack.status.clone()), None),
+            State::StackSet(Some((id, _))) => (None, Some(id.clone())),
             _ => (None, None),
         };
-        let failed: Vec<Value> = (self.unreverted().iter())
-            .map(|one| {
-                json!({
-                    "resource": one.logical_id,
-                    "type": one.resource_type,
-                    "reason": one.reason,
-                })
-            })
-            .collect();
-        json!({
-            "template": step.template.name,
-            "stack": step.stack,
-            "account": step.account,
-            "region": step.region,
-            "profile": step.profile,
-            "stackSet": step.stack_set,
-            "status": status,
-            "operation": operation,
-            "notRolledBack": failed,
-            "skipped": skipped,
-            "result": result,
-        })
+        Entry {
+            place: (&self.step).into(),
+            stack_set: self.step.stack_set,
+            status,
+            operation,
+            not_rolled_back: self.unreverted().to_vec(),
+            skipped,
+            result,
+        }
     }
 }
 
@@ -407,7 +429,7 @@ fn stopped(step: &StackStep, ended: &OperationEnded) -> String {
         step.stack,
         ended.status,
         output::thousands(counts.succeeded),
-        stack_set_show::number(counts.total()),
-        Command::s3ferry("deploy").option("--profile", &step.profile)
+        number(counts.total()),
+        with_profile("deploy", &step.profile)
     )
 }

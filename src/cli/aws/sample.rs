@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zip::ZipWriter;
 
-use crate::cli::aws::push::entry_options;
+use crate::cli::aws::zip_file::entry_options;
 use crate::cli::output::{self, print};
 use crate::cli::{Failure, Global, Outcome, files, shell};
 

@@ -25,9 +25,6 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// ID of the line for what is waited for, and of the line for bytes. No resource has such a name.
 const WAITING: &str = "/waiting";
 const BYTES: &str = "/bytes";
-/// Widths of the columns of an event: status and type, as far as most of them need.
-const STATUS: usize = 18;
-const TYPE: usize = 22;
 
 /// A row of the screen: something that is in progress beside others.
 pub(crate) struct Row<'r> {
@@ -54,8 +51,8 @@ pub(crate) enum RowState {
 }
 
 /// What the user sees of work that is in progress.
-pub(crate) struct Screen {
-    quiet: bool,
+pub(crate) struct Screen<'g> {
+    pub(crate) global: &'g Global,
     live: bool,
     state: RefCell<State>,
 }
@@ -89,11 +86,11 @@ fn can_move() -> bool {
     !dumb && std::io::stderr().is_terminal()
 }
 
-impl Screen {
+impl<'g> Screen<'g> {
     /// A screen; `resume` is the command that resumes the work after an interruption.
-    pub(crate) fn new(global: &Global, resume: impl Into<String>) -> Self {
+    pub(crate) fn new(global: &'g Global, resume: impl Into<String>) -> Self {
         Self {
-            quiet: global.quiet,
+            global,
             live: !global.quiet && can_move(),
             state: RefCell::new(State {
                 waiting: None,
@@ -108,12 +105,11 @@ impl Screen {
         }
     }
 
-    /// Asks a question whose answer is yes or no. Without a terminal the answer is the option's:
-    /// `--yes`.
-    ///
-    /// # Errors
-    /// There is no terminal to ask on.
-    pub(crate) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
+    /// Asks a question whose answer is yes or no, unless `--yes` answers it.
+    pub(crate) async fn confirm(&self, yes: bool, question: &str) -> Result<bool, Failure> {
+        if yes {
+            return Ok(true);
+        }
         let answer = self.ask(&format!("{question} [y/N] "), "--yes").await?;
         Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
     }
@@ -187,7 +183,7 @@ impl Screen {
                 let removed = next.remove().await;
                 self.closed(&next);
                 match removed {
-                    Ok(()) => self.line(&format!(
+                    Ok(()) => self.says(format!(
                         "Change set {name} of stack {stack} is deleted; it was not executed."
                     )),
                     Err(error) => output::error(&format!(
@@ -235,7 +231,7 @@ impl Screen {
             (None, None) => return,
         };
         drop(state);
-        self.line(&said);
+        self.says(said);
     }
 
     /// Shows a row, on a terminal in the place of the one before it; elsewhere as a line, once
@@ -247,7 +243,7 @@ impl Screen {
                 true => format!("\n      {}", shown(row.reason)),
                 false => String::new(),
             };
-            self.line(&format!("  {}{reason}", shown(&row.text)));
+            self.says(format!("  {}{reason}", shown(&row.text)));
             return;
         }
         let began = {
@@ -300,8 +296,13 @@ impl Screen {
         self.state.borrow_mut().resume = command;
     }
 
+    /// Prints something beside the result, unless the user wants quiet.
+    pub(crate) fn says(&self, text: impl AsRef<str>) {
+        self.line(Text::from(text.as_ref()));
+    }
+
     fn line(&self, text: impl Into<Text>) {
-        if self.quiet {
+        if self.global.quiet {
             return;
         }
         self.state.borrow_mut().last_line = Instant::now();
@@ -311,21 +312,17 @@ impl Screen {
 
 /// Progress of work on bytes, shown until it is dropped.
 pub(crate) struct Bytes<'s> {
-    screen: &'s Screen,
+    screen: &'s Screen<'s>,
     since: Instant,
 }
 
 impl Bytes<'_> {
     /// So many more bytes are done.
     pub(crate) fn inc(&self, more: u64) {
-        let done = self
-            .screen
-            .state
-            .borrow()
-            .bytes
-            .as_ref()
-            .map(|bytes| bytes.1);
-        self.set_position(done.unwrap_or_default() + more);
+        let state = self.screen.state.borrow();
+        let done = state.bytes.as_ref().map_or(0, |bytes| bytes.1);
+        drop(state);
+        self.set_position(done + more);
     }
 
     /// So many bytes are done.
@@ -358,7 +355,7 @@ impl Drop for Bytes<'_> {
     }
 }
 
-impl Observer for Screen {
+impl Observer for Screen<'_> {
     fn begins(&self, what: &str) {
         self.clear();
         let now = Instant::now();
@@ -369,11 +366,11 @@ impl Observer for Screen {
     }
 
     fn says(&self, what: &str) {
-        self.line(what);
+        self.says(what);
     }
 
     fn event(&self, event: &Event) {
-        if self.quiet {
+        if self.global.quiet {
             return;
         }
         if !self.live {
@@ -386,7 +383,7 @@ impl Observer for Screen {
                 format!("  {}", shown(&event.reason))
             };
             let text = event_text(event, columns.map(|width| width.saturating_sub(2)));
-            self.line(&format!("  {}{reason}", shown(&text)));
+            self.says(format!("  {}{reason}", shown(&text)));
             return;
         }
         if event.whole_stack {
@@ -409,7 +406,7 @@ impl Observer for Screen {
     }
 
     fn progress(&self, progress: &Progress) {
-        if self.quiet || progress.counts.total() == 0 {
+        if self.global.quiet || progress.counts.total() == 0 {
             return;
         }
         let text = shown(&progress_line(progress)).into_owned();
@@ -421,7 +418,7 @@ impl Observer for Screen {
         if is_news(state.written.as_ref(), progress) {
             state.written = Some(progress.clone());
             drop(state);
-            self.line(&format!("  {text}"));
+            self.says(format!("  {text}"));
         }
     }
 

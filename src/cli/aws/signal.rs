@@ -37,9 +37,6 @@ pub(crate) struct Signals(Vec<(Signal, tokio::signal::unix::Signal)>);
 impl Signals {
     /// Listens from now on, inside the runtime. A signal that the caller of the program ignores,
     /// as `nohup` does with SIGHUP, stays ignored.
-    ///
-    /// # Errors
-    /// The system refuses.
     pub(crate) fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let ignored = ignored();
@@ -81,9 +78,6 @@ pub(crate) struct Signals;
 #[cfg(not(unix))]
 impl Signals {
     /// Listens from now on.
-    ///
-    /// # Errors
-    /// None.
     pub(crate) fn listen() -> std::io::Result<Self> {
         Ok(Self)
     }

@@ -3,19 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::deploy::Comparison;
 use crate::plan::StackSetPermissions;
 
 use super::model::{Described, Wanted};
 
 /// One thing in which a stack set differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Difference {
     /// What differs, such as `template` or `parameter DeployKeyId`.
     pub what: String,
-    /// As it is; empty for a template, which is too long to show.
+    /// Value before; empty for a template, which is too long to show.
     pub before: String,
-    /// As it is wanted.
+    /// Value after.
     pub after: String,
 }
 

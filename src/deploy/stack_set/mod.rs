@@ -14,4 +14,5 @@ pub(crate) mod reasons;
 pub(crate) mod run;
 pub(crate) mod set;
 
+pub(crate) use difference::Difference;
 pub(crate) use model::{Described, Existing, Failed, Health, Instance, Progress, Wanted};

@@ -2,14 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::config::{AccountFilter, AutoDeployment};
 use crate::deploy::Text;
 use crate::plan::{StackSetPermissions, StackSetPlan};
 
 /// A stack instance's place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub(crate) struct Instance {
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
     pub account: String,
+    /// Region.
     pub region: String,
 }
 
@@ -24,7 +30,8 @@ impl Instance {
 }
 
 /// How a stack instance stands to its stack set (AWS CloudFormation, *StackInstanceSummary*).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Health {
     /// Its stack is as the stack set says.
     Current,
@@ -36,18 +43,32 @@ pub(crate) enum Health {
     Suspended,
 }
 
+impl Health {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Outdated => "outdated",
+            Self::Inoperable => "inoperable",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
 /// A stack instance that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Existing {
-    /// Its place.
+    #[serde(flatten)]
     pub instance: Instance,
-    /// How it stands.
+    /// Whether it is as its stack set says.
     pub health: Health,
-    /// AWS's reason for it; may be empty.
+    /// AWS's reason; may be empty.
     pub reason: String,
-    /// Its stack's ID, once there is one.
+    /// ID of its stack, once there is one.
     pub stack_id: Option<String>,
     /// The organizational unit that it was made for, with service-managed permissions.
+    #[serde(skip)]
     pub organizational_unit: Option<String>,
 }
 
@@ -213,14 +234,15 @@ pub(crate) struct Progress {
 }
 
 /// An instance whose stack is not as the stack set says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Failed {
-    /// Its place.
+    #[serde(flatten)]
     pub instance: Instance,
     /// AWS's status code, such as `FAILED` or `OUTDATED`.
     pub status: String,
     /// AWS's reason, on one line; may be empty.
     pub reason: String,
-    /// Its stack's ID, when it is known.
+    /// ID of its stack, when it is known.
     pub stack_id: Option<String>,
 }

@@ -1,37 +1,27 @@
 //! The order of a deployment: dev without its pipeline, the targets, dev with it; once the
 //! pipeline stands, the targets first.
 
-use crate::aws::names::is_key_id;
-use crate::deploy::stack::{Deployed, condition};
-use crate::deploy::{Condition, StackStep};
-use crate::stacks::{PIPELINE_NAME, Side};
+use crate::deploy::StackStep;
+use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};
 use crate::transition::sequence::Sequence;
 
-use super::Session;
-use super::handoff::{self, KEY_ID, Standing};
-use super::one::{Done, deploy};
+use super::one::deploy;
+use super::session::Session;
 use super::survey::survey;
-use super::{refuse, stack_set, transition, transition_show};
-use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::removed;
-use crate::cli::aws::runtime::of_profile;
-use crate::cli::{Failure, Outcome, output};
-
-pub(crate) use crate::stacks::CREATE_PIPELINE;
+use super::{next, stack_set, transition};
+use crate::cli::aws::seen::{first_missing, made_pipeline};
+use crate::cli::aws::{parameters, refuse, removed};
+use crate::cli::{Failure, Outcome, shell};
 
 /// Deploys what the user named.
 ///
 /// # Errors
 /// Anything that stops it; what was done until then stands, and a second run goes on.
 pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
-    let all = session.accounts.steps.clone();
-    let selected: Vec<&StackStep> = match &session.options.profile {
-        Some(profile) => of_profile(&all, profile)?,
-        None => all.iter().collect(),
-    };
-    check_parameters(&session.options.parameters, &selected, &all)?;
+    let selected = session.accounts.select(session.options.stacks.profile())?;
+    parameters::check(session.parameters(), &selected, &session.accounts.steps)?;
     if session.options.retain_stacks {
-        refuse::idle_retain_stacks(selected.iter().copied())?;
+        refuse::idle_retain_stacks(selected.iter())?;
     }
     let has_dev = selected.iter().any(|step| step.side == Side::Dev);
     if session.options.create_pipeline && !has_dev {
@@ -39,7 +29,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
             "--create-pipeline is about the dev stack, and this profile does not deploy it",
             format!(
                 "leave the option out, or give --profile {}",
-                crate::shell::word(&session.accounts.project.plan.dev.profile)
+                shell::word(&session.accounts.project.plan.dev.profile)
             ),
         ));
     }
@@ -48,8 +38,7 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         return Box::pin(run(session)).await;
     }
     if has_dev && !session.accounts.project.plan.dev.create_pipeline {
-        let dev = session.accounts.steps[0].clone();
-        check_adoption(session, &dev, made_pipeline(survey.dev()))?;
+        check_adoption(session, made_pipeline(survey.dev()))?;
     }
     if let Some(sequence) = transition::plan(session, &mut survey).await? {
         return change(session, &sequence).await;
@@ -65,9 +54,9 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         if !deploy_all(session, &selected).await? {
             return Ok(Outcome::Findings);
         }
-        say_what_is_left(session);
-        let next = next_after_targets(session, &others).await;
-        return session.finish(next.as_deref());
+        removed::say_recorded(&session.accounts);
+        let next = next::after_targets(session, &others).await;
+        return session.finish(next);
     };
     let (further, before): (Vec<&StackStep>, Vec<&StackStep>) = selected
         .iter()
@@ -92,28 +81,26 @@ pub(super) async fn run(session: &mut Session<'_>) -> Result<Outcome, Failure> {
         return Ok(Outcome::Findings);
     }
     if session.options.dry_run && !with_pipeline {
-        return session.finish(Some(
-            "the same without --dry-run: what follows needs what the dev stack gives out",
-        ));
+        let next = "the same without --dry-run: what follows needs what the dev stack gives out";
+        return session.finish(Some(next.to_owned()));
     }
     if !deploy_all(session, &before).await? {
         return Ok(Outcome::Findings);
     }
     if let Some(missing) = missing {
-        let next = next_target(session, missing);
-        return session.finish(Some(&next));
+        let next = next::target(session, missing);
+        return session.finish(Some(next));
     }
     if adopts {
-        let next = adoption(&session.accounts.project.plan.dev.pipeline, dev);
-        return session.finish(Some(&next));
+        let next = next::adoption(&session.accounts);
+        return session.finish(Some(next));
     }
     // A later pipeline stands before the one that starts it.
     if !deploy_all(session, &further).await? || !deploy_dev(session, dev, true).await? {
         return Ok(Outcome::Findings);
     }
-    say_what_is_left(session);
-    let next = push(dev);
-    session.finish(Some(&next))
+    removed::say_recorded(&session.accounts);
+    session.finish(Some(next::push(dev)))
 }
 
 /// Changes a live pipeline, step by step.
@@ -123,84 +110,22 @@ async fn change(session: &mut Session<'_>, sequence: &Sequence) -> Result<Outcom
     if !transition::run(session, sequence).await? {
         return Ok(Outcome::Findings);
     }
-    say_what_is_left(session);
-    let steps = session.accounts.steps.clone();
+    removed::say_recorded(&session.accounts);
     let next = match session.options.dry_run {
-        true => transition_show::next_of_dry_run(&steps, sequence),
-        false => {
-            let known = &session.accounts.outputs.known;
-            let dev = &steps[0];
-            let outputs = known.of(&dev.account, &dev.region, &dev.stack);
-            let recorded = outputs.and_then(|outputs| outputs.get(KEY_ID));
-            let adds_key = sequence.moves.iter().any(|one| one.adds_key);
-            let key = sequence.key.as_ref().filter(|_| !adds_key).or(recorded);
-            let has_other_key = |step: &StackStep| {
-                let recorded = known.key_of(&step.account, &step.region, &step.stack);
-                recorded.is_some() && recorded != key.map(String::as_str)
-            };
-            transition_show::next(&steps, sequence, key.map(String::as_str), has_other_key)
-        }
+        true => next::after_dry_run(&session.accounts.steps, sequence),
+        false => next::after_change(&session.accounts, sequence),
     };
-    session.finish(Some(&next))
-}
-
-/// Refuses parameters that no selected template has, one that is given twice, and the way back
-/// from `true` to `false`.
-///
-/// # Errors
-/// There is such a parameter.
-pub(crate) fn check_parameters(
-    given: &[(String, String)],
-    selected: &[&StackStep],
-    all: &[StackStep],
-) -> Result<(), Failure> {
-    for (number, (name, _)) in given.iter().enumerate() {
-        if name == CREATE_PIPELINE {
-            return Err(Failure::new(
-                format!("{CREATE_PIPELINE} is decided by what is deployed already"),
-                "to make the pipeline though the targets cannot be seen, give --create-pipeline",
-            ));
-        }
-        if given[..number].iter().any(|(other, _)| other == name) {
-            return Err(Failure::new(
-                format!("--parameter gives `{name}` twice"),
-                "give it once",
-            ));
-        }
-        let has = |step: &StackStep| step.template.parameters.contains(name);
-        if !all.iter().any(has) {
-            return Err(Failure::new(
-                format!("no template has a parameter `{name}`"),
-                format!("the targets' templates have {KEY_ID}"),
-            ));
-        }
-        if !selected.iter().any(|step| has(step)) {
-            return Err(Failure::new(
-                format!("no stack of this profile has a parameter `{name}`"),
-                "leave the option out",
-            ));
-        }
-    }
-    match given.iter().find(|(name, _)| name == KEY_ID) {
-        Some((_, value)) if !is_key_id(value) => Err(Failure::new(
-            format!("`{value}` is not a key ID"),
-            format!("give the output {KEY_ID} of the dev stack, not an ARN or an alias"),
-        )),
-        _ => Ok(()),
-    }
+    session.finish(Some(next))
 }
 
 /// Refuses what would delete or make a pipeline that the configuration says exists on its own.
-fn check_adoption(
-    session: &Session<'_>,
-    dev: &StackStep,
-    has_pipeline: bool,
-) -> Result<(), Failure> {
+fn check_adoption(session: &Session<'_>, has_pipeline: bool) -> Result<(), Failure> {
+    let accounts = &session.accounts;
     if has_pipeline {
         return Err(Failure::new(
             format!(
                 "stack `{}` has the pipeline, and the configuration says `create: false` for it",
-                dev.stack
+                accounts.dev().stack
             ),
             "without it in the stack CloudFormation would delete it: remove `create: false` from \
              `dev.pipeline`",
@@ -209,27 +134,10 @@ fn check_adoption(
     if session.options.create_pipeline {
         return Err(Failure::new(
             "--create-pipeline makes a pipeline, and the configuration says that it exists",
-            format!(
-                "leave the option out; {}",
-                adoption(&session.accounts.project.plan.dev.pipeline, dev)
-            ),
+            format!("leave the option out; {}", next::adoption(accounts)),
         ));
     }
     Ok(())
-}
-
-fn adoption(pipeline: &str, dev: &StackStep) -> String {
-    format!(
-        "`s3ferry adopt --name {pipeline} --profile {}` shows what changes in the pipeline, and \
-         with --write changes it",
-        crate::shell::word(&dev.profile)
-    )
-}
-
-/// Whether the dev stack was deployed with its pipeline.
-pub(crate) fn made_pipeline(dev: Option<&Deployed>) -> bool {
-    let made = dev.and_then(|stack| stack.parameters.get(CREATE_PIPELINE));
-    condition(dev) == Condition::Ready && made.is_some_and(|made| made == "true")
 }
 
 /// Deploys dev's stack; `false`: the user said no.
@@ -240,103 +148,20 @@ async fn deploy_dev(
 ) -> Result<bool, Failure> {
     let parameters = [(CREATE_PIPELINE.to_owned(), pipeline.to_string())];
     session.accounts.key_id = None;
-    Ok(deploy(session, dev, &parameters).await? != Done::Declined)
+    deploy(session, dev, &parameters).await
 }
 
 /// Deploys stacks that take the key's ID; `false`: the user said no.
 async fn deploy_all(session: &mut Session<'_>, steps: &[&StackStep]) -> Result<bool, Failure> {
     for step in steps {
-        let key = handoff::key_id(&mut session.accounts, &session.options.parameters).await?;
-        let parameters = [(KEY_ID.to_owned(), key)];
-        let done = if step.stack_set {
-            stack_set::deploy(session, step, &parameters, false).await?
-        } else {
-            deploy(session, step, &parameters).await?
+        let parameters = [(KEY_ID.to_owned(), session.key().await?.id)];
+        let is_done = match step.stack_set {
+            true => stack_set::deploy(session, step, &parameters, false).await?,
+            false => deploy(session, step, &parameters).await?,
         };
-        if done == Done::Declined {
+        if !is_done {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// Stacks that the configuration no longer names.
-fn say_what_is_left(session: &Session<'_>) {
-    for left in removed::recorded(&session.accounts) {
-        output::note(session.global, &format!("{}.", left.sentence()));
-    }
-}
-
-/// The first target that does not stand, or of which nothing is known.
-pub(crate) async fn first_missing<'t>(
-    accounts: &mut Accounts<'_>,
-    targets: &[&'t StackStep],
-) -> Option<&'t StackStep> {
-    for target in targets {
-        if handoff::standing(accounts, target).await != Standing::Yes {
-            return Some(target);
-        }
-    }
-    None
-}
-
-fn next_target(session: &Session<'_>, target: &StackStep) -> String {
-    let dev = &session.accounts.steps[0];
-    let plan = &session.accounts.project.plan.dev;
-    let known = &session.accounts.outputs.known;
-    let outputs = known.of(&dev.account, &dev.region, &dev.stack);
-    let then = if plan.create_pipeline {
-        let what = match outputs.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME)) {
-            true => "brings the pipeline up to date",
-            false => "makes the pipeline",
-        };
-        format!(
-            "`s3ferry deploy --profile {}` again, which {what}",
-            crate::shell::word(&dev.profile)
-        )
-    } else {
-        adoption(&plan.pipeline, dev)
-    };
-    format!(
-        "`s3ferry deploy --profile {}` (target {}), then {then}",
-        crate::shell::word(&target.profile),
-        target.template.name
-    )
-}
-
-async fn next_after_targets(session: &mut Session<'_>, others: &[&StackStep]) -> Option<String> {
-    if let Some(missing) = first_missing(&mut session.accounts, others).await {
-        return Some(next_target(session, missing));
-    }
-    let dev = session.accounts.steps[0].clone();
-    let known = session
-        .accounts
-        .outputs
-        .known
-        .of(&dev.account, &dev.region, &dev.stack);
-    let plan = &session.accounts.project.plan.dev;
-    if known.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME)) {
-        let is_current = session.accounts.is_recorded_for_this_template(&dev);
-        return (!is_current && plan.create_pipeline).then(|| {
-            format!(
-                "`s3ferry deploy --profile {}` brings the pipeline up to date",
-                crate::shell::word(&dev.profile)
-            )
-        });
-    }
-    if !plan.create_pipeline {
-        return Some(adoption(&plan.pipeline, &dev));
-    }
-    Some(format!(
-        "`s3ferry deploy --profile {}` makes the pipeline",
-        crate::shell::word(&dev.profile)
-    ))
-}
-
-pub(super) fn push(dev: &StackStep) -> String {
-    format!(
-        "`s3ferry push SITE --profile {profile}` uploads a folder or zip file and follows the \
-         pipeline to its end; `s3ferry sample` writes one to try it with",
-        profile = crate::shell::word(&dev.profile)
-    )
 }

@@ -9,11 +9,11 @@ use crate::deploy::{Access, Change, DeployError, Observer as _, StackStep, time}
 use crate::escape::shown;
 use crate::plan::{PipelinePlan, Plan, TargetPlan};
 use crate::stacks::Side;
-use serde_json::{Value, json};
 
-use super::Session;
-use crate::cli::aws::push::watch;
-use crate::cli::output;
+use super::result::InitialExecution;
+use super::session::Session;
+use crate::cli::aws::watch;
+use crate::cli::shell::with_profile;
 
 /// How long the execution may take to appear, and how long it is followed.
 const APPEARS: Duration = Duration::from_secs(60);
@@ -21,12 +21,11 @@ const FOLLOWED: Duration = Duration::from_secs(5 * 60);
 
 /// The first execution of a pipeline that is about to be created.
 pub(super) struct InitialRun {
-    pipeline: String,
     /// Whether an earlier pipeline must start it, so that it deploys nothing.
     is_additional: bool,
     /// Whether it has a source object to deploy; `None` where that is not known.
     has_source: Option<bool>,
-    json: Value,
+    execution: InitialExecution,
 }
 
 /// Announces the execution that a change set is going to start; `None` where it creates no
@@ -49,40 +48,35 @@ pub(super) async fn announce(
     };
     let plan = &session.accounts.project.plan;
     let pipeline = plan.pipelines.get(number).filter(|_| creates)?;
-    let name = &pipeline.name;
     if number > 0 {
-        session.screen.says(&additional(pipeline));
+        session.screen.says(additional(pipeline));
         return Some(InitialRun {
-            pipeline: name.to_string(),
             is_additional: true,
             has_source: None,
-            json: json!({ "pipeline": name, "targets": [] }),
+            execution: InitialExecution {
+                pipeline: pipeline.name.to_string(),
+                ..InitialExecution::default()
+            },
         });
     }
     let object = SourceObject::from(&plan.dev);
     let look = object.look(access).await;
-    session.screen.says(&first(plan, &object, access, &look));
-    let current = match &look {
-        Ok(Look::Current(current)) => Some(current),
-        _ => None,
+    session.screen.says(first(plan, &object, access, &look));
+    let (has_source, version) = match look {
+        Ok(Look::Current(current)) => (Some(true), Some(current.version)),
+        Ok(Look::Missing) => (Some(false), None),
+        Ok(Look::Forbidden) | Err(_) => (None, None),
     };
-    let targets: Vec<&str> = match &look {
-        Ok(Look::Missing) => Vec::new(),
-        _ => plan.targets.iter().map(|target| &*target.name).collect(),
-    };
+    let targets = plan.targets.iter().filter(|_| has_source != Some(false));
     Some(InitialRun {
-        pipeline: name.to_string(),
         is_additional: false,
-        has_source: match &look {
-            Ok(Look::Current(_)) => Some(true),
-            Ok(Look::Missing) => Some(false),
-            Ok(Look::Forbidden) | Err(_) => None,
+        has_source,
+        execution: InitialExecution {
+            pipeline: pipeline.name.to_string(),
+            targets: targets.map(|target| target.name.clone()).collect(),
+            version_id: Some(version),
+            ..InitialExecution::default()
         },
-        json: json!({
-            "pipeline": name,
-            "targets": targets,
-            "versionId": current.map(|current| &current.version),
-        }),
     })
 }
 
@@ -151,36 +145,36 @@ fn target(target: &TargetPlan) -> String {
 
 impl InitialRun {
     /// What was announced, for machines.
-    pub(super) fn into_json(self) -> Value {
-        self.json
+    pub(super) fn into_execution(self) -> InitialExecution {
+        self.execution
     }
 
     /// Reports how the execution ends, or how to watch it. What cannot be read is no error: the
     /// stack is complete.
-    pub(super) async fn report(mut self, session: &Session<'_>, access: &Access) -> Value {
+    pub(super) async fn report(
+        mut self,
+        session: &Session<'_>,
+        access: &Access,
+    ) -> InitialExecution {
         if self.is_additional {
-            return self.json;
+            return self.execution;
         }
-        if self.has_source == Some(false) {
-            let profile = crate::shell::word(access.profile());
-            output::note(
-                session.global,
-                &format!(
-                    "Nothing is deployed yet: `s3ferry push SITE --profile {profile}` uploads the \
-                     first version."
+        let text = if self.has_source == Some(false) {
+            format!(
+                "Nothing is deployed yet: `{}` uploads the first version.",
+                with_profile("push SITE", access.profile())
+            )
+        } else {
+            match self.follow(session, access).await {
+                Ok(text) => text,
+                Err(error) => format!(
+                    "The first execution of pipeline {} cannot be followed: {}",
+                    self.execution.pipeline, error.message
                 ),
-            );
-            return self.json;
-        }
-        let text = match self.follow(session, access).await {
-            Ok(text) => text,
-            Err(error) => format!(
-                "The first execution of pipeline {} cannot be followed: {}",
-                self.pipeline, error.message
-            ),
+            }
         };
-        output::note(session.global, &text);
-        self.json
+        session.screen.says(text);
+        self.execution
     }
 
     async fn follow(
@@ -189,7 +183,7 @@ impl InitialRun {
         access: &Access,
     ) -> Result<String, DeployError> {
         let limit = session.options.aws.wait_timeout;
-        let pipeline = self.pipeline.clone();
+        let pipeline = self.execution.pipeline.clone();
         session.screen.begins("first execution of the pipeline");
         let found = execution::first(access, &pipeline, limit.min(APPEARS)).await;
         let Some(Execution { id, .. }) = found? else {
@@ -203,7 +197,7 @@ impl InitialRun {
         let page = watch::console(region, &pipeline, &id);
         session
             .screen
-            .says(&format!("Execution {}\n{}", shown(&id), shown(&page)));
+            .says(format!("Execution {}\n{}", shown(&id), shown(&page)));
         let watcher = watch::Watcher::new(session.screen, &pipeline, region, access.profile());
         let limit = limit.min(FOLLOWED);
         let state = execution::follow_briefly(access, &pipeline, &id, limit, &|state| {
@@ -212,9 +206,10 @@ impl InitialRun {
         .await;
         session.screen.ended();
         let state = state?;
-        self.json["id"] = json!(id);
-        self.json["url"] = json!(page);
-        self.json["status"] = json!(state.as_ref().map(|state| &state.execution.status));
+        let status = state.as_ref().map(|state| state.execution.status.clone());
+        self.execution.id = Some(id.clone());
+        self.execution.url = Some(page.clone());
+        self.execution.status = Some(status);
         Ok(match state {
             Some(state) => said(&state, &page),
             None => format!("Execution {id} cannot be read; watch it at {page}"),

@@ -5,42 +5,28 @@ use crate::deploy::pace::Pace;
 use crate::deploy::run::{Pending, Prepared};
 use crate::deploy::stack::{Deployed, condition};
 use crate::deploy::{Access, Change, Condition, DeployError, Observer as _, StackStep, executions};
-use crate::stacks::Side;
-use serde_json::{Value, json};
+use crate::stacks::{KEY_ID, Side};
 
-use super::handoff::{self, KEY_ID, Standing};
-use super::propagation::Retries;
-use super::{Session, existing_policy, initial_run, show};
-use crate::cli::aws::runtime::Format;
+use super::existing_policy;
+use super::initial_run::{self, InitialRun};
+use super::result::{Changes, Done, StepResult};
+use super::retries::Retries;
+use super::session::Session;
+use crate::cli::aws::changes::{self, ValidationMembers};
+use crate::cli::aws::place::heading;
+use crate::cli::aws::seen::{Standing, standing};
+use crate::cli::shell::with_profile;
 use crate::cli::{Failure, output};
 
-/// How a stack's deployment ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Done {
-    /// It stands as the template says, or, in a dry run, it was shown.
-    Yes,
-    /// The user said no.
-    Declined,
-}
-
-/// Deploys one stack.
-///
-/// # Errors
-/// The stack failed, or cannot be deployed in its state; AWS refuses.
+/// Deploys one stack; `false`: the user said no.
 pub(super) async fn deploy(
     session: &mut Session<'_>,
     step: &StackStep,
     parameters: &[(String, String)],
-) -> Result<Done, Failure> {
+) -> Result<bool, Failure> {
     let permit = session.permit(step)?;
     let access = session.accounts.access(step).await?;
-    output::note(
-        session.global,
-        &format!(
-            "\n{}: stack {} in account {}, {}",
-            step.template.name, step.stack, step.account, step.region
-        ),
-    );
+    session.screen.says(format!("\n{}", heading(step)));
     let mut ahead = session.take_prepared(step);
     let mut found = match (&ahead, session.kept(step)) {
         (Some(_), _) => None,
@@ -64,9 +50,10 @@ pub(super) async fn deploy(
         session.screen.ended();
         match prepared {
             Prepared::UpToDate(stack) => {
-                output::note(session.global, "No changes.");
-                finish(session, step, &access, "unchanged", &stack, json!({})).await?;
-                return Ok(Done::Yes);
+                session.screen.says("No changes.");
+                let result = StepResult::new(step, Done::Unchanged);
+                finish(session, step, &access, &stack, result).await?;
+                return Ok(true);
             }
             Prepared::Changes(pending) => {
                 let way = (&access, permit);
@@ -77,7 +64,7 @@ pub(super) async fn deploy(
                 found = session.deployment(&access, step).settled().await?;
             }
             Prepared::CreationFailed(left, _) if retries.are_under_way() => {
-                session.screen.says(&format!(
+                session.screen.says(format!(
                     "Stack {} is in {}: deleting it before the next attempt.",
                     left.name, left.status
                 ));
@@ -85,22 +72,20 @@ pub(super) async fn deploy(
             }
             Prepared::CreationFailed(left, cause) => {
                 let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-                session.screen.says(&format!(
+                session.screen.says(format!(
                     "Stack {} is in {}{because}.\nIt must be deleted before it can be created \
                      again; nothing of it is in use.",
                     left.name, left.status
                 ));
                 if session.options.dry_run {
-                    session.result(step, "planned", json!({ "delete": left.status }));
-                    return Ok(Done::Yes);
+                    session.result(StepResult {
+                        delete: Some(left.status.clone()),
+                        ..StepResult::new(step, Done::Planned)
+                    });
+                    return Ok(true);
                 }
-                if !session.options.yes
-                    && !session
-                        .screen
-                        .confirm("Delete it and create it again?")
-                        .await?
-                {
-                    return Ok(Done::Declined);
+                if !session.confirm("Delete it and create it again?").await? {
+                    return Ok(false);
                 }
                 session.deployment(&access, step).delete(&left).await?;
             }
@@ -129,7 +114,8 @@ async fn protected_again(
     Ok(prepared)
 }
 
-/// Shows a change set, asks, and executes it. Nothing: it failed, and is to be tried again.
+/// Shows a change set, asks, and executes it; `false`: the user said no. `None`: it failed, and is to
+/// be tried again.
 async fn changes(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -137,17 +123,15 @@ async fn changes(
     pending: &Pending,
     parameters: &[(String, String)],
     retries: &mut Retries,
-) -> Result<Option<Done>, Failure> {
+) -> Result<Option<bool>, Failure> {
     let change_set = &pending.change_set;
     let agreed = retries.agreed_to(&change_set.changes);
     if !agreed {
-        output::note(
-            session.global,
-            show::changes(output::Stream::Notes, &change_set.changes).trim_end(),
-        );
-        let validations = show::validations(&change_set.validations, access);
+        let table = changes::table(output::Stream::Notes, &change_set.changes);
+        session.screen.says(table.trim_end());
+        let validations = changes::validations(&change_set.validations, access);
         if !validations.is_empty() {
-            output::note(session.global, validations.trim_end());
+            session.screen.says(validations.trim_end());
         }
         say_key_change(session, step, pending, parameters);
         say_new_key(session, pending);
@@ -158,33 +142,28 @@ async fn changes(
         Ok(false) => {
             session.deployment(access, step).discard(pending).await?;
             if session.options.dry_run {
-                let mut more = json!({ "changes": show::changes_json(&change_set.changes) });
-                show::extend(&mut more, show::validations_json(&change_set.validations));
-                session.result(step, "planned", more);
-                if let Some(initial) = initial {
-                    session.initial_execution(initial.into_json());
-                }
-                output::note(session.global, "Dry run: nothing was changed.");
-                return Ok(Some(Done::Yes));
+                session.result(StepResult {
+                    changes: Some(Changes::Stack(changes::entries(change_set.changes.clone()))),
+                    validations: Some(ValidationMembers::new(&change_set.validations)),
+                    initial_execution: initial.map(InitialRun::into_execution),
+                    ..StepResult::new(step, Done::Planned)
+                });
+                session.screen.says("Dry run: nothing was changed.");
+                return Ok(Some(true));
             }
-            output::note(session.global, "Nothing was changed.");
-            return Ok(Some(Done::Declined));
+            session.screen.says("Nothing was changed.");
+            return Ok(Some(false));
         }
         Err(failure) => {
             if let Err(error) = session.deployment(access, step).discard(pending).await {
                 let name = &change_set.name;
                 session
                     .screen
-                    .says(&format!("Change set {name} is left: {error}."));
+                    .says(format!("Change set {name} is left: {error}."));
             }
             return Err(failure);
         }
     }
-    let what = if condition(pending.before.as_ref()) == Condition::Ready {
-        "updated"
-    } else {
-        "created"
-    };
     let stack = match session
         .deployment(access, step)
         .execute(pending, permit)
@@ -203,17 +182,24 @@ async fn changes(
             .into());
         }
     };
-    output::note(session.global, &format!("Stack {} is {what}.", step.stack));
-    let mut more = show::validations_json(&change_set.validations);
-    if retries.are_under_way() {
-        more["retries"] = retries.json();
-    }
-    finish(session, step, access, what, &stack, more).await?;
+    let (what, done) = match condition(pending.before.as_ref()) {
+        Condition::Ready => ("updated", Done::Updated),
+        _ => ("created", Done::Created),
+    };
+    session
+        .screen
+        .says(format!("Stack {} is {what}.", step.stack));
+    let result = StepResult {
+        validations: Some(ValidationMembers::new(&change_set.validations)),
+        retries: retries.waits().to_vec(),
+        ..StepResult::new(step, done)
+    };
+    finish(session, step, access, &stack, result).await?;
     if let Some(initial) = initial {
         let execution = initial.report(session, access).await;
         session.initial_execution(execution);
     }
-    Ok(Some(Done::Yes))
+    Ok(Some(true))
 }
 
 /// Whether the change set is to be executed.
@@ -239,13 +225,10 @@ async fn may_go_on(
         }
     }
     let question = format!("Make these changes to stack {}?", step.stack);
-    Ok(session.options.yes || agreed || session.screen.confirm(&question).await?)
+    Ok(agreed || session.confirm(&question).await?)
 }
 
 /// Refuses to replace or delete a key, a bucket or a role without consent.
-///
-/// # Errors
-/// A change does so, and `--allow-replacement` is not given.
 pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Result<(), Failure> {
     let dangerous: Vec<&str> = changes
         .iter()
@@ -261,7 +244,7 @@ pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Res
         .filter(|change| change.is_dangerous())
         .all(|change| change.resource_type == "AWS::IAM::Role");
     if !dangerous.is_empty() && !session.options.allow_replacement && !session.options.dry_run {
-        return Err(Failure::with_code(
+        return Err(Failure::finding(
             format!(
                 "this would replace or delete {}, and nothing was changed",
                 dangerous.join(", ")
@@ -278,7 +261,6 @@ pub(super) fn refuse_dangerous(session: &Session<'_>, changes: &[Change]) -> Res
                 "a key that is replaced makes old artifacts unreadable, a bucket its objects \
                  unreachable; if that is meant, give --allow-replacement"
             },
-            1,
         ));
     }
     Ok(())
@@ -291,18 +273,16 @@ async fn targets_stand(session: &mut Session<'_>) -> Result<(), Failure> {
     }
     let steps = session.accounts.steps.clone();
     for target in steps.iter().filter(|step| step.is_target()) {
-        if handoff::standing(&mut session.accounts, target).await == Standing::No {
-            return Err(Failure::with_code(
-                format!(
-                    "target `{}` does not stand yet, and CodePipeline refuses a pipeline whose \
-                     deploy role does not exist",
-                    target.template.name
-                ),
-                format!(
-                    "deploy it first: `s3ferry deploy --profile {}`",
-                    crate::shell::word(&target.profile)
-                ),
-                1,
+        if standing(&mut session.accounts, target).await == Standing::No {
+            let name = &target.template.name;
+            let message = format!(
+                "target `{name}` does not stand yet, and CodePipeline refuses a pipeline whose deploy \
+                 role does not exist"
+            );
+            let deploy = with_profile("deploy", &target.profile);
+            return Err(Failure::finding(
+                message,
+                format!("deploy it first: `{deploy}`"),
             ));
         }
     }
@@ -316,30 +296,18 @@ async fn wait_for_executions(
     access: &Access,
     pipeline: &str,
 ) -> Result<(), Failure> {
-    let mut pace = Pace::new(session.options.aws.wait_timeout);
-    let mut said = false;
-    loop {
-        let running = executions::running(access, pipeline).await?;
-        let Some(first) = running.first() else {
-            return Ok(());
-        };
-        if session.options.interrupt_execution {
-            session.screen.says(&format!(
-                "Execution {first} of the pipeline will end unfinished."
-            ));
-            return Ok(());
-        }
-        if !said {
-            said = true;
-            session.screen.says(&format!(
-                "Execution {first} of pipeline {pipeline} runs, and a change would end it \
-                 unfinished: waiting for it (--interrupt-execution does not wait)."
-            ));
-            session.screen.begins("execution of the pipeline");
-        }
-        pace.pause(&format!("execution {first} of pipeline `{pipeline}`"))
-            .await?;
+    let running = executions::running(access, pipeline).await?;
+    if let Some(first) = running.first()
+        && session.options.interrupt_execution
+    {
+        session.screen.says(format!(
+            "Execution {first} of the pipeline will end unfinished."
+        ));
+        return Ok(());
     }
+    let why = "runs, and a change would end it unfinished: waiting for it (--interrupt-execution does \
+               not wait).";
+    wait(session, access, pipeline, running, why, |_| true).await
 }
 
 /// Waits until no execution runs that began before the pipeline switched: it may still use what the
@@ -349,25 +317,38 @@ pub(super) async fn wait_for_old_executions(
     step: &StackStep,
 ) -> Result<(), Failure> {
     let access = session.accounts.access(step).await?;
-    let pipeline = session.accounts.project.plan.dev.pipeline.clone();
-    let old = executions::running(&access, &pipeline).await?;
+    let pipeline = &session.accounts.project.plan.dev.pipeline;
+    let old = executions::running(&access, pipeline).await?;
+    let running = executions::running(&access, pipeline).await?;
+    let why = "began before the switch: waiting for it before the old access is removed.";
+    let is_old = |id: &String| old.contains(id);
+    wait(session, &access, pipeline, running, why, is_old).await
+}
+
+/// Waits until none of these `running` executions runs, and says why.
+async fn wait(
+    session: &Session<'_>,
+    access: &Access,
+    pipeline: &str,
+    mut running: Vec<String>,
+    why: &str,
+    is_awaited: impl Fn(&String) -> bool,
+) -> Result<(), Failure> {
     let mut pace = Pace::new(session.options.aws.wait_timeout);
     let mut said = false;
     loop {
-        let running = executions::running(&access, &pipeline).await?;
-        let Some(first) = running.iter().find(|id| old.contains(id)) else {
+        let Some(first) = running.iter().find(|id| is_awaited(id)) else {
             return Ok(());
         };
         if !said {
             said = true;
-            session.screen.says(&format!(
-                "Execution {first} of pipeline {pipeline} began before the switch: waiting for it \
-                 before the old access is removed."
-            ));
+            let text = format!("Execution {first} of pipeline {pipeline} {why}");
+            session.screen.says(text);
             session.screen.begins("execution of the pipeline");
         }
         pace.pause(&format!("execution {first} of pipeline `{pipeline}`"))
             .await?;
+        running = executions::running(access, pipeline).await?;
     }
 }
 
@@ -378,23 +359,19 @@ fn say_key_change(
     pending: &Pending,
     parameters: &[(String, String)],
 ) {
-    let Some(before) = &pending.before else {
+    let before = pending.before.as_ref();
+    let old = before.and_then(|stack| stack.parameters.get(KEY_ID));
+    let new = parameters.iter().find(|(name, _)| name == KEY_ID);
+    let (Some(old), Some((_, new))) = (old, new) else {
         return;
     };
-    for (name, new) in parameters {
-        match before.parameters.get(name) {
-            Some(old) if old != new && name == KEY_ID && step.template.text.json.contains(old) => {
-                session.screen.says(&format!(
-                    "{KEY_ID} changes from {old} to {new}; until the pipeline has switched, this \
-                     target can use both keys."
-                ));
-            }
-            Some(old) if old != new && name == KEY_ID => session.screen.says(&format!(
-                "{KEY_ID} changes from {old} to {new}: from then on this target can read only \
-                 what the new key encrypts."
-            )),
-            _ => {}
-        }
+    if old != new {
+        let what = match step.template.text.json.contains(old) {
+            true => "; until the pipeline has switched, this target can use both keys",
+            false => ": from then on this target can read only what the new key encrypts",
+        };
+        let text = format!("{KEY_ID} changes from {old} to {new}{what}.");
+        session.screen.says(text);
     }
 }
 
@@ -415,27 +392,24 @@ fn say_new_key(session: &Session<'_>, pending: &Pending) {
     }
 }
 
-/// A stack stands: keep its outputs, show them, and see to an existing bucket's policy.
+/// A stack is deployed: keep its outputs, show them, and see to an existing bucket's policy.
 async fn finish(
     session: &mut Session<'_>,
     step: &StackStep,
     access: &Access,
-    what: &str,
     stack: &Deployed,
-    mut more: Value,
+    result: StepResult,
 ) -> Result<(), Failure> {
     if !session.options.dry_run {
         session.accounts.outputs.put(step, stack);
     }
-    more["outputs"] = json!(stack.outputs);
-    session.result(step, what, more);
-    let rows: Vec<Vec<String>> = stack
-        .outputs
-        .iter()
-        .map(|(name, value)| vec![format!("  {name}"), value.clone()])
-        .collect();
-    if session.options.result.format == Format::Text && !session.global.quiet && !rows.is_empty() {
-        output::print(&output::table(&["  output", "value"], &rows, &[]))?;
+    session.result(StepResult {
+        outputs: Some(stack.outputs.clone()),
+        ..result
+    });
+    let is_shown = session.options.result.is_text() && !session.screen.global.quiet;
+    if is_shown && !stack.outputs.is_empty() {
+        output::print(&output::outputs(&stack.outputs))?;
     }
     if step.side == Side::Dev {
         existing_policy::put(session, step, access).await?;

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use crate::checked::{Approved, Permit, TemplateFormat, Unapproved, lint_refusal};
 use crate::deploy::run::{Deployment, Prepared, RunOptions};
 use crate::deploy::stack::Deployed;
-use crate::deploy::{Access, Observer as _, StackStep};
+use crate::deploy::{Access, StackStep};
 use crate::lint;
-use serde_json::{Value, json};
 
-use super::{DeployOptions, refuse, show};
-use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::runtime::Format;
+use super::options::DeployOptions;
+use super::result::{Document, InitialExecution, StepResult};
+use crate::cli::aws::accounts::{Accounts, Key};
 use crate::cli::aws::screen::Screen;
+use crate::cli::aws::{dev_key, refuse};
 use crate::cli::project::Project;
-use crate::cli::{Failure, Global, Outcome, checks, output, reports};
+use crate::cli::{Failure, Outcome, checks, output, reports};
 
 /// Account, region and name of a stack.
 type StackKey = (String, String, String);
@@ -28,35 +28,29 @@ fn key_of(step: &StackStep) -> StackKey {
 }
 
 /// Synthesizes and checks what is to be deployed, and shows what is wrong with it.
-///
-/// # Errors
-/// The templates have errors, or they are not proven.
 fn approve(
-    global: &Global,
+    screen: &Screen,
     project: &Project,
     options: &DeployOptions,
 ) -> Result<Approved, Failure> {
     let synthesis = project.synthesize(&options.out, TemplateFormat::Yaml)?;
     let checked = synthesis.check(&project.plan, lint::embedded())?;
-    checks::show_lint(global, &checked.reports);
+    checks::show_lint(screen.global, &checked.reports);
     if lint_refusal(&checked.reports).is_none() {
-        checks::show_proof(global, &checked.proof, options.strict);
+        checks::show_proof(screen.global, &checked.proof, options.strict);
     }
     checked.approve(options.strict).map_err(|why| {
         let message = format!("nothing was deployed: {why}");
-        Failure::with_code(message, "fix the errors above first", 1)
+        Failure::finding(message, "fix the errors above first")
     })
 }
 
 /// What one run of `deploy` knows.
-pub(crate) struct Session<'a> {
-    pub(super) global: &'a Global,
+pub(super) struct Session<'a> {
     pub(super) options: &'a DeployOptions,
-    pub(super) screen: &'a Screen,
+    pub(super) screen: &'a Screen<'a>,
     pub(super) accounts: Accounts<'a>,
     pub(super) run: RunOptions,
-    /// The merged policy of an existing artifact bucket, when there is one.
-    pub(super) merged_policy: Option<String>,
     approved: Approved,
     /// Whether every target was seen to stand: there may be hundreds, and several pipelines ask.
     pub(super) targets_stand: bool,
@@ -64,7 +58,7 @@ pub(crate) struct Session<'a> {
     read: HashMap<StackKey, Option<Deployed>>,
     /// Change sets that were created before the first step, by stack.
     prepared: HashMap<StackKey, (StackStep, Prepared)>,
-    results: Vec<Value>,
+    document: Document,
 }
 
 impl<'a> Session<'a> {
@@ -73,40 +67,52 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Anything that `synth` refuses, the example's bucket names, stale checked-in templates.
     pub(super) fn open(
-        global: &'a Global,
         options: &'a DeployOptions,
-        screen: &'a Screen,
+        screen: &'a Screen<'a>,
     ) -> Result<Self, Failure> {
-        let mut project = Project::load(global)?;
+        let mut project = Project::load(screen.global)?;
         if options.stack_set {
             for target in &mut project.plan.targets {
                 target.by_stack_set = true;
             }
         }
         refuse::example_buckets(&project.plan)?;
-        let approved = approve(global, &project, options)?;
-        refuse::stale_templates(global, &options.out, approved.synthesis())?;
-        let merged_policy = approved.synthesis().merged_policy().map(str::to_owned);
-        let stacks = approved.synthesis().stacks.clone();
-        let mut accounts = Accounts::with(global, &options.aws, project, stacks);
+        let approved = approve(screen, &project, options)?;
+        let synthesis = approved.synthesis();
+        refuse::stale_templates(screen.global, &options.out, synthesis)?;
+        let mut accounts = Accounts::synthesized(&options.aws, screen, project, synthesis);
         Ok(Self {
             run: RunOptions {
-                template_bucket: options.template_bucket.clone(),
-                role_arn: options.role_arn.clone(),
+                template_bucket: options.bucket.template_bucket.clone(),
+                role_arn: options.role.role_arn.clone(),
                 allow_replacement: options.allow_replacement,
                 ..accounts.run_options()
             },
-            merged_policy,
             approved,
-            global,
             options,
             screen,
             accounts,
             targets_stand: false,
             read: HashMap::new(),
             prepared: HashMap::new(),
-            results: Vec::new(),
+            document: Document::default(),
         })
+    }
+
+    /// The parameters that the user gives.
+    pub(super) fn parameters(&self) -> &'a [(String, String)] {
+        &self.options.parameters.parameters
+    }
+
+    /// The key for the targets.
+    pub(super) async fn key(&mut self) -> Result<Key, Failure> {
+        dev_key::key(&mut self.accounts, &self.options.parameters.parameters).await
+    }
+
+    /// Asks, unless `--yes` answers.
+    pub(super) async fn confirm(&self, question: &str) -> Result<bool, Failure> {
+        let yes = self.options.confirmation.yes;
+        self.screen.confirm(yes, question).await
     }
 
     /// Takes a new name for the change sets to come: each has its own.
@@ -143,14 +149,13 @@ impl<'a> Session<'a> {
             };
             let discarded = match self.accounts.access(&step).await {
                 Ok(access) => {
-                    let discarded = self.deployment(&access, &step).discard(&pending).await;
-                    discarded.map_err(Failure::from)
+                    (self.deployment(&access, &step).discard(&pending).await).map_err(Failure::from)
                 }
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = discarded {
                 let name = &pending.change_set.name;
-                self.screen.says(&format!(
+                self.screen.says(format!(
                     "The change set {name} of stack {} remains: {}.",
                     step.stack,
                     failure.message()
@@ -169,14 +174,13 @@ impl<'a> Session<'a> {
         permit.map_err(|why| match why {
             Unapproved::Unchecked(error) => error.into(),
             Unapproved::Errors(found) => {
-                let text = reports::text(&found, self.global.verbose);
-                output::note(self.global, text.trim_end());
-                Failure::with_code(
+                let text = reports::text(&found, self.screen.global.verbose);
+                output::note(self.screen.global, text.trim_end());
+                Failure::finding(
                     "a template between the deployed configuration and the new one has errors; \
                      nothing was changed",
                     "make the change in smaller parts; --write-steps writes the templates of all \
                      steps",
-                    1,
                 )
             }
         })
@@ -197,41 +201,41 @@ impl<'a> Session<'a> {
     }
 
     /// Keeps a stack's result for the end.
-    pub(super) fn result(&mut self, step: &StackStep, what: &str, more: Value) {
-        let mut result = json!({
-            "stack": step.stack,
-            "account": step.account,
-            "region": step.region,
-            "profile": step.profile,
-            "result": what,
-        });
-        show::extend(&mut result, more);
-        self.results.push(result);
+    pub(super) fn result(&mut self, result: StepResult) {
+        self.document.stacks.push(result);
     }
 
     /// Adds the execution that a pipeline's creation starts to the result of its stack.
-    pub(super) fn initial_execution(&mut self, execution: Value) {
-        if let Some(result) = self.results.last_mut() {
-            result["initialExecution"] = execution;
+    pub(super) fn initial_execution(&mut self, execution: InitialExecution) {
+        if let Some(result) = self.document.stacks.last_mut() {
+            result.initial_execution = Some(execution);
         }
     }
 
-    /// Prints the results for machines, when they are asked for.
+    /// Prints the results for machines, if they are asked for; for people what is next.
+    pub(super) fn finish(&mut self, next: Option<String>) -> Result<Outcome, Failure> {
+        if self.options.result.is_text()
+            && let Some(next) = &next
+        {
+            self.screen.says(format!("\nNext: {next}"));
+        }
+        self.document.next = next;
+        self.options.result.print(&self.document)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Refuses to deploy a stack set, with its result.
     ///
     /// # Errors
-    /// Standard output cannot be written.
-    pub(super) fn finish(&self, next: Option<&str>) -> Result<Outcome, Failure> {
-        match self.options.result.format {
-            Format::Json => {
-                let all = json!({ "version": 1, "stacks": self.results, "next": next });
-                output::print(output::Text::json_value(&all))?;
-            }
-            Format::Text => {
-                if let Some(next) = next {
-                    output::note(self.global, &format!("\nNext: {next}"));
-                }
-            }
-        }
-        Ok(Outcome::Done)
+    /// Always: `failure`, or that the result cannot be printed.
+    pub(super) fn refuse(&mut self, result: StepResult, failure: Failure) -> Result<(), Failure> {
+        self.result(result);
+        self.print_results()?;
+        Err(failure)
+    }
+
+    /// Prints the results for machines before a failure.
+    pub(super) fn print_results(&self) -> Result<(), Failure> {
+        self.options.result.print(&self.document)
     }
 }

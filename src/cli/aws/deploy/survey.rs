@@ -10,14 +10,15 @@ use crate::deploy::{Access, Condition, Observer as _, StackStep};
 use crate::stacks::{KEY_ID, Side};
 use crate::transition::{Deployed, Found, Piece, SetInstances};
 
-use super::handoff::{self, Seen};
-use super::{Session, stack_set};
+use super::session::Session;
 use crate::cli::Failure;
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::removed::{self, Removed};
+use crate::cli::aws::seen::{Seen, look, look_at_set};
+use crate::cli::aws::stack_set;
 
 /// What there is before a deployment: every stack of the configuration, as far as it was read.
-pub(crate) struct Survey {
+pub(super) struct Survey {
     pub(super) pieces: Vec<Piece>,
     /// The stacks, by number of the piece, where they were read.
     pub(super) stacks: Vec<Option<Stack>>,
@@ -26,12 +27,9 @@ pub(crate) struct Survey {
 }
 
 /// Reads the selected stacks, and with them whether each account can be reached.
-///
-/// # Errors
-/// No credentials, another account, AWS refuses, or the template of a stack cannot be read.
 pub(super) async fn survey(
     session: &mut Session<'_>,
-    selected: &[&StackStep],
+    selected: &[StackStep],
 ) -> Result<Survey, Failure> {
     let steps = session.accounts.steps.clone();
     let mut survey = Survey::of(
@@ -144,7 +142,7 @@ impl Survey {
         for Removed { step } in removed::recorded(accounts) {
             if step.stack_set {
                 self.add_removed_set(accounts, step).await;
-            } else if let Seen::Read(Some(found)) = handoff::look(accounts, &step).await {
+            } else if let Seen::Read(Some(found)) = look(accounts, &step).await {
                 let access = accounts.access(&step).await?;
                 self.add_removed(&access, step, &found).await?;
             }
@@ -156,14 +154,13 @@ impl Survey {
                 continue;
             }
             // A target that was deployed with another key than dev gives out is not ready.
-            let known = &accounts.outputs.known;
-            let recorded_key = known.key_of(&step.account, &step.region, &step.stack);
+            let recorded_key = accounts.outputs.key_of(step);
             let has_key = key.is_none() || recorded_key.is_none() || recorded_key == key.as_deref();
             let unknown = Found::Unknown {
-                is_recorded: has_key && accounts.is_recorded_for_this_template(step),
+                is_recorded: has_key && accounts.outputs.is_current(step),
             };
             self.pieces[number].found = if step.stack_set {
-                match handoff::look_at_set(accounts, step).await {
+                match look_at_set(accounts, step).await {
                     // What an instance has that is not current cannot be told.
                     Seen::Read(Some((_, instances))) if !instances.are_current => {
                         Found::Unknown { is_recorded: false }
@@ -172,7 +169,7 @@ impl Survey {
                     Seen::Unreadable(_) | Seen::NoProfile => unknown,
                 }
             } else {
-                match handoff::look(accounts, step).await {
+                match look(accounts, step).await {
                     Seen::Read(found) => {
                         let access = accounts.access(step).await?;
                         let piece = deployed(&access, step, found.as_ref()).await;
@@ -196,7 +193,7 @@ impl Survey {
         let Ok(access) = accounts.access(&step).await else {
             return;
         };
-        let found = removed::set::find(&accounts.outputs.known, &access, &step).await;
+        let found = removed::set::find(&accounts.outputs, &access, &step).await;
         let Ok(Some((wanted, set))) = found else {
             return;
         };

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use crate::deploy::run::Prepared;
 use crate::deploy::{Observer as _, StackStep};
-use crate::stacks::Side;
+use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};
 use crate::transition::sequence::{self, Sequence, Version};
 use crate::transition::{Found, Piece};
 
-use super::flow::CREATE_PIPELINE;
-use super::handoff::{self, KEY_ID};
-use super::one::{self, Done};
+use super::session::Session;
 use super::survey::Survey;
 use super::{
-    Session, existing_policy, stack_set, transition_refuse as refuse, transition_show as show,
+    existing_policy, one, stack_set, transition_refuse as refuse, transition_show as show,
 };
-use crate::cli::shell::Command;
-use crate::cli::{Failure, files, output};
+use crate::cli::aws::accounts::Key;
+use crate::cli::aws::seen::made_pipeline;
+use crate::cli::shell::with_profile;
+use crate::cli::{Failure, files};
 
 /// The steps of a change of a live pipeline; `None` when nothing is live, or nothing changes.
 ///
@@ -31,7 +31,7 @@ pub(super) async fn plan(
     if planned.is_err() && !session.options.dry_run {
         // A run that was killed may have left them without protection. The refusal is what matters.
         if let Err(failure) = protect(session, survey).await {
-            session.screen.says(&format!(
+            session.screen.says(format!(
                 "The stacks cannot be protected: {}.",
                 failure.message()
             ));
@@ -63,7 +63,7 @@ async fn planned(
 ) -> Result<Option<Sequence>, Failure> {
     let steps = session.accounts.steps.clone();
     let selects_dev = survey.pieces.first().is_some_and(|dev| dev.is_selected);
-    if selects_dev && !super::flow::made_pipeline(survey.dev()) {
+    if selects_dev && !made_pipeline(survey.dev()) {
         refuse::moved(session)?;
         refuse::adopted(session, survey)?;
         return Ok(None);
@@ -77,7 +77,7 @@ async fn planned(
     survey.read_others(&mut session.accounts).await?;
     survey.set_key_of_others();
     let is_live = match &survey.pieces[0].found {
-        Found::Deployed(_) => super::flow::made_pipeline(survey.dev()),
+        Found::Deployed(_) => made_pipeline(survey.dev()),
         Found::Absent | Found::Foreign(_) => false,
         Found::Unknown { .. } => true,
     };
@@ -95,7 +95,7 @@ async fn planned(
     sequence.key = survey.key();
     if sequence.needs_dev {
         let dev = &steps[0];
-        return Err(Failure::with_code(
+        return Err(Failure::finding(
             format!(
                 "stack `{}` must be deployed first: it creates the key or the service role that this \
                  change needs; nothing was changed",
@@ -103,9 +103,8 @@ async fn planned(
             ),
             format!(
                 "run `{}`, then this command again",
-                Command::s3ferry("deploy").option("--profile", &dev.profile)
+                with_profile("deploy", &dev.profile)
             ),
-            1,
         ));
     }
     refuse::conflicts(&steps, survey, &sequence.conflicts)?;
@@ -118,19 +117,18 @@ async fn planned(
 
 /// Sets the key that each stack is to have, as far as it is known before the first step.
 async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), Failure> {
-    let given = session.options.parameters.clone();
     let takes_key = |piece: &Piece| piece.is_selected && piece.side != Side::Dev;
     if !survey.pieces.iter().any(takes_key) {
         return Ok(());
     }
     let from_dev = survey.key();
-    let is_given = given.iter().any(|(name, _)| name == KEY_ID);
+    let is_given = session.parameters().iter().any(|(name, _)| name == KEY_ID);
     let key = match from_dev.filter(|_| !is_given) {
-        Some(key) => handoff::Key {
-            id: key,
+        Some(id) => Key {
+            id,
             is_recorded: false,
         },
-        None => handoff::key(&mut session.accounts, &given).await?,
+        None => session.key().await?,
     };
     let steps = session.accounts.steps.clone();
     for (piece, step) in survey.pieces.iter_mut().zip(&steps) {
@@ -142,7 +140,7 @@ async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), 
             && *old != key.id
             && key.is_recorded
         {
-            return Err(Failure::with_code(
+            return Err(Failure::finding(
                 format!(
                     "stack `{}` uses the key {old}, and .s3ferry/outputs.json has the key {}; \
                      nothing was changed",
@@ -154,7 +152,6 @@ async fn set_keys(session: &mut Session<'_>, survey: &mut Survey) -> Result<(), 
                      {KEY_ID}={}",
                     key.id
                 ),
-                1,
             ));
         }
         piece.key = Some(key.id.clone());
@@ -182,14 +179,11 @@ fn write_steps(
         let path = folder.join(format!("{}-{stack}.yaml", number + 1));
         files::write(&path, &one.template.to_yaml())?;
     }
-    output::note(
-        session.global,
-        &format!(
-            "Wrote the templates of {} steps to {}.",
-            sequence.moves.len(),
-            folder.display()
-        ),
-    );
+    session.screen.says(format!(
+        "Wrote the templates of {} steps to {}.",
+        sequence.moves.len(),
+        folder.display()
+    ));
     Ok(())
 }
 
@@ -244,13 +238,12 @@ async fn prepare_all(session: &mut Session<'_>, sequence: &Sequence) -> Result<(
             .compare(found, &parameters)
             .await?;
         session.screen.ended();
-        if let Prepared::Changes(pending) = &prepared {
-            let changes = pending.change_set.changes.clone();
-            session.keep_prepared(&stack, prepared);
-            one::refuse_dangerous(session, &changes)?;
-        } else {
-            session.keep_prepared(&stack, prepared);
-        }
+        let changes = match &prepared {
+            Prepared::Changes(pending) => pending.change_set.changes.clone(),
+            _ => Vec::new(),
+        };
+        session.keep_prepared(&stack, prepared);
+        one::refuse_dangerous(session, &changes)?;
     }
     Ok(())
 }
@@ -267,9 +260,7 @@ async fn parameters(
     if let Some(key) = planned {
         return Ok(vec![(KEY_ID.to_owned(), key.clone())]);
     }
-    let given = session.options.parameters.clone();
-    let key = handoff::key(&mut session.accounts, &given).await?;
-    Ok(vec![(KEY_ID.to_owned(), key.id)])
+    Ok(vec![(KEY_ID.to_owned(), session.key().await?.id)])
 }
 
 /// Takes the steps; `false`: the user said no.
@@ -330,14 +321,14 @@ async fn take(session: &mut Session<'_>, sequence: &Sequence) -> Result<bool, Fa
             existing_policy::put(session, &step, &access).await?;
         }
         let parameters = parameters(session, &step, one.key.as_ref()).await?;
-        let done = if step.stack_set {
+        let is_done = if step.stack_set {
             // An account that is closed would stop every update of the stack set.
             let keeps = one.version == Version::Both && !session.options.allow_interruption;
             stack_set::deploy(session, &step, &parameters, keeps).await?
         } else {
             one::deploy(session, &step, &parameters).await?
         };
-        if done == Done::Declined {
+        if !is_done {
             return Ok(false);
         }
         if is_dev {

@@ -5,8 +5,9 @@ use crate::stacks::{PIPELINE_NAME, Side};
 use crate::transition::sequence::{Conflict, Leaving, Sequence};
 use crate::transition::{Found, changes_agreement};
 
+use super::session::Session;
 use super::survey::Survey;
-use super::{Session, transition_show as show};
+use super::transition_show as show;
 use crate::cli::Failure;
 use crate::cli::aws::removed::{self, Removed};
 
@@ -20,17 +21,14 @@ pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
     let moved = removed::recorded(accounts).into_iter().find(|left| {
         let step = &left.step;
         // A pipeline whose stacks have other names keeps its targets.
-        if step.stack != accounts.steps[0].stack {
+        if step.stack != accounts.dev().stack {
             return false;
         }
-        let outputs = accounts
-            .outputs
-            .known
-            .of(&step.account, &step.region, &step.stack);
+        let outputs = accounts.outputs.of(step);
         step.side == Side::Dev && outputs.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME))
     });
     match moved {
-        Some(Removed { step }) if !session.options.allow_interruption => Err(Failure::with_code(
+        Some(Removed { step }) if !session.options.allow_interruption => Err(Failure::finding(
             format!(
                 "the pipeline is deployed in account {}, {} (stack `{}`), and s3ferry does not move \
                  it; nothing was changed",
@@ -38,7 +36,6 @@ pub(super) fn moved(session: &Session<'_>) -> Result<(), Failure> {
             ),
             "give the new pipeline another name, and its buckets and roles too; or accept with \
              --allow-interruption that the deployed one stops working",
-            1,
         )),
         _ => Ok(()),
     }
@@ -51,7 +48,7 @@ pub(super) fn adopted(session: &Session<'_>, survey: &Survey) -> Result<(), Fail
     if !is_affected || session.options.allow_interruption || session.options.dry_run {
         return Ok(());
     }
-    Err(Failure::with_code(
+    Err(Failure::finding(
         format!(
             "pipeline `{}` is not in a stack, and it may not be able to deploy between this \
              deployment and `s3ferry adopt --write`; nothing was changed",
@@ -59,7 +56,6 @@ pub(super) fn adopted(session: &Session<'_>, survey: &Survey) -> Result<(), Fail
         ),
         "to accept the interruption, give --allow-interruption; then run `s3ferry adopt --write` at \
          once",
-        1,
     ))
 }
 
@@ -75,7 +71,7 @@ pub(super) fn foreign(session: &Session<'_>, survey: &Survey) -> Result<(), Fail
             _ => None,
         });
     match foreign {
-        Some((why, step)) if !session.options.allow_interruption => Err(Failure::with_code(
+        Some((why, step)) if !session.options.allow_interruption => Err(Failure::finding(
             format!(
                 "the deployed template of stack `{}` was not written by s3ferry: {why}; nothing was \
                  changed",
@@ -83,7 +79,6 @@ pub(super) fn foreign(session: &Session<'_>, survey: &Survey) -> Result<(), Fail
             ),
             "s3ferry cannot keep what the deployed pipeline needs while it changes this stack; \
              --allow-interruption replaces the template at once",
-            1,
         )),
         _ => Ok(()),
     }
@@ -101,7 +96,7 @@ pub(super) fn conflicts(
     let help = match first.owner < steps.len() {
         true => {
             "one run cannot exchange names: give the first stack a third name, deploy, and then \
-                 deploy the second with the name that is free"
+             deploy the second with the name that is free"
         }
         false => {
             "give the new stack other names (`bucket:` and `role:`); once the pipeline deploys to it, \
@@ -117,7 +112,7 @@ pub(super) fn conflicts(
     });
     let new = &steps[first.piece];
     let name = first.name.rsplit('/').next().unwrap_or(&first.name);
-    Err(Failure::with_code(
+    Err(Failure::finding(
         format!(
             "{} {name} of stack `{}` in {} belongs to {owner}; nothing was changed",
             show::kind(&first.kind),
@@ -125,7 +120,6 @@ pub(super) fn conflicts(
             new.region
         ),
         help,
-        1,
     ))
 }
 
@@ -147,14 +141,13 @@ pub(super) fn leaving(
         0 => String::new(),
         more => format!(", and {more} more"),
     };
-    Err(Failure::with_code(
+    Err(Failure::finding(
         format!(
             "this would replace or delete {}{more}; nothing was changed",
             named.join(", ")
         ),
         "buckets and keys that leave a stack stay in the account; roles and pipelines are deleted, \
          once the new ones are in use; to allow it this once, give --allow-replacement",
-        1,
     ))
 }
 
@@ -177,7 +170,7 @@ pub(super) fn breaks(
         .take(3)
         .map(|fault| fault.what.as_str())
         .collect();
-    Err(Failure::with_code(
+    Err(Failure::finding(
         format!(
             "after the step on stack `{}` the pipeline could not deploy until the last step: {}; \
              nothing was changed",
@@ -185,7 +178,6 @@ pub(super) fn breaks(
             what.join("; ")
         ),
         "make the change in two deployments, or accept the interruption with --allow-interruption",
-        1,
     ))
 }
 

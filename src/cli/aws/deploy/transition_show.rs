@@ -4,10 +4,7 @@ use crate::deploy::StackStep;
 use crate::stacks::Side;
 use crate::transition::sequence::{Leaving, Sequence, Version};
 
-use super::Session;
-use super::flow::push;
-use crate::cli::output;
-use crate::cli::shell::Command;
+use super::session::Session;
 
 /// Shows the steps, where a stack takes more than one or has to wait.
 pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Sequence) {
@@ -16,10 +13,9 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
         .iter()
         .any(|one| one.version.is_transitional());
     if sequence.is_broken_before {
-        output::note(
-            session.global,
-            "The deployed pipeline does not work as it is: `s3ferry doctor` explains why.",
-        );
+        session
+            .screen
+            .says("The deployed pipeline does not work as it is: `s3ferry doctor` explains why.");
     }
     if !is_transition {
         return;
@@ -46,7 +42,7 @@ pub(super) fn steps(session: &Session<'_>, steps: &[StackStep], sequence: &Seque
         };
         text.push_str(&format!("\n  {}. {}: {what}", number + 1, step.stack));
     }
-    output::note(session.global, &text);
+    session.screen.says(text);
 }
 
 /// A protected resource that leaves its stack.
@@ -56,103 +52,6 @@ pub(super) fn leaving(one: &Leaving, step: &StackStep) -> String {
         Some(name) => format!("{kind} {name} ({} of stack {})", one.id, step.stack),
         None => format!("{kind} {} of stack {}", one.id, step.stack),
     }
-}
-
-/// What to do after a dry run.
-pub(super) fn next_of_dry_run(steps: &[StackStep], sequence: &Sequence) -> String {
-    let again = "the same without --dry-run";
-    let named: Vec<String> = sequence
-        .leaving
-        .iter()
-        .map(|one| leaving(one, &steps[one.piece]))
-        .collect();
-    match named.is_empty() {
-        true => again.to_owned(),
-        false => format!(
-            "{again}, and with --allow-replacement, since this would replace or delete {}",
-            named.join(", ")
-        ),
-    }
-}
-
-/// What to do next.
-///
-/// `key` is the ID of the key that the dev stack gives out, and `has_other_key` tells whether a stack
-/// is recorded with another one.
-pub(super) fn next(
-    steps: &[StackStep],
-    sequence: &Sequence,
-    key: Option<&str>,
-    has_other_key: impl Fn(&StackStep) -> bool,
-) -> String {
-    let adds_key = sequence.moves.iter().any(|one| one.adds_key);
-    let deploy = |step: &StackStep| {
-        let mut command = Command::s3ferry("deploy").option("--profile", &step.profile);
-        // Without access to dev, another key than the deployed one needs confirmation.
-        let is_other = step.side != Side::Dev && (adds_key || has_other_key(step));
-        if let Some(key) = key.filter(|_| is_other) {
-            command = command.option("--parameter", format!("DeployKeyId={key}"));
-        }
-        format!("`{command}`")
-    };
-    let dev = &steps[0];
-    if sequence.dev_waits {
-        let mut targets: Vec<String> = sequence
-            .waiting
-            .iter()
-            .filter_map(|piece| steps.get(*piece))
-            .map(deploy)
-            .collect();
-        targets.dedup();
-        return format!(
-            "{}, then {}, which switches the pipeline",
-            targets.join(", "),
-            deploy(dev)
-        );
-    }
-    if let Some(held) = sequence.held.first() {
-        return format!(
-            "{}, which switches the pipeline; then {} again, which removes what only the old one \
-             needed",
-            deploy(dev),
-            deploy(&steps[*held])
-        );
-    }
-    if sequence.dev_is_behind {
-        let mut commands: Vec<String> = (sequence.waiting.iter())
-            .filter_map(|piece| steps.get(*piece))
-            .filter(|step| step.side != Side::Dev)
-            .map(deploy)
-            .collect();
-        commands.dedup();
-        commands.push(deploy(dev));
-        return format!(
-            "{}, which brings the pipeline up to date",
-            commands.join(", then ")
-        );
-    }
-    if let Some(step) = sequence.waiting.first().and_then(|piece| steps.get(*piece)) {
-        let what = match sequence.is_proven {
-            true => "removes what only the old pipeline needed",
-            // It may not even have what the new one needs.
-            false => "completes the change",
-        };
-        return format!("{}, which {what}", deploy(step));
-    }
-    let is_log = |id: &str| id.ends_with("LogBucket");
-    let is_other_bucket = |one: &Leaving| {
-        one.kind == "AWS::S3::Bucket"
-            && !is_log(&one.id)
-            && steps.get(one.piece).is_some_and(|step| {
-                let mut buckets = step.template.buckets.iter();
-                step.is_target() && buckets.any(|new| !is_log(&new.logical_id))
-            })
-    };
-    if sequence.leaving.iter().any(is_other_bucket) {
-        let push = Command::s3ferry("push SITE --start").option("--profile", &dev.profile);
-        return format!("`{push}`: nothing is in the new output bucket yet");
-    }
-    push(dev)
 }
 
 /// A word for the type of a resource.

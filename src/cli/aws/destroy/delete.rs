@@ -1,26 +1,99 @@
-//! Deletes one stack or stack set.
+//! The stacks and stack sets to delete: found, and deleted one by one.
 
-use std::fmt::Write as _;
-
-use crate::deploy::retained::StackResource;
+use crate::deploy::retained::{self, StackResource};
 use crate::deploy::run::{Deployment, RunOptions};
 use crate::deploy::stack::{self, Deployed};
 use crate::deploy::stack_set::{self as set, Wanted, reasons};
-use crate::deploy::{Observer as _, StackStep};
-use crate::stacks::KEY_ID;
-use serde_json::{Value, json};
+use crate::deploy::{Access, Condition, Observer as _, StackStep};
 
-use super::Deletion;
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::deploy::stack_set_show;
+use crate::cli::aws::removed as left;
 use crate::cli::aws::screen::Screen;
+use crate::cli::aws::stack_set::{self, show::failures};
 use crate::cli::{Failure, output};
+
+/// A stack that is to be deleted.
+pub(super) struct Deletion {
+    pub(super) step: StackStep,
+    pub(super) access: Access,
+    pub(super) what: What,
+    /// Resources of a stack, or instances of a stack set.
+    pub(super) parts: usize,
+    pub(super) retained: Vec<StackResource>,
+}
+
+/// A stack, or a stack set.
+pub(super) enum What {
+    Stack(Deployed),
+    Set(Box<Wanted>),
+}
+
+/// The stack with what would stay of it; `None` when there is none. An operation in progress, such
+/// as a deletion that was begun earlier, is followed to its end first.
+pub(super) async fn find(
+    step: &StackStep,
+    access: Access,
+    run: &RunOptions,
+    screen: &Screen<'_>,
+) -> Result<Option<Deletion>, Failure> {
+    let deployment = Deployment {
+        access: &access,
+        step,
+        options: run,
+        observer: screen,
+    };
+    let found = deployment.settled().await?;
+    screen.ended();
+    let Some(stack) = found else {
+        return Ok(None);
+    };
+    let (mut count, mut retained) = (0, Vec::new());
+    if stack.condition() != Condition::Reviewing {
+        let resources = retained::resources(&access, &stack.id).await?;
+        let template = stack::template(&access, &stack.id).await?;
+        retained = retained::retained(&template, &resources);
+        count = resources.len();
+    }
+    Ok(Some(Deletion {
+        step: step.clone(),
+        access,
+        what: What::Stack(stack),
+        parts: count,
+        retained,
+    }))
+}
+
+pub(super) async fn find_stack_set(
+    accounts: &Accounts<'_>,
+    step: &StackStep,
+    access: Access,
+) -> Result<Option<Deletion>, Failure> {
+    let wanted = if left::is_removed(step) {
+        let found = left::set::find(&accounts.outputs, &access, step).await?;
+        found.map(|(wanted, _)| wanted)
+    } else {
+        let wanted = stack_set::wanted(&accounts.project, step, &[])?;
+        let found = set::set::describe(&access, &wanted.plan).await?;
+        found.map(|_| wanted)
+    };
+    let Some(wanted) = wanted else {
+        return Ok(None);
+    };
+    let parts = set::instances::list(&access, &wanted.plan).await?.len();
+    Ok(Some(Deletion {
+        step: step.clone(),
+        access,
+        what: What::Set(Box::new(wanted)),
+        parts,
+        retained: Vec::new(),
+    }))
+}
 
 pub(super) async fn delete(
     one: &Deletion,
     stack: &Deployed,
     run: &RunOptions,
-    screen: &Screen,
+    screen: &Screen<'_>,
 ) -> Result<(), Failure> {
     let name = &one.step.stack;
     if stack.protected {
@@ -40,12 +113,11 @@ pub(super) async fn delete(
 
 /// Removes every instance, with its stack or without, then the stack set.
 pub(super) async fn delete_stack_set(
-    accounts: &Accounts<'_>,
     one: &Deletion,
     wanted: &Wanted,
     retain_stacks: bool,
     run: &RunOptions,
-    screen: &Screen,
+    screen: &Screen<'_>,
 ) -> Result<(), Failure> {
     let options = set::run::SetOptions {
         wait: run.wait,
@@ -62,12 +134,9 @@ pub(super) async fn delete_stack_set(
     if report.is_complete() {
         return Ok(());
     }
-    output::note(
-        accounts.global,
-        stack_set_show::failures(output::Stream::Notes, &report).trim_end(),
-    );
+    screen.says(failures(output::Stream::Notes, &report).trim_end());
     let first = report.failed.first().map(|one| one.reason.as_str());
-    Err(Failure::with_code(
+    Err(Failure::finding(
         format!("stack set `{name}` was not deleted: instances failed, as shown above"),
         match first.map(reasons::hint).filter(|hint| !hint.is_empty()) {
             Some(hint) => format!("{hint}; then run it again"),
@@ -75,51 +144,5 @@ pub(super) async fn delete_stack_set(
                      gives the instances up and leaves their stacks"
                 .to_owned(),
         },
-        1,
     ))
-}
-
-/// What an earlier run deleted, and what that left behind as far as the outputs file knows.
-pub(super) fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
-    let mut said = format!(
-        "Stack {} in account {}, {} does not exist.",
-        step.stack, step.account, step.region
-    );
-    let known = &accounts.outputs.known;
-    if let Some(outputs) = known.of(&step.account, &step.region, &step.stack) {
-        let left: Vec<&str> = outputs
-            .iter()
-            .filter(|(name, _)| *name == KEY_ID || name.ends_with("BucketName"))
-            .map(|(_, value)| value.as_str())
-            .collect();
-        if !left.is_empty() {
-            let _ = write!(
-                said,
-                " What it left may still be there: {}.",
-                left.join(", ")
-            );
-        }
-    }
-    output::note(accounts.global, &said);
-}
-
-pub(super) fn result(step: &StackStep, what: &str, retained: &[StackResource]) -> Value {
-    let retained: Vec<Value> = retained
-        .iter()
-        .map(|one| {
-            json!({
-                "resource": one.logical_id,
-                "physicalId": one.physical_id,
-                "type": one.resource_type,
-            })
-        })
-        .collect();
-    json!({
-        "stack": step.stack,
-        "account": step.account,
-        "region": step.region,
-        "profile": step.profile,
-        "result": what,
-        "retained": retained,
-    })
 }

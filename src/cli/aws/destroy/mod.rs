@@ -1,141 +1,70 @@
 //! `s3ferry destroy`: deletes stacks, never by accident, and says what stays.
 
 mod delete;
-
-use std::collections::BTreeSet;
-
-use crate::deploy::retained::{self, StackResource};
-use crate::deploy::run::{Deployment, RunOptions};
-use crate::deploy::stack::{self, Deployed};
-use crate::deploy::stack_set::{self as set, Wanted};
-use crate::deploy::{Access, Condition, Observer as _, StackStep};
-use crate::stacks::Side;
-
+mod options;
 mod removed;
 mod report;
 
-use removed::removed_steps;
-use report::report;
+use std::collections::BTreeSet;
+
+use crate::deploy::StackStep;
+use crate::deploy::run::RunOptions;
+use crate::stacks::Side;
 
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::deploy::handoff::{self, Seen};
-use crate::cli::aws::deploy::{refuse, stack_set};
+use crate::cli::aws::refuse;
 use crate::cli::aws::removed as left;
-use crate::cli::aws::runtime::{AwsOptions, ResultOption, block_on, require_stacks};
+use crate::cli::aws::runtime::block_on;
 use crate::cli::aws::screen::Screen;
-use crate::cli::project::Project;
-use crate::cli::{Failure, Global, Outcome, output, shell};
-use delete::{delete, delete_stack_set, result, say_gone};
-
-const EXAMPLES: &str = "\
-Examples:
-  s3ferry destroy --profile prod        asks for the stack's name first
-  s3ferry destroy --profile dev         refused while a target stands
-  s3ferry destroy --all                 targets, then dev
-  s3ferry destroy --all --removed       only stacks that the configuration no longer names
-  s3ferry destroy --profile prod --confirm crossaccountdeploy-prod   without a terminal
-
-The key and the buckets stay, with all that is in them; how to remove them is printed.
-Safe to interrupt: run it again and it resumes.";
-
-/// DestroyOptions of `destroy`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub(crate) struct DestroyOptions {
-    /// Named profile of the AWS configuration: deletes the stacks that the configuration gives it
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-    /// Delete every stack: the targets', then the dev account's
-    #[arg(long, conflicts_with = "profile")]
-    all: bool,
-    /// Delete the stacks that the configuration no longer names, and no others
-    #[arg(long)]
-    removed: bool,
-    /// Name of a stack to delete, instead of typing it; may be repeated
-    #[arg(long, value_name = "STACK")]
-    confirm: Vec<String>,
-    /// Delete the dev account's stacks though a target stands, or cannot be seen from here
-    #[arg(long)]
-    force: bool,
-    /// Keep the stacks of a stack set's instances, as stacks without a stack set
-    #[arg(long)]
-    retain_stacks: bool,
-    /// Role that CloudFormation acts with, instead of the profile's own permissions
-    #[arg(long, value_name = "ARN", value_parser = crate::cli::aws::runtime::role_arn)]
-    role_arn: Option<String>,
-    #[command(flatten)]
-    result: ResultOption,
-    #[command(flatten)]
-    aws: AwsOptions,
-}
-
-/// A stack that is to be deleted.
-struct Deletion {
-    step: StackStep,
-    access: Access,
-    what: What,
-    /// Resources of a stack, or instances of a stack set.
-    parts: usize,
-    retained: Vec<StackResource>,
-}
-
-/// A stack, or a stack set.
-enum What {
-    Stack(Deployed),
-    Set(Box<Wanted>),
-}
+use crate::cli::aws::seen::{Seen, look};
+use crate::cli::{Failure, Global, Outcome, shell};
+use delete::{Deletion, What, delete, delete_stack_set, find, find_stack_set};
+pub(crate) use options::DestroyOptions;
+use removed::removed_steps;
+pub(crate) use report::Document;
+use report::{DestroyResult, plan, report, say_gone};
 
 /// Deletes.
 pub(crate) fn run(global: &Global, options: &DestroyOptions) -> Result<Outcome, Failure> {
-    require_stacks("destroy", options.profile.as_deref(), Some(options.all))?;
     // Without them, it would delete something else.
     let given = shell::given(&[
         (options.removed, "--removed"),
         (options.retain_stacks, "--retain-stacks"),
         (options.force, "--force"),
     ]);
-    let resume = shell::resume(global, "destroy", options.profile.as_deref(), &given);
-    let screen = Screen::new(global, resume);
-    let project = Project::load(global)?;
-    let accounts = Accounts::new(global, &options.aws, project);
-    block_on(&screen, destroy(accounts, options, &screen))
+    let screen = options.stacks.screen(global, "destroy", &given)?;
+    let accounts = Accounts::open(&options.aws, &screen)?;
+    block_on(&screen, destroy(accounts, options))
 }
 
-async fn destroy(
-    mut accounts: Accounts<'_>,
-    options: &DestroyOptions,
-    screen: &Screen,
-) -> Result<Outcome, Failure> {
+async fn destroy(mut accounts: Accounts<'_>, options: &DestroyOptions) -> Result<Outcome, Failure> {
+    let screen = accounts.screen;
     accounts.find_earlier_name().await;
     let (steps, remain) = match options.removed {
         true => removed_steps(&mut accounts, options).await?,
         false => {
-            let mut steps = accounts.select(options.profile.as_deref())?;
+            let mut steps = accounts.select(options.stacks.profile())?;
             // What was deployed last is deleted first.
             steps.reverse();
             (steps, false)
         }
     };
     if options.removed && steps.is_empty() {
-        if remain {
-            return Ok(Outcome::Findings);
+        if !remain {
+            screen.says("There is no stack here that the configuration no longer names.");
         }
-        output::note(
-            accounts.global,
-            "There is no stack here that the configuration no longer names.",
-        );
-        return Ok(Outcome::Done);
+        return Ok(Outcome::findings(remain));
     }
     check_names(&steps, &options.confirm)?;
     if options.retain_stacks {
         refuse::idle_retain_stacks(steps.iter())?;
     }
     let run = RunOptions {
-        role_arn: options.role_arn.clone(),
+        role_arn: options.role.role_arn.clone(),
         ..accounts.run_options()
     };
     refuse_while_targets_stand(&mut accounts, options, &steps).await?;
-    let mut results = Vec::new();
+    let mut document = Document::default();
     let mut deletions = Vec::new();
     for step in steps {
         let access = accounts.access(&step).await?;
@@ -149,14 +78,14 @@ async fn destroy(
             None => {
                 say_gone(&accounts, &step);
                 accounts.outputs.forget(&step);
-                results.push(result(&step, "absent", &[]));
+                document.add(&step, DestroyResult::Absent, &[]);
             }
         }
     }
     if !deletions.is_empty() {
-        output::note(accounts.global, plan(&deletions).trim_end());
+        screen.says(plan(&deletions).trim_end());
         if !is_confirmed(&deletions, options, screen).await? {
-            output::note(accounts.global, "Nothing was deleted.");
+            screen.says("Nothing was deleted.");
             return Ok(Outcome::Findings);
         }
     }
@@ -167,26 +96,20 @@ async fn destroy(
                 "Stack"
             }
             What::Set(wanted) => {
-                let retain = options.retain_stacks;
-                delete_stack_set(&accounts, one, wanted, retain, &run, screen).await?;
+                delete_stack_set(one, wanted, options.retain_stacks, &run, screen).await?;
                 "Stack set"
             }
         };
         accounts.outputs.forget(&one.step);
-        output::note(
-            accounts.global,
-            &format!(
-                "{kind} {} in account {}, {} is deleted.",
-                one.step.stack, one.step.account, one.step.region
-            ),
-        );
-        results.push(result(&one.step, "deleted", &one.retained));
+        screen.says(format!(
+            "{kind} {} in account {}, {} is deleted.",
+            one.step.stack, one.step.account, one.step.region
+        ));
+        document.add(&one.step, DestroyResult::Deleted, &one.retained);
     }
-    report(&accounts, options, &deletions, &results)?;
+    report(&accounts, options, &deletions, &document)?;
     if !options.removed {
-        for one in left::recorded(&accounts) {
-            output::note(accounts.global, &format!("{}.", one.sentence()));
-        }
+        left::say_recorded(&accounts);
     }
     Ok(Outcome::Done)
 }
@@ -224,7 +147,6 @@ async fn refuse_while_targets_stand(
         .cloned()
         .collect();
     for target in others {
-        let profile = &target.profile;
         if target.stack_set {
             // Whether it is there, not whether it is complete.
             if let Ok(access) = accounts.access(&target).await
@@ -234,10 +156,10 @@ async fn refuse_while_targets_stand(
             }
             return Err(still_stands(&target));
         }
-        let stands = match handoff::look(accounts, &target).await {
+        let stands = match look(accounts, &target).await {
             Seen::Read(None) => false,
             Seen::Read(Some(_)) => true,
-            _ if accounts.recorded(&target) => true,
+            _ if accounts.outputs.of(&target).is_some() => true,
             Seen::Unreadable(failure) => {
                 return Err(Failure::with_code(
                     format!(
@@ -251,14 +173,11 @@ async fn refuse_while_targets_stand(
                 ));
             }
             Seen::NoProfile => {
-                output::note(
-                    accounts.global,
-                    &format!(
-                        "Whether stack {} of target {} stands cannot be seen: there is no \
-                         profile {profile} here, and .s3ferry/outputs.json does not have it.",
-                        target.stack, target.template.name
-                    ),
-                );
+                accounts.screen.says(format!(
+                    "Whether stack {} of target {} stands cannot be seen: there is no \
+                     profile {} here, and .s3ferry/outputs.json does not have it.",
+                    target.stack, target.template.name, target.profile
+                ));
                 false
             }
         };
@@ -271,147 +190,24 @@ async fn refuse_while_targets_stand(
 
 fn still_stands(target: &StackStep) -> Failure {
     let (name, stack, account) = (&target.template.name, &target.stack, &target.account);
-    let profile = &target.profile;
-    Failure::with_code(
+    Failure::finding(
         format!(
             "target `{name}` still stands (stack `{stack}` in account {account}), and it cannot \
              work without the dev account's stack"
         ),
         format!(
-            "delete it first: `s3ferry destroy --profile {}`, or everything in order: `s3ferry \
-             destroy --all`; --force deletes dev all the same",
-            shell::word(profile)
+            "delete it first: `{}`, or everything in order: `s3ferry destroy --all`; --force \
+             deletes dev all the same",
+            shell::with_profile("destroy", &target.profile)
         ),
-        1,
     )
-}
-
-/// The stack with what would stay of it; `None` when there is none. An operation in progress, such
-/// as a deletion that was begun earlier, is followed to its end first.
-async fn find(
-    step: &StackStep,
-    access: Access,
-    run: &RunOptions,
-    screen: &Screen,
-) -> Result<Option<Deletion>, Failure> {
-    let deployment = Deployment {
-        access: &access,
-        step,
-        options: run,
-        observer: screen,
-    };
-    let found = deployment.settled().await?;
-    screen.ended();
-    let Some(stack) = found else {
-        return Ok(None);
-    };
-    let (mut count, mut retained) = (0, Vec::new());
-    if stack.condition() != Condition::Reviewing {
-        let resources = retained::resources(&access, &stack.id).await?;
-        let template = stack::template(&access, &stack.id).await?;
-        retained = retained::retained(&template, &resources);
-        count = resources.len();
-    }
-    Ok(Some(Deletion {
-        step: step.clone(),
-        access,
-        what: What::Stack(stack),
-        parts: count,
-        retained,
-    }))
-}
-
-async fn find_stack_set(
-    accounts: &Accounts<'_>,
-    step: &StackStep,
-    access: Access,
-) -> Result<Option<Deletion>, Failure> {
-    let wanted = if left::is_removed(step) {
-        let known = &accounts.outputs.known;
-        left::set::find(known, &access, step)
-            .await?
-            .map(|(wanted, _)| wanted)
-    } else {
-        let wanted = stack_set::wanted(&accounts.project, step, &[])?;
-        let found = set::set::describe(&access, &wanted.plan).await?;
-        found.map(|_| wanted)
-    };
-    let Some(wanted) = wanted else {
-        return Ok(None);
-    };
-    let parts = set::instances::list(&access, &wanted.plan).await?.len();
-    Ok(Some(Deletion {
-        step: step.clone(),
-        access,
-        what: What::Set(Box::new(wanted)),
-        parts,
-        retained: Vec::new(),
-    }))
-}
-
-/// What would be deleted, and what would stay.
-fn plan(deletions: &[Deletion]) -> String {
-    let rows: Vec<Vec<String>> = deletions
-        .iter()
-        .map(|one| {
-            vec![
-                one.step.stack.clone(),
-                one.step.account.to_string(),
-                one.step.region.to_string(),
-                match &one.what {
-                    What::Stack(stack) => stack.status.clone(),
-                    What::Set(_) => "stack set".to_owned(),
-                },
-                match &one.what {
-                    What::Stack(_) => (one.parts - one.retained.len()).to_string(),
-                    What::Set(_) => format!("{} instances", one.parts),
-                },
-                match &one.what {
-                    What::Stack(_) => one.retained.len().to_string(),
-                    What::Set(_) => "buckets".to_owned(),
-                },
-            ]
-        })
-        .collect();
-    let header = [
-        "to delete",
-        "account",
-        "region",
-        "state",
-        "resources",
-        "stay",
-    ];
-    let notes = output::Stream::Notes;
-    let mut out = output::table_for(notes, &header, &rows, &[4, 5]);
-    let stay: Vec<Vec<String>> = deletions
-        .iter()
-        .flat_map(|one| {
-            one.retained.iter().map(|resource| {
-                vec![
-                    resource.physical_id.clone(),
-                    resource.resource_type.clone(),
-                    one.step.account.to_string(),
-                ]
-            })
-        })
-        .collect();
-    if !stay.is_empty() {
-        out.push('\n');
-        out.push_str(&output::table_for(
-            notes,
-            &["what stays", "type", "account"],
-            &stay,
-            &[],
-        ));
-    }
-    out
 }
 
 /// Whether every stack's name was given, once for all accounts that have a stack of that name.
 async fn is_confirmed(
     deletions: &[Deletion],
     options: &DestroyOptions,
-    screen: &Screen,
+    screen: &Screen<'_>,
 ) -> Result<bool, Failure> {
     let mut asked: Vec<&str> = Vec::new();
     for one in deletions {

@@ -4,11 +4,11 @@ use crate::deploy::StackStep;
 use crate::deploy::stack::{self, Deployed};
 use crate::stacks::{DEPLOY_ROLE_ARN, PIPELINE_NAME, Side};
 
-use super::DestroyOptions;
+use super::options::DestroyOptions;
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::deploy::handoff::{self, Seen};
 use crate::cli::aws::removed::{self as left, Removed};
-use crate::cli::{Failure, output, shell};
+use crate::cli::aws::seen::{Seen, look};
+use crate::cli::{Failure, shell};
 
 /// The stacks that the configuration no longer names, those of targets first; and whether others
 /// remain, since no profile is of their account.
@@ -25,9 +25,9 @@ pub(super) async fn removed_steps(
     for one in found {
         let kind = one.kind();
         let Removed { mut step } = one;
-        match &options.profile {
-            Some(profile) if step.profile.is_empty() || step.profile == *profile => {
-                step.profile.clone_from(profile);
+        match options.stacks.profile() {
+            Some(profile) if step.profile.is_empty() || step.profile == profile => {
+                profile.clone_into(&mut step.profile);
                 // The profile may be of another account.
                 if accounts.access(&step).await.is_ok() {
                     steps.push(step);
@@ -36,14 +36,11 @@ pub(super) async fn removed_steps(
             Some(_) => {}
             None if step.profile.is_empty() => {
                 remain = true;
-                output::note(
-                    accounts.global,
-                    &format!(
-                        "{kind} {} in account {} remains: no profile of the configuration is of that \
-                         account. Name one: `s3ferry destroy --removed --profile PROFILE`.",
-                        step.stack, step.account
-                    ),
-                );
+                accounts.screen.says(format!(
+                    "{kind} {} in account {} remains: no profile of the configuration is of that \
+                     account. Name one: `s3ferry destroy --removed --profile PROFILE`.",
+                    step.stack, step.account
+                ));
             }
             None => steps.push(step),
         }
@@ -58,10 +55,10 @@ pub(super) async fn removed_steps(
 /// Refuses to delete the stack of a live pipeline that has no successor, and a stack that a live
 /// pipeline still uses, or may use as far as can be seen from here.
 async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Result<(), Failure> {
-    let dev = accounts.steps[0].clone();
-    let seen = handoff::look(accounts, &dev).await;
-    let mut is_unknown = matches!(seen, Seen::Unreadable(_) | Seen::NoProfile)
-        && !accounts.is_recorded_for_this_template(&dev);
+    let dev = accounts.dev().clone();
+    let seen = look(accounts, &dev).await;
+    let mut is_unknown =
+        matches!(seen, Seen::Unreadable(_) | Seen::NoProfile) && !accounts.outputs.is_current(&dev);
     let mut pipelines = Vec::new();
     let mut has_successor = false;
     if let Seen::Read(Some(found)) = &seen {
@@ -81,7 +78,7 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
         if is_old_dev && has_successor || !(is_old_dev || matches!(old.side, Side::Pipeline(_))) {
             continue;
         }
-        let found = match handoff::look(accounts, old).await {
+        let found = match look(accounts, old).await {
             Seen::Read(Some(found)) => found,
             Seen::Read(None) => continue,
             Seen::Unreadable(_) | Seen::NoProfile => {
@@ -98,7 +95,7 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
     }
     for step in steps {
         if is_unknown {
-            return Err(Failure::with_code(
+            return Err(Failure::finding(
                 format!(
                     "whether the deployed pipeline still uses stack `{}` cannot be seen: its own stack \
                      cannot be read; nothing was deleted",
@@ -109,7 +106,6 @@ async fn refuse_in_use(accounts: &mut Accounts<'_>, steps: &[StackStep]) -> Resu
                      uses the stack",
                     shell::word(&dev.profile)
                 ),
-                1,
             ));
         }
         if is_used(accounts, step, &pipelines).await? {
@@ -134,13 +130,12 @@ async fn template(
 }
 
 fn in_use(what: &str, dev: &StackStep) -> Failure {
-    Failure::with_code(
+    Failure::finding(
         format!("{what}; nothing was deleted"),
         format!(
             "deploy the configuration without it first: `{}`; --force deletes it all the same",
-            shell::Command::s3ferry("deploy").option("--profile", &dev.profile)
+            shell::with_profile("deploy", &dev.profile)
         ),
-        1,
     )
 }
 
@@ -153,17 +148,15 @@ async fn is_used(
 ) -> Result<bool, Failure> {
     let names: Vec<String> = if step.stack_set {
         let access = accounts.access(step).await?;
-        let found = left::set::find(&accounts.outputs.known, &access, step).await?;
+        let found = left::set::find(&accounts.outputs, &access, step).await?;
         let Some((wanted, set)) = found else {
             return Ok(false);
         };
         left::set::roles(&access, &wanted, &set).await?
     } else {
-        let known = &accounts.outputs.known;
-        let outputs = known.of(&step.account, &step.region, &step.stack).cloned();
-        let outputs = match outputs {
+        let outputs = match accounts.outputs.of(step).cloned() {
             Some(outputs) => outputs,
-            None => match handoff::look(accounts, step).await {
+            None => match look(accounts, step).await {
                 Seen::Read(Some(found)) => found.outputs,
                 _ => return Ok(false),
             },

@@ -1,26 +1,145 @@
-//! What a deletion leaves behind.
+//! What a deletion would do, what it did, and what it leaves behind.
 
 use std::fmt::Write as _;
 
-use crate::deploy::{RetainedBucket, retained};
-use crate::stacks::Side;
-use serde_json::{Value, json};
+use crate::deploy::retained::StackResource;
+use crate::deploy::{RetainedBucket, StackStep, retained};
+use crate::stacks::{KEY_ID, Side};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Deletion, DestroyOptions, What};
+use super::delete::{Deletion, What};
+use super::options::DestroyOptions;
 use crate::cli::aws::accounts::Accounts;
-use crate::cli::aws::runtime::Format;
+use crate::cli::aws::place::Place;
+use crate::cli::json::Version;
 use crate::cli::{Failure, output, shell};
+
+/// The output of `s3ferry destroy --format json`.
+#[derive(Default, Serialize, JsonSchema)]
+#[schemars(title = "s3ferry destroy")]
+pub(crate) struct Document {
+    version: Version,
+    /// The stacks, in the order of their deletion.
+    stacks: Vec<Entry>,
+}
+
+/// A stack.
+#[derive(Serialize, JsonSchema)]
+struct Entry {
+    #[serde(flatten)]
+    place: Place,
+    /// Result.
+    result: DestroyResult,
+    /// Resources that stay.
+    retained: Vec<StackResource>,
+}
+
+/// What was done with a stack.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum DestroyResult {
+    /// It was deleted.
+    Deleted,
+    /// It did not exist.
+    Absent,
+}
+
+impl Document {
+    pub(super) fn add(&mut self, step: &StackStep, result: DestroyResult, stay: &[StackResource]) {
+        self.stacks.push(Entry {
+            place: step.into(),
+            result,
+            retained: stay.to_vec(),
+        });
+    }
+}
+
+/// What would be deleted, and what would stay.
+pub(super) fn plan(deletions: &[Deletion]) -> String {
+    let rows: Vec<Vec<String>> = deletions
+        .iter()
+        .map(|one| {
+            let (state, resources, stay) = match &one.what {
+                What::Stack(stack) => (
+                    stack.status.clone(),
+                    (one.parts - one.retained.len()).to_string(),
+                    one.retained.len().to_string(),
+                ),
+                What::Set(_) => (
+                    "stack set".to_owned(),
+                    format!("{} instances", one.parts),
+                    "buckets".to_owned(),
+                ),
+            };
+            let step = &one.step;
+            let place = [&*step.stack, &*step.account, &*step.region].map(str::to_owned);
+            [place, [state, resources, stay]].concat()
+        })
+        .collect();
+    let header = [
+        "to delete",
+        "account",
+        "region",
+        "state",
+        "resources",
+        "stay",
+    ];
+    let notes = output::Stream::Notes;
+    let mut out = output::table_for(notes, &header, &rows, &[4, 5]);
+    let stay = deletions.iter().flat_map(|one| {
+        one.retained.iter().map(|resource| {
+            let account = &one.step.account;
+            [&*resource.physical_id, &*resource.resource_type, &**account]
+                .map(str::to_owned)
+                .to_vec()
+        })
+    });
+    let stay: Vec<Vec<String>> = stay.collect();
+    if !stay.is_empty() {
+        out.push('\n');
+        out.push_str(&output::table_for(
+            notes,
+            &["what stays", "type", "account"],
+            &stay,
+            &[],
+        ));
+    }
+    out
+}
+
+/// What an earlier run deleted, and what that left behind as far as the outputs file knows.
+pub(super) fn say_gone(accounts: &Accounts<'_>, step: &StackStep) {
+    let mut said = format!(
+        "Stack {} in account {}, {} does not exist.",
+        step.stack, step.account, step.region
+    );
+    if let Some(outputs) = accounts.outputs.of(step) {
+        let left: Vec<&str> = outputs
+            .iter()
+            .filter(|(name, _)| *name == KEY_ID || name.ends_with("BucketName"))
+            .map(|(_, value)| value.as_str())
+            .collect();
+        if !left.is_empty() {
+            let _ = write!(
+                said,
+                " What it left may still be there: {}.",
+                left.join(", ")
+            );
+        }
+    }
+    accounts.screen.says(said);
+}
 
 /// What stays, and how it is removed.
 pub(super) fn report(
     accounts: &Accounts<'_>,
     options: &DestroyOptions,
     deletions: &[Deletion],
-    results: &[Value],
+    document: &Document,
 ) -> Result<(), Failure> {
-    if options.result.format == Format::Json {
-        let all = json!({ "version": 1, "stacks": results });
-        return output::print(output::Text::json_value(&all));
+    if !options.result.is_text() {
+        return options.result.print(document);
     }
     let plan = &accounts.project.plan.dev;
     let mut rows = String::new();
@@ -48,10 +167,8 @@ pub(super) fn report(
             retained::EMPTYING
         );
     }
-    for one in deletions
-        .iter()
-        .filter(|one| matches!(one.what, What::Set(_)))
-    {
+    let is_set = |one: &&Deletion| matches!(one.what, What::Set(_));
+    for one in deletions.iter().filter(is_set) {
         let buckets = one.step.template.buckets.iter();
         let names: Vec<String> = buckets.map(RetainedBucket::pattern).collect();
         if !options.retain_stacks && !names.is_empty() {
@@ -99,7 +216,7 @@ pub(super) fn report(
             );
         }
     }
-    if !accounts.global.quiet && !out.is_empty() {
+    if !accounts.screen.global.quiet && !out.is_empty() {
         output::print(out.trim_start_matches('\n'))?;
     }
     Ok(())

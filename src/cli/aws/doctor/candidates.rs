@@ -11,8 +11,8 @@ use crate::plan::{Plan, StackSetPlan};
 use crate::proof::Inputs;
 use crate::stacks::{DEPLOY_ROLE_ARN, Side};
 
-use super::{Scope, Views};
-use crate::cli::aws::screen::Screen;
+use super::scope::{Scope, Views};
+
 /// A stack of the configuration: each instance of a stack set is one.
 struct Configured<'p> {
     step: &'p StackStep,
@@ -20,9 +20,10 @@ struct Configured<'p> {
 }
 
 /// Reads the stacks with their templates.
-pub(super) async fn read(scope: &Scope<'_>, views: &Views, screen: &Screen) -> Vec<Candidate> {
+pub(super) async fn read(scope: &Scope<'_>, views: &Views) -> Vec<Candidate> {
+    let screen = scope.accounts.screen;
     let configured = configured(scope);
-    let recorded = recorded(&configured, &scope.records);
+    let recorded = recorded(&configured, &scope.accounts.outputs.known);
     // The instances of a stack set share what is read of it.
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut asked: HashMap<(String, String, String), usize> = HashMap::new();
@@ -38,7 +39,7 @@ pub(super) async fn read(scope: &Scope<'_>, views: &Views, screen: &Screen) -> V
             wanted.len() - 1
         })
     };
-    let plan = &scope.project.plan;
+    let plan = scope.plan();
     let numbers: Vec<usize> = configured
         .iter()
         .map(|one| {
@@ -99,9 +100,9 @@ fn stack_set(plan: &Plan, step: &StackStep) -> Option<StackSetPlan> {
 
 /// The stacks of the configuration, in the order of the proof's instances.
 fn configured<'p>(scope: &'p Scope<'_>) -> Vec<Configured<'p>> {
-    let plan = &scope.project.plan;
+    let plan = scope.plan();
     let mut found = Vec::new();
-    for step in &scope.steps {
+    for step in &scope.accounts.steps {
         let place = |account: &str, region: &str, profile: &str| Place {
             template: step.template.name.clone(),
             stack: step.stack.clone(),

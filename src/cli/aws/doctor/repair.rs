@@ -1,12 +1,11 @@
 //! Writing dead trust policies again, after asking.
 
-use crate::deploy::{Observer as _, trust};
+use crate::deploy::trust;
 use crate::doctor::{Diagnosis, Repair};
 use similar::TextDiff;
 
-use super::{Scope, Views};
-use crate::cli::aws::screen::Screen;
-use crate::cli::{Failure, output};
+use super::scope::{Scope, Views};
+use crate::cli::Failure;
 
 /// Writes what can be written; says what was.
 ///
@@ -16,8 +15,8 @@ pub(super) async fn repair(
     scope: &Scope<'_>,
     views: &Views,
     diagnosis: &Diagnosis,
-    screen: &Screen,
 ) -> Result<Vec<Repair>, Failure> {
+    let screen = scope.accounts.screen;
     let mut done = Vec::new();
     if diagnosis.repairs.is_empty() {
         screen.says("No trust policy that was read can be written again.");
@@ -27,17 +26,19 @@ pub(super) async fn repair(
             continue;
         };
         let title = format!("trust policy of role {} in {}", repair.role, repair.account);
-        output::note(scope.global, &format!("The {title}:\n{}", diff(repair)));
+        screen.says(format!("The {title}:\n{}", diff(repair)));
         let question = format!("Write the {title} again?");
-        if !scope.options.yes && !screen.confirm(&question).await? {
-            return Err(Failure::with_code(
+        if !screen
+            .confirm(scope.options.confirmation.yes, &question)
+            .await?
+        {
+            return Err(Failure::finding(
                 format!("the {title} was not written"),
                 "nothing was changed",
-                1,
             ));
         }
         trust::repair(access, repair).await?;
-        screen.says(&format!("The {title} is written, and read back."));
+        screen.says(format!("The {title} is written, and read back."));
         done.push(repair.clone());
     }
     Ok(done)

@@ -7,7 +7,7 @@ use crate::doctor::{Finding, Fix, Health};
 use crate::escape::{self, shown};
 use anstyle::{AnsiColor, Style};
 
-use super::Examined;
+use super::examined::Examined;
 use crate::cli::output::{Text, table};
 
 /// A longer command holds a whole policy, and is shown with `--verbose` only.
@@ -47,7 +47,9 @@ pub(super) fn text(examined: &Examined<'_>) -> Text {
         for reason in reasons {
             out.push_str(&format!("  {}\n", shown(reason)));
         }
-        let commands = examined.views.policies(examined.scope.global, diagnosis);
+        let commands = examined
+            .views
+            .policies(examined.scope.accounts.screen.global, diagnosis);
         if !commands.is_empty() {
             out.push_str("  The policy that allows the reading:\n");
         }
@@ -157,7 +159,7 @@ fn count(number: usize, one: &str, several: &str) -> String {
 }
 
 fn finding_text(examined: &Examined<'_>, finding: &Finding) -> Text {
-    let verbose = examined.scope.global.verbose;
+    let verbose = examined.scope.accounts.screen.global.verbose;
     let (word, color) = match finding.severity {
         Severity::Error => ("error", AnsiColor::Red),
         Severity::Warning => ("warning", AnsiColor::Yellow),

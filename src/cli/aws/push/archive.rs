@@ -7,18 +7,17 @@ use std::path::{Path, PathBuf};
 
 use crate::escape::shown;
 use crate::plan::TargetPlan;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::ZipWriter;
 
 use super::content::Text;
+use super::inspected::{Inspected, cannot_read};
+use super::limits;
 use super::site::Site;
 use super::warning::quoted;
-use super::{Inspected, limits};
+use crate::cli::Failure;
 use crate::cli::aws::screen::Screen;
-use crate::cli::{Failure, Global, output};
+use crate::cli::aws::zip_file::entry_options;
 
-/// From this size on an entry needs the format's 64-bit fields.
-const LARGE: u64 = u32::MAX as u64;
 /// How many hidden files are named.
 const NAMED: usize = 3;
 
@@ -39,19 +38,15 @@ struct Walk<'w> {
 }
 
 /// Makes a zip file of a folder; gives it, and what is known of the files.
-///
-/// # Errors
-/// There is something in the folder that cannot be deployed, or it cannot be read.
 pub(super) fn make(
-    global: &Global,
     folder: &Path,
     take_hidden: bool,
     targets: &[TargetPlan],
-    screen: &Screen,
+    screen: &Screen<'_>,
 ) -> Result<(File, Inspected), Failure> {
     let root = folder.canonicalize();
     let mut walk = Walk {
-        root: root.map_err(|error| super::cannot_read(folder, &error))?,
+        root: root.map_err(|error| cannot_read(folder, &error))?,
         shown: folder,
         take_hidden,
         entries: Vec::new(),
@@ -64,7 +59,7 @@ pub(super) fn make(
         hidden,
         ..
     } = walk;
-    say_hidden(global, &hidden);
+    say_hidden(screen, &hidden);
     if entries.is_empty() {
         return Err(Failure::new(
             format!("there is no file to deploy in `{}`", folder.display()),
@@ -107,14 +102,14 @@ fn write(
     let mut buffer = vec![0; 1 << 18];
     for entry in entries {
         let mut source =
-            File::open(&entry.path).map_err(|error| super::cannot_read(&entry.path, &error))?;
-        zip.start_file(entry.name.as_str(), options(entry.size))
+            File::open(&entry.path).map_err(|error| cannot_read(&entry.path, &error))?;
+        zip.start_file(entry.name.as_str(), entry_options(entry.size))
             .map_err(|error| cannot_write(&error))?;
         let mut text = Text::of(&entry.name);
         loop {
             let count = source
                 .read(&mut buffer)
-                .map_err(|error| super::cannot_read(&entry.path, &error))?;
+                .map_err(|error| cannot_read(&entry.path, &error))?;
             if count == 0 {
                 break;
             }
@@ -132,16 +127,6 @@ fn write(
     zip.finish().map_err(|error| cannot_write(&error))
 }
 
-/// What stands beside each entry: nothing of this machine or this moment.
-pub(crate) fn options(size: u64) -> SimpleFileOptions {
-    SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(6))
-        .last_modified_time(DateTime::DEFAULT)
-        .unix_permissions(0o644)
-        .large_file(size >= LARGE)
-}
-
 fn cannot_write(error: &dyn std::error::Error) -> Failure {
     Failure::new(
         format!("cannot write the zip file: {error}"),
@@ -149,7 +134,7 @@ fn cannot_write(error: &dyn std::error::Error) -> Failure {
     )
 }
 
-fn say_hidden(global: &Global, hidden: &[String]) {
+fn say_hidden(screen: &Screen<'_>, hidden: &[String]) {
     if hidden.is_empty() {
         return;
     }
@@ -162,16 +147,15 @@ fn say_hidden(global: &Global, hidden: &[String]) {
     if hidden.len() > NAMED {
         named.push_str(&format!(" and {} more", hidden.len() - NAMED));
     }
-    output::note(
-        global,
-        &format!("Left out what is hidden: {named}. --hidden takes it too."),
-    );
+    screen.says(format!(
+        "Left out what is hidden: {named}. --hidden takes it too."
+    ));
 }
 
 impl Walk<'_> {
     fn folder(&mut self, folder: &Path, prefix: &str) -> Result<(), Failure> {
         let listing = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let listing = listing.map_err(|error| super::cannot_read(folder, &error))?;
+        let listing = listing.map_err(|error| cannot_read(folder, &error))?;
         for found in listing {
             let name = self.name(&found.file_name(), prefix)?;
             if !self.take_hidden && found.file_name().as_encoded_bytes().starts_with(b".") {
@@ -180,7 +164,7 @@ impl Walk<'_> {
             }
             let kind = found
                 .file_type()
-                .map_err(|error| super::cannot_read(&found.path(), &error))?;
+                .map_err(|error| cannot_read(&found.path(), &error))?;
             if kind.is_dir() {
                 self.folder(&found.path(), &format!("{name}/"))?;
             } else {
@@ -197,7 +181,7 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: PathBuf, name: String) -> Result<(), Failure> {
-        let data = fs::metadata(&path).map_err(|error| super::cannot_read(&path, &error))?;
+        let data = fs::metadata(&path).map_err(|error| cannot_read(&path, &error))?;
         if !data.is_file() {
             return Err(Failure::new(
                 format!("{} is neither a file nor a folder", quoted(&name)),
@@ -272,7 +256,7 @@ mod tests {
                 &|_| {},
             )
             .expect("written");
-            super::super::digest(&mut file).expect("read")
+            super::super::inspected::digest(&mut file).expect("read")
         };
         let first = bytes();
         filetime(&path);

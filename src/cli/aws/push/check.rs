@@ -11,9 +11,10 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::content::Text;
+use super::inspected::{Inspected, cannot_read};
+use super::limits;
 use super::site::Site;
 use super::warning::{Code, Names, Warning, quoted};
-use super::{Inspected, limits};
 use crate::cli::Failure;
 use crate::cli::aws::screen::Screen;
 
@@ -27,14 +28,11 @@ const DEFLATED: u16 = 8;
 type Archive<'f> = ZipArchive<io::BufReader<&'f File>>;
 
 /// Checks a zip file.
-///
-/// # Errors
-/// It is not a zip file, it is damaged, or something in it cannot be deployed.
 pub(super) fn zip(
     path: &Path,
     file: &File,
     targets: &[TargetPlan],
-    screen: &Screen,
+    screen: &Screen<'_>,
 ) -> Result<Inspected, Failure> {
     let shown = quoted(&path.to_string_lossy());
     let refused =
@@ -78,7 +76,7 @@ pub(super) fn zip(
     if archive.has_duplicate_names() {
         let start = archive.central_directory_start();
         let hidden = repeated(file, start, &mut site);
-        if let Some(problem) = hidden.map_err(|error| super::cannot_read(path, &error))? {
+        if let Some(problem) = hidden.map_err(|error| cannot_read(path, &error))? {
             return Err(refused(problem));
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::escape::shown;
 
-use super::warning::{Code, Names, Warning};
+use super::warning::{self, Code, Names, Warning};
 
 /// Extensions that the action knows. Everything else is `application/octet-stream`.
 const KNOWN: [&str; 9] = [
@@ -54,44 +54,36 @@ impl Types {
 
     pub(super) fn warnings(self) -> Vec<Warning> {
         let mut found = Vec::new();
-        if !self.by_type.is_empty() {
-            let message = format!(
-                "the S3 deploy action does not know the type of {}, and sets the content type \
-                 application/octet-stream: a browser downloads such a page or document and does \
-                 not run such a script",
-                self.by_type.shown()
-            );
-            let help = "rename .htm to .html and .mjs to .js, or set the type where the site is \
-                        served";
-            found.push(Warning::new(Code::ContentType, self.by_type, message, help));
-        }
-        if !self.open.is_empty() {
-            let message = format!(
-                "{} contains text that is not ASCII and does not declare its character set; the \
-                 S3 deploy action sets none, and a browser guesses",
-                self.open.shown()
-            );
-            let help = "add `<meta charset=\"utf-8\">` to a page, or a byte order mark to a text \
-                        file";
-            found.push(Warning::new(Code::Charset, self.open, message, help));
-        }
-        if !self.others.is_empty() {
-            let message = format!(
-                "the S3 deploy action sets the content type application/octet-stream for {}: \
-                 images and fonts still work in a page, and are downloaded when they are opened",
-                counted(&self.extensions)
-            );
-            found.push(Warning::new(Code::OctetStream, self.others, message, ""));
-        }
-        if !self.scripts.is_empty() {
-            let message = format!(
-                "the S3 deploy action sets the content type application/x-javascript without a \
-                 character set for {} (.js): browsers run it, and read it in the character set \
-                 of the page",
-                files(self.scripts.count())
-            );
-            found.push(Warning::new(Code::Javascript, self.scripts, message, ""));
-        }
+        let mut add = |code, names, message: &str, help: &str| {
+            warning::add(&mut found, code, names, message, help);
+        };
+        add(
+            Code::ContentType,
+            self.by_type,
+            "the S3 deploy action does not know the type of {}, and sets the content type \
+             application/octet-stream: a browser downloads such a page or document and does not run \
+             such a script",
+            "rename .htm to .html and .mjs to .js, or set the type where the site is served",
+        );
+        add(
+            Code::Charset,
+            self.open,
+            "{} contains text that is not ASCII and does not declare its character set; the S3 deploy \
+             action sets none, and a browser guesses",
+            "add `<meta charset=\"utf-8\">` to a page, or a byte order mark to a text file",
+        );
+        let others = format!(
+            "the S3 deploy action sets the content type application/octet-stream for {}: images and \
+             fonts still work in a page, and are downloaded when they are opened",
+            counted(&self.extensions)
+        );
+        add(Code::OctetStream, self.others, &others, "");
+        let scripts = format!(
+            "the S3 deploy action sets the content type application/x-javascript without a character \
+             set for {} (.js): browsers run it, and read it in the character set of the page",
+            files(self.scripts.count())
+        );
+        add(Code::Javascript, self.scripts, &scripts, "");
         found
     }
 }

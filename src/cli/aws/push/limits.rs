@@ -16,9 +16,6 @@ const RESTRUCTURE: &str =
     "AWS does not raise this quota: deploy less, or split the site over several pipelines";
 
 /// Whether CodePipeline takes an artifact of this size.
-///
-/// # Errors
-/// It does not.
 pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
     if size <= SOURCE_OBJECT.value {
         return Ok(());
@@ -38,9 +35,6 @@ pub(super) fn size(path: &Path, size: u64) -> Result<(), Failure> {
 const ENTRIES: u64 = 250_000;
 
 /// Whether the S3 deploy action takes so many files; gives what the user should know about them.
-///
-/// # Errors
-/// It does not.
 pub(super) fn files(
     path: &Path,
     files: u64,
@@ -65,9 +59,6 @@ pub(super) fn files(
 }
 
 /// Whether a zip file can be looked into with so many entries, as its end says.
-///
-/// # Errors
-/// It has more than can be deployed.
 pub(super) fn entries(path: &Path, entries: u64, is_extracted: bool) -> Result<bool, Failure> {
     if entries > ENTRIES && is_extracted {
         let shown = grouped(entries);

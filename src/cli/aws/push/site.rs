@@ -12,7 +12,7 @@ use crate::plan::TargetPlan;
 
 use super::content::{Text, Types};
 use super::limits;
-use super::warning::{Code, Names, Warning, quoted};
+use super::warning::{self, Code, Names, Warning, quoted};
 
 /// The files of an artifact.
 pub(super) struct Site<'p> {
@@ -73,9 +73,6 @@ impl<'p> Site<'p> {
     }
 
     /// Adds a file.
-    ///
-    /// # Errors
-    /// The action cannot put it; why.
     pub(super) fn file(&mut self, name: &str, is_link: bool) -> Result<(), String> {
         self.files += 1;
         if !self.is_extracted() {
@@ -190,11 +187,8 @@ impl<'p> Site<'p> {
             return found;
         };
         found.extend(self.at_the_top(target));
-        let mut add = |code, names: Names, message: &str, help: &str| {
-            if !names.is_empty() {
-                let message = message.replace("{}", &names.shown());
-                found.push(Warning::new(code, names, message, help));
-            }
+        let mut add = |code, names, message: &str, help: &str| {
+            warning::add(&mut found, code, names, message, help);
         };
         add(
             Code::Backslash,

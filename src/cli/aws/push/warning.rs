@@ -3,17 +3,22 @@
 use crate::diagnostic::Severity;
 use crate::escape::shown;
 use annotate_snippets::Level;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use crate::cli::aws::screen::Screen;
 use crate::cli::diagnostics::titled;
 use crate::cli::output::Text;
-use crate::cli::{Failure, Global, output};
+use crate::cli::{Failure, output};
 
 /// How many names a warning lists.
 const NAMED: usize = 3;
 
 /// The kinds of warnings. The order is the order of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, Serialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Code {
     /// Everything is below one folder
     SingleFolder,
@@ -66,10 +71,13 @@ impl Code {
 }
 
 /// The number of names of a kind, and the first of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub(super) struct Names {
-    count: u64,
+    /// The first names in the folder or zip file.
+    #[serde(rename = "names")]
     first: Vec<String>,
+    /// Number of names.
+    count: u64,
 }
 
 impl Names {
@@ -100,26 +108,33 @@ impl Names {
     }
 }
 
+/// Adds a warning about these names, if there are some: a message with `{}` in their place, and help.
+pub(super) fn add(found: &mut Vec<Warning>, code: Code, names: Names, message: &str, help: &str) {
+    if !names.is_empty() {
+        let message = message.replace("{}", &names.shown());
+        found.push(Warning::new(code, names, message, help));
+    }
+}
+
 /// A name in backticks, without characters that hide text, turn it around or end the line.
 pub(super) fn quoted(name: &str) -> String {
     format!("`{}`", shown(name))
 }
 
-/// A message of AWS, which can contain names of files, on one line.
-pub(super) fn one_line(text: &str) -> String {
-    shown(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
-}
-
 /// A warning or a note.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(super) struct Warning {
+    /// Kind, as `--allow` takes it.
     pub(super) code: Code,
+    /// `--strict` refuses to upload with a warning.
+    severity: Severity,
     /// What the S3 deploy action does, as one sentence without a full stop.
-    pub(super) message: String,
+    message: String,
     /// What to do; may be empty.
-    pub(super) help: String,
-    /// The names that it is about.
-    pub(super) names: Names,
+    #[serde(skip)]
+    help: String,
+    #[serde(flatten)]
+    names: Names,
 }
 
 impl Warning {
@@ -130,6 +145,7 @@ impl Warning {
         help: impl Into<String>,
     ) -> Self {
         Self {
+            severity: code.severity(),
             code,
             message: message.into(),
             help: help.into(),
@@ -137,19 +153,8 @@ impl Warning {
         }
     }
 
-    /// For machines. The names are exact.
-    pub(super) fn json(&self) -> Value {
-        json!({
-            "code": self.code.name(),
-            "severity": self.code.severity(),
-            "message": self.message,
-            "names": self.names.first,
-            "count": self.names.count,
-        })
-    }
-
     fn text(&self) -> Text {
-        let level = match self.code.severity() {
+        let level = match self.severity {
             Severity::Note => Level::NOTE,
             _ => Level::WARNING,
         };
@@ -158,35 +163,31 @@ impl Warning {
 }
 
 /// Leaves out the allowed kinds, orders the others, prints them, and returns them.
-pub(super) fn report(global: &Global, mut found: Vec<Warning>, allowed: &[Code]) -> Vec<Warning> {
+pub(super) fn report(screen: &Screen, mut found: Vec<Warning>, allowed: &[Code]) -> Vec<Warning> {
     found.retain(|warning| !allowed.contains(&warning.code));
     found.sort_by_key(|warning| warning.code);
     for warning in &found {
-        output::note(global, warning.text());
+        output::note(screen.global, warning.text());
     }
     found
 }
 
 /// Refuses an artifact with warnings; notes are no reason.
-///
-/// # Errors
-/// There is a warning.
 pub(super) fn refuse(found: &[Warning]) -> Result<(), Failure> {
     let codes: Vec<String> = found
         .iter()
-        .filter(|warning| warning.code.severity() == Severity::Warning)
+        .filter(|warning| warning.severity == Severity::Warning)
         .map(|warning| warning.code.name())
         .collect();
     if codes.is_empty() {
         return Ok(());
     }
-    Err(Failure::with_code(
+    Err(Failure::finding(
         format!("nothing was uploaded: --strict, and {}", codes.join(", ")),
         format!(
             "fix the files, or accept a kind of warning, as with `--allow {}`",
             codes[0]
         ),
-        1,
     ))
 }
 

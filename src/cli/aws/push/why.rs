@@ -9,8 +9,8 @@ use crate::failure::{self, Action, Kind, Meaning, Sign, names_action};
 use crate::plan::{NEXT_STAGE, Plan, START_NEXT, TargetPlan};
 use crate::proof::{Decided, Remedy, Verdict};
 use crate::run::Step;
-use serde_json::{Value, json};
 
+use super::document::Explanation;
 use crate::cli::project::Project;
 use crate::cli::{Failure, proof_reports};
 
@@ -18,8 +18,7 @@ use crate::cli::{Failure, proof_reports};
 pub(super) struct Why {
     /// For people.
     pub(super) text: String,
-    /// For machines.
-    pub(super) json: Value,
+    pub(super) explanation: Explanation,
     /// What to do.
     pub(super) next: String,
 }
@@ -28,9 +27,6 @@ pub(super) struct Why {
 const AGAIN: &str = "; then the same push with --start";
 
 /// Explains a failed action; nothing where the failure is unknown and not a refusal.
-///
-/// # Errors
-/// The templates cannot be made.
 pub(super) fn explain(project: &Project, action: &ActionRun) -> Result<Option<Why>, Failure> {
     let plan = &project.plan;
     let untagged = target(plan, action).filter(|target| !target.tagged_objects);
@@ -78,7 +74,7 @@ fn known(plan: &Plan, meaning: &Meaning) -> Why {
     }
     Why {
         text,
-        json: explanation(Some(meaning), false, &[]),
+        explanation: Explanation::new(Some(meaning), false, &[]),
         next,
     }
 }
@@ -89,16 +85,6 @@ fn sentence(meaning: &Meaning) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(rest).collect()
-}
-
-fn explanation(meaning: Option<&Meaning>, exact: bool, calls: &[Value]) -> Value {
-    json!({
-        "failure": meaning.map(|meaning| meaning.kind),
-        "meaning": meaning.map(|meaning| &meaning.meaning),
-        "cause": meaning.map(|meaning| &meaning.cause),
-        "exact": exact,
-        "calls": calls,
-    })
 }
 
 /// Explains a refused action by the proof of the templates.
@@ -167,21 +153,9 @@ fn refused(
     } else {
         format!("mend the templates: {prove} explains each layer")
     };
-    let calls: Vec<Value> = decided
-        .iter()
-        .map(|decided| {
-            json!({
-                "step": decided.call.step,
-                "caller": decided.call.caller.shown(),
-                "action": decided.call.action,
-                "resource": decided.call.resource,
-                "verdict": decided.verdict,
-            })
-        })
-        .collect();
     Ok(Some(Why {
         text,
-        json: explanation(meaning, exact, &calls),
+        explanation: Explanation::new(meaning, exact, &decided),
         next: format!("{next}{AGAIN}"),
     }))
 }

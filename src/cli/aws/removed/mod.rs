@@ -1,11 +1,13 @@
 //! Stacks of the pipeline that the configuration no longer names: of a target, a region or a further
 //! pipeline that was removed. The outputs file knows them, and the accounts list them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use crate::aws::{AccountId, Region};
 use crate::deploy::{StackStep, ownership, stack};
 use crate::stacks::Side;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 pub(crate) mod set;
 
@@ -17,6 +19,17 @@ use crate::cli::shell::Command;
 pub(crate) struct Removed {
     /// The stack. Its profile is empty when no profile of the configuration is of its account.
     pub(crate) step: StackStep,
+}
+
+/// A stack, for machines.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct RemovedEntry {
+    /// Name of the stack.
+    stack: String,
+    account: AccountId,
+    region: Region,
+    /// The command that deletes it.
+    command: String,
 }
 
 impl Removed {
@@ -58,13 +71,13 @@ impl Removed {
     }
 
     /// The same for machines.
-    pub(crate) fn json(&self) -> Value {
-        json!({
-            "stack": self.step.stack,
-            "account": self.step.account,
-            "region": self.step.region,
-            "command": self.command(),
-        })
+    pub(crate) fn entry(&self) -> RemovedEntry {
+        RemovedEntry {
+            stack: self.step.stack.clone(),
+            account: self.step.account.clone(),
+            region: self.step.region.clone(),
+            command: self.command(),
+        }
     }
 }
 
@@ -81,6 +94,13 @@ pub(crate) fn recorded(accounts: &Accounts<'_>) -> Vec<Removed> {
         .collect()
 }
 
+/// Says which of them are left.
+pub(crate) fn say_recorded(accounts: &Accounts<'_>) {
+    for left in recorded(accounts) {
+        accounts.screen.says(left.sentence() + ".");
+    }
+}
+
 /// Whether a step is of a target that the configuration no longer names.
 pub(crate) fn is_removed(step: &StackStep) -> bool {
     step.side == Side::Target(usize::MAX)
@@ -90,23 +110,21 @@ pub(crate) fn is_removed(step: &StackStep) -> bool {
 /// listed.
 pub(crate) async fn find(accounts: &mut Accounts<'_>) -> Vec<Removed> {
     let mut found = recorded(accounts);
-    let places: BTreeSet<(String, String, String)> = (accounts.steps.iter())
-        .filter(|step| !step.stack_set)
+    let steps = accounts.steps.iter().filter(|step| !step.stack_set);
+    let places: BTreeMap<_, StackStep> = steps
         .map(|step| {
-            (
-                step.account.to_string(),
-                step.region.to_string(),
+            let place = (
+                step.account.clone(),
+                step.region.clone(),
                 step.profile.clone(),
-            )
+            );
+            (place, step.clone())
         })
         .collect();
-    for (account, region, profile) in places {
-        let steps = accounts.steps.iter();
-        let step = steps
-            .filter(|step| step.account == account && step.region == region)
-            .find(|step| step.profile == profile)
-            .cloned();
-        let Some(step) = step else { continue };
+    for step in places.into_values() {
+        let StackStep {
+            account, region, ..
+        } = &step;
         let Ok(access) = accounts.access(&step).await else {
             continue;
         };
@@ -116,14 +134,14 @@ pub(crate) async fn find(accounts: &mut Accounts<'_>) -> Vec<Removed> {
         for one in listed {
             let plan = &accounts.project.plan;
             if ownership::is_of_plan(plan, &one.name, &one.description)
-                && !is_configured(accounts, &account, &region, &one.name)
+                && !is_configured(accounts, account, region, &one.name)
                 && !found.iter().any(|known| {
                     known.step.stack == one.name
-                        && known.step.account == account
-                        && known.step.region == region
+                        && known.step.account == *account
+                        && known.step.region == *region
                 })
             {
-                found.push(removed(accounts, &account, &region, &one.name));
+                found.push(removed(accounts, account, region, &one.name));
             }
         }
     }

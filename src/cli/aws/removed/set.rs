@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::config::{AccountFilter, AutoDeployment, CallAs, OperationPreferences};
 use crate::deploy::stack_set::{Described, Wanted, instances, set};
-use crate::deploy::{Access, Outputs, StackStep};
+use crate::deploy::{Access, StackStep};
 use crate::diagnostic::Source;
 use crate::plan::{SelfManaged, ServiceManaged, StackSetPermissions, StackSetPlan};
 use crate::template::{Deployment, Resolver, read_template};
 
 use crate::cli::Failure;
+use crate::cli::aws::outputs_file::OutputsFile;
 
 /// The recorded name, which tells a stack set from a stack.
 const NAME: &str = "StackSetName";
@@ -34,16 +35,14 @@ pub(crate) fn is_set(outputs: &BTreeMap<String, String>) -> bool {
 }
 
 /// A stack set with nothing wanted of it; `None` when there is none.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn find(
-    known: &Outputs,
+    known: &OutputsFile<'_>,
     access: &Access,
     step: &StackStep,
 ) -> Result<Option<(Wanted, Described)>, Failure> {
-    let outputs = known.of(&step.account, &step.region, &step.stack);
-    let is_delegated = outputs.is_some_and(|outputs| outputs.contains_key(CALL_AS));
+    let is_delegated = known
+        .of(step)
+        .is_some_and(|outputs| outputs.contains_key(CALL_AS));
     let call_as = match is_delegated {
         true => CallAs::DelegatedAdmin,
         false => CallAs::ItSelf,
@@ -73,9 +72,6 @@ pub(crate) async fn find(
 }
 
 /// The ARNs of the roles that its instances have, without the partition.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn roles(
     access: &Access,
     wanted: &Wanted,

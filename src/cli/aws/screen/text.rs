@@ -4,9 +4,12 @@ use crate::deploy::events::Event;
 use crate::deploy::stack_set::Progress;
 use crate::escape::shown;
 
-use super::{STATUS, TYPE};
 use crate::cli::aws::live;
 use crate::cli::output;
+
+/// Widths of the columns of an event: status and type, as far as most of them need.
+const STATUS: usize = 18;
+const TYPE: usize = 22;
 
 /// An event on one line. On a terminal it fits the width, and types are without `AWS::`, which all
 /// of them begin with.

@@ -1,18 +1,17 @@
-//! How the stacks are shown: the table, the details below it, and JSON.
+//! How the stacks are shown: the table, and the details below it.
 
 use std::fmt::Write as _;
 
 use crate::deploy::next::Found;
 use crate::deploy::protection::Guard;
+use crate::deploy::time;
 use crate::deploy::view::View;
-use crate::deploy::{Comparison, time};
 use crate::escape::shown;
 use anstyle::{AnsiColor, Style};
-use serde_json::{Value, json};
 
+use super::entry::word;
+use super::seen::Seen;
 use super::source::Deliveries;
-use super::{LONGEST_VALUE, Seen};
-use crate::cli::Failure;
 use crate::cli::output::{self, Text};
 
 impl Seen {
@@ -49,92 +48,11 @@ impl Seen {
         row.extend([
             stack.status.clone(),
             protection(view).to_owned(),
-            comparison(view).to_owned(),
+            word(view.comparison.as_ref()).to_owned(),
             drift(view),
             time::utc(stack.changed),
         ]);
         row
-    }
-
-    pub(super) fn json(&self) -> Value {
-        let step = &self.step;
-        let mut json = json!({
-            "template": step.template.name,
-            "stack": step.stack,
-            "account": step.account,
-            "region": step.region,
-            "profile": step.profile,
-            "stackSet": step.stack_set,
-            "complete": match &self.found {
-                Found::StackSet { complete, .. } => Some(*complete),
-                _ => None,
-            },
-            "templateComparison": match &self.found {
-                Found::StackSet { comparison, .. } => Some(word(Some(comparison))),
-                _ => None,
-            },
-            "state": match (&self.found, &self.failure) {
-                (_, Some(_)) => "unreadable",
-                (Found::Missing, _) => "missing",
-                _ => "deployed",
-            },
-            "problem": self.failure.as_ref().map(Failure::message),
-        });
-        if let (Some(view), Some(json)) = (self.view(), json.as_object_mut()) {
-            let stack = &view.stack;
-            let more = json!({
-                "status": stack.status,
-                "reason": stack.reason,
-                "terminationProtection": stack.protected,
-                "stackPolicy": match &view.guard {
-                    Guard::InForce => "inForce",
-                    Guard::Open(_) => "open",
-                    Guard::Unread(_) => "unread",
-                },
-                "unprotectedResources": match &view.guard {
-                    Guard::Open(open) => open.as_slice(),
-                    Guard::InForce | Guard::Unread(_) => &[],
-                },
-                "templateComparison": view.comparison.is_some().then(|| comparison(view)),
-                "drift": stack.drift,
-                "driftChecked": stack.drift_checked.map(time::utc),
-                "changed": time::utc(stack.changed),
-                "parameters": stack.parameters,
-                "outputs": stack.outputs,
-                "cause": view.cause.as_ref().map(|cause| json!({
-                    "resource": cause.logical_id,
-                    "reason": cause.reason,
-                    "hint": cause.hint,
-                })),
-                "drifted": view.drifted.as_ref().map(|all| all.iter().map(|one| json!({
-                    "resource": one.logical_id,
-                    "physicalId": one.physical_id,
-                    "type": one.resource_type,
-                    "status": one.status,
-                    "differences": one.differences.iter().map(|difference| json!({
-                        "path": difference.path,
-                        "expected": difference.expected,
-                        "actual": difference.actual,
-                    })).collect::<Vec<_>>(),
-                })).collect::<Vec<_>>()),
-            });
-            if let Value::Object(more) = more {
-                json.extend(more);
-            }
-        }
-        json
-    }
-}
-
-fn comparison(view: &View) -> &'static str {
-    word(view.comparison.as_ref())
-}
-
-fn word(comparison: Option<&Comparison>) -> &'static str {
-    match comparison {
-        None => "-",
-        Some(Comparison::Same | Comparison::SameMeaning(_)) => "same",
-        Some(Comparison::Different(_)) => "differs",
     }
 }
 
@@ -240,15 +158,14 @@ fn details(place: &str, view: &View) -> Text {
         }
     }
     if !view.stack.outputs.is_empty() {
-        let outputs = view.stack.outputs.iter();
-        let rows: Vec<Vec<String>> = outputs
-            .map(|(name, value)| vec![format!("  {name}"), value.clone()])
-            .collect();
         let _ = writeln!(out, "\n{place}");
-        out.push_str(&output::table(&["  output", "value"], &rows, &[]));
+        out.push_str(&output::outputs(&view.stack.outputs));
     }
     out
 }
+
+/// No more of a value than this is shown.
+const LONGEST_VALUE: usize = 120;
 
 fn short(value: &str) -> String {
     match value.char_indices().nth(LONGEST_VALUE) {

@@ -9,10 +9,11 @@ use crate::deploy::{Access, DeployError, execution, time};
 use crate::escape::shown;
 use crate::plan::{Plan, SOURCE_ACTION};
 use anstyle::{AnsiColor, Style};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::output::Text;
-use crate::cli::shell;
+use crate::cli::shell::Command;
 
 /// The source object, and what each pipeline has deployed of it.
 pub(super) struct Deliveries {
@@ -22,6 +23,54 @@ pub(super) struct Deliveries {
     pipelines: Vec<(String, Result<Delivery, String>)>,
     /// The command that deploys the newest version.
     remedy: String,
+}
+
+/// The source object.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SourceEntry {
+    /// Source bucket.
+    bucket: String,
+    /// Object key.
+    key: String,
+    /// Its newest version; null where it is not known.
+    newest_version: Option<String>,
+    /// When it was uploaded, in UTC.
+    uploaded: Option<String>,
+    /// Why the version is not known.
+    problem: Option<String>,
+}
+
+/// A pipeline.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PipelineEntry {
+    /// Name of the pipeline.
+    name: String,
+    /// What it has deployed.
+    state: PipelineState,
+    /// Version of the last execution that succeeded.
+    live_version: Option<String>,
+    /// ID of that execution.
+    live_execution: Option<String>,
+    /// Why nothing is known.
+    problem: Option<String>,
+}
+
+/// What a pipeline has deployed.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum PipelineState {
+    /// The newest version.
+    Newest,
+    /// An older version; an execution deploys the newest.
+    Running,
+    /// An older version.
+    Outdated,
+    /// No execution has succeeded.
+    Never,
+    /// Not known: see the problem.
+    Unknown,
 }
 
 impl Deliveries {
@@ -136,30 +185,37 @@ impl Deliveries {
         out
     }
 
-    /// The source object, and the pipelines.
-    pub(super) fn json(&self) -> (Value, Value) {
+    /// The source object, for machines.
+    pub(super) fn source(&self) -> SourceEntry {
         let newest = self.newest.as_ref();
-        let source = json!({
-            "bucket": self.object.bucket,
-            "key": self.object.key,
-            "newestVersion": newest.ok().map(|(version, _)| version),
-            "uploaded": newest.ok().map(|(_, uploaded)| time::utc(*uploaded)),
-            "problem": newest.err(),
-        });
-        let pipelines = (self.pipelines.iter())
-            .map(|(name, found)| {
-                let delivery = found.as_ref().ok();
-                let live = delivery.and_then(|delivery| delivery.live.as_ref());
-                json!({
-                    "name": name,
-                    "state": delivery.map_or("unknown", |delivery| delivery.freshness.as_str()),
-                    "liveVersion": delivery.and_then(Delivery::version),
-                    "liveExecution": live.map(|live| &live.id),
-                    "problem": found.as_ref().err(),
-                })
-            })
-            .collect();
-        (source, pipelines)
+        SourceEntry {
+            bucket: self.object.bucket.clone(),
+            key: self.object.key.clone(),
+            newest_version: newest.ok().map(|(version, _)| version.clone()),
+            uploaded: newest.ok().map(|(_, uploaded)| time::utc(*uploaded)),
+            problem: newest.err().cloned(),
+        }
+    }
+
+    /// The pipelines, for machines.
+    pub(super) fn pipelines(&self) -> Vec<PipelineEntry> {
+        let entry = |(name, found): &(String, Result<Delivery, String>)| {
+            let delivery = found.as_ref().ok();
+            let live = delivery.and_then(|delivery| delivery.live.as_ref());
+            PipelineEntry {
+                name: name.clone(),
+                state: delivery.map_or(PipelineState::Unknown, |found| match found.freshness {
+                    Freshness::Newest => PipelineState::Newest,
+                    Freshness::Running => PipelineState::Running,
+                    Freshness::Outdated => PipelineState::Outdated,
+                    Freshness::Never => PipelineState::Never,
+                }),
+                live_version: delivery.and_then(Delivery::version).map(str::to_owned),
+                live_execution: live.map(|live| live.id.clone()),
+                problem: found.as_ref().err().cloned(),
+            }
+        };
+        self.pipelines.iter().map(entry).collect()
     }
 }
 
@@ -198,18 +254,12 @@ fn remedy(access: &Access, plan: &Plan, version: &str) -> String {
     let revision = format!(
         "actionName={SOURCE_ACTION},revisionType=S3_OBJECT_VERSION_ID,revisionValue={version}"
     );
-    let mut words = vec![
-        "aws",
-        "codepipeline",
-        "start-pipeline-execution",
-        "--name",
-        &dev.pipeline,
-    ];
     // The source action of an adopted pipeline may have another name.
-    if dev.create_pipeline {
-        words.extend(["--source-revisions", &revision]);
-    }
-    words.extend(["--region", &dev.region, "--profile", access.profile()]);
-    let words: Vec<String> = words.into_iter().map(shell::word).collect();
-    words.join(" ")
+    let revision = dev.create_pipeline.then_some(revision);
+    Command::aws("codepipeline start-pipeline-execution")
+        .option("--name", &dev.pipeline)
+        .maybe("--source-revisions", revision)
+        .option("--region", &dev.region)
+        .option("--profile", access.profile())
+        .to_string()
 }

@@ -5,14 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use crate::deploy::stack_set::run::Report;
 use crate::deploy::stack_set::{Failed, Wanted, reasons};
 use crate::deploy::{Access, DeployError, StackStep};
-use serde_json::json;
 
-use super::super::stack_set_buckets::reach;
-use super::super::{Session, stack_set_show as show};
-use super::{EXPLAINED, listed};
+use super::reach::reach_all;
 use crate::cli::Failure;
-use crate::cli::aws::runtime::Format;
+use crate::cli::aws::deploy::result::{Done, StepResult};
+use crate::cli::aws::deploy::session::Session;
+use crate::cli::aws::stack_set::show::{failures, listed, number};
 use crate::cli::output::{self, Stream, thousands};
+
+/// How many failed instances are explained from their own stacks' events.
+const EXPLAINED: usize = 20;
 
 /// Looks for the first causes in the failed instances' own stacks, where a profile reaches them,
 /// and gives what to do about the first of them.
@@ -30,10 +32,7 @@ pub(super) async fn explain(
         .iter()
         .any(|one| one.instance.account != step.account)
     {
-        let plan = &session.accounts.project.plan;
-        let instances = plan.targets.iter().flat_map(|target| &target.instances);
-        let profiles = instances.map(|instance| instance.profile.as_str());
-        match reach(session, profiles.chain([plan.dev.profile.as_str()])).await {
+        match reach_all(session).await {
             Ok(found) => {
                 for (account, access) in found.accounts {
                     accounts.entry(account).or_insert(access);
@@ -65,7 +64,7 @@ pub(super) async fn explain(
         }
     }
     for problem in problems {
-        output::note(session.global, &problem);
+        session.screen.says(problem);
     }
     hint
 }
@@ -103,23 +102,20 @@ pub(super) fn failed(
     report: &Report,
     hint: &str,
 ) -> Result<Failure, Failure> {
-    if session.options.result.format == Format::Text {
-        output::print(&show::failures(Stream::Results, report))?;
+    if session.options.result.is_text() {
+        output::print(&failures(Stream::Results, report))?;
     }
-    session.result(
-        step,
-        "failed",
-        json!({ "instances": show::report_json(report) }),
-    );
-    if session.options.result.format == Format::Json {
-        session.finish(None)?;
-    }
-    let number = report.failed.len() + report.behind.len();
+    session.result(StepResult {
+        instances: Some(report.into()),
+        ..StepResult::new(step, Done::Failed)
+    });
+    session.print_results()?;
+    let count = report.failed.len() + report.behind.len();
     let mut message = format!(
         "stack set `{}`: {} of {} not as wanted",
         step.stack,
-        thousands(number),
-        show::number(number + report.current)
+        thousands(count),
+        number(count + report.current)
     );
     if let Some((id, status)) = &report.stopped {
         message.push_str(&format!("; operation {id} ended in {status}"));
@@ -133,5 +129,5 @@ pub(super) fn failed(
     } else {
         format!("{hint}; then run the same command again")
     };
-    Ok(Failure::with_code(message, help, 1))
+    Ok(Failure::finding(message, help))
 }

@@ -3,19 +3,19 @@
 use crate::deploy::Observer as _;
 use crate::deploy::execution::{self, State};
 use crate::escape::shown;
-use serde_json::{Value, json};
 
-use super::super::warning::one_line;
-use super::super::{watch, why};
 use super::{Push, START_LIMIT, said};
-use crate::cli::{Failure, Outcome, output};
+use crate::cli::aws::push::document::{AdditionalEntry, Superseding};
+use crate::cli::aws::push::why;
+use crate::cli::aws::watch::{self, ExecutionEntry, one_line};
+use crate::cli::{Failure, Outcome};
 
 impl Push<'_> {
     /// Follows an execution of the first pipeline, and those of the pipelines after it.
     pub(super) async fn follow(&mut self, id: &str) -> Result<Outcome, Failure> {
         let first = self.pipeline().to_owned();
-        let (mut end, json) = self.follow_one(&first, id).await?;
-        self.result["execution"] = json;
+        let (mut end, entry) = self.follow_one(&first, id).await?;
+        self.result.execution = Some(entry);
         self.ended(&first, &end).await?;
         let further: Vec<String> = self.further().map(|next| next.name.to_string()).collect();
         for next in further {
@@ -26,25 +26,24 @@ impl Push<'_> {
             let found = self.find(&next, since as i64, START_LIMIT).await?;
             let Some(found) = found else {
                 self.print("")?;
-                return Err(Failure::with_code(
+                return Err(Failure::finding(
                     format!(
                         "no execution of pipeline `{next}` takes version {}",
                         self.version
                     ),
                     "the previous pipeline starts it with its last action; the same push with \
                      --start runs all pipelines again",
-                    1,
                 ));
             };
-            let (state, mut json) = self.follow_one(&next, &found.id).await?;
-            json["pipeline"] = json!(next);
-            if let Some(all) = self.result["additional"].as_array_mut() {
-                all.push(json);
-            }
+            let (state, execution) = self.follow_one(&next, &found.id).await?;
+            self.result.additional.push(AdditionalEntry {
+                execution,
+                pipeline: next.clone(),
+            });
             end = state;
             self.ended(&next, &end).await?;
         }
-        output::note(self.global, &self.deployed());
+        self.screen.says(self.deployed());
         self.finish("")
     }
 
@@ -52,11 +51,11 @@ impl Push<'_> {
         &self,
         pipeline: &str,
         id: &str,
-    ) -> Result<(State, Value), Failure> {
+    ) -> Result<(State, ExecutionEntry), Failure> {
         let region = &self.project.plan.dev.region;
         let page = watch::console(region, pipeline, id);
         self.screen
-            .says(&format!("Execution {}\n{}", shown(id), shown(&page)));
+            .says(format!("Execution {}\n{}", shown(id), shown(&page)));
         self.screen.begins(&format!("execution {id}"));
         let continues = format!("execution {id} of pipeline {pipeline} continues in CodePipeline");
         self.screen.executing(&continues);
@@ -67,33 +66,29 @@ impl Push<'_> {
         })
         .await?;
         self.screen.ended();
-        let json = watch::json(&end, &page);
-        Ok((end, json))
+        let entry = ExecutionEntry::new(&end, page);
+        Ok((end, entry))
     }
 
     /// Whether an execution deployed the version.
-    ///
-    /// # Errors
-    /// It did not: what it did, and what to do.
     pub(super) async fn ended(&mut self, pipeline: &str, end: &State) -> Result<(), Failure> {
         let execution = &end.execution;
         let version = &self.version;
         let took = execution.versions.first();
         if execution.status == "Succeeded" {
             let Some(other) = took.filter(|_| !execution.versions.contains(version)) else {
-                self.screen.says(&format!(
+                self.screen.says(format!(
                     "Execution {} of pipeline {pipeline} deployed version {version}.",
                     shown(&execution.id)
                 ));
                 return Ok(());
             };
-            let failure = Failure::with_code(
+            let failure = Failure::finding(
                 format!(
                     "execution {} deployed version {other} instead of version {version}",
                     execution.id
                 ),
                 "the same push with --start deploys this version",
-                1,
             );
             self.print("")?;
             return Err(failure);
@@ -122,13 +117,13 @@ impl Push<'_> {
                 }
             );
             if let Some(why) = why::explain(self.project, action)? {
-                self.result["explanation"] = why.json;
-                output::note(self.global, &format!("\n{}", why.text.trim_end()));
+                self.result.explanation = Some(why.explanation);
+                self.screen.says(format!("\n{}", why.text.trim_end()));
                 help = why.next;
             }
         }
         self.print("")?;
-        Err(Failure::with_code(message, help, 1))
+        Err(Failure::finding(message, help))
     }
 
     /// Which execution took the place of a superseded one.
@@ -139,8 +134,10 @@ impl Push<'_> {
             return format!("{message}: a newer execution took its place");
         };
         let version = newer.versions.first();
-        self.result["supersededBy"] = json!({
-            "id": newer.id, "status": newer.status, "versionId": version,
+        self.result.superseded_by = Some(Superseding {
+            id: newer.id.clone(),
+            status: newer.status.clone(),
+            version_id: version.cloned(),
         });
         format!(
             "{message}: execution {} took its place with {} ({})",

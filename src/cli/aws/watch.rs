@@ -4,18 +4,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use crate::aws::partition_of;
-use crate::deploy::Observer as _;
 use crate::deploy::execution::{ActionRun, State, Wait};
 use crate::escape::shown;
 use crate::shell::Command;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::warning::one_line;
 use crate::cli::aws::screen::{Row, RowState, Screen};
 
 /// Shows what changes.
 pub(crate) struct Watcher<'s> {
-    screen: &'s Screen,
+    screen: &'s Screen<'s>,
     pipeline: &'s str,
     region: &'s str,
     profile: &'s str,
@@ -28,7 +27,7 @@ pub(crate) struct Watcher<'s> {
 
 impl<'s> Watcher<'s> {
     pub(crate) fn new(
-        screen: &'s Screen,
+        screen: &'s Screen<'s>,
         pipeline: &'s str,
         region: &'s str,
         profile: &'s str,
@@ -52,14 +51,14 @@ impl<'s> Watcher<'s> {
         if let Some(unread) = &state.unread
             && !self.told.replace(true)
         {
-            self.screen.says(&format!(
+            self.screen.says(format!(
                 "The actions of execution {} cannot be read, so its status is followed: {unread}.",
                 state.execution.id
             ));
         }
         for wait in &state.waits {
             if !self.waits.borrow().contains(wait) {
-                self.screen.says(&self.wait(wait));
+                self.screen.says(self.wait(wait));
             }
         }
         self.waits.borrow_mut().clone_from(&state.waits);
@@ -142,6 +141,11 @@ impl<'s> Watcher<'s> {
     }
 }
 
+/// A message of AWS, which can contain names of files, on one line.
+pub(crate) fn one_line(text: &str) -> String {
+    shown(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
+}
+
 /// The page of an execution in AWS's console.
 pub(crate) fn console(region: &str, pipeline: &str, id: &str) -> String {
     let host = format!("{region}.{}", partition_of(region).console_domain());
@@ -150,28 +154,63 @@ pub(crate) fn console(region: &str, pipeline: &str, id: &str) -> String {
     )
 }
 
-/// An execution for machines.
-pub(super) fn json(state: &State, page: &str) -> Value {
-    let actions: Vec<Value> = state
-        .actions
-        .iter()
-        .map(|action| {
-            json!({
-                "stage": action.stage,
-                "action": action.action,
-                "status": action.status,
-                "seconds": action.seconds(),
-                "code": action.code,
-                "message": action.message,
-            })
-        })
-        .collect();
-    json!({
-        "id": state.execution.id,
-        "status": state.execution.status,
-        "summary": state.execution.summary,
-        "versionId": state.execution.versions.first(),
-        "url": page,
-        "actions": actions,
-    })
+/// An execution, for machines.
+#[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ExecutionEntry {
+    /// Its ID.
+    pub(crate) id: String,
+    /// AWS's status.
+    pub(crate) status: String,
+    /// AWS's summary; may be empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) summary: Option<String>,
+    /// Version of the source that it takes; null while AWS does not name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version_id: Option<Option<String>>,
+    /// Its page in the AWS console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// Its actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) actions: Option<Vec<ActionEntry>>,
+}
+
+/// An action.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ActionEntry {
+    /// Stage.
+    stage: String,
+    /// Action.
+    action: String,
+    /// AWS's status.
+    status: String,
+    /// How long it took.
+    seconds: f64,
+    /// AWS's error code; may be empty.
+    code: String,
+    /// AWS's message; may be empty.
+    message: String,
+}
+
+impl ExecutionEntry {
+    pub(crate) fn new(state: &State, page: String) -> Self {
+        let actions = state.actions.iter().map(|one| ActionEntry {
+            stage: one.stage.clone(),
+            action: one.action.clone(),
+            status: one.status.clone(),
+            seconds: one.seconds(),
+            code: one.code.clone(),
+            message: one.message.clone(),
+        });
+        let execution = state.execution.clone();
+        Self {
+            id: execution.id,
+            status: execution.status,
+            summary: Some(execution.summary),
+            version_id: Some(execution.versions.into_iter().next()),
+            url: Some(page),
+            actions: Some(actions.collect()),
+        }
+    }
 }

@@ -5,16 +5,13 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::deploy::pace::Attempts;
-use crate::deploy::run::Pending;
-use crate::deploy::{Change, Condition, Observer as _, StackStep};
-use crate::failure::refused_role;
+use crate::deploy::{Condition, Observer as _};
 use crate::stacks::Side;
-use serde_json::{Value, json};
 
-use super::Session;
-use super::handoff::{self, Seen, Standing};
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::screen::Screen;
+use crate::cli::aws::seen::{Seen, Standing, look, standing};
+use crate::cli::shell::with_profile;
 
 /// Further attempts for a role that exists: their pauses add up to a minute.
 const FOR_EXISTING: u32 = 6;
@@ -68,15 +65,14 @@ impl Role {
                 && (step.stack_set
                     || step.account == instance.account && step.region == instance.region)
         });
-        let profile = instance.profile;
         let Some(step) = step.cloned() else {
             return Self::Unseen {
-                target: Some((target, profile)),
+                target: Some((target, instance.profile)),
             };
         };
         let profile = step.profile.clone();
         if step.stack_set {
-            return match handoff::standing(accounts, &step).await {
+            return match standing(accounts, &step).await {
                 Standing::Yes => Self::Exists {
                     target,
                     changed: None,
@@ -87,17 +83,17 @@ impl Role {
                 },
             };
         }
-        match handoff::look(accounts, &step).await {
+        match look(accounts, &step).await {
             Seen::Read(Some(stack)) if stack.condition() == Condition::Ready => Self::Exists {
                 target,
                 changed: Some(stack.changed),
             },
             Seen::Read(_) => Self::Missing { target, profile },
-            Seen::Unreadable(_) | Seen::NoProfile if accounts.recorded(&step) => Self::Exists {
+            _ if accounts.outputs.of(&step).is_some() => Self::Exists {
                 target,
                 changed: None,
             },
-            Seen::Unreadable(_) | Seen::NoProfile => Self::Unseen {
+            _ => Self::Unseen {
                 target: Some((target, profile)),
             },
         }
@@ -132,9 +128,9 @@ impl Role {
     pub(crate) fn help(&self, dev: &str) -> String {
         match self {
             Self::Service => format!(
-                "the service role must trust codepipeline.amazonaws.com: `s3ferry doctor --profile \
-                 {dev}` shows what is wrong with it",
-                dev = crate::shell::word(dev)
+                "the service role must trust codepipeline.amazonaws.com: `{}` shows what is wrong \
+                 with it",
+                with_profile("doctor", dev)
             ),
             Self::Exists { target, .. } => format!(
                 "target `{target}` exists, so its role's trust policy or the service role's policy \
@@ -146,8 +142,8 @@ impl Role {
                 target: Some((target, profile)),
             } => format!(
                 "target `{target}` does not exist, or its role does not trust the service role: \
-                 deploy it first (`s3ferry deploy --profile {profile}`), then dev again",
-                profile = crate::shell::word(profile)
+                 deploy it first (`{}`), then dev again",
+                with_profile("deploy", profile)
             ),
             Self::Unseen { target: None } => {
                 "the role does not exist, or does not trust the service role".to_owned()
@@ -165,13 +161,13 @@ pub(crate) fn is_fresh(changed: i64) -> bool {
 
 /// Says that a role is tried again, and waits.
 pub(crate) async fn pause(
-    screen: &Screen,
+    screen: &Screen<'_>,
     attempts: &mut Attempts,
     (arn, role): (&str, &Role),
 ) -> Option<u64> {
     let pause = attempts.next_pause()?;
     let seconds = pause.as_secs();
-    screen.says(&format!(
+    screen.says(format!(
         "CodePipeline cannot assume role {arn} yet: {}, and IAM can take a minute to make a new \
          role or policy known. Trying again in {seconds} s ({}).",
         role.said(),
@@ -181,70 +177,4 @@ pub(crate) async fn pause(
     tokio::time::sleep(pause).await;
     screen.ended();
     Some(seconds)
-}
-
-/// The attempts at one stack.
-#[derive(Default)]
-pub(super) struct Retries {
-    attempts: Option<Attempts>,
-    /// What is known of the role that was refused last.
-    role: Option<Role>,
-    /// The changes that the user agreed to.
-    agreed: Vec<Change>,
-    waits: Vec<Value>,
-}
-
-impl Retries {
-    /// Waits for the next attempt; `false`: another one is of no use, or the failure has another
-    /// reason.
-    pub(super) async fn wait(
-        &mut self,
-        session: &mut Session<'_>,
-        pending: &Pending,
-        failure: &str,
-    ) -> bool {
-        let Some(arn) = refused_role(failure) else {
-            self.role = None;
-            return false;
-        };
-        let role = Role::look(&mut session.accounts, arn).await;
-        let attempts = self.attempts.get_or_insert_with(|| {
-            let changes = &pending.change_set.changes;
-            let of_iam = |change: &Change| change.resource_type.starts_with("AWS::IAM::");
-            let before = pending.before.as_ref();
-            let fresh =
-                changes.iter().any(of_iam) || before.is_none_or(|stack| is_fresh(stack.changed));
-            Attempts::new(role.attempts(fresh), session.run.wait)
-        });
-        let waited = match role {
-            Role::Missing { .. } => None,
-            _ => pause(session.screen, attempts, (arn, &role)).await,
-        };
-        if let Some(seconds) = waited {
-            self.agreed.clone_from(&pending.change_set.changes);
-            self.waits.push(json!({ "role": arn, "seconds": seconds }));
-        }
-        self.role = Some(role);
-        waited.is_some()
-    }
-
-    /// Whether the stack is being tried again.
-    pub(super) fn are_under_way(&self) -> bool {
-        !self.waits.is_empty()
-    }
-
-    /// Whether the user agreed to these changes in an earlier attempt.
-    pub(super) fn agreed_to(&self, changes: &[Change]) -> bool {
-        self.are_under_way() && self.agreed == changes
-    }
-
-    /// What to do, when the last attempt failed because of a role.
-    pub(super) fn help(&self, dev: &StackStep) -> Option<String> {
-        self.role.as_ref().map(|role| role.help(&dev.profile))
-    }
-
-    /// The attempts for machines.
-    pub(super) fn json(&self) -> Value {
-        Value::Array(self.waits.clone())
-    }
 }

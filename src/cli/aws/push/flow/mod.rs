@@ -13,16 +13,17 @@ use crate::deploy::{Access, Observer as _, pipeline};
 use crate::escape::shown;
 use crate::plan::{PipelinePlan, SOURCE_ACTION};
 use crate::shell::Command;
-use serde_json::{Value, json};
 
-use super::warning::one_line;
-use super::{Artifact, PushOptions};
+use super::artifact::Artifact;
+use super::document::Document;
+use super::options::{PushOptions, resume};
 use crate::cli::aws::accounts::token;
-use crate::cli::aws::runtime::{Format, first_answer, profile_for};
+use crate::cli::aws::runtime::first_answer;
 use crate::cli::aws::screen::Screen;
-use crate::cli::output::{self, Text, thousands};
+use crate::cli::aws::watch::{ExecutionEntry, one_line};
+use crate::cli::output::{self, thousands};
 use crate::cli::project::Project;
-use crate::cli::{Failure, Global, Outcome};
+use crate::cli::{Failure, Outcome};
 
 /// How long after an upload the pipeline may need to notice it: by an event some seconds, by
 /// polling some minutes.
@@ -32,42 +33,38 @@ const START_LIMIT: Duration = Duration::from_secs(5 * 60);
 const NAMED: usize = 5;
 
 struct Push<'a> {
-    global: &'a Global,
     options: &'a PushOptions,
     project: &'a Project,
-    screen: &'a Screen,
+    screen: &'a Screen<'a>,
     access: Access,
     profile: String,
     /// Version ID of the source object.
     version: String,
     /// The result for machines, as far as it is known.
-    result: Value,
+    result: Document,
 }
 
 /// Pushes.
-///
-/// # Errors
-/// The bucket cannot take it, AWS refuses, or the execution failed.
 pub(super) async fn run(
-    global: &Global,
     options: &PushOptions,
     project: &Project,
-    screen: &Screen,
+    screen: &Screen<'_>,
     artifact: &Artifact,
+    result: Document,
     upload: &Upload,
 ) -> Result<Outcome, Failure> {
     let dev = &project.plan.dev;
-    let (profile, origin) = profile_for(options.profile.as_deref(), &dev.profile);
+    let (profile, origin) = options.profile.or_configured(&dev.profile);
     let settings = options.aws.settings();
     let access = Access::open_as(&profile, origin, &dev.region, &settings).await?;
     // Whoever pushes needs less than whoever deploys.
     let access = access.needing("--push");
-    let caller = first_answer(global, &profile, access.verify_account(&dev.account)).await?;
+    let caller = first_answer(screen, &profile, access.verify_account(&dev.account)).await?;
     let object = SourceObject::from(dev);
     object.check_versioning(&access).await?;
     // A profile that may not do this can push all the same.
     if let Ok(aborted @ 1..) = object.abort_leftovers(&access, &caller).await {
-        screen.says(&format!(
+        screen.says(format!(
             "Aborted {} of the same object that an earlier push left.",
             match aborted {
                 1 => "an unfinished upload".to_owned(),
@@ -80,14 +77,13 @@ pub(super) async fn run(
         current.size == artifact.size && current.sha256.as_deref() == Some(&artifact.sha256)
     });
     let mut push = Push {
-        global,
         options,
         project,
         screen,
         access,
         profile,
         version: String::new(),
-        result: super::result(project, artifact),
+        result,
     };
     match same {
         Some(current) => {
@@ -107,10 +103,10 @@ impl Push<'_> {
     /// pipeline may fail. On a terminal the screen says it.
     fn source(&mut self, version: &str, uploaded: bool) -> Result<(), Failure> {
         version.clone_into(&mut self.version);
-        self.result["source"]["versionId"] = json!(version);
-        self.result["source"]["uploaded"] = json!(uploaded);
-        let is_said = std::io::stdout().is_terminal() && !self.global.quiet;
-        if self.options.result.format == Format::Text && !is_said {
+        self.result.source.version_id = Some(version.to_owned());
+        self.result.source.uploaded = uploaded;
+        let is_said = std::io::stdout().is_terminal() && !self.screen.global.quiet;
+        if self.options.result.is_text() && !is_said {
             output::print(&output::line(version))?;
         }
         Ok(())
@@ -154,7 +150,7 @@ impl Push<'_> {
             .await;
         drop(bar);
         let version = done?;
-        self.screen.says(&format!(
+        self.screen.says(format!(
             "Uploaded {files} ({size} bytes) to {place}\nVersion {}",
             shown(&version)
         ));
@@ -180,7 +176,7 @@ impl Push<'_> {
         object: &SourceObject,
         current: &Current,
     ) -> Result<Outcome, Failure> {
-        self.screen.says(&format!(
+        self.screen.says(format!(
             "Not uploaded: s3://{}/{} has the same content.\nVersion {}",
             object.bucket,
             object.key,
@@ -202,15 +198,18 @@ impl Push<'_> {
         };
         let is_all = self.further().next().is_none();
         if !found.is_running() {
-            self.screen.says(&format!(
+            self.screen.says(format!(
                 "Execution {} took it: {}.",
                 shown(&found.id),
                 said(&found)
             ));
         }
         if found.status == "Succeeded" && is_all {
-            self.result["execution"] = json!({
-                "id": found.id, "status": found.status, "versionId": self.version,
+            self.result.execution = Some(ExecutionEntry {
+                id: found.id,
+                status: found.status,
+                version_id: Some(Some(self.version.clone())),
+                ..ExecutionEntry::default()
             });
             return self.finish("nothing is to be done; --start runs the pipeline again");
         }
@@ -226,11 +225,15 @@ impl Push<'_> {
         });
         let id = execution::start(&self.access, self.pipeline(), &token(1), revision).await?;
         self.screen
-            .resumes_with(super::resume(self.global, self.options, false));
+            .resumes_with(resume(self.screen.global, self.options, false));
         self.screen
-            .says(&format!("Started execution {}.", shown(&id)));
+            .says(format!("Started execution {}.", shown(&id)));
         if self.options.no_watch {
-            self.result["execution"] = json!({ "id": id, "status": "InProgress" });
+            self.result.execution = Some(ExecutionEntry {
+                id,
+                status: "InProgress".to_owned(),
+                ..ExecutionEntry::default()
+            });
             return self.finish(self.to_follow());
         }
         self.follow(&id).await
@@ -297,10 +300,9 @@ impl Push<'_> {
              notes of `s3ferry synth`)"
                 .to_owned()
         };
-        Failure::with_code(
+        Failure::finding(
             format!("no execution of pipeline `{pipeline}` takes version {version}{other}"),
             format!("{how}; the same push with --start starts it now"),
-            1,
         )
     }
 
@@ -308,9 +310,7 @@ impl Push<'_> {
     fn further(&self) -> impl Iterator<Item = &PipelinePlan> {
         self.project.plan.pipelines.iter().skip(1)
     }
-}
 
-impl Push<'_> {
     /// Where the files are now.
     fn deployed(&self) -> String {
         let plan = &self.project.plan;
@@ -342,22 +342,14 @@ impl Push<'_> {
     }
 
     fn print(&mut self, next: &str) -> Result<(), Failure> {
-        match self.options.result.format {
-            Format::Json => {
-                self.result["next"] = if next.is_empty() {
-                    Value::Null
-                } else {
-                    json!(next)
-                };
-                output::print(Text::json_value(&self.result))
-            }
-            Format::Text => {
-                if !next.is_empty() {
-                    output::note(self.global, &format!("\nNext: {next}"));
-                }
-                Ok(())
-            }
+        let next = (!next.is_empty()).then(|| next.to_owned());
+        if self.options.result.is_text()
+            && let Some(next) = &next
+        {
+            self.screen.says(format!("\nNext: {next}"));
         }
+        self.result.next = next;
+        self.options.result.print(&self.result)
     }
 }
 

@@ -3,23 +3,20 @@
 
 use crate::deploy::stack_set::Existing;
 use crate::deploy::stack_set::run::Prepared;
-use crate::deploy::{Access, Observer as _, StackStep, stack};
-use serde_json::{Value, json};
+use crate::deploy::{Access, StackStep, stack};
+use crate::shell::Command;
 
-use super::Session;
-use super::stack_set_buckets::reach;
-use super::stack_set_show::number;
-use crate::cli::aws::runtime::Format;
-use crate::cli::{Failure, output, shell};
+use super::reach::reach_all;
+use crate::cli::aws::deploy::result::{Done, Inoperable, StepResult};
+use crate::cli::aws::deploy::session::Session;
+use crate::cli::aws::stack_set::show::number;
+use crate::cli::{Failure, output};
 
 /// How many instances are shown.
 const SHOWN: usize = 20;
 
 /// Checks that no inoperable instance has a stack. In accounts that no profile reaches, the user is
 /// asked; with `--yes` the command stops at the instruction.
-///
-/// # Errors
-/// A stack still exists, or may exist; AWS cannot be reached.
 pub(super) async fn check(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -30,11 +27,7 @@ pub(super) async fn check(
     if all.iter().all(|one| one.stack_id.is_none()) {
         return Ok(());
     }
-    let plan = &session.accounts.project.plan;
-    let profiles = plan
-        .instances()
-        .map(|(_, instance)| instance.profile.as_str());
-    let reached = reach(session, profiles.chain([plan.dev.profile.as_str()])).await?;
+    let reached = reach_all(session).await?;
     for one in all {
         let Some(id) = &one.stack_id else {
             continue;
@@ -46,7 +39,7 @@ pub(super) async fn check(
                 Ok(None) => {}
                 Ok(Some(_)) => left.push((one, Some(access.clone()))),
                 Err(error) => {
-                    session.screen.says(&format!("{error}."));
+                    session.screen.says(format!("{error}."));
                     unknown.push((one, None));
                 }
             },
@@ -58,40 +51,35 @@ pub(super) async fn check(
     }
     let exists = !left.is_empty();
     left.extend(unknown);
-    session.screen.says(&instruction(&left));
-    if !exists && !session.options.yes {
+    session.screen.says(instruction(&left));
+    // `--yes` is no answer: a stack that still exists makes the operation fail.
+    if !exists && !session.options.confirmation.yes {
         let question = "Are these stacks deleted?";
-        if session.screen.confirm(question).await? {
+        if session.screen.confirm(false, question).await? {
             return Ok(());
         }
     }
-    let instances: Vec<Value> = (left.iter())
-        .map(|(one, _)| {
-            json!({
-                "account": one.instance.account,
-                "region": one.instance.region,
-                "stackId": one.stack_id,
-            })
-        })
-        .collect();
-    session.result(step, "refused", json!({ "inoperable": instances }));
-    if session.options.result.format == Format::Json {
-        session.finish(None)?;
-    }
-    Err(Failure::with_code(
-        format!(
-            "stack set `{}` has {} inoperable, and nothing was changed",
-            step.stack,
-            number(left.len())
-        ),
-        if exists {
-            "delete the stacks listed above, then run the same command again"
-        } else {
-            "delete the stacks listed above, then run the same command without --yes and confirm \
-             it, or with a profile for each account"
-        },
-        1,
-    ))
+    let instances = left.iter().map(|(one, _)| Inoperable {
+        instance: one.instance.clone(),
+        stack_id: one.stack_id.clone(),
+    });
+    let result = StepResult {
+        inoperable: instances.collect(),
+        ..StepResult::new(step, Done::Refused)
+    };
+    let message = format!(
+        "stack set `{}` has {} inoperable, and nothing was changed",
+        step.stack,
+        number(left.len())
+    );
+    let help = match exists {
+        true => "delete the stacks listed above, then run the same command again",
+        false => {
+            "delete the stacks listed above, then run the same command without --yes and confirm it, \
+             or with a profile for each account"
+        }
+    };
+    session.refuse(result, Failure::finding(message, help))
 }
 
 /// The stacks to delete, and how.
@@ -103,12 +91,10 @@ fn instruction(left: &[(&Existing, Option<Access>)]) -> String {
         let (account, region) = (&one.instance.account, &one.instance.region);
         let id = one.stack_id.as_deref().unwrap_or_default();
         let profile = access.as_ref().map_or("PROFILE", |access| access.profile());
-        let command = format!(
-            "aws cloudformation delete-stack --stack-name {} --region {} --profile {}",
-            shell::word(id),
-            shell::word(region),
-            shell::word(profile)
-        );
+        let command = Command::aws("cloudformation delete-stack")
+            .option("--stack-name", id)
+            .option("--region", region)
+            .option("--profile", profile);
         text.push_str(&format!("\n  {account}, {region}:\n    {command}"));
     }
     if left.len() > SHOWN {

@@ -17,9 +17,6 @@ const EXAMPLE_BUCKETS: [&str; 3] = [
 ];
 
 /// Refuses the example's bucket names, for buckets that would be made.
-///
-/// # Errors
-/// One of them is in the plan.
 pub(crate) fn example_buckets(plan: &Plan) -> Result<(), Failure> {
     let dev = [&plan.dev.source_bucket, &plan.dev.artifact_bucket];
     let targets = plan.instances().map(|(_, instance)| &instance.bucket);
@@ -51,10 +48,7 @@ pub(crate) fn first_stale<'s>(out: &Path, synthesis: &'s Synthesis) -> Option<&'
 }
 
 /// Refuses to deploy something else than what is checked in.
-///
-/// # Errors
-/// A checked-in template is stale.
-pub(super) fn stale_templates(
+pub(crate) fn stale_templates(
     global: &Global,
     out: &Path,
     synthesis: &Synthesis,
@@ -70,23 +64,19 @@ pub(super) fn stale_templates(
     };
     match first_stale(out, synthesis) {
         None => Ok(()),
-        Some(file) => Err(Failure::with_code(
+        Some(file) => Err(Failure::finding(
             format!("`{}` is not what the configuration makes", file.name()),
             format!(
                 "`{}` shows the difference, `{}` writes it; what is deployed is what was reviewed",
                 synth(&["--check"]),
                 synth(&[])
             ),
-            1,
         )),
     }
 }
 
 /// Refuses `--retain-stacks` where none of the stacks is a stack set's: it would do nothing, and
 /// a user who wants to keep stacks would lose them.
-///
-/// # Errors
-/// None of them is a stack set.
 pub(crate) fn idle_retain_stacks<'s>(
     mut steps: impl Iterator<Item = &'s StackStep>,
 ) -> Result<(), Failure> {

@@ -1,25 +1,22 @@
 //! Buckets of earlier stacks where a stack set is to create its own: StackSets cannot import them,
 //! so they are looked for before anything changes, in the accounts that a profile reaches.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
-use crate::deploy::existing_bucket::{self, ExistingBucket, Place};
+use crate::deploy::StackStep;
+use crate::deploy::existing_bucket::{self, ExistingBucket as Answer, Place};
 use crate::deploy::retained::{self, StackResource};
 use crate::deploy::stack_set::Instance;
 use crate::deploy::stack_set::run::Prepared;
-use crate::deploy::{
-    Access, DeployError, ProfileState, Settings, StackStep, profile_state, together,
-};
 use crate::plan::InstancePlan;
-use serde_json::{Value, json};
 
-use super::{Session, stack_set};
-use crate::cli::aws::runtime::Format;
+use super::reach::reach;
+use crate::cli::Failure;
+use crate::cli::aws::deploy::result::{Done, ExistingBucket, StepResult};
+use crate::cli::aws::deploy::session::Session;
+use crate::cli::aws::stack_set;
 use crate::cli::output::thousands;
-use crate::cli::{Failure, output};
 
-/// How many profiles are tried at the same time.
-const TOGETHER: usize = 8;
 /// How many buckets are shown.
 const SHOWN: usize = 20;
 
@@ -29,71 +26,7 @@ struct InTheWay {
     place: Place,
 }
 
-/// Accounts that profiles reach.
-#[derive(Default)]
-pub(super) struct Reached {
-    /// The way into each account.
-    pub(super) accounts: HashMap<String, Access>,
-    /// Why profiles that exist cannot be used.
-    pub(super) problems: BTreeSet<String>,
-}
-
-/// The accounts of these profiles, as far as the AWS configuration files have them.
-///
-/// # Errors
-/// A read ended without a result.
-pub(super) async fn reach(
-    session: &Session<'_>,
-    profiles: impl IntoIterator<Item = &str>,
-) -> Result<Reached, DeployError> {
-    let region = &session.accounts.project.plan.dev.region;
-    let settings = session.options.aws.settings();
-    let mut found = Reached::default();
-    let mut work = Vec::new();
-    for profile in BTreeSet::from_iter(profiles) {
-        match profile_state(profile).await {
-            Ok(ProfileState::Known) => {}
-            Ok(_) => continue,
-            Err(error) => {
-                found.problems.insert(format!("{error}."));
-                continue;
-            }
-        }
-        let (profile, region, settings) = (profile.to_owned(), region.clone(), settings.clone());
-        work.push(async move {
-            let opened = open(&profile, &region, &settings).await;
-            (profile, opened)
-        });
-    }
-    for (profile, result) in together(TOGETHER, work).await? {
-        match result {
-            Ok((account, access)) => {
-                found.accounts.entry(account).or_insert(access);
-            }
-            Err(error) => {
-                let problem = format!("Profile {profile} cannot be used: {error}.");
-                found.problems.insert(problem);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The account of a profile, and the way into it.
-async fn open(
-    profile: &str,
-    region: &str,
-    settings: &Settings,
-) -> Result<(String, Access), DeployError> {
-    let access = Access::open(profile, region, settings).await?;
-    let identity = access.identity().await?;
-    Ok((identity.account, access))
-}
-
 /// Looks for buckets that the new instances of a stack set are to create and that exist already.
-///
-/// # Errors
-/// There are some, and it is no dry run; AWS cannot be reached.
 pub(super) async fn check(
     session: &mut Session<'_>,
     step: &StackStep,
@@ -103,36 +36,29 @@ pub(super) async fn check(
     if found.is_empty() {
         return Ok(());
     }
-    output::note(session.global, &text(session, &found));
+    session.screen.says(text(session, &found));
     if session.options.dry_run {
         return Ok(());
     }
-    let buckets: Vec<Value> = (found.iter())
-        .map(|one| {
-            json!({
-                "account": one.instance.account,
-                "region": one.instance.region,
-                "bucket": one.place.bucket,
-            })
-        })
-        .collect();
-    session.result(step, "refused", json!({ "buckets": buckets }));
-    if session.options.result.format == Format::Json {
-        session.finish(None)?;
-    }
-    Err(Failure::with_code(
-        format!(
-            "stack set `{}` is to create {} that exist already; nothing was changed",
-            step.stack,
-            match found.len() {
-                1 => "a bucket".to_owned(),
-                number => format!("{} buckets", thousands(number)),
-            }
-        ),
-        "StackSets cannot import buckets: empty and delete them with the commands above, or choose \
-         other names in the configuration",
-        1,
-    ))
+    let buckets = found.iter().map(|one| ExistingBucket {
+        instance: one.instance.clone(),
+        bucket: one.place.bucket.clone(),
+    });
+    let result = StepResult {
+        buckets: buckets.collect(),
+        ..StepResult::new(step, Done::Refused)
+    };
+    let message = format!(
+        "stack set `{}` is to create {} that exist already; nothing was changed",
+        step.stack,
+        match found.len() {
+            1 => "a bucket".to_owned(),
+            number => format!("{} buckets", thousands(number)),
+        }
+    );
+    let help = "StackSets cannot import buckets: empty and delete them with the commands above, or \
+                choose other names in the configuration";
+    session.refuse(result, Failure::finding(message, help))
 }
 
 async fn in_the_way(
@@ -153,10 +79,9 @@ async fn in_the_way(
     let profiles = instances.iter().map(|one| one.profile.as_str());
     let reached = reach(session, profiles).await?;
     for problem in &reached.problems {
-        output::note(
-            session.global,
-            &format!("{problem} Buckets of earlier stacks in its account are not looked for."),
-        );
+        session.screen.says(format!(
+            "{problem} Buckets of earlier stacks in its account are not looked for."
+        ));
     }
     let mut candidates = Vec::new();
     for instance in instances {
@@ -179,18 +104,17 @@ async fn in_the_way(
     let mut found = Vec::new();
     for (candidate, answer) in candidates.into_iter().zip(answers) {
         match answer {
-            ExistingBucket::No => {}
-            ExistingBucket::Here | ExistingBucket::Elsewhere(_) => found.push(candidate),
-            ExistingBucket::Unknown(error) => {
+            Answer::No => {}
+            Answer::Here | Answer::Elsewhere(_) => found.push(candidate),
+            Answer::Unknown(error) => {
                 unknown.insert(error.message);
             }
         }
     }
     for problem in unknown {
-        output::note(
-            session.global,
-            &format!("Whether a bucket exists already is unknown: {problem}."),
-        );
+        session.screen.says(format!(
+            "Whether a bucket exists already is unknown: {problem}."
+        ));
     }
     Ok(found)
 }

@@ -1,0 +1,168 @@
+//! What to do after a deployment.
+
+use crate::deploy::StackStep;
+use crate::shell::Command;
+use crate::stacks::{KEY_ID, PIPELINE_NAME, Side};
+use crate::transition::sequence::{Leaving, Sequence};
+
+use super::session::Session;
+use super::transition_show::leaving;
+use crate::cli::aws::accounts::Accounts;
+use crate::cli::aws::seen::first_missing;
+use crate::cli::shell::with_profile;
+
+/// What to do when this target is the first that is not deployed.
+pub(super) fn target(session: &Session<'_>, target: &StackStep) -> String {
+    let accounts = &session.accounts;
+    let dev = accounts.dev();
+    let then = if accounts.project.plan.dev.create_pipeline {
+        let what = match has_pipeline(accounts) {
+            true => "brings the pipeline up to date",
+            false => "makes the pipeline",
+        };
+        let deploy = with_profile("deploy", &dev.profile);
+        format!("`{deploy}` again, which {what}")
+    } else {
+        adoption(accounts)
+    };
+    format!(
+        "`{}` (target {}), then {then}",
+        with_profile("deploy", &target.profile),
+        target.template.name
+    )
+}
+
+/// What to do once targets are deployed, of which these are the others.
+pub(super) async fn after_targets(
+    session: &mut Session<'_>,
+    others: &[&StackStep],
+) -> Option<String> {
+    if let Some(missing) = first_missing(&mut session.accounts, others).await {
+        return Some(target(session, missing));
+    }
+    let accounts = &session.accounts;
+    let dev = accounts.dev();
+    let creates = accounts.project.plan.dev.create_pipeline;
+    let what = match has_pipeline(accounts) {
+        true if accounts.outputs.is_current(dev) || !creates => return None,
+        true => "brings the pipeline up to date",
+        false if !creates => return Some(adoption(accounts)),
+        false => "makes the pipeline",
+    };
+    let deploy = with_profile("deploy", &dev.profile);
+    Some(format!("`{deploy}` {what}"))
+}
+
+/// Whether the outputs file has a dev stack with a pipeline.
+fn has_pipeline(accounts: &Accounts<'_>) -> bool {
+    let outputs = accounts.outputs.of(accounts.dev());
+    outputs.is_some_and(|outputs| outputs.contains_key(PIPELINE_NAME))
+}
+
+pub(super) fn push(dev: &StackStep) -> String {
+    format!(
+        "`{}` uploads a folder or zip file and follows the pipeline to its end; `s3ferry sample` \
+         writes one to try it with",
+        with_profile("push SITE", &dev.profile)
+    )
+}
+
+/// How a pipeline that exists is changed.
+pub(super) fn adoption(accounts: &Accounts<'_>) -> String {
+    let plan = &accounts.project.plan.dev;
+    format!(
+        "`{}` shows what changes in the pipeline, and with --write changes it",
+        Command::s3ferry("adopt")
+            .option("--name", &plan.pipeline)
+            .option("--profile", &accounts.dev().profile)
+    )
+}
+
+/// What to do after a dry run of a change.
+pub(super) fn after_dry_run(steps: &[StackStep], sequence: &Sequence) -> String {
+    let again = "the same without --dry-run";
+    let named: Vec<String> = sequence
+        .leaving
+        .iter()
+        .map(|one| leaving(one, &steps[one.piece]))
+        .collect();
+    match named.is_empty() {
+        true => again.to_owned(),
+        false => format!(
+            "{again}, and with --allow-replacement, since this would replace or delete {}",
+            named.join(", ")
+        ),
+    }
+}
+
+/// What to do after a change.
+pub(super) fn after_change(accounts: &Accounts<'_>, sequence: &Sequence) -> String {
+    let steps = &accounts.steps;
+    let dev = accounts.dev();
+    let adds_key = sequence.moves.iter().any(|one| one.adds_key);
+    let recorded = accounts.outputs.of(dev);
+    let recorded = recorded.and_then(|outputs| outputs.get(KEY_ID));
+    let key = sequence.key.as_ref().filter(|_| !adds_key).or(recorded);
+    let has_other_key = |step: &StackStep| {
+        let recorded = accounts.outputs.key_of(step);
+        recorded.is_some() && recorded != key.map(String::as_str)
+    };
+    let deploy = |step: &StackStep| {
+        // Without access to dev, another key than the deployed one needs confirmation.
+        let is_other = step.side != Side::Dev && (adds_key || has_other_key(step));
+        let key = key.filter(|_| is_other);
+        let parameter = key.map(|key| format!("{KEY_ID}={key}"));
+        let command = with_profile("deploy", &step.profile);
+        format!("`{}`", command.maybe("--parameter", parameter))
+    };
+    let mut waiting = (sequence.waiting.iter()).filter_map(|piece| steps.get(*piece));
+    if sequence.dev_waits {
+        let mut targets: Vec<String> = waiting.map(deploy).collect();
+        targets.dedup();
+        return format!(
+            "{}, then {}, which switches the pipeline",
+            targets.join(", "),
+            deploy(dev)
+        );
+    }
+    if let Some(held) = sequence.held.first() {
+        return format!(
+            "{}, which switches the pipeline; then {} again, which removes what only the old one \
+             needed",
+            deploy(dev),
+            deploy(&steps[*held])
+        );
+    }
+    if sequence.dev_is_behind {
+        let others = waiting.filter(|step| step.side != Side::Dev);
+        let mut commands: Vec<String> = others.map(deploy).collect();
+        commands.dedup();
+        commands.push(deploy(dev));
+        return format!(
+            "{}, which brings the pipeline up to date",
+            commands.join(", then ")
+        );
+    }
+    if let Some(step) = waiting.next() {
+        let what = match sequence.is_proven {
+            true => "removes what only the old pipeline needed",
+            // It may not even have what the new one needs.
+            false => "completes the change",
+        };
+        return format!("{}, which {what}", deploy(step));
+    }
+    let is_log = |id: &str| id.ends_with("LogBucket");
+    let is_other_bucket = |one: &Leaving| {
+        one.kind == "AWS::S3::Bucket"
+            && !is_log(&one.id)
+            && steps.get(one.piece).is_some_and(|step| {
+                let mut buckets = step.template.buckets.iter();
+                step.is_target() && buckets.any(|new| !is_log(&new.logical_id))
+            })
+    };
+    if sequence.leaving.iter().any(is_other_bucket) {
+        let push = with_profile("push SITE --start", &dev.profile);
+        return format!("`{push}`: nothing is in the new output bucket yet");
+    }
+    push(dev)
+}

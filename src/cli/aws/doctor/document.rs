@@ -1,0 +1,239 @@
+//! A diagnosis, written for machines.
+
+use crate::diagnostic::Severity;
+use crate::doctor::live::View;
+use crate::doctor::{self, Fix, Health, Repair, Unread};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::examined::{Difference, Examined};
+use crate::cli::json::Version;
+
+/// The output of `s3ferry doctor --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry doctor")]
+pub(crate) struct Document<'e> {
+    version: Version,
+    /// Name of the diagnosed pipeline.
+    pipeline: &'e str,
+    /// Result.
+    result: DiagnosisResult,
+    /// How the configuration relates to the deployed stacks, which the diagnosis is about.
+    configuration: Configuration<'e>,
+    /// The accounts.
+    accounts: Vec<Account<'e>>,
+    /// Numbers.
+    summary: Summary,
+    /// Everything that is wrong, causes first.
+    findings: Vec<Finding<'e>>,
+    /// Calls that could not be decided.
+    undecided: Vec<Undecided<'e>>,
+    /// Everything that could not be read.
+    unread: &'e [Unread],
+    /// Trust policies that were written again.
+    repaired: &'e [Repair],
+}
+
+/// The result of a diagnosis.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum DiagnosisResult {
+    /// Everything was read, every call was decided, and nothing is wrong (exit code 0).
+    Healthy,
+    /// Something is wrong (1).
+    Findings,
+    /// No problem was found, but not everything could be read or decided (4).
+    Incomplete,
+}
+
+/// The configuration.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Configuration<'e> {
+    /// Whether no difference was found.
+    is_deployed: bool,
+    /// The stacks that differ.
+    stacks: Vec<Differing<'e>>,
+}
+
+/// A stack.
+#[derive(Serialize, JsonSchema)]
+struct Differing<'e> {
+    /// Stack name.
+    stack: &'e str,
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    account: &'e str,
+    /// Region.
+    region: &'e str,
+    /// How it differs.
+    difference: Difference,
+}
+
+/// An account.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Account<'e> {
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    account: &'e str,
+    /// ARN of the identity that read it; null when none could.
+    read_by: Option<&'e str>,
+    /// Why none could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'e str>,
+}
+
+/// Numbers.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    /// Causes.
+    causes: usize,
+    /// Calls that fail because of them.
+    consequences: usize,
+    /// Differences from the templates that stop nothing.
+    differences: usize,
+    /// Calls of a run that could be decided.
+    calls_decided: usize,
+    /// Calls that depend on something that could not be read.
+    calls_undecided: usize,
+}
+
+/// A finding.
+#[derive(Serialize, JsonSchema)]
+struct Finding<'e> {
+    /// Name of the rule.
+    rule: &'e str,
+    /// Severity.
+    severity: Severity,
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    account: &'e str,
+    /// The resource.
+    resource: &'e str,
+    /// What is wrong.
+    message: &'e str,
+    /// What fails because of it.
+    consequences: &'e [String],
+    /// What to do.
+    fixes: Vec<FixEntry<'e>>,
+}
+
+/// A fix.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+enum FixEntry<'e> {
+    /// Advice.
+    Advice {
+        /// What to do.
+        text: &'e str,
+    },
+    /// A command.
+    Command {
+        /// The command.
+        command: String,
+    },
+    /// A statement to add.
+    Statement {
+        /// The policy that lacks it.
+        policy: &'e str,
+        /// The statement.
+        statement: &'e Json,
+    },
+}
+
+/// Calls that could not be decided.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Undecided<'e> {
+    /// What they depend on.
+    depends_on: &'e str,
+    /// Number of calls.
+    calls: usize,
+}
+
+impl<'e> Document<'e> {
+    pub(super) fn new(examined: &'e Examined<'_>, repaired: &'e [Repair]) -> Self {
+        let diagnosis = examined.diagnosis;
+        let differing = examined.differences().into_iter();
+        let differing: Vec<Differing> = differing
+            .map(|(place, difference)| Differing {
+                stack: &place.stack,
+                account: &place.account,
+                region: &place.region,
+                difference,
+            })
+            .collect();
+        let accounts = examined.views.accounts.iter();
+        let accounts = accounts.map(|(account, view)| {
+            let (read_by, reason) = match view {
+                View::By(arn) => (Some(arn.as_str()), None),
+                View::Nobody(reason) => (None, Some(reason.as_str())),
+            };
+            Account {
+                account,
+                read_by,
+                reason,
+            }
+        });
+        let causes = diagnosis.errors().count();
+        let findings = diagnosis.findings.iter();
+        let undecided = diagnosis.undecided.iter();
+        let undecided = undecided.map(|(what, calls)| Undecided {
+            depends_on: what,
+            calls: *calls,
+        });
+        Self {
+            version: Version,
+            pipeline: examined.pipeline(),
+            result: match diagnosis.health() {
+                Health::Healthy => DiagnosisResult::Healthy,
+                Health::Findings => DiagnosisResult::Findings,
+                Health::Incomplete => DiagnosisResult::Incomplete,
+            },
+            configuration: Configuration {
+                is_deployed: differing.is_empty(),
+                stacks: differing,
+            },
+            accounts: accounts.collect(),
+            summary: Summary {
+                causes,
+                consequences: findings.clone().map(|one| one.consequences.len()).sum(),
+                differences: diagnosis.findings.len() - causes,
+                calls_decided: diagnosis.calls,
+                calls_undecided: diagnosis.undecided.values().sum(),
+            },
+            findings: findings.map(|one| finding(examined, one)).collect(),
+            undecided: undecided.collect(),
+            unread: &diagnosis.unread,
+            repaired,
+        }
+    }
+}
+
+fn finding<'e>(examined: &Examined<'_>, finding: &'e doctor::Finding) -> Finding<'e> {
+    let fixes = finding.fixes.iter().map(|fix| match fix {
+        Fix::Advice(text) => FixEntry::Advice { text },
+        Fix::Command(command) => FixEntry::Command {
+            command: command.clone(),
+        },
+        Fix::Run(words) => FixEntry::Command {
+            command: examined.command(words),
+        },
+        Fix::Add { to, statement } => FixEntry::Statement {
+            policy: to,
+            statement,
+        },
+    });
+    Finding {
+        rule: finding.rule,
+        severity: finding.severity,
+        account: &finding.account,
+        resource: &finding.resource,
+        message: &finding.message,
+        consequences: &finding.consequences,
+        fixes: fixes.collect(),
+    }
+}

@@ -1,0 +1,99 @@
+//! Everything that is shown: the diagnosis, and where the configuration is not deployed.
+
+use std::collections::BTreeSet;
+
+use crate::doctor::{Deployed, Diagnosis, Place, Reference};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::scope::{Scope, Views};
+use crate::cli::shell;
+
+/// Everything that is shown.
+pub(super) struct Examined<'a> {
+    pub(super) scope: &'a Scope<'a>,
+    pub(super) views: &'a Views,
+    pub(super) deployed: &'a Deployed,
+    pub(super) diagnosis: &'a Diagnosis,
+}
+
+impl Examined<'_> {
+    /// Name of the pipeline that is diagnosed.
+    pub(super) fn pipeline(&self) -> &str {
+        let mut resources = self.deployed.resources.iter();
+        resources
+            .find(|one| one.kind == "AWS::CodePipeline::Pipeline")
+            .and_then(|one| one.name.as_deref())
+            .unwrap_or(&self.scope.plan().dev.pipeline)
+    }
+
+    /// The stacks in which the configuration differs from what is deployed, with how.
+    pub(super) fn differences(&self) -> Vec<(&Place, Difference)> {
+        let deployed = self.deployed.places.iter();
+        let deployed = deployed.filter_map(|place| match place.reference {
+            Reference::Differs => Some((place, Difference::Template)),
+            Reference::Transitional => Some((place, Difference::Incomplete)),
+            Reference::Removed => Some((place, Difference::NotConfigured)),
+            Reference::Same | Reference::Local | Reference::Absent => None,
+        });
+        let others = self.deployed.others.iter();
+        let others = others.map(|place| match place.reference {
+            Reference::Absent => (place, Difference::NotDeployed),
+            Reference::Removed => (place, Difference::NotConfigured),
+            Reference::Same | Reference::Differs | Reference::Transitional | Reference::Local => {
+                (place, Difference::NotUsed)
+            }
+        });
+        deployed.chain(others).collect()
+    }
+
+    /// A finding's command.
+    pub(super) fn command(&self, words: &[String]) -> String {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        shell::command(self.scope.accounts.screen.global, &words)
+    }
+
+    /// The command that shows the differences.
+    pub(super) fn diff(&self, differences: &[(&Place, Difference)]) -> String {
+        let profiles: BTreeSet<&str> = differences
+            .iter()
+            .map(|(place, _)| place.profile.as_str())
+            .collect();
+        let words = match profiles.first() {
+            Some(profile) if profiles.len() == 1 && !profile.is_empty() => {
+                vec!["diff", "--profile", profile]
+            }
+            _ => vec!["diff", "--all"],
+        };
+        shell::command(self.scope.accounts.screen.global, &words)
+    }
+}
+
+/// How the configuration differs from a deployed stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Difference {
+    /// Its template differs.
+    Template,
+    /// Its template is one between two configurations.
+    Incomplete,
+    /// Only the configuration has it.
+    NotDeployed,
+    /// It is deployed, and the configuration does not have it.
+    NotConfigured,
+    /// It is deployed, and the deployed pipeline does not use it.
+    NotUsed,
+}
+
+impl Difference {
+    /// For people.
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Template => "differs from the configuration",
+            Self::Incomplete => "is changing: it still keeps what the old configuration needed",
+            Self::NotDeployed => "is configured and not deployed",
+            Self::NotConfigured => "is deployed and not configured",
+            Self::NotUsed => "is deployed beside the stacks of another pipeline",
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The outputs file, beside the configuration.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::deploy::stack::Deployed;
+use crate::deploy::{Outputs, StackOutputs, StackStep, Unusable};
+use crate::stacks::KEY_ID;
+
+use crate::cli::project::Project;
+use crate::cli::{Global, diagnostics, files};
+
+/// Its path, from the folder of the configuration.
+const OUTPUTS: &str = ".s3ferry/outputs.json";
+
+/// The outputs file as it was read.
+///
+/// It saves asking the dev account, so a command that can ask is never stopped by it: a file that
+/// cannot be used or written is a warning.
+pub(crate) struct OutputsFile<'a> {
+    global: &'a Global,
+    path: PathBuf,
+    /// What it holds, or would hold.
+    pub(crate) known: Outputs,
+    /// Why the file is not used. It is then left as it is.
+    unusable: Option<Unusable>,
+    /// Whether a warning has said that it cannot be written.
+    is_warned: bool,
+}
+
+impl<'a> OutputsFile<'a> {
+    /// Reads the outputs file of a project; one that does not exist or cannot be used is empty.
+    pub(crate) fn read(global: &'a Global, project: &Project) -> Self {
+        let path = project.beside(OUTPUTS);
+        let read = if path.exists() {
+            match files::read_text(&path, "outputs file") {
+                Ok(source) => Outputs::from_json(source.text()),
+                Err(failure) => Err(Unusable::Invalid(failure.message())),
+            }
+        } else {
+            Ok(Outputs::default())
+        };
+        let (known, unusable) = match read {
+            Ok(known) => (known, None),
+            Err(unusable) => (Outputs::default(), Some(unusable)),
+        };
+        if let Some(unusable) = &unusable {
+            let message = format!("`{}` is not used: {unusable}", path.display());
+            let help = format!("{}; until then s3ferry does not change it", unusable.help());
+            diagnostics::warn(global, &message, &help);
+        }
+        Self {
+            global,
+            path,
+            known,
+            unusable,
+            is_warned: false,
+        }
+    }
+
+    /// The outputs of a stack, if the file has them.
+    pub(crate) fn of(&self, step: &StackStep) -> Option<&BTreeMap<String, String>> {
+        let known = &self.known;
+        known.of(&step.account, &step.region, &step.stack)
+    }
+
+    /// The key that a stack was last deployed with.
+    pub(crate) fn key_of(&self, step: &StackStep) -> Option<&str> {
+        let known = &self.known;
+        known.key_of(&step.account, &step.region, &step.stack)
+    }
+
+    /// Whether a stack was last deployed for the template that the configuration has now.
+    pub(crate) fn is_current(&self, step: &StackStep) -> bool {
+        let known = &self.known;
+        known.template_of(&step.account, &step.region, &step.stack) == Some(&*step.configured)
+    }
+
+    /// Why the file does not have a stack's outputs.
+    pub(crate) fn lack(&self) -> String {
+        match &self.unusable {
+            Some(unusable) => format!("`{OUTPUTS}` cannot be used: {unusable}"),
+            None => format!("`{OUTPUTS}` does not have it"),
+        }
+    }
+
+    /// Puts a stack's outputs, and writes the file when that changes it.
+    pub(crate) fn put(&mut self, step: &StackStep, stack: &Deployed) {
+        let key = stack.parameters.get(KEY_ID).cloned();
+        self.put_outputs(step, stack.outputs.clone(), key);
+    }
+
+    /// Puts the outputs of a stack or a stack set, and writes the file when that changes it.
+    pub(crate) fn put_outputs(
+        &mut self,
+        step: &StackStep,
+        outputs: BTreeMap<String, String>,
+        key: Option<String>,
+    ) {
+        let entry = StackOutputs {
+            account: step.account.to_string(),
+            region: step.region.to_string(),
+            stack: step.stack.clone(),
+            outputs,
+            template: (!step.configured.is_empty()).then(|| step.configured.clone()),
+            key,
+        };
+        if self.known.put(entry) {
+            self.write();
+        }
+    }
+
+    /// Forgets a stack, and writes the file when that changes it.
+    pub(crate) fn forget(&mut self, step: &StackStep) {
+        if self.known.remove(&step.account, &step.region, &step.stack) {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        if self.unusable.is_some() {
+            return;
+        }
+        if let Err(failure) = files::write(&self.path, &self.known.to_json())
+            && !self.is_warned
+        {
+            self.is_warned = true;
+            diagnostics::warn(
+                self.global,
+                &failure.message(),
+                "make the folder writable and run the command again if others deploy targets \
+                 without access to the dev account: they need this file",
+            );
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What is to be uploaded.
+
+use std::fs::File;
+
+use super::inspected::{Inspected, cannot_read, digest};
+use super::options::PushOptions;
+use super::warning::Warning;
+use super::{archive, check, limits};
+use crate::cli::Failure;
+use crate::cli::aws::screen::Screen;
+use crate::cli::project::Project;
+
+/// What is to be uploaded, ready on disk.
+pub(super) struct Artifact {
+    /// The zip file; a temporary one has no name, so that nothing stays behind.
+    pub(super) file: File,
+    /// Its size in bytes.
+    pub(super) size: u64,
+    /// Number of files in it.
+    pub(super) files: u64,
+    /// What is reported about the files.
+    pub(super) warnings: Vec<Warning>,
+    /// SHA-256 of the zip file, in hexadecimal digits.
+    pub(super) sha256: String,
+}
+
+pub(super) fn artifact(
+    options: &PushOptions,
+    project: &Project,
+    screen: &Screen<'_>,
+) -> Result<Artifact, Failure> {
+    let path = &options.path;
+    let shown = path.display();
+    let data = std::fs::metadata(path).map_err(|error| {
+        Failure::new(
+            format!("cannot read `{shown}`: {error}"),
+            "name a folder or a zip file; `s3ferry sample` writes one to try it with",
+        )
+    })?;
+    let targets = &project.plan.targets;
+    let (mut file, Inspected { files, warnings }) = if data.is_dir() {
+        archive::make(path, options.hidden, targets, screen)?
+    } else if !data.is_file() {
+        // Before it is opened: a pipe would wait for whoever writes into it.
+        return Err(Failure::new(
+            format!("`{shown}` is neither a file nor a folder"),
+            "name a folder or a zip file",
+        ));
+    } else {
+        let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+        let inspected = check::zip(path, &file, targets, screen)?;
+        (file, inspected)
+    };
+    let (size, sha256) = digest(&mut file).map_err(|error| cannot_read(path, &error))?;
+    limits::size(path, size)?;
+    Ok(Artifact {
+        file,
+        size,
+        files,
+        warnings,
+        sha256,
+    })
+}

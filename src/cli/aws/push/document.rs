@@ -1,0 +1,152 @@
+//! The result of a push, for machines.
+
+use crate::failure::{Kind, Meaning};
+use crate::plan::Plan;
+use crate::proof::{Decided, Verdict};
+use crate::run::Step;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::artifact::Artifact;
+use super::warning::Warning;
+use crate::cli::aws::watch::ExecutionEntry;
+use crate::cli::json::Version;
+
+/// The output of `s3ferry push --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry push")]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Document {
+    version: Version,
+    /// The source object.
+    pub(super) source: Source,
+    /// Unexpected effects of the S3 deploy action on the files; one for each kind.
+    warnings: Vec<Warning>,
+    /// The execution of the pipeline.
+    pub(super) execution: Option<ExecutionEntry>,
+    /// The executions that the pipeline started in the additional pipelines, in their order.
+    pub(super) additional: Vec<AdditionalEntry>,
+    /// The newer execution that took the place of a superseded one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) superseded_by: Option<Superseding>,
+    /// Why an action failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) explanation: Option<Explanation>,
+    /// What to do next, in a sentence; null when nothing is left.
+    pub(super) next: Option<String>,
+}
+
+/// The source object.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Source {
+    /// Source bucket.
+    bucket: String,
+    /// Object key.
+    key: String,
+    /// Size.
+    bytes: u64,
+    /// Number of files in the zip file.
+    files: u64,
+    /// SHA-256 of the zip file.
+    sha256: String,
+    /// Version of the object; null when --strict refused the upload.
+    pub(super) version_id: Option<String>,
+    /// Whether it was uploaded now; false: the bucket has it already, or --strict refused it.
+    pub(super) uploaded: bool,
+}
+
+/// An execution of an additional pipeline.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct AdditionalEntry {
+    #[serde(flatten)]
+    pub(super) execution: ExecutionEntry,
+    /// Name of the pipeline.
+    pub(super) pipeline: String,
+}
+
+/// An execution that took the place of another one.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Superseding {
+    /// Its ID.
+    pub(super) id: String,
+    /// AWS's status.
+    pub(super) status: String,
+    /// Version of the source that it takes; null while AWS does not name it.
+    pub(super) version_id: Option<String>,
+}
+
+/// Why an action failed.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Explanation {
+    /// The known failure; null: only the refused calls are known.
+    failure: Option<Kind>,
+    /// What happened; null for an unknown failure.
+    meaning: Option<String>,
+    /// Why it happened; null for an unknown failure.
+    cause: Option<String>,
+    /// Whether the refused call is known.
+    exact: bool,
+    /// Calls that explain a refusal, by the proof.
+    calls: Vec<CallEntry>,
+}
+
+/// A call.
+#[derive(Serialize, JsonSchema)]
+struct CallEntry {
+    /// Step of the run.
+    #[schemars(with = "String")]
+    step: Step,
+    /// Caller.
+    caller: String,
+    /// Action.
+    action: String,
+    /// ARN of the resource.
+    resource: String,
+    /// Decision of the proof.
+    verdict: Verdict,
+}
+
+impl Document {
+    /// The result before an upload.
+    pub(super) fn new(plan: &Plan, artifact: &Artifact) -> Self {
+        Self {
+            version: Version,
+            source: Source {
+                bucket: plan.dev.source_bucket.name.to_string(),
+                key: plan.dev.source_object_key.clone(),
+                bytes: artifact.size,
+                files: artifact.files,
+                sha256: artifact.sha256.clone(),
+                version_id: None,
+                uploaded: false,
+            },
+            warnings: artifact.warnings.clone(),
+            execution: None,
+            additional: Vec::new(),
+            superseded_by: None,
+            explanation: None,
+            next: None,
+        }
+    }
+}
+
+impl Explanation {
+    pub(super) fn new(meaning: Option<&Meaning>, exact: bool, calls: &[&Decided]) -> Self {
+        let calls = calls.iter().map(|decided| CallEntry {
+            step: decided.call.step,
+            caller: decided.call.caller.shown().to_string(),
+            action: decided.call.action.clone(),
+            resource: decided.call.resource.clone(),
+            verdict: decided.verdict,
+        });
+        Self {
+            failure: meaning.map(|meaning| meaning.kind),
+            meaning: meaning.map(|meaning| meaning.meaning.clone()),
+            cause: meaning.map(|meaning| meaning.cause.clone()),
+            exact,
+            calls: calls.collect(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The stack set of a target: what the configuration wants of it, and what there is.
+
+pub(crate) mod show;
+
+use crate::deploy::stack_set::compare::compare;
+use crate::deploy::stack_set::run::stands;
+use crate::deploy::stack_set::{
+    Described, Existing, Health, Instance, Wanted, instances as stored, set,
+};
+use crate::deploy::{Access, StackStep};
+use crate::plan::TargetPlan;
+use crate::stacks::Side;
+use crate::transition::SetInstances;
+use serde_json::Value;
+
+use crate::cli::Failure;
+use crate::cli::project::Project;
+
+/// Reads a stack set and its instances.
+pub(crate) async fn look(
+    project: &Project,
+    access: &Access,
+    step: &StackStep,
+) -> Result<Option<(Described, SetInstances)>, Failure> {
+    let wanted = wanted(project, step, &[])?;
+    let Some(set) = set::describe(access, &wanted.plan).await? else {
+        return Ok(None);
+    };
+    let existing = stored::list(access, &wanted.plan).await?;
+    let comparison = compare(&wanted.instances, &existing, &wanted.scope(Some(&set)));
+    let places = |of: &[Existing]| -> Vec<(String, String)> {
+        let places = of.iter().map(|one| one.instance.clone());
+        places.map(|place| (place.account, place.region)).collect()
+    };
+    let instances = SetInstances {
+        existing: places(&existing),
+        leaving: places(&split_leaving(comparison.remove, &wanted).1),
+        are_current: comparison.update.is_empty() && comparison.recreate.is_empty(),
+    };
+    Ok(Some((set, instances)))
+}
+
+/// Of instances to remove, those that need not wait for the switch, and the others: the pipeline cannot
+/// deploy to a suspended account, and what is only created for another organizational unit is wanted.
+pub(crate) fn split_leaving(
+    instances: Vec<Existing>,
+    wanted: &Wanted,
+) -> (Vec<Existing>, Vec<Existing>) {
+    (instances.into_iter()).partition(|one| {
+        one.health == Health::Suspended || wanted.instances.contains(&one.instance)
+    })
+}
+
+/// Whether the stack set of a target has every instance, and all are current.
+pub(crate) async fn all_stand(
+    project: &Project,
+    access: &Access,
+    step: &StackStep,
+) -> Result<bool, Failure> {
+    let wanted = wanted(project, step, &[])?;
+    Ok(stands(access, &wanted).await?)
+}
+
+/// What the configuration wants of a stack set.
+pub(crate) fn wanted(
+    project: &Project,
+    step: &StackStep,
+    parameters: &[(String, String)],
+) -> Result<Wanted, Failure> {
+    let target = target(project, step)?;
+    let template: Value = serde_json::from_str(&step.template.text.json).unwrap_or_default();
+    Ok(Wanted {
+        plan: target.stack_set.clone(),
+        instances: (target.instances.iter())
+            .map(|one| Instance::new(&one.account, &one.region))
+            .collect(),
+        text: step.template.text.clone(),
+        description: template["Description"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        parameters: parameters.to_vec(),
+        tags: project.plan.tags.clone(),
+    })
+}
+
+pub(crate) fn target<'p>(
+    project: &'p Project,
+    step: &StackStep,
+) -> Result<&'p TargetPlan, Failure> {
+    let found = match step.side {
+        Side::Target(index) => project.plan.targets.get(index),
+        _ => None,
+    };
+    found.ok_or_else(|| Failure::new(format!("`{}` is no target", step.template.name), ""))
+}

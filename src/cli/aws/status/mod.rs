@@ -1,0 +1,178 @@
+//! `s3ferry status`: how every stack stands, and what is next.
+
+mod entry;
+mod seen;
+mod show;
+mod source;
+
+use std::path::PathBuf;
+
+use crate::checked::TemplateFormat;
+use crate::deploy::next::{Found, hints};
+use crate::deploy::{Observer as _, StackStep};
+use crate::stacks::Side;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::aws::accounts::Accounts;
+use crate::cli::aws::options::{AwsOptions, ResultOption, StackOptions, stacks};
+use crate::cli::aws::refuse::first_stale;
+use crate::cli::aws::removed::{self, Removed, RemovedEntry};
+use crate::cli::aws::runtime::block_on;
+use crate::cli::aws::screen::Screen;
+use crate::cli::aws::seen::made_pipeline;
+use crate::cli::json::Version;
+use crate::cli::output;
+use crate::cli::project::Project;
+use crate::cli::{Failure, Global, Outcome};
+use entry::Entry;
+use seen::{Seen, look};
+use source::{Deliveries, PipelineEntry, SourceEntry};
+
+const EXAMPLES: &str = "\
+Examples:
+  s3ferry status                        every stack of the configuration
+  s3ferry status --profile prod --drift detect what was changed by another way
+  s3ferry status --format json
+
+A stack whose account cannot be reached from here is listed as such, unless --profile names it.
+It warns when a pipeline has not deployed the newest version of the source object.
+
+Exit codes: 0 no stack has failed; 1 one has, is not protected, or drifted (with --drift); 3 a stack
+could not be read, unless only its profile is missing here.";
+
+/// StatusOptions of `status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, mut_args(stacks("shows", "Show every stack, which is the default")))]
+pub(crate) struct StatusOptions {
+    #[command(flatten)]
+    stacks: StackOptions,
+    /// Detect drift first, and list what has drifted
+    #[arg(long)]
+    drift: bool,
+    /// Folder of the checked-in templates
+    #[arg(long, value_name = "DIR", default_value = "stacks")]
+    out: PathBuf,
+    #[command(flatten)]
+    result: ResultOption,
+    #[command(flatten)]
+    aws: AwsOptions,
+}
+
+/// The output of `s3ferry status --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry status")]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Document {
+    version: Version,
+    /// One entry for each stack or stack set.
+    stacks: Vec<Entry>,
+    /// The source object; null where the dev stack cannot be read or has no pipeline.
+    source: Option<SourceEntry>,
+    /// What each pipeline has deployed; empty where the newest version is not known.
+    pipelines: Vec<PipelineEntry>,
+    /// A checked-in file that is not what the configuration makes.
+    stale_file: Option<String>,
+    /// Stacks of the pipeline that the configuration no longer names.
+    removed: Vec<RemovedEntry>,
+    /// What to do next, in sentences.
+    next: Vec<String>,
+}
+
+/// Shows how the stacks stand.
+pub(crate) fn run(global: &Global, options: &StatusOptions) -> Result<Outcome, Failure> {
+    let screen = Screen::new(global, "s3ferry status");
+    let project = Project::load(global)?;
+    let synthesis = project.synthesize(&options.out, TemplateFormat::Yaml)?;
+    let stale = first_stale(&options.out, &synthesis);
+    let stale = stale.map(|file| file.name().to_owned());
+    let accounts = Accounts::synthesized(&options.aws, &screen, project, &synthesis);
+    block_on(&screen, show(accounts, options, stale))
+}
+
+async fn show(
+    mut accounts: Accounts<'_>,
+    options: &StatusOptions,
+    stale: Option<String>,
+) -> Result<Outcome, Failure> {
+    let steps = accounts.select(options.stacks.profile())?;
+    let drift = options.drift.then_some(options.aws.wait_timeout);
+    accounts.screen.begins(match drift {
+        Some(_) => "drift detection",
+        None => "stacks' state",
+    });
+    let mut seen = look(&mut accounts, steps, drift).await?;
+    let has_no_dev = seen
+        .iter()
+        .any(|one| one.step.side == Side::Dev && matches!(one.found, Found::Missing));
+    if has_no_dev && accounts.find_earlier_name().await {
+        let steps = accounts.select(options.stacks.profile())?;
+        seen = look(&mut accounts, steps, drift).await?;
+    }
+    accounts.screen.ended();
+    let unreadable = seen.iter().filter(|one| one.failure.is_some()).count();
+    if options.stacks.profile().is_some() || unreadable == seen.len() {
+        // The user who asks for one account wants to know why it cannot be read.
+        let failure = seen.iter_mut().find_map(|one| one.failure.take());
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+    }
+    let all: Vec<(StackStep, Found)> = seen
+        .iter()
+        .map(|one| (one.step.clone(), one.found.clone()))
+        .collect();
+    let mut next = hints(&all, accounts.project.plan.dev.create_pipeline);
+    let deliveries = deliveries(&mut accounts, &seen).await;
+    next.extend(deliveries.as_ref().and_then(Deliveries::hint));
+    if let Some(file) = &stale {
+        let hint = format!("`s3ferry synth`: `{file}` is not what the configuration makes");
+        next.insert(0, hint);
+    }
+    let removed = removed::find(&mut accounts).await;
+    next.extend(removed.iter().map(Removed::sentence));
+    if options.result.is_text() {
+        output::print(show::text(&seen, deliveries.as_ref(), &next))?;
+    }
+    let deliveries = deliveries.as_ref();
+    options.result.print(&Document {
+        version: Version,
+        stacks: seen.iter().map(Entry::new).collect(),
+        source: deliveries.map(Deliveries::source),
+        pipelines: deliveries.map(Deliveries::pipelines).unwrap_or_default(),
+        stale_file: stale,
+        removed: removed.iter().map(Removed::entry).collect(),
+        next,
+    })?;
+    // Nothing is known of these stacks, which is not the same as nothing is wrong. A profile that
+    // does not exist here is expected: others have the access.
+    let unread = seen
+        .iter()
+        .filter(|one| one.failure.is_some() && one.has_profile);
+    let unread: Vec<&str> = unread.map(|one| one.step.stack.as_str()).collect();
+    if !unread.is_empty() {
+        return Err(Failure::with_code(
+            format!(
+                "{} of {} stacks could not be read: {}",
+                unread.len(),
+                seen.len(),
+                unread.join(", ")
+            ),
+            "correct the problems that are listed, and run the same command again",
+            3,
+        ));
+    }
+    Ok(Outcome::findings(seen.iter().any(Seen::is_bad)))
+}
+
+/// What the pipelines have deployed, where the dev stack can be read and there is a pipeline.
+async fn deliveries(accounts: &mut Accounts<'_>, seen: &[Seen]) -> Option<Deliveries> {
+    let dev = seen.iter().find(|one| one.step.side == Side::Dev)?;
+    let stack = &dev.view()?.stack;
+    let adopted = !accounts.project.plan.dev.create_pipeline;
+    if !adopted && !made_pipeline(Some(stack)) {
+        return None;
+    }
+    let access = accounts.access(&dev.step).await.ok()?;
+    Some(Deliveries::look(&access, &accounts.project.plan).await)
+}
