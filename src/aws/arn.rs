@@ -4,49 +4,9 @@
 //! resources the Service Authorization Reference. A part can be a pattern or a reference of a
 //! template (`${AWS::AccountId}`), so the functions take whatever can be written as text.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
-/// An ARN, split into the parts after `arn`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arn<'a> {
-    /// `aws`, `aws-cn`, `aws-eusc`, `aws-us-gov`…
-    pub partition: &'a str,
-    /// The service's namespace, `s3`.
-    pub service: &'a str,
-    /// May be empty.
-    pub region: &'a str,
-    /// The account's ID; may be empty.
-    pub account: &'a str,
-    /// The rest, which may hold further colons.
-    pub resource: &'a str,
-}
-
-impl<'a> Arn<'a> {
-    /// Splits an ARN; `None` where it has not six parts or does not begin with `arn`.
-    pub(crate) fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        if parts.next()? != "arn" {
-            return None;
-        }
-        Some(Self {
-            partition: parts.next()?,
-            service: parts.next()?,
-            region: parts.next()?,
-            account: parts.next()?,
-            resource: parts.next()?,
-        })
-    }
-}
-
-impl Display for Arn<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "arn:{}:{}:{}:{}:{}",
-            self.partition, self.service, self.region, self.account, self.resource
-        )
-    }
-}
+pub use crate::policy::document::Arn;
 
 /// ARN of a resource of a service that has regions.
 pub(crate) fn regional(

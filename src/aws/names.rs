@@ -1,12 +1,9 @@
 //! What AWS accepts as an account ID, a key ID and the names of resources. Each check returns what
 //! is wrong, or nothing.
 
-use super::quotas::{BUCKET_NAME, KEY_ALIAS, PIPELINE_NAME, ROLE_NAME, SHORTEST_BUCKET_NAME};
+pub(crate) use crate::policy::document::is_account_id;
 
-/// Whether a text has the form of an account ID: twelve digits.
-pub(crate) fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
+use super::quotas::{BUCKET_NAME, KEY_ALIAS, PIPELINE_NAME, ROLE_NAME, SHORTEST_BUCKET_NAME};
 
 /// Whether a text is the ID of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
 pub(crate) fn is_key_id(id: &str) -> bool {

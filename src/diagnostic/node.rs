@@ -41,6 +41,13 @@ pub struct Entry {
     pub value: Node,
 }
 
+impl Entry {
+    /// The key as messages show it, with the name of what a reader cannot see in it.
+    pub(crate) fn shown_key(&self) -> String {
+        crate::escape::key(&self.key)
+    }
+}
+
 impl Node {
     /// A node that no document holds, placed where the one that it was made from stands.
     pub fn synthetic(value: Value, span: Span) -> Self {

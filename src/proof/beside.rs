@@ -2,29 +2,21 @@
 //! not say one thing, and who administers a key.
 
 use super::world::World;
+use crate::aws::arn;
 use crate::policy::document::{Arn, Effect, PrincipalId};
 use crate::policy::evaluation::{self, ContextValue};
 use crate::run::landscape::bucket_name;
-use crate::run::{self, Call, Caller, Doubt, Place, Rejection, Step};
+use crate::run::{self, Call, Caller, Doubt, Rejection, Step};
 
 /// The administration of a key by an administrator of its account instead of the root user.
 pub(super) fn administrator(world: &World<'_>, call: &Call) -> Option<Call> {
-    let account = call
-        .account
-        .as_ref()
-        .filter(|_| call.step == Step::Administer)?;
-    let arn = format!(
-        "arn:{}:iam::{account}:role/administrator",
-        world.land.partition
-    );
-    let caller = Caller::Administrator(arn);
-    let region = call
-        .context
-        .get("aws:RequestedRegion")
-        .and_then(|value| match value {
-            ContextValue::One(region) => Some(region.as_str()),
-            _ => None,
-        });
+    let account = (call.account.as_ref()).filter(|_| call.step == Step::Administer)?;
+    let role = arn::role(&world.land.partition, account, "administrator");
+    let caller = Caller::Administrator(role);
+    let region = match call.context.get("aws:RequestedRegion") {
+        Some(ContextValue::One(region)) => Some(region.as_str()),
+        _ => None,
+    };
     Some(Call {
         context: run::context(&world.land, &caller, region),
         caller,
@@ -66,17 +58,9 @@ pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doub
             && names_other
             && evaluation::names_action(&statement.actions, &call.action)
     })?;
-    Some(Doubt {
-        place: Place {
-            file: held.file,
-            span: found.span,
-        },
-        resource: held.resource.clone(),
-        reason: "who deploys the key: the root user of its account may not change its policy, and \
-                 somebody else may"
-            .to_owned(),
-        effect: None,
-    })
+    let reason = "who deploys the key: the root user of its account may not change its policy, and \
+                  somebody else may";
+    Some(held.doubt(found.span, reason))
 }
 
 /// Why a role cannot be there that calls or is called: a template makes one of its name in another
@@ -89,14 +73,10 @@ pub(super) fn no_role(world: &World<'_>, call: &Call) -> Option<Rejection> {
     let called = Some(call.resource.as_str()).filter(|_| call.action == "sts:AssumeRole");
     let mut named = [caller, called].into_iter().flatten();
     let (arn, other) = named.find_map(|arn| Some((arn, world.namesake(arn)?)))?;
-    Some(Rejection {
-        because: format!(
-            "there is no role `{arn}`: the role of this name is `{}`",
-            other.arn
-        ),
-        state: None,
-        fix: "name the role by its ARN, with its path".to_owned(),
-        place: call.place,
-        resource: None,
-    })
+    let because = format!(
+        "there is no role `{arn}`: the role of this name is `{}`",
+        other.arn
+    );
+    let fix = "name the role by its ARN, with its path";
+    Some(Rejection::new(because, fix, call.place, None))
 }

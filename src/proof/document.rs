@@ -72,12 +72,7 @@ impl Document {
         }
         if unknown.is_empty() {
             let solid = Policy::parse(node, kind)?;
-            return Ok(Self {
-                solid,
-                at_most: None,
-                at_least: None,
-                unknown,
-            });
+            return Ok(Self::solid(solid));
         }
         let known: Vec<Node> = statements
             .map_or(&[][..], Node::one_or_many)
@@ -138,15 +133,11 @@ fn parse(node: &Node, statements: Vec<Node>, kind: PolicyKind) -> Result<Policy,
         });
     }
     let list = Node::synthetic(Value::Sequence(statements), node.span);
-    let entries = match node.entries() {
-        Some(entries) => entries
-            .iter()
-            .filter(|entry| entry.key != "Statement" && unknown_in(&entry.value).is_none())
-            .cloned()
-            .chain([entry("Statement", list, node.span)])
-            .collect(),
-        None => vec![entry("Statement", list, node.span)],
-    };
+    let entries = node.entries().unwrap_or_default().iter();
+    let known = entries
+        .filter(|entry| entry.key != "Statement" && unknown_in(&entry.value).is_none())
+        .cloned();
+    let entries = known.chain([entry("Statement", list, node.span)]).collect();
     let whole = Node::synthetic(Value::Mapping(entries), node.span);
     Policy::parse(&whole, kind)
 }
@@ -162,36 +153,19 @@ fn entry(key: &str, value: Node, span: Span) -> Entry {
 /// A statement that covers whatever an unknown one might.
 fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
     let span = statement.span;
-    let star = |key: &str| {
-        entry(
-            key,
-            Node::synthetic(Value::String("*".to_owned()), span),
-            span,
-        )
+    let text = |key: &str, text: &str| {
+        let value = Value::String(text.to_owned());
+        entry(key, Node::synthetic(value, span), span)
     };
-    let mut out = vec![entry(
-        "Effect",
-        Node::synthetic(Value::String(effect.to_owned()), span),
-        span,
-    )];
-    // A trust policy allows assuming only.
-    let any_action = match kind {
-        PolicyKind::Trust => "sts:*",
-        _ => "*",
-    };
-    let action = || {
-        let value = Value::String(any_action.to_owned());
-        entry("Action", Node::synthetic(value, span), span)
-    };
+    let mut out = vec![text("Effect", effect)];
+    // A trust policy allows assuming only, and has no resource.
+    let is_trust = kind == PolicyKind::Trust;
+    let any_action = if is_trust { "sts:*" } else { "*" };
     let has_principal = !matches!(kind, PolicyKind::Identity | PolicyKind::Session);
     let Some(entries) = statement.entries().filter(|_| statement.tag.is_none()) else {
-        out.push(action());
-        if kind != PolicyKind::Trust {
-            out.push(star("Resource"));
-        }
-        if has_principal {
-            out.push(star("Principal"));
-        }
+        out.push(text("Action", any_action));
+        out.extend((!is_trust).then(|| text("Resource", "*")));
+        out.extend(has_principal.then(|| text("Principal", "*")));
         return Node::synthetic(Value::Mapping(out), span);
     };
     for known in entries {
@@ -199,9 +173,9 @@ fn widen(statement: &Node, effect: &str, kind: PolicyKind) -> Node {
         match known.key.as_str() {
             "Effect" => {}
             _ if !is_unknown => out.push(known.clone()),
-            "Action" | "NotAction" => out.push(action()),
-            "Resource" | "NotResource" => out.push(star("Resource")),
-            "Principal" | "NotPrincipal" => out.push(star("Principal")),
+            "Action" | "NotAction" => out.push(text("Action", any_action)),
+            "Resource" | "NotResource" => out.push(text("Resource", "*")),
+            "Principal" | "NotPrincipal" => out.push(text("Principal", "*")),
             "Condition" => {
                 let blocks = known.value.entries().unwrap_or_default().iter();
                 let blocks = blocks.filter(|block| unknown_in(&block.value).is_none());

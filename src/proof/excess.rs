@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decided::{Decided, Verdict};
 use super::world::World;
-use crate::policy::document::{ActionPattern, Effect, PrincipalId, Statement, reference};
+use crate::policy::document::{Effect, PrincipalId, Statement, reference};
 use crate::run::Place;
 use crate::run::landscape::{Key, PolicyId};
 
@@ -86,11 +86,8 @@ impl Served {
         let action = &decided.call.action;
         for decisive in &decided.decisive {
             let uses = self.0.entry(decisive.statement).or_default();
-            if !uses
-                .actions
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(action))
-            {
+            let mut known = uses.actions.iter();
+            if !known.any(|known| known.eq_ignore_ascii_case(action)) {
                 uses.actions.insert(action.to_ascii_lowercase());
             }
             if !is_alike {
@@ -115,7 +112,7 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
         }
         for number in 0..held.document.solid.statements.len() {
             let uses = served.0.get(&(id, number));
-            let place = (held.file, held.span.start, number);
+            let place = (held.place.file, held.place.span.start, number);
             let at = *by_place.entry(place).or_insert_with(|| {
                 order.push((id, number, Uses::default()));
                 order.len() - 1
@@ -133,23 +130,21 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
         let policy = &held.document.solid;
         let statement = &policy.statements[number];
         for pattern in &statement.actions.patterns {
-            if reference::expand(pattern.text.to_ascii_lowercase().as_str())
-                .is_some_and(|actions| actions.is_empty())
-            {
-                found
-                    .unknown
-                    .push(unknown(held.file, &held.resource, pattern));
+            if reference::expand(pattern).is_some_and(|actions| actions.is_empty()) {
+                found.unknown.push(UnknownAction {
+                    place: held.at(pattern.span),
+                    resource: held.resource.clone(),
+                    action: pattern.text.clone(),
+                    near: reference::near(&pattern.text),
+                });
             }
         }
         // What a file of the user's allows beyond the run is not the templates'.
-        if statement.effect == Effect::Deny || held.file >= world.templates {
+        if statement.effect == Effect::Deny || held.place.file >= world.templates {
             continue;
         }
         found.statements.push(StatementUse {
-            place: Place {
-                file: held.file,
-                span: statement.span,
-            },
+            place: held.at(statement.span),
             resource: held.resource.clone(),
             sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
             excess: beyond(statement, &uses.actions),
@@ -164,29 +159,15 @@ pub(super) fn excess(world: &World<'_>, served: &Served, administrators: &[Strin
     found
 }
 
-fn unknown(file: usize, resource: &str, pattern: &ActionPattern) -> UnknownAction {
-    UnknownAction {
-        place: Place {
-            file,
-            span: pattern.span,
-        },
-        resource: resource.to_owned(),
-        action: pattern.text.clone(),
-        near: reference::near(&pattern.text),
-    }
-}
-
 /// The actions that a statement grants and none of its calls needs.
 fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
     let mut listed: BTreeMap<&'static str, &'static reference::Action> = BTreeMap::new();
     let mut unknown = Vec::new();
     for pattern in &statement.actions.patterns {
-        match reference::expand(&pattern.text.to_ascii_lowercase()) {
-            Some(actions) => listed.extend(
-                actions
-                    .into_iter()
-                    .map(|action| (action.name.as_str(), action)),
-            ),
+        match reference::expand(pattern) {
+            Some(actions) => {
+                listed.extend(actions.into_iter().map(|action| (&*action.name, action)));
+            }
             // No call of a run goes to a service that the reference does not have.
             None if !statement.actions.negated => unknown.push(pattern.text.clone()),
             None => {}
@@ -194,8 +175,8 @@ fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
     }
     let fits = fitting(statement);
     let granted: Vec<&'static reference::Action> = if statement.actions.negated {
-        let all = reference::expand("*").unwrap_or_default().into_iter();
-        all.filter(|action| !listed.contains_key(action.name.as_str()))
+        reference::all()
+            .filter(|action| !listed.contains_key(&*action.name))
             .collect()
     } else {
         listed.into_values().collect()
@@ -211,17 +192,11 @@ fn beyond(statement: &Statement, needed: &BTreeSet<String>) -> Vec<String> {
 /// Whether an action works on what the statement's resources can be: one on buckets is nothing
 /// where only objects are named.
 fn fitting(statement: &Statement) -> impl Fn(&reference::Action) -> bool {
-    let patterns = statement
-        .resources
-        .as_ref()
-        .filter(|resources| !resources.negated);
-    let texts: Vec<&str> = patterns.map_or(Vec::new(), |resources| {
-        resources
-            .patterns
-            .iter()
-            .map(|pattern| pattern.text.as_str())
-            .collect()
-    });
+    let resources = statement.resources.iter();
+    let patterns = resources
+        .filter(|resources| !resources.negated)
+        .flat_map(|resources| &resources.patterns);
+    let texts: Vec<&str> = patterns.map(|pattern| pattern.text.as_str()).collect();
     let only_s3 = !texts.is_empty() && texts.iter().all(|text| text.contains(":s3:::"));
     let objects = texts
         .iter()

@@ -14,7 +14,7 @@ use crate::policy::evaluation::{
     RequestProblem, StatementReport,
 };
 use crate::run::landscape::PolicyId;
-use crate::run::{Call, Caller, Doubt, Hindrance, Place, Step, Strength};
+use crate::run::{Call, Caller, Doubt, Hindrance, Step, Strength};
 
 /// Why a call is unproven; its doubts say more.
 const DEPENDS: &str = "whether it is allowed depends on what is not known";
@@ -103,11 +103,8 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
 
 /// A call that makes no request, because of what a template says: nothing is proven of it.
 fn no_request(call: Call, problem: &RequestProblem) -> Decided {
-    undecided(
-        call,
-        format!("AWS has no such request: {problem}"),
-        Vec::new(),
-    )
+    let because = format!("AWS has no such request: {problem}");
+    undecided(call, because, Vec::new())
 }
 
 fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
@@ -154,10 +151,8 @@ pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Opti
         false => Verdict::Unproven,
     };
     let explained = judge.reason(verdict);
-    (
-        verdict,
-        Some(judge.decided(call.clone(), verdict, explained)),
-    )
+    let decided = judge.decided(call.clone(), verdict, explained);
+    (verdict, Some(decided))
 }
 
 /// Why a call has its verdict.
@@ -222,10 +217,7 @@ impl<'j, 'w> Judge<'j, 'w> {
     fn is_surely_allowed(&self) -> bool {
         self.sets.missing().is_empty()
             && self.foreign.is_none()
-            && self
-                .requests
-                .iter()
-                .all(|request| self.allows(request, Bound::Least))
+            && (self.requests.iter()).all(|request| self.allows(request, Bound::Least))
     }
 
     /// Whether it is allowed if everything unknown is as it would have to be.
@@ -270,7 +262,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             && let Some(level) = reason.silent_level
             && let Some(id) = self::level(&self.world.scps, Some(level), 0)
         {
-            let file = self.world.files[self.world.policies[id].file].name();
+            let file = self.world.files[self.world.policies[id].place.file].name();
             reason.because = format!(
                 "{file} (level {} of the service control policies, from the root) does not allow it: \
                  every level needs an Allow, such as AWS's FullAWSAccess",
@@ -320,13 +312,8 @@ impl<'j, 'w> Judge<'j, 'w> {
                     keys => format!("the request's values of `{}`", keys.join("`, `")),
                 };
                 Some(Doubt {
-                    place: Place {
-                        file: held.file,
-                        span: open.span,
-                    },
-                    resource: held.resource.clone(),
-                    reason,
                     effect: Some(open.effect),
+                    ..held.doubt(open.span, reason)
                 })
             })
             .collect()
@@ -398,14 +385,10 @@ impl<'j, 'w> Judge<'j, 'w> {
             .account
             .is_none()
             .then_some("the owner of the resource is not known");
-        let reasons = [owner, self.foreign];
-        let reasons = reasons.into_iter().flatten().map(|reason| Doubt {
-            place: call.place,
-            resource: String::new(),
-            reason: reason.to_owned(),
-            effect: None,
-        });
-        reasons.collect()
+        let reasons = [owner, self.foreign].into_iter().flatten();
+        reasons
+            .map(|reason| Doubt::new(call.place, "", reason))
+            .collect()
     }
 
     fn decided(self, mut call: Call, verdict: Verdict, explained: Explained) -> Decided {
@@ -434,13 +417,9 @@ impl<'j, 'w> Judge<'j, 'w> {
                 let id = self.policy(layer.layer, layer.level, statement.policy);
                 let Some(id) = id else { continue };
                 let held = &self.world.policies[id];
-                let place = Place {
-                    file: held.file,
-                    span: statement.span.into(),
-                };
                 decisive.push(Decisive {
                     layer: layer.layer,
-                    place,
+                    place: held.at(statement.span),
                     is_open: is_open(layer, statement),
                     resource: held.resource.clone(),
                     sid: statement.sid.clone(),
@@ -452,11 +431,8 @@ impl<'j, 'w> Judge<'j, 'w> {
         }
         let mut doubts: Vec<Doubt> = Vec::new();
         if verdict == Verdict::Unproven {
-            doubts.extend(
-                self.sets
-                    .all()
-                    .flat_map(|id| self.world.policies[id].doubts()),
-            );
+            let policies = self.sets.all();
+            doubts.extend(policies.flat_map(|id| self.world.policies[id].doubts()));
             doubts.extend(self.open());
             doubts.extend(self.unknown_side(&call));
         }
@@ -472,14 +448,7 @@ impl<'j, 'w> Judge<'j, 'w> {
             doubts,
             resource_policy: self.sets.resource.and_then(|id| {
                 let held = &self.world.policies[id];
-                if !held.given {
-                    return None;
-                }
-                let place = Place {
-                    file: held.file,
-                    span: held.span,
-                };
-                Some((place, held.resource.clone()))
+                held.given.then(|| (held.place, held.resource.clone()))
             }),
             sets: self.sets,
         }

@@ -4,7 +4,7 @@
 //! encryption with AWS KMS keys*.
 
 use super::resolve::Resolver;
-use super::world::Found;
+use super::world::TemplateResource;
 use crate::run::landscape::{KeyKind, Unusable, Usable};
 use crate::run::{Doubt, KeyState, Place};
 use crate::template::{known_text, type_of, unknown_in};
@@ -14,7 +14,7 @@ const USAGE: &str = "ENCRYPT_DECRYPT";
 const ORIGIN: &str = "AWS_KMS";
 
 /// Reads what kind a template's key is. A replica is like its primary key, which may stand elsewhere.
-pub(super) fn kind(resolver: &Resolver<'_>, found: &Found<'_>) -> KeyKind {
+pub(super) fn kind(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> KeyKind {
     if type_of(found.node) != Some("AWS::KMS::Key") {
         return KeyKind::default();
     }
@@ -31,7 +31,7 @@ pub(super) fn kind(resolver: &Resolver<'_>, found: &Found<'_>) -> KeyKind {
 }
 
 /// Whether S3 can use a template's key.
-pub(super) fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
+pub(super) fn usable(resolver: &Resolver<'_>, found: &TemplateResource<'_>) -> Usable {
     let suits = |name: &str, text: &str| match name {
         "Enabled" => !text.eq_ignore_ascii_case("false"),
         "KeySpec" => text == SPEC,
@@ -47,14 +47,7 @@ pub(super) fn usable(resolver: &Resolver<'_>, found: &Found<'_>) -> Usable {
             file: resolver.deployment().file,
             span: node.span,
         };
-        let doubt = |reason: String| {
-            Usable::Unknown(Doubt {
-                place,
-                resource: found.id.to_owned(),
-                reason,
-                effect: None,
-            })
-        };
+        let doubt = |reason: String| Usable::Unknown(Doubt::new(place, found.id, reason));
         let unusable = |state, what: String, fix| {
             Usable::No(Unusable {
                 state,

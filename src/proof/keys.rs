@@ -37,6 +37,11 @@ fn one(text: impl Into<String>) -> Known {
     Some(ContextValue::One(text.into()))
 }
 
+/// A value that a key has only under a condition.
+fn only(holds: bool, value: Known) -> Known {
+    value.filter(|_| holds)
+}
+
 impl UnlistedKeys for Keys<'_> {
     fn value(&self, key: &str) -> Option<Cow<'_, ContextValue>> {
         self.find(key).map(Cow::Owned)
@@ -76,22 +81,13 @@ impl Keys<'_> {
             // calls are its own.
             "aws:viaawsservice" => one(if self.is_via_s3() { "true" } else { "false" }),
             "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => {
-                if self.is_via_s3() {
-                    UNKNOWN
-                } else {
-                    ABSENT
-                }
+                only(self.is_via_s3(), UNKNOWN)
             }
             // Always there; the ID of a role is made up by AWS.
             "aws:userid" => PRESENT,
             // Always there with temporary credentials. A root user may have others.
-            "aws:tokenissuetime" | "aws:multifactorauthpresent" => {
-                if is_root {
-                    UNKNOWN
-                } else {
-                    PRESENT
-                }
-            }
+            "aws:tokenissuetime" | "aws:multifactorauthpresent" if is_root => UNKNOWN,
+            "aws:tokenissuetime" | "aws:multifactorauthpresent" => PRESENT,
             // Of other callers: IAM users, browsers, federated users, AWS services, EC2 instances.
             "aws:username"
             | "aws:referer"
@@ -166,21 +162,15 @@ impl Keys<'_> {
     }
 
     fn request_tag(&self) -> Known {
-        if self.action.starts_with("sts:") {
-            UNKNOWN
-        } else {
-            ABSENT
-        }
+        only(self.action.starts_with("sts:"), UNKNOWN)
     }
 
     /// A tag of a resource that a template makes. CloudFormation gives it the stack's tags, too, which
     /// no template says (*AWS CloudFormation Resource tags*).
     fn tag(&self, tags: Option<&Tags>, wanted: &str) -> Known {
-        let tags = tags.into_iter().flatten();
-        let mut found = tags.filter(|(key, _)| key.to_lowercase() == wanted);
-        found
-            .next()
-            .map_or(UNKNOWN, |(_, value)| one(value.clone()))
+        let mut tags = tags.into_iter().flatten();
+        let found = tags.find(|(key, _)| key.to_lowercase() == wanted);
+        found.map_or(UNKNOWN, |(_, value)| one(value.clone()))
     }
 
     /// The tags of the role that calls; CodePipeline's sessions have no others that are documented.
@@ -213,7 +203,6 @@ impl Keys<'_> {
     fn of_s3(&self, key: &str) -> Known {
         let action = self.action;
         let puts = action == "s3:PutObject";
-        let only = |holds: bool, value: Known| if holds { value } else { ABSENT };
         match key {
             // The same as aws:ResourceAccount.
             "s3:resourceaccount" => match self.context.get("aws:resourceaccount") {
@@ -233,16 +222,16 @@ impl Keys<'_> {
                 let of_acl = matches!(action, "s3:PutObjectAcl" | "s3:PutObjectVersionAcl");
                 only(by_service || of_acl, UNKNOWN)
             }
-            "s3:versionid" => only(
-                matches!(
+            "s3:versionid" => {
+                let of_version = matches!(
                     action,
                     "s3:GetObjectVersion"
                         | "s3:GetObjectVersionTagging"
                         | "s3:PutObjectVersionAcl"
                         | "s3:DeleteObjectVersion"
-                ),
-                PRESENT,
-            ),
+                );
+                only(of_version, PRESENT)
+            }
             "s3:prefix" | "s3:delimiter" | "s3:max-keys" => {
                 only(action == "s3:ListBucket", UNKNOWN)
             }
@@ -278,7 +267,6 @@ impl Keys<'_> {
             self.action,
             "kms:Decrypt" | "kms:Encrypt" | "kms:GenerateDataKey"
         );
-        let only = |holds: bool, value: Known| if holds { value } else { ABSENT };
         match key {
             "kms:calleraccount" => PRESENT,
             // S3 names itself where it calls, which the context then lists. Through which service
@@ -325,10 +313,8 @@ impl Keys<'_> {
     }
 
     fn property(&self, of: impl Fn(&Key) -> &Option<String>) -> Known {
-        match self.key().and_then(|key| of(key).clone()) {
-            Some(value) => one(value),
-            None => PRESENT,
-        }
+        let value = self.key().and_then(|key| of(key).clone());
+        value.map_or(PRESENT, one)
     }
 }
 

@@ -7,6 +7,7 @@ use super::facts;
 use super::given::{Subject, ambiguous};
 use super::input::{InputError, Inputs};
 use super::world::{World, role_key};
+use crate::aws::arn;
 use crate::policy::document::Arn;
 use crate::run::landscape::bucket_name;
 use crate::run::{self, Call, Caller};
@@ -107,29 +108,21 @@ impl Names {
         for (key, role) in &world.roles {
             let (account, name) = key;
             let name = role.written_name(name);
-            let made_up = || format!("arn:{}:iam::{account}:role/{name}", world.land.partition);
+            let made_up = || arn::role(&world.land.partition, account, name);
             let is_exact = !role.arn.is_empty();
             let origin = role.resolver.map_or(Origin::Dev, |number| {
                 Origin::Template(world.resolvers[number].deployment().file)
             });
-            names.roles.insert(
-                key.clone(),
-                Role {
-                    arn: if is_exact {
-                        role.arn.clone()
-                    } else {
-                        made_up()
-                    },
-                    is_exact,
-                    of: origin,
-                },
-            );
+            let arn = match is_exact {
+                true => role.arn.clone(),
+                false => made_up(),
+            };
+            let of = origin;
+            names.roles.insert(key.clone(), Role { arn, is_exact, of });
         }
         for (account, region, alias) in world.land.aliases.keys() {
-            let arn = format!(
-                "arn:{}:kms:{region}:{account}:{alias}",
-                world.land.partition
-            );
+            let partition = &world.land.partition;
+            let arn = arn::regional(partition, "kms", region, account, alias);
             names.alias(world, arn);
         }
         let (pipelines, _) = facts::pipelines(world);
@@ -250,7 +243,7 @@ impl Names {
     pub(super) fn arns(&self, subject: &Subject) -> Vec<String> {
         match subject {
             Subject::Roles(roles) => roles.iter().map(|(_, arn)| arn.clone()).collect(),
-            Subject::Bucket(name) => vec![format!("arn:{}:s3:::{name}", self.partition)],
+            Subject::Bucket(name) => vec![arn::bucket(&self.partition, name)],
             Subject::Key(arns) => arns.iter().take(1).cloned().collect(),
         }
     }
@@ -259,10 +252,7 @@ impl Names {
     pub(super) fn names(&self, kind: Kind) -> Vec<String> {
         match kind {
             Kind::Bucket => self.buckets.iter().cloned().collect(),
-            Kind::Key => self
-                .keys
-                .iter()
-                .chain(self.aliases.keys())
+            Kind::Key => (self.keys.iter().chain(self.aliases.keys()))
                 .cloned()
                 .collect(),
             Kind::Role => {

@@ -77,7 +77,7 @@ fn scalars<'n>(node: &'n Node, found: &mut Vec<&'n str>) {
 /// The account in a principal: its ID, or the fifth part of an ARN.
 fn account_in(principal: &str) -> Option<&str> {
     let part = principal.split(':').nth(4).unwrap_or(principal);
-    crate::policy::document::is_account_id(part).then_some(part)
+    crate::aws::names::is_account_id(part).then_some(part)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::policy::document::{
     Comparison, Condition, Effect, Policy, PrincipalId, Statement, Wanted,
 };
 use crate::run::landscape::bucket_name;
-use crate::run::{Call, Doubt, Hindrance, Place, Rejection};
+use crate::run::{Call, Hindrance, Rejection};
 
 /// Condition keys whose fixed values tell who may come in.
 const FIXED: [&str; 14] = [
@@ -39,29 +39,21 @@ pub(super) fn hindrance(world: &World<'_>, call: &Call) -> Option<Hindrance> {
     }
     let held = &world.policies[found.policy?];
     let (statement, is_sure) = public_statement(&held.document.solid)?;
-    let place = Place {
-        file: held.file,
-        span: statement.span,
-    };
     let because = format!(
         "the policy of {bucket} is public, and the bucket restricts public buckets: S3 lets no other \
          account in"
     );
     let is_known = found.restricts_public.is_some() && found.account.is_some() && is_sure;
     Some(match is_known {
-        true => Hindrance::Rejected(Rejection {
-            because,
-            state: None,
-            fix: "name the principals instead of `*`".to_owned(),
-            place,
-            resource: Some(held.resource.clone()),
-        }),
-        false => Hindrance::Doubtful(Doubt {
-            place,
-            resource: held.resource.clone(),
-            reason: format!("whether S3 lets other accounts in: perhaps {because}"),
-            effect: None,
-        }),
+        true => {
+            let (place, resource) = (held.at(statement.span), Some(held.resource.clone()));
+            let fix = "name the principals instead of `*`";
+            Hindrance::Rejected(Rejection::new(because, fix, place, resource))
+        }
+        false => {
+            let reason = format!("whether S3 lets other accounts in: perhaps {because}");
+            Hindrance::Doubtful(held.doubt(statement.span, reason))
+        }
     })
 }
 

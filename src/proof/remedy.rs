@@ -2,6 +2,7 @@
 
 use super::decided::{Decided, Verdict};
 use super::world::World;
+use crate::aws::arn;
 use crate::policy::document::{Arn, PolicyKind};
 use crate::policy::evaluation::Layer;
 use crate::run::landscape::PolicyId;
@@ -45,22 +46,14 @@ pub(super) fn remedies(world: &World<'_>, decided: &Decided) -> Vec<Remedy> {
             Layer::Scps | Layer::Rcps | Layer::SessionPolicy => None,
         };
         let held = policy.map(|id| &world.policies[id]);
-        let json =
-            held.is_some_and(|held| world.files[held.file].text().trim_start().starts_with('{'));
+        let place = held.map(|held| held.place);
+        let file = place.unwrap_or_default().file;
+        let json = held.is_some() && world.files[file].text().trim_start().starts_with('{');
         found.push(Remedy {
             layer: *layer,
             resource: held.map(|held| held.resource.clone()),
-            place: held.map(|held| Place {
-                file: held.file,
-                span: held.span,
-            }),
-            statement: statement(
-                world,
-                decided,
-                *layer,
-                held.map_or(0, |held| held.file),
-                json,
-            ),
+            place,
+            statement: statement(world, decided, *layer, file, json),
         });
     }
     found
@@ -142,31 +135,21 @@ fn statement(
         Some(PolicyKind::Key) if has_principal => "*",
         _ => &objects,
     };
-    let mut members: Vec<(&str, String)> = Vec::new();
     let mut condition = None;
-    if has_principal {
-        let (name, who) = match &call.caller {
-            Caller::Service(service) | Caller::Unknown(service, _) => ("Service", service.clone()),
-            Caller::Role(arn) | Caller::Administrator(arn) => {
-                let same_account = call.caller.account() == call.account.as_deref();
-                if same_account || is_trust {
-                    ("AWS", arn.clone())
-                } else {
-                    condition = Some(("ArnEquals", "aws:PrincipalArn", arn.clone()));
-                    let account = call.caller.account().unwrap_or_default();
-                    (
-                        "AWS",
-                        format!("arn:{}:iam::{account}:root", world.land.partition),
-                    )
-                }
+    let principal = has_principal.then(|| match &call.caller {
+        Caller::Service(service) | Caller::Unknown(service, _) => ("Service", service.clone()),
+        Caller::Role(arn) | Caller::Administrator(arn) => {
+            let same_account = call.caller.account() == call.account.as_deref();
+            if same_account || is_trust {
+                ("AWS", arn.clone())
+            } else {
+                condition = Some(("ArnEquals", "aws:PrincipalArn", arn.clone()));
+                let account = call.caller.account().unwrap_or_default();
+                ("AWS", arn::root(&world.land.partition, account))
             }
-            Caller::Root(account) => (
-                "AWS",
-                format!("arn:{}:iam::{account}:root", world.land.partition),
-            ),
-        };
-        members.push((name, who));
-    }
+        }
+        Caller::Root(account) => ("AWS", arn::root(&world.land.partition, account)),
+    });
     // A bucket's ARN does not name its account.
     if layer == Layer::IdentityPolicies && call.action.starts_with("s3:") {
         let account = call.account.clone();
@@ -174,7 +157,7 @@ fn statement(
     }
     if json {
         let mut whole = serde_json::json!({ "Effect": "Allow" });
-        if let Some((name, who)) = members.first() {
+        if let Some((name, who)) = &principal {
             whole["Principal"] = serde_json::json!({ *name: who });
         }
         whole["Action"] = call.action.as_str().into();
@@ -189,7 +172,7 @@ fn statement(
         return format!("{whole:#}");
     }
     let mut out = "- Effect: Allow\n".to_owned();
-    if let Some((name, who)) = members.first() {
+    if let Some((name, who)) = &principal {
         out.push_str(&format!("  Principal:\n    {name}: {who}\n"));
     }
     out.push_str(&format!("  Action: {}\n", call.action));

@@ -1,7 +1,7 @@
 //! The policies on both sides of a call, with those that are not given.
 
 use super::collect::no_boundary;
-use super::world::{Missing, World, file_option};
+use super::world::{Missing, World};
 use crate::policy::document::PolicyKind;
 use crate::policy::evaluation::Request;
 use crate::run::landscape::{PolicyId, bucket_name};
@@ -64,10 +64,11 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
                 sets.missing_boundary.clone_from(&role.missing_boundary);
             }
             None => {
-                sets.missing_identity = Some(Missing {
-                    what: format!("the policies of the role `{arn}`"),
-                    option: file_option("--identity", arn),
-                });
+                sets.missing_identity = Some(Missing::new(
+                    format!("the policies of the role `{arn}`"),
+                    "--identity",
+                    arn,
+                ));
                 sets.missing_boundary = Some(no_boundary(arn));
             }
         },
@@ -82,10 +83,7 @@ pub(super) fn sets(world: &World<'_>, call: &Call, request: &Request) -> Sets {
     }
     let missing = |what: &str| {
         let name = bucket_name(&call.resource).unwrap_or(&call.resource);
-        Some(Missing {
-            what: format!("{what} `{name}`"),
-            option: file_option("--policy", name),
-        })
+        Some(Missing::new(format!("{what} `{name}`"), "--policy", name))
     };
     match request.resource_policy_kind() {
         PolicyKind::Key => {

@@ -20,9 +20,14 @@ pub struct Missing {
     pub option: String,
 }
 
-/// An option that gives the file with the policies of what has a name, as a shell reads it.
-pub(super) fn file_option(option: &str, name: &str) -> String {
-    format!("{option} {}", word(&format!("{name}=FILE")))
+impl Missing {
+    /// What an option would give by the file with the policies of what has a name.
+    pub(super) fn new(what: String, option: &str, name: &str) -> Self {
+        Self {
+            what,
+            option: format!("{option} {}", word(&format!("{name}=FILE"))),
+        }
+    }
 }
 
 /// A policy with its place.
@@ -31,9 +36,8 @@ pub(super) struct Held {
     pub(super) document: Document,
     /// The logical ID of the resource that has it, or the name of what has it elsewhere.
     pub(super) resource: String,
-    pub(super) file: usize,
     /// The document.
-    pub(super) span: Span,
+    pub(super) place: Place,
     /// Whether a template or file of the user's holds it; otherwise the proof assumes it.
     pub(super) given: bool,
 }
@@ -71,7 +75,7 @@ impl Role {
 }
 
 /// A resource of a template that is there.
-pub(super) struct Found<'a> {
+pub(super) struct TemplateResource<'a> {
     /// The number of its resolver.
     pub(super) resolver: usize,
     pub(super) id: &'a str,
@@ -86,7 +90,7 @@ pub(super) struct World<'a> {
     /// How many of the files are templates: the first.
     pub(super) templates: usize,
     pub(super) resolvers: &'a [Resolver<'a>],
-    pub(super) resources: Vec<Found<'a>>,
+    pub(super) resources: Vec<TemplateResource<'a>>,
     pub(super) policies: Vec<Held>,
     /// By account and name in lower case.
     pub(super) roles: BTreeMap<(String, String), Role>,
@@ -160,14 +164,19 @@ impl Held {
     /// Its statements that cannot be resolved.
     pub(super) fn doubts(&self) -> impl Iterator<Item = Doubt> + '_ {
         self.document.unknown.iter().map(|unknown| Doubt {
-            place: Place {
-                file: self.file,
-                span: unknown.span,
-            },
-            resource: self.resource.clone(),
-            reason: unknown.reason.clone(),
             effect: unknown.effect,
+            ..self.doubt(unknown.span, unknown.reason.clone())
         })
+    }
+
+    /// A place in its file.
+    pub(super) fn at(&self, span: Span) -> Place {
+        Place { span, ..self.place }
+    }
+
+    /// A doubt about a part of it.
+    pub(super) fn doubt(&self, span: Span, reason: impl Into<String>) -> Doubt {
+        Doubt::new(self.at(span), &self.resource, reason)
     }
 }
 

@@ -1,12 +1,13 @@
 //! The calls of the actions themselves, with the roles that perform them.
 
-use super::encryption::{self, Use, UsedKey};
+use super::encryption::{self, UsedKey};
 use super::landscape::{Encryption, Value};
 use super::pipeline::{Action, Deploy, Pipeline, Source, Work};
 use super::{
-    BUCKET_READS, Bucket, Call, Caller, Doubt, On, Place, Run, Scope, Step, Strength, TAG_READS,
-    artifacts, context,
+    BUCKET_READS, Bucket, Caller, Doubt, On, Run, Scope, Step, Strength, TAG_READS, artifacts,
+    artifacts::named, context,
 };
+use crate::aws::arn;
 use crate::policy::evaluation::{Context, ContextValue};
 
 use Strength::{Documented, Needed};
@@ -24,10 +25,7 @@ impl Run<'_> {
         let checks = pipeline.checks.iter();
         let of_checks = checks.filter_map(|check| Some((check.role.as_ref()?, None, check.place)));
         for (role, action, place) in of_actions.chain(of_checks) {
-            let deploy = action.and_then(|action| match &action.work {
-                Work::Deploy(deploy) => Some(deploy),
-                _ => None,
-            });
+            let deploy = action.and_then(|action| action.work.deploy());
             let scope = Scope {
                 step: Step::Check,
                 target: deploy.map(|deploy| deploy.target.as_str()),
@@ -108,10 +106,9 @@ impl Run<'_> {
         let is_first = !sources
             .clone()
             .any(|action| matches!(action.work, Work::Source(_)));
-        let which = match (is_first, common.which) {
-            (true, which) => which.to_owned(),
-            (false, "") => action.name.clone(),
-            (false, which) => format!("{which}/{}", action.name),
+        let which = match is_first {
+            true => common.which.to_owned(),
+            false => named(common.which, &action.name),
         };
         let scope = Scope {
             step: Step::Source,
@@ -138,11 +135,7 @@ impl Run<'_> {
         let tags = artifacts::needed_with_tags(pipeline);
         self.on_object(scope, tags, &TAG_READS[..1], on);
         self.on_object(scope, Documented, &TAG_READS[1..], on);
-        let scope = Scope {
-            step: Step::SourceKey,
-            ..*scope
-        };
-        self.by_default(&scope, &["kms:Decrypt"], on);
+        self.by_default(&scope.at(Step::SourceKey), &["kms:Decrypt"], on);
     }
 
     /// What an action does with artifacts, and by itself.
@@ -154,15 +147,11 @@ impl Run<'_> {
     ) {
         let service_role = Caller::of(&pipeline.service_role);
         let performer = Caller::of(action.performer(pipeline));
-        let deploy = match &action.work {
-            Work::Deploy(deploy) => Some(deploy),
-            _ => None,
-        };
+        let deploy = action.work.deploy();
         // A deployment is told by its target, everything else by its name.
-        let which = match (deploy, common.which) {
-            (Some(_), _) => String::new(),
-            (None, "") => action.name.clone(),
-            (None, which) => format!("{which}/{}", action.name),
+        let which = match deploy {
+            Some(_) => String::new(),
+            None => named(common.which, &action.name),
         };
         let scope = Scope {
             step: Step::Assume,
@@ -183,10 +172,9 @@ impl Run<'_> {
             let Some(store) = pipeline.store(&action.region) else {
                 continue;
             };
-            let which = match (at, which.as_str()) {
-                (0, which) => which.to_owned(),
-                (_, "") => artifact.clone(),
-                (_, which) => format!("{which}/{artifact}"),
+            let which = match at {
+                0 => which.clone(),
+                _ => named(&which, artifact),
             };
             let scope = Scope {
                 step: Step::Read,
@@ -203,28 +191,18 @@ impl Run<'_> {
         }
         match &action.work {
             Work::Approve | Work::Source(_) => {}
-            Work::Deploy(deploy) => self.write(
-                deploy,
-                &Scope {
-                    step: Step::Deploy,
-                    ..scope
-                },
-            ),
+            Work::Deploy(deploy) => self.write(deploy, &scope.at(Step::Deploy)),
             Work::Invoke(invoke) => {
                 let arn = invoke.name.clone().and_then(|name| {
                     let partition = &self.land.partition;
                     let (region, account) = (&action.region, &pipeline.account);
                     // Whose pipeline the role of another account means, is not documented.
                     match performer.account() {
-                        Some(own) if own != account => Err(Box::new(Doubt {
-                            place: action.place,
-                            resource: String::new(),
-                            reason: format!("in which account the pipeline {name} is"),
-                            effect: None,
-                        })),
-                        _ => Ok(format!(
-                            "arn:{partition}:codepipeline:{region}:{account}:{name}"
-                        )),
+                        Some(own) if own != account => {
+                            let reason = format!("in which account the pipeline {name} is");
+                            Err(Box::new(Doubt::new(action.place, "", reason)))
+                        }
+                        _ => Ok(arn::pipeline(partition, region, account, name)),
                     }
                 });
                 let is_only = !pipeline
@@ -241,44 +219,22 @@ impl Run<'_> {
             }
             Work::Other(what) => {
                 let provider = what.rsplit(" by ").next().unwrap_or(what);
-                let scope = Scope {
-                    step: Step::Action,
-                    ..scope
-                };
-                self.not_modelled(&scope, provider, what);
+                self.not_modelled(&scope.at(Step::Action), provider, what);
             }
         }
     }
 
     /// What an action does that is not modelled: unproven, by its name.
     fn not_modelled(&mut self, scope: &Scope<'_>, provider: &str, what: &str) {
-        let doubt = Doubt {
-            place: scope.place,
-            resource: String::new(),
-            reason: format!("what {what} calls by itself or with roles of its own"),
-            effect: None,
-        };
-        let which = match scope.which {
-            "" => String::new(),
-            which => format!("/{which}"),
-        };
-        (self.give)(Call {
-            id: format!("{}/{provider}{which}", scope.step),
-            target: scope.target.map(str::to_owned),
-            instance: scope.instance.cloned(),
-            step: scope.step,
-            caller: scope.caller.clone(),
-            action: provider.to_owned(),
-            strength: Needed,
-            resource: format!("? ({})", doubt.reason),
-            account: None,
-            context: Context::new(),
-            place: scope.place,
-            resource_policy: None,
-            made_up: false,
-            hindrance: None,
-            unknown: Some(doubt),
-        });
+        let reason = format!("what {what} calls by itself or with roles of its own");
+        let doubt = Doubt::new(scope.place, "", reason);
+        let mut id = format!("{}/{provider}", scope.step);
+        if !scope.which.is_empty() {
+            id = format!("{id}/{}", scope.which);
+        }
+        let resource = format!("? ({})", doubt.reason);
+        let on = (resource, None, Some(doubt));
+        self.call(id, scope, Needed, provider, on, Context::new(), None);
     }
 
     fn unknown_object(&mut self, scope: &Scope<'_>, doubt: &Doubt, bucket: &Bucket<'_>) {
@@ -323,21 +279,13 @@ impl Run<'_> {
             self.on_object(scope, Needed, &["s3:PutObjectTagging"], on);
             self.on_object(scope, Documented, &TAG_READS, on);
         }
-        let scope = &Scope {
-            step: Step::OutputKey,
-            ..*scope
-        };
+        let scope = &scope.at(Step::OutputKey);
         let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
         match &deploy.key {
             None => self.by_default(scope, &actions, on),
             Some(key) => {
-                let used = Use {
-                    owner: bucket.account,
-                    region: bucket.region,
-                    user: scope.caller.account(),
-                };
                 let said = (scope.place, None);
-                let key = encryption::named_key(self.land, key, used, said);
+                let key = encryption::named_key(self.land, key, bucket.used_by(scope.caller), said);
                 self.in_bucket(scope, &actions, on, &key);
             }
         }
@@ -351,26 +299,14 @@ impl Run<'_> {
         let untold = Encryption::Untold;
         let found = name.and_then(|name| land.buckets.get(name));
         let default = found.map_or(&untold, |found| &found.encryption);
-        let doubt = |place: Place, reason: String| {
-            Box::new(Doubt {
-                place,
-                resource: String::new(),
-                reason,
-                effect: None,
-            })
-        };
         let key = match default {
             Encryption::S3Managed => return,
             Encryption::Kms(default) => {
-                let used = Use {
-                    owner: bucket.account,
-                    region: bucket.region,
-                    user: scope.caller.account(),
-                };
                 let said = match &default.said {
                     Some((place, resource)) => (*place, Some(resource.clone())),
                     None => (scope.place, None),
                 };
+                let used = bucket.used_by(scope.caller);
                 encryption::default_key(land, default.key.as_deref(), used, said)
             }
             Encryption::Unresolved(doubt) => UsedKey::unresolved(doubt),
@@ -379,7 +315,7 @@ impl Run<'_> {
                     Ok(name) => format!("how {name} encrypts by default"),
                     Err(doubt) => format!("how the bucket encrypts by default: {}", doubt.reason),
                 };
-                UsedKey::unresolved(&doubt(scope.place, reason))
+                UsedKey::unresolved(&Doubt::new(scope.place, "", reason))
             }
         };
         self.in_bucket(scope, actions, on, &key);

@@ -3,8 +3,8 @@
 //! The role of an action stores its output and reads its input, and without a role of its own the
 //! pipeline's service role does (AWS CodePipeline API Reference, *ActionDeclaration*).
 
-use super::encryption::{self, Use, UsedKey};
-use super::pipeline::{Action, Pipeline, Store, Work};
+use super::encryption::{self, UsedKey};
+use super::pipeline::{Action, Pipeline, Store};
 use super::{
     BUCKET_READS, Bucket, Caller, Run, Scope, Step, Strength, TAG_READS, context, encrypted_with,
     key_of,
@@ -25,15 +25,11 @@ impl Run<'_> {
                     false => named(common.which, artifact),
                 };
                 is_first = false;
-                self.output(
-                    pipeline,
-                    action,
-                    artifact,
-                    &Scope {
-                        which: &which,
-                        ..*common
-                    },
-                );
+                let scope = Scope {
+                    which: &which,
+                    ..*common
+                };
+                self.output(pipeline, action, artifact, &scope);
             }
         }
         let mut copied: Vec<(&str, &str)> = Vec::new();
@@ -144,24 +140,16 @@ impl Run<'_> {
             self.on_object(scope, strength, &["s3:PutObjectAcl"], on);
         }
         if is_service_role {
-            self.on_object(
-                scope,
-                Documented,
-                &["s3:GetObject", "s3:GetObjectVersion"],
-                on,
-            );
+            let reads = ["s3:GetObject", "s3:GetObjectVersion"];
+            self.on_object(scope, Documented, &reads, on);
             // Of source objects with tags.
             let strength = needed_with_tags(pipeline);
             self.on_object(scope, strength, &["s3:PutObjectTagging"], on);
             self.on_object(scope, Documented, &TAG_READS, on);
         }
-        let scope = Scope {
-            step: if scope.step == Step::Store {
-                Step::Encrypt
-            } else {
-                scope.step
-            },
-            ..*scope
+        let scope = match scope.step {
+            Step::Store => scope.at(Step::Encrypt),
+            _ => *scope,
         };
         // A multipart upload decrypts its own parts.
         let actions = ["kms:GenerateDataKey", "kms:Decrypt"];
@@ -188,10 +176,7 @@ impl Run<'_> {
         if !is_copy {
             self.on_bucket(scope, Documented, &["s3:ListBucket"], bucket);
         }
-        let scope = Scope {
-            step: decrypt,
-            ..*scope
-        };
+        let scope = scope.at(decrypt);
         self.in_bucket(&scope, &["kms:Decrypt"], on, &key);
         if !is_copy {
             self.describe(&scope, store, bucket, &key);
@@ -214,26 +199,20 @@ impl Run<'_> {
         bucket: &Bucket<'_>,
         user: &Caller,
     ) -> UsedKey {
-        let on = Use {
-            owner: bucket.account,
-            region: bucket.region,
-            user: user.account(),
-        };
-        let said = (store.place, None);
+        let (on, said) = (bucket.used_by(user), (store.place, None));
         encryption::store_key(self.land, store.key.as_ref(), &pipeline.account, on, said)
     }
 }
 
 /// Whether the tags of objects matter: where the configuration says that the source object has some.
 pub(super) fn needed_with_tags(pipeline: &Pipeline) -> Strength {
-    let mut actions = pipeline.actions.iter();
-    let is_tagged =
-        actions.any(|action| matches!(&action.work, Work::Deploy(deploy) if deploy.tagged_objects));
+    let mut deployments = (pipeline.actions.iter()).filter_map(|action| action.work.deploy());
+    let is_tagged = deployments.any(|deploy| deploy.tagged_objects);
     if is_tagged { Needed } else { Documented }
 }
 
 /// Two parts of a name, of which the second may be empty.
-fn named(first: &str, second: &str) -> String {
+pub(super) fn named(first: &str, second: &str) -> String {
     match (first, second) {
         ("", second) => second.to_owned(),
         (first, "") => first.to_owned(),

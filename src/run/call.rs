@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::key_state::KeyState;
 use super::landscape::{Doubt, Instance, Place, PolicyId, Value};
 use super::step::Step;
+use crate::aws::arn;
 use crate::policy::document::Arn;
 use crate::policy::evaluation::Context;
 
@@ -81,6 +82,23 @@ pub struct Rejection {
     pub resource: Option<String>,
 }
 
+impl Rejection {
+    pub(crate) fn new(
+        because: String,
+        fix: impl Into<String>,
+        place: Place,
+        resource: Option<String>,
+    ) -> Self {
+        Self {
+            because,
+            state: None,
+            fix: fix.into(),
+            place,
+            resource,
+        }
+    }
+}
+
 impl Call {
     /// Why AWS rejects it whatever the policies say.
     pub(crate) fn rejection(&self) -> Option<&Rejection> {
@@ -151,10 +169,10 @@ impl Caller {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => {
                 let (account, name) = account_and_name(arn);
-                format!("arn:{partition}:sts::{account}:assumed-role/{name}/{SESSION}")
+                arn::session(partition, account, name, SESSION)
             }
             Self::Service(name) | Self::Unknown(name, _) => name.clone(),
-            Self::Root(account) => format!("arn:{partition}:iam::{account}:root"),
+            Self::Root(account) => arn::root(partition, account),
         }
     }
 
@@ -184,7 +202,7 @@ impl Caller {
     pub(crate) fn principal_arn(&self, partition: &str) -> Option<String> {
         match self {
             Self::Role(arn) | Self::Administrator(arn) => Some(arn.clone()),
-            Self::Root(account) => Some(format!("arn:{partition}:iam::{account}:root")),
+            Self::Root(account) => Some(arn::root(partition, account)),
             Self::Service(_) | Self::Unknown(..) => None,
         }
     }

@@ -9,6 +9,7 @@ use super::landscape::{
     Landscape, MANAGED_KEY, Usable, Value, account_of, is_managed_key, region_of,
 };
 use super::{Doubt, Hindrance, KeyState, Place, Rejection, is_cryptographic};
+use crate::aws::arn;
 
 /// A key that S3 uses for a caller.
 #[derive(Debug, Clone)]
@@ -55,31 +56,19 @@ impl UsedKey {
     pub(crate) fn unresolved(doubt: &Doubt) -> Self {
         Self {
             arn: Err(Box::new(doubt.clone())),
-            rejection: None,
-            is_by_alias: false,
+            ..Self::known(String::new())
         }
     }
 
     fn unknown(said: Said, reason: impl Into<String>) -> Self {
-        Self::unresolved(&Doubt {
-            place: said.0,
-            resource: said.1.unwrap_or_default(),
-            reason: reason.into(),
-            effect: None,
-        })
+        let (place, resource) = said;
+        Self::unresolved(&Doubt::new(place, resource.unwrap_or_default(), reason))
     }
 
     fn rejected(arn: String, said: Said, because: String, fix: String) -> Self {
         Self {
-            arn: Ok(arn),
-            rejection: Some(Rejection {
-                because,
-                state: None,
-                fix,
-                place: said.0,
-                resource: said.1,
-            }),
-            is_by_alias: false,
+            rejection: Some(Rejection::new(because, fix, said.0, said.1)),
+            ..Self::known(arn)
         }
     }
 }
@@ -97,7 +86,7 @@ pub(crate) fn managed(land: &Landscape, on: Use<'_>, said: Said) -> UsedKey {
             "whose AWS managed key it is: the owner and region of the bucket are not known",
         );
     };
-    let arn = format!("arn:{}:kms:{region}:{owner}:{MANAGED_KEY}", land.partition);
+    let arn = arn::regional(&land.partition, "kms", region, owner, MANAGED_KEY);
     match on.user {
         Some(user) if user != owner => UsedKey::rejected(
             arn,
@@ -138,7 +127,7 @@ pub(crate) fn default_key(land: &Landscape, key: Option<&str>, on: Use<'_>, said
         return managed(land, own, said);
     }
     if key.starts_with("alias/") {
-        let arn = format!("arn:{}:kms:{region}:{user}:{key}", land.partition);
+        let arn = arn::regional(&land.partition, "kms", region, user, key);
         return by_alias(land, &arn, said, || {
             format!(
                 "which key `{key}` is: S3 looks for it in account {user}, whose request it is, and no \
@@ -194,7 +183,7 @@ pub(crate) fn store_key(
     }
     let arn = match (key.starts_with("arn:"), name.starts_with("alias/")) {
         (true, _) => key.to_owned(),
-        (false, true) => format!("arn:{}:kms:{region}:{account}:{name}", land.partition),
+        (false, true) => arn::regional(&land.partition, "kms", region, account, name),
         (false, false) => bare_id(land, name, account, region),
     };
     if account == user
@@ -254,7 +243,7 @@ fn by_alias(land: &Landscape, alias: &str, said: Said, reason: impl FnOnce() -> 
 
 fn bare_id(land: &Landscape, id: &str, account: &str, region: &str) -> String {
     let id = id.strip_prefix("key/").unwrap_or(id);
-    format!("arn:{}:kms:{region}:{account}:key/{id}", land.partition)
+    arn::key(&land.partition, region, account, id)
 }
 
 /// What keeps KMS from an operation on a key: the key's kind, state and place. `region` is that of the
@@ -278,27 +267,20 @@ pub(crate) fn hindrance(
     if let Some(Some(region)) = region
         && region_of(arn) != region
     {
-        return Some(Hindrance::Rejected(Rejection {
-            because: format!(
-                "the key {arn} is not in {region}, where the bucket is, and S3 encrypts with keys of \
-                 the bucket's region only"
-            ),
-            state: None,
-            fix: format!("name a key in {region}"),
-            place: needed_by,
-            resource: None,
-        }));
+        let because = format!(
+            "the key {arn} is not in {region}, where the bucket is, and S3 encrypts with keys of \
+             the bucket's region only"
+        );
+        let fix = format!("name a key in {region}");
+        let rejection = Rejection::new(because, fix, needed_by, None);
+        return Some(Hindrance::Rejected(rejection));
     }
     if let Some(state) = land.key_states.get(arn) {
         return rejected(arn, *state, "make the key usable again", (needed_by, None));
     }
     let nowhere = || {
-        Hindrance::Doubtful(Doubt {
-            place: needed_by,
-            resource: String::new(),
-            reason: format!("whether the bucket is in the region of the key {arn}"),
-            effect: None,
-        })
+        let reason = format!("whether the bucket is in the region of the key {arn}");
+        Hindrance::Doubtful(Doubt::new(needed_by, "", reason))
     };
     let unknown = (region == Some(None)).then(nowhere);
     let Some(known) = known else { return unknown };
@@ -308,16 +290,14 @@ pub(crate) fn hindrance(
             let said = (unusable.place, Some(unusable.resource.clone()));
             match unusable.state {
                 Some(state) => rejected(arn, state, unusable.fix, said),
-                None => Some(Hindrance::Rejected(Rejection {
-                    because: format!(
+                None => {
+                    let because = format!(
                         "the key {arn} is {}: S3 encrypts with symmetric encryption keys only",
                         unusable.what
-                    ),
-                    state: None,
-                    fix: unusable.fix.to_owned(),
-                    place: said.0,
-                    resource: said.1,
-                })),
+                    );
+                    let rejection = Rejection::new(because, unusable.fix, said.0, said.1);
+                    Some(Hindrance::Rejected(rejection))
+                }
             }
         }
         Usable::Unknown(doubt) => Some(Hindrance::Doubtful(doubt.clone())),
@@ -326,11 +306,9 @@ pub(crate) fn hindrance(
 
 fn rejected(key: &str, state: KeyState, fix: &str, (place, resource): Said) -> Option<Hindrance> {
     let (words, exception) = state.rejection()?;
+    let because = format!("the key {key} is {words}: AWS KMS rejects its use with {exception}");
     Some(Hindrance::Rejected(Rejection {
-        because: format!("the key {key} is {words}: AWS KMS rejects its use with {exception}"),
         state: Some(state),
-        fix: fix.to_owned(),
-        place,
-        resource,
+        ..Rejection::new(because, fix, place, resource)
     }))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::key_state::KeyState;
+use crate::aws::arn;
 use crate::diagnostic::Span;
 use crate::policy::document::{Arn, Effect};
 
@@ -36,6 +37,21 @@ pub struct Doubt {
     pub reason: String,
     /// Its effect, where that is known.
     pub effect: Option<Effect>,
+}
+
+impl Doubt {
+    pub(crate) fn new(
+        place: Place,
+        resource: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            place,
+            resource: resource.into(),
+            reason: reason.into(),
+            effect: None,
+        }
+    }
 }
 
 /// A value of a template, or why it cannot be known.
@@ -199,7 +215,7 @@ impl Landscape {
     }
 
     pub(crate) fn bucket_arn(&self, name: &str) -> String {
-        format!("arn:{}:s3:::{name}", self.partition)
+        arn::bucket(&self.partition, name)
     }
 
     /// The key that a template makes, by its ARN or that of an alias of it.

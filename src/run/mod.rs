@@ -31,9 +31,11 @@ pub(crate) use key_state::{KeyState, is_cryptographic};
 pub use landscape::{Doubt, Instance, Place};
 pub use step::Step;
 
+use crate::aws::arn;
 use crate::aws::partition_of;
 use crate::policy::evaluation::{Context, ContextValue};
-use encryption::UsedKey;
+use artifacts::named;
+use encryption::{Use, UsedKey};
 use landscape::{Landscape, Value, account_of, bucket_name};
 use pipeline::{Pipeline, Store};
 
@@ -124,6 +126,13 @@ struct Scope<'s> {
     place: Place,
 }
 
+impl Scope<'_> {
+    /// The same in another step.
+    fn at(&self, step: Step) -> Self {
+        Self { step, ..*self }
+    }
+}
+
 /// What a call works on.
 struct On {
     /// ARN, or why it cannot be known.
@@ -139,6 +148,17 @@ struct Bucket<'b> {
     account: Option<&'b str>,
     /// `None`: not known.
     region: Option<&'b str>,
+}
+
+impl<'b> Bucket<'b> {
+    /// Where S3 looks for a key for a caller.
+    fn used_by(&self, caller: &'b Caller) -> Use<'b> {
+        Use {
+            owner: self.account,
+            region: self.region,
+            user: caller.account(),
+        }
+    }
 }
 
 /// The context of every request of a caller. The request itself adds `aws:ResourceAccount`, the
@@ -196,12 +216,10 @@ pub(crate) fn key_arn(land: &Landscape, key: &str, account: &str, region: &str) 
     if key.starts_with("arn:") {
         return key.to_owned();
     }
-    let kind = if key.starts_with("alias/") {
-        ""
-    } else {
-        "key/"
-    };
-    format!("arn:{}:kms:{region}:{account}:{kind}{key}", land.partition)
+    match key.starts_with("alias/") {
+        true => arn::regional(&land.partition, "kms", region, account, key),
+        false => arn::key(&land.partition, region, account, key),
+    }
 }
 
 /// What an upload to a store says about its encryption: the key as the pipeline names it. How
@@ -369,10 +387,9 @@ impl<'r> Run<'r> {
                 continue;
             }
             // Where both are possible they need names of their own.
-            let which = match (bucket_key, scope.which) {
-                (None, "") if is_bucket_key => "bucket-key".to_owned(),
-                (None, which) if is_bucket_key => format!("{which}/bucket-key"),
-                (_, which) => which.to_owned(),
+            let which = match bucket_key {
+                None if is_bucket_key => named(scope.which, "bucket-key"),
+                _ => scope.which.to_owned(),
             };
             let scope = Scope {
                 which: &which,
@@ -408,11 +425,7 @@ impl<'r> Run<'r> {
         }
         let on = On {
             arn: key.arn.clone(),
-            account: key
-                .arn
-                .as_deref()
-                .ok()
-                .map(|arn| account_of(arn).to_owned()),
+            account: (key.arn.as_deref().ok()).map(|arn| account_of(arn).to_owned()),
         };
         self.add(scope, strength, action, &on, context, hindrance);
     }
@@ -459,14 +472,30 @@ impl<'r> Run<'r> {
             }
             _ => context,
         };
-        let (resource, unknown) = match &on.arn {
-            Ok(arn) => (arn.clone(), None),
-            Err(doubt) => (format!("? ({})", doubt.reason), Some((**doubt).clone())),
-        };
         let nobody = match scope.caller {
             Caller::Unknown(_, doubt) => Some((**doubt).clone()),
             _ => None,
         };
+        let (resource, unknown) = match &on.arn {
+            Ok(arn) => (arn.clone(), None),
+            Err(doubt) => (format!("? ({})", doubt.reason), Some((**doubt).clone())),
+        };
+        let on = (resource, on.account.clone(), nobody.or(unknown));
+        self.call(id, scope, strength, action, on, context, hindrance);
+    }
+
+    /// Gives a call on a resource of an account, unless it is not known what it is.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a call")]
+    fn call(
+        &mut self,
+        id: String,
+        scope: &Scope<'_>,
+        strength: Strength,
+        action: &str,
+        (resource, account, unknown): (String, Option<String>, Option<Doubt>),
+        context: Context,
+        hindrance: Option<Hindrance>,
+    ) {
         (self.give)(Call {
             id,
             instance: scope.instance.cloned(),
@@ -476,13 +505,13 @@ impl<'r> Run<'r> {
             action: action.to_owned(),
             strength,
             resource,
-            account: on.account.clone(),
+            account,
             context,
             place: scope.place,
             resource_policy: None,
             made_up: false,
             hindrance,
-            unknown: nobody.or(unknown),
+            unknown,
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Calls that belong to no pipeline: the administration of keys and the delivery of access logs.
 
 use super::landscape::{Landscape, region_of};
-use super::{Caller, Hindrance, On, Rejection, Run, Scope, Step, Strength, context};
+use super::{Caller, Hindrance, Needed, On, Rejection, Run, Scope, Step, context};
 
 impl Run<'_> {
     /// KMS refuses a key policy that locks everybody out.
@@ -25,14 +25,7 @@ impl Run<'_> {
                 account: Some(key.account.clone()),
             };
             let context = context(self.land, scope.caller, Some(region));
-            self.add(
-                &scope,
-                Strength::Needed,
-                "kms:PutKeyPolicy",
-                &on,
-                context,
-                None,
-            );
+            self.add(&scope, Needed, "kms:PutKeyPolicy", &on, context, None);
         }
     }
 
@@ -69,14 +62,7 @@ impl Run<'_> {
                 account: land.owner(&log_arn).map(str::to_owned),
             };
             let hindrance = undeliverable(land, log_bucket).map(Hindrance::Rejected);
-            self.add(
-                &scope,
-                Strength::Needed,
-                "s3:PutObject",
-                &on,
-                context,
-                hindrance,
-            );
+            self.add(&scope, Needed, "s3:PutObject", &on, context, hindrance);
         }
     }
 }
@@ -85,13 +71,9 @@ impl Run<'_> {
 fn undeliverable(land: &Landscape, log_bucket: &str) -> Option<Rejection> {
     let default = land.buckets.get(log_bucket)?.encryption.default_key()?;
     let (place, resource) = default.said.clone()?;
-    Some(Rejection {
-        because: format!(
-            "S3 cannot deliver access logs to {log_bucket}, whose default encryption uses a KMS key"
-        ),
-        state: None,
-        fix: "write `SSEAlgorithm: AES256`".to_owned(),
-        place,
-        resource: Some(resource),
-    })
+    let because = format!(
+        "S3 cannot deliver access logs to {log_bucket}, whose default encryption uses a KMS key"
+    );
+    let fix = "write `SSEAlgorithm: AES256`";
+    Some(Rejection::new(because, fix, place, Some(resource)))
 }

@@ -66,6 +66,15 @@ pub(crate) enum Work {
     Other(String),
 }
 
+impl Work {
+    pub(super) fn deploy(&self) -> Option<&Deploy> {
+        match self {
+            Self::Deploy(deploy) => Some(deploy),
+            _ => None,
+        }
+    }
+}
+
 /// An S3 source action.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -185,9 +194,9 @@ impl Pipeline {
 
     /// Its deploy actions, each with all that an attack on it needs, if that is known.
     pub(crate) fn deployments(&self) -> impl Iterator<Item = (&Action, Option<Target<'_>>)> {
-        self.actions.iter().filter_map(|action| match &action.work {
-            Work::Deploy(deploy) => Some((action, self.target(action, deploy))),
-            _ => None,
+        self.actions.iter().filter_map(|action| {
+            let deploy = action.work.deploy()?;
+            Some((action, self.target(action, deploy)))
         })
     }
 

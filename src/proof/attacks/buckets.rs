@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{AttackCall, AttackSuite, Caller, in_procedure};
+use super::{AttackCall, AttackSuite, On, attacker, service};
 use crate::run::pipeline::Pipeline;
 
 impl AttackSuite<'_, '_> {
@@ -22,102 +22,68 @@ impl AttackSuite<'_, '_> {
             self.target.clone_from(&bucket.target);
             self.instance.clone_from(&bucket.instance);
             self.place = place;
-            self.region.clear();
-            self.region
-                .push_str(bucket.region.as_deref().unwrap_or_default());
+            self.region = bucket.region.clone().unwrap_or_default();
             let account = bucket.account.as_deref().unwrap_or_default();
-            let arn = world.land.bucket_arn(name);
-            let administrator = Caller::Administrator(self.role(account, "administrator"));
-            let insecure = self
-                .context(&administrator)
-                .with("aws:SecureTransport", "false");
-            for (id, action, resource) in [
-                (
-                    "object-without-tls",
-                    "s3:GetObject",
-                    format!("{arn}/some/object"),
-                ),
-                ("bucket-without-tls", "s3:ListBucket", arn.clone()),
+            let arn = &world.land.bucket_arn(name);
+            let object = &format!("{arn}/some/object");
+            let is_store = stores.contains(name.as_str());
+            for (kind, action, resource) in [
+                ("object", "s3:GetObject", object),
+                ("bucket", "s3:ListBucket", arn),
             ] {
-                let what =
-                    format!("an administrator of {account} calls {action} on {name} without TLS");
-                let id = match (stores.contains(name.as_str()), action) {
-                    (true, "s3:ListBucket") => in_procedure(format!("artifact-{id}/{name}")),
-                    (true, _) => format!("artifact-{id}/{name}").into(),
-                    (false, _) => format!("{id}/{name}").into(),
-                };
-                self.add_in(
-                    id,
-                    what,
-                    &administrator,
-                    action,
-                    (&resource, account),
-                    insecure.clone(),
+                let prefix = if is_store { "artifact-" } else { "" };
+                let administrator = attacker(
+                    self.administrator(account, "administrator"),
+                    format!("{prefix}{kind}"),
+                    format!("an administrator of {account}"),
                 );
+                let id = format!("without-tls/{name}");
+                let what = format!("calls {action} on {name} without TLS");
+                let attack = self.add(&administrator, &id, &what, action, (resource, account));
+                attack.with("aws:SecureTransport", "false");
+                attack.is_in_procedure = is_store && action == "s3:ListBucket";
             }
-            let third = self.third;
-            let stranger = Caller::Administrator(self.role(third, "other-role"));
-            let what = format!("a role of another account reads {name}");
-            let object = format!("{arn}/some/object");
-            self.add(
-                format!("third-account-reads/{name}"),
-                what,
-                &stranger,
-                "s3:GetObject",
-                (&object, account),
-            );
+            let (id, what) = (format!("reads/{name}"), format!("reads {name}"));
+            let stranger = self.stranger("other-role");
+            self.add(&stranger, &id, &what, "s3:GetObject", (object, account));
             if let Some((log_bucket, prefix)) = &bucket.log_bucket {
-                self.on_logs(name, log_bucket, prefix, account, third);
+                let object = format!("{}/{prefix}log", world.land.bucket_arn(log_bucket));
+                self.on_logs(name, log_bucket, (&object, account));
             }
             self.found.drain(..).for_each(&mut *each);
         }
     }
 
-    fn on_logs(&mut self, name: &str, log_bucket: &str, prefix: &str, account: &str, third: &str) {
-        let world = self.world;
-        let logging = Caller::Service("logging.s3.amazonaws.com".to_owned());
-        let object = format!("{}/{prefix}log", world.land.bucket_arn(log_bucket));
-        for (id, what, source, owner) in [
-            (
-                "confused-deputy",
-                "another account's bucket of the same name",
-                name.to_owned(),
-                third,
-            ),
-            (
-                "another-bucket",
-                "another bucket of the account",
-                format!("{name}-another"),
-                account,
-            ),
-        ] {
-            let context = self
-                .context(&logging)
-                .with("aws:SourceArn", world.land.bucket_arn(&source))
-                .with("aws:SourceAccount", owner);
-            let what = format!("S3 delivers logs of {what} to {log_bucket}");
-            self.add_in(
-                format!("logs-of-{id}/{name}"),
-                what,
-                &logging,
-                "s3:PutObject",
-                (&object, account),
-                context,
-            );
-        }
-        let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
-        let context = self
-            .context(&lambda)
-            .with("aws:SourceArn", world.land.bucket_arn(name))
-            .with("aws:SourceAccount", account);
-        let what = format!("lambda.amazonaws.com writes to {log_bucket}");
-        self.add_in(
-            format!("logs-by-lambda/{name}"),
-            what,
-            &lambda,
-            "s3:PutObject",
-            (&object, account),
-            context,
+    fn on_logs(&mut self, name: &str, log_bucket: &str, on: On<'_>) {
+        let land = &self.world.land;
+        let logging = attacker(
+            service("logging.s3").caller,
+            "logs-of",
+            "S3 delivers logs of",
         );
+        let lambda = attacker(service("lambda").caller, "logs-by", "lambda.amazonaws.com");
+        let to = |text: &str| format!("{text} to {log_bucket}");
+        for (by, id, what, source, owner) in [
+            (
+                &logging,
+                "confused-deputy",
+                to("another account's bucket of the same name"),
+                name,
+                self.third,
+            ),
+            (
+                &logging,
+                "another-bucket",
+                to("another bucket of the account"),
+                &format!("{name}-another"),
+                on.1,
+            ),
+            (&lambda, "lambda", to("writes"), name, on.1),
+        ] {
+            let id = format!("{id}/{name}");
+            self.add(by, &id, &what, "s3:PutObject", on)
+                .with("aws:SourceArn", land.bucket_arn(source))
+                .with("aws:SourceAccount", owner);
+        }
     }
 }

@@ -4,6 +4,14 @@
 //! resource's side has to stop it. An administrator of an account is no attacker on that
 //! account's own resources, except without TLS, which nobody may do without.
 
+/// Adds attacks of one attacker, one in each line: the name, what happens, the action and what it is
+/// on. `in_procedure` marks one that AWS's published procedure allows.
+macro_rules! attacks {
+    ($suite:expr, $by:expr; $($name:literal, $what:literal, $action:literal, $on:ident $(, $change:ident)?;)+) => {
+        $($suite.add($by, $name, $what, $action, $on)$(.$change())?;)+
+    };
+}
+
 mod buckets;
 mod namesakes;
 mod pipeline;
@@ -13,8 +21,9 @@ mod target;
 use std::sync::Arc;
 
 use super::world::World;
+use crate::aws::arn;
 use crate::policy::evaluation::Context;
-use crate::run::landscape::Value;
+use crate::run::landscape::{PolicyId, Value};
 use crate::run::pipeline::{Action, Pipeline, Store, Work};
 use crate::run::{Call, Caller, Doubt, Instance, Place, Step, Strength, context};
 
@@ -26,29 +35,56 @@ pub(super) struct AttackCall {
     pub(super) is_in_procedure: bool,
 }
 
-/// The name of an attack, and whether AWS's published procedure allows the attack by itself.
-///
-/// A name without a word about it is that of an attack that the procedure denies, too.
-struct Name {
-    text: String,
-    is_in_procedure: bool,
-}
+impl AttackCall {
+    /// AWS's published procedure allows it.
+    fn in_procedure(&mut self) -> &mut Self {
+        self.is_in_procedure = true;
+        self
+    }
 
-/// The name of an attack that AWS's published procedure allows by itself.
-fn in_procedure(text: impl Into<String>) -> Name {
-    Name {
-        text: text.into(),
-        is_in_procedure: true,
+    /// The request has a context key with this value.
+    fn with(&mut self, key: &str, value: impl Into<String>) -> &mut Self {
+        self.sent(|context| context.with(key, value))
+    }
+
+    /// The context of the request is changed.
+    fn sent(&mut self, change: impl FnOnce(Context) -> Context) -> &mut Self {
+        self.call.context = change(std::mem::take(&mut self.call.context));
+        self
+    }
+
+    /// The resource has this policy.
+    fn under(&mut self, policy: PolicyId) -> &mut Self {
+        self.call.resource_policy = Some(policy);
+        self
     }
 }
 
-impl<T: Into<String>> From<T> for Name {
-    fn from(text: T) -> Self {
-        Self {
-            text: text.into(),
-            is_in_procedure: false,
-        }
+/// Who attacks.
+#[derive(Debug, Clone)]
+struct Attacker {
+    caller: Caller,
+    /// Begins the names of the attacks.
+    name: String,
+    /// Begins the sentences on what happens.
+    who: String,
+}
+
+/// What an attack is on: the ARN, and the account that owns it; empty where it is not known.
+type On<'a> = (&'a str, &'a str);
+
+fn attacker(caller: Caller, name: impl Into<String>, who: impl Into<String>) -> Attacker {
+    Attacker {
+        caller,
+        name: name.into(),
+        who: who.into(),
     }
+}
+
+/// An AWS service, by the first part of its name.
+fn service(name: &str) -> Attacker {
+    let service = format!("{name}.amazonaws.com");
+    attacker(Caller::Service(service.clone()), name, service)
 }
 
 /// Gives all attacks on the pipelines and what belongs to them, one after the other.
@@ -60,10 +96,7 @@ pub(super) fn attacks(world: &World<'_>, pipelines: &[Pipeline], each: &mut dyn 
         instance: None,
         which: String::new(),
         third: third_account(world),
-        place: Place {
-            file: 0,
-            span: crate::diagnostic::Span::default(),
-        },
+        place: Place::default(),
         region: String::new(),
     };
     for (number, pipeline) in pipelines.iter().enumerate() {
@@ -87,10 +120,10 @@ fn third_account(world: &World<'_>) -> &'static str {
         "777777777777",
         "666666666666",
     ];
-    let free = accounts
+    let mut free = accounts
         .into_iter()
-        .find(|account| !world.land.accounts.contains(*account));
-    free.unwrap_or("999999999999")
+        .filter(|account| !world.land.accounts.contains(*account));
+    free.next().unwrap_or("999999999999")
 }
 
 struct AttackSuite<'r, 'w> {
@@ -130,25 +163,17 @@ impl AttackSuite<'_, '_> {
     /// The owner of a bucket; empty where it is not known.
     fn owner(&self, bucket: &str) -> String {
         let found = self.world.land.buckets.get(bucket);
-        found
-            .and_then(|bucket| bucket.account.clone())
-            .unwrap_or_default()
+        let owner = found.and_then(|bucket| bucket.account.clone());
+        owner.unwrap_or_default()
     }
 
     /// The attacks on something that cannot be known: one that is unproven stands for all of them.
-    fn on_unknown(&mut self, id: &str, what: &str, value: &Value) {
+    fn on_unknown(&mut self, name: &str, what: &str, value: &Value) {
         let Err(doubt) = value else { return };
         let anybody = Caller::Unknown("anybody".to_owned(), doubt.clone());
-        self.add(
-            format!("unknown-{id}"),
-            format!(
-                "somebody misuses {what} that cannot be known: {}",
-                doubt.reason
-            ),
-            &anybody,
-            "s3:GetObject",
-            ("", ""),
-        );
+        let anybody = attacker(anybody, "unknown", "somebody misuses");
+        let what = format!("{what} that cannot be known: {}", doubt.reason);
+        self.add(&anybody, name, &what, "s3:GetObject", ("", ""));
     }
 
     fn on_unknown_target(&mut self, pipeline: &Pipeline, action: &Action) {
@@ -161,80 +186,60 @@ impl AttackSuite<'_, '_> {
             self.instance.clone_from(&deploy.instance);
             let role = action.performer(pipeline);
             self.on_unknown("deploy-role", "the role of a deploy action", role);
-            self.on_unknown(
-                "output-bucket",
-                "the bucket of a deploy action",
-                &deploy.bucket,
-            );
+            let bucket = &deploy.bucket;
+            self.on_unknown("output-bucket", "the bucket of a deploy action", bucket);
         }
     }
 
     fn role(&self, account: &str, path_and_name: &str) -> String {
-        format!(
-            "arn:{}:iam::{account}:role/{path_and_name}",
-            self.world.land.partition
-        )
+        arn::role(&self.world.land.partition, account, path_and_name)
     }
 
-    fn context(&self, caller: &Caller) -> Context {
-        context(&self.world.land, caller, Some(&self.region))
+    /// A role that its own account allows everything.
+    fn administrator(&self, account: &str, path_and_name: &str) -> Caller {
+        Caller::Administrator(self.role(account, path_and_name))
     }
 
+    /// Adds an attack.
     fn add(
         &mut self,
-        name: impl Into<Name>,
-        what: String,
-        caller: &Caller,
+        by: &Attacker,
+        name: &str,
+        what: &str,
         action: &str,
-        on: (&str, &str),
-    ) {
-        let context = self.context(caller);
-        self.add_in(name, what, caller, action, on, context);
-    }
-
-    /// An attack; `on` is the resource and its account, which is empty where it is not known.
-    fn add_in(
-        &mut self,
-        name: impl Into<Name>,
-        what: String,
-        caller: &Caller,
-        action: &str,
-        on: (&str, &str),
-        context: Context,
-    ) {
-        let name = name.into();
-        let context = match &self.world.land.organization {
-            Some(organization) if self.world.land.accounts.contains(on.1) => {
-                context.with("aws:ResourceOrgID", organization)
-            }
-            _ => context,
-        };
-        let unknown = match caller {
+        (resource, account): On<'_>,
+    ) -> &mut AttackCall {
+        let land = &self.world.land;
+        let mut context = context(land, &by.caller, Some(&self.region));
+        if let Some(organization) = &land.organization
+            && land.accounts.contains(account)
+        {
+            context = context.with("aws:ResourceOrgID", organization);
+        }
+        let unknown = match &by.caller {
             Caller::Unknown(_, doubt) => Some((**doubt).clone()),
-            _ if on.0.is_empty() => Some(Doubt {
-                place: self.place,
-                resource: String::new(),
-                reason: "the pipeline's service role".to_owned(),
-                effect: None,
-            }),
+            _ if resource.is_empty() => {
+                Some(Doubt::new(self.place, "", "the pipeline's service role"))
+            }
             _ => None,
         };
+        let which = match self.which.as_str() {
+            "" => "",
+            which => &format!("/{which}"),
+        };
         self.found.push(AttackCall {
-            what,
-            is_in_procedure: name.is_in_procedure,
+            what: format!("{} {what}", by.who),
+            is_in_procedure: false,
             call: Call {
-                id: match self.which.as_str() {
-                    "" => name.text,
-                    which => format!("{}/{which}", name.text),
-                },
+                id: format!("{}-{name}{which}", by.name),
                 target: self.target.clone(),
                 instance: self.instance.clone(),
                 step: Step::Attack,
-                caller: caller.clone(),
+                caller: by.caller.clone(),
                 action: action.to_owned(),
                 strength: Strength::Needed,
-                resource: on.0.to_owned(),
-                account: Some(on.1.to_owned()).filter(|account| !account.is_empty()),
+                resource: resource.to_owned(),
+                account: Some(account.to_owned()).filter(|account| !account.is_empty()),
                 context,
                 place: self.place,
                 resource_policy: None,
@@ -243,12 +248,7 @@ impl AttackSuite<'_, '_> {
                 unknown,
             },
         });
-    }
-
-    /// The resource of the last attack is nobody's, and has no policy.
-    fn of_nothing(&mut self) {
-        if let Some(last) = self.found.last_mut() {
-            last.call.made_up = true;
-        }
+        let last = self.found.len() - 1;
+        &mut self.found[last]
     }
 }

@@ -4,43 +4,31 @@
 //! CodePipeline, *Amazon S3 source action reference*, *Amazon S3 deploy action reference*,
 //! *Manage the CodePipeline service role*).
 
-use super::{AttackSuite, Caller, Context, KnownStore, Name, in_procedure};
+use super::{AttackCall, AttackSuite, Attacker, KnownStore};
 use crate::run::encrypted_with;
 use crate::run::pipeline::Target;
 
+const SOURCE: &str = "a bucket of the source bucket's name in another account";
+const STORE: &str = "a bucket of the artifact bucket's name in another account";
+const OUTPUT: &str = "a bucket of the output bucket's name in another account";
+
 impl AttackSuite<'_, '_> {
     /// The source is read from another account's bucket.
-    pub(super) fn in_namesake_of_source(
-        &mut self,
-        (bucket, key): (&str, &str),
-        service_role: &Caller,
-    ) {
-        let bucket = self.world.land.bucket_arn(bucket);
-        let object = format!("{bucket}/{key}");
-        let whose = "a bucket of the source bucket's name in another account";
-        for (id, text, action, resource) in [
+    pub(super) fn in_namesake_of_source(&mut self, bucket: &str, key: &str, by: &Attacker) {
+        let bucket = &self.world.land.bucket_arn(bucket);
+        let object = &format!("{bucket}/{key}");
+        for (name, text, action, resource) in [
+            ("reads", "reads the source from", "s3:GetObject", object),
             (
-                "service-role-reads-namesake-of-source",
-                "reads the source from",
-                "s3:GetObject",
-                &object,
-            ),
-            (
-                "service-role-looks-at-namesake-of-source",
+                "looks-at",
                 "reads the settings of",
                 "s3:GetBucketVersioning",
-                &bucket,
+                bucket,
             ),
-            (
-                "service-role-lists-namesake-of-source",
-                "lists",
-                "s3:ListBucket",
-                &bucket,
-            ),
+            ("lists", "lists", "s3:ListBucket", bucket),
         ] {
-            let what = format!("the service role {text} {whose}");
-            let context = self.context(service_role);
-            self.in_namesake(id, what, service_role, action, resource, context);
+            let name = format!("{name}-namesake-of-source");
+            self.in_namesake(by, &name, (text, SOURCE), action, resource);
         }
     }
 
@@ -49,28 +37,15 @@ impl AttackSuite<'_, '_> {
         &mut self,
         store: KnownStore<'_>,
         object: &str,
-        service_role: &Caller,
+        by: &Attacker,
     ) {
         let bucket = self.world.land.bucket_arn(store.bucket);
-        let whose = "a bucket of the artifact bucket's name in another account";
-        let plain = self.context(service_role);
-        let put = encrypted_with(plain.clone(), store.store);
-        self.in_namesake(
-            "service-role-stores-in-namesake-of-store",
-            format!("the service role stores artifacts in {whose}"),
-            service_role,
-            "s3:PutObject",
-            object,
-            put,
-        );
-        self.in_namesake(
-            "service-role-looks-at-namesake-of-store",
-            format!("the service role reads the settings of {whose}"),
-            service_role,
-            "s3:GetBucketVersioning",
-            &bucket,
-            plain,
-        );
+        let (name, text) = ("stores-in-namesake-of-store", "stores artifacts in");
+        self.in_namesake(by, name, (text, STORE), "s3:PutObject", object)
+            .sent(|context| encrypted_with(context, store.store));
+        let (name, text) = ("looks-at-namesake-of-store", "reads the settings of");
+        let action = "s3:GetBucketVersioning";
+        self.in_namesake(by, name, (text, STORE), action, &bucket);
     }
 
     /// Another account's files are deployed, or the files go to another account.
@@ -79,72 +54,45 @@ impl AttackSuite<'_, '_> {
         target: Target<'_>,
         store: KnownStore<'_>,
         artifact: &str,
-        role: &Caller,
+        by: &Attacker,
     ) {
         let artifacts = self.world.land.bucket_arn(store.bucket);
         let output = self.world.land.bucket_arn(target.bucket);
         let written = format!("{output}/{}", target.written_key());
-        let tags = [(
-            "deploy-role-tags-namesake-of-output",
-            "tags objects in",
-            "a bucket of the output bucket's name in another account",
-            "s3:PutObjectTagging",
-            written.as_str(),
-        )];
-        let store = "a bucket of the artifact bucket's name in another account";
-        let theirs = "a bucket of the output bucket's name in another account";
-        for (id, text, whose, action, resource) in [
+        let (read, list, put) = ("s3:GetObject", "s3:ListBucket", "s3:PutObject");
+        let attacks = [
+            ("reads", "reads artifacts from", "store", read, artifact),
+            ("lists", "lists", "store", list, &artifacts),
+            ("writes", "deploys into", "output", put, &written),
+            ("lists", "lists", "output", list, &output),
             (
-                "deploy-role-reads-namesake-of-store",
-                "reads artifacts from",
-                store,
-                "s3:GetObject",
-                artifact,
-            ),
-            (
-                "deploy-role-lists-namesake-of-store",
-                "lists",
-                store,
-                "s3:ListBucket",
-                &artifacts,
-            ),
-            (
-                "deploy-role-writes-namesake-of-output",
-                "deploys into",
-                theirs,
-                "s3:PutObject",
+                "tags",
+                "tags objects in",
+                "output",
+                "s3:PutObjectTagging",
                 &written,
             ),
-            (
-                "deploy-role-lists-namesake-of-output",
-                "lists",
-                theirs,
-                "s3:ListBucket",
-                &output,
-            ),
-        ]
-        .into_iter()
-        .chain(tags.into_iter().filter(|_| target.deploy.tagged_objects))
-        {
-            let what = format!("the deploy role {text} {whose}");
-            let context = self.context(role);
-            self.in_namesake(in_procedure(id), what, role, action, resource, context);
+        ];
+        let count = attacks.len() - usize::from(!target.deploy.tagged_objects);
+        for (name, text, of, action, resource) in attacks.into_iter().take(count) {
+            let whose = if of == "store" { STORE } else { OUTPUT };
+            let name = format!("{name}-namesake-of-{of}");
+            self.in_namesake(by, &name, (text, whose), action, resource)
+                .in_procedure();
         }
     }
 
     fn in_namesake(
         &mut self,
-        name: impl Into<Name>,
-        what: String,
-        caller: &Caller,
+        by: &Attacker,
+        name: &str,
+        (text, whose): (&str, &str),
         action: &str,
         resource: &str,
-        context: Context,
-    ) {
-        let third = self.third;
-        self.add_in(name, what, caller, action, (resource, third), context);
-        if let Some(last) = self.found.last_mut() {
-            last.call.resource_policy = Some(self.world.open_bucket);
-        }
+    ) -> &mut AttackCall {
+        let open = self.world.open_bucket;
+        let what = format!("{text} {whose}");
+        self.add(by, name, &what, action, (resource, self.third))
+            .under(open)
     }
 }

@@ -1,11 +1,18 @@
 //! Attacks on the pipeline itself: its roles, its rule, its artifact stores.
 
-use super::{AttackSuite, Caller, KnownStore, in_procedure, known};
+use super::{AttackSuite, Attacker, Caller, KnownStore, attacker, known, service};
+use crate::aws::arn;
 use crate::run::landscape::account_of;
 use crate::run::pipeline::Pipeline;
 use crate::run::{ARTIFACT, artifact_key, encrypted_with, key_arn};
 
 impl AttackSuite<'_, '_> {
+    /// A role of an account that has nothing to do with the pipeline.
+    pub(super) fn stranger(&self, role: &str) -> Attacker {
+        let caller = self.administrator(self.third, role);
+        attacker(caller, "third-account", "a role of another account")
+    }
+
     pub(super) fn on_pipeline(&mut self, pipeline: &Pipeline, is_first: bool) {
         self.target = None;
         self.instance = None;
@@ -14,55 +21,29 @@ impl AttackSuite<'_, '_> {
         self.place = pipeline.place;
         self.region.clone_from(&pipeline.region);
         // Attacks by a role that cannot be known, and on it, are unproven.
-        let service_role = Caller::of(&pipeline.service_role);
         let role = pipeline.known_role().unwrap_or_default();
         let dev = match role {
             "" => pipeline.account.as_str(),
             role => account_of(role),
         };
-        for service in ["lambda.amazonaws.com", "events.amazonaws.com"] {
-            self.add(
-                format!(
-                    "{}-assumes-service-role",
-                    service.split('.').next().unwrap_or_default()
-                ),
-                format!("{service} assumes the service role"),
-                &Caller::Service(service.to_owned()),
-                "sts:AssumeRole",
-                (role, dev),
-            );
+        for by in [service("lambda"), service("events"), self.stranger("other")] {
+            let (name, what) = ("assumes-service-role", "assumes the service role");
+            self.add(&by, name, what, "sts:AssumeRole", (role, dev));
         }
-        let same_name = self.role(self.third, "other");
-        self.add(
-            "third-account-assumes-service-role",
-            "a role of another account assumes the service role".to_owned(),
-            &Caller::Administrator(same_name),
-            "sts:AssumeRole",
-            (role, dev),
-        );
-        for (_, name, key) in pipeline.sources() {
-            let owner = &self.owner(name);
-            let bucket = self.world.land.bucket_arn(name);
-            let other = format!("{bucket}/other-{}", key.replace('/', "-"));
-            let what = "the service role reads another object of the source bucket".to_owned();
-            self.add(
-                "service-role-reads-other-source",
-                what,
-                &service_role,
-                "s3:GetObject",
-                (&other, owner),
-            );
-            let what = "the service role overwrites the source".to_owned();
-            let object = format!("{bucket}/{key}");
-            self.add(
-                "service-role-overwrites-source",
-                what,
-                &service_role,
-                "s3:PutObject",
-                (&object, owner),
-            );
-            self.in_namesake_of_source((name, key), &service_role);
-            self.on_source_key(pipeline, name, &object, &service_role);
+        let by = Caller::of(&pipeline.service_role);
+        let by = &attacker(by, "service-role", "the service role");
+        for (_, bucket, key) in pipeline.sources() {
+            let owner = &self.owner(bucket);
+            let arn = self.world.land.bucket_arn(bucket);
+            let other = format!("{arn}/other-{}", key.replace('/', "-"));
+            let object = format!("{arn}/{key}");
+            let (other, source) = ((&*other, &**owner), (&*object, &**owner));
+            attacks! { self, by;
+                "reads-other-source", "reads another object of the source bucket", "s3:GetObject", other;
+                "overwrites-source", "overwrites the source", "s3:PutObject", source;
+            }
+            self.in_namesake_of_source(bucket, key, by);
+            self.on_source_key(pipeline, bucket, &object, by);
         }
         for store in &pipeline.stores {
             let Some(store) = known(store) else {
@@ -75,227 +56,130 @@ impl AttackSuite<'_, '_> {
             ];
             self.which = Vec::from_iter(parts.into_iter().flatten()).join("/");
             store.region.clone_into(&mut self.region);
-            self.on_store(pipeline, store, &service_role);
+            self.on_store(pipeline, store, by);
         }
         which.clone_into(&mut self.which);
         self.region.clone_from(&pipeline.region);
-        let what = "the service role starts another pipeline".to_owned();
-        self.add(
-            "service-role-starts-another-pipeline",
-            what,
-            &service_role,
-            "codepipeline:StartPipelineExecution",
-            (&format!("{}-other", pipeline.arn), dev),
-        );
-        let other = format!("{}-other", pipeline.arn);
+        let other = &format!("{}-other", pipeline.arn);
+        self.starts(by, (other, dev));
         for rule in &pipeline.rules {
             match (&rule.arn, &rule.role) {
-                (Ok(arn), Ok(role)) => self.on_rule(pipeline, (arn, role), &other),
+                (Ok(arn), Ok(role)) => self.on_rule(pipeline, (arn, role), other),
                 (_, role) => self.on_unknown("rule", "the role of a rule", role),
             }
         }
     }
 
+    fn starts(&mut self, by: &Attacker, on: (&str, &str)) {
+        let action = "codepipeline:StartPipelineExecution";
+        let (name, what) = ("starts-another-pipeline", "starts another pipeline");
+        self.add(by, name, what, action, on);
+    }
+
     /// A rule, by its ARN, with its role.
     fn on_rule(&mut self, pipeline: &Pipeline, (rule, its_role): (&str, &str), other: &str) {
         let dev = account_of(its_role);
-        let role = Caller::Role(its_role.to_owned());
-        let action = "codepipeline:StartPipelineExecution";
-        let what = "the rule's role starts another pipeline".to_owned();
-        self.add(
-            "events-role-starts-another-pipeline",
-            what,
-            &role,
-            action,
-            (other, dev),
-        );
-        let events = Caller::Service("events.amazonaws.com".to_owned());
         let third = self.third;
+        let role = Caller::Role(its_role.to_owned());
+        let role = attacker(role, "events-role", "the rule's role");
+        self.starts(&role, (other, dev));
+        let events = |name: &str, who: &str| attacker(service("events").caller, name, who);
         let (region, partition) = (&pipeline.region, &self.world.land.partition);
-        let other_rule = format!("arn:{partition}:events:{region}:{dev}:rule/another");
-        let its_rule = format!("arn:{partition}:events:{region}:{third}:rule/another");
-        for (id, what, rule_arn, account) in [
+        let another = |account: &str| arn::rule(partition, region, account, "another");
+        let (assumes, rule) = ("assumes the rule's role", rule.to_owned());
+        for (by, what, rule, account) in [
             (
-                "another-rule-assumes-events-role",
-                "another rule of the account assumes the rule's role",
-                other_rule.as_str(),
+                events("another-rule", "another rule of the account"),
+                assumes,
+                another(dev),
                 dev,
             ),
             (
-                "another-account-assumes-events-role",
-                "another account's rule assumes the rule's role",
-                its_rule.as_str(),
+                events("another-account", "another account's rule"),
+                assumes,
+                another(third),
                 third,
             ),
             (
-                "confused-deputy-assumes-events-role",
-                "another account assumes the rule's role in the rule's name",
-                rule,
+                events("confused-deputy", "another account"),
+                "assumes the rule's role in the rule's name",
+                rule.clone(),
                 third,
             ),
+            (service("lambda"), assumes, rule, dev),
         ] {
-            let context = self
-                .context(&events)
-                .with("aws:SourceArn", rule_arn)
+            let on = (its_role, dev);
+            self.add(&by, "assumes-events-role", what, "sts:AssumeRole", on)
+                .with("aws:SourceArn", rule)
                 .with("aws:SourceAccount", account);
-            self.add_in(
-                id,
-                what.to_owned(),
-                &events,
-                "sts:AssumeRole",
-                (its_role, dev),
-                context,
-            );
         }
-        let lambda = Caller::Service("lambda.amazonaws.com".to_owned());
-        let context = self
-            .context(&lambda)
-            .with("aws:SourceArn", rule)
-            .with("aws:SourceAccount", dev);
-        let what = "lambda.amazonaws.com assumes the rule's role".to_owned();
-        self.add_in(
-            "lambda-assumes-events-role",
-            what,
-            &lambda,
-            "sts:AssumeRole",
-            (its_role, dev),
-            context,
-        );
     }
 
-    fn on_store(&mut self, pipeline: &Pipeline, store: KnownStore<'_>, service_role: &Caller) {
-        let owner = self.owner(store.bucket);
-        let own = service_role.account().unwrap_or(&pipeline.account);
-        let bucket = self.world.land.bucket_arn(store.bucket);
-        let object = format!("{bucket}/{}", artifact_key(pipeline));
-        let what = |text: &str| format!("the service role {text}");
-        self.add(
-            "service-role-deletes-artifacts",
-            what("deletes artifacts"),
-            service_role,
-            "s3:DeleteObject",
-            (&object, &owner),
-        );
-        self.add(
-            "service-role-changes-bucket-policy",
-            what("changes the artifact bucket's policy"),
-            service_role,
-            "s3:PutBucketPolicy",
-            (&bucket, &owner),
-        );
-        let others = format!("{bucket}/another-pipeline/{ARTIFACT}");
-        self.add(
-            "service-role-reads-other-artifacts",
-            what("reads another pipeline's artifacts"),
-            service_role,
-            "s3:GetObject",
-            (&others, &owner),
-        );
-        let plain = self.context(service_role);
-        let encrypted = encrypted_with(plain.clone(), store.store);
-        self.add_in(
-            "service-role-writes-other-artifacts",
-            what("writes another pipeline's artifacts"),
-            service_role,
-            "s3:PutObject",
-            (&others, &owner),
-            encrypted.clone(),
-        );
-        let what = |text: &str| format!("the service role uploads an artifact {text}");
-        self.add_in(
-            "upload-unencrypted",
-            what("without naming an encryption"),
-            service_role,
-            "s3:PutObject",
-            (&object, &owner),
-            plain.clone(),
-        );
-        let aes = plain
-            .clone()
-            .with("s3:x-amz-server-side-encryption", "AES256");
-        self.add_in(
-            "upload-with-s3-key",
-            what("encrypted with the key of S3"),
-            service_role,
-            "s3:PutObject",
-            (&object, &owner),
-            aes,
-        );
-        let other_key = key_arn(
-            &self.world.land,
-            "99999999-9999-4999-8999-999999999999",
-            own,
-            store.region,
-        );
-        let what_else = "the service role makes data keys of another key".to_owned();
-        self.add(
-            "service-role-uses-another-key",
-            what_else,
-            service_role,
-            "kms:GenerateDataKey",
-            (&other_key, own),
-        );
-        if let Some(last) = self.found.last_mut() {
-            last.call.resource_policy = Some(self.world.open_key);
+    fn on_store(&mut self, pipeline: &Pipeline, store: KnownStore<'_>, by: &Attacker) {
+        const ENCRYPTION: &str = "s3:x-amz-server-side-encryption";
+        const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
+        let world = self.world;
+        let owner = &*self.owner(store.bucket);
+        let own = by.caller.account().unwrap_or(&pipeline.account);
+        let arn = world.land.bucket_arn(store.bucket);
+        let artifact = format!("{arn}/{}", artifact_key(pipeline));
+        let foreign = format!("{arn}/another-pipeline/{ARTIFACT}");
+        let (bucket, object, others) = ((&*arn, owner), (&*artifact, owner), (&*foreign, owner));
+        attacks! { self, by;
+            "deletes-artifacts", "deletes artifacts", "s3:DeleteObject", object;
+            "changes-bucket-policy", "changes the artifact bucket's policy", "s3:PutBucketPolicy", bucket;
+            "reads-other-artifacts", "reads another pipeline's artifacts", "s3:GetObject", others;
         }
+        let (name, what) = (
+            "writes-other-artifacts",
+            "writes another pipeline's artifacts",
+        );
+        self.add(by, name, what, "s3:PutObject", others)
+            .sent(|context| encrypted_with(context, store.store));
+        let upload = attacker(
+            by.caller.clone(),
+            "upload",
+            "the service role uploads an artifact",
+        );
+        let put = "s3:PutObject";
+        self.add(
+            &upload,
+            "unencrypted",
+            "without naming an encryption",
+            put,
+            object,
+        );
+        let (name, what) = ("with-s3-key", "encrypted with the key of S3");
+        self.add(&upload, name, what, put, object)
+            .with(ENCRYPTION, "AES256");
+        let id = "99999999-9999-4999-8999-999999999999";
+        let other_key = key_arn(&world.land, id, own, store.region);
+        let (name, what) = ("uses-another-key", "makes data keys of another key");
+        self.add(by, name, what, "kms:GenerateDataKey", (&other_key, own))
+            .under(world.open_key);
         // A bucket whose policy no template holds cannot name the key, which is made later; there
         // the role's own lack of any other key is what stops it.
-        let by_template = self
-            .world
-            .land
-            .buckets
-            .get(store.bucket)
-            .and_then(|bucket| bucket.policy)
-            .is_none_or(|id| self.world.policies[id].file < self.world.templates);
-        if by_template {
-            let other = encrypted
-                .clone()
-                .with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
-            self.add_in(
-                in_procedure("upload-with-another-key"),
-                what("encrypted with another key"),
-                service_role,
-                "s3:PutObject",
-                (&object, &owner),
-                other,
-            );
+        let found = world.land.buckets.get(store.bucket);
+        let policy = found.and_then(|bucket| bucket.policy);
+        if policy.is_none_or(|id| world.policies[id].place.file < world.templates) {
+            let (name, what) = ("with-another-key", "encrypted with another key");
+            self.add(&upload, name, what, put, object)
+                .sent(|context| encrypted_with(context, store.store))
+                .with(KEY, other_key)
+                .in_procedure();
         }
-        let insecure = encrypted.with("aws:SecureTransport", "false");
-        self.add_in(
-            "upload-without-tls",
-            what("without TLS"),
-            service_role,
-            "s3:PutObject",
-            (&object, &owner),
-            insecure,
-        );
-        self.in_namesake_of_store(store, &object, service_role);
+        self.add(&upload, "without-tls", "without TLS", put, object)
+            .sent(|context| encrypted_with(context, store.store))
+            .with("aws:SecureTransport", "false");
+        self.in_namesake_of_store(store, &artifact, by);
         let Some(key) = store.key else { return };
-        let key = key_arn(&self.world.land, key, own, store.region);
-        for (id, text, action) in [
-            (
-                "service-role-changes-key-policy",
-                "changes the key's policy",
-                "kms:PutKeyPolicy",
-            ),
-            (
-                "service-role-schedules-key-deletion",
-                "schedules the key's deletion",
-                "kms:ScheduleKeyDeletion",
-            ),
-            (
-                "service-role-disables-key",
-                "disables the key",
-                "kms:DisableKey",
-            ),
-            (
-                "service-role-creates-grants",
-                "creates grants of the key",
-                "kms:CreateGrant",
-            ),
-        ] {
-            let what = format!("the service role {text}");
-            self.add(id, what, service_role, action, (&key, account_of(&key)));
+        let key = key_arn(&world.land, key, own, store.region);
+        let key = (&*key, account_of(&key));
+        attacks! { self, by;
+            "changes-key-policy", "changes the key's policy", "kms:PutKeyPolicy", key;
+            "schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion", key;
+            "disables-key", "disables the key", "kms:DisableKey", key;
+            "creates-grants", "creates grants of the key", "kms:CreateGrant", key;
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Attacks with the key that a source bucket encrypts with: it is there to decrypt the source.
 
 use super::super::world::World;
-use super::{AttackSuite, Caller};
+use super::{AttackSuite, Attacker};
+use crate::policy::evaluation::Context;
 use crate::run::encryption::{Use, default_key};
 use crate::run::landscape::{account_of, is_managed_key};
 use crate::run::pipeline::Pipeline;
@@ -18,9 +19,8 @@ pub(super) fn source_key(world: &World<'_>, pipeline: &Pipeline, bucket: &str) -
         user: found.account.as_deref(),
     };
     let place = (pipeline.place, None);
-    let key = default_key(&world.land, default.key.as_deref(), on, place)
-        .arn
-        .ok()?;
+    let key = default_key(&world.land, default.key.as_deref(), on, place);
+    let key = key.arn.ok()?;
     let mut stores = pipeline.stores.iter();
     let is_shared = stores.any(|store| {
         let own = store.key.as_ref().and_then(|key| key.as_deref().ok());
@@ -36,57 +36,58 @@ impl AttackSuite<'_, '_> {
         pipeline: &Pipeline,
         bucket: &str,
         object: &str,
-        service_role: &Caller,
+        by: &Attacker,
     ) {
         let Some(key) = source_key(self.world, pipeline, bucket) else {
             return;
         };
-        let region = &pipeline.region;
-        let for_source = via_s3(&self.world.land, self.context(service_role), region, object);
-        let elsewhere = self.world.land.bucket_arn(&format!("{bucket}-elsewhere"));
-        let elsewhere = format!("{elsewhere}/some/object");
-        let for_others = via_s3(
-            &self.world.land,
-            self.context(service_role),
-            region,
-            &elsewhere,
+        let land = &self.world.land;
+        let of = |object: String| {
+            move |context: Context| via_s3(land, context, &pipeline.region, &object)
+        };
+        let (name, what) = (
+            "encrypts-with-source-key",
+            "makes data keys of the source bucket's key",
         );
-        let mut attacks = vec![
-            (
-                "service-role-encrypts-with-source-key",
-                "the service role makes data keys of the source bucket's key",
-                "kms:GenerateDataKey",
-                for_source,
-            ),
-            (
-                "service-role-grants-source-key",
-                "the service role creates grants of the source bucket's key",
-                "kms:CreateGrant",
-                self.context(service_role),
-            ),
-        ];
+        self.with_key(
+            by,
+            name,
+            what,
+            "kms:GenerateDataKey",
+            &key,
+            of(object.to_owned()),
+        );
+        let (name, what) = (
+            "grants-source-key",
+            "creates grants of the source bucket's key",
+        );
+        self.with_key(by, name, what, "kms:CreateGrant", &key, |context| context);
         // A key of the templates has no other users than these; another one may have.
-        if self.world.land.known_key(&key).is_none() {
-            attacks.push((
-                "service-role-decrypts-with-source-key",
-                "the service role decrypts another bucket's objects with the source bucket's key",
-                "kms:Decrypt",
-                for_others,
-            ));
-        }
-        for (id, what, action, context) in attacks {
-            let on = (key.as_str(), account_of(&key));
-            self.add_in(id, what.to_owned(), service_role, action, on, context);
-            self.of_unknown_key(&key);
+        if land.known_key(&key).is_none() {
+            let elsewhere = land.bucket_arn(&format!("{bucket}-elsewhere"));
+            let elsewhere = of(format!("{elsewhere}/some/object"));
+            let what = "decrypts another bucket's objects with the source bucket's key";
+            let name = "decrypts-with-source-key";
+            self.with_key(by, name, what, "kms:Decrypt", &key, elsewhere);
         }
     }
 
-    /// The policy of the key of the last attack is not given: then it leaves the decision to its
-    /// account's policies, as the default policy does.
-    pub(super) fn of_unknown_key(&mut self, key: &str) {
-        let open = self.world.key(key).is_none();
-        if let Some(last) = self.found.last_mut().filter(|_| open) {
-            last.call.resource_policy = Some(self.world.open_key);
+    /// Uses a key. A policy of it that is not given leaves the decision to the policies of its
+    /// account, as the default policy does.
+    pub(super) fn with_key(
+        &mut self,
+        by: &Attacker,
+        name: &str,
+        what: &str,
+        action: &str,
+        key: &str,
+        sent: impl FnOnce(Context) -> Context,
+    ) {
+        let world = self.world;
+        let on = (key, account_of(key));
+        let attack = self.add(by, name, what, action, on).sent(sent);
+        if world.key(key).is_none() {
+            attack.under(world.open_key);
         }
     }
 }

@@ -4,11 +4,10 @@
 //! Amazon S3 buckets* and *Blocking public access to your Amazon S3 storage*.
 
 use super::super::input::Inputs;
-use super::super::world::Found;
+use super::super::world::TemplateResource;
 use super::Collector;
 use crate::diagnostic::Node;
 use crate::policy::document::PolicyKind;
-use crate::run::Place;
 use crate::run::landscape::{DefaultKey, Encryption};
 use crate::template::{known_text, unknown_in};
 
@@ -16,12 +15,7 @@ impl<'a> Collector<'a> {
     /// What the configuration says of the buckets that it names. Templates say it better.
     pub(super) fn claims(&mut self, inputs: &Inputs) {
         for claim in &inputs.buckets {
-            let bucket = self
-                .world
-                .land
-                .buckets
-                .entry(claim.name.clone())
-                .or_default();
+            let bucket = self.bucket_named(&claim.name);
             bucket.account = Some(claim.account.clone());
             bucket.region = Some(claim.region.clone());
             if claim.is_existing {
@@ -30,7 +24,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(super) fn bucket(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+    pub(super) fn bucket(&mut self, found: &TemplateResource<'a>, uncertain: Option<&str>) {
         let resolver = self.resolver(found);
         let Some(name) = resolver.attribute(found.id, "") else {
             let reason = "the bucket's name cannot be known, so nothing is proven of it";
@@ -55,29 +49,25 @@ impl<'a> Collector<'a> {
         let log_bucket = self.log_bucket(found);
         let block = resolver.property(found.node, "PublicAccessBlockConfiguration");
         let restricts_public = restricts_public(block);
-        let is_versioned = match resolver.property(found.node, "VersioningConfiguration") {
-            None => Some(false),
-            Some(versioning) => {
-                let status = versioning.get("Status").and_then(known_text);
-                status.map(|status| status == "Enabled")
-            }
+        // Whether a setting has a value; `absent` of a bucket without it.
+        let is = |property, path: &[&str], value: &str, absent: bool| {
+            let Some(setting) = resolver.property(found.node, property) else {
+                return Some(absent);
+            };
+            let text = setting.at(path.iter().copied()).and_then(known_text)?;
+            Some(text == value)
         };
+        let is_versioned = is("VersioningConfiguration", &["Status"], "Enabled", false);
         // What a new bucket is without a word about it (*Controlling ownership of objects*).
-        let is_owner_enforced = match resolver.property(found.node, "OwnershipControls") {
-            None => Some(true),
-            Some(controls) => {
-                let ownership = controls.at(["Rules", "0", "ObjectOwnership"]);
-                ownership
-                    .and_then(known_text)
-                    .map(|ownership| ownership == "BucketOwnerEnforced")
-            }
-        };
+        let ownership = ["Rules", "0", "ObjectOwnership"];
+        let is_owner_enforced = is("OwnershipControls", &ownership, "BucketOwnerEnforced", true);
         let before = self.world.land.buckets.get(&name);
         let is_second = before.is_some_and(|bucket| bucket.is_made);
         let dispute = uncertain.or(is_second.then_some("another resource makes this bucket, too"));
         if let Some(reason) = dispute {
             self.dispute(found, &name, reason);
         }
+        let place = self.place(found, found.node);
         let bucket = self.world.land.buckets.entry(name).or_default();
         bucket.account = Some(here.account.to_owned());
         bucket.region = Some(here.region.to_owned());
@@ -90,21 +80,18 @@ impl<'a> Collector<'a> {
         bucket.is_made = true;
         bucket.target = here.target.map(str::to_owned);
         bucket.instance.clone_from(&here.instance);
-        bucket.place = Some(Place {
-            file: here.file,
-            span: found.node.span,
-        });
+        bucket.place = Some(place);
     }
 
     /// Notes that the templates do not say one thing of a bucket.
-    fn dispute(&mut self, found: &Found<'a>, bucket: &str, reason: &str) {
+    fn dispute(&mut self, found: &TemplateResource<'a>, bucket: &str, reason: &str) {
         let doubt = self.doubt_of(found, found.node, reason.to_owned());
         let arn = self.world.land.bucket_arn(bucket);
         self.world.disputed.insert(arn, doubt);
     }
 
     /// The bucket that access logs go to, and the prefix of their keys.
-    fn log_bucket(&mut self, found: &Found<'a>) -> Option<(String, String)> {
+    fn log_bucket(&mut self, found: &TemplateResource<'a>) -> Option<(String, String)> {
         let resolver = self.resolver(found);
         let logging = resolver.property(found.node, "LoggingConfiguration")?;
         if let Some(part) = unknown_in(&logging).filter(|_| logging.tag.is_some()) {
@@ -132,7 +119,7 @@ impl<'a> Collector<'a> {
     }
 
     /// A bucket's default encryption.
-    fn encryption(&self, found: &Found<'a>, encryption: &Node) -> Encryption {
+    fn encryption(&self, found: &TemplateResource<'a>, encryption: &Node) -> Encryption {
         let rule = encryption.at(["ServerSideEncryptionConfiguration", "0"]);
         let default = rule.and_then(|rule| rule.get("ServerSideEncryptionByDefault"));
         let setting = |name: &str| default.and_then(|default| default.get(name));
@@ -151,17 +138,14 @@ impl<'a> Collector<'a> {
         if !algorithm.is_some_and(|algorithm| algorithm.starts_with("aws:kms")) {
             return Encryption::S3Managed;
         }
-        let place = Place {
-            file: self.file_of(found),
-            span: default.map_or(encryption.span, |default| default.span),
-        };
+        let place = self.place(found, default.unwrap_or(encryption));
         Encryption::Kms(DefaultKey {
             key: key.and_then(known_text).map(str::to_owned),
             said: Some((place, found.id.to_owned())),
         })
     }
 
-    pub(super) fn bucket_policy(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+    pub(super) fn bucket_policy(&mut self, found: &TemplateResource<'a>, uncertain: Option<&str>) {
         let resolver = self.resolver(found);
         let document = resolver.property(found.node, "PolicyDocument");
         let Some(id) = self.hold(found, document, PolicyKind::Resource, uncertain) else {
@@ -178,8 +162,8 @@ impl<'a> Collector<'a> {
         }
         let reason = "the policy stands in another account than the bucket";
         let doubt = self.doubt_of(found, found.node, reason.to_owned());
-        let put_by = (name.clone(), here.account.to_owned(), doubt);
-        self.put_by.push(put_by);
+        self.put_by
+            .push((name.clone(), here.account.to_owned(), doubt));
         let bucket = self.world.land.buckets.entry(name).or_default();
         bucket.policy = Some(id);
         // Only its owner's account can put a bucket's policy.

@@ -5,15 +5,14 @@
 
 use super::super::document::Document;
 use super::super::key_kind::{kind, usable};
-use super::super::world::Found;
-use super::{Collector, roles::tags_of};
+use super::super::world::TemplateResource;
+use super::{Collector, default_key_policy, roles::tags_of};
 use crate::diagnostic::{Source, read};
 use crate::policy::document::PolicyKind;
-use crate::run::Place;
 use crate::run::landscape::{Key, PolicyId};
 
 impl<'a> Collector<'a> {
-    pub(super) fn key(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+    pub(super) fn key(&mut self, found: &TemplateResource<'a>, uncertain: Option<&str>) {
         let resolver = self.resolver(found);
         let here = resolver.deployment();
         let document = resolver.property(found.node, "KeyPolicy");
@@ -28,16 +27,11 @@ impl<'a> Collector<'a> {
             return self.doubt_on(found, found.node, reason.to_owned());
         };
         let tags = resolver.property(found.node, "Tags");
-        let held = &self.world.policies[policy];
-        let place = Place {
-            file: held.file,
-            span: held.span,
-        };
         self.world.land.keys.push(Key {
             arn,
             account: here.account.to_owned(),
             policy,
-            place,
+            place: self.world.policies[policy].place,
             is_whole: true,
             is_made: true,
             usable: usable(resolver, found),
@@ -52,23 +46,18 @@ impl<'a> Collector<'a> {
     fn default_policy(
         &mut self,
         account: &str,
-        found: &Found<'a>,
+        found: &TemplateResource<'a>,
         uncertain: Option<&str>,
     ) -> Option<PolicyId> {
-        let text = format!(
-            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
-            self.world.land.partition
-        );
+        let text = default_key_policy(&self.world.land.partition, account);
         let source = Source::new("the default key policy", text);
         let parsed = read(&source).map_err(|problem| vec![problem]);
         let parsed = parsed.and_then(|node| Document::read(&node, PolicyKind::Key, uncertain));
         match parsed {
             Ok(mut document) => {
                 // Its statements stand nowhere: the key is the place of all of it.
-                let span = found.node.span;
-                document.stand_at(span);
-                let file = self.file_of(found);
-                Some(self.keep(document, found.id.to_owned(), file, span))
+                document.stand_at(found.node.span);
+                Some(self.keep(document, found.id, self.place(found, found.node)))
             }
             Err(problems) => {
                 self.problem(found, problems);
@@ -77,7 +66,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    pub(super) fn alias(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+    pub(super) fn alias(&mut self, found: &TemplateResource<'a>, uncertain: Option<&str>) {
         let resolver = self.resolver(found);
         let here = resolver.deployment();
         let alias = resolver.text_property(found.node, "AliasName");

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use super::document::Document;
 use super::input::{InputError, Inputs};
 use super::resolve::Resolver;
-use super::world::{Found, Held, Missing, World, file_option};
+use super::world::{Held, Missing, TemplateResource, World};
+use crate::aws::arn;
 use crate::diagnostic::{Diagnostic, Node, Source, read};
 use crate::policy::document::{Policy, PolicyKind};
-use crate::run::landscape::{Landscape, PolicyId, account_of};
+use crate::run::landscape::{Bucket, Landscape, PolicyId, account_of};
 use crate::run::{Doubt, Place};
 use crate::template::type_of;
 
@@ -33,6 +34,14 @@ const OPEN_TRUST: &str =
 /// it through S3, and no other account does (AWS KMS, *Permissions for AWS services in key
 /// policies*).
 const MANAGED_KEY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:Encrypt","kms:Decrypt","kms:ReEncrypt*","kms:GenerateDataKey*","kms:DescribeKey"],"Resource":"*","Condition":{"StringLike":{"kms:ViaService":"s3.*"},"StringEquals":{"kms:CallerAccount":"${aws:ResourceAccount}"}}}}"#;
+
+/// The policy that a key gets that is made without one: its account's policies decide.
+fn default_key_policy(partition: &str, account: &str) -> String {
+    let root = arn::root(partition, account);
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"{root}"}},"Action":"kms:*","Resource":"*"}}}}"#
+    )
+}
 
 /// Collects all policies.
 pub(super) fn collect<'a>(
@@ -66,13 +75,10 @@ impl<'a> Collector<'a> {
         let dev = (inputs.stacks.first()).and_then(|stack| stack.instances.first());
         let account = dev.map_or("", |instance| &instance.account);
         let open = format!(
-            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"sts:AssumeRole"}}}}"#,
-            inputs.partition
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"{}"}},"Action":"sts:AssumeRole"}}}}"#,
+            arn::root(&inputs.partition, account)
         );
-        let key = format!(
-            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"arn:{}:iam::{account}:root"}},"Action":"kms:*","Resource":"*"}}}}"#,
-            inputs.partition
-        );
+        let key = default_key_policy(&inputs.partition, account);
         let mut files: Vec<Source> = inputs
             .stacks
             .iter()
@@ -111,8 +117,10 @@ impl<'a> Collector<'a> {
                 .map_err(|problems| vec![InputError::new(&source, problems)])?;
             assumed.push(Held {
                 resource: name.to_owned(),
-                file: files.len(),
-                span: parsed.span,
+                place: Place {
+                    file: files.len(),
+                    span: parsed.span,
+                },
                 document: Document::solid(parsed),
                 given: false,
             });
@@ -158,7 +166,7 @@ impl<'a> Collector<'a> {
                 let uncertain = there
                     .is_none()
                     .then_some("its resource's condition cannot be known");
-                let found = Found {
+                let found = TemplateResource {
                     resolver: number,
                     id: &entry.key,
                     node: &entry.value,
@@ -204,10 +212,11 @@ impl<'a> Collector<'a> {
             match policy {
                 Some(id) => role.identity.push(id),
                 None => {
-                    role.missing_identity = Some(Missing {
-                        what: format!("the managed policy `{arn}`"),
-                        option: file_option("--identity", &role.arn),
-                    });
+                    role.missing_identity = Some(Missing::new(
+                        format!("the managed policy `{arn}`"),
+                        "--identity",
+                        &role.arn,
+                    ));
                 }
             }
         }
@@ -217,10 +226,11 @@ impl<'a> Collector<'a> {
             match policy {
                 Some(id) => role.boundary = Some(id),
                 None => {
-                    role.missing_boundary = Some(Missing {
-                        what: format!("the permissions boundary `{arn}`"),
-                        option: file_option("--boundary", &role.arn),
-                    });
+                    role.missing_boundary = Some(Missing::new(
+                        format!("the permissions boundary `{arn}`"),
+                        "--boundary",
+                        &role.arn,
+                    ));
                 }
             }
         }
@@ -235,7 +245,7 @@ impl<'a> Collector<'a> {
     /// Reads a policy of a resource and keeps it.
     fn hold(
         &mut self,
-        found: &Found<'a>,
+        found: &TemplateResource<'a>,
         document: Option<Node>,
         kind: PolicyKind,
         uncertain: Option<&str>,
@@ -247,11 +257,7 @@ impl<'a> Collector<'a> {
             return None;
         };
         match Document::read(&document, kind, uncertain) {
-            Ok(read) => {
-                let span = document.span;
-                let file = self.file_of(found);
-                Some(self.keep(read, found.id.to_owned(), file, span))
-            }
+            Ok(read) => Some(self.keep(read, found.id, self.place(found, &document))),
             Err(problems) => {
                 self.problem(found, problems);
                 None
@@ -268,35 +274,41 @@ impl<'a> Collector<'a> {
     }
 
     /// Notes a doubt about a part of a resource.
-    fn doubt_on(&mut self, found: &Found<'a>, part: &Node, reason: String) {
+    fn doubt_on(&mut self, found: &TemplateResource<'a>, part: &Node, reason: String) {
         let doubt = self.doubt_of(found, part, reason);
         self.doubt(doubt);
     }
 
     /// A doubt about a part of a resource.
-    fn doubt_of(&self, found: &Found<'a>, part: &Node, reason: String) -> Doubt {
-        Doubt {
-            place: Place {
-                file: self.file_of(found),
-                span: part.span,
-            },
-            resource: found.id.to_owned(),
-            reason,
-            effect: None,
+    fn doubt_of(&self, found: &TemplateResource<'a>, part: &Node, reason: String) -> Doubt {
+        Doubt::new(self.place(found, part), found.id, reason)
+    }
+
+    /// The place of a part of a resource.
+    fn place(&self, found: &TemplateResource<'a>, part: &Node) -> Place {
+        Place {
+            file: self.file_of(found),
+            span: part.span,
         }
     }
 
+    /// A bucket, whoever makes it.
+    fn bucket_named(&mut self, name: &str) -> &mut Bucket {
+        let buckets = &mut self.world.land.buckets;
+        buckets.entry(name.to_owned()).or_default()
+    }
+
     /// The resolver of the template that a resource is in.
-    fn resolver(&self, found: &Found<'a>) -> &'a Resolver<'a> {
+    fn resolver(&self, found: &TemplateResource<'a>) -> &'a Resolver<'a> {
         &self.world.resolvers[found.resolver]
     }
 
-    fn file_of(&self, found: &Found<'a>) -> usize {
+    fn file_of(&self, found: &TemplateResource<'a>) -> usize {
         self.resolver(found).deployment().file
     }
 
     /// Problems of a resource; those of a template are the same in each of its instances.
-    fn problem(&mut self, found: &Found<'a>, problems: Vec<Diagnostic>) {
+    fn problem(&mut self, found: &TemplateResource<'a>, problems: Vec<Diagnostic>) {
         let known = self.problems.entry(self.file_of(found)).or_default();
         for problem in problems {
             if !known.contains(&problem) {
@@ -305,18 +317,11 @@ impl<'a> Collector<'a> {
         }
     }
 
-    fn keep(
-        &mut self,
-        document: Document,
-        resource: String,
-        file: usize,
-        span: crate::diagnostic::Span,
-    ) -> PolicyId {
+    fn keep(&mut self, document: Document, resource: &str, place: Place) -> PolicyId {
         self.world.policies.push(Held {
             document,
-            resource,
-            file,
-            span,
+            resource: resource.to_owned(),
+            place,
             given: true,
         });
         self.world.policies.len() - 1
@@ -327,19 +332,17 @@ impl<'a> Collector<'a> {
             for ((account, name), role) in &mut self.world.roles {
                 let name = role.written_name(name).to_owned();
                 if role.arn.is_empty() {
-                    role.arn = format!(
-                        "arn:{}:iam::{account}:role/{name}",
-                        self.world.land.partition
-                    );
+                    role.arn = arn::role(&self.world.land.partition, account, &name);
                 }
                 if role.resolver.is_some() {
                     continue;
                 }
                 if !role.is_given {
-                    role.missing_identity = Some(Missing {
-                        what: format!("the other policies of the existing role `{name}`"),
-                        option: file_option("--identity", &name),
-                    });
+                    role.missing_identity = Some(Missing::new(
+                        format!("the other policies of the existing role `{name}`"),
+                        "--identity",
+                        &name,
+                    ));
                 }
                 if !role.is_bounded && role.boundary.is_none() {
                     role.missing_boundary = Some(no_boundary(&name));
@@ -357,10 +360,11 @@ impl<'a> Collector<'a> {
 
 /// What is missing of an existing role whose permissions boundary nobody gives.
 pub(super) fn no_boundary(role: &str) -> Missing {
-    Missing {
-        what: format!(
+    Missing::new(
+        format!(
             "the permissions boundary of the existing role `{role}` (with `none` for FILE it has none)"
         ),
-        option: file_option("--boundary", role),
-    }
+        "--boundary",
+        role,
+    )
 }

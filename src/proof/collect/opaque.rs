@@ -22,25 +22,20 @@ impl<'a> Collector<'a> {
             if transform.scalar_text() != Some(LANGUAGE_EXTENSIONS) {
                 let name = transform.scalar_text().unwrap_or("a transform");
                 let reason = format!("what the transform {name} makes of the template");
-                found.push((transform.span, "Transform".to_owned(), reason));
+                found.push((transform.span, "Transform", reason));
             }
         }
         for entry in resolver.resources() {
             if entry.key.starts_with("Fn::ForEach") {
                 let reason = "what the loop makes".to_owned();
-                found.push((entry.value.span, entry.key.clone(), reason));
+                found.push((entry.value.span, &entry.key, reason));
             } else if let Some(span) = macro_in(&entry.value) {
                 let reason = "what the macro makes of the resource".to_owned();
-                found.push((span, entry.key.clone(), reason));
+                found.push((span, &entry.key, reason));
             }
         }
         for (span, resource, reason) in found {
-            let doubt = Doubt {
-                place: Place { file, span },
-                resource,
-                reason,
-                effect: None,
-            };
+            let doubt = Doubt::new(Place { file, span }, resource, reason);
             // A template that serves several instances has the same doubt in each.
             if !self.world.opaque.contains(&doubt) {
                 self.world.opaque.push(doubt);

@@ -26,12 +26,7 @@ impl Collector<'_> {
             self.world.rcps.push(level);
         }
         for found in &inputs.bucket_keys {
-            let bucket = self
-                .world
-                .land
-                .buckets
-                .entry(found.bucket.clone())
-                .or_default();
+            let bucket = self.bucket_named(&found.bucket);
             // What a template says of the bucket counts.
             if !bucket.is_made {
                 bucket.encryption = Encryption::Kms(DefaultKey {
@@ -41,12 +36,9 @@ impl Collector<'_> {
             }
         }
         for fact in &inputs.key_facts {
-            self.world
-                .land
-                .key_states
-                .insert(fact.arn.clone(), fact.state);
-            let keys = self.world.land.keys.iter_mut();
-            for key in keys.filter(|key| key.arn == fact.arn) {
+            let land = &mut self.world.land;
+            land.key_states.insert(fact.arn.clone(), fact.state);
+            for key in land.keys.iter_mut().filter(|key| key.arn == fact.arn) {
                 (key.is_whole, key.is_made) = (fact.is_whole, fact.is_made);
             }
         }
@@ -146,12 +138,8 @@ impl Collector<'_> {
     fn resource_file(&mut self, given: &Given<'_>) {
         match &given.subject {
             Subject::Key(arns) => {
-                if arns.iter().any(|arn| {
-                    self.world
-                        .land
-                        .known_key(arn)
-                        .is_some_and(|key| key.is_made)
-                }) {
+                let mut keys = arns.iter().filter_map(|arn| self.world.land.known_key(arn));
+                if keys.any(|key| key.is_made) {
                     self.replaces(&given.file.name, "key policy");
                 }
                 if let Some(id) = self.only(given.file, PolicyKind::Key) {
@@ -172,14 +160,12 @@ impl Collector<'_> {
             }
             Subject::Bucket(name) => {
                 let policy = self.only(given.file, PolicyKind::Resource);
-                let bucket = self.world.land.buckets.entry(name.clone()).or_default();
+                let place = self.last_file();
+                let bucket = self.bucket_named(name);
                 let is_replaced = bucket.policy.is_some();
                 bucket.policy = policy;
                 // The file says all that there is to say.
-                bucket.place.get_or_insert(Place {
-                    file: self.world.files.len().saturating_sub(1),
-                    span: Span::default(),
-                });
+                bucket.place.get_or_insert(place);
                 if is_replaced {
                     self.replaces(&given.file.name, "bucket policy");
                 }
@@ -190,16 +176,16 @@ impl Collector<'_> {
     /// A given policy replaces that of a template. It is for trying something out: nothing is fully proven
     /// with it.
     fn replaces(&mut self, name: &str, what: &str) {
-        let doubt = Doubt {
-            place: Place {
-                file: self.world.files.len().saturating_sub(1),
-                span: Span::default(),
-            },
-            resource: name.to_owned(),
-            reason: format!("the given {what} replaces the one in the templates"),
-            effect: None,
-        };
-        self.doubt(doubt);
+        let reason = format!("the given {what} replaces the one in the templates");
+        self.doubt(Doubt::new(self.last_file(), name, reason));
+    }
+
+    /// The beginning of the file that was read last.
+    fn last_file(&self) -> Place {
+        Place {
+            file: self.world.files.len().saturating_sub(1),
+            span: Span::default(),
+        }
     }
 
     /// The policies of a file: one, or a list of them.
@@ -219,7 +205,7 @@ impl Collector<'_> {
                 Ok(policy) => {
                     let span = policy.span;
                     let document = Document::solid(policy);
-                    found.push(self.keep(document, name.to_owned(), file, span));
+                    found.push(self.keep(document, name, Place { file, span }));
                 }
                 Err(problems) => self.problems.entry(file).or_default().extend(problems),
             }

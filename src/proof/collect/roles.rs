@@ -1,6 +1,6 @@
 //! Roles and their policies.
 
-use super::super::world::{Found, Missing, file_option, role_key};
+use super::super::world::{Missing, TemplateResource, role_key};
 use super::Collector;
 use crate::diagnostic::Node;
 use crate::policy::document::PolicyKind;
@@ -8,7 +8,7 @@ use crate::run::landscape::{PolicyId, Tags};
 use crate::template::{known_text, unknown_in};
 
 impl<'a> Collector<'a> {
-    pub(super) fn role(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+    pub(super) fn role(&mut self, found: &TemplateResource<'a>, uncertain: Option<&str>) {
         let resolver = self.resolver(found);
         let arn = resolver.attribute(found.id, "Arn");
         let Some((arn, key)) = arn.and_then(|arn| Some((arn.clone(), role_key(&arn)?))) else {
@@ -42,13 +42,14 @@ impl<'a> Collector<'a> {
         role.trust = trust;
         role.identity.extend(identity);
         if let Some(reason) = unknown {
-            role.missing_identity = Some(Missing {
-                what: format!(
+            role.missing_identity = Some(Missing::new(
+                format!(
                     "policies of the role `{}` that cannot be resolved: {reason}",
                     found.id
                 ),
-                option: file_option("--identity", &role.arn),
-            });
+                "--identity",
+                &role.arn,
+            ));
         }
         let attached = managed.into_iter().map(|arn| (key.clone(), arn));
         self.attached.extend(attached);
@@ -59,7 +60,11 @@ impl<'a> Collector<'a> {
     }
 
     /// Reads a policy that attaches itself to roles.
-    pub(super) fn identity_policy(&mut self, found: &Found<'a>, uncertain: Option<&str>) {
+    pub(super) fn identity_policy(
+        &mut self,
+        found: &TemplateResource<'a>,
+        uncertain: Option<&str>,
+    ) {
         let resolver = self.resolver(found);
         let document = resolver.property(found.node, "PolicyDocument");
         let roles = (resolver.property(found.node, "Roles"))
@@ -74,7 +79,7 @@ impl<'a> Collector<'a> {
         self.attach(found, roles.as_ref(), id);
     }
 
-    fn attach(&mut self, found: &Found<'a>, roles: Option<&Node>, id: PolicyId) {
+    fn attach(&mut self, found: &TemplateResource<'a>, roles: Option<&Node>, id: PolicyId) {
         let account = self.resolver(found).deployment().account;
         for name in roles.into_iter().flat_map(Node::one_or_many) {
             match (known_text(name), unknown_in(name)) {

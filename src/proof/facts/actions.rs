@@ -13,6 +13,8 @@ use crate::run::landscape::Value;
 use crate::run::pipeline::{Action, Deploy, Invoke, Pipeline, Source, Work};
 use crate::template::known_text;
 
+const KEY: &str = "KMSEncryptionKeyARN";
+
 impl Reader<'_, '_> {
     pub(super) fn action(&mut self, pipeline: &Pipeline, stage: &str, node: &Node) -> Action {
         let part = ActionPart(node);
@@ -64,10 +66,7 @@ impl Reader<'_, '_> {
         let node = part.0;
         let kind = |name| part.kind(name).and_then(known_text);
         let settings = part.get("Configuration");
-        if let Some(unknown) = settings.filter(|settings| settings.tag.is_some()) {
-            let why = unknown.as_str().unwrap_or_default().to_owned();
-            self.doubt(unknown, &format!("the action's configuration: {why}"));
-        }
+        self.undecided(settings, "the action's configuration");
         let setting = |name: &str| part.setting(name);
         match (kind("Category"), kind("Owner"), kind("Provider")) {
             (Some("Source"), Some("AWS"), Some("S3")) => Work::Source(Source {
@@ -90,11 +89,7 @@ impl Reader<'_, '_> {
                     extract: !matches!(extract, Some(Ok(text)) if text != "true"),
                     object_key: self.optional_setting(setting("ObjectKey"), "ObjectKey", node),
                     canned_acl: self.optional_setting(setting("CannedACL"), "CannedACL", node),
-                    key: self.optional_setting(
-                        setting("KMSEncryptionKeyARN"),
-                        "KMSEncryptionKeyARN",
-                        node,
-                    ),
+                    key: self.optional_setting(setting(KEY), KEY, node),
                 })
             }
             (Some("Invoke"), Some("AWS"), Some("CodePipeline")) => Work::Invoke(Invoke {

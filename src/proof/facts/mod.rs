@@ -10,7 +10,8 @@ mod actions;
 use std::collections::HashSet;
 
 use super::resolve::Resolver;
-use super::world::{Found, World};
+use super::world::{TemplateResource, World};
+use crate::aws::arn;
 use crate::definition::model::{self, StorePart, member};
 use crate::diagnostic::Node;
 use crate::run::landscape::{Value, account_of};
@@ -27,14 +28,7 @@ pub(super) fn pipelines(world: &World<'_>) -> (Vec<Pipeline>, Vec<Doubt>) {
         if resource.node.get("Type").and_then(Node::as_str) != Some("AWS::CodePipeline::Pipeline") {
             continue;
         }
-        let mut reader = Reader {
-            world,
-            resolver: &world.resolvers[resource.resolver],
-            resource,
-            doubts: &mut doubts,
-            unknown_objects: None,
-        };
-        found.push(reader.pipeline());
+        found.push(Reader::new(world, resource, &mut doubts).pipeline());
     }
     rules(world, &mut found, &mut doubts);
     (in_order(found), doubts)
@@ -65,7 +59,7 @@ fn in_order(mut pipelines: Vec<Pipeline>) -> Vec<Pipeline> {
 struct Reader<'r, 'w> {
     world: &'r World<'w>,
     resolver: &'r Resolver<'w>,
-    resource: &'r Found<'w>,
+    resource: &'r TemplateResource<'w>,
     doubts: &'r mut Vec<Doubt>,
     /// Why the objects of the artifact stores cannot be known: a name that is part of their keys, or the
     /// region of the store.
@@ -89,7 +83,21 @@ fn api_spelling(node: &Node) -> Option<(&str, &Node)> {
     })
 }
 
-impl Reader<'_, '_> {
+impl<'r, 'w> Reader<'r, 'w> {
+    fn new(
+        world: &'r World<'w>,
+        resource: &'r TemplateResource<'w>,
+        doubts: &'r mut Vec<Doubt>,
+    ) -> Self {
+        Self {
+            world,
+            resolver: &world.resolvers[resource.resolver],
+            resource,
+            doubts,
+            unknown_objects: None,
+        }
+    }
+
     fn place(&self, node: &Node) -> Place {
         Place {
             file: self.resolver.deployment().file,
@@ -98,12 +106,7 @@ impl Reader<'_, '_> {
     }
 
     fn doubt(&mut self, node: &Node, reason: &str) -> Box<Doubt> {
-        let doubt = Doubt {
-            place: self.place(node),
-            resource: self.resource.id.to_owned(),
-            reason: reason.to_owned(),
-            effect: None,
-        };
+        let doubt = Doubt::new(self.place(node), self.resource.id, reason);
         if !self.doubts.contains(&doubt) {
             self.doubts.push(doubt.clone());
         }
@@ -164,10 +167,7 @@ impl Reader<'_, '_> {
         let role = self.resolver.property(node, "RoleArn");
         let service_role = self.text(role.as_ref(), "the pipeline's role", node);
         let mut pipeline = Pipeline {
-            arn: format!(
-                "arn:{}:codepipeline:{}:{}:{name}",
-                here.partition, here.region, here.account
-            ),
+            arn: arn::pipeline(here.partition, here.region, here.account, &name),
             name,
             account: here.account.to_owned(),
             region: here.region.to_owned(),
@@ -261,18 +261,12 @@ impl Reader<'_, '_> {
                     fix,
                 });
             };
+            let region = &action.region;
             let has_artifacts = !(action.inputs.is_empty() && action.outputs.is_empty());
-            if has_artifacts
-                && !pipeline
-                    .stores
-                    .iter()
-                    .any(|store| store.region == action.region)
-            {
+            let mut stores = pipeline.stores.iter();
+            if has_artifacts && !stores.any(|store| store.region == *region) {
                 add(
-                    format!(
-                        "action {name} is in {}, where no artifact store is",
-                        action.region
-                    ),
+                    format!("action {name} is in {region}, where no artifact store is"),
                     "add a store of the region to `ArtifactStores`",
                 );
             }
@@ -352,13 +346,14 @@ impl Reader<'_, '_> {
     /// The rules of a stage's conditions (AWS CodePipeline, *Rule structure reference*).
     fn conditions(&mut self, pipeline: &mut Pipeline, stage: &str, node: &Node) {
         for kind in ["BeforeEntry", "OnSuccess", "OnFailure"] {
+            let what = &format!("the conditions of {kind}");
             for part in [node.get(kind), node.at([kind, "Conditions"])] {
-                self.undecided(part, kind);
+                self.undecided(part, what);
             }
             let conditions = node.at([kind, "Conditions"]).and_then(Node::items);
             for condition in conditions.unwrap_or_default() {
-                self.undecided(Some(condition), kind);
-                self.undecided(condition.get("Rules"), kind);
+                self.undecided(Some(condition), what);
+                self.undecided(condition.get("Rules"), what);
                 let fails = kind == "BeforeEntry"
                     && condition.get("Result").and_then(known_text) == Some("FAIL");
                 let rules = condition.get("Rules").and_then(Node::items);
@@ -373,11 +368,11 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Notes a part of a condition that cannot be resolved.
-    fn undecided(&mut self, part: Option<&Node>, kind: &str) {
+    /// Notes a part that cannot be resolved.
+    fn undecided(&mut self, part: Option<&Node>, what: &str) {
         if let Some(part) = part.filter(|part| part.tag.is_some()) {
-            let why = part.as_str().unwrap_or_default().to_owned();
-            self.doubt(part, &format!("the conditions of {kind}: {why}"));
+            let why = part.as_str().unwrap_or_default();
+            self.doubt(part, &format!("{what}: {why}"));
         }
     }
 
@@ -416,10 +411,7 @@ impl Reader<'_, '_> {
         let node = self.resource.node;
         let only = self.resolver.property(node, "ArtifactStore");
         let stores = self.resolver.property(node, "ArtifactStores");
-        if let Some(list) = stores.as_ref().filter(|list| list.tag.is_some()) {
-            let why = list.as_str().unwrap_or_default();
-            self.doubt(list, &format!("the artifact stores: {why}"));
-        }
+        self.undecided(stores.as_ref(), "the artifact stores");
         let several = stores.as_ref().filter(|stores| stores.items().is_some());
         for part in model::stores(only.as_ref(), several) {
             let region = match part.entry {

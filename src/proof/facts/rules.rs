@@ -15,19 +15,10 @@ pub(super) fn rules(world: &World<'_>, pipelines: &mut [Pipeline], doubts: &mut 
             continue;
         }
         let resolver = &world.resolvers[resource.resolver];
-        let mut reader = Reader {
-            world,
-            resolver,
-            resource,
-            doubts,
-            unknown_objects: None,
-        };
+        let mut reader = Reader::new(world, resource, doubts);
         let arn = resolver.attribute(resource.id, "Arn");
         let targets = resolver.property(resource.node, "Targets");
-        if let Some(list) = targets.as_ref().filter(|list| list.tag.is_some()) {
-            let why = list.as_str().unwrap_or_default();
-            reader.doubt(list, &format!("what the rule starts: {why}"));
-        }
+        reader.undecided(targets.as_ref(), "what the rule starts");
         for target in targets.as_ref().and_then(Node::items).unwrap_or_default() {
             let node = target.get("Arn").unwrap_or(target);
             let Some(started) = known_text(node) else {
@@ -43,11 +34,8 @@ pub(super) fn rules(world: &World<'_>, pipelines: &mut [Pipeline], doubts: &mut 
             };
             let arn = arn.clone().ok_or(());
             let arn = arn.map_err(|()| reader.doubt(resource.node, "the rule's name is not known"));
-            let role = reader.text(
-                target.get("RoleArn"),
-                "the role of the rule's target",
-                target,
-            );
+            let role = target.get("RoleArn");
+            let role = reader.text(role, "the role of the rule's target", target);
             pipeline.rules.push(Rule {
                 arn,
                 role,

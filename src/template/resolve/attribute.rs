@@ -7,6 +7,7 @@
 use std::cell::Cell;
 
 use super::{Resolver, Text, functions::type_of};
+use crate::aws::arn;
 use crate::diagnostic::Node;
 
 /// The path of a role or policy that has none.
@@ -48,14 +49,12 @@ impl Resolver<'_> {
         let key_id = || part(self.key_id(id, resource));
         let global = |service: &str, rest: String| {
             let (partition, account) = (given(here.partition)?, given(here.account)?);
-            Some(format!("arn:{partition}:{service}::{account}:{rest}"))
+            Some(arn::regional(partition, service, "", account, rest))
         };
         let regional = |service: &str, rest: String| {
             let (partition, account) = (given(here.partition)?, given(here.account)?);
             let region = given(here.region)?;
-            Some(format!(
-                "arn:{partition}:{service}:{region}:{account}:{rest}"
-            ))
+            Some(arn::regional(partition, service, region, account, rest))
         };
         let text = match (type_of(resource)?, name) {
             ("AWS::KMS::Key", "" | "KeyId") => key_id(),
@@ -72,7 +71,7 @@ impl Resolver<'_> {
             ("AWS::S3::Bucket", "") => Some(called("BucketName")?.to_lowercase()),
             ("AWS::S3::Bucket", "Arn") => {
                 let name = called("BucketName")?.to_lowercase();
-                Some(format!("arn:{}:s3:::{name}", given(here.partition)?))
+                Some(arn::bucket(given(here.partition)?, name))
             }
             ("AWS::IAM::Role", "") => called("RoleName"),
             ("AWS::IAM::Role", "Arn") => {
