@@ -56,7 +56,7 @@ pub struct Synthesis {
 
 /// Why templates cannot be checked.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CheckError {
+pub enum CheckError {
     /// A template cannot be read.
     #[error("`{}` is not a template", .0.name())]
     Template(Box<Source>, Diagnostic),
@@ -96,12 +96,13 @@ pub(crate) enum Refusal {
 
 /// A synthesis that was linted and proven.
 #[derive(Debug)]
-pub(crate) struct Checked {
+pub struct Checked {
     synthesis: Synthesis,
     rules: Vec<Rule>,
     quotas: Quotas,
     /// The findings, by template.
     pub reports: Vec<(Source, Report)>,
+    /// The proof of a run of the pipeline.
     pub proof: Proof,
 }
 
@@ -196,7 +197,7 @@ impl Synthesis {
     ///
     /// # Errors
     /// A template cannot be checked.
-    pub(crate) fn check(self, plan: &Plan, rules: Vec<Rule>) -> Result<Checked, CheckError> {
+    pub fn check(self, plan: &Plan, rules: Vec<Rule>) -> Result<Checked, CheckError> {
         Ok(Checked {
             reports: self.lint(&rules, &plan.quotas)?,
             proof: self.prove(plan)?,

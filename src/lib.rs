@@ -16,6 +16,25 @@
 //!
 //! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
 //! reads and writes files and prints.
+//!
+//! The minimal configuration, synthesized, linted and proven:
+//!
+//! ```
+//! use s3ferry::checked::{Synthesis, TemplateFormat};
+//! use s3ferry::{config, diagnostic::Source, lint, plan::Plan};
+//!
+//! let text = "
+//! dev: {account: '111111111111', region: us-east-1}
+//! targets:
+//!   prod: {account: '222222222222', region: us-east-1}
+//! ";
+//! let document = config::Document::read(Source::new("s3ferry.yaml", text)).expect("valid");
+//! let plan = Plan::new(&document.config).expect("a plan");
+//! let synthesis = Synthesis::new(&plan, TemplateFormat::Yaml, str::to_owned);
+//! let checked = synthesis.check(&plan, lint::embedded()).expect("checked");
+//! assert!(checked.reports.iter().all(|(_, report)| report.findings.is_empty()));
+//! assert!(checked.proof.outcome().is_proven());
+//! ```
 
 #![cfg_attr(
     not(feature = "deploy"),

@@ -4,7 +4,7 @@ use super::Kind;
 use crate::escape::shown;
 
 /// A range of bytes in a document's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
 pub struct Span {
     /// First byte.
     pub start: usize,

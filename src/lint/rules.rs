@@ -40,10 +40,7 @@ const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/guard_rule
 pub fn embedded() -> Vec<Rule> {
     EMBEDDED
         .iter()
-        .map(|(file, text)| {
-            let header = Header::of(text);
-            header.rule(header.name.unwrap_or_default(), file, text)
-        })
+        .map(|(file, text)| rule(file, text))
         .collect()
 }
 
@@ -95,11 +92,12 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
             ),
         );
     }
-    let header = Header::of(text);
-    Ok(names
-        .iter()
-        .map(|name| header.rule(name, source.name(), text))
-        .collect())
+    let rule = rule(source.name(), text);
+    let named = |name: &&str| Rule {
+        name: (*name).to_owned(),
+        ..rule.clone()
+    };
+    Ok(names.iter().map(named).collect())
 }
 
 /// Nesting beyond this is refused: Guard's parser calls itself for each level, and would exhaust
@@ -216,60 +214,38 @@ fn span_at(source: &Source, line: usize, column: usize) -> Span {
     }
 }
 
-/// The comments at the head of a rule file.
-#[derive(Default)]
-struct Header<'t> {
-    name: Option<&'t str>,
-    severity: Option<Severity>,
-    what: &'t str,
-    why: &'t str,
-    fix: &'t str,
-    controls: Vec<String>,
-}
-
-impl<'t> Header<'t> {
-    fn of(text: &'t str) -> Self {
-        let mut header = Self::default();
-        for line in text.lines().map_while(|line| line.strip_prefix('#')) {
-            let line = line.trim();
-            match line.split_once(':').map(|(key, value)| (key, value.trim())) {
-                Some(("Severity", value)) => {
-                    header.severity = match value {
-                        "error" => Some(Severity::Error),
-                        "warning" => Some(Severity::Warning),
-                        "note" => Some(Severity::Note),
-                        _ => None,
-                    }
-                }
-                Some(("What", value)) => header.what = value,
-                Some(("Why", value)) => header.why = value,
-                Some(("Fix", value)) => header.fix = value,
-                Some(("Controls", value)) if value != "none" => {
-                    header.controls = value
-                        .split(';')
-                        .map(|control| control.trim().to_owned())
-                        .filter(|control| !control.is_empty())
-                        .collect();
-                }
-                _ if header.name.is_none() && !line.is_empty() => header.name = Some(line),
-                _ => {}
+/// The rule of a file, by the comments at its head: the first is its name.
+fn rule(file: &str, text: &str) -> Rule {
+    let mut rule = Rule {
+        name: String::new(),
+        file: file.to_owned(),
+        severity: Severity::Error,
+        what: String::new(),
+        why: String::new(),
+        fix: String::new(),
+        controls: Vec::new(),
+        text: text.to_owned(),
+    };
+    for line in text.lines().map_while(|line| line.strip_prefix('#')) {
+        let line = line.trim();
+        match line.split_once(':').map(|(key, value)| (key, value.trim())) {
+            Some(("Severity", value)) => {
+                let mut all = [Severity::Warning, Severity::Note].into_iter();
+                let found = all.find(|severity| severity.name() == value);
+                rule.severity = found.unwrap_or(Severity::Error);
             }
-        }
-        header
-    }
-
-    fn rule(&self, name: &str, file: &str, text: &str) -> Rule {
-        Rule {
-            name: name.to_owned(),
-            file: file.to_owned(),
-            severity: self.severity.unwrap_or(Severity::Error),
-            what: self.what.to_owned(),
-            why: self.why.to_owned(),
-            fix: self.fix.to_owned(),
-            controls: self.controls.clone(),
-            text: text.to_owned(),
+            Some(("What", value)) => value.clone_into(&mut rule.what),
+            Some(("Why", value)) => value.clone_into(&mut rule.why),
+            Some(("Fix", value)) => value.clone_into(&mut rule.fix),
+            Some(("Controls", value)) if value != "none" => {
+                let controls = value.split(';').map(|control| control.trim().to_owned());
+                rule.controls = controls.filter(|control| !control.is_empty()).collect();
+            }
+            _ if rule.name.is_empty() => line.clone_into(&mut rule.name),
+            _ => {}
         }
     }
+    rule
 }
 
 #[cfg(test)]

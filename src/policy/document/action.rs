@@ -1,6 +1,6 @@
 //! The elements `Action` and `NotAction`.
 
-use super::Pattern;
+use super::pattern::{Pattern, glob};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// `Action` or `NotAction`.
@@ -61,6 +61,11 @@ impl ActionPattern {
             span,
             pattern: Pattern::wild(&text.to_ascii_lowercase(), false),
         })
+    }
+
+    /// Whether it covers an action, which is in lower case.
+    pub(crate) fn covers(&self, action: &str) -> bool {
+        matches!(self.text.as_str(), "*" | "*:*") || glob(self.pattern.tokens(), action)
     }
 
     /// The service's namespace in lower case; `*` for every service.

@@ -10,10 +10,11 @@
 //! as `Statement` and a single string for a list are what they are to AWS.
 
 mod action;
+mod arn;
 mod condition;
 mod operator;
 mod parse;
-mod pattern;
+pub(super) mod pattern;
 mod policy;
 mod principal;
 pub(crate) mod reference;
@@ -21,13 +22,12 @@ mod resource;
 mod statement;
 pub mod value;
 
-pub use crate::aws::arn::Arn;
-pub(crate) use crate::aws::names::is_account_id;
 pub use action::{ActionPattern, Actions};
+pub use arn::Arn;
+pub(crate) use arn::is_account_id;
 pub use condition::{ArnPattern, Condition, ConditionValue, Wanted};
 pub use operator::{Comparison, Operator, Order, Quantifier};
 pub use pattern::Pattern;
-pub(crate) use pattern::{Token, Variable, arn_parts};
 pub use policy::{Policy, PolicyKind, Version};
 pub use principal::{PrincipalElement, PrincipalEntry, PrincipalId};
 pub use resource::{ResourcePattern, Resources};

@@ -83,7 +83,7 @@ impl Order {
 /// Every operator without quantifier and `IfExists`.
 const NAMES: [(&str, Comparison, bool); 27] = {
     use Comparison as C;
-    use Order as O;
+    use Order::{Equals, GreaterThan, GreaterThanEquals, LessThan, LessThanEquals};
     [
         ("StringEquals", C::StringEquals, false),
         ("StringNotEquals", C::StringEquals, true),
@@ -91,30 +91,22 @@ const NAMES: [(&str, Comparison, bool); 27] = {
         ("StringNotEqualsIgnoreCase", C::StringEqualsIgnoreCase, true),
         ("StringLike", C::StringLike, false),
         ("StringNotLike", C::StringLike, true),
-        ("NumericEquals", C::Numeric(O::Equals), false),
-        ("NumericNotEquals", C::Numeric(O::Equals), true),
-        ("NumericLessThan", C::Numeric(O::LessThan), false),
-        (
-            "NumericLessThanEquals",
-            C::Numeric(O::LessThanEquals),
-            false,
-        ),
-        ("NumericGreaterThan", C::Numeric(O::GreaterThan), false),
+        ("NumericEquals", C::Numeric(Equals), false),
+        ("NumericNotEquals", C::Numeric(Equals), true),
+        ("NumericLessThan", C::Numeric(LessThan), false),
+        ("NumericLessThanEquals", C::Numeric(LessThanEquals), false),
+        ("NumericGreaterThan", C::Numeric(GreaterThan), false),
         (
             "NumericGreaterThanEquals",
-            C::Numeric(O::GreaterThanEquals),
+            C::Numeric(GreaterThanEquals),
             false,
         ),
-        ("DateEquals", C::Date(O::Equals), false),
-        ("DateNotEquals", C::Date(O::Equals), true),
-        ("DateLessThan", C::Date(O::LessThan), false),
-        ("DateLessThanEquals", C::Date(O::LessThanEquals), false),
-        ("DateGreaterThan", C::Date(O::GreaterThan), false),
-        (
-            "DateGreaterThanEquals",
-            C::Date(O::GreaterThanEquals),
-            false,
-        ),
+        ("DateEquals", C::Date(Equals), false),
+        ("DateNotEquals", C::Date(Equals), true),
+        ("DateLessThan", C::Date(LessThan), false),
+        ("DateLessThanEquals", C::Date(LessThanEquals), false),
+        ("DateGreaterThan", C::Date(GreaterThan), false),
+        ("DateGreaterThanEquals", C::Date(GreaterThanEquals), false),
         ("Bool", C::Bool, false),
         ("BinaryEquals", C::BinaryEquals, false),
         ("IpAddress", C::IpAddress, false),

@@ -9,7 +9,6 @@ use super::{
     PrincipalEntry, PrincipalId, ResourcePattern, Resources, Statement,
 };
 use crate::diagnostic::{Diagnostic, Node, Span};
-use crate::escape;
 use elements::kind_of;
 
 const POLICY_ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
@@ -60,9 +59,10 @@ impl Reader {
                 Some("2012-10-17") => Version::V2012,
                 Some("2008-10-17") => Version::V2008,
                 _ => {
-                    self.problem(
-                        Diagnostic::new(version.span, "the policy has an unknown `Version`")
-                            .help("write \"2012-10-17\""),
+                    self.fault(
+                        version.span,
+                        "the policy has an unknown `Version`",
+                        "write \"2012-10-17\"",
                     );
                     Version::V2012
                 }
@@ -70,9 +70,10 @@ impl Reader {
         }
         let id = self.text(node, "Id");
         let Some(list) = node.get("Statement") else {
-            self.problem(
-                Diagnostic::new(node.span, "the policy has no `Statement`")
-                    .help("give it at least one statement"),
+            self.fault(
+                node.span,
+                "the policy has no `Statement`",
+                "give it at least one statement",
             );
             return None;
         };
@@ -82,9 +83,10 @@ impl Reader {
             .filter_map(|statement| self.statement(statement))
             .collect();
         if list.items().is_some_and(<[Node]>::is_empty) {
-            self.problem(
-                Diagnostic::new(list.span, "the policy's `Statement` is empty")
-                    .help("give it at least one statement"),
+            self.fault(
+                list.span,
+                "the policy's `Statement` is empty",
+                "give it at least one statement",
             );
         }
         Some(Policy {
@@ -127,9 +129,10 @@ impl Reader {
         );
         if by_iam && !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             let span = node.get("Sid").map_or(node.span, |node| node.span);
-            self.problem(
-                Diagnostic::new(span, format!("the `Sid` `{sid}` is not alphanumeric"))
-                    .help("IAM accepts letters and digits only"),
+            self.fault(
+                span,
+                format!("the `Sid` `{sid}` is not alphanumeric"),
+                "IAM accepts letters and digits only",
             );
         }
         Some(sid)
@@ -137,9 +140,10 @@ impl Reader {
 
     fn effect(&mut self, node: &Node) -> Option<Effect> {
         let Some(effect) = node.get("Effect") else {
-            self.problem(
-                Diagnostic::new(node.span, "the statement has no `Effect`")
-                    .help("write `Allow` or `Deny`"),
+            self.fault(
+                node.span,
+                "the statement has no `Effect`",
+                "write `Allow` or `Deny`",
             );
             return None;
         };
@@ -147,9 +151,10 @@ impl Reader {
             Some("Allow") => Some(Effect::Allow),
             Some("Deny") => Some(Effect::Deny),
             _ => {
-                self.problem(
-                    Diagnostic::new(effect.span, "the `Effect` is neither `Allow` nor `Deny`")
-                        .help("write `Allow` or `Deny`, with a capital letter"),
+                self.fault(
+                    effect.span,
+                    "the `Effect` is neither `Allow` nor `Deny`",
+                    "write `Allow` or `Deny`, with a capital letter",
                 );
                 None
             }
@@ -162,9 +167,10 @@ impl Reader {
         match self.kind {
             PolicyKind::Identity | PolicyKind::Session | PolicyKind::ServiceControl => {
                 if let Some((entry, _)) = found {
-                    self.problem(
-                        Diagnostic::new(entry.key_span, format!("{name} has no `{}`", entry.key))
-                            .help("it applies to whom it is attached to: leave the element out"),
+                    self.fault(
+                        entry.key_span,
+                        format!("{name} has no `{}`", entry.key),
+                        "it applies to whom it is attached to: leave the element out",
                     );
                 }
                 return None;
@@ -172,36 +178,34 @@ impl Reader {
             _ => {}
         }
         let Some((entry, negated)) = found else {
-            self.problem(
-                Diagnostic::new(
-                    node.span,
-                    format!("the statement of {name} has no `Principal`"),
-                )
-                .help("say whom it applies to"),
+            self.fault(
+                node.span,
+                format!("the statement of {name} has no `Principal`"),
+                "say whom it applies to",
             );
             return None;
         };
         if negated && effect == Some(Effect::Allow) {
-            self.problem(
-                Diagnostic::new(entry.key_span, "`NotPrincipal` is used with `Allow`")
-                    .help("AWS supports it with `Deny` only: name whom to allow in `Principal`"),
+            self.fault(
+                entry.key_span,
+                "`NotPrincipal` is used with `Allow`",
+                "AWS supports it with `Deny` only: name whom to allow in `Principal`",
             );
         }
         if negated && matches!(self.kind, PolicyKind::Trust | PolicyKind::ResourceControl) {
-            self.problem(
-                Diagnostic::new(entry.key_span, format!("{name} has no `NotPrincipal`"))
-                    .help("use `Principal`, with a condition on `aws:PrincipalArn`"),
+            self.fault(
+                entry.key_span,
+                format!("{name} has no `NotPrincipal`"),
+                "use `Principal`, with a condition on `aws:PrincipalArn`",
             );
         }
         let entries = self.principal_entries(&entry.value)?;
         let everyone = |entry: &PrincipalEntry| entry.id == PrincipalId::Everyone;
         if self.kind == PolicyKind::ResourceControl && !entries.iter().all(everyone) {
-            self.problem(
-                Diagnostic::new(
-                    entry.value.span,
-                    "the `Principal` of a resource control policy is not `*`",
-                )
-                .help("write `\"*\"`, and name principals in a condition"),
+            self.fault(
+                entry.value.span,
+                "the `Principal` of a resource control policy is not `*`",
+                "write `\"*\"`, and name principals in a condition",
             );
         }
         Some(PrincipalElement {
@@ -216,9 +220,10 @@ impl Reader {
             return Some(vec![PrincipalEntry::everyone(node.span)]);
         }
         let Some(types) = node.entries() else {
-            self.problem(
-                Diagnostic::new(node.span, "the principal is neither `*` nor a mapping")
-                    .help("write `{\"AWS\": …}`, `{\"Service\": …}` or `\"*\"`"),
+            self.fault(
+                node.span,
+                "the principal is neither `*` nor a mapping",
+                "write `{\"AWS\": …}`, `{\"Service\": …}` or `\"*\"`",
             );
             return None;
         };
@@ -243,19 +248,18 @@ impl Reader {
 
     fn actions(&mut self, node: &Node) -> Option<Actions> {
         let Some((entry, negated)) = self.either(node, "Action", "NotAction") else {
-            self.problem(
-                Diagnostic::new(node.span, "the statement has no `Action`")
-                    .help("say which actions it applies to, in `Action` or `NotAction`"),
+            self.fault(
+                node.span,
+                "the statement has no `Action`",
+                "say which actions it applies to, in `Action` or `NotAction`",
             );
             return None;
         };
         if negated && self.kind == PolicyKind::ResourceControl {
-            self.problem(
-                Diagnostic::new(
-                    entry.key_span,
-                    "a resource control policy has no `NotAction`",
-                )
-                .help("list the actions in `Action`"),
+            self.fault(
+                entry.key_span,
+                "a resource control policy has no `NotAction`",
+                "list the actions in `Action`",
             );
         }
         let mut patterns = Vec::new();
@@ -263,12 +267,10 @@ impl Reader {
             match ActionPattern::parse(text, span) {
                 Ok(action) => {
                     if self.kind == PolicyKind::Trust && action.service() != "sts" {
-                        self.problem(
-                            Diagnostic::new(
-                                span,
-                                format!("a role trust policy cannot allow or deny `{text}`"),
-                            )
-                            .help("it has actions of `sts` only, such as `sts:AssumeRole`"),
+                        self.fault(
+                            span,
+                            format!("a role trust policy cannot allow or deny `{text}`"),
+                            "it has actions of `sts` only, such as `sts:AssumeRole`",
                         );
                     }
                     patterns.push(action);
@@ -287,12 +289,10 @@ impl Reader {
         let found = self.either(node, "Resource", "NotResource");
         if self.kind == PolicyKind::Trust {
             if let Some((entry, _)) = found {
-                self.problem(
-                    Diagnostic::new(
-                        entry.key_span,
-                        format!("a role trust policy has no `{}`", entry.key),
-                    )
-                    .help("its resource is the role: leave the element out"),
+                self.fault(
+                    entry.key_span,
+                    format!("a role trust policy has no `{}`", entry.key),
+                    "its resource is the role: leave the element out",
                 );
             }
             return None;
@@ -300,9 +300,10 @@ impl Reader {
         let Some((entry, negated)) = found else {
             // KMS takes a key policy's statement without it, which then has no effect.
             if self.kind != PolicyKind::Key {
-                self.problem(
-                    Diagnostic::new(node.span, "the statement has no `Resource`")
-                        .help("say which resources it applies to"),
+                self.fault(
+                    node.span,
+                    "the statement has no `Resource`",
+                    "say which resources it applies to",
                 );
             }
             return None;
@@ -328,7 +329,7 @@ impl Reader {
             let Some(operator) = Operator::parse(&entry.key) else {
                 let mut problem = Diagnostic::new(
                     entry.key_span,
-                    format!("unknown condition operator {}", escape::key(&entry.key)),
+                    format!("unknown condition operator {}", entry.shown_key()),
                 )
                 .label("no such operator");
                 if let Some(near) = Operator::nearest(&entry.key) {
@@ -342,12 +343,10 @@ impl Reader {
             };
             for key in keys {
                 if !key.key.contains(':') {
-                    self.problem(
-                        Diagnostic::new(
-                            key.key_span,
-                            format!("the condition key `{}` has no prefix", key.key),
-                        )
-                        .help("write `aws:…` for a global key, or `service:…`"),
+                    self.fault(
+                        key.key_span,
+                        format!("the condition key `{}` has no prefix", key.key),
+                        "write `aws:…` for a global key, or `service:…`",
                     );
                     continue;
                 }

@@ -1,5 +1,6 @@
 //! Patterns of policies: text with wildcards and policy variables, cut into tokens once, so that
-//! a decision does not read them again. Matching them against a request is not done here.
+//! a decision does not read them again, and whether tokens match a text. What variables are worth
+//! in a request is not known here.
 
 /// A value of a policy that may hold wildcards and policy variables.
 ///
@@ -39,39 +40,27 @@ pub(crate) struct Variable {
     pub(crate) default: Option<Box<str>>,
 }
 
-/// What is special in a text.
-#[derive(Debug, Clone, Copy)]
-struct Syntax {
-    wildcards: bool,
-    variables: bool,
-    /// An ARN: variables count only after the fifth colon, and wildcards before it are bounded.
-    arn: bool,
+/// What is special in a text, beside variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Syntax {
+    /// Nothing.
+    Exact,
+    /// Wildcards.
+    Wild,
+    /// Wildcards, of which those before the fifth colon are bounded. Variables count only after it.
+    Arn,
 }
 
 impl Pattern {
     /// A text in which only variables are special, and those only with `variables`: a value of
     /// `StringEquals`.
     pub(crate) fn exact(text: &str, variables: bool) -> Self {
-        Self::new(
-            text,
-            Syntax {
-                wildcards: false,
-                variables,
-                arn: false,
-            },
-        )
+        Self::new(text, Syntax::Exact, variables)
     }
 
     /// A text with wildcards: a value of `StringLike`, or an action.
     pub(crate) fn wild(text: &str, variables: bool) -> Self {
-        Self::new(
-            text,
-            Syntax {
-                wildcards: true,
-                variables,
-                arn: false,
-            },
-        )
+        Self::new(text, Syntax::Wild, variables)
     }
 
     /// An ARN with wildcards: a value of `Resource`.
@@ -80,26 +69,20 @@ impl Pattern {
     /// stays in its part, and everything after the fifth colon is one part. Variables before the
     /// fifth colon are no variables.
     pub(crate) fn resource(text: &str, variables: bool) -> Self {
-        Self::new(
-            text,
-            Syntax {
-                wildcards: true,
-                variables,
-                arn: text != "*",
-            },
-        )
+        let syntax = match text {
+            "*" => Syntax::Wild,
+            _ => Syntax::Arn,
+        };
+        Self::new(text, syntax, variables)
     }
 
-    fn new(text: &str, syntax: Syntax) -> Self {
-        let tokens = tokenize(text, syntax);
+    fn new(text: &str, syntax: Syntax, variables: bool) -> Self {
+        let tokens = tokenize(text, syntax, variables);
+        let has = |test: fn(&Token) -> bool| tokens.iter().any(test);
         Self {
             text: text.into(),
-            has_variables: tokens
-                .iter()
-                .any(|token| matches!(token, Token::Variable(_))),
-            is_bounded: tokens
-                .iter()
-                .any(|token| matches!(token, Token::AnyInPart | Token::OneInPart)),
+            has_variables: has(|token| matches!(token, Token::Variable(_))),
+            is_bounded: has(|token| matches!(token, Token::AnyInPart | Token::OneInPart)),
             tokens: tokens.into(),
         }
     }
@@ -150,16 +133,14 @@ fn push_text(tokens: &mut Vec<Token>, text: &str) {
     }
 }
 
-fn tokenize(text: &str, syntax: Syntax) -> Vec<Token> {
+fn tokenize(text: &str, syntax: Syntax, variables: bool) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut literal = String::new();
     let mut colons = 0;
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
-        let in_head = syntax.arn && colons < 5;
-        if syntax.variables
-            && let Some((inside, after)) = braces(rest)
-        {
+        let in_head = syntax == Syntax::Arn && colons < 5;
+        if variables && let Some((inside, after)) = braces(rest) {
             match variable(inside) {
                 _ if in_head => literal.push_str(&rest[..rest.len() - after.len()]),
                 Inside::Literal(text) => literal.push_str(text),
@@ -172,16 +153,13 @@ fn tokenize(text: &str, syntax: Syntax) -> Vec<Token> {
             continue;
         }
         rest = &rest[next.len_utf8()..];
+        let ends_part = rest.is_empty() || rest.starts_with(':');
         let wildcard = match next {
-            '*' if syntax.wildcards => {
-                if in_head && !rest.is_empty() && !rest.starts_with(':') {
-                    Some(Token::AnyInPart)
-                } else {
-                    Some(Token::Any)
-                }
-            }
-            '?' if syntax.wildcards && in_head => Some(Token::OneInPart),
-            '?' if syntax.wildcards => Some(Token::One),
+            _ if syntax == Syntax::Exact => None,
+            '*' if in_head && !ends_part => Some(Token::AnyInPart),
+            '*' => Some(Token::Any),
+            '?' if in_head => Some(Token::OneInPart),
+            '?' => Some(Token::One),
             _ => None,
         };
         match wildcard {
@@ -231,4 +209,88 @@ fn variable(inside: &str) -> Inside<'_> {
         key: key.trim().to_lowercase().into(),
         default,
     })
+}
+
+/// Matches tokens of which every wildcard may stand for any text.
+///
+/// Only the last `*` is ever tried again, which is enough, since a longer stretch for an earlier
+/// one could not match more: so the time is at most the product of the two lengths.
+pub(crate) fn glob(tokens: &[Token], text: &str) -> bool {
+    let mut at = 0;
+    let mut rest = text;
+    let mut retry: Option<(usize, &str)> = None;
+    loop {
+        let advanced = match tokens.get(at) {
+            None if rest.is_empty() => return true,
+            None => None,
+            Some(Token::Any | Token::AnyInPart) => {
+                if at + 1 == tokens.len() {
+                    return true;
+                }
+                retry = Some((at + 1, rest));
+                Some(rest)
+            }
+            Some(Token::One | Token::OneInPart) => next_char(rest),
+            Some(Token::Text(text)) => rest.strip_prefix(&**text),
+            // Variables are replaced by their values first.
+            Some(Token::Variable(_)) => None,
+        };
+        match (advanced, retry) {
+            (Some(after), _) => {
+                at += 1;
+                rest = after;
+            }
+            (None, Some((token, from))) => {
+                let Some(after) = next_char(from) else {
+                    return false;
+                };
+                at = token;
+                rest = after;
+                retry = Some((token, after));
+            }
+            (None, None) => return false,
+        }
+    }
+}
+
+fn next_char(text: &str) -> Option<&str> {
+    let mut chars = text.chars();
+    chars.next()?;
+    Some(chars.as_str())
+}
+
+/// Matches tokens of which some wildcards must not cross a colon, which is why every one of them
+/// may have to be tried again: all places that the tokens so far can reach, step by step.
+pub(crate) fn bounded_glob(tokens: &[Token], text: &str) -> bool {
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    for token in tokens {
+        let mut next = vec![false; text.len() + 1];
+        let starts = (0..=text.len()).filter(|at| reached[*at] && text.is_char_boundary(*at));
+        for at in starts {
+            let rest = &text[at..];
+            match token {
+                Token::Any => next[at..].fill(true),
+                Token::AnyInPart => {
+                    let end = at + rest.find(':').unwrap_or(rest.len());
+                    next[at..=end].fill(true);
+                }
+                Token::One | Token::OneInPart => {
+                    let first = rest.chars().next();
+                    if let Some(first) = first.filter(|c| *c != ':' || *token == Token::One) {
+                        next[at + first.len_utf8()] = true;
+                    }
+                }
+                Token::Text(text) => {
+                    if rest.starts_with(&**text) {
+                        next[at + text.len()] = true;
+                    }
+                }
+                // Variables are replaced by their values first.
+                Token::Variable(_) => {}
+            }
+        }
+        reached = next;
+    }
+    reached[text.len()]
 }

@@ -1,10 +1,12 @@
 //! The actions of the AWS services that a pipeline run touches, from the embedded service
 //! reference.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use super::ActionPattern;
 use crate::diagnostic::may_be_name;
 
 /// The day of the service reference.
@@ -25,7 +27,7 @@ pub(crate) struct Action {
 
 #[derive(Deserialize)]
 struct Service {
-    actions: std::collections::BTreeMap<String, Entry>,
+    actions: BTreeMap<String, Entry>,
 }
 
 #[derive(Deserialize)]
@@ -34,11 +36,10 @@ struct Entry {
     r: Vec<String>,
 }
 
-fn services() -> &'static std::collections::BTreeMap<String, Vec<Action>> {
-    static SERVICES: OnceLock<std::collections::BTreeMap<String, Vec<Action>>> = OnceLock::new();
+fn services() -> &'static BTreeMap<String, Vec<Action>> {
+    static SERVICES: OnceLock<BTreeMap<String, Vec<Action>>> = OnceLock::new();
     SERVICES.get_or_init(|| {
-        let read: std::collections::BTreeMap<String, Service> =
-            serde_json::from_str(TEXT).unwrap_or_default();
+        let read: BTreeMap<String, Service> = serde_json::from_str(TEXT).unwrap_or_default();
         read.into_iter()
             .map(|(service, entries)| {
                 let actions = entries.actions.into_iter().map(|(action, entry)| {
@@ -70,16 +71,22 @@ fn actions(service: &str) -> Option<&'static [Action]> {
     services().get(service).map(Vec::as_slice)
 }
 
-/// The actions that a pattern in lower case covers; `None`: the reference does not know its
-/// service. The pattern `*` covers all that there are.
-pub(crate) fn expand(pattern: &str) -> Option<Vec<&'static Action>> {
-    let covers = |action: &&Action| matches(pattern.as_bytes(), action.lower.as_bytes());
-    match pattern.split_once(':') {
-        Some((service, _)) if service != "*" => {
-            Some(actions(service)?.iter().filter(covers).collect())
-        }
-        _ => Some(services().values().flatten().collect()),
+/// All actions that there are.
+pub(crate) fn all() -> impl Iterator<Item = &'static Action> {
+    services().values().flatten()
+}
+
+/// The actions that a pattern covers; `None`: the reference does not know its service.
+pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
+    if pattern.service() == "*" {
+        return Some(all().collect());
     }
+    let actions = actions(pattern.service())?.iter();
+    Some(
+        actions
+            .filter(|action| pattern.covers(&action.lower))
+            .collect(),
+    )
 }
 
 /// The action that a wrong one was probably meant to be.
@@ -97,39 +104,17 @@ pub(crate) fn near(action: &str) -> Option<&'static str> {
     nearest.map(|action| action.name.as_str())
 }
 
-/// Whether a text matches a pattern with `*` and `?`.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((p, t));
-                p += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match retry {
-                Some((star, from)) => {
-                    retry = Some((star, from + 1));
-                    p = star + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Span;
 
     #[test]
     fn wildcards_expand_and_mistakes_have_a_near_one() {
+        let expand = |text| {
+            let pattern = ActionPattern::parse(text, Span::default()).expect("an action");
+            super::expand(&pattern)
+        };
         let names: Vec<&str> = expand("kms:reencrypt*")
             .expect("known")
             .iter()
@@ -146,6 +131,6 @@ mod tests {
     #[test]
     fn the_day_is_the_one_in_the_readme() {
         assert!(include_str!("../../../data/README.md").contains(AS_OF));
-        assert!(expand("*").expect("all").len() > 500);
+        assert!(all().count() > 500);
     }
 }

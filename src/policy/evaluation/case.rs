@@ -5,7 +5,6 @@ use super::explain::explain;
 use super::reason::Reason;
 use super::request::{Context, ContextValue, Request, RequestField, resource_policy_kind};
 use crate::diagnostic::{Diagnostic, Entry, Node, Source, Span, Value, read};
-use crate::escape;
 use crate::policy::document::{Policy, PolicyKind};
 
 /// A request with the policies that apply to it.
@@ -213,6 +212,11 @@ struct Reader {
 }
 
 impl Reader {
+    fn fault(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.problems
+            .push(Diagnostic::new(span, message).help(help));
+    }
+
     fn case(&mut self, node: &Node) -> Option<Case> {
         let entries = self.members(node, &MEMBERS, "a case")?;
         let id = self.text(node, "id").unwrap_or_default();
@@ -294,9 +298,10 @@ impl Reader {
             .scalar_text()
             .filter(|text| crate::policy::document::is_account_id(text));
         if account.is_none() {
-            self.problems.push(
-                Diagnostic::new(node.span, "the resource's account is no account ID")
-                    .help("write its twelve digits, in quotes"),
+            self.fault(
+                node.span,
+                "the resource's account is no account ID",
+                "write its twelve digits, in quotes",
             );
         }
         account
@@ -321,12 +326,10 @@ impl Reader {
                 },
             };
             if context.get(&entry.key).is_some() {
-                self.problems.push(
-                    Diagnostic::new(
-                        entry.key_span,
-                        format!("the context has `{}` twice, in other case", entry.key),
-                    )
-                    .help("context keys ignore case: keep one of the two"),
+                self.fault(
+                    entry.key_span,
+                    format!("the context has `{}` twice, in other case", entry.key),
+                    "context keys ignore case: keep one of the two",
                 );
             }
             context.set(&entry.key, value);
@@ -350,9 +353,10 @@ impl Reader {
             return Vec::new();
         };
         let Some(levels) = list.items() else {
-            self.problems.push(
-                Diagnostic::new(list.span, format!("`{name}` must be a list of levels"))
-                    .help("write a list of lists of policies, from the root to the account"),
+            self.fault(
+                list.span,
+                format!("`{name}` must be a list of levels"),
+                "write a list of lists of policies, from the root to the account",
             );
             return Vec::new();
         };
@@ -360,9 +364,10 @@ impl Reader {
             .iter()
             .map(|level| {
                 if level.items().is_none() {
-                    self.problems.push(
-                        Diagnostic::new(level.span, format!("a level of `{name}` must be a list"))
-                            .help("write a list of lists of policies"),
+                    self.fault(
+                        level.span,
+                        format!("a level of `{name}` must be a list"),
+                        "write a list of lists of policies",
                     );
                     return Vec::new();
                 }
@@ -394,9 +399,10 @@ impl Reader {
             Some("ImplicitlyDenied") => Some(Decision::ImplicitlyDenied),
             Some("ExplicitlyDenied") => Some(Decision::ExplicitlyDenied),
             _ => {
-                self.problems.push(
-                    Diagnostic::new(node.span, "`expect` is no decision")
-                        .help("write `Allowed`, `ImplicitlyDenied` or `ExplicitlyDenied`"),
+                self.fault(
+                    node.span,
+                    "`expect` is no decision",
+                    "write `Allowed`, `ImplicitlyDenied` or `ExplicitlyDenied`",
                 );
                 None
             }
@@ -411,12 +417,10 @@ impl Reader {
         };
         for entry in entries {
             if !known.contains(&entry.key.as_str()) {
-                self.problems.push(
-                    Diagnostic::new(
-                        entry.key_span,
-                        format!("unknown member of {what}: {}", escape::key(&entry.key)),
-                    )
-                    .help(format!("there are: {}", known.join(", "))),
+                self.fault(
+                    entry.key_span,
+                    format!("unknown member of {what}: {}", entry.shown_key()),
+                    format!("there are: {}", known.join(", ")),
                 );
             }
         }

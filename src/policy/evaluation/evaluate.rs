@@ -2,6 +2,7 @@
 
 use super::layers::{Findings, Silent, gather};
 use super::principal::Grant;
+use super::reason::Layer;
 use super::request::{PrincipalKind, Request};
 use super::truth::Knowledge;
 use crate::policy::document::{Arn, Policy, PolicyKind};
@@ -28,6 +29,31 @@ pub struct PolicySet<'p> {
     pub boundary: Option<&'p Policy>,
     /// The session's policy.
     pub session: Option<&'p Policy>,
+}
+
+/// A layer, or a level of it, with its policies.
+type Asked<'s, T> = (Layer, Option<usize>, &'s [T]);
+
+impl<'p> PolicySet<'p> {
+    /// The layers, and levels of them, that there are, in the order in which AWS asks them.
+    pub(super) fn layers(&self) -> impl Iterator<Item = Asked<'_, &'p Policy>> {
+        fn levels<T>(layer: Layer, levels: &[Vec<T>]) -> impl Iterator<Item = Asked<'_, T>> {
+            let levels = levels.iter().enumerate();
+            levels.map(move |(level, policies)| (layer, Some(level), policies.as_slice()))
+        }
+        let single = [
+            (Layer::ResourcePolicy, self.resource.as_slice()),
+            (Layer::IdentityPolicies, self.identity.as_slice()),
+            (Layer::PermissionBoundary, self.boundary.as_slice()),
+            (Layer::SessionPolicy, self.session.as_slice()),
+        ];
+        let single = single
+            .into_iter()
+            .filter(|(_, policies)| !policies.is_empty());
+        levels(Layer::Scps, &self.scps)
+            .chain(levels(Layer::Rcps, &self.rcps))
+            .chain(single.map(|(layer, policies)| (layer, None, policies)))
+    }
 }
 
 /// What AWS decides.
@@ -92,6 +118,20 @@ pub(super) struct Lacking {
     pub(super) resource: bool,
     pub(super) boundary: bool,
     pub(super) session: bool,
+}
+
+impl Lacking {
+    /// The layers that lack it.
+    pub(super) fn layers(self) -> impl Iterator<Item = Layer> {
+        let all = [
+            (self.identity, Layer::IdentityPolicies),
+            (self.resource, Layer::ResourcePolicy),
+            (self.boundary, Layer::PermissionBoundary),
+            (self.session, Layer::SessionPolicy),
+        ];
+        all.into_iter()
+            .filter_map(|(lacks, layer)| lacks.then_some(layer))
+    }
 }
 
 /// Decides from what the layers say.

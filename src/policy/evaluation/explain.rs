@@ -42,34 +42,20 @@ pub fn explain_within(
 
 /// An empty report for all that there is.
 fn layers_of(policies: &PolicySet<'_>) -> Vec<LayerReport> {
-    let levels = |layer, count: usize| (0..count).map(move |level| (layer, Some(level)));
-    let single = |layer, there: bool| there.then_some((layer, None));
-    levels(Layer::Scps, policies.scps.len())
-        .chain(levels(Layer::Rcps, policies.rcps.len()))
-        .chain(single(Layer::ResourcePolicy, policies.resource.is_some()))
-        .chain(single(
-            Layer::IdentityPolicies,
-            !policies.identity.is_empty(),
-        ))
-        .chain(single(
-            Layer::PermissionBoundary,
-            policies.boundary.is_some(),
-        ))
-        .chain(single(Layer::SessionPolicy, policies.session.is_some()))
-        .map(|(layer, level)| {
-            let (outcome, note) = match layer {
-                Layer::Rcps => (Outcome::Allows, Some(FULL_RCP.to_owned())),
-                _ => (Outcome::Silent, None),
-            };
-            LayerReport {
-                layer,
-                level,
-                outcome,
-                note,
-                statements: Vec::new(),
-            }
-        })
-        .collect()
+    let layers = policies.layers().map(|(layer, level, _)| {
+        let (outcome, note) = match layer {
+            Layer::Rcps => (Outcome::Allows, Some(FULL_RCP.to_owned())),
+            _ => (Outcome::Silent, None),
+        };
+        LayerReport {
+            layer,
+            level,
+            outcome,
+            note,
+            statements: Vec::new(),
+        }
+    });
+    layers.collect()
 }
 
 /// Why a level of resource control policies allows what no statement in it denies.
@@ -134,7 +120,7 @@ impl Observer for Writer {
             effect: statement.effect,
             verdict,
             grant: grant.filter(|_| place.layer == Layer::ResourcePolicy),
-            span: statement.span.into(),
+            span: statement.span,
             failed,
         });
     }
@@ -177,12 +163,10 @@ fn failures(scope: &Scope<'_>, statement: &Statement) -> Vec<Failure> {
                 request.resource(),
                 resources.span,
             ),
-            None => mismatch(
-                false,
-                std::iter::empty(),
-                request.resource(),
-                statement.span,
-            ),
+            None => {
+                let none = std::iter::empty();
+                mismatch(false, none, request.resource(), statement.span)
+            }
         }));
     }
     for condition in &statement.conditions {
@@ -203,7 +187,7 @@ fn mismatch<'t>(
         negated,
         wanted: wanted.cloned().collect(),
         actual: actual.to_owned(),
-        span: span.into(),
+        span,
     }
 }
 
@@ -216,9 +200,7 @@ fn failed_condition(condition: &Condition, scope: &Scope<'_>) -> Failure {
     Failure::Condition {
         operator: condition.operator_text.clone(),
         key: condition.key.clone(),
-        wanted: condition
-            .values
-            .iter()
+        wanted: (condition.values.iter())
             .map(|value| value.text.clone())
             .collect(),
         actual: match actual.as_deref() {
@@ -227,22 +209,14 @@ fn failed_condition(condition: &Condition, scope: &Scope<'_>) -> Failure {
             _ => None,
         },
         is_known,
-        span: condition.span.into(),
+        span: condition.span,
     }
 }
 
 fn missing(because: Because) -> Vec<Layer> {
     match because {
         Because::ScpLevel(_) => vec![Layer::Scps],
-        Because::Lacking(lacking) => [
-            (lacking.identity, Layer::IdentityPolicies),
-            (lacking.resource, Layer::ResourcePolicy),
-            (lacking.boundary, Layer::PermissionBoundary),
-            (lacking.session, Layer::SessionPolicy),
-        ]
-        .into_iter()
-        .filter_map(|(lacks, layer)| lacks.then_some(layer))
-        .collect(),
+        Because::Lacking(lacking) => lacking.layers().collect(),
         _ => Vec::new(),
     }
 }
@@ -277,26 +251,17 @@ fn lacking_sentence(request: &Request, lacking: Lacking, policy: &str) -> String
     if lacking.either {
         return format!("neither the identity's policies nor {policy} allow it");
     }
-    let mut who = Vec::new();
-    if lacking.identity {
-        who.push("the identity's policies");
-    }
-    if lacking.resource {
-        who.push(policy);
-    }
-    if lacking.boundary {
-        who.push("the permissions boundary");
-    }
-    if lacking.session {
-        who.push("the session policy");
-    }
+    let who = lacking.layers().map(|layer| match layer {
+        Layer::IdentityPolicies => "the identity's policies",
+        Layer::PermissionBoundary => "the permissions boundary",
+        Layer::SessionPolicy => "the session policy",
+        _ => policy,
+    });
+    let who: Vec<&str> = who.collect();
     let which = if request.is_cross_account() {
         "across accounts both sides must allow it, but "
     } else {
         ""
     };
-    match who.as_slice() {
-        [one] => format!("{which}not allowed by {one}"),
-        _ => format!("{which}not allowed by {}", who.join(", nor by ")),
-    }
+    format!("{which}not allowed by {}", who.join(", nor by "))
 }

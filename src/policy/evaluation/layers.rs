@@ -91,61 +91,36 @@ pub(super) fn gather<O: Observer>(
         is_alias_of_key: kind == PolicyKind::Key && is_alias(request.resource()),
     };
     let mut found = Findings::default();
-    macro_rules! ask {
-        ($layer:expr, $level:expr, $policies:expr) => {{
-            let said = scope.ask($layer, $level, $policies, observer);
-            if said.denied {
-                found.denied = true;
-                if !O::WANTS_ALL {
-                    return found;
-                }
-            }
-            said.allowed
-        }};
-    }
-
-    if let Some(why) = no_scps(request) {
-        for level in 0..policies.scps.len() {
-            observer.exempt(Layer::Scps, Some(level), why);
+    for (layer, level, policies) in policies.layers() {
+        let exempt = match layer {
+            Layer::Scps => no_scps(request),
+            Layer::Rcps => no_rcps(request),
+            Layer::ResourcePolicy => None,
+            _ => (request.principal().account().is_none())
+                .then_some("a principal without an account has none"),
+        };
+        if let Some(why) = exempt {
+            observer.exempt(layer, level, why);
+            continue;
         }
-    } else {
-        for (level, of_level) in policies.scps.iter().enumerate() {
-            if ask!(Layer::Scps, Some(level), of_level).is_none() {
-                found.silent_scp = found.silent_scp.or(Some(level));
+        let said = scope.ask(layer, level, policies, observer);
+        if said.denied {
+            found.denied = true;
+            if !O::WANTS_ALL {
+                return found;
             }
         }
-    }
-    if let Some(why) = no_rcps(request) {
-        for level in 0..policies.rcps.len() {
-            observer.exempt(Layer::Rcps, Some(level), why);
+        let allows = said.allowed.is_some();
+        match layer {
+            Layer::Scps if allows => {}
+            Layer::Scps => found.silent_scp = found.silent_scp.or(level),
+            // RCPFullAWSAccess is on every level, so a level can only deny.
+            Layer::Rcps => {}
+            Layer::ResourcePolicy => found.grant = said.allowed,
+            Layer::IdentityPolicies => found.identity = allows,
+            Layer::PermissionBoundary => found.boundary = Some(allows),
+            Layer::SessionPolicy => found.session = Some(allows),
         }
-    } else {
-        // RCPFullAWSAccess is on every level, so a level can only deny.
-        for (level, of_level) in policies.rcps.iter().enumerate() {
-            let _ = ask!(Layer::Rcps, Some(level), of_level);
-        }
-    }
-    if let Some(policy) = policies.resource {
-        found.grant = ask!(Layer::ResourcePolicy, None, &[policy]);
-    }
-    if request.principal().account().is_none() {
-        for (layer, there) in [
-            (Layer::IdentityPolicies, !policies.identity.is_empty()),
-            (Layer::PermissionBoundary, policies.boundary.is_some()),
-            (Layer::SessionPolicy, policies.session.is_some()),
-        ] {
-            if there {
-                observer.exempt(layer, None, "a principal without an account has none");
-            }
-        }
-        return found;
-    }
-    found.identity = ask!(Layer::IdentityPolicies, None, &policies.identity).is_some();
-    if let Some(policy) = policies.boundary {
-        found.boundary = Some(ask!(Layer::PermissionBoundary, None, &[policy]).is_some());
-    }
-    if let Some(policy) = policies.session {
-        found.session = Some(ask!(Layer::SessionPolicy, None, &[policy]).is_some());
     }
     found
 }
@@ -316,7 +291,7 @@ impl Scope<'_> {
             if self.is_alias_of_key && effect == Effect::Allow && pattern.text.contains(":alias/") {
                 return matching::Match::No;
             }
-            matching::resource(pattern, self.request.resource(), self.view)
+            matching::wild(&pattern.pattern, self.request.resource(), self.view)
         });
         matching::one_of(found, resources.negated)
     }

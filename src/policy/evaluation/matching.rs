@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use super::request::ContextValue;
 use super::truth::{Truth, View};
-use crate::policy::document::{ActionPattern, Actions, Pattern, ResourcePattern, Token, Variable};
-use crate::policy::document::{ArnPattern, arn_parts};
+use crate::policy::document::pattern::{Token, Variable, arn_parts, bounded_glob, glob};
+use crate::policy::document::{Actions, ArnPattern, Pattern};
 
 /// Whether a pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,24 +53,14 @@ pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) ->
 /// Whether an `Action` or `NotAction` element is about an action, in lower case.
 pub(super) fn names_action(actions: &Actions, name: &str) -> bool {
     let mut patterns = actions.patterns.iter();
-    patterns.any(|pattern| action(pattern, name)) != actions.negated
-}
-
-/// Whether an action is matched; `action` in lower case.
-pub(super) fn action(pattern: &ActionPattern, action: &str) -> bool {
-    matches!(pattern.text.as_str(), "*" | "*:*") || glob(pattern.pattern.tokens(), action)
-}
-
-/// Whether a resource is matched.
-///
-/// Follows the AWS document *IAM JSON policy elements: Resource*: wildcards stand within a part
-/// of the ARN, a `*` at a part's end also for what is beyond its colon. What is after the fifth
-/// colon is one part, so that `*` crosses slashes and colons there.
-pub(super) fn resource(pattern: &ResourcePattern, resource: &str, view: View<'_>) -> Match {
-    wild(&pattern.pattern, resource, view)
+    patterns.any(|pattern| pattern.covers(name)) != actions.negated
 }
 
 /// Whether a pattern matches a text, letter by letter.
+///
+/// For a resource, follows the AWS document *IAM JSON policy elements: Resource*: wildcards stand
+/// within a part of the ARN, a `*` at a part's end also for what is beyond its colon. What is after
+/// the fifth colon is one part, so that `*` crosses slashes and colons there.
 pub(super) fn wild(pattern: &Pattern, text: &str, view: View<'_>) -> Match {
     let Some(resolved) = Resolved::new(pattern, view) else {
         return Match::Unresolved;
@@ -180,95 +170,11 @@ fn value_of(variable: &Variable, view: View<'_>) -> Option<Option<Box<str>>> {
     }
 }
 
-/// Matches tokens of which every wildcard may stand for any text.
-///
-/// Only the last `*` is ever tried again, which is enough, since a longer stretch for an earlier
-/// one could not match more: so the time is at most the product of the two lengths.
-fn glob(tokens: &[Token], text: &str) -> bool {
-    let mut at = 0;
-    let mut rest = text;
-    let mut retry: Option<(usize, &str)> = None;
-    loop {
-        let advanced = match tokens.get(at) {
-            None if rest.is_empty() => return true,
-            None => None,
-            Some(Token::Any | Token::AnyInPart) => {
-                if at + 1 == tokens.len() {
-                    return true;
-                }
-                retry = Some((at + 1, rest));
-                Some(rest)
-            }
-            Some(Token::One | Token::OneInPart) => next_char(rest),
-            Some(Token::Text(text)) => rest.strip_prefix(&**text),
-            // Variables are replaced by their values first.
-            Some(Token::Variable(_)) => None,
-        };
-        match (advanced, retry) {
-            (Some(after), _) => {
-                at += 1;
-                rest = after;
-            }
-            (None, Some((token, from))) => {
-                let Some(after) = next_char(from) else {
-                    return false;
-                };
-                at = token;
-                rest = after;
-                retry = Some((token, after));
-            }
-            (None, None) => return false,
-        }
-    }
-}
-
-fn next_char(text: &str) -> Option<&str> {
-    let mut chars = text.chars();
-    chars.next()?;
-    Some(chars.as_str())
-}
-
-/// Matches tokens of which some wildcards must not cross a colon, which is why every one of them
-/// may have to be tried again: all places that the tokens so far can reach, step by step.
-fn bounded_glob(tokens: &[Token], text: &str) -> bool {
-    let mut reached = vec![false; text.len() + 1];
-    reached[0] = true;
-    for token in tokens {
-        let mut next = vec![false; text.len() + 1];
-        let starts = (0..=text.len()).filter(|at| reached[*at] && text.is_char_boundary(*at));
-        for at in starts {
-            let rest = &text[at..];
-            match token {
-                Token::Any => next[at..].fill(true),
-                Token::AnyInPart => {
-                    let end = at + rest.find(':').unwrap_or(rest.len());
-                    next[at..=end].fill(true);
-                }
-                Token::One | Token::OneInPart => {
-                    let first = rest.chars().next();
-                    if let Some(first) = first.filter(|c| *c != ':' || *token == Token::One) {
-                        next[at + first.len_utf8()] = true;
-                    }
-                }
-                Token::Text(text) => {
-                    if rest.starts_with(&**text) {
-                        next[at + text.len()] = true;
-                    }
-                }
-                // Variables are replaced by their values first.
-                Token::Variable(_) => {}
-            }
-        }
-        reached = next;
-    }
-    reached[text.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::diagnostic::Span;
-    use crate::policy::document::PolicyKind;
+    use crate::policy::document::{PolicyKind, ResourcePattern};
     use crate::policy::evaluation::request::Context;
 
     fn view(context: &Context) -> View<'_> {
@@ -286,7 +192,7 @@ mod tests {
     fn arn_resource(pattern: &str, text: &str, context: &Context) -> Match {
         let pattern = ResourcePattern::parse(pattern, PolicyKind::Identity, true, Span::default())
             .expect("a resource");
-        resource(&pattern, text, view(context))
+        wild(&pattern.pattern, text, view(context))
     }
 
     #[test]

@@ -35,9 +35,7 @@ pub use evaluate::{Decision, PolicySet, evaluate, evaluate_within};
 pub use explain::{explain, explain_within};
 pub use open::{OpenStatement, open_statements};
 pub use principal::Grant;
-pub use reason::{
-    Failure, Layer, LayerReport, Outcome, Reason, ReportSpan, StatementReport, Verdict,
-};
+pub use reason::{Failure, Layer, LayerReport, Outcome, Reason, StatementReport, Verdict};
 pub use request::{
     Context, ContextValue, Principal, PrincipalKind, Request, RequestField, RequestProblem,
 };

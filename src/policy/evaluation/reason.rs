@@ -96,19 +96,10 @@ pub struct StatementReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
     /// Where it stands in its document.
-    pub span: ReportSpan,
+    pub span: Span,
     /// Why it does not apply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failure>,
-}
-
-/// A range of bytes in a document, as a report has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ReportSpan {
-    /// First byte.
-    pub start: usize,
-    /// One past the last byte.
-    pub end: usize,
 }
 
 /// What came of a statement.
@@ -148,7 +139,7 @@ pub enum Failure {
         #[serde(rename = "known", skip_serializing_if = "is_true")]
         is_known: bool,
         /// Where the condition stands in its document.
-        span: ReportSpan,
+        span: Span,
     },
 }
 
@@ -168,23 +159,5 @@ pub struct Mismatch {
     /// What the request has.
     pub actual: String,
     /// Where the element stands in its document.
-    pub span: ReportSpan,
-}
-
-impl From<Span> for ReportSpan {
-    fn from(span: Span) -> Self {
-        Self {
-            start: span.start,
-            end: span.end,
-        }
-    }
-}
-
-impl From<ReportSpan> for Span {
-    fn from(span: ReportSpan) -> Self {
-        Self {
-            start: span.start,
-            end: span.end,
-        }
-    }
+    pub span: Span,
 }

@@ -2,22 +2,28 @@
 
 use super::Reader;
 use crate::diagnostic::{Diagnostic, Entry, Node, Span, Value, may_be_name};
-use crate::escape;
 
 impl Reader {
     pub(super) fn problem(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
     }
 
+    pub(super) fn fault(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.problem(Diagnostic::new(span, message).help(help));
+    }
+
     pub(super) fn mapping<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
         let entries = node.entries().filter(|_| node.tag.is_none());
         if entries.is_none() {
-            self.problem(
-                Diagnostic::new(
-                    node.span,
-                    format!("{what} must be a mapping, but this is {}", kind_of(node)),
-                )
-                .help("write `{…}` with its elements"),
+            self.fault(
+                node.span,
+                format!("{what} must be a mapping, but this is {}", kind_of(node)),
+                "write `{…}` with its elements",
             );
         }
         entries
@@ -47,12 +53,10 @@ impl Reader {
             Some((_, name)) => format!("did you mean `{name}`?"),
             None => format!("there are: {}", known.join(", ")),
         };
-        self.problem(
-            Diagnostic::new(
-                entry.key_span,
-                format!("unknown {what}: {}", escape::key(&entry.key)),
-            )
-            .help(help),
+        self.fault(
+            entry.key_span,
+            format!("unknown {what}: {}", entry.shown_key()),
+            help,
         );
     }
 
@@ -67,12 +71,10 @@ impl Reader {
         match node.entry(name) {
             Some(entry) => {
                 if let Some(other) = negated {
-                    self.problem(
-                        Diagnostic::new(
-                            other.key_span,
-                            format!("the statement has both `{name}` and `{negation}`"),
-                        )
-                        .help("keep one of the two"),
+                    self.fault(
+                        other.key_span,
+                        format!("the statement has both `{name}` and `{negation}`"),
+                        "keep one of the two",
                     );
                 }
                 Some((entry, false))

@@ -2,46 +2,26 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 /// A range of IPv4 or IPv6 addresses.
 ///
 /// Follows the AWS document *IAM JSON policy elements: Condition operators*, section *IP address
 /// condition operators*: CIDR notation; an address alone is a range of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// Reads an address or a range; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            None => bits,
-            Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok()?,
-            Some(_) => return None,
-        };
-        (prefix <= bits).then_some(Self { address, prefix })
+        let one = || text.parse().map(|address: IpAddr| address.into());
+        text.parse().or_else(|_| one()).ok().map(Self)
     }
 
     /// Whether an address of a request lies in the range; never, where it is no address.
     pub fn contains(&self, value: &str) -> bool {
-        match (self.address, value.parse()) {
-            (IpAddr::V4(network), Ok(IpAddr::V4(address))) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.prefix
-            }
-            (IpAddr::V6(network), Ok(IpAddr::V6(address))) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.prefix
-            }
-            _ => false,
-        }
+        let address: Option<IpAddr> = value.parse().ok();
+        address.is_some_and(|address| self.0.contains(&address))
     }
 }
 
