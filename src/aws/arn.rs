@@ -6,7 +6,7 @@
 
 use std::fmt::Display;
 
-pub use crate::policy::document::Arn;
+pub(crate) use crate::policy::document::Arn;
 
 /// ARN of a resource of a service that has regions.
 pub(crate) fn regional(

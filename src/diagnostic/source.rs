@@ -100,18 +100,3 @@ impl Source {
         self.text[*start..end].trim_end_matches('\r')
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_count_characters_not_bytes() {
-        let source = Source::new("x", "a\nüb: c\r\nd");
-        let byte = source.text().find('b').expect("there");
-        assert_eq!(source.position(byte), Position { line: 2, column: 2 });
-        assert_eq!(source.line(2), "üb: c");
-        assert_eq!(source.position(999).line, 3);
-        assert_eq!(source.line(9), "");
-    }
-}

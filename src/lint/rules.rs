@@ -267,60 +267,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_user_may_hold_several_rules() {
-        let source = Source::new(
-            "mine.guard",
-            "let a = Resources.*\nrule ONE when %a !empty { %a.Type exists }\nrule TWO { Resources exists }\n",
-        );
-        let rules = from_source(&source).expect("valid");
-        let names: Vec<_> = rules.iter().map(|rule| rule.name.as_str()).collect();
-        assert_eq!(names, ["ONE", "TWO"]);
-        assert!(rules.iter().all(|rule| rule.severity == Severity::Error));
-    }
-
-    #[test]
-    fn a_header_of_a_user_counts() {
-        let text = "# ONE\n# Severity: warning\n# Fix: write it\nrule ONE { Resources exists }\n";
-        let rules = from_source(&Source::new("mine.guard", text)).expect("valid");
-        assert_eq!(rules[0].severity, Severity::Warning);
-        assert_eq!(rules[0].fix, "write it");
-    }
-
-    #[test]
-    fn a_fault_in_a_rule_file_has_a_place() {
-        let text = "let x = Resources.*\n\nrule FOO when %x !empty {\n  %x.A == == 'b'\n}\n";
-        let source = Source::new("mine.guard", text);
-        let problem = from_source(&source).expect_err("a fault");
-        let at = source.position(problem.span.start);
-        assert_eq!((at.line, at.column), (4, 10), "{problem:?}");
-        assert!(!problem.label.is_empty());
-    }
-
-    #[test]
-    fn what_guard_would_follow_without_end_is_a_fault() {
-        for (text, name) in [
-            ("rule a {\n  a\n}\n", "`a`"),
-            (
-                "rule a {\n  b\n}\nrule b when a {\n  Resources exists\n}\n",
-                "`a`",
-            ),
-            ("let x = %y\nlet y = %x\nrule a { %x exists }\n", "`%x`"),
-            ("rule a {\n  let x = %x.y\n  %x exists\n}\n", "`%x`"),
-        ] {
-            let problem = from_source(&Source::new("m", text)).expect_err("a fault");
-            assert!(problem.message.contains(name), "{text}: {problem:?}");
-        }
-        // Variables of different rules have nothing to do with each other.
-        let text = "let x = Resources.*\nrule a {\n  let y = %x.Type\n  %y exists\n}\n\
-                    rule b when a {\n  let y = Resources.*\n  let x = %y\n  %x exists\n}\n\
-                    rule c {\n  a\n  b\n}\n";
-        assert_eq!(
-            from_source(&Source::new("m", text)).expect("valid").len(),
-            3
-        );
-    }
-
-    #[test]
     fn brackets_are_counted_where_they_nest() {
         let deep = format!("rule a {{\n{}", "(".repeat(100));
         let problem = from_source(&Source::new("m", deep)).expect_err("a fault");
@@ -331,15 +277,5 @@ mod tests {
             too_deep(&format!("rule a {{\n{}}}", wide.repeat(100))),
             None
         );
-    }
-
-    #[test]
-    fn an_empty_rule_file_is_a_fault() {
-        for text in ["", "# nothing\n", "let x = Resources.*\n"] {
-            assert!(
-                from_source(&Source::new("m", text)).is_err(),
-                "{text:?} was taken for a rule file"
-            );
-        }
     }
 }

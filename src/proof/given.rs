@@ -4,25 +4,11 @@
 use std::cmp::Ordering;
 
 use super::input::{InputError, Inputs, NamedFile};
-use super::names::{Kind, Names, RoleKey};
+use super::names::{Kind, LISTED, Names, Subject, ambiguous};
 use super::world::World;
 use crate::config::near;
 use crate::diagnostic::may_be_name;
 use crate::escape::shown;
-
-/// As many names of a kind are listed in a message.
-const LISTED: usize = 12;
-
-/// What a policy is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Subject {
-    /// Roles, each with its ARN.
-    Roles(Vec<(RoleKey, String)>),
-    /// A bucket, by its name.
-    Bucket(String),
-    /// A key: its ARN, and those of its aliases.
-    Key(Vec<String>),
-}
 
 /// A file, with what it is about.
 pub(super) struct Given<'i> {
@@ -113,20 +99,6 @@ impl Given<'_> {
             format!("{option} names `{name}` twice{as_other}"),
             "give it once for each name",
         ))
-    }
-}
-
-impl Subject {
-    fn overlaps(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Roles(some), Self::Roles(others)) => {
-                let mut some = some.iter();
-                some.any(|(key, _)| others.iter().any(|(other, _)| other == key))
-            }
-            (Self::Bucket(name), Self::Bucket(other)) => name == other,
-            (Self::Key(some), Self::Key(others)) => some.iter().any(|arn| others.contains(arn)),
-            _ => false,
-        }
     }
 }
 
@@ -273,18 +245,4 @@ fn listing(names: &Names, giver: Giver, wanted: &str) -> String {
         out.push_str(&format!("\n{}s: {found}{more}", kind.name()));
     }
     out
-}
-
-/// The error of a name that means several things.
-pub(super) fn ambiguous(name: &str, what: &str, mut arns: Vec<String>) -> InputError {
-    let more = arns.len().saturating_sub(LISTED);
-    arns.truncate(LISTED);
-    let more = match more {
-        0 => String::new(),
-        more => format!(", or {more} more"),
-    };
-    InputError::given(
-        format!("`{name}` is the name of {what} in this run"),
-        format!("give the ARN: {}{more}", arns.join(", ")),
-    )
 }

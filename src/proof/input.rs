@@ -3,16 +3,15 @@
 
 use std::sync::Arc;
 
-use super::parameters::CREATE_PIPELINE;
 use crate::config::Permissions;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::plan::Plan;
 use crate::run::{Instance, KeyState};
-use crate::stacks::Side;
+use crate::stacks::{CREATE_PIPELINE, Side};
 use crate::template::TemplateFile;
 
 /// Everything that a proof reads.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Inputs {
     /// The templates: the dev stack's first, which the others depend on.
     pub stacks: Vec<Stack>,
@@ -236,40 +235,28 @@ impl Inputs {
 
     /// What a plan says that does not depend on templates: the inputs without any stack.
     pub fn base(plan: &Plan) -> Self {
+        let buckets = plan
+            .buckets()
+            .map(|(bucket, account, region)| ClaimedBucket {
+                name: bucket.name.to_string(),
+                account: account.to_owned(),
+                region: region.to_owned(),
+                is_existing: !bucket.create,
+            });
+        let bucket_keys = plan.existing_bucket_keys().map(|(bucket, key)| BucketKey {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+        });
         Self {
-            stacks: Vec::new(),
             partition: plan.partition.as_str().to_owned(),
             organization: plan.organization.clone(),
             permissions: plan.permissions,
             key_administrators: plan.dev.key_administrators.clone(),
             parameters: vec![(CREATE_PIPELINE.to_owned(), true.to_string())],
             expects_pipeline: true,
-            scps: Vec::new(),
-            rcps: Vec::new(),
-            boundaries: Vec::new(),
-            policies: Vec::new(),
-            bucket_policies: Vec::new(),
-            identities: Vec::new(),
-            buckets: plan
-                .buckets()
-                .map(|(bucket, account, region)| ClaimedBucket {
-                    name: bucket.name.to_string(),
-                    account: account.to_owned(),
-                    region: region.to_owned(),
-                    is_existing: !bucket.create,
-                })
-                .collect(),
-            allow_unused: false,
-            bucket_keys: plan
-                .existing_bucket_keys()
-                .map(|(bucket, key)| BucketKey {
-                    bucket: bucket.to_owned(),
-                    key: key.to_owned(),
-                })
-                .collect(),
-            key_facts: Vec::new(),
-            expand: false,
-            by_region: false,
+            buckets: buckets.collect(),
+            bucket_keys: bucket_keys.collect(),
+            ..Self::default()
         }
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts;
-use super::given::{Subject, ambiguous};
 use super::input::{InputError, Inputs};
 use super::world::{World, role_key};
 use crate::aws::arn;
@@ -14,6 +13,34 @@ use crate::run::{self, Call, Caller};
 
 /// Account and name, in lower case, of a role.
 pub(super) type RoleKey = (String, String);
+
+/// As many names of a kind are listed in a message.
+pub(super) const LISTED: usize = 12;
+
+/// What a policy is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// Roles, each with its ARN.
+    Roles(Vec<(RoleKey, String)>),
+    /// A bucket, by its name.
+    Bucket(String),
+    /// A key: its ARN, and those of its aliases.
+    Key(Vec<String>),
+}
+
+impl Subject {
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Roles(some), Self::Roles(others)) => {
+                let mut some = some.iter();
+                some.any(|(key, _)| others.iter().any(|(other, _)| other == key))
+            }
+            (Self::Bucket(name), Self::Bucket(other)) => name == other,
+            (Self::Key(some), Self::Key(others)) => some.iter().any(|arn| others.contains(arn)),
+            _ => false,
+        }
+    }
+}
 
 /// What a name is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,4 +297,18 @@ impl Names {
             }
         }
     }
+}
+
+/// The error of a name that means several things.
+pub(super) fn ambiguous(name: &str, what: &str, mut arns: Vec<String>) -> InputError {
+    let more = arns.len().saturating_sub(LISTED);
+    arns.truncate(LISTED);
+    let more = match more {
+        0 => String::new(),
+        more => format!(", or {more} more"),
+    };
+    InputError::given(
+        format!("`{name}` is the name of {what} in this run"),
+        format!("give the ARN: {}{more}", arns.join(", ")),
+    )
 }

@@ -7,10 +7,8 @@ use std::sync::Arc;
 use super::input::{InputError, Inputs};
 use crate::config::near;
 use crate::diagnostic::{Node, Source};
+use crate::stacks::CREATE_PIPELINE;
 use crate::template::parameters;
-
-/// The step that is proven decides it.
-pub(super) use crate::stacks::CREATE_PIPELINE;
 
 /// Checks the values of parameters.
 ///

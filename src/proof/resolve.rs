@@ -5,9 +5,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::input::{InputError, Inputs};
-use super::parameters::CREATE_PIPELINE;
 use crate::diagnostic::Node;
 use crate::run::Instance;
+use crate::stacks::CREATE_PIPELINE;
 use crate::template;
 
 /// Where and how a template is deployed.

@@ -259,22 +259,18 @@ impl Run<'_> {
             return;
         };
         let on = (bucket, written.as_str());
+        let object = (bucket, Some(written.as_str()));
         let mut put = context(self.land, scope.caller, bucket.region);
         if let Some(acl) = &deploy.canned_acl {
             put.set("s3:x-amz-acl", known(acl));
-            let strengths = [
-                (Needed, "s3:PutObjectAcl"),
-                (Documented, "s3:PutObjectVersionAcl"),
-            ];
-            for (strength, action) in strengths {
-                self.on_object_with(scope, strength, &[action], on, &put);
-            }
+            self.on_s3(scope, Needed, &["s3:PutObjectAcl"], object, &put);
+            self.on_s3(scope, Documented, &["s3:PutObjectVersionAcl"], object, &put);
         }
         if let Some(key) = &deploy.key {
             put = put.with("s3:x-amz-server-side-encryption", "aws:kms");
             put.set("s3:x-amz-server-side-encryption-aws-kms-key-id", known(key));
         }
-        self.on_object_with(scope, Needed, &["s3:PutObject"], on, &put);
+        self.on_s3(scope, Needed, &["s3:PutObject"], object, &put);
         if deploy.tagged_objects {
             self.on_object(scope, Needed, &["s3:PutObjectTagging"], on);
             self.on_object(scope, Documented, &TAG_READS, on);
@@ -295,9 +291,8 @@ impl Run<'_> {
     fn by_default(&mut self, scope: &Scope<'_>, actions: &[&str], on: (&Bucket<'_>, &str)) {
         let (bucket, _) = on;
         let land = self.land;
-        let name = bucket.name.as_deref().ok();
         let untold = Encryption::Untold;
-        let found = name.and_then(|name| land.buckets.get(name));
+        let found = land.bucket_named(bucket.name);
         let default = found.map_or(&untold, |found| &found.encryption);
         let key = match default {
             Encryption::S3Managed => return,

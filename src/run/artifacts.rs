@@ -129,7 +129,8 @@ impl Run<'_> {
         let mut put = encrypted_with(context(land, scope.caller, bucket.region), store);
         // CodePipeline does not document the ACL that it puts on artifacts.
         put.set("s3:x-amz-acl", ContextValue::Unknown);
-        self.on_object_with(scope, Needed, &["s3:PutObject"], on, &put);
+        let uploaded = (bucket, Some(object.as_str()));
+        self.on_s3(scope, Needed, &["s3:PutObject"], uploaded, &put);
         // A role of another account gives the bucket's owner access to what it stores.
         let is_foreign = match (bucket.account, scope.caller.account()) {
             (Some(owner), Some(user)) => owner != user,

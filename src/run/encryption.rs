@@ -241,6 +241,18 @@ fn by_alias(land: &Landscape, alias: &str, said: Said, reason: impl FnOnce() -> 
     }
 }
 
+/// The key's ARN as KMS finds it for a caller of `account`: a bare ID or an alias is one of the
+/// caller's own account.
+pub(crate) fn key_arn(land: &Landscape, key: &str, account: &str, region: &str) -> String {
+    if key.starts_with("arn:") {
+        return key.to_owned();
+    }
+    match key.starts_with("alias/") {
+        true => arn::regional(&land.partition, "kms", region, account, key),
+        false => arn::key(&land.partition, region, account, key),
+    }
+}
+
 fn bare_id(land: &Landscape, id: &str, account: &str, region: &str) -> String {
     let id = id.strip_prefix("key/").unwrap_or(id);
     arn::key(&land.partition, region, account, id)

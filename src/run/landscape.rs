@@ -209,6 +209,11 @@ impl Landscape {
         self.buckets.get(bucket_name(arn)?)
     }
 
+    /// The bucket of a name that may not be known.
+    pub(crate) fn bucket_named(&self, name: &Value) -> Option<&Bucket> {
+        self.buckets.get(name.as_ref().ok()?)
+    }
+
     /// The account of a bucket, or of an object's bucket, where a template says it.
     pub(crate) fn owner(&self, arn: &str) -> Option<&str> {
         self.bucket_of(arn)?.account.as_deref()

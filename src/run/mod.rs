@@ -15,6 +15,7 @@ mod actions;
 mod artifacts;
 mod call;
 mod chain;
+mod context;
 pub(crate) mod encryption;
 mod key_state;
 pub(crate) mod landscape;
@@ -25,18 +26,18 @@ mod step;
 use std::sync::Arc;
 
 pub use call::{Call, Caller, Hindrance, Rejection, Strength};
-pub(crate) use chain::Obstacle;
-pub(crate) use chain::obstacles;
+pub(crate) use chain::{Obstacle, obstacles};
+use context::via_s3_for;
+pub(crate) use context::{context, encrypted_with, via_s3};
+pub(crate) use encryption::key_arn;
 pub(crate) use key_state::{KeyState, is_cryptographic};
 pub use landscape::{Doubt, Instance, Place};
 pub use step::Step;
 
-use crate::aws::arn;
-use crate::aws::partition_of;
 use crate::policy::evaluation::{Context, ContextValue};
 use artifacts::named;
 use encryption::{Use, UsedKey};
-use landscape::{Landscape, Value, account_of, bucket_name};
+use landscape::{Landscape, Value, account_of};
 use pipeline::{Pipeline, Store};
 
 use Strength::Needed;
@@ -161,84 +162,6 @@ impl<'b> Bucket<'b> {
     }
 }
 
-/// The context of every request of a caller. The request itself adds `aws:ResourceAccount`, the
-/// account that owns the call's resource.
-pub(crate) fn context(land: &Landscape, caller: &Caller, region: Option<&str>) -> Context {
-    let mut context = Context::new().with("aws:SecureTransport", "true");
-    if let Some(region) = region {
-        context = context.with("aws:RequestedRegion", region);
-    }
-    if let Some(arn) = caller.principal_arn(&land.partition) {
-        context = context.with("aws:PrincipalArn", arn);
-    }
-    if let Some(account) = caller.account() {
-        context = context.with("aws:PrincipalAccount", account);
-        if let Some(organization) = &land.organization
-            && land.accounts.contains(account)
-        {
-            context = context.with("aws:PrincipalOrgID", organization);
-        }
-    }
-    context
-}
-
-/// What KMS knows when S3 asks it for an object's key.
-pub(crate) fn via_s3(
-    land: &Landscape,
-    context: Context,
-    store_region: &str,
-    object: &str,
-) -> Context {
-    let bucket = bucket_name(object).unwrap_or_default();
-    let found = land.buckets.get(bucket);
-    let is_bucket_key = found.is_some_and(|bucket| bucket.bucket_key == Some(true));
-    let encrypted = if is_bucket_key {
-        land.bucket_arn(bucket)
-    } else {
-        object.to_owned()
-    };
-    via_s3_for(context, Some(store_region), Some(encrypted))
-}
-
-/// The same for a region and with an encryption context that may not be known.
-fn via_s3_for(mut context: Context, region: Option<&str>, encrypted: Option<String>) -> Context {
-    let service = region.map(|region| format!("s3.{region}.{}", partition_of(region).dns_suffix()));
-    let service = service.map_or(ContextValue::Present, ContextValue::One);
-    context.set("kms:ViaService", service);
-    let encrypted = encrypted.map_or(ContextValue::Present, ContextValue::One);
-    context.set("kms:EncryptionContext:aws:s3:arn", encrypted);
-    context
-}
-
-/// The key's ARN as KMS finds it for a caller of `account`: a bare ID or an alias is one of the
-/// caller's own account.
-pub(crate) fn key_arn(land: &Landscape, key: &str, account: &str, region: &str) -> String {
-    if key.starts_with("arn:") {
-        return key.to_owned();
-    }
-    match key.starts_with("alias/") {
-        true => arn::regional(&land.partition, "kms", region, account, key),
-        false => arn::key(&land.partition, region, account, key),
-    }
-}
-
-/// What an upload to a store says about its encryption: the key as the pipeline names it. How
-/// CodePipeline names a key that the pipeline gives by an alias or an ID, or not at all, is not
-/// documented.
-pub(crate) fn encrypted_with(context: Context, store: &Store) -> Context {
-    const KEY_ID: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
-    let mut context = context.with("s3:x-amz-server-side-encryption", "aws:kms");
-    let value = match &store.key {
-        Some(Ok(key)) if key.starts_with("arn:") && key.contains(":key/") => {
-            ContextValue::One(key.clone())
-        }
-        Some(_) => ContextValue::Present,
-        None => ContextValue::Unknown,
-    };
-    context.set(KEY_ID, value);
-    context
-}
-
 impl<'r> Run<'r> {
     fn pipeline(&mut self, pipeline: &Pipeline) {
         let service_role = Caller::of(&pipeline.service_role);
@@ -280,8 +203,7 @@ impl<'r> Run<'r> {
     where
         'r: 'b,
     {
-        let found = name.as_deref().ok();
-        let found = found.and_then(|name| self.land.buckets.get(name));
+        let found = self.land.bucket_named(name);
         Bucket {
             name,
             account: found.and_then(|bucket| bucket.account.as_deref()),
@@ -302,20 +224,6 @@ impl<'r> Run<'r> {
         }
     }
 
-    fn bucket_on(&self, bucket: &Bucket<'_>, key: Option<&str>) -> On {
-        let arn = bucket.name.clone().map(|name| {
-            let arn = self.land.bucket_arn(&name);
-            match key {
-                Some(key) => format!("{arn}/{key}"),
-                None => arn,
-            }
-        });
-        On {
-            arn,
-            account: bucket.account.map(str::to_owned),
-        }
-    }
-
     /// Calls of S3 on a bucket.
     fn on_bucket(
         &mut self,
@@ -324,14 +232,11 @@ impl<'r> Run<'r> {
         actions: &[&str],
         bucket: &Bucket<'_>,
     ) {
-        let on = self.bucket_on(bucket, None);
         let context = context(self.land, scope.caller, bucket.region);
-        for action in actions {
-            self.add(scope, strength, action, &on, context.clone(), None);
-        }
+        self.on_s3(scope, strength, actions, (bucket, None), &context);
     }
 
-    /// Calls of S3 on an object; a key that is not known leaves the object unknown.
+    /// Calls of S3 on an object.
     fn on_object(
         &mut self,
         scope: &Scope<'_>,
@@ -340,18 +245,25 @@ impl<'r> Run<'r> {
         (bucket, key): (&Bucket<'_>, &str),
     ) {
         let context = context(self.land, scope.caller, bucket.region);
-        self.on_object_with(scope, strength, actions, (bucket, key), &context);
+        self.on_s3(scope, strength, actions, (bucket, Some(key)), &context);
     }
 
-    fn on_object_with(
+    /// Calls of S3 on a bucket, or on the object with a key.
+    fn on_s3(
         &mut self,
         scope: &Scope<'_>,
         strength: Strength,
         actions: &[&str],
-        (bucket, key): (&Bucket<'_>, &str),
+        (bucket, key): (&Bucket<'_>, Option<&str>),
         context: &Context,
     ) {
-        let on = self.bucket_on(bucket, Some(key));
+        let on = On {
+            arn: bucket.name.clone().map(|name| match key {
+                Some(key) => self.land.bucket_arn(&format!("{name}/{key}")),
+                None => self.land.bucket_arn(&name),
+            }),
+            account: bucket.account.map(str::to_owned),
+        };
         for action in actions {
             self.add(scope, strength, action, &on, context.clone(), None);
         }
@@ -370,8 +282,7 @@ impl<'r> Run<'r> {
         (bucket, object): (&Bucket<'_>, &str),
         key: &UsedKey,
     ) {
-        let found = bucket.name.as_deref().ok();
-        let found = found.and_then(|name| self.land.buckets.get(name));
+        let found = self.land.bucket_named(bucket.name);
         let bucket_key = found.and_then(|bucket| bucket.bucket_key);
         let plain = context(self.land, scope.caller, bucket.region);
         let contexts = match bucket.name {

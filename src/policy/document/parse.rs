@@ -27,17 +27,23 @@ const STATEMENT_ELEMENTS: [&str; 9] = [
 
 const PRINCIPAL_TYPES: [&str; 4] = ["AWS", "Service", "Federated", "CanonicalUser"];
 
-pub(super) fn policy(node: &Node, kind: PolicyKind) -> Result<Policy, Vec<Diagnostic>> {
-    let mut reader = Reader {
-        kind,
-        version: Version::default(),
-        problems: Vec::new(),
-    };
-    match reader.policy(node) {
-        Some(policy) if reader.problems.is_empty() => Ok(policy),
-        _ => {
-            reader.problems.sort_by_key(|problem| problem.span);
-            Err(reader.problems)
+impl Policy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the document's order.
+    pub fn parse(node: &Node, kind: PolicyKind) -> Result<Self, Vec<Diagnostic>> {
+        let mut reader = Reader {
+            kind,
+            version: Version::default(),
+            problems: Vec::new(),
+        };
+        match reader.policy(node) {
+            Some(policy) if reader.problems.is_empty() => Ok(policy),
+            _ => {
+                reader.problems.sort_by_key(|problem| problem.span);
+                Err(reader.problems)
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A policy document and its kinds.
 
 use super::Statement;
-use crate::diagnostic::{Diagnostic, Node, Span};
+use crate::diagnostic::Span;
 
 /// A policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,16 +50,6 @@ pub enum Version {
     V2008,
     /// `2012-10-17`.
     V2012,
-}
-
-impl Policy {
-    /// Reads a policy.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it, in the document's order.
-    pub fn parse(node: &Node, kind: PolicyKind) -> Result<Self, Vec<Diagnostic>> {
-        super::parse::policy(node, kind)
-    }
 }
 
 impl PolicyKind {

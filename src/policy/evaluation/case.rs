@@ -1,11 +1,11 @@
 //! Cases: requests with their policies, written in JSON, and what becomes of each.
 
-use super::evaluate::{Decision, PolicySet};
 use super::explain::explain;
-use super::reason::Reason;
+use super::policies::PolicySet;
+use super::reason::{Decision, Reason};
 use super::request::{Context, ContextValue, Request, RequestField, resource_policy_kind};
 use crate::diagnostic::{Diagnostic, Entry, Node, Source, Span, Value, read};
-use crate::policy::document::{Policy, PolicyKind};
+use crate::policy::document::{Policy, PolicyKind, is_account_id};
 
 /// A request with the policies that apply to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -221,20 +221,15 @@ impl Reader {
         let entries = self.members(node, &MEMBERS, "a case")?;
         let id = self.text(node, "id").unwrap_or_default();
         let request = self.request(node);
-        let kind = request
-            .as_ref()
-            .map_or(PolicyKind::Resource, Request::resource_policy_kind);
-        let kind = if request.is_some() {
-            kind
-        } else {
-            guessed_kind(node)
+        let kind = match &request {
+            Some(request) => request.resource_policy_kind(),
+            None => guessed_kind(node),
         };
         Some(Case {
             id,
-            identity: match member(entries, "identityPolicies") {
-                Some(list) => self.policies(list, PolicyKind::Identity),
-                None => Vec::new(),
-            },
+            identity: member(entries, "identityPolicies")
+                .map(|list| self.policies(list, PolicyKind::Identity))
+                .unwrap_or_default(),
             resource: member(entries, "resourcePolicy")
                 .and_then(|policy| self.policy(policy, kind)),
             scps: self.levels(entries, "scps", PolicyKind::ServiceControl),
@@ -284,9 +279,7 @@ impl Reader {
                 };
                 let span = request.get(name).map_or(request.span, |node| node.span);
                 let mut found = Diagnostic::new(span, problem.message);
-                if !problem.help.is_empty() {
-                    found = found.help(problem.help);
-                }
+                found.help = Some(problem.help).filter(|help| !help.is_empty());
                 self.problems.push(found);
                 None
             }
@@ -294,9 +287,7 @@ impl Reader {
     }
 
     fn account<'n>(&mut self, node: &'n Node) -> Option<&'n str> {
-        let account = node
-            .scalar_text()
-            .filter(|text| crate::policy::document::is_account_id(text));
+        let account = node.scalar_text().filter(|text| is_account_id(text));
         if account.is_none() {
             self.fault(
                 node.span,

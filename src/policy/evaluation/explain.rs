@@ -1,8 +1,9 @@
 //! From a request and its policies to the whole reason of the decision. It asks the same layers
 //! in the same way as a mere decision does, and only writes down what they say.
 
-use super::evaluate::{Because, Lacking, PolicySet, decide};
+use super::evaluate::{Because, Lacking, decide};
 use super::layers::{Observer, Place, Scope, gather};
+use super::policies::PolicySet;
 use super::principal::Grant;
 use super::reason::{
     Failure, Layer, LayerReport, Mismatch, Outcome, Reason, StatementReport, Verdict,

@@ -2,11 +2,11 @@
 //! their statements do. What follows from that is decided elsewhere.
 
 use super::condition;
-use super::evaluate::{PolicySet, is_alias};
 use super::matching;
+use super::policies::PolicySet;
 use super::principal::{self, Grant};
 use super::reason::Layer;
-use super::request::{ContextValue, PrincipalKind, Request};
+use super::request::{ContextValue, PrincipalKind, Request, is_alias};
 use super::truth::{Bound, Knowledge, Truth, View};
 use crate::policy::document::{Condition, Effect, Policy, PolicyKind, Resources, Statement};
 

@@ -19,6 +19,7 @@ mod explain;
 mod layers;
 mod matching;
 mod open;
+mod policies;
 mod principal;
 mod reason;
 mod request;
@@ -31,11 +32,14 @@ pub(crate) fn names_action(actions: &crate::policy::document::Actions, action: &
 }
 
 pub use case::{Case, CaseOutcome, CaseResult, ReadCase, evaluate_cases, read_cases};
-pub use evaluate::{Decision, PolicySet, evaluate, evaluate_within};
+pub use evaluate::{evaluate, evaluate_within};
 pub use explain::{explain, explain_within};
 pub use open::{OpenStatement, open_statements};
+pub use policies::PolicySet;
 pub use principal::Grant;
-pub use reason::{Failure, Layer, LayerReport, Outcome, Reason, StatementReport, Verdict};
+pub use reason::{
+    Decision, Failure, Layer, LayerReport, Outcome, Reason, StatementReport, Verdict,
+};
 pub use request::{
     Context, ContextValue, Principal, PrincipalKind, Request, RequestField, RequestProblem,
 };

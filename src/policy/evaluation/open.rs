@@ -1,8 +1,8 @@
 //! Which statements may or may not apply to a request, and what that depends on.
 
 use super::condition;
-use super::evaluate::PolicySet;
 use super::layers::{Observer, Place, Scope, gather};
+use super::policies::PolicySet;
 use super::principal::Grant;
 use super::reason::Layer;
 use super::request::Request;

@@ -1,11 +1,24 @@
 //! The reason of a decision: what each layer said, which statements made it say so, and which
 //! came near.
 
-use super::evaluate::Decision;
 use super::principal::Grant;
 use crate::diagnostic::Span;
 use crate::policy::document::Effect;
 use serde::Serialize;
+
+/// What AWS decides.
+///
+/// Follows the AWS document *Policy evaluation logic*, section *The difference between explicit
+/// and implicit denies*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Decision {
+    /// The request is allowed.
+    Allowed,
+    /// No statement denies it, but what is needed does not allow it.
+    ImplicitlyDenied,
+    /// A statement denies it.
+    ExplicitlyDenied,
+}
 
 /// Why a request is decided as it is.
 #[derive(Debug, Clone, PartialEq, Serialize)]

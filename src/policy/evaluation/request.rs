@@ -1,6 +1,6 @@
 //! A request: who wants to do what to which resource, and what AWS knows about it.
 
-use crate::policy::document::{Arn, PolicyKind, reference};
+use crate::policy::document::{Arn, PolicyKind, is_account_id, reference};
 
 /// A request to AWS.
 ///
@@ -101,6 +101,16 @@ pub enum RequestField {
     ResourceAccount,
 }
 
+impl RequestProblem {
+    fn new(field: RequestField, message: String) -> Self {
+        Self {
+            field,
+            message,
+            help: String::new(),
+        }
+    }
+}
+
 impl Context {
     /// A context without keys.
     pub fn new() -> Self {
@@ -180,22 +190,12 @@ impl Request {
         resource_account: Option<&str>,
         mut context: Context,
     ) -> Result<Self, RequestProblem> {
-        let problem = |field, message| {
-            Err(RequestProblem {
-                field,
-                message,
-                help: String::new(),
-            })
-        };
-        let name_fits = |name: &str| !name.is_empty() && !name.contains(['*', '?', ':']);
-        match action.split_once(':') {
-            Some((service, name)) if name_fits(service) && name_fits(name) => {}
-            _ => {
-                return problem(
-                    RequestField::Action,
-                    format!("`{action}` is no action: it is `service:Name`, without wildcards"),
-                );
-            }
+        let problem = |field, message| Err(RequestProblem::new(field, message));
+        let fits = |name: &str| !name.is_empty() && !name.contains(['*', '?', ':']);
+        let parts = action.split_once(':');
+        if !parts.is_some_and(|(service, name)| fits(service) && fits(name)) {
+            let message = "is no action: it is `service:Name`, without wildcards";
+            return problem(RequestField::Action, format!("`{action}` {message}"));
         }
         let action_lower = action.to_ascii_lowercase();
         if reference::has(&action_lower) == Some(false) {
@@ -212,11 +212,7 @@ impl Request {
         let resource_account = resource_account
             .or_else(|| context.text("aws:resourceaccount"))
             .or_else(|| arn.map(|arn| arn.account).filter(|id| !id.is_empty()))
-            .or(if resource == "*" {
-                principal.account.as_deref()
-            } else {
-                None
-            })
+            .or_else(|| principal.account.as_deref().filter(|_| resource == "*"))
             .map(str::to_owned);
         let Some(resource_account) = resource_account else {
             return problem(
@@ -348,15 +344,19 @@ pub(super) fn resource_policy_kind(action: &str, resource: &str) -> PolicyKind {
     PolicyKind::Resource
 }
 
+/// Whether a resource is a KMS alias.
+pub(super) fn is_alias(resource: &str) -> bool {
+    Arn::parse(resource).is_some_and(|arn| arn.resource.starts_with("alias/"))
+}
+
 impl Principal {
     fn parse(text: &str, action: &str, context: &Context) -> Result<Self, RequestProblem> {
-        let problem = || RequestProblem {
-            field: RequestField::Principal,
-            message: format!(
+        let problem = || {
+            let message = format!(
                 "`{text}` is no principal: it is the ARN of a role session, role, user or root, \
                  or a service such as `codepipeline.amazonaws.com`"
-            ),
-            help: String::new(),
+            );
+            RequestProblem::new(RequestField::Principal, message)
         };
         let of = |kind, account: Option<&str>| Self {
             id: text.to_owned(),
@@ -377,57 +377,44 @@ impl Principal {
                 _ => Err(problem()),
             };
         };
-        if text.contains(['*', '?']) || !crate::policy::document::is_account_id(arn.account) {
+        if text.contains(['*', '?']) || !is_account_id(arn.account) {
             return Err(problem());
         }
         let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
         let last = name.rsplit('/').next().unwrap_or_default();
-        let account = Some(arn.account);
-        match (arn.service, kind) {
-            ("iam", "root") if name.is_empty() => Ok(of(PrincipalKind::Root, account)),
-            ("iam", "user") if !last.is_empty() => Ok(of(PrincipalKind::User, account)),
-            ("iam", "role") if !last.is_empty() => Ok(Self {
-                role_arn: Some(text.to_owned()),
-                ..of(
-                    PrincipalKind::Role {
-                        name: last.to_owned(),
-                    },
-                    account,
-                )
-            }),
+        let mut role_arn = None;
+        let kind = match (arn.service, kind) {
+            ("iam", "root") if name.is_empty() => PrincipalKind::Root,
+            ("iam", "user") if !last.is_empty() => PrincipalKind::User,
+            ("iam", "role") if !last.is_empty() => {
+                role_arn = Some(text);
+                let name = last.to_owned();
+                PrincipalKind::Role { name }
+            }
             ("iam", "saml-provider" | "oidc-provider") if federates && !name.is_empty() => {
-                Ok(of(PrincipalKind::Provider, None))
+                return Ok(of(PrincipalKind::Provider, None));
             }
             ("sts", "assumed-role") => match name.split_once('/') {
                 Some((role, session)) if !role.is_empty() && !session.is_empty() => {
-                    let role_arn = context
-                        .text("aws:principalarn")
-                        .filter(|text| is_role(text, arn.account, role));
-                    Ok(Self {
-                        role_arn: role_arn.map(str::to_owned),
-                        ..of(
-                            PrincipalKind::RoleSession {
-                                role: role.to_owned(),
-                            },
-                            account,
-                        )
-                    })
+                    let named = context.text("aws:principalarn");
+                    role_arn = named.filter(|text| is_role(text, arn.account, role));
+                    let role = role.to_owned();
+                    PrincipalKind::RoleSession { role }
                 }
-                _ => Err(problem()),
+                _ => return Err(problem()),
             },
-            ("sts", "federated-user") if !name.is_empty() => {
-                Ok(of(PrincipalKind::FederatedUser, account))
-            }
-            _ => Err(problem()),
-        }
+            ("sts", "federated-user") if !name.is_empty() => PrincipalKind::FederatedUser,
+            _ => return Err(problem()),
+        };
+        Ok(Self {
+            role_arn: role_arn.map(str::to_owned),
+            ..of(kind, Some(arn.account))
+        })
     }
 
     fn derive(&self, context: &mut Context) {
         let is_service = self.kind == PrincipalKind::Service;
-        context.derive(
-            "aws:principalisawsservice",
-            if is_service { "true" } else { "false" },
-        );
+        context.derive("aws:principalisawsservice", &is_service.to_string());
         if is_service {
             context.derive("aws:principalservicename", &self.id);
         }

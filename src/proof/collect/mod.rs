@@ -209,29 +209,21 @@ impl<'a> Collector<'a> {
         for (key, arn) in std::mem::take(&mut self.attached) {
             let policy = self.policy_of_role(&key, &arn);
             let role = self.world.roles.entry(key).or_default();
+            let what = format!("the managed policy `{arn}`");
             match policy {
                 Some(id) => role.identity.push(id),
                 None => {
-                    role.missing_identity = Some(Missing::new(
-                        format!("the managed policy `{arn}`"),
-                        "--identity",
-                        &role.arn,
-                    ));
+                    role.missing_identity = Some(Missing::new(what, "--identity", &role.arn));
                 }
             }
         }
         for (key, arn) in std::mem::take(&mut self.boundaries) {
             let policy = self.policy_of_role(&key, &arn);
             let role = self.world.roles.entry(key).or_default();
-            match policy {
-                Some(id) => role.boundary = Some(id),
-                None => {
-                    role.missing_boundary = Some(Missing::new(
-                        format!("the permissions boundary `{arn}`"),
-                        "--boundary",
-                        &role.arn,
-                    ));
-                }
+            let what = format!("the permissions boundary `{arn}`");
+            role.boundary = policy.or(role.boundary);
+            if policy.is_none() {
+                role.missing_boundary = Some(Missing::new(what, "--boundary", &role.arn));
             }
         }
     }

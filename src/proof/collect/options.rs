@@ -1,8 +1,9 @@
 //! The policies that stand outside of the templates, from files.
 
 use super::super::document::Document;
-use super::super::given::{self, Given, Subject};
+use super::super::given::{self, Given};
 use super::super::input::{InputError, Inputs, NamedFile};
+use super::super::names::Subject;
 use super::super::world::Role;
 use super::Collector;
 use crate::diagnostic::{Diagnostic, Source, Span, read};

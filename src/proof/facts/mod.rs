@@ -294,9 +294,9 @@ impl<'r, 'w> Reader<'r, 'w> {
                 );
             }
             if let Work::Deploy(deploy) = &action.work
-                && let (Ok(bucket), Some(Ok(acl))) = (&deploy.bucket, &deploy.canned_acl)
+                && let Some(Ok(acl)) = &deploy.canned_acl
                 && acl != "bucket-owner-full-control"
-                && (self.world.land.buckets.get(bucket))
+                && (self.world.land.bucket_named(&deploy.bucket))
                     .is_some_and(|bucket| bucket.is_owner_enforced == Some(true))
             {
                 add(
@@ -314,8 +314,7 @@ impl<'r, 'w> Reader<'r, 'w> {
                     "name the key of the object, or write `Extract: true`",
                 ),
                 Work::Source(source) => {
-                    let bucket = source.bucket.as_deref().ok();
-                    let bucket = bucket.and_then(|name| self.world.land.buckets.get(name));
+                    let bucket = self.world.land.bucket_named(&source.bucket);
                     if bucket.is_some_and(|bucket| bucket.is_versioned == Some(false)) {
                         add(
                             format!("the source bucket of action {name} has no versioning"),

@@ -1,6 +1,7 @@
 //! The engine on whole templates.
 
 mod own_rules;
+mod rule_files;
 
 use s3ferry::diagnostic::{Diagnostic, Node, Severity, Source, read};
 use s3ferry::lint::{LintError, Report, Rule, check, embedded, from_source};

@@ -24,33 +24,3 @@ impl Network {
         address.is_some_and(|address| self.0.contains(&address))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_hold_their_addresses_and_no_others() {
-        let within = |range, address| Network::parse(range).expect("a range").contains(address);
-        assert!(within("203.0.113.0/24", "203.0.113.255"));
-        assert!(!within("203.0.113.0/24", "203.0.114.0"));
-        assert!(within("0.0.0.0/0", "8.8.8.8"));
-        assert!(!within("0.0.0.0/0", "::1"));
-        assert!(within("203.0.113.7", "203.0.113.7"));
-        assert!(!within("203.0.113.7", "203.0.113.8"));
-        assert!(within("2001:DB8:1234:5678::/64", "2001:db8:1234:5678:0::9"));
-        assert!(!within("2001:DB8:1234:5678::/64", "2001:db8:1234:5679::"));
-        assert!(within("::/0", "2001:db8::"));
-        assert!(!within("::/0", "no address"));
-        for wrong in [
-            "",
-            "1.2.3",
-            "1.2.3.4/33",
-            "::/129",
-            "1.2.3.4/",
-            "1.2.3.4/+8",
-        ] {
-            assert_eq!(Network::parse(wrong), None, "{wrong}");
-        }
-    }
-}

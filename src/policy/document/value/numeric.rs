@@ -18,18 +18,3 @@ impl Number {
         number.is_finite().then_some(Self(number))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_compare_by_value_not_by_text() {
-        assert_eq!(Number::parse("10"), Number::parse("10.0"));
-        assert!(Number::parse("9") < Number::parse("10"));
-        assert!(Number::parse("-1") < Number::parse("0.5"));
-        for wrong in ["", "ten", "inf", "NaN", "1,000", " 1", "1e999"] {
-            assert_eq!(Number::parse(wrong), None, "{wrong}");
-        }
-    }
-}
