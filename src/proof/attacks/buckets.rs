@@ -40,7 +40,7 @@ impl AttackSuite<'_, '_> {
                 let id = format!("without-tls/{name}");
                 let what = format!("calls {action} on {name} without TLS");
                 let attack = self.add(&administrator, &id, &what, action, (resource, account));
-                attack.with("aws:SecureTransport", "false");
+                attack.without_tls();
                 attack.is_in_procedure = is_store && action == "s3:ListBucket";
             }
             let (id, what) = (format!("reads/{name}"), format!("reads {name}"));

@@ -4,11 +4,15 @@
 //! resource's side has to stop it. An administrator of an account is no attacker on that
 //! account's own resources, except without TLS, which nobody may do without.
 
-/// Adds attacks of one attacker, one in each line: the name, what happens, the action and what it is
-/// on. `in_procedure` marks one that AWS's published procedure allows.
+/// Adds attacks of one attacker, one in each row: the name, what happens, the action, what it is on,
+/// and how the call differs from a plain one.
 macro_rules! attacks {
-    ($suite:expr, $by:expr; $($name:literal, $what:literal, $action:literal, $on:ident $(, $change:ident)?;)+) => {
-        $($suite.add($by, $name, $what, $action, $on)$(.$change())?;)+
+    (
+        $suite:expr, $by:expr;
+        $($name:literal, $what:literal, $action:literal, $on:expr
+            $(; $change:ident($($argument:expr),*))*;)+
+    ) => {
+        $($suite.add($by, $name, $what, $action, $on)$(.$change($($argument),*))*;)+
     };
 }
 
@@ -23,9 +27,11 @@ use std::sync::Arc;
 use super::world::World;
 use crate::aws::arn;
 use crate::policy::evaluation::Context;
-use crate::run::landscape::{PolicyId, Value};
+use crate::run::landscape::{Landscape, PolicyId, Value};
 use crate::run::pipeline::{Action, Pipeline, Store, Work};
-use crate::run::{Call, Caller, Doubt, Instance, Place, Step, Strength, context};
+use crate::run::{
+    Call, Caller, Doubt, Instance, Place, Step, Strength, context, encrypted_with, via_s3,
+};
 
 #[derive(Debug, Clone)]
 pub(super) struct AttackCall {
@@ -47,9 +53,28 @@ impl AttackCall {
         self.sent(|context| context.with(key, value))
     }
 
-    /// The context of the request is changed.
+    fn without_tls(&mut self) -> &mut Self {
+        self.with("aws:SecureTransport", "false")
+    }
+
+    /// The upload says the encryption of a store.
+    fn encrypted_with(&mut self, store: KnownStore<'_>) -> &mut Self {
+        self.sent(|context| encrypted_with(context, store.store))
+    }
+
+    /// S3 asks for the key of an object.
+    fn via_s3(&mut self, land: &Landscape, region: &str, object: &str) -> &mut Self {
+        self.sent(|context| via_s3(land, context, region, object))
+    }
+
     fn sent(&mut self, change: impl FnOnce(Context) -> Context) -> &mut Self {
         self.call.context = change(std::mem::take(&mut self.call.context));
+        self
+    }
+
+    /// The resource is nobody's, and has no policy.
+    fn made_up(&mut self) -> &mut Self {
+        self.call.made_up = true;
         self
     }
 

@@ -5,7 +5,6 @@
 //! *Manage the CodePipeline service role*).
 
 use super::{AttackCall, AttackSuite, Attacker, KnownStore};
-use crate::run::encrypted_with;
 use crate::run::pipeline::Target;
 
 const SOURCE: &str = "a bucket of the source bucket's name in another account";
@@ -42,7 +41,7 @@ impl AttackSuite<'_, '_> {
         let bucket = self.world.land.bucket_arn(store.bucket);
         let (name, text) = ("stores-in-namesake-of-store", "stores artifacts in");
         self.in_namesake(by, name, (text, STORE), "s3:PutObject", object)
-            .sent(|context| encrypted_with(context, store.store));
+            .encrypted_with(store);
         let (name, text) = ("looks-at-namesake-of-store", "reads the settings of");
         let action = "s3:GetBucketVersioning";
         self.in_namesake(by, name, (text, STORE), action, &bucket);

@@ -4,7 +4,7 @@ use super::{AttackSuite, Attacker, Caller, KnownStore, attacker, known, service}
 use crate::aws::arn;
 use crate::run::landscape::account_of;
 use crate::run::pipeline::Pipeline;
-use crate::run::{ARTIFACT, artifact_key, encrypted_with, key_arn};
+use crate::run::{ARTIFACT, artifact_key, key_arn};
 
 impl AttackSuite<'_, '_> {
     /// A role of an account that has nothing to do with the pipeline.
@@ -39,7 +39,8 @@ impl AttackSuite<'_, '_> {
             let object = format!("{arn}/{key}");
             let (other, source) = ((&*other, &**owner), (&*object, &**owner));
             attacks! { self, by;
-                "reads-other-source", "reads another object of the source bucket", "s3:GetObject", other;
+                "reads-other-source", "reads another object of the source bucket", "s3:GetObject",
+                    other;
                 "overwrites-source", "overwrites the source", "s3:PutObject", source;
             }
             self.in_namesake_of_source(bucket, key, by);
@@ -116,8 +117,6 @@ impl AttackSuite<'_, '_> {
     }
 
     fn on_store(&mut self, pipeline: &Pipeline, store: KnownStore<'_>, by: &Attacker) {
-        const ENCRYPTION: &str = "s3:x-amz-server-side-encryption";
-        const KEY: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";
         let world = self.world;
         let owner = &*self.owner(store.bucket);
         let own = by.caller.account().unwrap_or(&pipeline.account);
@@ -125,59 +124,51 @@ impl AttackSuite<'_, '_> {
         let artifact = format!("{arn}/{}", artifact_key(pipeline));
         let foreign = format!("{arn}/another-pipeline/{ARTIFACT}");
         let (bucket, object, others) = ((&*arn, owner), (&*artifact, owner), (&*foreign, owner));
+        let id = "99999999-9999-4999-8999-999999999999";
+        let other_key = &*key_arn(&world.land, id, own, store.region);
+        let another = (other_key, own);
         attacks! { self, by;
             "deletes-artifacts", "deletes artifacts", "s3:DeleteObject", object;
-            "changes-bucket-policy", "changes the artifact bucket's policy", "s3:PutBucketPolicy", bucket;
+            "changes-bucket-policy", "changes the artifact bucket's policy", "s3:PutBucketPolicy",
+                bucket;
             "reads-other-artifacts", "reads another pipeline's artifacts", "s3:GetObject", others;
+            "writes-other-artifacts", "writes another pipeline's artifacts", "s3:PutObject", others;
+                encrypted_with(store);
         }
-        let (name, what) = (
-            "writes-other-artifacts",
-            "writes another pipeline's artifacts",
-        );
-        self.add(by, name, what, "s3:PutObject", others)
-            .sent(|context| encrypted_with(context, store.store));
-        let upload = attacker(
-            by.caller.clone(),
-            "upload",
-            "the service role uploads an artifact",
-        );
-        let put = "s3:PutObject";
-        self.add(
-            &upload,
-            "unencrypted",
-            "without naming an encryption",
-            put,
-            object,
-        );
-        let (name, what) = ("with-s3-key", "encrypted with the key of S3");
-        self.add(&upload, name, what, put, object)
-            .with(ENCRYPTION, "AES256");
-        let id = "99999999-9999-4999-8999-999999999999";
-        let other_key = key_arn(&world.land, id, own, store.region);
-        let (name, what) = ("uses-another-key", "makes data keys of another key");
-        self.add(by, name, what, "kms:GenerateDataKey", (&other_key, own))
-            .under(world.open_key);
+        let who = "the service role uploads an artifact";
+        let upload = &attacker(by.caller.clone(), "upload", who);
+        attacks! { self, upload;
+            "unencrypted", "without naming an encryption", "s3:PutObject", object;
+            "with-s3-key", "encrypted with the key of S3", "s3:PutObject", object;
+                with("s3:x-amz-server-side-encryption", "AES256");
+        }
+        attacks! { self, by;
+            "uses-another-key", "makes data keys of another key", "kms:GenerateDataKey", another;
+                under(world.open_key);
+        }
         // A bucket whose policy no template holds cannot name the key, which is made later; there
         // the role's own lack of any other key is what stops it.
         let found = world.land.buckets.get(store.bucket);
         let policy = found.and_then(|bucket| bucket.policy);
         if policy.is_none_or(|id| world.policies[id].place.file < world.templates) {
-            let (name, what) = ("with-another-key", "encrypted with another key");
-            self.add(&upload, name, what, put, object)
-                .sent(|context| encrypted_with(context, store.store))
-                .with(KEY, other_key)
-                .in_procedure();
+            attacks! { self, upload;
+                "with-another-key", "encrypted with another key", "s3:PutObject", object;
+                    encrypted_with(store);
+                    with("s3:x-amz-server-side-encryption-aws-kms-key-id", other_key);
+                    in_procedure();
+            }
         }
-        self.add(&upload, "without-tls", "without TLS", put, object)
-            .sent(|context| encrypted_with(context, store.store))
-            .with("aws:SecureTransport", "false");
+        attacks! { self, upload;
+            "without-tls", "without TLS", "s3:PutObject", object; encrypted_with(store); without_tls();
+        }
         self.in_namesake_of_store(store, &artifact, by);
         let Some(key) = store.key else { return };
         let key = key_arn(&world.land, key, own, store.region);
         let key = (&*key, account_of(&key));
         attacks! { self, by;
             "changes-key-policy", "changes the key's policy", "kms:PutKeyPolicy", key;
-            "schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion", key;
+            "schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion",
+                key;
             "disables-key", "disables the key", "kms:DisableKey", key;
             "creates-grants", "creates grants of the key", "kms:CreateGrant", key;
         }

@@ -1,12 +1,11 @@
 //! Attacks with the key that a source bucket encrypts with: it is there to decrypt the source.
 
 use super::super::world::World;
-use super::{AttackSuite, Attacker};
-use crate::policy::evaluation::Context;
+use super::{AttackCall, AttackSuite, Attacker};
 use crate::run::encryption::{Use, default_key};
+use crate::run::key_arn;
 use crate::run::landscape::{account_of, is_managed_key};
 use crate::run::pipeline::Pipeline;
-use crate::run::{key_arn, via_s3};
 
 /// The customer managed key that a source bucket encrypts with by default, where no artifact store
 /// uses the same: there the roles need more of it.
@@ -42,33 +41,22 @@ impl AttackSuite<'_, '_> {
             return;
         };
         let land = &self.world.land;
-        let of = |object: String| {
-            move |context: Context| via_s3(land, context, &pipeline.region, &object)
-        };
+        let region = &pipeline.region;
         let (name, what) = (
             "encrypts-with-source-key",
             "makes data keys of the source bucket's key",
         );
-        self.with_key(
-            by,
-            name,
-            what,
-            "kms:GenerateDataKey",
-            &key,
-            of(object.to_owned()),
-        );
-        let (name, what) = (
-            "grants-source-key",
-            "creates grants of the source bucket's key",
-        );
-        self.with_key(by, name, what, "kms:CreateGrant", &key, |context| context);
+        self.with_key(by, name, what, "kms:GenerateDataKey", &key)
+            .via_s3(land, region, object);
+        let what = "creates grants of the source bucket's key";
+        self.with_key(by, "grants-source-key", what, "kms:CreateGrant", &key);
         // A key of the templates has no other users than these; another one may have.
         if land.known_key(&key).is_none() {
-            let elsewhere = land.bucket_arn(&format!("{bucket}-elsewhere"));
-            let elsewhere = of(format!("{elsewhere}/some/object"));
+            let elsewhere = land.bucket_arn(&format!("{bucket}-elsewhere/some/object"));
             let what = "decrypts another bucket's objects with the source bucket's key";
             let name = "decrypts-with-source-key";
-            self.with_key(by, name, what, "kms:Decrypt", &key, elsewhere);
+            self.with_key(by, name, what, "kms:Decrypt", &key)
+                .via_s3(land, region, &elsewhere);
         }
     }
 
@@ -81,13 +69,12 @@ impl AttackSuite<'_, '_> {
         what: &str,
         action: &str,
         key: &str,
-        sent: impl FnOnce(Context) -> Context,
-    ) {
+    ) -> &mut AttackCall {
         let world = self.world;
-        let on = (key, account_of(key));
-        let attack = self.add(by, name, what, action, on).sent(sent);
+        let attack = self.add(by, name, what, action, (key, account_of(key)));
         if world.key(key).is_none() {
             attack.under(world.open_key);
         }
+        attack
     }
 }

@@ -4,7 +4,7 @@ use super::source_key::source_key;
 use super::{AttackSuite, Attacker, Caller, KnownStore, On, attacker, known, service};
 use crate::run::landscape::account_of;
 use crate::run::pipeline::{Pipeline, Target};
-use crate::run::{ARTIFACT, artifact_key, encrypted_with, key_arn, via_s3};
+use crate::run::{ARTIFACT, artifact_key, key_arn};
 
 impl AttackSuite<'_, '_> {
     pub(super) fn on_target(&mut self, pipeline: &Pipeline, target: Target<'_>) {
@@ -79,14 +79,14 @@ impl AttackSuite<'_, '_> {
         attacks! { self, by;
             "reads-artifacts", "reads artifacts", "s3:GetObject", artifact;
             "lists-artifacts", "lists the artifacts", "s3:ListBucket", bucket;
+            "writes-artifacts", "writes artifacts", "s3:PutObject", artifact; encrypted_with(store);
         }
-        let action = "s3:PutObject";
-        self.add(by, "writes-artifacts", "writes artifacts", action, artifact)
-            .sent(|context| encrypted_with(context, store.store));
         if let Some(key) = key {
-            let on = (key, account_of(key));
-            self.add(by, "decrypts", "decrypts artifacts", "kms:Decrypt", on)
-                .sent(|context| via_s3(land, context, store.region, object));
+            let key = (key, account_of(key));
+            attacks! { self, by;
+                "decrypts", "decrypts artifacts", "kms:Decrypt", key;
+                    via_s3(land, store.region, object);
+            }
         }
     }
 
@@ -134,32 +134,34 @@ impl AttackSuite<'_, '_> {
         let elsewhere = land.bucket_arn(&format!("{}-elsewhere", target.bucket));
         let elsewhere = format!("{elsewhere}/index.html");
         let elsewhere = (&*elsewhere, account_of(target.role));
-        let (name, what) = ("writes-elsewhere", "writes into another bucket");
-        // That bucket is nobody's, and has no policy.
-        self.add(by, name, what, "s3:PutObject", elsewhere)
-            .call
-            .made_up = true;
+        attacks! { self, by;
+            "writes-elsewhere", "writes into another bucket", "s3:PutObject", elsewhere; made_up();
+        }
         if matches!(&deploy.object_key, Some(Ok(key)) if !key.is_empty()) {
             let outside = format!("{arn}/outside-of-the-path");
             let outside = (&*outside, owner);
             attacks! { self, by;
-                "writes-outside-path", "writes outside of its path", "s3:PutObject", outside, in_procedure;
+                "writes-outside-path", "writes outside of its path", "s3:PutObject", outside;
+                    in_procedure();
             }
         }
         attacks! { self, by;
             "deletes-objects", "deletes deployed objects", "s3:DeleteObject", object;
             "reads-output", "reads deployed objects", "s3:GetObject", object;
             "deletes-bucket", "deletes the output bucket", "s3:DeleteBucket", bucket;
-            "changes-output-policy", "changes the output bucket's policy", "s3:PutBucketPolicy", bucket;
+            "changes-output-policy", "changes the output bucket's policy", "s3:PutBucketPolicy",
+                bucket;
         }
         if deploy.canned_acl.is_none() {
             attacks! { self, by;
-                "changes-object-acl", "changes the ACL of deployed objects", "s3:PutObjectAcl", object, in_procedure;
+                "changes-object-acl", "changes the ACL of deployed objects", "s3:PutObjectAcl", object;
+                    in_procedure();
             }
         }
         if !deploy.tagged_objects {
             attacks! { self, by;
-                "tags-objects", "changes the tags of deployed objects", "s3:PutObjectTagging", object, in_procedure;
+                "tags-objects", "changes the tags of deployed objects", "s3:PutObjectTagging", object;
+                    in_procedure();
             }
         }
         for (reader, bucket, key) in pipeline.sources() {
@@ -173,9 +175,11 @@ impl AttackSuite<'_, '_> {
                 && target.role != reader
             {
                 let (name, what) = ("decrypts-source", "decrypts the source");
-                self.with_key(by, name, what, "kms:Decrypt", &key, |context| {
-                    via_s3(land, context, &pipeline.region, &object)
-                });
+                self.with_key(by, name, what, "kms:Decrypt", &key).via_s3(
+                    land,
+                    &pipeline.region,
+                    &object,
+                );
             }
         }
     }
@@ -186,29 +190,24 @@ impl AttackSuite<'_, '_> {
         let arn = self.world.land.bucket_arn(store.bucket);
         let others = format!("{arn}/another-pipeline/{ARTIFACT}");
         let (bucket, object, others) = ((&*arn, dev), (artifact, dev), (&*others, dev));
-        self.add(
-            by,
-            "writes-artifacts",
-            "writes artifacts",
-            "s3:PutObject",
-            object,
-        )
-        .sent(|context| encrypted_with(context, store.store));
         attacks! { self, by;
+            "writes-artifacts", "writes artifacts", "s3:PutObject", object; encrypted_with(store);
             "deletes-artifacts", "deletes artifacts", "s3:DeleteObject", object;
-            "changes-artifact-policy", "changes the artifact bucket's policy", "s3:PutBucketPolicy", bucket;
-            "reads-other-artifacts", "reads another pipeline's artifacts", "s3:GetObject", others, in_procedure;
+            "changes-artifact-policy", "changes the artifact bucket's policy", "s3:PutBucketPolicy",
+                bucket;
+            "reads-other-artifacts", "reads another pipeline's artifacts", "s3:GetObject", others;
+                in_procedure();
+            "reads-without-tls", "reads artifacts without TLS", "s3:GetObject", object; without_tls();
         }
-        let (name, what) = ("reads-without-tls", "reads artifacts without TLS");
-        self.add(by, name, what, "s3:GetObject", object)
-            .with("aws:SecureTransport", "false");
         let Some(key) = key else { return };
         let key = (key, account_of(key));
         attacks! { self, by;
-            "schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion", key;
+            "schedules-key-deletion", "schedules the key's deletion", "kms:ScheduleKeyDeletion",
+                key;
             "changes-key-policy", "changes the key's policy", "kms:PutKeyPolicy", key;
-            "encrypts", "encrypts with the dev account's key", "kms:Encrypt", key, in_procedure;
-            "generates-data-keys", "makes data keys of the dev account's key", "kms:GenerateDataKey", key, in_procedure;
+            "encrypts", "encrypts with the dev account's key", "kms:Encrypt", key; in_procedure();
+            "generates-data-keys", "makes data keys of the dev account's key", "kms:GenerateDataKey",
+                key; in_procedure();
             "creates-grants", "creates grants of the key", "kms:CreateGrant", key;
         }
     }
@@ -229,7 +228,7 @@ impl AttackSuite<'_, '_> {
             let key = key_arn(land, key, &pipeline.account, other.region);
             let (name, on) = ("decrypts-in-other-region", (&*key, account_of(&key)));
             self.add(by, name, &what("decrypts"), "kms:Decrypt", on)
-                .sent(|context| via_s3(land, context, other.region, object));
+                .via_s3(land, other.region, object);
         }
     }
 
@@ -254,11 +253,11 @@ impl AttackSuite<'_, '_> {
         let namesake = self.role(third, name);
         let (another, namesake) = ((&*another, theirs), (&*namesake, third));
         let open = self.world.open_trust;
-        let what = "assumes another role that trusts its whole account";
-        self.add(by, "assumes-another-role", what, "sts:AssumeRole", another)
-            .under(open);
-        let what = "assumes a role of the deploy role's name in another account";
-        self.add(by, "assumes-namesake", what, "sts:AssumeRole", namesake)
-            .under(open);
+        attacks! { self, by;
+            "assumes-another-role", "assumes another role that trusts its whole account",
+                "sts:AssumeRole", another; under(open);
+            "assumes-namesake", "assumes a role of the deploy role's name in another account",
+                "sts:AssumeRole", namesake; under(open);
+        }
     }
 }
