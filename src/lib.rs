@@ -25,8 +25,7 @@
 //!
 //! let text = "
 //! dev: {account: '111111111111', region: us-east-1}
-//! targets:
-//!   prod: {account: '222222222222', region: us-east-1}
+//! targets: [{name: prod, account: '222222222222', region: us-east-1}]
 //! ";
 //! let document = config::Document::read(Source::new("s3ferry.yaml", text)).expect("valid");
 //! let plan = Plan::new(&document.config).expect("a plan");

@@ -34,11 +34,8 @@ pub enum LintError {
     #[error("nothing was checked: there are no {0}")]
     Nothing(&'static str),
     /// A template has no resources.
-    #[error("nothing was checked: `{template}` has no resources")]
-    NoResources {
-        /// The name of its source.
-        template: String,
-    },
+    #[error("nothing was checked: `{0}` has no resources")]
+    NoResources(String),
     /// Two files hold rules of the same name.
     #[error("the rule `{rule}` is in `{first}` and in `{second}`")]
     SameName {
@@ -66,11 +63,8 @@ pub enum LintError {
         reason: String,
     },
     /// Guard panicked, or its thread could not be started.
-    #[error("Guard broke off while checking `{template}`")]
-    BrokeOff {
-        /// The name of the template's source.
-        template: String,
-    },
+    #[error("Guard broke off while checking `{0}`")]
+    BrokeOff(String),
 }
 
 /// Guard evaluates recursively, deeper than a document is nested.
@@ -92,9 +86,7 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         .iter()
         .find(|(_, node)| resources(node).is_empty())
     {
-        return Err(LintError::NoResources {
-            template: source.name().to_owned(),
-        });
+        return Err(LintError::NoResources(source.name().to_owned()));
     }
     let groups = groups(rules);
     let documents: Vec<Document> = templates
@@ -193,11 +185,8 @@ struct Task<'t> {
 impl Task<'_> {
     /// The templates that it is about.
     fn names(&self) -> String {
-        let mut names: Vec<&str> = self
-            .documents
-            .iter()
-            .map(|document| document.name)
-            .collect();
+        let documents = self.documents.iter();
+        let mut names: Vec<&str> = documents.map(|document| document.name).collect();
         names.dedup();
         names.join("`, `")
     }
@@ -233,11 +222,8 @@ fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
         .into_iter()
         .zip(tasks)
         .map(|(answer, task)| {
-            answer.into_inner().unwrap_or_else(|| {
-                Err(LintError::BrokeOff {
-                    template: task.names(),
-                })
-            })
+            let broke_off = || Err(LintError::BrokeOff(task.names()));
+            answer.into_inner().unwrap_or_else(broke_off)
         })
         .collect()
 }

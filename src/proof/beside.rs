@@ -4,7 +4,7 @@
 use super::world::World;
 use crate::aws::arn;
 use crate::policy::document::{Arn, Effect, PrincipalId};
-use crate::policy::evaluation::{self, ContextValue};
+use crate::policy::evaluation::ContextValue;
 use crate::run::landscape::bucket_name;
 use crate::run::{self, Call, Caller, Doubt, Rejection, Step};
 
@@ -56,7 +56,7 @@ pub(super) fn other_administrator(world: &World<'_>, call: &Call) -> Option<Doub
         });
         statement.effect == Effect::Allow
             && names_other
-            && evaluation::names_action(&statement.actions, &call.action)
+            && statement.actions.cover(&call.action.to_ascii_lowercase())
     })?;
     let reason = "who deploys the key: the root user of its account may not change its policy, and \
                   somebody else may";

@@ -41,8 +41,7 @@ pub(super) fn judge_call(world: &World<'_>, mut call: Call) -> Decided {
 }
 
 fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
-    let opaque = world.opaque.first();
-    if let Some(doubt) = call.unknown.as_ref().or(opaque).cloned() {
+    if let Some(doubt) = undecidable(world, &call) {
         return undecided(call, DEPENDS.to_owned(), vec![doubt]);
     }
     if !matches!(call.hindrance, Some(Hindrance::Rejected(_)))
@@ -101,6 +100,12 @@ fn judge_one(world: &World<'_>, mut call: Call) -> Decided {
     decided
 }
 
+/// Why nobody can decide a call.
+fn undecidable(world: &World<'_>, call: &Call) -> Option<Doubt> {
+    let unknown = call.unknown.as_ref();
+    unknown.or(world.opaque.first()).cloned()
+}
+
 /// A call that makes no request, because of what a template says: nothing is proven of it.
 fn no_request(call: Call, problem: &RequestProblem) -> Decided {
     let because = format!("AWS has no such request: {problem}");
@@ -131,8 +136,7 @@ fn undecided(call: Call, because: String, doubts: Vec<Doubt>) -> Decided {
 ///
 /// The call's context is taken for the request; of a call that is denied it does not come back.
 pub(super) fn judge_attack(world: &World<'_>, call: &mut Call) -> (Verdict, Option<Decided>) {
-    let opaque = world.opaque.first();
-    if let Some(doubt) = call.unknown.as_ref().or(opaque).cloned() {
+    if let Some(doubt) = undecidable(world, call) {
         let decided = undecided(call.clone(), DEPENDS.to_owned(), vec![doubt]);
         return (Verdict::Unproven, Some(decided));
     }

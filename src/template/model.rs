@@ -11,26 +11,19 @@ pub struct Template {
     pub header: String,
     /// What the stack is.
     pub description: String,
-    /// Parameters.
     pub parameters: Vec<Parameter>,
-    /// Conditions.
     pub conditions: Vec<Condition>,
-    /// Resources.
     pub resources: Vec<Resource>,
-    /// Outputs.
     pub outputs: Vec<Output>,
 }
 
-/// A parameter.
 #[derive(Debug, Clone)]
 pub struct Parameter {
-    /// Logical ID.
     pub id: String,
     /// What it is, in one sentence.
     pub description: String,
     /// Label in the console.
     pub label: String,
-    /// Default.
     pub default: Option<String>,
     /// The values that are possible; empty for any.
     pub allowed_values: Vec<String>,
@@ -41,18 +34,14 @@ pub struct Parameter {
 /// A condition: two values are equal.
 #[derive(Debug, Clone)]
 pub struct Condition {
-    /// Logical ID.
     pub id: String,
-    /// Its test.
     pub test: Value,
 }
 
-/// A resource.
 #[derive(Debug, Clone)]
 pub struct Resource {
     /// Comment above it: what it is for.
     pub comment: String,
-    /// Logical ID.
     pub id: String,
     /// Type, such as `AWS::S3::Bucket`.
     pub kind: String,
@@ -65,18 +54,14 @@ pub struct Resource {
     pub retained: bool,
     /// Guard rules that are suppressed on it, each with the reason.
     pub suppressed: Vec<(String, String)>,
-    /// Properties.
     pub properties: Value,
 }
 
-/// An output.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Logical ID.
     pub id: String,
     /// What it is.
     pub description: String,
-    /// Value.
     pub value: Value,
     /// Condition under which it exists.
     pub condition: Option<String>,

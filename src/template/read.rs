@@ -5,7 +5,7 @@
 //! has one cannot be merged, and [`Template::read`] refuses it.
 
 use super::model::{Condition, Output, Parameter, Resource, Template};
-use super::value::{Field, Item, Value};
+use super::value::{Item, Value, list, map};
 use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
 
 /// The sections that the model represents.
@@ -54,26 +54,12 @@ impl Value {
                 _ => Self::String(text.clone()),
             },
             diagnostic::Value::String(text) => Self::String(text.clone()),
-            diagnostic::Value::Sequence(items) => Self::List(
-                items
-                    .iter()
-                    .map(|item| Item {
-                        comment: String::new(),
-                        value: Self::from_node(item),
-                    })
-                    .collect(),
-            ),
-            diagnostic::Value::Mapping(entries) => Self::Map(
-                entries
-                    .iter()
-                    .filter(|entry| entry.value.value != diagnostic::Value::Null)
-                    .map(|entry| Field {
-                        comment: String::new(),
-                        key: entry.key.clone(),
-                        value: Self::from_node(&entry.value),
-                    })
-                    .collect(),
-            ),
+            diagnostic::Value::Sequence(items) => list(items.iter().map(Self::from_node)),
+            diagnostic::Value::Mapping(entries) => {
+                let entries = entries.iter();
+                let known = entries.filter(|entry| entry.value.value != diagnostic::Value::Null);
+                map(known.map(|entry| (&entry.key, Self::from_node(&entry.value))))
+            }
         };
         match node.tag.as_deref() {
             Some("Ref") => function("Ref", plain),
@@ -130,11 +116,7 @@ fn function(name: &str, argument: Value) -> Value {
 }
 
 fn single(key: &str, value: Value) -> Value {
-    Value::Map(vec![Field {
-        comment: String::new(),
-        key: key.to_owned(),
-        value,
-    }])
+    map([(key, value)])
 }
 
 impl Template {

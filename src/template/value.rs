@@ -5,13 +5,9 @@ use serde_json::Value as Json;
 /// A value of a template.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// Text.
     String(String),
-    /// A boolean.
     Bool(bool),
-    /// A whole number.
     Integer(i64),
-    /// A list.
     List(Vec<Item>),
     /// A mapping, in this order.
     Map(Vec<Field>),
@@ -30,7 +26,6 @@ pub enum Value {
 pub struct Item {
     /// Comment, or nothing.
     pub comment: String,
-    /// The item.
     pub value: Value,
 }
 
@@ -39,39 +34,40 @@ pub struct Item {
 pub struct Field {
     /// Comment, or nothing.
     pub comment: String,
-    /// Key.
     pub key: String,
-    /// Value.
     pub value: Value,
+}
+
+impl<V: Into<Value>> From<V> for Item {
+    fn from(value: V) -> Self {
+        Self {
+            comment: String::new(),
+            value: value.into(),
+        }
+    }
+}
+
+impl Field {
+    pub(crate) fn new(key: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self {
+            comment: String::new(),
+            key: key.into(),
+            value: value.into(),
+        }
+    }
 }
 
 /// A mapping of these fields.
 pub(crate) fn map<K: Into<String>, V: Into<Value>>(
     fields: impl IntoIterator<Item = (K, V)>,
 ) -> Value {
-    Value::Map(
-        fields
-            .into_iter()
-            .map(|(key, value)| Field {
-                comment: String::new(),
-                key: key.into(),
-                value: value.into(),
-            })
-            .collect(),
-    )
+    let fields = fields.into_iter();
+    Value::Map(fields.map(|(key, value)| Field::new(key, value)).collect())
 }
 
 /// A list of these items.
 pub(crate) fn list<V: Into<Value>>(items: impl IntoIterator<Item = V>) -> Value {
-    Value::List(
-        items
-            .into_iter()
-            .map(|value| Item {
-                comment: String::new(),
-                value: value.into(),
-            })
-            .collect(),
-    )
+    Value::List(items.into_iter().map(Item::from).collect())
 }
 
 impl Value {
@@ -130,11 +126,7 @@ impl Value {
     #[must_use]
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         if let Self::Map(fields) = &mut self {
-            fields.push(Field {
-                comment: String::new(),
-                key: key.to_owned(),
-                value: value.into(),
-            });
+            fields.push(Field::new(key, value));
         }
         self
     }

@@ -16,6 +16,14 @@ pub struct Actions {
     pub span: Span,
 }
 
+impl Actions {
+    /// Whether the element is about an action, which is in lower case.
+    pub(crate) fn cover(&self, action: &str) -> bool {
+        let mut patterns = self.patterns.iter();
+        patterns.any(|pattern| pattern.covers(action)) != self.negated
+    }
+}
+
 /// One action of a policy: `s3:GetObject`, `s3:Get*`, `*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionPattern {

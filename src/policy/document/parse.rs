@@ -240,10 +240,7 @@ impl Reader {
                 continue;
             }
             for (text, span) in self.texts(&entry.value, &entry.key) {
-                match PrincipalEntry::parse(&entry.key, text, span) {
-                    Ok(principal) => entries.push(principal),
-                    Err(problem) => self.problem(problem),
-                }
+                entries.extend(self.read(PrincipalEntry::parse(&entry.key, text, span)));
             }
         }
         if types.is_empty() {
@@ -270,19 +267,17 @@ impl Reader {
         }
         let mut patterns = Vec::new();
         for (text, span) in self.texts(&entry.value, &entry.key) {
-            match ActionPattern::parse(text, span) {
-                Ok(action) => {
-                    if self.kind == PolicyKind::Trust && action.service() != "sts" {
-                        self.fault(
-                            span,
-                            format!("a role trust policy cannot allow or deny `{text}`"),
-                            "it has actions of `sts` only, such as `sts:AssumeRole`",
-                        );
-                    }
-                    patterns.push(action);
-                }
-                Err(problem) => self.problem(problem),
+            let Some(action) = self.read(ActionPattern::parse(text, span)) else {
+                continue;
+            };
+            if self.kind == PolicyKind::Trust && action.service() != "sts" {
+                self.fault(
+                    span,
+                    format!("a role trust policy cannot allow or deny `{text}`"),
+                    "it has actions of `sts` only, such as `sts:AssumeRole`",
+                );
             }
+            patterns.push(action);
         }
         Some(Actions {
             negated,
@@ -317,10 +312,8 @@ impl Reader {
         let mut patterns = Vec::new();
         for (text, span) in self.texts(&entry.value, &entry.key) {
             let variables = self.version == Version::V2012;
-            match ResourcePattern::parse(text, self.kind, variables, span) {
-                Ok(resource) => patterns.push(resource),
-                Err(problem) => self.problem(problem),
-            }
+            let resource = ResourcePattern::parse(text, self.kind, variables, span);
+            patterns.extend(self.read(resource));
         }
         Some(Resources {
             negated,
@@ -384,10 +377,8 @@ impl Reader {
                 ));
                 continue;
             };
-            match ConditionValue::parse(operator, text, variables, item.span) {
-                Ok(value) => values.push(value),
-                Err(problem) => self.problem(problem),
-            }
+            let value = ConditionValue::parse(operator, text, variables, item.span);
+            values.extend(self.read(value));
         }
         values
     }

@@ -256,7 +256,7 @@ impl Scope<'_> {
 
     /// Whether a statement's `Action` or `NotAction` is about the request's.
     pub(super) fn action(&self, statement: &Statement) -> bool {
-        matching::names_action(&statement.actions, self.request.action_lower())
+        statement.actions.cover(self.request.action_lower())
     }
 
     /// How directly a statement names the request's principal. A policy of an identity is about

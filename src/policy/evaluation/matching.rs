@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::request::ContextValue;
 use super::truth::{Truth, View};
 use crate::policy::document::pattern::{Token, Variable, arn_parts, bounded_glob, glob};
-use crate::policy::document::{Actions, ArnPattern, Pattern};
+use crate::policy::document::{ArnPattern, Pattern};
 
 /// Whether a pattern matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +48,6 @@ pub(super) fn one_of(matches: impl IntoIterator<Item = Match>, negated: bool) ->
         (true, Truth::No) if is_unresolved => Truth::Unknown,
         (true, found) => found.not(),
     }
-}
-
-/// Whether an `Action` or `NotAction` element is about an action, in lower case.
-pub(super) fn names_action(actions: &Actions, name: &str) -> bool {
-    let mut patterns = actions.patterns.iter();
-    patterns.any(|pattern| pattern.covers(name)) != actions.negated
 }
 
 /// Whether a pattern matches a text, letter by letter.

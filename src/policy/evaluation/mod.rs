@@ -26,11 +26,6 @@ mod request;
 mod text;
 mod truth;
 
-/// Whether an `Action` or `NotAction` element is about an action.
-pub(crate) fn names_action(actions: &crate::policy::document::Actions, action: &str) -> bool {
-    matching::names_action(actions, &action.to_ascii_lowercase())
-}
-
 pub use case::{Case, CaseOutcome, CaseResult, ReadCase, evaluate_cases, read_cases};
 pub use evaluate::{evaluate, evaluate_within};
 pub use explain::{explain, explain_within};

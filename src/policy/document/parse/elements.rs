@@ -17,6 +17,11 @@ impl Reader {
         self.problem(Diagnostic::new(span, message).help(help));
     }
 
+    /// A part that was read, or nothing after its problem is reported.
+    pub(super) fn read<T>(&mut self, part: Result<T, Diagnostic>) -> Option<T> {
+        part.map_err(|problem| self.problem(problem)).ok()
+    }
+
     pub(super) fn mapping<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
         let entries = node.entries().filter(|_| node.tag.is_none());
         if entries.is_none() {
