@@ -2,13 +2,16 @@
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help synth test test-all test-browser check-stacks demo bench fmt clean
+.PHONY: help synth schemas test test-all test-browser check-stacks demo bench fmt clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 synth: ## Show the example's templates: write them to stacks/
 	$(CARGO) run --quiet --no-default-features -- synth --example
+
+schemas: ## Write the schemas of the JSON output to schemas/
+	S3FERRY_WRITE_SCHEMAS=1 $(CARGO) test --quiet --lib schemas_are_current
 
 test: ## Format, lints, all tests (makes its own Python environment), stale files
 	$(CARGO) fmt --check

@@ -94,12 +94,13 @@ pub(crate) enum Refusal {
     Excess,
 }
 
-/// A synthesis that was linted and proven.
+/// Templates that were linted and proven: of a synthesis, or of the files that a proof was given.
 #[derive(Debug)]
-pub struct Checked {
-    synthesis: Synthesis,
+pub struct Checked<T = Synthesis> {
+    /// The templates.
+    pub templates: T,
     rules: Vec<Rule>,
-    quotas: Quotas,
+    pub(crate) quotas: Quotas,
     /// The findings, by template.
     pub reports: Vec<(Source, Report)>,
     /// The proof of a run of the pipeline.
@@ -201,7 +202,7 @@ impl Synthesis {
         Ok(Checked {
             reports: self.lint(&rules, &plan.quotas)?,
             proof: self.prove(plan)?,
-            synthesis: self,
+            templates: self,
             rules,
             quotas: plan.quotas.clone(),
         })
@@ -240,7 +241,7 @@ impl Checked {
         let refusal = lint_refusal(&self.reports).or_else(|| proof_refusal(&self.proof, strict));
         match refusal {
             None => Ok(Approved {
-                synthesis: self.synthesis,
+                synthesis: self.templates,
                 rules: self.rules,
                 quotas: self.quotas,
                 others: HashSet::new(),
@@ -287,6 +288,28 @@ impl Permit<'_> {
     /// Whether it permits this text.
     pub(crate) fn covers(self, text: &str) -> bool {
         self.0 == text
+    }
+}
+
+impl Inputs {
+    /// Lints and proves the templates.
+    ///
+    /// # Errors
+    /// A template cannot be checked.
+    pub(crate) fn check(
+        self,
+        rules: Vec<Rule>,
+        quotas: Quotas,
+    ) -> Result<Checked<Self>, CheckError> {
+        let templates = self.stacks.iter().map(|stack| stack.template.clone());
+        let templates: Vec<_> = templates.collect();
+        Ok(Checked {
+            reports: lint_files(&rules, &templates, &quotas)?,
+            proof: proof::prove(&self).map_err(CheckError::Proof)?,
+            templates: self,
+            rules,
+            quotas,
+        })
     }
 }
 

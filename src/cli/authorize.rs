@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Kind, Source};
 use crate::policy::evaluation::{CaseResult, evaluate_cases};
 
+use super::json::Version;
 use super::output::{Text, print, table};
 use super::{Failure, Global, Outcome, files};
 
@@ -29,7 +30,6 @@ detach it. A level of `scps` has what it lists.
 Exit code 1 where a decision is not the one that is expected; 2 where a case cannot be read, also
 because its service has no such action.";
 
-/// AuthorizeOptions of `authorize`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct AuthorizeOptions {
@@ -69,17 +69,16 @@ pub(crate) fn run(_: &Global, options: &AuthorizeOptions) -> Result<Outcome, Fai
     }
     print(match options.format {
         Format::Text => Text::from(&text(&results)),
-        Format::Json => Text::json(&json(&results)?),
+        Format::Json => Text::documents(results.iter().map(|result| Document {
+            version: Version,
+            result,
+        }))?,
     })?;
     if !failed.is_empty() {
         return Err(Failure::Several(failed));
     }
     let wrong = results.iter().any(CaseResult::is_mismatch);
-    Ok(if wrong {
-        Outcome::Findings
-    } else {
-        Outcome::Done
-    })
+    Ok(Outcome::findings(wrong))
 }
 
 fn read(path: &Path) -> Result<Source, Failure> {
@@ -89,29 +88,13 @@ fn read(path: &Path) -> Result<Source, Failure> {
     files::read(path, "cases", Kind::Cases)
 }
 
-/// Version of the JSON shape; it changes when a member changes its meaning or goes.
-const JSON_VERSION: u32 = 1;
-
-/// A result, with the version of its shape.
-#[derive(serde::Serialize)]
-struct Versioned<'a> {
-    version: u32,
+/// A line of the output of `s3ferry authorize --format json`: the result of a case.
+#[derive(serde::Serialize, schemars::JsonSchema)]
+#[schemars(title = "s3ferry authorize")]
+pub(crate) struct Document<'r> {
+    version: Version,
     #[serde(flatten)]
-    result: &'a CaseResult,
-}
-
-fn json(results: &[CaseResult]) -> Result<String, Failure> {
-    let mut out = String::new();
-    for result in results {
-        let line = serde_json::to_string(&Versioned {
-            version: JSON_VERSION,
-            result,
-        })
-        .map_err(|error| Failure::new(format!("cannot write JSON: {error}"), ""))?;
-        out.push_str(&line);
-        out.push('\n');
-    }
-    Ok(out)
+    result: &'r CaseResult,
 }
 
 fn text(results: &[CaseResult]) -> String {

@@ -5,14 +5,15 @@ use crate::diagnostic::Source;
 use crate::lint::Report;
 use crate::proof::Proof;
 
-use super::{Failure, Global, output, proof_complaints, proof_input, reports};
+use super::proof::complaints;
+use super::{Failure, Global, output, reports};
 
 impl From<CheckError> for Failure {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Template(source, problem) => Self::document(*source, vec![problem]),
             CheckError::Lint(error) => Self::new(error.to_string(), ""),
-            CheckError::Proof(errors) => proof_input::failure(errors),
+            CheckError::Proof(errors) => errors.into(),
         }
     }
 }
@@ -31,9 +32,9 @@ pub(crate) fn show_lint(global: &Global, reports: &[(Source, Report)]) {
 /// Shows what is wrong with a run of the pipeline, and tells why nothing may come of it, if so. With
 /// `strict`, unproven results, unresolved values and unexplained excess are errors, too.
 pub(crate) fn show_proof(global: &Global, proof: &Proof, strict: bool) -> Option<Refusal> {
-    let shown = proof_complaints::complaints(proof, strict);
+    let shown = complaints(proof, strict);
     if !shown.is_empty() {
-        output::note(global, &shown);
+        output::note(global, shown);
     }
     proof_refusal(proof, strict)
 }

@@ -27,7 +27,6 @@ Examples:
 
 Profiles, targets, accounts and regions are completed from the configuration.";
 
-/// CompleteOptions of `completions`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CompleteOptions {
@@ -77,17 +76,27 @@ fn with_values(mut command: clap::Command) -> clap::Command {
 fn of(command: &str, argument: Arg) -> Arg {
     let values: fn(&Plan) -> Vec<String> = match (command, argument.get_id().as_str()) {
         (_, "call") => {
-            return argument.add(ArgValueCandidates::new(|| {
-                candidates(&Step::ALL.map(Step::name))
-            }));
+            let steps = || candidates(&Step::ALL.map(Step::name));
+            return argument.add(ArgValueCandidates::new(steps));
         }
         // The configuration that `init` writes does not exist yet.
         ("init", _) => return argument,
         #[cfg(feature = "deploy")]
-        (_, "profile") => profiles,
-        (_, "target") => targets,
-        (_, "account") => accounts,
-        (_, "region") => regions,
+        (_, "profile") => |plan| {
+            let steps = crate::deploy::stack_steps(plan).into_iter();
+            steps.map(|step| step.profile).collect()
+        },
+        (_, "target") => |plan| plan.targets.iter().map(|one| one.name.clone()).collect(),
+        (_, "account") => |plan| {
+            plan.instances()
+                .map(|(_, one)| one.account.to_string())
+                .collect()
+        },
+        (_, "region") => |plan| {
+            plan.instances()
+                .map(|(_, one)| one.region.to_string())
+                .collect()
+        },
         _ => return argument,
     };
     argument.add(ArgValueCandidates::new(move || {
@@ -124,29 +133,4 @@ fn configured() -> Option<Plan> {
         verbose: false,
     };
     Project::load(&global).ok().map(|project| project.plan)
-}
-
-#[cfg(feature = "deploy")]
-fn profiles(plan: &Plan) -> Vec<String> {
-    let steps = crate::deploy::stack_steps(plan).into_iter();
-    steps.map(|step| step.profile).collect()
-}
-
-fn targets(plan: &Plan) -> Vec<String> {
-    let targets = plan.targets.iter();
-    targets.map(|target| target.name.clone()).collect()
-}
-
-fn accounts(plan: &Plan) -> Vec<String> {
-    let instances = plan.instances();
-    instances
-        .map(|(_, instance)| instance.account.to_string())
-        .collect()
-}
-
-fn regions(plan: &Plan) -> Vec<String> {
-    let instances = plan.instances();
-    instances
-        .map(|(_, instance)| instance.region.to_string())
-        .collect()
 }

@@ -27,7 +27,6 @@ pub(crate) enum Failure {
     /// Several failures of the same input.
     Several(Vec<Failure>),
     /// A failure, and what else is to know.
-    #[cfg(feature = "deploy")]
     Noted(Box<Failure>, String),
 }
 
@@ -38,7 +37,6 @@ impl Failure {
     }
 
     /// A refusal, or something that failed at AWS: exit code 1.
-    #[cfg(feature = "deploy")]
     pub(crate) fn finding(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::with_code(message, help, 1)
     }
@@ -53,18 +51,20 @@ impl Failure {
     }
 
     /// What is wrong, in one line.
-    #[cfg(feature = "deploy")]
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Message { message, .. } => shortened(&shown(message)).into_owned(),
-            Self::Document(source, problems) => first_problem(source, problems),
+            Self::Document(source, problems) => {
+                let message = problems.first().map(|problem| shown(&problem.message));
+                let message = message.unwrap_or_default();
+                format!("{}: {}", source.name(), shortened(&message))
+            }
             Self::Several(failures) => failures.first().map(Self::message).unwrap_or_default(),
             Self::Noted(failure, _) => failure.message(),
         }
     }
 
     /// The same failure with a note: a sentence without its period.
-    #[cfg(feature = "deploy")]
     pub(crate) fn with_note(self, note: String) -> Self {
         Self::Noted(Box::new(self), note)
     }
@@ -87,7 +87,6 @@ impl Failure {
             Self::Message { code, .. } => *code,
             Self::Document(..) => 2,
             Self::Several(failures) => failures.first().map_or(2, Self::exit_code),
-            #[cfg(feature = "deploy")]
             Self::Noted(failure, _) => failure.exit_code(),
         }
     }
@@ -98,11 +97,10 @@ impl Failure {
     }
 
     fn rendered(&self) -> Text {
-        #[cfg(feature = "deploy")]
         if let Self::Noted(failure, note) = self {
             let mut both = failure.rendered().trim_end();
             both.push_str("\n");
-            both.append(&titled(&Level::NOTE, None, note, ""));
+            both.append(&titled(&Level::NOTE, "", note, ""));
             return both;
         }
         let mut parts = Vec::new();
@@ -110,10 +108,9 @@ impl Failure {
         let mut out = Text::new();
         for part in parts.iter().take(MOST_SHOWN) {
             let text = match part {
-                Part::Message(message, help) => titled(&Level::ERROR, None, message, help),
-                Part::Document(source, problem) => render(source, problem),
-                #[cfg(feature = "deploy")]
-                Part::Note(note) => titled(&Level::NOTE, None, note, ""),
+                Part::Message(message, help) => titled(&Level::ERROR, "", message, help),
+                Part::Problem(source, problem) => render(source, problem),
+                Part::Note(note) => titled(&Level::NOTE, "", note, ""),
             };
             out.append(&text.trim_end());
             out.push_str("\n\n");
@@ -130,14 +127,10 @@ impl Failure {
         match self {
             Self::Message { message, help, .. } => found.push(Part::Message(message, help)),
             Self::Document(source, problems) => {
-                found.extend(
-                    problems
-                        .iter()
-                        .map(|problem| Part::Document(source, problem)),
-                );
+                let part = |problem| Part::Problem(source, problem);
+                found.extend(problems.iter().map(part));
             }
             Self::Several(failures) => failures.iter().for_each(|failure| failure.parts(found)),
-            #[cfg(feature = "deploy")]
             Self::Noted(failure, note) => {
                 failure.parts(found);
                 found.push(Part::Note(note));
@@ -149,21 +142,13 @@ impl Failure {
 /// One error of a failure.
 enum Part<'f> {
     Message(&'f str, &'f str),
-    Document(&'f Source, &'f Diagnostic),
-    #[cfg(feature = "deploy")]
+    Problem(&'f Source, &'f Diagnostic),
     Note(&'f str),
 }
 
 /// Warns of something that does not stop the command.
-#[cfg(feature = "deploy")]
 pub(crate) fn warn(global: &super::Global, message: &str, help: &str) {
-    let (message, help) = (shown(message), shown(help));
-    let mut group = Group::with_title(Level::WARNING.primary_title(&*message));
-    if !help.is_empty() {
-        group = group.element(Level::HELP.message(&*help));
-    }
-    let text = Renderer::styled().render(&[group]);
-    super::output::note(global, Text::rendered(text));
+    output::note(global, titled(&Level::WARNING, "", message, &shown(help)));
 }
 
 #[cfg(feature = "deploy")]
@@ -179,26 +164,9 @@ impl From<crate::deploy::DeployError> for Failure {
     }
 }
 
-#[cfg(feature = "deploy")]
-fn first_problem(source: &Source, problems: &[Diagnostic]) -> String {
-    let message = problems.first().map(|problem| problem.message.as_str());
-    let message = shown(message.unwrap_or_default());
-    format!("{}: {}", source.name(), shortened(&message))
-}
-
 /// A message without a place in a file, with its help, which may be empty.
-pub(crate) fn titled(level: &Level<'_>, id: Option<&str>, message: &str, help: &str) -> Text {
-    // Help can have lines of its own, such as a list.
-    let (message, help) = (shown(message), lines(help));
-    let mut title = level.clone().primary_title(shortened(&message));
-    if let Some(id) = id {
-        title = title.id(id);
-    }
-    let mut group = Group::with_title(title);
-    if !help.is_empty() {
-        group = group.element(Level::HELP.message(shortened(&help)));
-    }
-    Text::rendered(Renderer::styled().render(&[group]))
+pub(crate) fn titled(level: &Level<'_>, code: &str, message: &str, help: &str) -> Text {
+    rendered(level, code, message, None, help)
 }
 
 /// A diagnostic with the line that it is about.
@@ -208,30 +176,52 @@ pub(crate) fn render(source: &Source, diagnostic: &Diagnostic) -> Text {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let excerpt = Excerpt::of(source, diagnostic.span);
-    let (message, label) = (shown(&diagnostic.message), shown(&diagnostic.label));
-    let (code, help) = (
-        shown(diagnostic.code()),
-        diagnostic.help.as_deref().map(lines),
-    );
-    let mut annotation = AnnotationKind::Primary.span(excerpt.underlined.clone());
-    if !label.is_empty() {
-        annotation = annotation.label(shortened(&label));
-    }
-    let mut title = level.primary_title(shortened(&message));
+    rendered(
+        &level,
+        diagnostic.code(),
+        &diagnostic.message,
+        Some((source, diagnostic)),
+        diagnostic.help.as_deref().unwrap_or_default(),
+    )
+}
+
+/// A message; code and help may be empty.
+fn rendered(
+    level: &Level<'_>,
+    code: &str,
+    message: &str,
+    place: Option<(&Source, &Diagnostic)>,
+    help: &str,
+) -> Text {
+    // Help can have lines of its own, such as a list.
+    let (message, code, help) = (shown(message), shown(code), lines(help));
+    let mut title = level.clone().primary_title(shortened(&message));
     if !code.is_empty() {
         title = title.id(&*code);
     }
-    let snippet = Snippet::source(excerpt.text.as_str())
-        .path(source.name())
-        .line_start(excerpt.line)
-        .annotation(annotation);
-    let mut group = Group::with_title(title).element(snippet);
-    if let Some(help) = &help {
-        group = group.element(Level::HELP.message(shortened(help)));
+    let mut group = Group::with_title(title);
+    let place = place.map(|(source, diagnostic)| {
+        let excerpt = Excerpt::of(source, diagnostic.span);
+        (source, excerpt, shown(&diagnostic.label))
+    });
+    if let Some((source, excerpt, label)) = &place {
+        let mut annotation = AnnotationKind::Primary.span(excerpt.underlined.clone());
+        if !label.is_empty() {
+            annotation = annotation.label(shortened(label));
+        }
+        let snippet = Snippet::source(excerpt.text.as_str())
+            .path(source.name())
+            .line_start(excerpt.line)
+            .annotation(annotation);
+        group = group.element(snippet);
+    }
+    if !help.is_empty() {
+        group = group.element(Level::HELP.message(shortened(&help)));
     }
     let mut rendered = Renderer::styled().render(&[group]);
-    if excerpt.column != excerpt.shown_column {
+    if let Some((source, excerpt, _)) = &place
+        && excerpt.column != excerpt.shown_column
+    {
         // The renderer counts the columns of the text that it was given.
         let place = |column| format!("{}:{}:{column}", source.name(), excerpt.line);
         rendered = rendered.replacen(&place(excerpt.shown_column), &place(excerpt.column), 1);

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::graph::Graph;
-use crate::proof::{self, Proof, Verdict};
-use serde_json::{Value as Json, json};
+use crate::graph::{Graph, Kind};
+use crate::proof::{Proof, Verdict, prove};
+use crate::run::Step;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::json::Version;
 use super::output::{self, Text, note, print};
 use super::project::Project;
-use super::proof_input::{ProofInput, failure};
-use super::targets::known;
+use super::proof::ProofInput;
 use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
@@ -23,13 +25,6 @@ Examples:
 An arrow is what one calls the other for: thick on the artifact's way, dashed and red where a call
 is denied. Its number is the place on that way. `s3ferry report` opens the calls behind it.";
 
-/// Version of the JSON shape; it changes when a member changes its meaning or goes.
-const JSON_VERSION: u32 = 1;
-
-/// As many targets are drawn each by itself.
-pub(crate) const MOST_TARGETS: usize = 6;
-
-/// GraphOptions of `graph`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct GraphOptions {
@@ -66,12 +61,10 @@ enum Format {
 /// Draws the run.
 pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.input.example)?;
-    known(&project.plan, "target", &options.target, |target, _| {
-        &target.name
-    })?;
+    project.known("target", &options.target, |target, _| &target.name)?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;
-    let proof = proof::prove(&inputs).map_err(failure)?;
+    let proof = prove(&inputs)?;
     if proof.pipelines.is_empty() {
         return Err(Failure::new(
             "the templates have no pipeline, so there is no run to draw",
@@ -82,13 +75,13 @@ pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Fa
     if !options.target.is_empty() {
         graph = graph.of_targets(&options.target);
     } else if !options.expand {
-        graph = graph.alike(MOST_TARGETS);
+        graph = graph.alike();
     }
     let text = match options.format {
         Format::Mermaid => Text::from(&graph.to_mermaid()),
         Format::Dot => Text::from(&graph.to_dot()),
         Format::Svg => Text::from(&graph.to_svg()),
-        Format::Json => Text::json(&json_of(&proof, &graph)),
+        Format::Json => Text::document(&Document::new(&proof, &graph))?,
     };
     match &options.out {
         Some(path) => {
@@ -98,76 +91,115 @@ pub(crate) fn run(global: &Global, options: &GraphOptions) -> Result<Outcome, Fa
         }
         None => print(text)?,
     }
-    let not_allowed = |verdict| {
+    let [denied, unproven] = [Verdict::Denied, Verdict::Unproven].map(|verdict| {
         let arrows = graph.arrows.iter();
         arrows.filter(|arrow| arrow.verdict == verdict).count()
-    };
-    let (denied, unproven) = (not_allowed(Verdict::Denied), not_allowed(Verdict::Unproven));
+    });
     if denied + unproven > 0 {
-        note(
-            global,
-            &format!(
-                "Arrows with a denied call: {denied}, unproven: {unproven}; `s3ferry prove` \
-                 explains them."
-            ),
-        );
+        let counts = format!("Arrows with a denied call: {denied}, unproven: {unproven}");
+        note(global, &format!("{counts}; `s3ferry prove` explains them."));
     }
     Ok(Outcome::Done)
 }
 
-fn json_of(proof: &Proof, graph: &Graph) -> String {
-    let sides: Vec<Json> = graph
-        .sides
-        .iter()
-        .map(|side| {
-            json!({
-                "target": side.target,
-                "account": side.account,
-                "instances": side.instances.max(1),
-                "alike": side.alike,
-            })
-        })
-        .collect();
-    let nodes: Vec<Json> = graph
-        .nodes
-        .iter()
-        .map(|node| {
-            json!({
-                "kind": node.kind,
-                "name": node.name,
-                "arn": node.arn,
-                "side": node.side,
-                "instances": node.instances,
-            })
-        })
-        .collect();
-    let arrows: Vec<Json> = graph
-        .arrows
-        .iter()
-        .map(|arrow| {
-            let calls = arrow.calls.iter();
-            let calls: Vec<&str> = calls
-                .map(|number| proof.calls[*number].0.call.id.as_str())
-                .collect();
-            json!({
-                "from": arrow.from,
-                "to": arrow.to,
-                "number": arrow.number(),
-                "steps": arrow.steps,
-                "decision": arrow.verdict,
-                "instances": arrow.instances,
-                "calls": calls,
-            })
-        })
-        .collect();
-    format!(
-        "{:#}\n",
-        json!({
-            "version": JSON_VERSION,
-            "pipelines": proof.pipelines,
-            "sides": sides,
-            "nodes": nodes,
-            "arrows": arrows,
-        })
-    )
+/// The output of `s3ferry graph --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry graph")]
+pub(crate) struct Document<'g> {
+    version: Version,
+    /// Names of the pipelines.
+    pipelines: &'g [String],
+    /// The sides of the picture: the dev account first, then the targets.
+    sides: Vec<Side<'g>>,
+    /// The callers, and the resources that they call.
+    nodes: Vec<Node<'g>>,
+    /// The calls of one node on another, in the order of the run.
+    arrows: Vec<Arrow<'g>>,
+}
+
+/// A side of the picture.
+#[derive(Serialize, JsonSchema)]
+struct Side<'g> {
+    /// Target; null for the dev account.
+    target: Option<&'g str>,
+    /// Account ID; of several accounts, the first.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    account: &'g str,
+    /// Number of accounts and regions that the side represents.
+    #[schemars(range(min = 1))]
+    instances: usize,
+    /// The other targets that the side represents, because they look the same.
+    alike: &'g [String],
+}
+
+/// A caller, or a resource that is called.
+#[derive(Serialize, JsonSchema)]
+struct Node<'g> {
+    /// Kind of the node.
+    kind: Kind,
+    /// Name; of a key, the logical ID in its template.
+    name: &'g str,
+    /// ARN, or the name of a service, pipeline or account.
+    arn: &'g str,
+    /// Index of its side in `sides`.
+    side: usize,
+    /// Number of accounts and regions that the node represents.
+    #[schemars(range(min = 1))]
+    instances: usize,
+}
+
+/// The calls of one node on another.
+#[derive(Serialize, JsonSchema)]
+struct Arrow<'g> {
+    /// Index of the caller in `nodes`.
+    from: usize,
+    /// Index of the called node in `nodes`.
+    to: usize,
+    /// Position on the way of an artifact, from 1; null for a call beside it.
+    number: Option<u8>,
+    /// Steps of the run.
+    #[schemars(with = "Vec<String>")]
+    steps: &'g [Step],
+    /// The worst decision of its calls.
+    decision: Verdict,
+    /// Number of accounts and regions that the arrow represents.
+    #[schemars(range(min = 1))]
+    instances: usize,
+    /// The calls, by their `id` in the output of `s3ferry prove --format json`.
+    calls: Vec<&'g str>,
+}
+
+impl<'g> Document<'g> {
+    fn new(proof: &'g Proof, graph: &'g Graph) -> Self {
+        let sides = graph.sides.iter().map(|side| Side {
+            target: side.target.as_deref(),
+            account: &side.account,
+            instances: side.instances.max(1),
+            alike: &side.alike,
+        });
+        let nodes = graph.nodes.iter().map(|node| Node {
+            kind: node.kind,
+            name: &node.name,
+            arn: &node.arn,
+            side: node.side,
+            instances: node.instances,
+        });
+        let id = |call: &usize| proof.calls[*call].0.call.id.as_str();
+        let arrows = graph.arrows.iter().map(|arrow| Arrow {
+            from: arrow.from,
+            to: arrow.to,
+            number: arrow.number(),
+            steps: &arrow.steps,
+            decision: arrow.verdict,
+            instances: arrow.instances,
+            calls: arrow.calls.iter().map(id).collect(),
+        });
+        Self {
+            version: Version,
+            pipelines: &proof.pipelines,
+            sides: sides.collect(),
+            nodes: nodes.collect(),
+            arrows: arrows.collect(),
+        }
+    }
 }

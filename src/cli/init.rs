@@ -24,7 +24,6 @@ For a pipeline that exists already:
   s3ferry init --from site.json --bucket-account site-test=333333333333 \\
     --bucket-account site-prod=222222222222";
 
-/// InitOptions of `init`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InitOptions {

@@ -4,15 +4,19 @@ use std::path::{Path, PathBuf};
 
 use crate::checked::lint_files;
 use crate::config::Quotas;
-use crate::diagnostic::Kind;
-use crate::lint::{self, Rule};
+use crate::diagnostic::{Kind, Severity, Source};
+use crate::lint::{self, Report, Rule};
 use crate::template::TemplateFile;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::json::Version;
 use super::locate::ExampleOption;
 use super::output::{Text, print, table};
 use super::project::Project;
-use super::proof_input::templates;
-use super::{Failure, Global, Outcome, files, reports};
+use super::proof::templates;
+use super::reports::{self, SarifRule};
+use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,7 +26,6 @@ Examples:
   s3ferry lint --format sarif > lint.sarif
   s3ferry lint --list-rules";
 
-/// LintOptions of `lint`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LintOptions {
@@ -57,6 +60,114 @@ enum Format {
     Sarif,
     /// JUnit XML, for CI servers.
     Junit,
+}
+
+/// The output of `s3ferry lint --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry lint")]
+pub(crate) struct Document<'r> {
+    version: Version,
+    /// Paths of the checked templates.
+    files: Vec<&'r str>,
+    /// Everything that is wrong.
+    findings: Vec<Finding<'r>>,
+    /// Findings that a template suppresses.
+    suppressed: Vec<Suppressed<'r>>,
+}
+
+/// A finding.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Finding<'r> {
+    /// Name of the rule.
+    rule: &'r str,
+    /// Severity.
+    severity: Severity,
+    /// Path of the template.
+    file: &'r str,
+    /// First line, from 1.
+    line: usize,
+    /// First column, from 1.
+    column: usize,
+    /// Last line.
+    end_line: usize,
+    /// Column after the last character.
+    end_column: usize,
+    /// Logical ID; null for a finding about the whole template.
+    resource: Option<&'r str>,
+    /// Path in the template.
+    path: &'r str,
+    /// The problem.
+    message: &'r str,
+    /// How to fix it.
+    fix: Option<&'r str>,
+}
+
+/// A suppressed finding.
+#[derive(Serialize, JsonSchema)]
+struct Suppressed<'r> {
+    /// Name of the rule.
+    rule: &'r str,
+    /// Path of the template.
+    file: &'r str,
+    /// Line, from 1.
+    line: usize,
+    /// Logical ID.
+    resource: &'r str,
+    /// The reason that the template gives.
+    reason: Option<&'r str>,
+}
+
+impl<'r> Document<'r> {
+    fn new(reports: &'r [(Source, Report)]) -> Self {
+        let mut document = Self {
+            version: Version,
+            files: Vec::new(),
+            findings: Vec::new(),
+            suppressed: Vec::new(),
+        };
+        for (source, report) in reports {
+            let file = source.name();
+            document.files.push(file);
+            document
+                .findings
+                .extend(report.findings.iter().map(|finding| {
+                    let start = source.position(finding.span.start);
+                    let end = source.position(finding.span.end);
+                    Finding {
+                        rule: finding.code(),
+                        severity: finding.severity,
+                        file,
+                        line: start.line,
+                        column: start.column,
+                        end_line: end.line,
+                        end_column: end.column,
+                        resource: finding.resource(),
+                        path: finding.path(),
+                        message: &finding.message,
+                        fix: finding.help.as_deref(),
+                    }
+                }));
+            let suppressed = report.suppressed.iter().map(|suppressed| Suppressed {
+                rule: &suppressed.rule,
+                file,
+                line: source.position(suppressed.span.start).line,
+                resource: &suppressed.resource,
+                reason: suppressed.reason.as_deref(),
+            });
+            document.suppressed.extend(suppressed);
+        }
+        document
+    }
+}
+
+/// The output of `s3ferry lint --list-rules --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry lint --list-rules")]
+pub(crate) struct RulesDocument<'r> {
+    version: Version,
+    /// The rules.
+    rules: &'r [Rule],
 }
 
 /// Lints templates.
@@ -99,16 +210,26 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
     let reports = lint_files(&rules, &templates, &quotas)?;
     print(match options.format {
         Format::Text => reports::text(&reports, global.verbose),
-        Format::Json => Text::json(&reports::json(&reports)),
-        Format::Sarif => Text::json(&reports::sarif(&reports, &rules)?),
-        Format::Junit => Text::xml(&reports::junit(&reports, &rules)?),
+        Format::Json => Text::document(&Document::new(&reports))?,
+        Format::Sarif => {
+            let rules = rules.iter().map(|rule| SarifRule {
+                name: &rule.name,
+                what: &rule.what,
+                why: &rule.why,
+                fix: &rule.fix,
+            });
+            Text::document(&reports::sarif(&reports, rules))?
+        }
+        Format::Junit => {
+            let text = reports::junit(&reports, &rules)
+                .map_err(|error| Failure::new(format!("cannot write JUnit XML: {error}"), ""))?;
+            Text::xml(&format!("{}\n", text.trim_end()))
+        }
     })?;
-    let found = reports.iter().any(|(_, report)| report.has_errors());
-    Ok(if found {
-        Outcome::Findings
-    } else {
-        Outcome::Done
-    })
+    let mut reports = reports.iter();
+    Ok(Outcome::findings(
+        reports.any(|(_, report)| report.has_errors()),
+    ))
 }
 
 fn rules(options: &LintOptions) -> Result<Vec<Rule>, Failure> {
@@ -142,19 +263,14 @@ fn rules(options: &LintOptions) -> Result<Vec<Rule>, Failure> {
 }
 
 fn guard_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let entries = std::fs::read_dir(folder).map_err(|error| {
-        Failure::new(
-            format!("cannot read folder `{}`: {error}", folder.display()),
-            "",
-        )
+    let paths = files::paths_in(folder).map_err(|error| {
+        let message = format!("cannot read folder `{}`: {error}", folder.display());
+        Failure::new(message, "")
     })?;
-    for path in entries.flatten().map(|entry| entry.path()) {
+    for path in paths {
         if path.is_dir() && !path.is_symlink() {
             guard_files(&path, found)?;
-        } else if path
-            .extension()
-            .is_some_and(|ext| ext == "guard" || ext == "ruleset")
-        {
+        } else if files::has_extension(&path, &["guard", "ruleset"]) {
             found.push(path);
         }
     }
@@ -163,23 +279,15 @@ fn guard_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
 
 fn list(rules: &[Rule], format: Format) -> Result<(), Failure> {
     if format == Format::Json {
-        return print(Text::json(&reports::rules_json(rules)));
+        return print(Text::document(&RulesDocument {
+            version: Version,
+            rules,
+        })?);
     }
-    let rows: Vec<Vec<String>> = rules
-        .iter()
-        .map(|rule| {
-            let severity = rule.severity.name().to_owned();
-            vec![
-                rule.name.clone(),
-                severity,
-                rule.what.clone(),
-                rule.controls.join("; "),
-            ]
-        })
-        .collect();
-    print(&table(
-        &["rule", "severity", "what it wants", "controls"],
-        &rows,
-        &[],
-    ))
+    let rows = rules.iter().map(|rule| {
+        let (name, severity) = (rule.name.clone(), rule.severity.name().to_owned());
+        vec![name, severity, rule.what.clone(), rule.controls.join("; ")]
+    });
+    let header = ["rule", "severity", "what it wants", "controls"];
+    print(&table(&header, &rows.collect::<Vec<_>>(), &[]))
 }

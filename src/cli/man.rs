@@ -13,7 +13,6 @@ Examples:
   s3ferry man deploy | man -l -
   s3ferry man --out ~/.local/share/man/man1     then `man s3ferry-deploy`";
 
-/// ManOptions of `man`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManOptions {

@@ -18,11 +18,7 @@ mod locate;
 mod man;
 mod output;
 mod project;
-mod proof_complaints;
-mod proof_input;
-mod proof_json;
-mod proof_reports;
-mod proof_unproven;
+mod proof;
 mod prove;
 mod report;
 mod reports;
@@ -71,7 +67,6 @@ pub(crate) enum Outcome {
     /// Findings, or stale files.
     Findings,
     /// No findings, and not everything could be examined.
-    #[cfg(feature = "deploy")]
     Incomplete,
     /// A signal stopped it.
     #[cfg(feature = "deploy")]
@@ -134,7 +129,6 @@ enum Command {
     Man(man::ManOptions),
 }
 
-#[cfg(feature = "deploy")]
 impl Outcome {
     /// Findings, if there are some.
     fn findings(are_some: bool) -> Self {
@@ -188,7 +182,6 @@ pub fn run() -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
-        #[cfg(feature = "deploy")]
         Ok(Outcome::Incomplete) => ExitCode::from(4),
         #[cfg(feature = "deploy")]
         Ok(Outcome::Interrupted(signal)) => ExitCode::from(signal.exit_code()),

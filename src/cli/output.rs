@@ -10,7 +10,6 @@ use std::io::Write as _;
 use crate::escape::{self, lines, shown};
 #[cfg(feature = "deploy")]
 use anstyle::Style;
-
 use serde::Serialize;
 
 use super::table::layout;
@@ -47,6 +46,21 @@ impl Text {
         Ok(Self::json(&(text + "\n")))
     }
 
+    /// Documents as JSON, one on each line.
+    ///
+    /// # Errors
+    /// Their type cannot be written as JSON.
+    pub(crate) fn documents(
+        documents: impl IntoIterator<Item = impl Serialize>,
+    ) -> Result<Self, Failure> {
+        let mut text = String::new();
+        for document in documents {
+            text += &serde_json::to_string(&document).map_err(no_json)?;
+            text.push('\n');
+        }
+        Ok(Self::json(&text))
+    }
+
     /// A JSON value, indented.
     pub(crate) fn json_value(value: &serde_json::Value) -> Self {
         Self::json(&format!("{value:#}\n"))
@@ -65,6 +79,15 @@ impl Text {
     /// Adds text of one or several lines.
     pub(crate) fn push_str(&mut self, text: &str) {
         self.0.push_str(&lines(text));
+    }
+
+    /// Adds a line: every hidden character is escaped, and line breaks, too.
+    pub(crate) fn line(&mut self, text: impl fmt::Display) {
+        self.0.push_str(&line(&text.to_string()));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds text that is escaped already.
@@ -88,6 +111,10 @@ impl Text {
     pub(crate) fn to_print(&self) -> Cow<'_, str> {
         escape::without_commands(&self.0)
     }
+}
+
+fn no_json(error: serde_json::Error) -> Failure {
+    Failure::new(format!("cannot write JSON: {error}"), "")
 }
 
 impl fmt::Write for Text {
@@ -116,7 +143,6 @@ pub(crate) enum Stream {
     /// Standard output: results.
     Results,
     /// Standard error: what is said beside them.
-    #[cfg(feature = "deploy")]
     Notes,
 }
 
@@ -131,7 +157,6 @@ impl Stream {
         }
         let terminal = match self {
             Self::Results => terminal_size::terminal_size_of(std::io::stdout()),
-            #[cfg(feature = "deploy")]
             Self::Notes => terminal_size::terminal_size_of(std::io::stderr()),
         };
         terminal.map(|(width, _)| usize::from(width.0))
@@ -148,7 +173,6 @@ pub(crate) fn set_color(when: &str) {
 }
 
 /// Whether standard error is written in colours.
-#[cfg(feature = "deploy")]
 pub(crate) fn colors() -> bool {
     anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }
@@ -206,34 +230,27 @@ pub(crate) fn ask(question: &str) {
 
 /// A table without lines, for standard output: columns aligned, those of `right` to the right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
-    layout(header, &escaped(rows), right, Stream::Results.width())
+    table_for(Stream::Results, header, rows, right)
 }
 
 /// The same for a stream.
-#[cfg(feature = "deploy")]
 pub(crate) fn table_for(
     stream: Stream,
     header: &[&str],
     rows: &[Vec<String>],
     right: &[usize],
 ) -> String {
-    layout(header, &escaped(rows), right, stream.width())
+    // A cell is one line before it is wrapped.
+    let row = |row: &Vec<String>| row.iter().map(|cell| shown(cell).into_owned()).collect();
+    let escaped: Vec<Vec<String>> = rows.iter().map(row).collect();
+    layout(header, &escaped, right, stream.width())
 }
 
 /// A table of the outputs of a stack.
-#[cfg(feature = "deploy")]
 pub(crate) fn outputs(outputs: &std::collections::BTreeMap<String, String>) -> String {
-    let rows = outputs.iter();
-    let rows: Vec<Vec<String>> = rows
-        .map(|(name, value)| vec![format!("  {name}"), value.clone()])
-        .collect();
+    let row = |(name, value): (&String, &String)| vec![format!("  {name}"), value.clone()];
+    let rows: Vec<Vec<String>> = outputs.iter().map(row).collect();
     table(&["  output", "value"], &rows, &[])
-}
-
-/// The cells without hidden characters: a cell is one line before it is wrapped.
-fn escaped(rows: &[Vec<String>]) -> Vec<Vec<String>> {
-    let row = |row: &Vec<String>| row.iter().map(|cell| shown(cell).into_owned()).collect();
-    rows.iter().map(row).collect()
 }
 
 /// A line: every hidden character of the text is escaped, and its line breaks, too.
@@ -246,11 +263,13 @@ pub(crate) fn path(path: &std::path::Path) -> String {
     shown(&path.to_string_lossy()).into_owned()
 }
 
+/// A number of things: `1 call`, `1,200 calls`.
+pub(crate) fn plural(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", thousands(count))
+}
+
 /// A number with commas between its thousands.
 pub(crate) fn thousands(number: usize) -> String {
     crate::aws::quotas::grouped(number as u64)
-}
-
-fn no_json(error: serde_json::Error) -> Failure {
-    Failure::new(format!("cannot write JSON: {error}"), "")
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::aws::quotas::grouped;
 use crate::checked::{Synthesis, SynthesizedFile, TemplateFormat};
-use crate::config::{Document, EXAMPLE};
+use crate::config::{Document, EXAMPLE, near};
 use crate::diagnostic::{Kind, Source};
 use crate::lint::quotas;
-use crate::plan::Plan;
+use crate::plan::{InstancePlan, Plan, TargetPlan};
 use crate::stacks::{self, MergeError};
 
 use super::locate::{ExampleOption, Located, locate};
@@ -115,6 +115,31 @@ impl Project {
             folder,
             document,
         })
+    }
+
+    /// Every value of a filter must mean something.
+    ///
+    /// # Errors
+    /// No target or instance has a value.
+    pub(crate) fn known(
+        &self,
+        what: &str,
+        values: &[String],
+        of: for<'p> fn(&'p TargetPlan, &'p InstancePlan) -> &'p str,
+    ) -> Result<(), Failure> {
+        let instances = self.plan.instances();
+        let known: Vec<&str> = instances.map(|(target, found)| of(target, found)).collect();
+        let Some(value) = values.iter().find(|value| !known.contains(&value.as_str())) else {
+            return Ok(());
+        };
+        let help = match near(value, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "see `s3ferry targets`".to_owned(),
+        };
+        Err(Failure::new(
+            format!("the configuration has no {what} `{value}`"),
+            help,
+        ))
     }
 
     /// The path of a file that is named relative to the configuration file.

@@ -1,13 +1,13 @@
 //! `s3ferry prove`: what a run of the pipeline will be allowed to do, and what not.
 
 use crate::plan::Plan;
-use crate::proof::{self, Decided, Proof, Verdict};
+use crate::proof::{Decided, Proof, Verdict, prove};
 use crate::run::{self, Call};
 
 use super::output::{self, Text, print};
 use super::project::Project;
-use super::proof_input::{ProofInput, failure};
-use super::{Failure, Global, Outcome, proof_json, proof_reports};
+use super::proof::{self, Document, ProofInput, wanted};
+use super::{Failure, Global, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,6 @@ The exit code is that of the whole proof, also with --call and --account:
      with --strict also something unproven, unresolved or unexplained excess
   2  an input that is unknown, unreadable or would not be used";
 
-/// ProveOptions of `prove`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ProveOptions {
@@ -108,7 +107,7 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, options.step == Step::Dev)?;
     inputs.expand = options.expand || options.account.is_some();
-    let mut proof = proof::prove(&inputs).map_err(failure)?;
+    let mut proof = prove(&inputs)?;
     // What is shown may be a part, and what it comes to is the whole.
     let outcome = proof.outcome();
     if let Some(account) = &options.account {
@@ -122,10 +121,7 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
         only(&mut proof, &project.plan, account);
     }
     if let Some(step) = call
-        && !proof
-            .calls
-            .iter()
-            .any(|(decided, _)| proof_reports::wanted(decided, call))
+        && !proof.calls.iter().any(|(decided, _)| wanted(decided, call))
     {
         let of_what = match (&options.account, options.step) {
             (Some(account), _) => format!(" in account {account}"),
@@ -137,9 +133,8 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
             &format!("A run of this configuration has no step `{step}`{of_what}."),
         );
     }
-    let is_explained = |(decided, _): &(Decided, _)| {
-        proof_reports::wanted(decided, call) && decided.verdict != Verdict::Allowed
-    };
+    let is_explained =
+        |(decided, _): &(Decided, _)| wanted(decided, call) && decided.verdict != Verdict::Allowed;
     if call.is_some() && outcome.fails(options.strict) && !proof.calls.iter().any(is_explained) {
         output::note(
             global,
@@ -147,15 +142,11 @@ pub(crate) fn run(global: &Global, options: &ProveOptions) -> Result<Outcome, Fa
         );
     }
     print(match options.format {
-        Format::Text => Text::from(&proof_reports::text(&proof, &outcome, call, global.verbose)),
-        Format::Json => Text::json(&proof_json::json(&proof, &outcome, call)),
-        Format::Sarif => Text::json(&proof_json::sarif(&proof)?),
+        Format::Text => proof::text(&proof, &outcome, call, global.verbose),
+        Format::Json => Text::document(&Document::new(&proof, &outcome, call))?,
+        Format::Sarif => Text::document(&proof::sarif(&proof))?,
     })?;
-    Ok(if outcome.fails(options.strict) {
-        Outcome::Findings
-    } else {
-        Outcome::Done
-    })
+    Ok(Outcome::findings(outcome.fails(options.strict)))
 }
 
 /// Leaves what is about one account.

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use crate::checked::lint_files;
-use crate::lint::{self, quotas};
-use crate::proof::{self, Conclusion};
-use crate::report::{self, Contents};
+use crate::checked::lint_refusal;
+use crate::lint;
+use crate::proof::Conclusion;
+use crate::report;
 
 use super::output::{self, note, thousands};
 use super::project::Project;
-use super::proof_input::{ProofInput, failure};
-use super::{Failure, Global, Outcome, files, graph};
+use super::proof::ProofInput;
+use super::{Failure, Global, Outcome, files};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,7 +26,6 @@ the picture of the run, behind every arrow the calls and the statements that dec
 attacks that are denied, what each statement is for, lint, quotas, and the templates with their
 digests.";
 
-/// ReportOptions of `report`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReportOptions {
@@ -50,31 +49,11 @@ pub(crate) fn run(global: &Global, options: &ReportOptions) -> Result<Outcome, F
     let project = Project::load_or_example(global, options.input.example)?;
     let mut inputs = options.input.read(&project, false)?;
     inputs.by_region = true;
-    let templates: Vec<_> = (inputs.stacks.iter())
-        .map(|stack| stack.template.clone())
-        .collect();
-    let quotas_of = &project.plan.quotas;
-    let reports = lint_files(&lint::embedded(), &templates, quotas_of)?;
-    let mut usages = Vec::new();
-    for template in &templates {
-        let source = template.source().clone();
-        match template.root() {
-            Ok(root) => usages.push((source, quotas::usages(template, &root, quotas_of))),
-            Err(problem) => return Err(Failure::document(source, vec![problem])),
-        }
-    }
-    let proof = proof::prove(&inputs).map_err(failure)?;
-    let page = report::page(&Contents {
-        proof: &proof,
-        inputs: &inputs,
-        lint: &reports,
-        usages: &usages,
-        drawn_targets: graph::MOST_TARGETS,
-        version: env!("CARGO_PKG_VERSION"),
-    });
+    let checked = inputs.check(lint::embedded(), project.plan.quotas)?;
+    let page = report::page(&checked);
     let is_file = files::put(&options.out, &page)?;
-    let outcome = proof.outcome();
-    let lint_fails = reports.iter().any(|(_, report)| report.has_errors());
+    let outcome = checked.proof.outcome();
+    let lint_fails = lint_refusal(&checked.reports).is_some();
     let next = match outcome.conclusion() {
         _ if lint_fails => "It has errors: `s3ferry lint` explains them here, too.",
         Conclusion::Failed => "It has errors: `s3ferry prove` explains them here, too.",
@@ -82,18 +61,13 @@ pub(crate) fn run(global: &Global, options: &ReportOptions) -> Result<Outcome, F
         Conclusion::Excess => "Some statements grant what no call needs: the page names them.",
         Conclusion::Proven => "Next: open it in a browser, or attach it to the change request.",
     };
-    let written = format!(
-        "Wrote {}, {} KB. ",
-        output::path(&options.out),
-        thousands(page.len().div_ceil(1000))
-    );
-    note(
-        global,
-        &format!("{}{next}", if is_file { &written } else { "" }),
-    );
-    Ok(if lint_fails || outcome.fails(options.strict) {
-        Outcome::Findings
-    } else {
-        Outcome::Done
-    })
+    let size = thousands(page.len().div_ceil(1000));
+    let written = match is_file {
+        true => format!("Wrote {}, {size} KB. ", output::path(&options.out)),
+        false => String::new(),
+    };
+    note(global, &format!("{written}{next}"));
+    Ok(Outcome::findings(
+        lint_fails || outcome.fails(options.strict),
+    ))
 }

@@ -2,17 +2,12 @@
 
 use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::escape::shown;
-use crate::lint::{Report, Rule};
+use crate::lint::{Figures, Report, Rule, all_findings};
 use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
-use serde_json::{Value as Json, json};
 use serde_sarif::sarif;
 
-use super::Failure;
 use super::diagnostics::render;
 use super::output::Text;
-
-/// Version of the JSON shapes; it changes when a member changes its meaning or goes.
-const JSON_VERSION: u32 = 1;
 
 /// As many findings are shown to people, unless they ask for all.
 const MOST_SHOWN: usize = 50;
@@ -20,12 +15,12 @@ const MOST_SHOWN: usize = 50;
 /// For people: each finding with its lines, and a summary. Of many findings, the worst, unless
 /// `verbose` is set.
 pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
-    let all = reports
-        .iter()
-        .flat_map(|(source, report)| report.findings.iter().map(move |finding| (source, finding)));
-    let mut found: Vec<(usize, (&Source, &Diagnostic))> = all.enumerate().collect();
-    let more = found.len().saturating_sub(MOST_SHOWN);
-    if more > 0 && !verbose {
+    let mut found: Vec<_> = all_findings(reports).enumerate().collect();
+    let more = match verbose {
+        true => 0,
+        false => found.len().saturating_sub(MOST_SHOWN),
+    };
+    if more > 0 {
         found.sort_by_key(|(_, (_, finding))| finding.severity);
         found.truncate(MOST_SHOWN);
         found.sort_by_key(|(number, _)| *number);
@@ -35,191 +30,88 @@ pub(crate) fn text(reports: &[(Source, Report)], verbose: bool) -> Text {
         out.append(&render(source, finding));
         out.push_str("\n\n");
     }
-    if more > 0 && !verbose {
-        let plural = if more == 1 { "" } else { "s" };
-        out.push_str(&format!(
-            "… and {more} more finding{plural}: --verbose shows all\n\n"
-        ));
+    if more > 0 {
+        let findings = plural(more, "more finding");
+        out.push_str(&format!("… and {findings}: --verbose shows all\n\n"));
     }
-    if verbose {
-        for (source, report) in reports {
-            for suppressed in &report.suppressed {
-                let position = source.position(suppressed.span.start);
-                out.push_str(&format!(
-                    "suppressed: {} on {} ({}:{}:{}): {}\n",
-                    shown(&suppressed.rule),
-                    shown(&suppressed.resource),
-                    source.name(),
-                    position.line,
-                    position.column,
-                    shown(suppressed.reason.as_deref().unwrap_or("no reason is given")),
-                ));
-            }
+    for (source, report) in reports.iter().filter(|_| verbose) {
+        for suppressed in &report.suppressed {
+            out.push_str(&format!(
+                "suppressed: {} on {} ({}): {}\n",
+                shown(&suppressed.rule),
+                shown(&suppressed.resource),
+                place(source, suppressed.span.start),
+                shown(suppressed.reason.as_deref().unwrap_or("no reason is given")),
+            ));
         }
     }
-    out.push_str(&summary(reports));
+    let figures = Figures::of(reports);
+    out.push_str(&format!(
+        "{} and the quotas on {}: {}, {}, {} suppressed.\n",
+        plural(figures.rules, "rule"),
+        plural(reports.len(), "template"),
+        plural(figures.errors, "error"),
+        plural(figures.warnings, "warning"),
+        figures.suppressed,
+    ));
     out
 }
 
-fn summary(reports: &[(Source, Report)]) -> String {
-    let count = |severity| {
-        let findings = reports.iter().flat_map(|(_, report)| &report.findings);
-        findings
-            .filter(|finding| finding.severity == severity)
-            .count()
-    };
-    let plural = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    };
-    let suppressed: usize = reports
-        .iter()
-        .map(|(_, report)| report.suppressed.len())
-        .sum();
-    let rules = reports
-        .iter()
-        .map(|(_, report)| report.rules_checked)
-        .max()
-        .unwrap_or(0);
-    format!(
-        "{} and the quotas on {}: {}, {}, {} suppressed.\n",
-        plural(rules, "rule"),
-        plural(reports.len(), "template"),
-        plural(count(Severity::Error), "error"),
-        plural(count(Severity::Warning), "warning"),
-        suppressed
-    )
+fn plural(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
-fn finding_json(source: &Source, finding: &Diagnostic) -> Json {
-    let start = source.position(finding.span.start);
-    let end = source.position(finding.span.end);
-    json!({
-        "rule": finding.code(),
-        "severity": finding.severity.name(),
-        "file": source.name(),
-        "line": start.line,
-        "column": start.column,
-        "endLine": end.line,
-        "endColumn": end.column,
-        "resource": finding.resource(),
-        "path": finding.path(),
-        "message": finding.message,
-        "fix": finding.help,
-    })
+/// `file:line:column`
+fn place(source: &Source, start: usize) -> String {
+    let position = source.position(start);
+    format!("{}:{}:{}", source.name(), position.line, position.column)
 }
 
-/// One JSON object with all findings and suppressions.
-pub(crate) fn json(reports: &[(Source, Report)]) -> String {
-    let findings: Vec<Json> = reports
-        .iter()
-        .flat_map(|(source, report)| {
-            report
-                .findings
-                .iter()
-                .map(|finding| finding_json(source, finding))
-        })
-        .collect();
-    let suppressed: Vec<Json> = reports
-        .iter()
-        .flat_map(|(source, report)| {
-            report.suppressed.iter().map(|suppressed| {
-                json!({
-                    "rule": suppressed.rule,
-                    "file": source.name(),
-                    "line": source.position(suppressed.span.start).line,
-                    "resource": suppressed.resource,
-                    "reason": suppressed.reason,
-                })
-            })
-        })
-        .collect();
-    let files: Vec<&str> = reports.iter().map(|(source, _)| source.name()).collect();
-    let whole = json!({
-        "version": JSON_VERSION,
-        "files": files,
-        "findings": findings,
-        "suppressed": suppressed,
-    });
-    format!("{whole:#}\n")
-}
-
-/// The rules themselves as JSON.
-pub(crate) fn rules_json(rules: &[Rule]) -> String {
-    let rules: Vec<Json> = rules
-        .iter()
-        .map(|rule| {
-            json!({
-                "name": rule.name,
-                "severity": rule.severity.name(),
-                "what": rule.what,
-                "why": rule.why,
-                "fix": rule.fix,
-                "controls": rule.controls,
-                "file": rule.file,
-            })
-        })
-        .collect();
-    format!("{:#}\n", json!({ "version": JSON_VERSION, "rules": rules }))
+/// A rule, as SARIF describes it. Empty texts are left to the others.
+pub(crate) struct SarifRule<'r> {
+    pub(crate) name: &'r str,
+    pub(crate) what: &'r str,
+    pub(crate) why: &'r str,
+    pub(crate) fix: &'r str,
 }
 
 /// SARIF 2.1.0 (OASIS, *Static Analysis Results Interchange Format*).
-///
-/// # Errors
-/// The log cannot be written as JSON.
-pub(crate) fn sarif(reports: &[(Source, Report)], rules: &[Rule]) -> Result<String, Failure> {
-    let descriptors: Vec<sarif::ReportingDescriptor> = rules
-        .iter()
-        .map(|rule| {
-            let text = |text: &str| {
-                sarif::MultiformatMessageString::builder()
-                    .text(text.to_owned())
-                    .build()
-            };
-            // A user's own rule may have no header; the schema wants a description all the same.
-            let what = if rule.what.is_empty() {
-                &rule.name
-            } else {
-                &rule.what
-            };
-            let why = if rule.why.is_empty() { what } else { &rule.why };
-            let fix = if rule.fix.is_empty() { what } else { &rule.fix };
-            sarif::ReportingDescriptor::builder()
-                .id(rule.name.clone())
-                .short_description(text(what))
-                .full_description(text(why))
-                .help(text(fix))
-                .build()
-        })
-        .collect();
-    let results: Vec<sarif::Result> = reports
-        .iter()
-        .flat_map(|(source, report)| {
-            report
-                .findings
-                .iter()
-                .map(|finding| sarif_result(source, finding))
-        })
-        .collect();
+pub(crate) fn sarif<'r>(
+    reports: &[(Source, Report)],
+    rules: impl IntoIterator<Item = SarifRule<'r>>,
+) -> sarif::Sarif {
+    let descriptors = rules.into_iter().map(|rule| {
+        // A user's own rule may have no header; the schema wants a description all the same.
+        let or = |text: &'r str, other| if text.is_empty() { other } else { text };
+        let what = or(rule.what, rule.name);
+        let text = |text: &str| {
+            let message = sarif::MultiformatMessageString::builder();
+            message.text(text.to_owned()).build()
+        };
+        sarif::ReportingDescriptor::builder()
+            .id(rule.name.to_owned())
+            .short_description(text(what))
+            .full_description(text(or(rule.why, what)))
+            .help(text(or(rule.fix, what)))
+            .build()
+    });
     let driver = sarif::ToolComponent::builder()
         .name("s3ferry")
         .version(env!("CARGO_PKG_VERSION"))
-        .rules(descriptors)
+        .rules(descriptors.collect::<Vec<_>>())
         .build();
+    let results = all_findings(reports).map(|(source, finding)| sarif_result(source, finding));
     let run = sarif::Run::builder()
         .tool(sarif::Tool::builder().driver(driver).build())
         .column_kind("unicodeCodePoints")
-        .results(results)
+        .results(results.collect::<Vec<_>>())
         .build();
-    let log = sarif::Sarif::builder()
+    sarif::Sarif::builder()
         .version("2.1.0")
         .schema("https://json.schemastore.org/sarif-2.1.0.json")
         .runs(vec![run])
-        .build();
-    let mut text = serde_json::to_string_pretty(&log)
-        .map_err(|error| Failure::new(format!("cannot write SARIF: {error}"), ""))?;
-    text.push('\n');
-    Ok(text)
+        .build()
 }
 
 fn sarif_result(source: &Source, finding: &Diagnostic) -> sarif::Result {
@@ -239,11 +131,8 @@ fn sarif_result(source: &Source, finding: &Diagnostic) -> sarif::Result {
         .artifact_location(file)
         .region(region)
         .build();
-    let location = sarif::Location::builder().physical_location(place).build();
-    let fix = finding
-        .help
-        .as_ref()
-        .map_or_else(String::new, |fix| format!(". Fix: {fix}"));
+    let fix = finding.help.iter().map(|fix| format!(". Fix: {fix}"));
+    let message = finding.message.clone() + &fix.collect::<String>();
     sarif::Result::builder()
         .rule_id(finding.code())
         .level(match finding.severity {
@@ -251,12 +140,10 @@ fn sarif_result(source: &Source, finding: &Diagnostic) -> sarif::Result {
             Severity::Warning => sarif::ResultLevel::Warning,
             Severity::Note => sarif::ResultLevel::Note,
         })
-        .message(
-            sarif::Message::builder()
-                .text(format!("{}{fix}", finding.message))
-                .build(),
-        )
-        .locations(vec![location])
+        .message(sarif::Message::builder().text(message).build())
+        .locations(vec![
+            sarif::Location::builder().physical_location(place).build(),
+        ])
         .build()
 }
 
@@ -264,60 +151,49 @@ fn sarif_result(source: &Source, finding: &Diagnostic) -> sarif::Result {
 ///
 /// # Errors
 /// The report cannot be written as XML.
-pub(crate) fn junit(reports: &[(Source, Report)], rules: &[Rule]) -> Result<String, Failure> {
+pub(crate) fn junit(
+    reports: &[(Source, Report)],
+    rules: &[Rule],
+) -> Result<String, quick_junit::SerializeError> {
     let mut whole = JunitReport::new("s3ferry lint");
     for (source, report) in reports {
         let mut suite = TestSuite::new(source.name());
         for rule in rules {
-            let findings: Vec<&Diagnostic> = report
-                .findings
-                .iter()
-                .filter(|finding| finding.code() == rule.name)
-                .collect();
-            suite.add_test_case(junit_case(source, &rule.name, &findings));
+            let findings = report.findings.iter();
+            let of_rule = findings.filter(|finding| finding.code() == rule.name);
+            suite.add_test_case(junit_case(source, &rule.name, of_rule));
         }
         for finding in &report.findings {
             if rules.iter().all(|rule| rule.name != finding.code()) {
-                suite.add_test_case(junit_case(source, finding.code(), &[finding]));
+                suite.add_test_case(junit_case(source, finding.code(), [finding]));
             }
         }
         whole.add_test_suite(suite);
     }
-    let mut text = whole
-        .to_string()
-        .map_err(|error| Failure::new(format!("cannot write JUnit XML: {error}"), ""))?;
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    Ok(text)
+    whole.to_string()
 }
 
-fn junit_case(source: &Source, name: &str, findings: &[&Diagnostic]) -> TestCase {
-    // Warnings are no failed tests; they stand in the case's output.
-    let lines: Vec<String> = findings
-        .iter()
-        .map(|finding| {
-            let at = source.position(finding.span.start);
-            let fix = finding.help.as_deref().unwrap_or_default();
-            let (file, line, column) = (source.name(), at.line, at.column);
-            format!("{file}:{line}:{column}: {} {fix}", finding.message)
-                .trim_end()
-                .to_owned()
-        })
-        .collect();
-    let failed = findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error);
-    let mut case = if failed {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status
-            .set_type(name)
-            .set_message(lines.first().cloned().unwrap_or_default());
+fn junit_case<'f>(
+    source: &Source,
+    name: &str,
+    findings: impl IntoIterator<Item = &'f Diagnostic>,
+) -> TestCase {
+    let (mut lines, mut failed) = (Vec::new(), false);
+    for finding in findings {
+        let place = place(source, finding.span.start);
+        let fix = finding.help.as_deref().unwrap_or_default();
+        let line = format!("{place}: {} {fix}", finding.message);
+        lines.push(line.trim_end().to_owned());
+        failed |= finding.severity == Severity::Error;
+    }
+    let mut status = TestCaseStatus::success();
+    if let (true, Some(first)) = (failed, lines.first()) {
+        status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type(name).set_message(first);
         status.set_description(lines.join("\n"));
-        TestCase::new(name, status)
-    } else {
-        TestCase::new(name, TestCaseStatus::success())
-    };
+    }
+    let mut case = TestCase::new(name, status);
+    // Warnings are no failed tests; they stand in the case's output.
     if !failed && !lines.is_empty() {
         case.set_system_out(lines.join("\n"));
     }

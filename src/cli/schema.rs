@@ -35,7 +35,6 @@ const SCHEMAS: [(&str, &str); 15] = [
     ("targets", include_str!("../../schemas/targets.json")),
 ];
 
-/// SchemaOptions of `schema`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SchemaOptions {
@@ -56,4 +55,64 @@ pub(crate) fn run(options: &SchemaOptions) -> Result<Outcome, Failure> {
         None => print(Text::json_value(&crate::config::json_schema()))?,
     }
     Ok(Outcome::Done)
+}
+
+#[cfg(all(test, feature = "deploy"))]
+mod tests {
+    use schemars::generate::SchemaSettings;
+    use schemars::transform::RecursiveTransform;
+    use schemars::{JsonSchema, Schema};
+
+    use super::super::{authorize, graph, lint, proof, targets};
+    use super::SCHEMAS;
+
+    /// The schema of the document that a command writes.
+    fn schema_of<T: JsonSchema>() -> String {
+        let settings = SchemaSettings::draft2020_12()
+            .for_serialize()
+            .with_transform(RecursiveTransform(text_first));
+        let schema = settings.into_generator().into_root_schema_for::<T>();
+        format!("{:#}\n", schema.to_value())
+    }
+
+    /// Moves the text for readers before the rest, on one line.
+    fn text_first(schema: &mut Schema) {
+        let Some(members) = schema.as_object_mut() else {
+            return;
+        };
+        for name in ["description", "title", "$schema"] {
+            if let Some(mut value) = members.shift_remove(name) {
+                if let serde_json::Value::String(text) = &mut value {
+                    // A comment of several lines is one paragraph.
+                    *text = text.replace('\n', " ");
+                }
+                members.shift_insert(0, name.to_owned(), value);
+            }
+        }
+    }
+
+    /// The schemas of the documents, by command.
+    fn generated() -> Vec<(&'static str, String)> {
+        vec![
+            ("authorize", schema_of::<authorize::Document<'static>>()),
+            ("graph", schema_of::<graph::Document<'static>>()),
+            ("lint", schema_of::<lint::Document<'static>>()),
+            ("lint-rules", schema_of::<lint::RulesDocument<'static>>()),
+            ("prove", schema_of::<proof::Document<'static>>()),
+            ("targets", schema_of::<targets::Document<'static>>()),
+        ]
+    }
+
+    #[test]
+    fn schemas_are_current() {
+        for (name, generated) in generated() {
+            let path = format!("{}/schemas/{name}.json", env!("CARGO_MANIFEST_DIR"));
+            if std::env::var_os("S3FERRY_WRITE_SCHEMAS").is_some() {
+                std::fs::write(&path, &generated).expect("a writable file");
+            }
+            let current = std::fs::read_to_string(&path).expect("a file");
+            assert!(SCHEMAS.iter().any(|(known, _)| *known == name), "{name}");
+            assert!(current == generated, "{path} is stale: run `make schemas`");
+        }
+    }
 }

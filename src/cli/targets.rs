@@ -1,8 +1,10 @@
 //! `s3ferry targets`: what the configuration expands to, instance by instance.
 
 use crate::plan::{InstancePlan, Plan, TargetPlan};
-use serde_json::{Value as Json, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::json::Version;
 use super::locate::ExampleOption;
 use super::output::{Text, note, print, table};
 use super::project::Project;
@@ -19,10 +21,79 @@ const COLUMNS: [&str; 9] = [
     "target", "wave", "account", "region", "bucket", "role", "pipeline", "stage", "action",
 ];
 
-/// Version of the JSON shape; it changes when a member changes its meaning or goes.
-const JSON_VERSION: u32 = 1;
+/// The output of `s3ferry targets --format json`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "s3ferry targets")]
+pub(crate) struct Document<'p> {
+    version: Version,
+    /// Accounts and regions, in the order of the waves.
+    instances: Vec<Instance<'p>>,
+}
 
-/// TargetsOptions of `targets`.
+/// An account and region of a target.
+#[derive(Serialize, JsonSchema)]
+struct Instance<'p> {
+    /// Target.
+    target: &'p str,
+    /// Number of the target in the order of deployment, from 1.
+    #[schemars(range(min = 1))]
+    wave: usize,
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    account: &'p str,
+    /// Region.
+    region: &'p str,
+    /// Output bucket.
+    bucket: &'p str,
+    /// Name of the deploy role.
+    role: &'p str,
+    /// Pipeline.
+    pipeline: &'p str,
+    /// Stage of the pipeline.
+    stage: &'p str,
+    /// Action of the stage.
+    action: &'p str,
+}
+
+impl<'p> Instance<'p> {
+    fn new(
+        plan: &'p Plan,
+        wave: usize,
+        target: &'p TargetPlan,
+        instance: &'p InstancePlan,
+    ) -> Self {
+        Self {
+            target: &target.name,
+            wave,
+            account: &instance.account,
+            region: &instance.region,
+            bucket: &instance.bucket.name,
+            role: &instance.role.name,
+            pipeline: &plan.pipelines[instance.pipeline].name,
+            stage: &instance.stage,
+            action: &instance.action,
+        }
+    }
+
+    /// Its values, in the order of [`COLUMNS`].
+    fn row(&self) -> Vec<String> {
+        let wave = self.wave.to_string();
+        [
+            self.target,
+            &wave,
+            self.account,
+            self.region,
+            self.bucket,
+            self.role,
+            self.pipeline,
+            self.stage,
+            self.action,
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    }
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct TargetsOptions {
@@ -57,110 +128,47 @@ enum Format {
 pub(crate) fn run(global: &Global, options: &TargetsOptions) -> Result<Outcome, Failure> {
     let project = Project::load_or_example(global, options.example)?;
     let plan = &project.plan;
-    known(plan, "target", &options.target, |target, _| &target.name)?;
-    known(plan, "account", &options.account, |_, instance| {
-        &instance.account
-    })?;
-    known(plan, "region", &options.region, |_, instance| {
-        &instance.region
-    })?;
+    project.known("target", &options.target, |target, _| &target.name)?;
+    project.known("account", &options.account, |_, found| &found.account)?;
+    project.known("region", &options.region, |_, found| &found.region)?;
     let wanted = |values: &[String], value: &str| {
         values.is_empty() || values.iter().any(|wanted| wanted == value)
     };
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for (wave, target) in plan.targets.iter().enumerate() {
-        let instances = target.instances.iter().filter(|instance| {
+    let mut instances = Vec::new();
+    for (target, wave) in plan.targets.iter().zip(1..) {
+        let found = target.instances.iter().filter(|instance| {
             wanted(&options.target, &target.name)
                 && wanted(&options.account, &instance.account)
                 && wanted(&options.region, &instance.region)
         });
-        rows.extend(instances.map(|instance| {
-            vec![
-                target.name.clone(),
-                (wave + 1).to_string(),
-                instance.account.to_string(),
-                instance.region.to_string(),
-                instance.bucket.name.to_string(),
-                instance.role.name.to_string(),
-                plan.pipelines[instance.pipeline].name.to_string(),
-                instance.stage.clone(),
-                instance.action.clone(),
-            ]
-        }));
+        instances.extend(found.map(|instance| Instance::new(plan, wave, target, instance)));
     }
+    let is_empty = instances.is_empty();
+    let rows = || instances.iter().map(Instance::row).collect::<Vec<_>>();
     print(match options.format {
-        Format::Text if rows.is_empty() => Text::new(),
-        Format::Text => Text::from(&table(&COLUMNS, &rows, &[1])),
-        Format::Json => Text::json(&json_of(&rows)),
-        Format::Csv => Text::from(&csv_of(&rows)),
+        Format::Text if is_empty => Text::new(),
+        Format::Text => Text::from(&table(&COLUMNS, &rows(), &[1])),
+        Format::Csv => Text::from(&csv_of(&rows())),
+        Format::Json => Text::document(&Document {
+            version: Version,
+            instances,
+        })?,
     })?;
-    if rows.is_empty() {
+    if is_empty {
         note(global, "Nothing is all of that.");
     }
     Ok(Outcome::Done)
 }
 
-/// Every value of a filter must mean something.
-pub(crate) fn known(
-    plan: &Plan,
-    what: &str,
-    values: &[String],
-    of: for<'p> fn(&'p TargetPlan, &'p InstancePlan) -> &'p str,
-) -> Result<(), Failure> {
-    for value in values {
-        let all = || {
-            plan.instances()
-                .map(|(target, instance)| of(target, instance))
-        };
-        if all().all(|known| known != value) {
-            let help = match crate::config::near(value, all()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "see `s3ferry targets`".to_owned(),
-            };
-            return Err(Failure::new(
-                format!("the configuration has no {what} `{value}`"),
-                help,
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn json_of(rows: &[Vec<String>]) -> String {
-    let objects: Json = rows
-        .iter()
-        .map(|row| {
-            let fields = COLUMNS.iter().zip(row).map(|(column, value)| {
-                let value = match *column {
-                    "wave" => json!(value.parse::<usize>().unwrap_or_default()),
-                    _ => json!(value),
-                };
-                ((*column).to_owned(), value)
-            });
-            Json::Object(fields.collect())
-        })
-        .collect();
-    format!(
-        "{:#}\n",
-        json!({ "version": JSON_VERSION, "instances": objects })
-    )
-}
-
 /// No name that AWS accepts needs quotes; a role's may, for its comma.
 fn csv_of(rows: &[Vec<String>]) -> String {
+    let quoted = |field: &String| match field.contains(',') {
+        true => format!("\"{field}\""),
+        false => field.clone(),
+    };
     let mut out = format!("{}\n", COLUMNS.join(","));
     for row in rows {
-        let fields: Vec<String> = row
-            .iter()
-            .map(|field| {
-                if field.contains(',') {
-                    format!("\"{field}\"")
-                } else {
-                    field.clone()
-                }
-            })
-            .collect();
-        out.push_str(&fields.join(","));
+        out += &row.iter().map(quoted).collect::<Vec<_>>().join(",");
         out.push('\n');
     }
     out

@@ -22,7 +22,7 @@ pub fn may_be_name(text: &str) -> bool {
     text.len() <= 256
 }
 
-/// How much a diagnostic matters.
+/// Severity of a finding.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema,
 )]

@@ -4,7 +4,19 @@ use super::Kind;
 use crate::escape::shown;
 
 /// A range of bytes in a document's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    schemars::JsonSchema,
+)]
 pub struct Span {
     /// First byte.
     pub start: usize,

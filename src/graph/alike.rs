@@ -49,9 +49,12 @@ pub(super) fn only(mut graph: Graph, mut wanted: impl FnMut(&Side) -> bool) -> G
     }
 }
 
-/// Of more targets than `most`, the first of those that look the same stands for all.
-pub(super) fn alike(mut graph: Graph, most: usize) -> Graph {
-    if graph.sides.len() <= most + 1 {
+/// As many targets are drawn each by itself.
+const MOST_TARGETS: usize = 6;
+
+/// Of more targets, the first of those that look the same stands for all.
+pub(super) fn alike(mut graph: Graph) -> Graph {
+    if graph.sides.len() <= MOST_TARGETS + 1 {
         return graph;
     }
     let mut first_with: HashMap<Vec<String>, usize> = HashMap::new();

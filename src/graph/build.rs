@@ -1,7 +1,6 @@
 //! A picture from a proof: every call becomes part of an arrow.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use super::{Arrow, Graph, Kind, Node, Side};
 use crate::policy::document::Arn;
@@ -16,11 +15,7 @@ const LOGS: &str = "logging.s3.amazonaws.com";
 pub(super) fn graph(proof: &Proof) -> Graph {
     let mut builder = Builder {
         proof,
-        graph: Graph {
-            sides: Vec::new(),
-            nodes: Vec::new(),
-            arrows: Vec::new(),
-        },
+        graph: Graph::default(),
         sides: HashMap::new(),
         nodes: HashMap::new(),
         arrows: HashMap::new(),
@@ -99,13 +94,28 @@ fn keys(proof: &Proof) -> HashMap<&str, Key> {
 
 /// An end of an arrow.
 struct End {
-    kind: Kind,
-    arn: String,
-    name: String,
-    detail: String,
+    /// Its node, unless another end is the same; its side and instances are not set yet.
+    node: Node,
     account: String,
     /// Whether it stands in the dev account, whomever the call is for.
     in_dev: bool,
+}
+
+impl End {
+    fn new(kind: Kind, arn: &str, name: &str, account: &str) -> Self {
+        Self {
+            node: Node {
+                kind,
+                name: name.to_owned(),
+                detail: String::new(),
+                arn: arn.to_owned(),
+                side: 0,
+                instances: 1,
+            },
+            account: account.to_owned(),
+            in_dev: false,
+        }
+    }
 }
 
 impl Builder<'_> {
@@ -115,23 +125,20 @@ impl Builder<'_> {
         let (from, to) = (caller(self.proof, call), resource(decided, known));
         let from = self.node(from, call, decided.instances);
         let to = self.node(to, call, decided.instances);
-        let arrow = match self.arrows.entry((from, to)) {
-            Entry::Occupied(known) => &mut self.graph.arrows[*known.get()],
-            Entry::Vacant(free) => {
-                let number = self.graph.arrows.len();
-                free.insert(number);
-                self.graph.arrows.push(Arrow {
-                    id: format!("arrow-{}", number + 1),
-                    from,
-                    to,
-                    steps: Vec::new(),
-                    calls: Vec::new(),
-                    verdict: Verdict::Allowed,
-                    instances: 1,
-                });
-                &mut self.graph.arrows[number]
-            }
-        };
+        let arrows = &mut self.graph.arrows;
+        let known = *self.arrows.entry((from, to)).or_insert_with(|| {
+            arrows.push(Arrow {
+                id: format!("arrow-{}", arrows.len() + 1),
+                from,
+                to,
+                steps: Vec::new(),
+                calls: Vec::new(),
+                verdict: Verdict::Allowed,
+                instances: 1,
+            });
+            arrows.len() - 1
+        });
+        let arrow = &mut arrows[known];
         arrow.calls.push(number);
         arrow.instances = arrow.instances.max(decided.instances);
         if !arrow.steps.contains(&call.step) {
@@ -143,24 +150,12 @@ impl Builder<'_> {
     fn node(&mut self, end: End, call: &Call, instances: usize) -> usize {
         let target = call.target.clone().filter(|_| !end.in_dev);
         let side = self.side(target, || end.account.clone());
-        let everywhere = matches!(end.kind, Kind::LogDelivery | Kind::Service);
-        let key = (everywhere.then_some(side), end.arn.clone());
-        let number = match self.nodes.entry(key) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(free) => {
-                let number = self.graph.nodes.len();
-                free.insert(number);
-                self.graph.nodes.push(Node {
-                    kind: end.kind,
-                    name: end.name,
-                    detail: end.detail,
-                    arn: end.arn,
-                    side,
-                    instances: 1,
-                });
-                number
-            }
-        };
+        let everywhere = matches!(end.node.kind, Kind::LogDelivery | Kind::Service);
+        let key = (everywhere.then_some(side), end.node.arn.clone());
+        let number = *self.nodes.entry(key).or_insert_with(|| {
+            self.graph.nodes.push(Node { side, ..end.node });
+            self.graph.nodes.len() - 1
+        });
         let node = &mut self.graph.nodes[number];
         if node.side != 0 {
             node.instances = node.instances.max(instances);
@@ -177,19 +172,16 @@ impl Builder<'_> {
     }
 
     fn side(&mut self, target: Option<String>, account: impl FnOnce() -> String) -> usize {
-        if let Some(known) = self.sides.get(&target) {
-            return *known;
-        }
-        self.graph.sides.push(Side {
-            target: target.clone(),
-            account: account(),
-            instances: 0,
-            alike: Vec::new(),
-            trouble: Vec::new(),
-        });
-        let number = self.graph.sides.len() - 1;
-        self.sides.insert(target, number);
-        number
+        *self.sides.entry(target.clone()).or_insert_with(|| {
+            self.graph.sides.push(Side {
+                target,
+                account: account(),
+                instances: 0,
+                alike: Vec::new(),
+                trouble: Vec::new(),
+            });
+            self.graph.sides.len() - 1
+        })
     }
 }
 
@@ -220,13 +212,9 @@ fn kinds(call: &Call) -> (Kind, Kind) {
 
 fn caller(proof: &Proof, call: &Call) -> End {
     let (kind, _) = kinds(call);
-    let end = |kind, arn: &str, name: &str, account: &str| End {
-        kind,
-        arn: arn.to_owned(),
-        name: name.to_owned(),
-        detail: String::new(),
-        account: account.to_owned(),
+    let end = |kind, arn, name, account| End {
         in_dev: matches!(kind, Kind::ServiceRole | Kind::ActionRole),
+        ..End::new(kind, arn, name, account)
     };
     match &call.caller {
         Caller::Role(arn) | Caller::Administrator(arn) => {
@@ -262,7 +250,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
     let rest = arn.map_or(call.resource.as_str(), |arn| arn.resource);
     let (arn, name, detail) = match kind {
         // Known by its name, as the service that calls for it says no more.
-        Kind::Pipeline => (rest, rest.to_owned(), String::new()),
+        Kind::Pipeline => (rest, rest, String::new()),
         kind if kind.is_key() => {
             let logical = decided.resource_policy.as_ref();
             // An AWS managed key is known by its alias.
@@ -273,7 +261,7 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
                 Some((state, _)) => format!("{region}, {state}"),
                 None => region.to_owned(),
             };
-            (call.resource.as_str(), name.to_owned(), detail)
+            (call.resource.as_str(), name, detail)
         }
         kind if kind.is_store() => {
             let bucket = rest.split('/').next().unwrap_or(rest);
@@ -285,18 +273,14 @@ fn resource(decided: &Decided, known: Option<Key>) -> End {
                 }
                 _ => String::new(),
             };
-            (&call.resource[..object], bucket.to_owned(), region)
+            (&call.resource[..object], bucket, region)
         }
-        _ => (call.resource.as_str(), last(rest).to_owned(), String::new()),
+        _ => (call.resource.as_str(), last(rest), String::new()),
     };
-    End {
-        kind,
-        arn: arn.to_owned(),
-        name,
-        detail,
-        account: call.owner().to_owned(),
-        in_dev: matches!(call.step, Step::Read | Step::Decrypt),
-    }
+    let mut end = End::new(kind, arn, name, call.owner());
+    end.node.detail = detail;
+    end.in_dev = matches!(call.step, Step::Read | Step::Decrypt);
+    end
 }
 
 /// The last part of a path.

@@ -10,19 +10,15 @@ pub(super) fn write(graph: &Graph) -> String {
         .to_owned();
     for (number, side) in graph.sides.iter().enumerate() {
         let title = quoted(&[&side.title(), &side.accounts(), &side.troubles()]);
-        out.push_str(&format!("  subgraph cluster_{number} {{\n"));
-        out.push_str(&format!(
-            "    label={title};\n    fontname=\"sans-serif\";\n"
-        ));
-        for (id, node) in graph.nodes.iter().enumerate() {
-            if node.side == number {
-                let shown = quoted(&[&label::name(node), &label::what(node)]);
-                let shape = match node.kind.is_store() {
-                    true => ", shape=cylinder, style=solid",
-                    false => "",
-                };
-                out.push_str(&format!("    n{id} [label={shown}{shape}];\n"));
-            }
+        out += &format!("  subgraph cluster_{number} {{\n");
+        out += &format!("    label={title};\n    fontname=\"sans-serif\";\n");
+        for (id, node) in graph.nodes_of(number) {
+            let shown = quoted(&[&label::name(node), &label::what(node)]);
+            let shape = match node.kind.is_store() {
+                true => ", shape=cylinder, style=solid",
+                false => "",
+            };
+            out += &format!("    n{id} [label={shown}{shape}];\n");
         }
         out.push_str("  }\n");
     }
@@ -35,12 +31,8 @@ pub(super) fn write(graph: &Graph) -> String {
             }
             Verdict::Allowed | Verdict::NotGranted => "",
         };
-        out.push_str(&format!(
-            "  n{} -> n{} [label={}{look}];\n",
-            arrow.from,
-            arrow.to,
-            quoted(&[&label::arrow(arrow)])
-        ));
+        let (from, to, label) = (arrow.from, arrow.to, quoted(&[&label::arrow(arrow)]));
+        out += &format!("  n{from} -> n{to} [label={label}{look}];\n");
     }
     out.push_str("}\n");
     out
@@ -48,13 +40,7 @@ pub(super) fn write(graph: &Graph) -> String {
 
 /// Lines as a string of DOT's.
 fn quoted(lines: &[&str]) -> String {
-    let lines: Vec<String> = lines
-        .iter()
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            let line = shown(line);
-            line.replace('\\', "\\\\").replace('"', "\\\"")
-        })
-        .collect();
-    format!("\"{}\"", lines.join("\\n"))
+    let lines = lines.iter().filter(|line| !line.is_empty());
+    let lines = lines.map(|line| shown(line).replace('\\', "\\\\").replace('"', "\\\""));
+    format!("\"{}\"", lines.collect::<Vec<_>>().join("\\n"))
 }

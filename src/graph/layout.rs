@@ -61,10 +61,9 @@ type Cell = (usize, usize);
 
 pub(super) fn layout(graph: &Graph) -> Layout {
     let cells = cells(graph);
-    let within = graph
-        .arrows
-        .iter()
-        .filter(|arrow| graph.nodes[arrow.from].side == graph.nodes[arrow.to].side);
+    let side = |node: usize| graph.nodes[node].side;
+    let arrows = graph.arrows.iter();
+    let within = arrows.filter(|arrow| side(arrow.from) == side(arrow.to));
     let longest = within.map(|arrow| super::label::arrow(arrow).chars().count());
     let longest = longest.max().unwrap_or(0) as f64;
     let gap = COLUMN_GAP.max(longest * CHARACTER + 14.0);
@@ -79,12 +78,11 @@ pub(super) fn layout(graph: &Graph) -> Layout {
         let columns = own().map(|(_, cell)| cell.0 + 1).max().unwrap_or(1);
         let rows = own().map(|(_, cell)| cell.1 + 1).max().unwrap_or(1);
         let rect = Rect {
-            x: if number == 0 {
-                MARGIN
-            } else {
-                dev_right + CHANNEL
+            x: match number {
+                0 => MARGIN,
+                _ => dev_right + CHANNEL,
             },
-            y: if number == 0 { MARGIN } else { below },
+            y: below,
             width: 2.0 * PADDING + spread(columns, WIDTH, gap),
             height: TITLE + PADDING + spread(rows, HEIGHT, ROW_GAP),
         };
@@ -125,11 +123,9 @@ fn cells(graph: &Graph) -> Vec<Cell> {
     let leads_away = graph.sides.len() > 1;
     for side in 0..graph.sides.len() {
         let of = |kinds: &[Kind]| -> Vec<usize> {
-            let nodes = graph.nodes.iter().enumerate();
-            nodes
-                .filter(|(_, node)| node.side == side && kinds.contains(&node.kind))
-                .map(|(id, _)| id)
-                .collect()
+            let nodes = graph.nodes_of(side);
+            let nodes = nodes.filter(|(_, node)| kinds.contains(&node.kind));
+            nodes.map(|(id, _)| id).collect()
         };
         let columns: [Vec<Option<usize>>; 3] = if side == 0 {
             let left = [

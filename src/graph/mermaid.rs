@@ -9,23 +9,16 @@ pub(super) fn write(graph: &Graph) -> String {
     for (number, side) in graph.sides.iter().enumerate() {
         let title = format!("{} {} {}", side.title(), side.accounts(), side.troubles());
         let title = text(title.trim_end());
-        out.push_str(&format!("  subgraph side{number}[\"{title}\"]\n"));
-        for (id, node) in graph.nodes.iter().enumerate() {
-            if node.side != number {
-                continue;
-            }
+        out += &format!("  subgraph side{number}[\"{title}\"]\n");
+        for (id, node) in graph.nodes_of(number) {
             let (open, close) = match node.kind.is_store() {
                 true => ("[(", ")]"),
                 false => ("[", "]"),
             };
-            let shown = format!(
-                "{}<br/>{}",
-                text(&label::name(node)),
-                text(&label::what(node))
-            );
-            out.push_str(&format!("    n{id}{open}\"{shown}\"{close}\n"));
+            let (name, what) = (text(&label::name(node)), text(&label::what(node)));
+            out += &format!("    n{id}{open}\"{name}<br/>{what}\"{close}\n");
         }
-        out.push_str("  end\n");
+        out += "  end\n";
     }
     for arrow in &graph.arrows {
         let line = match (arrow.verdict, label::moves_artifact(arrow)) {
@@ -33,21 +26,13 @@ pub(super) fn write(graph: &Graph) -> String {
             (Verdict::Allowed | Verdict::NotGranted, false) => "-->",
             _ => "-.->",
         };
-        out.push_str(&format!(
-            "  n{} {line}|\"{}\"| n{}\n",
-            arrow.from,
-            text(&label::arrow(arrow)),
-            arrow.to
-        ));
+        let (from, to, label) = (arrow.from, arrow.to, text(&label::arrow(arrow)));
+        out += &format!("  n{from} {line}|\"{label}\"| n{to}\n");
     }
     for (verdict, color) in [(Verdict::Denied, "#c62828"), (Verdict::Unproven, "#b26a00")] {
-        let numbers: Vec<String> = graph
-            .arrows
-            .iter()
-            .enumerate()
-            .filter(|(_, arrow)| arrow.verdict == verdict)
-            .map(|(number, _)| number.to_string())
-            .collect();
+        let arrows = graph.arrows.iter().enumerate();
+        let arrows = arrows.filter(|(_, arrow)| arrow.verdict == verdict);
+        let numbers: Vec<String> = arrows.map(|(number, _)| number.to_string()).collect();
         if !numbers.is_empty() {
             let numbers = numbers.join(",");
             out.push_str(&format!(
@@ -63,14 +48,12 @@ fn text(text: &str) -> String {
     let mut out = String::new();
     for c in shown(text).chars() {
         match c {
-            '"' => out.push_str("#quot;"),
-            '#' => out.push_str("#35;"),
-            '<' => out.push_str("#lt;"),
-            '>' => out.push_str("#gt;"),
-            '&' => out.push_str("#amp;"),
-            // Markdown of Mermaid's own.
-            '`' => out.push_str("#96;"),
-            '%' => out.push_str("#37;"),
+            '<' => out += "#lt;",
+            '>' => out += "#gt;",
+            '&' => out += "#amp;",
+            '"' => out += "#quot;",
+            // The begin of an entity, and Markdown of Mermaid's own.
+            '#' | '`' | '%' => out += &format!("#{};", u32::from(c)),
             c => out.push(c),
         }
     }

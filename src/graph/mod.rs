@@ -21,7 +21,7 @@ use crate::run::Step;
 pub(crate) use svg::STYLE;
 
 /// A picture of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Graph {
     /// The sides: the dev account's first, then the targets in the order of the run.
     pub sides: Vec<Side>,
@@ -64,7 +64,9 @@ pub struct Node {
 }
 
 /// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The account itself.
@@ -128,17 +130,20 @@ impl Graph {
 
     /// A picture of the dev account and these targets only.
     pub(crate) fn of_targets(self, wanted: &[String]) -> Self {
-        alike::only(self, |side| {
-            side.target
-                .as_ref()
-                .is_none_or(|target| wanted.contains(target))
-        })
+        let is_wanted = |target: &String| wanted.contains(target);
+        alike::only(self, |side| side.target.as_ref().is_none_or(is_wanted))
     }
 
-    /// The same with at most as many targets drawn, if it has more: of those that differ in
-    /// nothing but their names, the first stands for all.
-    pub(crate) fn alike(self, most: usize) -> Self {
-        alike::alike(self, most)
+    /// The same with fewer targets, if it has more than six: of those that differ in nothing but
+    /// their names, the first stands for all.
+    pub(crate) fn alike(self) -> Self {
+        alike::alike(self)
+    }
+
+    /// The nodes of a side, with their numbers.
+    fn nodes_of(&self, side: usize) -> impl Iterator<Item = (usize, &Node)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter(move |(_, node)| node.side == side)
     }
 
     /// As a Mermaid flowchart.

@@ -15,5 +15,6 @@ mod suppress;
 mod template;
 
 pub use guard::{LintError, check};
+pub(crate) use report::{Figures, all_findings};
 pub use report::{Report, Suppressed};
 pub use rules::{Rule, embedded, from_source};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::diagnostic::{Diagnostic, Severity, Span};
+use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
 /// A rule that a resource asks to be left alone by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,5 +57,41 @@ impl Report {
         self.suppressed
             .sort_by(|a, b| (a.span, &a.rule).cmp(&(b.span, &b.rule)));
         self.suppressed.dedup();
+    }
+}
+
+/// The findings of several templates.
+pub(crate) fn all_findings(
+    reports: &[(Source, Report)],
+) -> impl Iterator<Item = (&Source, &Diagnostic)> {
+    reports.iter().flat_map(|(source, report)| {
+        let findings = report.findings.iter();
+        findings.map(move |finding| (source, finding))
+    })
+}
+
+/// The numbers of a lint of several templates.
+pub(crate) struct Figures {
+    pub rules: usize,
+    pub errors: usize,
+    pub warnings: usize,
+    pub suppressed: usize,
+}
+
+impl Figures {
+    pub(crate) fn of(reports: &[(Source, Report)]) -> Self {
+        let count = |severity| {
+            let findings = all_findings(reports);
+            let found = findings.filter(|(_, finding)| finding.severity == severity);
+            found.count()
+        };
+        let rules = reports.iter().map(|(_, report)| report.rules_checked);
+        let suppressed = reports.iter().map(|(_, report)| report.suppressed.len());
+        Self {
+            rules: rules.max().unwrap_or(0),
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            suppressed: suppressed.sum(),
+        }
     }
 }

@@ -13,24 +13,25 @@ use cfn_guard::{CommandBuilder, ParseTreeBuilder};
 use super::cycles::circular;
 use crate::diagnostic::{Diagnostic, Severity, Source, Span};
 
-/// One rule, with what its header says about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A Guard rule.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Rule {
-    /// `S3_BUCKET_VERSIONED`.
+    /// Name, such as `S3_BUCKET_VERSIONED`.
     pub name: String,
-    /// The file that it stands in.
-    pub file: String,
-    /// How much its findings matter.
+    /// Severity of its findings.
     pub severity: Severity,
-    /// What it demands, in a sentence; empty without a header.
+    /// What the rule requires, in a sentence; empty without a header.
     pub what: String,
-    /// Why it demands it; empty without a header.
+    /// Why the rule requires it; empty without a header.
     pub why: String,
-    /// What to write; empty without a header.
+    /// How to fix a finding; empty without a header.
     pub fix: String,
-    /// The public controls that it covers; empty where there are none.
+    /// The controls of public standards that the rule covers.
     pub controls: Vec<String>,
+    /// The file that contains the rule.
+    pub file: String,
     /// The text of its whole file, which may hold other rules too.
+    #[serde(skip)]
     pub text: String,
 }
 

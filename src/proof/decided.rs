@@ -10,14 +10,14 @@ use crate::run::{Call, Doubt, Place, Rejection};
 /// Whether a call is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub enum Verdict {
-    /// Whatever is not known.
+    /// Allowed, whatever is not known.
     Allowed,
-    /// Whatever is not known.
+    /// Denied, whatever is not known.
     Denied,
-    /// The same, but the call is only documented: nothing shows that a run needs it.
+    /// Denied, but the call is only documented: nothing shows that a run needs it.
     NotGranted,
-    /// It depends on what is not known: a policy that is not given, a value that cannot be resolved, a
-    /// context key whose value nobody can tell.
+    /// The verdict depends on something unknown: a policy that is not given, a value that cannot be
+    /// resolved, or a context key without a known value.
     Unproven,
 }
 

@@ -46,3 +46,4 @@ pub use prove::{Attack, AttackResult, Proof, prove};
 pub(crate) use remedy::Remedy;
 pub use resolved::outputs;
 pub use resolved::{Resolved, resolved};
+pub use world::Missing;

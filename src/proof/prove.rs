@@ -18,7 +18,7 @@ use super::world::{Missing, World};
 use crate::config::Permissions;
 use crate::diagnostic::Source;
 use crate::run::pipeline::Pipeline;
-use crate::run::{self, Call, Caller, Doubt, Obstacle};
+use crate::run::{self, Call, Caller, Doubt, Obstacle, Place};
 
 /// What came of a proof.
 #[derive(Debug, Clone)]
@@ -56,20 +56,27 @@ pub struct Attack {
     pub instances: usize,
 }
 
-/// What came of an attack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+/// Result of an attack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub enum AttackResult {
-    /// It is denied.
+    /// Denied.
     Denied,
-    /// It is allowed.
+    /// Allowed.
     Allowed,
-    /// It is allowed, as AWS's published procedure allows it, which the configuration asks for.
+    /// Allowed, because AWS's published procedure allows it and the configuration follows it.
     OverGranted,
-    /// It depends on what is not known.
+    /// The result depends on something unknown.
     Unproven,
 }
 
 impl Proof {
+    /// A place, as `file:line`.
+    pub(crate) fn at(&self, place: Place) -> String {
+        let source = &self.files[place.file];
+        let line = source.position(place.span.start).line;
+        format!("{}:{line}", source.name())
+    }
+
     /// The calls that are denied.
     pub fn denied(&self) -> impl Iterator<Item = &(Decided, Vec<Remedy>)> {
         let calls = self.calls.iter();

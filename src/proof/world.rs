@@ -11,12 +11,12 @@ use crate::run::landscape::{Landscape, PolicyId, Tags, is_managed_key};
 use crate::run::{Doubt, Place};
 use crate::shell::word;
 
-/// A policy that is not given, and what would give it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A policy that is not given.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
 pub struct Missing {
-    /// Whose policy it is.
+    /// Owner of the policy.
     pub what: String,
-    /// The option that settles it.
+    /// The option that gives the policy.
     pub option: String,
 }
 

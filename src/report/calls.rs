@@ -21,8 +21,8 @@ const COLUMNS: [&str; 5] = [
     "Statements of the resource's side",
 ];
 
-pub(super) fn picture(contents: &Contents<'_>, graph: &Graph) -> Markup {
-    let drawn = graph.clone().alike(contents.drawn_targets);
+pub(super) fn picture(graph: &Graph) -> Markup {
+    let drawn = graph.clone().alike();
     let some_are_alike = drawn.sides.iter().any(|side| !side.alike.is_empty());
     html! {
         p {

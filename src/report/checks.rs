@@ -7,23 +7,15 @@ use maud::{Markup, html};
 use super::links::Links;
 use super::{Contents, and_others, count, table};
 use crate::diagnostic::{Severity, Source};
-use crate::lint::Suppressed;
 use crate::lint::quotas::Usage;
+use crate::lint::{Figures, Suppressed, all_findings};
 
 /// Of a quota, as many resources are named.
 const NAMED: usize = 20;
 
 pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
-    let findings: Vec<_> = contents
-        .lint
-        .iter()
-        .flat_map(|(source, report)| report.findings.iter().map(move |finding| (source, finding)))
-        .collect();
-    let rules = contents
-        .lint
-        .iter()
-        .map(|(_, report)| report.rules_checked)
-        .max();
+    let findings: Vec<_> = all_findings(contents.lint).collect();
+    let rules = Figures::of(contents.lint).rules;
     let suppressed = suppressed(contents);
     let rows: Vec<Markup> = suppressed
         .iter()
@@ -43,7 +35,7 @@ pub(super) fn lint(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
         .collect();
     html! {
         p {
-            (count(rules.unwrap_or(0), "AWS CloudFormation Guard rule")) " on "
+            (count(rules, "AWS CloudFormation Guard rule")) " on "
             (count(contents.lint.len(), "template")) ": " (count(findings.len(), "finding")) "."
         }
         @for (source, finding) in findings {
@@ -93,7 +85,7 @@ fn suppressed<'a>(contents: &Contents<'a>) -> Vec<(&'a Suppressed, &'a Source, u
 
 pub(super) fn quotas(contents: &Contents<'_>, links: &Links<'_>) -> Markup {
     let mut by_rule: BTreeMap<&str, Vec<(&Source, &Usage)>> = BTreeMap::new();
-    for (source, usages) in contents.usages {
+    for (source, usages) in &contents.usages {
         for usage in usages {
             by_rule.entry(usage.rule).or_default().push((source, usage));
         }

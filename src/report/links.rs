@@ -27,7 +27,7 @@ impl<'p> Links<'p> {
 
     /// `dev.yaml:12`, as a link.
     pub(super) fn place(&self, place: Place) -> Markup {
-        self.named(place, &self.line(place))
+        self.named(place, &self.proof.at(place))
     }
 
     /// A text that leads to a place.
@@ -53,18 +53,9 @@ impl<'p> Links<'p> {
             @if decisive.effect == crate::policy::document::Effect::Deny { span class="tag bad" { "Deny" } " " }
             @if decisive.given {
                 (self.named(decisive.place, name)) " "
-                span class="at" { (self.line(decisive.place)) }
+                span class="at" { (self.proof.at(decisive.place)) }
             } @else { (name) }
         }
-    }
-
-    fn line(&self, place: Place) -> String {
-        let source = &self.proof.files[place.file];
-        format!(
-            "{}:{}",
-            source.name(),
-            source.position(place.span.start).line
-        )
     }
 
     /// A place in one of the templates, by its name.

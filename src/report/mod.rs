@@ -17,36 +17,45 @@ mod survey;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::checked::Checked;
 use crate::diagnostic::Source;
 use crate::escape::lines;
 use crate::graph::{Graph, STYLE};
-use crate::lint::Report;
 use crate::lint::quotas::Usage;
+use crate::lint::{self, Report};
 use crate::proof::{Inputs, Proof};
 use links::Links;
 
 /// What a report is made from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Contents<'a> {
+struct Contents<'a> {
     /// The proof; instances that are alike may stand for each other.
-    pub proof: &'a Proof,
-    /// What it was made from.
-    pub inputs: &'a Inputs,
-    /// What the lint says of each template, in the order of the proof's files.
-    pub lint: &'a [(Source, Report)],
+    proof: &'a Proof,
+    inputs: &'a Inputs,
+    /// The findings of each template, in the order of the proof's files.
+    lint: &'a [(Source, Report)],
     /// How much of each quota the templates use.
-    pub usages: &'a [(Source, Vec<Usage>)],
-    /// As many targets are drawn each by itself in the picture.
-    pub drawn_targets: usize,
-    /// Version of the program.
-    pub version: &'a str,
+    usages: Vec<(&'a Source, Vec<Usage>)>,
 }
 
 /// Without a network, frames or forms, whatever a name in a template may hold.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       base-uri 'none'; form-action 'none'";
 
-pub(crate) fn page(contents: &Contents<'_>) -> String {
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+pub(crate) fn page(checked: &Checked<Inputs>) -> String {
+    let inputs = &checked.templates;
+    let usages = inputs.stacks.iter().filter_map(|stack| {
+        let root = stack.template.root().ok()?;
+        let usages = lint::quotas::usages(&stack.template, &root, &checked.quotas);
+        Some((stack.template.source(), usages))
+    });
+    let contents = &Contents {
+        proof: &checked.proof,
+        inputs,
+        lint: &checked.reports,
+        usages: usages.collect(),
+    };
     let links = Links::new(contents.proof);
     let graph = Graph::new(contents.proof);
     let name = contents.proof.pipelines.join(", ");
@@ -54,7 +63,7 @@ pub(crate) fn page(contents: &Contents<'_>) -> String {
     // The sources come last: they are marked where the other parts point to.
     let parts = [
         ("summary", "Summary", summary::part(contents, &survey)),
-        ("picture", "Picture", calls::picture(contents, &graph)),
+        ("picture", "Picture", calls::picture(&graph)),
         (
             "calls",
             "Calls of a run",
@@ -86,7 +95,7 @@ pub(crate) fn page(contents: &Contents<'_>) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                meta name="generator" content=(format!("s3ferry {}", contents.version));
+                meta name="generator" content=(format!("s3ferry {VERSION}"));
                 title { (name) ": what the pipeline may do" }
                 style { (PreEscaped(STYLE)) (PreEscaped(include_str!("page.css"))) }
             }
@@ -118,7 +127,7 @@ pub(crate) fn page(contents: &Contents<'_>) -> String {
                         }
                     }
                 }
-                footer { (made_by(contents)) }
+                footer { (made_by()) }
                 dialog id="panel" aria-labelledby="panel-title" {
                     div class="panel-head" {
                         h2 id="panel-title" tabindex="-1" {}
@@ -135,10 +144,10 @@ pub(crate) fn page(contents: &Contents<'_>) -> String {
     lines(&page).into_owned() + "\n"
 }
 
-fn made_by(contents: &Contents<'_>) -> Markup {
+fn made_by() -> Markup {
     html! {
         p {
-            "Made by s3ferry " (contents.version) " from the templates below, whose SHA-256 stands \
+            "Made by s3ferry " (VERSION) " from the templates below, whose SHA-256 stands \
              beside each. The calls of a run are those that AWS documents; each was evaluated \
              offline against every policy, as AWS's documentation describes it. Not evaluated: what \
              stands outside of these files, such as service and resource control policies that \

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::survey::Survey;
 use super::{Contents, count};
-use crate::diagnostic::Severity;
-use crate::graph::{Graph, Kind};
+use crate::graph::{Graph, Kind, Side};
+use crate::lint::Figures;
 use crate::proof::Conclusion;
 
 /// The headline of a page with errors.
@@ -15,7 +15,13 @@ const ERRORS: &str = "Do not deploy: fix the errors marked in red.";
 pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
     let targets = graph.sides.len().saturating_sub(1);
     let instances: usize = graph.sides.iter().map(|side| side.instances).sum();
-    let dev = graph.sides.first().map_or("", |side| &side.account);
+    let account = |side| {
+        graph
+            .sides
+            .get(side)
+            .map_or("", |side: &Side| &side.account)
+    };
+    let dev = account(0);
     let buckets = graph.nodes.iter();
     let mut buckets = buckets.filter(|node| node.kind == Kind::OutputBucket);
     let first = buckets.next().map_or("", |bucket| &bucket.name);
@@ -24,7 +30,7 @@ pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
         several => format!("The {several} pipelines of account {dev}"),
     };
     let into = match (targets, instances) {
-        (0 | 1, 0 | 1) => format!("bucket {first} of account {}", account(graph, 1)),
+        (0 | 1, 0 | 1) => format!("bucket {first} of account {}", account(1)),
         (1, several) => format!("{several} buckets, one for each account and region"),
         (several, _) => format!("{several} targets, {}", count(instances, "output bucket")),
     };
@@ -34,55 +40,23 @@ pub(super) fn sentence(contents: &Contents<'_>, graph: &Graph) -> String {
     )
 }
 
-fn account(graph: &Graph, side: usize) -> &str {
-    graph.sides.get(side).map_or("", |side| &side.account)
-}
-
-/// A figure with its words.
-struct Card {
-    figure: String,
-    words: String,
-    /// `good`, `warn` or `bad`.
-    looks: &'static str,
-    section: &'static str,
-}
-
 pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
     let proof = contents.proof;
     let outcome = proof.outcome();
-    let findings = |severity| -> usize {
-        let reports = contents
-            .lint
-            .iter()
-            .flat_map(|(_, report)| &report.findings);
-        reports
-            .filter(|finding| finding.severity == severity)
-            .count()
-    };
+    let lint = Figures::of(contents.lint);
     let excess = outcome.excess + outcome.unknown_actions;
-    let (errors, warnings) = (findings(Severity::Error), findings(Severity::Warning));
-    let suppressed: usize = contents
-        .lint
-        .iter()
-        .map(|(_, report)| report.suppressed.len())
-        .sum();
     // A template that is too large to be sent inline still deploys, from a bucket.
     let usages = contents.usages.iter().flat_map(|(_, usages)| usages);
     let usages = usages.filter(|usage| usage.used <= usage.limit || !usage.is_soft());
     let fullest = usages.map(super::Usage::percent).max().unwrap_or(0);
-    let card = |figure: String, words: String, looks, section| Card {
-        figure,
-        words,
-        looks,
-        section,
-    };
     let looks = |bad: bool, warn: bool| match (bad, warn) {
         (true, _) => "bad",
         (_, true) => "warn",
         _ => "good",
     };
+    // Figure, words, looks and section of each card.
     let cards = [
-        card(
+        (
             format!("{} of {}", outcome.allowed, outcome.calls),
             "calls of a run are allowed".to_owned(),
             looks(
@@ -91,7 +65,7 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
             ),
             "#calls",
         ),
-        card(
+        (
             format!("{} of {}", outcome.denied_attacks, outcome.attacks),
             "attacks are denied".to_owned(),
             looks(
@@ -100,46 +74,38 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
             ),
             "#attacks",
         ),
-        card(
+        (
             excess.to_string(),
             match excess {
-                1 => "statement grants",
-                _ => "statements grant",
-            }
-            .to_owned()
-                + " what no call needs",
+                1 => "statement grants what no call needs".to_owned(),
+                _ => "statements grant what no call needs".to_owned(),
+            },
             looks(!proof.excess.unknown.is_empty(), excess > 0),
             "#grants",
         ),
-        card(
-            errors.to_string(),
+        (
+            lint.errors.to_string(),
             format!(
-                "lint errors, {}, {suppressed} suppressed",
-                count(warnings, "warning")
+                "lint errors, {}, {} suppressed",
+                count(lint.warnings, "warning"),
+                lint.suppressed
             ),
-            looks(errors > 0, warnings > 0),
+            looks(lint.errors > 0, lint.warnings > 0),
             "#lint",
         ),
-        card(
+        (
             format!("{fullest} %"),
             "of the fullest quota is used".to_owned(),
             looks(fullest > 100, fullest > 90),
             "#quotas",
         ),
     ];
-    let outsiders = survey
-        .statements
-        .iter()
-        .filter(|statement| !statement.outsiders.is_empty());
-    let outsiders = outsiders.count();
-    let unchecked = survey.unchecked().count();
+    let statements = survey.statements.iter();
+    let outsiders = statements.filter(|statement| !statement.outsiders.is_empty());
+    let unknown = "depending on what is not known";
     let reserves: Vec<String> = [
-        (outcome.unproven, "call", "depending on what is not known"),
-        (
-            outcome.unproven_attacks,
-            "attack",
-            "depending on what is not known",
-        ),
+        (outcome.unproven, "call", unknown),
+        (outcome.unproven_attacks, "attack", unknown),
         (outcome.unresolved, "value", "that cannot be resolved"),
         (
             outcome.over_granted_attacks,
@@ -147,8 +113,12 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
             "that AWS's published procedure lets succeed, as configured",
         ),
         (excess, "statement", "granting what no call needs"),
-        (outsiders, "statement", "letting in outsiders"),
-        (unchecked, "statement", "that no call was checked against"),
+        (outsiders.count(), "statement", "letting in outsiders"),
+        (
+            survey.unchecked().count(),
+            "statement",
+            "that no call was checked against",
+        ),
     ]
     .into_iter()
     .filter(|(number, ..)| *number > 0)
@@ -158,13 +128,12 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         "The run is proven. To be looked at: {}.",
         reserves.join("; ")
     );
-    let verdict = match (outcome.conclusion(), outcome.empty) {
+    let (looks, verdict) = match (outcome.conclusion(), outcome.empty) {
         (Conclusion::Failed, Some(empty)) => {
-            let because = empty.because();
-            ("bad", format!("Do not deploy: {because}."))
+            ("bad", format!("Do not deploy: {}.", empty.because()))
         }
         (Conclusion::Failed, None) => ("bad", ERRORS.to_owned()),
-        _ if errors > 0 => ("bad", ERRORS.to_owned()),
+        _ if lint.errors > 0 => ("bad", ERRORS.to_owned()),
         (Conclusion::Unproven, _) => (
             "warn",
             format!("Not fully proven: {}.", reserves.join("; ")),
@@ -178,11 +147,11 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         ),
     };
     html! {
-        p class=(format!("verdict {}", verdict.0)) { strong { (verdict.1) } }
+        p class=(format!("verdict {looks}")) { strong { (verdict) } }
         ul class="cards" {
-            @for card in &cards {
-                li class=(card.looks) {
-                    a href=(card.section) { span class="figure" { (card.figure) } " " (card.words) }
+            @for (figure, words, looks, section) in &cards {
+                li class=(looks) {
+                    a href=(section) { span class="figure" { (figure) } " " (words) }
                 }
             }
         }

@@ -48,13 +48,15 @@ pub struct Call {
 }
 
 /// Whether a run needs a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Strength {
-    /// AWS's documents list it, and nothing shows that a run needs it; runs are known to succeed
-    /// without most of these.
+    /// AWS's documentation lists the call, but nothing shows that a run needs it. Runs are known to
+    /// succeed without most of these calls.
     Documented,
-    /// Without it the run fails.
+    /// Without the call, the run fails.
     Needed,
 }
 

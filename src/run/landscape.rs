@@ -8,8 +8,10 @@ use crate::aws::arn;
 use crate::diagnostic::Span;
 use crate::policy::document::{Arn, Effect};
 
-/// An account and region that a template is deployed to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+/// An account and region of a stack set.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, schemars::JsonSchema,
+)]
 pub struct Instance {
     /// Account ID.
     pub account: String,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::cli::aws::screen::Screen;
 use crate::cli::output::{self, Text};
-use crate::cli::proof_input::parameter;
+use crate::cli::proof::parameter;
 use crate::cli::{Failure, Global, shell};
 
 /// Options of every command that talks to AWS.

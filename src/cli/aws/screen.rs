@@ -301,7 +301,7 @@ impl<'g> Screen<'g> {
         self.line(Text::from(text.as_ref()));
     }
 
-    fn line(&self, text: impl Into<Text>) {
+    pub(crate) fn line(&self, text: impl Into<Text>) {
         if self.global.quiet {
             return;
         }

@@ -28,7 +28,6 @@ pub(crate) fn is_stdout(path: &Path) -> bool {
 
 /// Whether writing to a path of `--out` replaces something: an existing file, or what a symbolic
 /// link leads to.
-#[cfg(feature = "deploy")]
 pub(crate) fn is_replaced(path: &Path) -> bool {
     matches!(destination(path), Ok(Destination::File)) && path.symlink_metadata().is_ok()
 }

@@ -5,15 +5,13 @@ mod replace;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Kind, Source};
 
 use super::Failure;
 
-#[cfg(feature = "deploy")]
-pub(crate) use destination::is_replaced;
-pub(crate) use destination::{is_stdout, put};
+pub(crate) use destination::{is_replaced, is_stdout, put};
 pub(crate) use replace::{Writer, folder_of, write};
 
 /// The largest file that is read, in MiB. AWS allows 1 MB for a template, and less for a policy.
@@ -44,7 +42,6 @@ pub(crate) fn read(path: &Path, what: &str, kind: Kind) -> Result<Source, Failur
 ///
 /// # Errors
 /// The file does not exist, cannot be read, is too large, or is not UTF-8 text.
-#[cfg(feature = "deploy")]
 pub(crate) fn read_text(path: &Path, what: &str) -> Result<Source, Failure> {
     let shown = path.display().to_string();
     text(bytes_of(path, what, SIZE_LIMIT)?, shown, what)
@@ -74,6 +71,24 @@ pub(crate) fn bytes_if_any(path: &Path, what: &str) -> Result<Option<Vec<u8>>, F
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(cannot_read(path, what, &error)),
     }
+}
+
+/// The paths in a folder, sorted; none where the folder does not exist.
+pub(crate) fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+pub(crate) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let found = path.extension().and_then(|extension| extension.to_str());
+    found.is_some_and(|found| extensions.contains(&found))
 }
 
 /// What an error of the operating system says, without its number and without the name of a

@@ -1,6 +1,5 @@
 //! The output folder of `synth`: what is in it, who wrote it, and how it is replaced.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::checked::{SynthesizedFile, TemplateFormat};
@@ -128,15 +127,12 @@ impl<'a> Folder<'a> {
             note(global, &format!("All {count} files are up to date."));
             return Ok(Outcome::Done);
         }
-        let files = if stale == 1 {
-            "1 file is".to_owned()
-        } else {
-            format!("{stale} files are")
+        let files = match stale {
+            1 => "1 file is".to_owned(),
+            _ => format!("{stale} files are"),
         };
-        note(
-            global,
-            &format!("{files} not up to date. Next: `s3ferry synth`, and commit."),
-        );
+        let text = format!("{files} not up to date. Next: `s3ferry synth`, and commit.");
+        note(global, &text);
         Ok(Outcome::Findings)
     }
 
@@ -167,38 +163,23 @@ impl<'a> Folder<'a> {
     /// Templates that an earlier run wrote in this format, and that belong to nothing now.
     fn unwanted(&self) -> Result<Vec<PathBuf>, Failure> {
         let out = &self.options.out;
-        let entries = match std::fs::read_dir(out) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => {
-                return Err(Failure::new(
-                    format!(
-                        "cannot read folder `{}`: {}",
-                        out.display(),
-                        files::reason(&error)
-                    ),
-                    "choose another folder with --out",
-                ));
-            }
-        };
+        let mut found = files::paths_in(out).map_err(|error| {
+            let (shown, reason) = (out.display(), files::reason(&error));
+            Failure::new(
+                format!("cannot read folder `{shown}`: {reason}"),
+                "choose another folder with --out",
+            )
+        })?;
         let extension = TemplateFormat::from(self.options.format).extension();
-        let mut found = Vec::new();
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let name = path.file_name().map(|name| name.to_string_lossy());
-            let name = name.unwrap_or(Cow::Borrowed(""));
+        found.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
             let is_wanted = self.generated.iter().any(|file| file.path == name);
-            if path.extension().is_some_and(|found| found == extension)
-                && !is_wanted
-                && path.is_file()
-            {
-                let bytes = files::bytes_if_any(&path, "file").ok().flatten();
-                let text = bytes.unwrap_or_default();
-                if stacks::is_generated(&String::from_utf8_lossy(&text)) {
-                    found.push(path);
-                }
+            if is_wanted || !files::has_extension(path, &[extension]) || !path.is_file() {
+                return false;
             }
-        }
-        found.sort();
+            let bytes = files::bytes_if_any(path, "file").ok().flatten();
+            stacks::is_generated(&String::from_utf8_lossy(&bytes.unwrap_or_default()))
+        });
         Ok(found)
     }
 

@@ -4,6 +4,7 @@ mod folder;
 
 use std::path::{Path, PathBuf};
 
+use crate::aws::quotas::grouped;
 use crate::checked::{Synthesis, SynthesizedFile, TemplateFormat, lint_refusal};
 use crate::lint::{self, quotas};
 use crate::stacks;
@@ -28,7 +29,6 @@ Examples:
   s3ferry synth --format json --out build
   s3ferry synth --stack-set-roles     the roles of self-managed stack sets as well";
 
-/// SynthOptions of `synth`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SynthOptions {
@@ -139,48 +139,26 @@ pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Fa
     Ok(Outcome::Done)
 }
 
-fn row(
-    project: &Project,
-    SynthesizedFile {
-        file, is_template, ..
-    }: &SynthesizedFile,
-    state: &str,
-) -> Result<Vec<String>, Failure> {
-    let bytes = file.text().len();
-    let (resources, nearest) = if *is_template {
-        let node = file
+fn row(project: &Project, one: &SynthesizedFile, state: &str) -> Result<Vec<String>, Failure> {
+    let file = &one.file;
+    let (count, usages) = if one.is_template {
+        let root = file
             .root()
             .map_err(|problem| Failure::document(file.source().clone(), vec![problem]))?;
-        let count = resources(&node).len();
-        (
-            count.to_string(),
-            quotas::usages(file, &node, &project.plan.quotas),
-        )
+        let usages = quotas::usages(file, &root, &project.plan.quotas);
+        (resources(&root).len().to_string(), usages)
     } else {
-        (
-            "-".to_owned(),
-            vec![quotas::bucket_policy_usage(file.text())],
-        )
+        let usage = quotas::bucket_policy_usage(file.text());
+        ("-".to_owned(), vec![usage])
     };
-    let nearest = nearest.into_iter().max_by_key(quotas::Usage::percent);
-    let (what, used) = nearest.map_or_else(
-        || (String::new(), String::new()),
-        |usage| {
-            let limit = usize::try_from(usage.limit).unwrap_or(usize::MAX);
-            (
-                format!("{} ({} {})", usage.what, thousands(limit), usage.quota.unit),
-                format!("{}%", usage.percent()),
-            )
-        },
-    );
-    Ok(vec![
-        file.name().to_owned(),
-        resources,
-        thousands(bytes),
-        what,
-        used,
-        state.to_owned(),
-    ])
+    let (mut quota, mut used) = (String::new(), String::new());
+    if let Some(usage) = usages.into_iter().max_by_key(quotas::Usage::percent) {
+        let limit = grouped(usage.limit);
+        quota = format!("{} ({limit} {})", usage.what, usage.quota.unit);
+        used = format!("{}%", usage.percent());
+    }
+    let (name, bytes) = (file.name().to_owned(), thousands(file.text().len()));
+    Ok(vec![name, count, bytes, quota, used, state.to_owned()])
 }
 
 fn joined(synthesis: &Synthesis, format: TemplateFormat) -> String {

@@ -24,8 +24,8 @@ pub struct Statement {
     pub span: Span,
 }
 
-/// What a statement that applies results in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+/// Effect of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub enum Effect {
     /// `Allow`.
     Allow,

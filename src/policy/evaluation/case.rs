@@ -43,13 +43,13 @@ pub struct CaseOutcome {
 }
 
 /// The result of a case.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct CaseResult {
-    /// Its name.
+    /// Name of the case.
     pub id: String,
-    /// The decision.
+    /// Decision.
     pub decision: Decision,
-    /// Why.
+    /// Reason of the decision.
     pub reason: Reason,
     /// What was expected, if anything. It is no part of the JSON.
     #[serde(skip)]

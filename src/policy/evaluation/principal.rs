@@ -5,16 +5,17 @@ use super::request::{Principal, PrincipalKind};
 use super::truth::Truth;
 use crate::policy::document::{Arn, PrincipalElement, PrincipalEntry, PrincipalId};
 
-/// How directly a statement names the principal: what else may limit what it grants.
-///
-/// Follows the AWS document *Policy evaluation logic*, section *Resource-based policies*.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+/// How directly a statement names the principal, which decides what else limits the grant (see the
+/// AWS document *Policy evaluation logic*, section *Resource-based policies*).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
+)]
 pub enum Grant {
-    /// By its account: left to the account's own policies.
+    /// By its account: the account's own policies decide.
     Account,
     /// By its role: limited by the role's permissions boundary and the session's policy.
     Role,
-    /// Itself, a session or a user, or everyone: limited by nothing but explicit denials.
+    /// Itself, a session or a user, or everyone: only explicit denials limit it.
     Direct,
 }
 

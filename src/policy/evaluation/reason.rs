@@ -4,42 +4,41 @@
 use super::principal::Grant;
 use crate::diagnostic::Span;
 use crate::policy::document::Effect;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What AWS decides.
-///
-/// Follows the AWS document *Policy evaluation logic*, section *The difference between explicit
-/// and implicit denies*.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// AWS's decision (see the AWS document *Policy evaluation logic*, section *The difference between
+/// explicit and implicit denies*).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Decision {
     /// The request is allowed.
     Allowed,
-    /// No statement denies it, but what is needed does not allow it.
+    /// No statement denies the request, but a required layer does not allow it.
     ImplicitlyDenied,
-    /// A statement denies it.
+    /// A statement denies the request.
     ExplicitlyDenied,
 }
 
-/// Why a request is decided as it is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The reason of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reason {
-    /// The decision.
+    /// Decision.
     pub decision: Decision,
-    /// One sentence on why.
+    /// The reason, in one sentence.
     pub because: String,
-    /// The layers that would have to allow the request, too, or instead, for it to be allowed;
-    /// none where it is allowed or explicitly denied.
+    /// The layers that would have to allow the request for it to be allowed; empty if it is allowed
+    /// or explicitly denied.
     pub missing: Vec<Layer>,
     /// The level of the service control policies that does not allow it, if that is why.
     #[serde(skip)]
     pub silent_level: Option<usize>,
-    /// Every layer and level that there is, in the order in which AWS asks them.
+    /// The result of each layer, in the order in which AWS evaluates them.
     pub layers: Vec<LayerReport>,
 }
 
-/// A kind of policies that apply to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// A kind of policy that applies to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Layer {
     /// Service control policies.
@@ -56,33 +55,33 @@ pub enum Layer {
     SessionPolicy,
 }
 
-/// What a layer, or a level of it, says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The result of a layer, or of one of its levels.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LayerReport {
-    /// The layer.
+    /// Kind of policy.
     pub layer: Layer,
-    /// Its level, from the organization's root (0) to the account.
+    /// Level, from the organization's root (0) to the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub level: Option<usize>,
-    /// What it says.
+    /// Result.
     pub outcome: Outcome,
-    /// Why it does not apply, or why it allows without a statement.
+    /// Why the layer does not apply, or why it allows the request without a statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The statements that apply, and those that nearly do.
+    /// The statements that apply or nearly apply.
     pub statements: Vec<StatementReport>,
 }
 
-/// What a layer says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The result of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// A statement allows, and none denies.
     Allows,
     /// A statement denies.
     Denies,
-    /// That depends on what is not known.
+    /// The result depends on something unknown.
     Unknown,
     /// No statement applies.
     Silent,
@@ -90,45 +89,45 @@ pub enum Outcome {
     NotApplicable,
 }
 
-/// What came of a statement.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The result of a statement.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatementReport {
-    /// Which policy of the layer or level, from 0.
+    /// Index of the policy in its layer or level.
     pub policy: usize,
-    /// Which statement of the policy, from 0.
+    /// Index of the statement in the policy.
     pub statement: usize,
-    /// Its `Sid`.
+    /// `Sid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// Its `Effect`.
+    /// `Effect`.
     pub effect: Effect,
-    /// What came of it.
+    /// Result.
     pub verdict: Verdict,
     /// How directly a resource's policy names the principal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
-    /// Where it stands in its document.
+    /// Place in the document.
     pub span: Span,
-    /// Why it does not apply.
+    /// Elements that do not match the request.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<Failure>,
 }
 
-/// What came of a statement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The result of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Verdict {
     /// It allows the request.
     Allowed,
     /// It denies the request.
     Denied,
-    /// It does not apply, but is about the same action, or would allow but for the action.
+    /// It does not apply, but names the same action, or differs only in the action.
     NearMiss,
 }
 
-/// An element of a statement that is not about the request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// An element of a statement that does not match the request.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "element", rename_all = "camelCase")]
 pub enum Failure {
     /// `Action` or `NotAction`.
@@ -140,18 +139,18 @@ pub enum Failure {
     /// A condition.
     #[serde(rename_all = "camelCase")]
     Condition {
-        /// The operator, as it is written.
+        /// Operator, as written.
         operator: String,
-        /// The key, as it is written.
+        /// Key, as written.
         key: String,
-        /// The values, as they are written.
+        /// Values, as written.
         wanted: Vec<String>,
-        /// The request's values; `None` where it has none, or where they are not known.
+        /// Values of the request; null if it has none, or if they are not known.
         actual: Option<Vec<String>>,
-        /// Whether it is known what the request has.
+        /// False if the request's values are not known; otherwise omitted.
         #[serde(rename = "known", skip_serializing_if = "is_true")]
         is_known: bool,
-        /// Where the condition stands in its document.
+        /// Place in the document.
         span: Span,
     },
 }
@@ -161,16 +160,17 @@ fn is_true(value: &bool) -> bool {
     *value
 }
 
-/// What an element lists, and what the request has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The values of an element, and the value of the request.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 pub struct Mismatch {
-    /// Whether the element is the `Not…` one.
+    /// Whether it is a `Not…` element.
     pub negated: bool,
-    /// What it lists, as it is written.
+    /// Values of the element, as written.
     pub wanted: Vec<String>,
-    /// What the request has.
+    /// Value of the request.
     pub actual: String,
-    /// Where the element stands in its document.
+    /// Place in the document.
     pub span: Span,
 }

@@ -19,7 +19,6 @@ use crate::stacks::KEY_ID;
 
 use crate::cli::aws::runtime::block_on;
 use crate::cli::aws::screen::Screen;
-use crate::cli::proof_input::failure;
 use crate::cli::{Failure, Global, Outcome, output};
 pub(crate) use document::Document;
 use examined::Examined;
@@ -66,7 +65,7 @@ async fn examine(scope: &Scope<'_>) -> Result<Outcome, Failure> {
 async fn look(scope: &Scope<'_>, views: &Views) -> Result<(Deployed, Diagnosis), Failure> {
     let candidates = candidates::read(scope, views).await;
     let key = key_id(scope, &candidates, &views.accesses).await;
-    let resources = resolved(&scope.inputs).map_err(failure)?;
+    let resources = resolved(&scope.inputs)?;
     let mut deployed = Deployed::new(&scope.inputs, &resources, &candidates, key.as_deref());
     deployed.keep_deployed_keys();
     let none = BTreeMap::new();
@@ -84,7 +83,7 @@ async fn look(scope: &Scope<'_>, views: &Views) -> Result<(Deployed, Diagnosis),
     let mut live = edge::read(&expected, stacks, &views.accesses, scope.accounts.screen).await;
     live.accounts = views.accounts.clone();
     let target = scope.options.target.as_deref();
-    let mut diagnosis = diagnose(&expected, &live, &deployed.inputs, target).map_err(failure)?;
+    let mut diagnosis = diagnose(&expected, &live, &deployed.inputs, target)?;
     diagnosis.unread.extend(deployed.unread.iter().cloned());
     if !is_anything_read(&live) {
         let why = diagnosis.unread.first();

@@ -18,7 +18,7 @@ use super::options::DoctorOptions;
 use crate::cli::aws::accounts::Accounts;
 use crate::cli::aws::options::of_profile;
 use crate::cli::aws::screen::Screen;
-use crate::cli::proof_input::templates;
+use crate::cli::proof::templates;
 use crate::cli::{Failure, Global, shell};
 
 /// What is looked at, before anything is read.

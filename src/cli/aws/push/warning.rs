@@ -158,7 +158,7 @@ impl Warning {
             Severity::Note => Level::NOTE,
             _ => Level::WARNING,
         };
-        titled(&level, Some(&self.code.name()), &self.message, &self.help)
+        titled(&level, &self.code.name(), &self.message, &self.help)
     }
 }
 

@@ -11,13 +11,14 @@ use crate::proof::{Decided, Remedy, Verdict};
 use crate::run::Step;
 
 use super::document::Explanation;
+use crate::cli::output::Text;
 use crate::cli::project::Project;
-use crate::cli::{Failure, proof_reports};
+use crate::cli::{Failure, proof};
 
 /// An explanation.
 pub(super) struct Why {
     /// For people.
-    pub(super) text: String,
+    pub(super) text: Text,
     pub(super) explanation: Explanation,
     /// What to do.
     pub(super) next: String,
@@ -64,7 +65,7 @@ fn known(plan: &Plan, meaning: &Meaning) -> Why {
         Kind::ObjectTags => format!("{}{AGAIN}", meaning.next),
         _ => format!("{DOCTOR}{AGAIN}"),
     };
-    let mut text = sentence(meaning);
+    let mut text = Text::from(&sentence(meaning));
     if meaning.kind == Kind::SourceMissing {
         let dev = &plan.dev;
         text.push_str(&format!(
@@ -126,7 +127,7 @@ fn refused(
         .iter()
         .filter(|(decided, _)| decided.verdict == Verdict::Denied)
         .collect();
-    let mut text = meaning.map(sentence).unwrap_or_default();
+    let mut text = Text::from(&meaning.map(sentence).unwrap_or_default());
     text.push_str(&if exact {
         format!("The refused call is of step `{step}` of the run. In the checked templates:\n")
     } else {
@@ -135,9 +136,9 @@ fn refused(
             .to_owned()
     });
     let decided: Vec<&Decided> = calls.iter().map(|(decided, _)| decided).collect();
-    text.push_str(&proof_reports::calls_table(&proof, &decided));
+    text.append(&proof::calls_table(&proof, &decided));
     for (decided, remedies) in &denied {
-        text.push_str(&proof_reports::explanation(&proof, decided, remedies));
+        text.append(&proof::explanation(&proof, decided, remedies));
     }
     let prove = if only_step {
         format!("`s3ferry prove --call {step}`")

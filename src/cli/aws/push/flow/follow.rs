@@ -118,7 +118,8 @@ impl Push<'_> {
             );
             if let Some(why) = why::explain(self.project, action)? {
                 self.result.explanation = Some(why.explanation);
-                self.screen.says(format!("\n{}", why.text.trim_end()));
+                self.screen.says("");
+                self.screen.line(why.text.trim_end());
                 help = why.next;
             }
         }

@@ -7,9 +7,9 @@ use crate::diagnostic::{Kind, Source};
 use crate::plan::Plan;
 use crate::proof::{InputError, Inputs, NamedFile};
 
-use super::locate::ExampleOption;
-use super::project::Project;
-use super::{Failure, files};
+use crate::cli::locate::ExampleOption;
+use crate::cli::project::Project;
+use crate::cli::{Failure, files};
 
 /// Options that say what to prove.
 #[derive(Debug, clap::Args)]
@@ -49,47 +49,30 @@ impl ProofInput {
     /// A file is not there, or cannot be read.
     pub(crate) fn read(&self, project: &Project, dev_step: bool) -> Result<Inputs, Failure> {
         let mut inputs = templates(project, self.dir.as_deref(), dev_step)?;
-        for path in &self.scp {
-            inputs
-                .scps
-                .push(files::read(path, "service control policy", Kind::Policy)?);
-        }
-        for path in &self.rcp {
-            inputs
-                .rcps
-                .push(files::read(path, "resource control policy", Kind::Policy)?);
-        }
+        let levels = |paths: &[PathBuf], what| -> Result<Vec<Source>, Failure> {
+            let files = paths
+                .iter()
+                .map(|path| files::read(path, what, Kind::Policy));
+            files.collect()
+        };
+        inputs.scps = levels(&self.scp, "service control policy")?;
+        inputs.rcps = levels(&self.rcp, "resource control policy")?;
         inputs.parameters.extend(self.parameters.iter().cloned());
-        inputs.policies.extend(named(&self.policy, "--policy")?);
-        inputs
-            .identities
-            .extend(named(&self.identity, "--identity")?);
-        inputs
-            .boundaries
-            .extend(named(&self.boundary, "--boundary")?);
+        inputs.policies = named(&self.policy, "--policy")?;
+        inputs.identities = named(&self.identity, "--identity")?;
+        inputs.boundaries = named(&self.boundary, "--boundary")?;
         Ok(inputs)
     }
 }
 
-/// What is wrong with what a proof is given.
-pub(crate) fn failure(errors: Vec<InputError>) -> Failure {
-    let failures = errors.into_iter().map(|error| match error {
-        InputError::File { file, problems } => Failure::document(*file, problems),
-        InputError::Given { message, help } => Failure::new(message, help),
-    });
-    Failure::Several(failures.collect())
-}
-
-fn missing_template(name: &str) -> Failure {
-    Failure::new(
-        format!("there is no template of the stack `{name}`"),
-        "write the templates with `s3ferry synth`, or name their folder with --dir",
-    )
-}
-
-fn stem(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+impl From<Vec<InputError>> for Failure {
+    fn from(errors: Vec<InputError>) -> Self {
+        let failures = errors.into_iter().map(|error| match error {
+            InputError::File { file, problems } => Self::document(*file, problems),
+            InputError::Given { message, help } => Self::new(message, help),
+        });
+        Self::Several(failures.collect())
+    }
 }
 
 /// The templates of a folder, or those of `stacks/` where it has them, or those that the
@@ -113,7 +96,10 @@ pub(crate) fn templates(
     if has_templates {
         let mut inputs = Inputs::new(plan, dev_step, |name| match template_path(dir, name)? {
             Some(path) => Ok(files::read(&path, "template", Kind::Template)?.into()),
-            None if in_folder => Err(missing_template(name)),
+            None if in_folder => Err(Failure::new(
+                format!("there is no template of the stack `{name}`"),
+                "write the templates with `s3ferry synth`, or name their folder with --dir",
+            )),
             None => Err(Failure::new(
                 format!(
                     "there is no template of the stack `{name}` in {}",
@@ -138,18 +124,10 @@ fn no_others(plan: &Plan, dir: &Path) -> Result<(), Failure> {
         .into_iter()
         .map(|(name, _)| name)
         .collect();
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        let is_template = path
-            .extension()
-            .is_some_and(|extension| TEMPLATES.iter().any(|known| extension == *known));
-        let name = path
-            .file_stem()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if !is_template || !path.is_file() || stacks.iter().any(|stack| stack == name) {
+    for path in files::paths_in(dir).unwrap_or_default() {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let is_template = files::has_extension(&path, &TEMPLATES) && path.is_file();
+        if !is_template || stacks.iter().any(|stack| Some(stack.as_str()) == name) {
             continue;
         }
         let source = files::read(&path, "template", Kind::Template)?;
@@ -198,35 +176,19 @@ fn template_path(dir: &Path, name: &str) -> Result<Option<PathBuf>, Failure> {
 
 /// The merged bucket policies beside the templates: `policies/BUCKET.json`, or YAML.
 fn merged_policies(folder: &Path) -> Result<Vec<NamedFile>, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::new(
-            format!("cannot read folder `{}`: {error}", folder.display()),
-            "",
-        )
-    };
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        paths.push(entry.map_err(unreadable)?.path());
-    }
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| TEMPLATES[..3].iter().any(|known| extension == *known))
-    });
-    paths.sort();
-    paths
-        .iter()
-        .map(|path| {
-            Ok(NamedFile {
-                name: stem(&path.display().to_string()).to_owned(),
-                source: Some(files::read(path, "bucket policy", Kind::Policy)?),
-            })
+    let mut paths = files::paths_in(folder).map_err(|error| {
+        let message = format!("cannot read folder `{}`: {error}", folder.display());
+        Failure::new(message, "")
+    })?;
+    paths.retain(|path| files::has_extension(path, &TEMPLATES[..3]));
+    let files = paths.iter().map(|path| {
+        let name = path.file_stem().unwrap_or_default();
+        Ok(NamedFile {
+            name: name.to_string_lossy().into_owned(),
+            source: Some(files::read(path, "bucket policy", Kind::Policy)?),
         })
-        .collect()
+    });
+    files.collect()
 }
 
 fn named(options: &[String], option: &str) -> Result<Vec<NamedFile>, Failure> {

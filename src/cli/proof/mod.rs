@@ -1,0 +1,14 @@
+//! A proof: its inputs, and how it is shown to people and to machines.
+
+mod complaints;
+mod explain;
+mod input;
+mod json;
+mod text;
+mod unproven;
+
+pub(crate) use complaints::complaints;
+pub(crate) use explain::{calls_table, explanation, wanted};
+pub(crate) use input::{ProofInput, parameter, templates};
+pub(crate) use json::{Document, sarif};
+pub(crate) use text::text;
