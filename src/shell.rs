@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use crate::escape::is_hidden;
+use crate::escape::{self, is_hidden};
 
 /// A command in the words of a shell, built from words that are ours and values that are not.
 ///
@@ -60,6 +60,12 @@ impl Command {
         self.0.push(if value.starts_with('-') { '=' } else { ' ' });
         self.0.push_str(&word(value));
         self
+    }
+
+    /// Adds an option that takes JSON.
+    #[must_use]
+    pub(crate) fn json(self, name: &str, value: &serde_json::Value) -> Self {
+        self.option(name, escape::json(&value.to_string()))
     }
 
     /// Adds an option where there is a value for it.

@@ -3,6 +3,7 @@
 
 pub(crate) mod arn;
 pub(crate) mod arn_kind;
+pub(crate) mod handlers;
 mod ids;
 pub(crate) mod names;
 mod partition;

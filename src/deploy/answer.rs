@@ -37,22 +37,18 @@ const REQUEST_IDS: [&str; 3] = ["x-amzn-requestid", "x-amz-request-id", "x-amz-i
 /// A response that is not from AWS, or not a complete one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NotAws {
-    /// HTTP status.
     status: u16,
     /// Content type without its parameters; may be empty.
     content_type: String,
-    /// What is wrong with it.
     problem: Problem,
     /// The first line of its text; may be empty.
     text: String,
 }
 
-/// What is wrong with a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Problem {
     /// It is something else than an answer of the called service.
     Foreign,
-    /// It has no body.
     Empty,
     /// It begins as an answer of AWS and ends too early.
     CutOff,
@@ -223,7 +219,6 @@ async fn read(body: SdkBody) -> (Vec<u8>, Option<Problem>) {
 enum Protocol {
     /// AWS Query: XML, always with a body.
     Query,
-    /// AWS JSON.
     Json,
     /// Amazon S3: XML, and bodies of their own kind.
     S3 {

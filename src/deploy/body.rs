@@ -1,7 +1,7 @@
 //! How a template reaches CloudFormation: inline as it is, inline without its comments, or by a
 //! bucket.
 
-use super::comparison::meaning;
+use super::text::{Text, meaning};
 use super::{Access, DeployError};
 use crate::aws::quotas::{TEMPLATE_IN_BUCKET, TEMPLATE_INLINE, grouped};
 use crate::checked::Permit;
@@ -15,13 +15,22 @@ pub(crate) enum Body {
     Uploaded(String),
 }
 
-/// A template in both of its forms.
-#[derive(Debug, Clone)]
-pub struct Text {
-    /// With comments, as it is checked in.
-    pub yaml: String,
-    /// Minified JSON.
-    pub json: String,
+impl Body {
+    /// The text, where it goes inline.
+    pub(crate) fn inline(&self) -> Option<String> {
+        match self {
+            Self::Inline(text) => Some(text.clone()),
+            Self::Uploaded(_) => None,
+        }
+    }
+
+    /// The URL of an uploaded text.
+    pub(crate) fn url(&self) -> Option<String> {
+        match self {
+            Self::Inline(_) => None,
+            Self::Uploaded(url) => Some(url.clone()),
+        }
+    }
 }
 
 /// Decides how a template goes, and uploads it when it must be.
@@ -107,26 +116,20 @@ fn not_checked(stack: &str) -> DeployError {
 }
 
 /// Has CloudFormation read a template (*ValidateTemplate*).
-///
-/// # Errors
-/// It is refused, or AWS cannot be reached.
 pub(crate) async fn validate(access: &Access, stack: &str, body: &Body) -> Result<(), DeployError> {
-    let request = access.cloudformation().validate_template();
-    let request = match body {
-        Body::Inline(text) => request.template_body(text),
-        Body::Uploaded(url) => request.template_url(url),
-    };
-    match request.send().await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let error = access.error("cloudformation:ValidateTemplate", &error);
-            if error.has_code("ValidationError") {
-                return Err(DeployError::failed(
-                    format!("CloudFormation refuses the template of stack `{stack}`: {error}"),
-                    "",
-                ));
-            }
-            Err(error)
-        }
+    let answer = access
+        .cloudformation()
+        .validate_template()
+        .set_template_body(body.inline())
+        .set_template_url(body.url())
+        .send()
+        .await;
+    let answer = answer.map_err(|error| access.error("cloudformation:ValidateTemplate", &error));
+    match answer {
+        Err(error) if error.has_code("ValidationError") => Err(DeployError::failed(
+            format!("CloudFormation refuses the template of stack `{stack}`: {error}"),
+            "",
+        )),
+        answer => answer.map(drop),
     }
 }

@@ -18,9 +18,6 @@ pub(crate) enum Standing {
 }
 
 /// Compares the live policy of a bucket with the one that was merged, and with the result.
-///
-/// # Errors
-/// AWS refuses, or the live policy cannot be read.
 pub(crate) async fn compare(
     access: &Access,
     bucket: &str,
@@ -46,10 +43,6 @@ pub(crate) async fn compare(
     })
 }
 
-/// Puts the merged policy.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) async fn put(
     access: &Access,
     bucket: &str,

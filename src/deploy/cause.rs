@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::events::Event;
-use super::validation::Validation;
+use super::said::{is_consequence, points_to_validation};
+use super::{Access, DeployError, one_line, validation};
 use crate::aws::quotas::{
     Increase, MANAGED_POLICIES_PER_ROLE, MANAGED_POLICY, TRUST_POLICY, grouped,
 };
@@ -31,19 +32,6 @@ pub(crate) struct Cause {
     pub hint: String,
 }
 
-impl Cause {
-    /// The cause that CloudFormation's validation names.
-    pub(crate) fn of_validation(found: &Validation) -> Self {
-        Self {
-            logical_id: found.logical_id.clone(),
-            resource_type: found.resource_type.clone(),
-            status: "CREATE_FAILED".to_owned(),
-            reason: found.reason.clone(),
-            hint: hint(&found.resource_type, &found.reason),
-        }
-    }
-}
-
 impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!(
@@ -54,43 +42,64 @@ impl fmt::Display for Cause {
     }
 }
 
+/// The first cause of a failed operation. CloudFormation's own validation names its findings
+/// elsewhere (*DescribeEvents*), and says so in the events.
+pub(crate) async fn find(
+    access: &Access,
+    stack: &str,
+    events: &[Event],
+) -> Result<Option<Cause>, DeployError> {
+    let found = first(events);
+    if found
+        .as_ref()
+        .is_some_and(|cause| !points_to_validation(&cause.reason))
+    {
+        return Ok(found);
+    }
+    let validations = validation::of_last_operation(access, stack).await?;
+    if let Some(first) = validations.failed.first() {
+        return Ok(Some(Cause {
+            logical_id: first.logical_id.clone(),
+            resource_type: first.resource_type.clone(),
+            status: "CREATE_FAILED".to_owned(),
+            reason: first.reason.clone(),
+            hint: hint(&first.resource_type, &first.reason),
+        }));
+    }
+    Ok(match (found, validations.gap(access)) {
+        (Some(mut cause), Some(gap)) => {
+            cause.hint = gap;
+            Some(cause)
+        }
+        (None, Some(gap)) => Some(Cause {
+            logical_id: stack.to_owned(),
+            resource_type: "AWS::CloudFormation::Stack".to_owned(),
+            status: String::new(),
+            reason: "no event of the stack gives a reason".to_owned(),
+            hint: gap,
+        }),
+        (found, None) => found,
+    })
+}
+
 /// The first cause in the events of one operation, the oldest first.
 pub(crate) fn first(events: &[Event]) -> Option<Cause> {
     let failed = |event: &&Event| event.status.ends_with("_FAILED");
     let own = |event: &&Event| !is_consequence(&event.reason);
+    let with_reason = |event: &&Event| !event.reason.is_empty();
+    // A stack can fail before any of its resources does.
+    let whole = |event: &&Event| event.whole_stack && event.status.contains("ROLLBACK");
     let found = (events.iter().filter(failed).filter(own))
         .find(|event| !event.whole_stack)
-        .or_else(|| {
-            events
-                .iter()
-                .filter(failed)
-                .find(|event| !event.reason.is_empty())
-        })
-        .or_else(|| {
-            // A stack can fail before any of its resources does.
-            let whole = |event: &&Event| event.whole_stack && event.status.contains("ROLLBACK");
-            events
-                .iter()
-                .filter(whole)
-                .find(|event| !event.reason.is_empty())
-        })?;
+        .or_else(|| events.iter().filter(failed).find(with_reason))
+        .or_else(|| events.iter().filter(whole).find(with_reason))?;
     Some(Cause {
         logical_id: found.logical_id.clone(),
         resource_type: found.resource_type.clone(),
         status: found.status.clone(),
-        reason: found
-            .reason
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" "),
+        reason: one_line(&found.reason),
         hint: hint(&found.resource_type, &found.reason),
     })
-}
-
-/// Whether a reason only says that something else failed.
-fn is_consequence(reason: &str) -> bool {
-    let reason = reason.to_lowercase();
-    reason.contains("cancelled") || reason.starts_with("the following resource(s) failed")
 }
 
 /// What to do about a known reason; empty for an unknown one.
@@ -100,56 +109,51 @@ pub(crate) fn hint(resource_type: &str, reason: &str) -> String {
     if let Some(meaning) = failure::of_save(reason) {
         return format!("{}: {}", meaning.cause, meaning.next);
     }
-    if has("invalid principal") || has("malformedpolicydocument") && has("principal") {
-        return "AWS refuses a policy that names a role or user which does not exist: was the \
-                stack that makes it deployed, and were the role and the stack not deleted since?"
-            .to_owned();
-    }
-    if has("attempting to import") {
-        return "these exist already and belong to another stack, perhaps that of a live pipeline: \
-                do not delete them; choose other names in the configuration"
-            .to_owned();
-    }
-    if resource_type == "AWS::S3::Bucket" && (has("already exists") || has("already owned")) {
-        return "bucket names are taken worldwide: choose another in the configuration, or, if \
-                the bucket is yours, set `create: false` for it"
-            .to_owned();
-    }
-    if resource_type == "AWS::S3::BucketPolicy" && has("already exist") {
-        return "the bucket has a policy already: give it as `existing_policy`, and its \
-                statements are kept"
-            .to_owned();
-    }
-    if resource_type == "AWS::KMS::Alias" && has("already exists") {
-        return "another key has this alias, perhaps that of a live pipeline: choose another \
-                `dev.key.alias`"
-            .to_owned();
-    }
-    if has("already exists") {
-        return "something outside the stack has this name, and may use it: choose another name in \
-                the configuration"
-            .to_owned();
-    }
-    if has("limitexceeded") || has("limit exceeded") || has("quota") || has("too many") {
-        return exceeded_quota(&lower);
-    }
-    if has("accessdenied") || has("access denied") || has("not authorized to perform") {
-        let action = after(reason, "perform: ").unwrap_or_else(|| "the action".to_owned());
-        return format!(
-            "whoever deploys lacks {action}: `s3ferry deployer-policy` prints the policy that is \
-             needed"
-        );
-    }
-    if has("not empty") {
-        return "empty it first, with all versions of its objects, then delete the stack again"
-            .to_owned();
-    }
-    if has("stack policy") {
-        return "the stack policy protects this resource: look at the change again, and allow it \
-                with --allow-replacement if it is meant"
-            .to_owned();
-    }
-    String::new()
+    let text = match resource_type {
+        _ if has("invalid principal") || has("malformedpolicydocument") && has("principal") => {
+            "AWS refuses a policy that names a role or user which does not exist: was the stack \
+             that makes it deployed, and were the role and the stack not deleted since?"
+        }
+        _ if has("attempting to import") => {
+            "these exist already and belong to another stack, perhaps that of a live pipeline: do \
+             not delete them; choose other names in the configuration"
+        }
+        "AWS::S3::Bucket" if has("already exists") || has("already owned") => {
+            "bucket names are taken worldwide: choose another in the configuration, or, if the \
+             bucket is yours, set `create: false` for it"
+        }
+        "AWS::S3::BucketPolicy" if has("already exist") => {
+            "the bucket has a policy already: give it as `existing_policy`, and its statements are \
+             kept"
+        }
+        "AWS::KMS::Alias" if has("already exists") => {
+            "another key has this alias, perhaps that of a live pipeline: choose another \
+             `dev.key.alias`"
+        }
+        _ if has("already exists") => {
+            "something outside the stack has this name, and may use it: choose another name in the \
+             configuration"
+        }
+        _ if has("limitexceeded") || has("limit exceeded") || has("quota") || has("too many") => {
+            return exceeded_quota(&lower);
+        }
+        _ if has("accessdenied") || has("access denied") || has("not authorized to perform") => {
+            let action = after(reason, "perform: ").unwrap_or_else(|| "the action".to_owned());
+            return format!(
+                "whoever deploys lacks {action}: `s3ferry deployer-policy` prints the policy that \
+                 is needed"
+            );
+        }
+        _ if has("not empty") => {
+            "empty it first, with all versions of its objects, then delete the stack again"
+        }
+        _ if has("stack policy") => {
+            "the stack policy protects this resource: look at the change again, and allow it with \
+             --allow-replacement if it is meant"
+        }
+        _ => "",
+    };
+    text.to_owned()
 }
 
 /// What to do about a quota that is exceeded; IAM names some of its own.
@@ -164,18 +168,14 @@ fn exceeded_quota(lower: &str) -> String {
             continue;
         }
         let value = grouped(quota.value);
-        return match quota.increase {
-            Increase::UpTo(most) => format!(
-                "{} ({value} {}): {restructure}, or request an increase (up to {})",
-                quota.name,
-                quota.unit,
-                grouped(most)
-            ),
-            _ => format!(
-                "{} ({value} {}): {restructure}; AWS does not raise this quota",
-                quota.name, quota.unit
-            ),
+        let increase = match quota.increase {
+            Increase::UpTo(most) => format!(", or request an increase (up to {})", grouped(most)),
+            _ => "; AWS does not raise this quota".to_owned(),
         };
+        return format!(
+            "{} ({value} {}): {restructure}{increase}",
+            quota.name, quota.unit
+        );
     }
     "a quota of AWS is used up: remove what is not needed; Service Quotas shows whether AWS raises it"
         .to_owned()
@@ -193,32 +193,18 @@ fn after(text: &str, mark: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn event(logical_id: &str, status: &str, reason: &str) -> Event {
-        Event {
-            id: format!("{logical_id}-{status}"),
-            logical_id: logical_id.to_owned(),
-            physical_id: String::new(),
-            resource_type: "AWS::IAM::Role".to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            time: 0.0,
-            token: None,
-            whole_stack: logical_id == "stack",
-        }
-    }
-
     #[test]
     fn cancellations_are_not_the_cause() {
         let events = [
-            event("stack", "CREATE_IN_PROGRESS", "User Initiated"),
-            event("DeployKey", "CREATE_FAILED", "Resource creation cancelled"),
-            event(
+            Event::of("stack", "CREATE_IN_PROGRESS", "User Initiated"),
+            Event::of("DeployKey", "CREATE_FAILED", "Resource creation cancelled"),
+            Event::of(
                 "ServiceRole",
                 "CREATE_FAILED",
                 "Invalid principal in policy",
             ),
-            event("Bucket", "CREATE_FAILED", "Resource creation cancelled"),
-            event(
+            Event::of("Bucket", "CREATE_FAILED", "Resource creation cancelled"),
+            Event::of(
                 "stack",
                 "ROLLBACK_IN_PROGRESS",
                 "The following resource(s) failed to create: [ServiceRole, DeployKey].",

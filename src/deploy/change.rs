@@ -4,7 +4,7 @@ use aws_sdk_cloudformation::types::{ResourceChange, ResourceTargetDefinition};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::property_change::{PropertyChange, between, of_contexts};
+use super::property_change::{PropertyChange, between};
 use crate::stacks::GUARDED_TYPES;
 
 /// What would happen to one resource.
@@ -36,7 +36,12 @@ impl Change {
     /// Whether it would replace or delete a key, a bucket or a role.
     pub(crate) fn is_dangerous(&self) -> bool {
         GUARDED_TYPES.contains(&self.resource_type.as_str())
-            && (self.action == "Remove" || self.replacement == "True")
+            && (self.action == "Remove" || self.replaces())
+    }
+
+    /// Whether another resource takes the place of this one.
+    fn replaces(&self) -> bool {
+        self.replacement == "True"
     }
 
     /// What it does, in a word or two.
@@ -85,26 +90,23 @@ impl From<ResourceChange> for Change {
             }
         }
         if causes.is_empty() {
-            let scope = change.scope.unwrap_or_default();
-            causes = scope
-                .iter()
-                .map(|scope| scope.as_str().to_owned())
-                .collect();
+            let scope = change.scope.iter().flatten();
+            causes = scope.map(|scope| scope.as_str().to_owned()).collect();
         }
         if properties.is_empty()
             && let (Some(before), Some(after)) = (&change.before_context, &change.after_context)
         {
-            properties = of_contexts(before, after);
+            properties = between("", Some(before), Some(after));
         }
-        let text = |value: Option<String>| value.unwrap_or_default();
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
         Self {
             properties,
-            action: text(change.action.map(|action| action.as_str().to_owned())),
-            logical_id: text(change.logical_resource_id),
-            physical_id: text(change.physical_resource_id),
-            resource_type: text(change.resource_type),
-            replacement: text(change.replacement.map(|found| found.as_str().to_owned())),
-            policy_action: text(change.policy_action.map(|found| found.as_str().to_owned())),
+            action: text(change.action.as_ref().map(|one| one.as_str())),
+            logical_id: change.logical_resource_id.unwrap_or_default(),
+            physical_id: change.physical_resource_id.unwrap_or_default(),
+            resource_type: change.resource_type.unwrap_or_default(),
+            replacement: text(change.replacement.as_ref().map(|one| one.as_str())),
+            policy_action: text(change.policy_action.as_ref().map(|one| one.as_str())),
             causes,
         }
     }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_cloudformation::error::SdkError;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_cloudformation::operation::execute_change_set::ExecuteChangeSetError;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeSetStatus, ChangeSetType, ExecutionStatus, Parameter, Tag,
 };
@@ -14,8 +12,10 @@ use super::body::Body;
 use super::cause::hint;
 use super::change::Change;
 use super::pace::Pace;
+use super::said::{is_no_change, without_advice};
+use super::unexecuted::Unexecuted;
 use super::validation::{self, Validations};
-use super::{Access, Condition, DeployError, Observer, race, stack};
+use super::{Access, DeployError, Observer, race};
 
 /// What a change set is made from.
 #[derive(Debug, Clone)]
@@ -23,7 +23,6 @@ pub(crate) struct Wanted<'a> {
     pub stack: &'a str,
     /// Whether the stack must be created.
     pub create: bool,
-    /// The template.
     pub body: &'a Body,
     pub parameters: &'a [(String, String)],
     /// Tags of the stack, which CloudFormation puts on its resources.
@@ -43,8 +42,15 @@ pub(crate) struct ChangeSet {
     pub stack: String,
     /// What it would do.
     pub changes: Vec<Change>,
-    /// The results of CloudFormation's own validation.
     pub validations: Validations,
+}
+
+impl ChangeSet {
+    /// Reads the results of CloudFormation's own validation.
+    pub(super) async fn validate(&mut self, access: &Access) -> Result<(), DeployError> {
+        self.validations = validation::of_change_set(access, &self.id, &self.stack_id).await?;
+        Ok(())
+    }
 }
 
 /// What came of making a change set.
@@ -54,76 +60,6 @@ pub(crate) enum Made {
     NoChanges,
     /// There is something to do.
     Changes(ChangeSet),
-}
-
-/// A change set that was requested. Unless it is executed, it must not stay, nor the empty stack
-/// that it made.
-#[derive(Debug, Clone)]
-pub(crate) struct Unexecuted {
-    access: Access,
-    pub stack: String,
-    /// Name of the change set.
-    pub name: String,
-    /// Whether it makes the stack.
-    creates: bool,
-}
-
-impl Unexecuted {
-    /// A change set of a stack; `creates`: whether it makes the stack.
-    pub(crate) fn new(access: &Access, stack: &str, name: &str, creates: bool) -> Self {
-        Self {
-            access: access.clone(),
-            stack: stack.to_owned(),
-            name: name.to_owned(),
-            creates,
-        }
-    }
-
-    /// Whether both are the same change set.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        self.stack == other.stack
-            && self.name == other.name
-            && self.access.profile() == other.access.profile()
-            && self.access.region() == other.access.region()
-    }
-
-    /// Deletes the change set, and the stack when it is empty, and does not wait for its end. What
-    /// is gone, or is being executed, is left.
-    ///
-    /// # Errors
-    /// AWS refuses, or cannot be reached.
-    pub(crate) async fn remove(&self) -> Result<(), DeployError> {
-        let client = self.access.cloudformation();
-        let deleted = client
-            .delete_change_set()
-            .change_set_name(&self.name)
-            .stack_name(&self.stack)
-            .send()
-            .await;
-        if let Err(error) = deleted
-            && !matches!(
-                error.code(),
-                Some("ChangeSetNotFound" | "ChangeSetNotFoundException" | "InvalidChangeSetStatus")
-            )
-            && !stack::is_missing(&error)
-        {
-            return Err(self.access.error("cloudformation:DeleteChangeSet", &error));
-        }
-        if !self.creates {
-            return Ok(());
-        }
-        let left = stack::read(&self.access, &self.stack).await?;
-        let Some(left) = left.filter(|stack| stack.condition() == Condition::Reviewing) else {
-            return Ok(());
-        };
-        client
-            .delete_stack()
-            .stack_name(&left.id)
-            .send()
-            .await
-            .map_err(|error| self.access.error("cloudformation:DeleteStack", &error))?;
-        Ok(())
-    }
 }
 
 /// Makes a change set and waits until CloudFormation has worked it out.
@@ -158,11 +94,9 @@ pub(crate) async fn make(
         .import_existing_resources(true)
         .set_role_arn(wanted.role_arn.map(str::to_owned))
         .set_parameters(Some(parameters(wanted.parameters)))
-        .set_tags(Some(tags(wanted.tags)));
-    let request = match wanted.body {
-        Body::Inline(text) => request.template_body(text),
-        Body::Uploaded(url) => request.template_url(url),
-    };
+        .set_tags(Some(tags(wanted.tags)))
+        .set_template_body(wanted.body.inline())
+        .set_template_url(wanted.body.url());
     let (id, stack_id) = match request.send().await {
         Ok(answer) => (answer.id, answer.stack_id),
         // A call that was repeated because its answer got lost: the name is ours alone.
@@ -196,7 +130,7 @@ pub(crate) async fn make(
                 return Ok(Made::NoChanges);
             }
             ChangeSetStatus::Failed => {
-                change_set.validations = validation::of_change_set(access, &change_set).await?;
+                change_set.validate(access).await?;
                 let deleted = delete(access, &change_set).await;
                 if deleted.is_ok() && !wanted.create {
                     observer.closed(&unexecuted);
@@ -216,9 +150,9 @@ fn refused(access: &Access, change_set: &ChangeSet, reason: &str) -> DeployError
     let validations = &change_set.validations;
     let failed = &validations.failed;
     // Where to find the details is of no use beside the details.
-    let reason = match reason.split_once(" To troubleshoot") {
-        Some((reason, _)) if !failed.is_empty() => reason,
-        _ => reason,
+    let reason = match failed.is_empty() {
+        true => reason,
+        false => without_advice(reason),
     };
     let details: String = (failed.iter())
         .map(|found| format!("; {}: {}", found.logical_id, found.reason))
@@ -247,29 +181,20 @@ fn refused(access: &Access, change_set: &ChangeSet, reason: &str) -> DeployError
     )
 }
 
-/// The texts that CloudFormation has for a change set without changes.
-fn is_no_change(reason: &str) -> bool {
-    reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
-}
-
 /// Reads all pages of a change set; gives its status and the reason of it.
 async fn read(
     access: &Access,
     change_set: &mut ChangeSet,
 ) -> Result<(ChangeSetStatus, String), DeployError> {
-    let mut changes = Vec::new();
+    change_set.changes.clear();
     let mut page = None;
     loop {
         let answer = describe(access, change_set, page).await?;
         let resources = answer.changes.unwrap_or_default().into_iter();
-        changes.extend(
-            resources
-                .filter_map(|change| change.resource_change)
-                .map(Change::from),
-        );
+        let resources = resources.filter_map(|change| change.resource_change);
+        change_set.changes.extend(resources.map(Change::from));
         page = answer.next_token;
         if page.is_none() {
-            change_set.changes = changes;
             return Ok((
                 answer.status.unwrap_or(ChangeSetStatus::CreateInProgress),
                 answer.status_reason.unwrap_or_default(),
@@ -279,9 +204,6 @@ async fn read(
 }
 
 /// Executes a change set. Its name is the client token, so that a repeated call is harmless.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
     let answer = access
         .cloudformation()
@@ -291,30 +213,22 @@ pub(crate) async fn execute(access: &Access, change_set: &ChangeSet) -> Result<(
         .client_request_token(&change_set.name)
         .send()
         .await;
-    match answer {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some("InvalidChangeSetStatus") => {
-            // A call that was repeated because its answer got lost finds its own work.
-            let found = describe(access, change_set, None).await?.execution_status;
-            match found {
-                Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete) => {
-                    Ok(())
-                }
-                _ => Err(not_executed(access, change_set, &error)),
-            }
+    let Err(error) = answer else {
+        return Ok(());
+    };
+    if error.code() == Some("InvalidChangeSetStatus") {
+        // A call that was repeated because its answer got lost finds its own work.
+        let found = describe(access, change_set, None).await?.execution_status;
+        if let Some(ExecutionStatus::ExecuteInProgress | ExecutionStatus::ExecuteComplete) = found {
+            return Ok(());
         }
-        Err(error) => Err(not_executed(access, change_set, &error)),
     }
-}
-
-/// The error for a change set that CloudFormation does not execute.
-fn not_executed(
-    access: &Access,
-    change_set: &ChangeSet,
-    error: &SdkError<ExecuteChangeSetError>,
-) -> DeployError {
-    let error = access.error("cloudformation:ExecuteChangeSet", error);
-    race::explained(access, &stack_shown(&change_set.stack), error)
+    let error = access.error("cloudformation:ExecuteChangeSet", &error);
+    Err(race::explained(
+        access,
+        &stack_shown(&change_set.stack),
+        error,
+    ))
 }
 
 fn stack_shown(name: &str) -> String {
@@ -341,10 +255,6 @@ async fn describe(
         })
 }
 
-/// Deletes a change set.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) async fn delete(access: &Access, change_set: &ChangeSet) -> Result<(), DeployError> {
     access
         .cloudformation()

@@ -3,8 +3,7 @@
 use serde_json::Value;
 use similar::TextDiff;
 
-use super::Text;
-use crate::diagnostic::{Source, read};
+use super::text::{Text, meaning};
 
 /// How a deployed template stands to ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,11 +65,6 @@ fn unified(old: &str, new: &str) -> String {
 fn indented(json: &str) -> String {
     serde_json::from_str::<Value>(json)
         .map_or_else(|_| json.to_owned(), |value| format!("{value:#}\n"))
-}
-
-/// What a template says, whatever its notation; `None` for a text that is no template.
-pub(super) fn meaning(text: &str) -> Option<Value> {
-    Some(read(&Source::new("template", text)).ok()?.to_json())
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use super::execution::Execution;
 /// How the version that a pipeline has deployed compares with the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// It is the newest.
     Newest,
     /// It is older, and an execution with the newest one runs.
     Running,
@@ -22,23 +21,20 @@ pub(crate) struct Delivery {
     pub live: Option<Execution>,
     /// The last execution with the newest version, whatever its status.
     pub newest: Option<Execution>,
-    /// How they compare.
     pub freshness: Freshness,
 }
 
 impl Delivery {
     /// Compares a pipeline's executions, the newest first, with the newest version of the source.
     pub(crate) fn new(executions: &[Execution], version: &str) -> Self {
-        let takes = |execution: &&Execution| execution.versions.iter().any(|one| one == version);
-        let mut all = executions.iter();
-        let live = all.find(|execution| execution.status == "Succeeded");
-        let newest = executions.iter().find(takes);
+        let live = executions.iter().find(|one| one.succeeded());
+        let newest = executions.iter().find(|one| one.takes(version));
         // An execution has no version until its source action has run; then it may be this one.
         let runs = executions
             .iter()
-            .any(|one| one.is_running() && (takes(&one) || one.versions.is_empty()));
+            .any(|one| one.is_running() && (one.takes(version) || one.versions.is_empty()));
         let freshness = match live {
-            Some(live) if takes(&live) => Freshness::Newest,
+            Some(live) if live.takes(version) => Freshness::Newest,
             _ if runs => Freshness::Running,
             Some(_) => Freshness::Outdated,
             None => Freshness::Never,
@@ -50,7 +46,6 @@ impl Delivery {
         }
     }
 
-    /// The version that is live.
     pub(crate) fn version(&self) -> Option<&str> {
         let live = self.live.as_ref()?;
         live.versions.first().map(String::as_str)
@@ -64,7 +59,7 @@ mod tests {
     fn execution(status: &str, version: &str) -> Execution {
         Execution {
             id: format!("{status}-{version}"),
-            status: status.to_owned(),
+            status: status.into(),
             summary: String::new(),
             versions: (!version.is_empty())
                 .then(|| version.to_owned())
@@ -85,7 +80,7 @@ mod tests {
             (
                 delivery.freshness,
                 delivery.version().map(str::to_owned),
-                delivery.newest.map(|newest| newest.status),
+                delivery.newest.map(|newest| newest.status.to_string()),
             )
         };
         let v1 = Some("v1".to_owned());

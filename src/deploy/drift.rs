@@ -43,9 +43,6 @@ pub(crate) struct Difference {
 }
 
 /// Detects a stack's drift, waits for the result, and gives the drifted resources.
-///
-/// # Errors
-/// The detection failed, AWS refuses, or `limit` is over.
 pub(crate) async fn detect(
     access: &Access,
     stack: &str,
@@ -86,31 +83,22 @@ pub(crate) async fn detect(
 }
 
 async fn drifted(access: &Access, stack: &str) -> Result<Vec<Drifted>, DeployError> {
-    let mut found = Vec::new();
-    let mut page = None;
-    loop {
-        let answer = access
-            .cloudformation()
-            .describe_stack_resource_drifts()
-            .stack_name(stack)
-            .stack_resource_drift_status_filters(StackResourceDriftStatus::Modified)
-            .stack_resource_drift_status_filters(StackResourceDriftStatus::Deleted)
-            .set_next_token(page)
-            .send()
-            .await
-            .map_err(|error| access.error("cloudformation:DescribeStackResourceDrifts", &error))?;
-        found.extend(
-            answer
-                .stack_resource_drifts
-                .unwrap_or_default()
-                .into_iter()
-                .map(of),
-        );
-        page = answer.next_token;
-        if page.is_none() {
-            return Ok(found);
-        }
-    }
+    let call = "cloudformation:DescribeStackResourceDrifts";
+    let found: Result<Vec<_>, _> = access
+        .cloudformation()
+        .describe_stack_resource_drifts()
+        .stack_name(stack)
+        .stack_resource_drift_status_filters(StackResourceDriftStatus::Modified)
+        .stack_resource_drift_status_filters(StackResourceDriftStatus::Deleted)
+        .into_paginator()
+        .send()
+        .collect()
+        .await;
+    let pages: Vec<_> = found.map_err(|error| access.error(call, &error))?;
+    let drifts = pages
+        .into_iter()
+        .flat_map(|page| page.stack_resource_drifts.unwrap_or_default());
+    Ok(drifts.map(of).collect())
 }
 
 fn of(drift: StackResourceDrift) -> Drifted {

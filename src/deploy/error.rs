@@ -2,11 +2,14 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use rustls::Error as TlsError;
 
 use super::answer::NotAws;
 use crate::escape::shown;
@@ -23,7 +26,6 @@ pub(crate) enum ErrorKind {
     Aws,
 }
 
-/// An error of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", shown(.message))]
 pub(crate) struct DeployError {
@@ -37,10 +39,11 @@ pub(crate) struct DeployError {
     pub code: Option<String>,
     /// Whether the same call may succeed later.
     pub transient: bool,
+    /// Whether the certificate of the other side is not trusted.
+    pub is_untrusted: bool,
 }
 
 impl DeployError {
-    /// An error of the given kind.
     pub(crate) fn new(
         kind: ErrorKind,
         message: impl Into<String>,
@@ -52,6 +55,7 @@ impl DeployError {
             help: help.into(),
             code: None,
             transient: false,
+            is_untrusted: false,
         }
     }
 
@@ -60,9 +64,25 @@ impl DeployError {
         Self::new(ErrorKind::Input, message, help)
     }
 
-    /// Work that ended badly.
     pub(crate) fn failed(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failed, message, help)
+    }
+
+    /// AWS could not be reached, or refused.
+    pub(crate) fn aws(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Aws, message, help)
+    }
+
+    /// Says whether the same call may succeed later.
+    fn transient(mut self, transient: bool) -> Self {
+        self.transient = transient;
+        self
+    }
+
+    /// Learns from the cause whether the certificate of the other side is not trusted.
+    pub(super) fn caused_by(mut self, cause: &(dyn Error + 'static)) -> Self {
+        self.is_untrusted = matches!(find(cause), Some(TlsError::InvalidCertificate(_)));
+        self
     }
 
     /// Adds to what can be done.
@@ -82,7 +102,6 @@ impl DeployError {
         self
     }
 
-    /// Whether AWS answered with this error code.
     pub(crate) fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
@@ -130,8 +149,7 @@ impl DeployError {
                     }
                     (None, _) => Self {
                         transient: status >= 500,
-                        ..Self::new(
-                            ErrorKind::Aws,
+                        ..Self::aws(
                             format!(
                                 "{call} failed for profile `{profile}` with HTTP {status}; AWS \
                                  gave no error code"
@@ -148,21 +166,15 @@ impl DeployError {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 unreachable(call, "it did not answer in time")
             }
-            other => unreachable(call, &innermost(other)),
+            other => unreachable(call, &innermost(other)).caused_by(other),
         }
     }
 }
 
 /// What answered instead of AWS.
 fn of_stranger(call: &str, answer: &NotAws) -> DeployError {
-    DeployError {
-        transient: answer.is_transient(),
-        ..DeployError::new(
-            ErrorKind::Aws,
-            format!("{call} returned {answer}"),
-            answer.help(),
-        )
-    }
+    let message = format!("{call} returned {answer}");
+    DeployError::aws(message, answer.help()).transient(answer.is_transient())
 }
 
 /// Whether an error code says that the same call may succeed later.
@@ -192,8 +204,7 @@ fn is_denial(code: &str) -> bool {
 fn unreachable(call: &str, cause: &str) -> DeployError {
     DeployError {
         transient: true,
-        ..DeployError::new(
-            ErrorKind::Aws,
+        ..DeployError::aws(
             format!("cannot reach AWS for {call}: {cause}"),
             "check the network, the proxy (HTTPS_PROXY), the region and the endpoint URL, and run \
              the same command again",
@@ -202,7 +213,7 @@ fn unreachable(call: &str, cause: &str) -> DeployError {
 }
 
 fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &str) -> DeployError {
-    let said = one_line(said);
+    let said = shortened(said);
     let help = match code {
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired"
             if said.to_lowercase().contains("token") || code.starts_with("ExpiredToken") =>
@@ -233,8 +244,7 @@ fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &st
     DeployError {
         code: Some(code.to_owned()),
         transient: is_transient(code),
-        ..DeployError::new(
-            ErrorKind::Aws,
+        ..DeployError::aws(
             format!("{call} was refused for profile `{profile}` ({code}): {said}"),
             help,
         )
@@ -243,11 +253,12 @@ fn of_service((profile, policy): (&str, &str), call: &str, code: &str, said: &st
 
 fn of_credentials(profile: &str, error: &CredentialsError) -> DeployError {
     let cause = innermost(error);
-    DeployError::new(
-        ErrorKind::Aws,
+    let help = find::<NotAws>(error).map(|answer| answer.help().to_owned());
+    DeployError::aws(
         format!("profile `{profile}` gives no credentials: {cause}"),
-        find::<NotAws>(error).map_or_else(|| login(profile), |answer| answer.help().to_owned()),
+        help.unwrap_or_else(|| login(profile)),
     )
+    .caused_by(error)
 }
 
 pub(super) fn login(profile: &str) -> String {
@@ -265,7 +276,14 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        next = error.source();
+        // An I/O error hides the error that it wraps from the chain.
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     None
 }
@@ -276,13 +294,18 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     while let Some(next) = last.source() {
         last = next;
     }
-    one_line(&last.to_string())
+    shortened(&last.to_string())
+}
+
+/// A text without its line breaks.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A text on one line; some answers quote a whole template.
-fn one_line(text: &str) -> String {
+fn shortened(text: &str) -> String {
     const LONGEST: usize = 700;
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = one_line(text);
     match text.char_indices().nth(LONGEST) {
         Some((at, _)) => format!("{} …", &text[..at]),
         None => text,

@@ -8,13 +8,13 @@ pub(crate) use read::state;
 use std::time::Duration;
 
 use aws_sdk_codepipeline::types::{
-    ExecutionTrigger, PipelineExecutionSummary, SourceRevisionOverride, SourceRevisionType,
+    ActionExecutionStatus, ExecutionTrigger, PipelineExecutionStatus, PipelineExecutionSummary,
+    SourceRevisionOverride, SourceRevisionType,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use super::pace::Pace;
 use super::{Access, DeployError};
-use crate::shell::Command;
 
 /// How many of the last executions are looked through.
 const LOOKED_THROUGH: i32 = 50;
@@ -22,10 +22,8 @@ const LOOKED_THROUGH: i32 = 50;
 /// An execution as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Execution {
-    /// Execution ID.
     pub id: String,
-    /// AWS's status, such as `InProgress`.
-    pub status: String,
+    pub status: PipelineExecutionStatus,
     /// What AWS says about the status; may be empty.
     pub summary: String,
     /// Version IDs of the source objects that it takes; none at its very beginning.
@@ -45,9 +43,18 @@ pub(crate) struct Revision<'a> {
 }
 
 impl Execution {
-    /// Whether it goes on.
     pub(crate) fn is_running(&self) -> bool {
-        matches!(self.status.as_str(), "InProgress" | "Stopping")
+        use PipelineExecutionStatus::{InProgress, Stopping};
+        matches!(self.status, InProgress | Stopping)
+    }
+
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status == PipelineExecutionStatus::Succeeded
+    }
+
+    /// Whether it takes a version of the source object.
+    pub(crate) fn takes(&self, version: &str) -> bool {
+        self.versions.iter().any(|one| one == version)
     }
 }
 
@@ -56,8 +63,7 @@ impl Execution {
 pub(crate) struct ActionRun {
     pub stage: String,
     pub action: String,
-    /// AWS's status: `InProgress`, `Succeeded`, `Failed` or `Abandoned`.
-    pub status: String,
+    pub status: ActionExecutionStatus,
     /// When it started: seconds since 1970.
     pub started: f64,
     /// When it last changed: seconds since 1970.
@@ -73,12 +79,15 @@ impl ActionRun {
     pub(crate) fn seconds(&self) -> f64 {
         (self.changed - self.started).max(0.0)
     }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.status == ActionExecutionStatus::Failed
+    }
 }
 
 /// What an execution waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Somebody's approval.
     Approval {
         stage: String,
         action: String,
@@ -100,32 +109,45 @@ pub(crate) struct State {
     pub execution: Execution,
     /// Its actions so far, in the order of their start.
     pub actions: Vec<ActionRun>,
-    /// What it waits for.
     pub waits: Vec<Wait>,
     /// Why actions or waits are not known; `None` where they are.
     pub unread: Option<DeployError>,
 }
 
 /// The last executions, the newest first.
-///
-/// # Errors
-/// There is no such pipeline, AWS refuses, or cannot be reached.
 pub(crate) async fn recent(access: &Access, pipeline: &str) -> Result<Vec<Execution>, DeployError> {
+    let found = list(access, pipeline, LOOKED_THROUGH).await?;
+    found.ok_or_else(|| no_pipeline(access, pipeline))
+}
+
+/// IDs of the pipeline's executions that are in progress: saving a pipeline ends them unfinished. A
+/// pipeline that does not exist has none.
+pub(crate) async fn running(access: &Access, pipeline: &str) -> Result<Vec<String>, DeployError> {
+    let found = list(access, pipeline, 20).await?.unwrap_or_default();
+    let running =
+        (found.into_iter()).filter(|one| one.status == PipelineExecutionStatus::InProgress);
+    Ok(running.map(|one| one.id).collect())
+}
+
+/// At most so many of the last executions; `None` where there is no such pipeline.
+async fn list(
+    access: &Access,
+    pipeline: &str,
+    most: i32,
+) -> Result<Option<Vec<Execution>>, DeployError> {
     let answer = access
         .codepipeline()
         .list_pipeline_executions()
         .pipeline_name(pipeline)
-        .max_results(LOOKED_THROUGH)
+        .max_results(most)
         .send()
         .await;
     match answer {
         Ok(answer) => {
             let found = answer.pipeline_execution_summaries.unwrap_or_default();
-            Ok(found.into_iter().map(execution).collect())
+            Ok(Some(found.into_iter().map(execution).collect()))
         }
-        Err(error) if error.code() == Some("PipelineNotFoundException") => {
-            Err(no_pipeline(access, pipeline))
-        }
+        Err(error) if error.code() == Some("PipelineNotFoundException") => Ok(None),
         Err(error) => Err(access.error("codepipeline:ListPipelineExecutions", &error)),
     }
 }
@@ -135,7 +157,7 @@ fn no_pipeline(access: &Access, pipeline: &str) -> DeployError {
         format!("there is no pipeline `{pipeline}` yet"),
         format!(
             "`{}` creates it once the targets are deployed",
-            Command::s3ferry("deploy").option("--profile", access.profile())
+            access.command("deploy")
         ),
     )
 }
@@ -144,10 +166,7 @@ fn execution(summary: PipelineExecutionSummary) -> Execution {
     let revisions = summary.source_revisions.unwrap_or_default();
     Execution {
         id: summary.pipeline_execution_id.unwrap_or_default(),
-        status: summary
-            .status
-            .map(|status| status.as_str().to_owned())
-            .unwrap_or_default(),
+        status: summary.status.unwrap_or_else(|| "".into()),
         summary: summary.status_summary.unwrap_or_default(),
         versions: revisions
             .into_iter()
@@ -158,7 +177,7 @@ fn execution(summary: PipelineExecutionSummary) -> Execution {
     }
 }
 
-fn trigger(trigger: Option<&ExecutionTrigger>) -> String {
+pub(super) fn trigger(trigger: Option<&ExecutionTrigger>) -> String {
     trigger
         .and_then(|trigger| trigger.trigger_type.as_ref())
         .map(|kind| kind.as_str().to_owned())
@@ -172,59 +191,30 @@ pub(crate) fn superseding<'e>(recent: &'e [Execution], id: &str) -> Option<&'e E
     let newer = &recent[..at];
     let mut alive = newer.iter().rev();
     alive
-        .find(|execution| execution.status != "Superseded")
+        .find(|execution| execution.status != PipelineExecutionStatus::Superseded)
         .or(newer.first())
 }
 
-/// Waits until an execution takes a version of the source object, and finds the newest one that
-/// started at `since` or later; `None` where there is none within `limit`.
-///
-/// # Errors
-/// As [`recent`].
-pub(crate) async fn find(
+/// Waits until `pick` finds an execution among the last ones, the newest first; `None` where it finds
+/// none within `limit`.
+pub(crate) async fn appears(
     access: &Access,
     pipeline: &str,
-    version: &str,
-    since: i64,
     limit: Duration,
+    pick: impl Fn(&[Execution]) -> Option<Execution>,
 ) -> Result<Option<Execution>, DeployError> {
     let mut pace = Pace::new(limit);
     loop {
         let found = patiently(recent(access, pipeline).await)?.unwrap_or_default();
-        let ours = (found.into_iter())
-            .filter(|execution| execution.started >= since)
-            .find(|execution| execution.versions.iter().any(|found| found == version));
-        if ours.is_some() || pace.pause("the start of the pipeline").await.is_err() {
-            return Ok(ours);
-        }
-    }
-}
-
-/// Waits until a pipeline that was just created has an execution; `None` where there is none within
-/// `limit`.
-///
-/// # Errors
-/// As [`recent`].
-pub(crate) async fn first(
-    access: &Access,
-    pipeline: &str,
-    limit: Duration,
-) -> Result<Option<Execution>, DeployError> {
-    let mut pace = Pace::new(limit);
-    loop {
-        let found = patiently(recent(access, pipeline).await)?.unwrap_or_default();
-        let first = found.into_iter().last();
-        if first.is_some() || pace.pause("the start of the pipeline").await.is_err() {
-            return Ok(first);
+        let picked = pick(&found);
+        if picked.is_some() || pace.pause("the start of the pipeline").await.is_err() {
+            return Ok(picked);
         }
     }
 }
 
 /// Starts the pipeline with a version of the source object, or with the newest
 /// (*StartPipelineExecution*); gives the execution's ID.
-///
-/// # Errors
-/// There is no such pipeline, AWS refuses, or cannot be reached.
 pub(crate) async fn start(
     access: &Access,
     pipeline: &str,
@@ -258,9 +248,6 @@ pub(crate) async fn start(
 }
 
 /// Follows an execution to its end, and tells `watch` of each change.
-///
-/// # Errors
-/// AWS refuses, or it goes on longer than `limit`.
 pub(crate) async fn follow(
     access: &Access,
     pipeline: &str,
@@ -282,9 +269,6 @@ pub(crate) async fn follow(
 
 /// Follows an execution until it ends, waits for a person, or `limit` is over, and tells `watch`
 /// of each change; `None` where its state was not known by then.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) async fn follow_briefly(
     access: &Access,
     pipeline: &str,

@@ -1,8 +1,6 @@
 //! Whether a bucket exists that a stack is to create (Amazon S3, *HeadBucket*). Stacks retain their
 //! buckets, so an earlier stack may have left it.
 
-use aws_smithy_runtime_api::client::result::SdkError;
-
 use super::{Access, DeployError, together};
 
 const NOT_FOUND: u16 = 404;
@@ -15,20 +13,14 @@ const TOGETHER: usize = 8;
 /// What is known about a bucket before a stack creates it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ExistingBucket {
-    /// There is none.
     No,
     /// It exists, in the account and region of the stack.
     Here,
-    /// It exists in another region.
     Elsewhere(String),
     /// It cannot be seen: why.
     Unknown(DeployError),
 }
 
-/// Looks for a bucket of the account.
-///
-/// # Errors
-/// AWS cannot be reached.
 pub(crate) async fn look(
     access: &Access,
     account: &str,
@@ -50,13 +42,11 @@ pub(crate) async fn look(
         }
         Err(error) => error,
     };
-    let raw = match &error {
-        SdkError::ServiceError(service) => Some(service.raw()),
-        SdkError::ResponseError(response) => Some(response.raw()),
-        _ => None,
-    };
     // The answer to a HEAD request has no body, and so no error code.
-    match raw.map(|raw| (raw.status().as_u16(), raw.headers().get(REGION))) {
+    match error
+        .raw_response()
+        .map(|raw| (raw.status().as_u16(), raw.headers().get(REGION)))
+    {
         Some((NOT_FOUND, _)) => Ok(ExistingBucket::No),
         Some((MOVED, Some(region))) => Ok(ExistingBucket::Elsewhere(region.to_owned())),
         Some((FORBIDDEN, _)) => Ok(ExistingBucket::Unknown(DeployError::input(
@@ -80,16 +70,12 @@ pub(crate) async fn look(
 /// A bucket to look for, and the way into its account and region.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// The way.
     pub access: Access,
     pub account: String,
     pub bucket: String,
 }
 
 /// Looks for several buckets, some at the same time; gives the answers in the order of the places.
-///
-/// # Errors
-/// AWS cannot be reached.
 pub(crate) async fn look_for<'p>(
     places: impl IntoIterator<Item = &'p Place>,
 ) -> Result<Vec<ExistingBucket>, DeployError> {

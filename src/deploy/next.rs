@@ -12,23 +12,19 @@ const MOST: usize = 8;
 
 /// How a stack was found.
 #[derive(Debug, Clone)]
-pub(crate) enum Found {
-    /// There is none.
+pub(crate) enum StackState {
     Missing,
     /// It stands so.
     There(Box<View>),
-    /// A stack set that is there.
     StackSet {
         /// Whether every instance stands and is current.
         complete: bool,
-        /// Its template and ours.
         comparison: Comparison,
     },
-    /// It could not be read.
     Unreadable,
 }
 
-impl Found {
+impl StackState {
     fn condition(&self) -> Option<Condition> {
         match self {
             Self::Missing => Some(Condition::Absent),
@@ -49,7 +45,7 @@ impl Found {
 
 /// What to do next, the most urgent first; empty when everything stands as it should.
 /// `has_pipeline`: whether the dev stack is to have the pipeline.
-pub(crate) fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<String> {
+pub(crate) fn hints(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut say = |hint: String| {
         if !found.contains(&hint) {
@@ -64,7 +60,9 @@ pub(crate) fn hints(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Vec<St
     if let Some(hint) = of_order(stacks, has_pipeline) {
         say(hint);
     }
-    let dev_key = key(stacks, Side::Dev, |view| view.stack.outputs.get(KEY_ID));
+    let dev = stacks.iter().find(|(step, _)| step.side == Side::Dev);
+    let dev = dev.and_then(|(_, state)| state.view());
+    let dev_key = dev.and_then(|view| view.stack.outputs.get(KEY_ID));
     for (step, state) in stacks {
         let Some(view) = state
             .view()
@@ -134,10 +132,10 @@ pub(crate) fn unprotected(view: &View) -> Option<String> {
     }
 }
 
-fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
+fn of_condition(step: &StackStep, state: &StackState) -> Option<String> {
     let name = &step.stack;
     let command = |name| Command::s3ferry(name).option("--profile", &step.profile);
-    if let Found::StackSet {
+    if let StackState::StackSet {
         complete,
         comparison,
     } = state
@@ -179,8 +177,8 @@ fn of_condition(step: &StackStep, state: &Found) -> Option<String> {
 }
 
 /// The next step of a first deployment.
-fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String> {
-    let missing = |state: &Found| {
+fn of_order(stacks: &[(StackStep, StackState)], has_pipeline: bool) -> Option<String> {
+    let missing = |state: &StackState| {
         matches!(
             state.condition(),
             Some(Condition::Absent | Condition::Reviewing)
@@ -204,15 +202,6 @@ fn of_order(stacks: &[(StackStep, Found)], has_pipeline: bool) -> Option<String>
             Command::s3ferry("deploy").option("--profile", &dev.profile)
         )
     })
-}
-
-fn key<'v>(
-    stacks: &'v [(StackStep, Found)],
-    side: Side,
-    of: impl Fn(&'v View) -> Option<&'v String>,
-) -> Option<&'v String> {
-    let (_, state) = stacks.iter().find(|(step, _)| step.side == side)?;
-    of(state.view()?)
 }
 
 #[cfg(test)]
@@ -262,11 +251,11 @@ mod tests {
         }
     }
 
-    fn there(status: &str, name: &str, value: &str) -> Found {
-        Found::There(Box::new(view(status, name, value)))
+    fn there(status: &str, name: &str, value: &str) -> StackState {
+        StackState::There(Box::new(view(status, name, value)))
     }
 
-    fn hints_of(dev: Found, prod: Found) -> String {
+    fn hints_of(dev: StackState, prod: StackState) -> String {
         hints(
             &[
                 (step("dev", Side::Dev), dev),
@@ -279,13 +268,13 @@ mod tests {
 
     #[test]
     fn a_first_deployment_is_led_step_by_step() {
-        let first = hints_of(Found::Missing, Found::Missing);
+        let first = hints_of(StackState::Missing, StackState::Missing);
         assert!(
             first.contains("deploy --profile dev` makes stack"),
             "{first}"
         );
         let made = || there("CREATE_COMPLETE", "CreatePipeline", "false");
-        let second = hints_of(made(), Found::Missing);
+        let second = hints_of(made(), StackState::Missing);
         assert!(
             second.contains("deploy --profile prod` makes stack"),
             "{second}"
@@ -308,8 +297,8 @@ mod tests {
         changed.comparison = Some(Comparison::Different(String::new()));
         changed.stack.protected = false;
         let states = [
-            Found::Missing,
-            Found::There(Box::new(changed)),
+            StackState::Missing,
+            StackState::There(Box::new(changed)),
             there("UPDATE_IN_PROGRESS", "x", "y"),
             there("ROLLBACK_COMPLETE", "x", "y"),
             there("UPDATE_ROLLBACK_FAILED", "x", "y"),
@@ -332,7 +321,7 @@ mod tests {
         let mut prod = view("CREATE_COMPLETE", "DeployKeyId", "old");
         prod.comparison = Some(Comparison::Different(String::new()));
         let dev = there("CREATE_COMPLETE", "DeployKeyId", "new");
-        let said = hints_of(dev, Found::There(Box::new(prod)));
+        let said = hints_of(dev, StackState::There(Box::new(prod)));
         assert!(
             said.contains("has the key old, and dev's key is new"),
             "{said}"
@@ -358,6 +347,6 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_not_guessed_about() {
         let dev = there("CREATE_COMPLETE", "CreatePipeline", "false");
-        assert_eq!(hints_of(dev, Found::Unreadable), "");
+        assert_eq!(hints_of(dev, StackState::Unreadable), "");
     }
 }

@@ -1,8 +1,8 @@
 //! Who is told how far things are. The command line shows it; nothing here prints.
 
-use super::change_set::Unexecuted;
 use super::events::Event;
 use super::stack_set::Progress;
+use super::unexecuted::Unexecuted;
 
 /// Is told of progress.
 pub(crate) trait Observer {

@@ -89,9 +89,6 @@ impl Default for Outputs {
 
 impl Outputs {
     /// Reads the file's text.
-    ///
-    /// # Errors
-    /// The text is not an outputs file of this version.
     pub(crate) fn from_json(text: &str) -> Result<Self, Unusable> {
         let marker = text.lines().position(|line| line.starts_with("<<<<<<< "));
         if let Some(line) = marker {

@@ -3,10 +3,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionDeclaration, ActionOwner, ActionTypeId, PipelineDeclaration,
-    StageDeclaration,
-};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -20,9 +16,6 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use super::{Access, DeployError};
 
 /// The answer of *GetPipeline*, as it came.
-///
-/// # Errors
-/// There is no such pipeline, AWS refuses, or cannot be reached.
 pub(crate) async fn read(access: &Access, name: &str) -> Result<String, DeployError> {
     let answer = Answer::default();
     let got = access
@@ -51,58 +44,20 @@ pub(crate) async fn read(access: &Access, name: &str) -> Result<String, DeployEr
     }
 }
 
-/// Changes a pipeline (*UpdatePipeline*). `definition` is the JSON that is sent; gives the
-/// version that AWS made of it.
-///
-/// # Errors
-/// AWS refuses, or cannot be reached.
-pub(crate) async fn update(
-    access: &Access,
-    name: &str,
-    definition: &str,
-) -> Result<i32, DeployError> {
+/// Changes a pipeline (*UpdatePipeline*). `definition` is the JSON that is sent in place of the SDK's
+/// own request; gives the version that AWS made of it.
+pub(crate) async fn update(access: &Access, definition: &str) -> Result<i32, DeployError> {
     let request = Request(format!("{{\"pipeline\":{definition}}}"));
     let answer = access
         .codepipeline()
         .update_pipeline()
-        .pipeline(placeholder(name)?)
         .customize()
         .interceptor(request)
         .send()
         .await
         .map_err(|error| access.error("codepipeline:UpdatePipeline", &error))?;
     let pipeline = answer.pipeline;
-    Ok(pipeline
-        .and_then(|pipeline| pipeline.version)
-        .unwrap_or_default())
-}
-
-/// What the SDK wants to be given; what is sent in its place is the text.
-fn placeholder(name: &str) -> Result<PipelineDeclaration, DeployError> {
-    let build = || {
-        let kind = ActionTypeId::builder()
-            .category(ActionCategory::Source)
-            .owner(ActionOwner::Aws)
-            .provider("S3")
-            .version("1")
-            .build()?;
-        let action = ActionDeclaration::builder()
-            .name(name)
-            .action_type_id(kind)
-            .build()?;
-        let stage = StageDeclaration::builder()
-            .name(name)
-            .actions(action)
-            .build()?;
-        PipelineDeclaration::builder()
-            .name(name)
-            .role_arn(name)
-            .stages(stage)
-            .build()
-    };
-    build().map_err(|error: aws_smithy_types::error::operation::BuildError| {
-        DeployError::input(format!("the request cannot be made: {error}"), "")
-    })
+    Ok(pipeline.map_or(0, |pipeline| pipeline.version.unwrap_or_default()))
 }
 
 /// Keeps the body of an answer.

@@ -16,7 +16,7 @@ pub(crate) struct PropertyChange {
     pub after: Option<String>,
 }
 
-/// What changes between two values. Of two documents, only the parts that differ are returned.
+/// What changes between two values: of a property, or of a whole resource. Of two documents, only the parts that differ are returned.
 pub(super) fn between(
     path: &str,
     before: Option<&str>,
@@ -40,11 +40,6 @@ pub(super) fn between(
     found
 }
 
-/// What changes between the contexts of a resource: JSON documents with its properties.
-pub(super) fn of_contexts(before: &str, after: &str) -> Vec<PropertyChange> {
-    between("", Some(before), Some(after))
-}
-
 fn is_document(value: &Value) -> bool {
     value.is_object() || value.is_array()
 }
@@ -59,20 +54,15 @@ fn differences(
         (before, after) if before == after => {}
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
             for (name, value) in old {
-                differences(&below(path, name), Some(value), new.get(name), found);
+                differences(&format!("{path}/{name}"), Some(value), new.get(name), found);
             }
             for (name, value) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
-                differences(&below(path, name), None, Some(value), found);
+                differences(&format!("{path}/{name}"), None, Some(value), found);
             }
         }
         (Some(Value::Array(old)), Some(Value::Array(new))) => {
             for at in 0..old.len().max(new.len()) {
-                differences(
-                    &below(path, &at.to_string()),
-                    old.get(at),
-                    new.get(at),
-                    found,
-                );
+                differences(&format!("{path}/{at}"), old.get(at), new.get(at), found);
             }
         }
         (before, after) => found.push(PropertyChange {
@@ -81,10 +71,6 @@ fn differences(
             after: after.map(text),
         }),
     }
-}
-
-fn below(path: &str, name: &str) -> String {
-    format!("{path}/{name}")
 }
 
 /// A value as CloudFormation writes it: strings without quotes.
@@ -121,9 +107,10 @@ mod tests {
                 "/P/new: - > {\"k\":[]}",
             ]
         );
-        let of = of_contexts(
-            r#"{"Properties": {"Name": "a"}}"#,
-            r#"{"Properties": {"Name": "b"}}"#,
+        let of = between(
+            "",
+            Some(r#"{"Properties": {"Name": "a"}}"#),
+            Some(r#"{"Properties": {"Name": "b"}}"#),
         );
         assert_eq!(shown(&of), ["/Properties/Name: a > b"]);
     }

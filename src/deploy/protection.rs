@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Access, DeployError};
+use crate::doctor::compare::statements;
 
 /// The stack policy (AWS CloudFormation, *Prevent updates to stack resources*): everything may be
 /// updated, but the named resources neither replaced nor deleted.
@@ -25,9 +26,6 @@ pub(crate) fn policy(protected: &[String]) -> Value {
 }
 
 /// Gives a stack its policy, unless it has it already. Tells whether it was changed.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) async fn ensure(
     access: &Access,
     stack: &str,
@@ -66,9 +64,6 @@ pub(crate) enum Guard {
 
 /// Reads the policy of a stack, and evaluates it for these resources. Without the permission the
 /// result is unread, since everything else of the stack can still be shown.
-///
-/// # Errors
-/// AWS cannot be reached.
 pub(crate) async fn look(
     access: &Access,
     stack: &str,
@@ -93,10 +88,7 @@ fn unprotected(policy: Option<&Value>, protected: &[String]) -> Vec<String> {
     let Some(policy) = policy else {
         return protected.to_vec();
     };
-    let statements: Vec<&Value> = match &policy["Statement"] {
-        Value::Array(all) => all.iter().collect(),
-        one => vec![one],
-    };
+    let statements = statements(policy);
     let applies = |statement: &Value, effect: &str, action: &str, id: &str| {
         let is_effect = statement["Effect"] == effect;
         let is_certain = effect == "Allow" || statement.get("Condition").is_none();
@@ -119,13 +111,10 @@ fn unprotected(policy: Option<&Value>, protected: &[String]) -> Vec<String> {
 
 /// Whether a member of a statement, or its negation such as `NotAction`, names a value.
 fn names(statement: &Value, member: &str, value: &str) -> bool {
+    let is_match = |pattern: &Value| pattern.as_str().is_some_and(|text| matches(text, value));
     let listed = |patterns: &Value| match patterns {
-        Value::Array(all) => all
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|pattern| matches(pattern, value)),
-        Value::String(pattern) => matches(pattern, value),
-        _ => false,
+        Value::Array(all) => all.iter().any(is_match),
+        one => is_match(one),
     };
     match (statement.get(member), statement.get(format!("Not{member}"))) {
         (Some(patterns), _) => listed(patterns),
@@ -136,31 +125,14 @@ fn names(statement: &Value, member: &str, value: &str) -> bool {
 
 /// Whether a pattern with `*` matches a text; `?` is not special in a logical ID.
 fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == text;
     };
-    if !pattern.contains('*') {
-        return rest.is_empty();
-    }
-    let parts: Vec<&str> = parts.collect();
-    for (at, part) in parts.iter().enumerate() {
-        if at + 1 == parts.len() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(found) => rest = &rest[found + part.len()..],
-            None => return false,
-        }
-    }
-    true
+    let ends = |after: &str, at: usize| after.get(at..).is_some_and(|end| matches(rest, end));
+    let after = text.strip_prefix(start);
+    after.is_some_and(|after| (0..=after.len()).any(|at| ends(after, at)))
 }
 
-/// Gives a stack its policy.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) async fn set(access: &Access, stack: &str, policy: &Value) -> Result<(), DeployError> {
     access
         .cloudformation()

@@ -23,41 +23,30 @@ pub(crate) struct StackResource {
 }
 
 /// The resources that a stack has (*ListStackResources*).
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn resources(
     access: &Access,
     stack: &str,
 ) -> Result<Vec<StackResource>, DeployError> {
-    let mut found = Vec::new();
-    let mut page = None;
-    loop {
-        let answer = access
-            .cloudformation()
-            .list_stack_resources()
-            .stack_name(stack)
-            .set_next_token(page)
-            .send()
-            .await
-            .map_err(|error| access.error("cloudformation:ListStackResources", &error))?;
-        let summaries = answer.stack_resource_summaries.unwrap_or_default();
-        found.extend(
-            summaries
-                .into_iter()
-                .filter(|one| one.resource_status != Some(ResourceStatus::DeleteComplete))
-                .map(|one| StackResource {
-                    logical_id: one.logical_resource_id.unwrap_or_default(),
-                    physical_id: one.physical_resource_id.unwrap_or_default(),
-                    resource_type: one.resource_type.unwrap_or_default(),
-                })
-                .filter(|one| !one.physical_id.is_empty()),
-        );
-        page = answer.next_token;
-        if page.is_none() {
-            return Ok(found);
-        }
-    }
+    let found: Result<Vec<_>, _> = access
+        .cloudformation()
+        .list_stack_resources()
+        .stack_name(stack)
+        .into_paginator()
+        .items()
+        .send()
+        .collect()
+        .await;
+    let found = found.map_err(|error| access.error("cloudformation:ListStackResources", &error))?;
+    Ok(found
+        .into_iter()
+        .filter(|one| one.resource_status != Some(ResourceStatus::DeleteComplete))
+        .map(|one| StackResource {
+            logical_id: one.logical_resource_id.unwrap_or_default(),
+            physical_id: one.physical_resource_id.unwrap_or_default(),
+            resource_type: one.resource_type.unwrap_or_default(),
+        })
+        .filter(|one| !one.physical_id.is_empty())
+        .collect())
 }
 
 /// Those of the resources that a deployed template keeps when its stack is deleted.

@@ -8,13 +8,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::change_set::Unexecuted;
-use super::events::{self, Event, Operation, find_cause, follow};
+use super::events::{self, Event};
+use super::operation::{Operation, follow};
 use super::pace::Pace;
 use super::stack::Deployed;
-use super::stack_set::Progress;
-use super::{Access, DeployError, Observer, race};
-use crate::shell::Command;
+use super::{Access, DeployError, Observer, cause, race};
 
 /// What can be done about the state of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +23,6 @@ pub(crate) enum Remedy {
     Cancel,
     /// It is being rolled back: follow it.
     Follow,
-    /// There is nothing to roll back.
     Nothing,
 }
 
@@ -57,9 +54,6 @@ pub(crate) struct Unreverted {
 }
 
 /// The resources that the last rollback of a stack could not roll back.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn unreverted(
     access: &Access,
     stack: &Deployed,
@@ -68,13 +62,18 @@ pub(crate) async fn unreverted(
     Ok(unreverted_in(&events))
 }
 
-/// The resources whose last event of the last rollback is a failure. The oldest event comes first.
-fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
+/// The events of the last rollback among those of an operation.
+fn of_rollback(events: &[Event]) -> &[Event] {
     let began = events
         .iter()
         .rposition(|event| event.whole_stack && event.status.ends_with("ROLLBACK_IN_PROGRESS"));
+    &events[began.unwrap_or(0)..]
+}
+
+/// The resources whose last event of the last rollback is a failure. The oldest event comes first.
+fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
     let mut found: Vec<&Event> = Vec::new();
-    for event in &events[began.unwrap_or(0)..] {
+    for event in of_rollback(events) {
         if event.whole_stack {
             continue;
         }
@@ -93,7 +92,6 @@ fn unreverted_in(events: &[Event]) -> Vec<Unreverted> {
         .collect()
 }
 
-/// How a rollback ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// The stack is as it was before the update.
@@ -104,9 +102,6 @@ pub(crate) enum Ended {
 
 /// Continues the failed rollback of a stack, without the resources to skip, and follows it to its
 /// end.
-///
-/// # Errors
-/// The rollback failed again, AWS refuses, or `limit` is over.
 pub(crate) async fn resume(
     access: &Access,
     stack: &Deployed,
@@ -130,10 +125,7 @@ pub(crate) async fn resume(
             let error = access.error("cloudformation:ContinueUpdateRollback", &error);
             race::explained(access, &format!("stack `{}`", stack.name), error)
         })?;
-    observer.executing(&format!(
-        "the rollback of stack {} continues in CloudFormation",
-        stack.name
-    ));
+    executing(stack, observer);
     // The events still end with the failure of the earlier attempt.
     let mut pace = Pace::new(limit);
     loop {
@@ -151,13 +143,10 @@ pub(crate) async fn resume(
         pace.pause(&format!("rollback of stack `{}`", stack.name))
             .await?;
     }
-    ended(access, stack, &known, limit, observer).await
+    ended(access, stack, known, limit, observer).await
 }
 
 /// Cancels the update of a stack, and follows its rollback to its end.
-///
-/// # Errors
-/// The rollback failed, AWS refuses, or `limit` is over.
 pub(crate) async fn cancel(
     access: &Access,
     stack: &Deployed,
@@ -182,17 +171,11 @@ pub(crate) async fn cancel(
             return Err(error);
         }
     }
-    observer.executing(&format!(
-        "the rollback of stack {} continues in CloudFormation",
-        stack.name
-    ));
-    ended(access, stack, &HashSet::new(), limit, observer).await
+    executing(stack, observer);
+    ended(access, stack, HashSet::new(), limit, observer).await
 }
 
 /// Follows a rollback that is in progress to its end.
-///
-/// # Errors
-/// The rollback failed, AWS refuses, or `limit` is over.
 pub(crate) async fn watch(
     access: &Access,
     stack: &Deployed,
@@ -200,29 +183,30 @@ pub(crate) async fn watch(
     observer: &dyn Observer,
 ) -> Result<Ended, DeployError> {
     observer.begins(&format!("rollback of stack {}", stack.name));
+    executing(stack, observer);
+    ended(access, stack, HashSet::new(), limit, observer).await
+}
+
+fn executing(stack: &Deployed, observer: &dyn Observer) {
+    let name = &stack.name;
     observer.executing(&format!(
-        "the rollback of stack {} continues in CloudFormation",
-        stack.name
+        "the rollback of stack {name} continues in CloudFormation"
     ));
-    ended(access, stack, &HashSet::new(), limit, observer).await
 }
 
 /// Follows the operation in progress to its end. Events that are known are not reported again.
 async fn ended(
     access: &Access,
     stack: &Deployed,
-    known: &HashSet<String>,
+    known: HashSet<String>,
     limit: Duration,
     observer: &dyn Observer,
 ) -> Result<Ended, DeployError> {
     let operation = Operation {
-        stack: stack.id.clone(),
-        name: stack.name.clone(),
-        token: None,
-        before: None,
+        known,
+        ..Operation::in_progress(stack)
     };
-    let news = News { known, observer };
-    let end = follow(access, &operation, limit, &news).await?;
+    let end = follow(access, &operation, limit, observer).await?;
     observer.ended();
     if end.status.ends_with("ROLLBACK_COMPLETE") {
         return Ok(Ended::RolledBack);
@@ -231,11 +215,8 @@ async fn ended(
         return Ok(Ended::Updated);
     }
     let mut events = end.events;
-    events.retain(|event| !known.contains(&event.id));
-    let began = events
-        .iter()
-        .rposition(|event| event.whole_stack && event.status.ends_with("ROLLBACK_IN_PROGRESS"));
-    let cause = find_cause(access, &stack.id, &events[began.unwrap_or(0)..]).await?;
+    events.retain(|event| !operation.known.contains(&event.id));
+    let cause = cause::find(access, &stack.id, of_rollback(&events)).await?;
     let because = cause.as_ref().map(|cause| format!(": {cause}"));
     let failed = unreverted_in(&events);
     let hint = cause.map(|cause| cause.hint).unwrap_or_default();
@@ -243,7 +224,7 @@ async fn ended(
         "" => String::new(),
         hint => format!("{hint}; "),
     };
-    let again = Command::s3ferry("rollback").option("--profile", access.profile());
+    let again = access.command("rollback");
     let skip = failed.first().map_or("RESOURCE", |one| &one.logical_id);
     Err(DeployError::failed(
         format!(
@@ -259,80 +240,24 @@ async fn ended(
     ))
 }
 
-/// Reports only the events that are new.
-struct News<'o> {
-    known: &'o HashSet<String>,
-    observer: &'o dyn Observer,
-}
-
-impl Observer for News<'_> {
-    fn begins(&self, what: &str) {
-        self.observer.begins(what);
-    }
-
-    fn says(&self, what: &str) {
-        self.observer.says(what);
-    }
-
-    fn event(&self, event: &Event) {
-        if !self.known.contains(&event.id) {
-            self.observer.event(event);
-        }
-    }
-
-    fn progress(&self, progress: &Progress) {
-        self.observer.progress(progress);
-    }
-
-    fn executing(&self, continues: &str) {
-        self.observer.executing(continues);
-    }
-
-    fn opened(&self, change_set: &Unexecuted) {
-        self.observer.opened(change_set);
-    }
-
-    fn closed(&self, change_set: &Unexecuted) {
-        self.observer.closed(change_set);
-    }
-
-    fn ended(&self) {
-        self.observer.ended();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn event(id: &str, status: &str, reason: &str) -> Event {
-        Event {
-            id: format!("{id}-{status}"),
-            logical_id: id.to_owned(),
-            physical_id: String::new(),
-            resource_type: "AWS::KMS::Key".to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            time: 0.0,
-            token: None,
-            whole_stack: id == "stack",
-        }
-    }
-
     #[test]
     fn only_failures_of_the_last_rollback_are_unreverted() {
         let events = [
-            event("stack", "UPDATE_IN_PROGRESS", ""),
-            event("Policy", "UPDATE_FAILED", "the update's own failure"),
-            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
-            event("Key", "UPDATE_FAILED", "first"),
-            event("Bucket", "UPDATE_FAILED", "first"),
-            event("stack", "UPDATE_ROLLBACK_FAILED", ""),
-            event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
-            event("Key", "UPDATE_IN_PROGRESS", ""),
-            event("Key", "UPDATE_FAILED", "second"),
-            event("Bucket", "UPDATE_COMPLETE", ""),
-            event("stack", "UPDATE_ROLLBACK_FAILED", ""),
+            Event::of("stack", "UPDATE_IN_PROGRESS", ""),
+            Event::of("Policy", "UPDATE_FAILED", "the update's own failure"),
+            Event::of("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            Event::of("Key", "UPDATE_FAILED", "first"),
+            Event::of("Bucket", "UPDATE_FAILED", "first"),
+            Event::of("stack", "UPDATE_ROLLBACK_FAILED", ""),
+            Event::of("stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            Event::of("Key", "UPDATE_IN_PROGRESS", ""),
+            Event::of("Key", "UPDATE_FAILED", "second"),
+            Event::of("Bucket", "UPDATE_COMPLETE", ""),
+            Event::of("stack", "UPDATE_ROLLBACK_FAILED", ""),
         ];
         let found = unreverted_in(&events);
         assert_eq!(found.len(), 1);

@@ -71,7 +71,6 @@ pub(crate) struct Current {
 pub(crate) enum Look {
     /// Its current version.
     Current(Current),
-    /// There is no such object.
     Missing,
     /// S3 does not say: without `s3:GetObject` or, of a missing object, `s3:ListBucket`.
     Forbidden,
@@ -111,7 +110,7 @@ impl SourceObject {
                     format!("there is no source bucket `{bucket}`"),
                     format!(
                         "`{}` makes it, or set `dev.source.bucket`",
-                        Command::s3ferry("deploy").option("--profile", access.profile())
+                        access.command("deploy")
                     ),
                 ));
             }
@@ -135,9 +134,6 @@ impl SourceObject {
     }
 
     /// The current version; nothing where there is none, or where it may not be looked at.
-    ///
-    /// # Errors
-    /// AWS cannot be reached, or refuses.
     pub(crate) async fn current(&self, access: &Access) -> Result<Option<Current>, DeployError> {
         match self.look(access).await? {
             Look::Current(current) => Ok(Some(current)),
@@ -146,9 +142,6 @@ impl SourceObject {
     }
 
     /// Looks at the object (*HeadObject*).
-    ///
-    /// # Errors
-    /// AWS cannot be reached, or answers with another error.
     pub(crate) async fn look(&self, access: &Access) -> Result<Look, DeployError> {
         let answer = access
             .s3()
@@ -186,9 +179,6 @@ const ABANDONED: i64 = 36 * 60 * 60;
 impl SourceObject {
     /// Aborts multipart uploads of the object that earlier pushes left when they were killed: those
     /// of the same caller, and those that are too old to be in progress. Gives their number.
-    ///
-    /// # Errors
-    /// AWS refuses, or cannot be reached.
     pub(crate) async fn abort_leftovers(
         &self,
         access: &Access,
@@ -288,9 +278,6 @@ impl Upload {
     }
 
     /// Aborts a multipart upload that has not come to its end.
-    ///
-    /// # Errors
-    /// AWS refuses; then the parts stay.
     pub(crate) async fn abort(&self) -> Result<(), DeployError> {
         let Some(unfinished) = self.unfinished.take() else {
             return Ok(());

@@ -1,13 +1,12 @@
 //! A stack as it stands in its account, and the calls on it that are no change set.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_sdk_cloudformation::types::{StackSummary, TemplateStage};
 
 use super::condition::Condition;
-use super::events::{Operation, follow};
-use super::{Access, DeployError, ErrorKind, Observer};
+use super::said::is_missing_stack;
+use super::{Access, DeployError};
 
 /// What the SDK puts in the place of a required member that an answer does not have.
 const NO_VALUE: &str = "no value was set";
@@ -17,7 +16,6 @@ const NO_VALUE: &str = "no value was set";
 pub(crate) struct Deployed {
     /// Stack ID: an ARN.
     pub id: String,
-    /// Stack name.
     pub name: String,
     /// CloudFormation's status code.
     pub status: String,
@@ -39,7 +37,6 @@ pub(crate) struct Deployed {
 }
 
 impl Deployed {
-    /// What can be done with it.
     pub(crate) fn condition(&self) -> Condition {
         Condition::of(&self.status)
     }
@@ -51,9 +48,6 @@ pub(crate) fn condition(stack: Option<&Deployed>) -> Condition {
 }
 
 /// Reads a stack. A deleted one is as good as none.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn read(access: &Access, name: &str) -> Result<Option<Deployed>, DeployError> {
     let answer = access
         .cloudformation()
@@ -63,7 +57,7 @@ pub(crate) async fn read(access: &Access, name: &str) -> Result<Option<Deployed>
         .await;
     let answer = match answer {
         Ok(answer) => answer,
-        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) if is_missing_stack(&error) => return Ok(None),
         Err(error) => return Err(access.error("cloudformation:DescribeStacks", &error)),
     };
     let found = answer.stacks.unwrap_or_default().into_iter().next();
@@ -71,8 +65,7 @@ pub(crate) async fn read(access: &Access, name: &str) -> Result<Option<Deployed>
     if let Some(stack) = &found
         && (stack.status.is_empty() || stack.status == NO_VALUE)
     {
-        return Err(DeployError::new(
-            ErrorKind::Aws,
+        return Err(DeployError::aws(
             "cloudformation:DescribeStacks returned a stack without a status, which is not an AWS \
              response",
             "check the proxy (HTTPS_PROXY) and the endpoint URL (--endpoint-url, AWS_ENDPOINT_URL)",
@@ -84,51 +77,34 @@ pub(crate) async fn read(access: &Access, name: &str) -> Result<Option<Deployed>
 /// A stack of an account and region, as a list of all of them shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// Stack name.
     pub name: String,
-    /// Description of its template.
     pub description: String,
 }
 
 /// Lists the stacks of an account and region (*ListStacks*), without those that are deleted or
 /// were never created.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn list(access: &Access) -> Result<Vec<Listed>, DeployError> {
-    let mut found = Vec::new();
-    let mut page = None;
-    loop {
-        let answer = access
-            .cloudformation()
-            .list_stacks()
-            .set_next_token(page)
-            .send()
-            .await
-            .map_err(|error| access.error("cloudformation:ListStacks", &error))?;
-        for stack in answer.stack_summaries.unwrap_or_default() {
-            let status = stack.stack_status.map(|status| status.as_str().to_owned());
-            let condition = Condition::of(&status.unwrap_or_default());
-            if !matches!(condition, Condition::Absent | Condition::Reviewing) {
-                found.push(Listed {
-                    name: stack.stack_name.unwrap_or_default(),
-                    description: stack.template_description.unwrap_or_default(),
-                });
-            }
-        }
-        page = answer.next_token;
-        if page.is_none() {
-            return Ok(found);
-        }
-    }
-}
-
-/// CloudFormation has no error code of its own for a stack that does not exist.
-pub(super) fn is_missing(error: &impl ProvideErrorMetadata) -> bool {
-    error.code() == Some("ValidationError")
-        && error
-            .message()
-            .is_some_and(|message| message.contains("does not exist"))
+    let found: Result<Vec<_>, _> = access
+        .cloudformation()
+        .list_stacks()
+        .into_paginator()
+        .items()
+        .send()
+        .collect()
+        .await;
+    let found = found.map_err(|error| access.error("cloudformation:ListStacks", &error))?;
+    let is_there = |stack: &StackSummary| {
+        let status = stack.stack_status.as_ref();
+        let condition = Condition::of(status.map_or("", |status| status.as_str()));
+        !matches!(condition, Condition::Absent | Condition::Reviewing)
+    };
+    let found = found.into_iter().filter(is_there);
+    Ok(found
+        .map(|stack| Listed {
+            name: stack.stack_name.unwrap_or_default(),
+            description: stack.template_description.unwrap_or_default(),
+        })
+        .collect())
 }
 
 fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
@@ -161,15 +137,12 @@ fn deployed(stack: aws_sdk_cloudformation::types::Stack) -> Deployed {
 }
 
 /// The template that a stack was last deployed from, as it was given.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn template(access: &Access, name: &str) -> Result<String, DeployError> {
     let answer = access
         .cloudformation()
         .get_template()
         .stack_name(name)
-        .template_stage(aws_sdk_cloudformation::types::TemplateStage::Original)
+        .template_stage(TemplateStage::Original)
         .send()
         .await
         .map_err(|error| access.error("cloudformation:GetTemplate", &error))?;
@@ -177,9 +150,6 @@ pub(crate) async fn template(access: &Access, name: &str) -> Result<String, Depl
 }
 
 /// Turns termination protection on or off.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn protect(access: &Access, name: &str, on: bool) -> Result<(), DeployError> {
     access
         .cloudformation()
@@ -190,37 +160,4 @@ pub(crate) async fn protect(access: &Access, name: &str, on: bool) -> Result<(),
         .await
         .map_err(|error| access.error("cloudformation:UpdateTerminationProtection", &error))?;
     Ok(())
-}
-
-/// Deletes a stack and follows it to its end.
-///
-/// # Errors
-/// The deletion failed, AWS refuses, or `limit` is over.
-pub(crate) async fn delete(
-    access: &Access,
-    stack: &Deployed,
-    role_arn: Option<&str>,
-    token: &str,
-    limit: Duration,
-    observer: &dyn Observer,
-) -> Result<(), DeployError> {
-    access
-        .cloudformation()
-        .delete_stack()
-        .stack_name(&stack.id)
-        .client_request_token(token)
-        .set_role_arn(role_arn.map(str::to_owned))
-        .send()
-        .await
-        .map_err(|error| access.error("cloudformation:DeleteStack", &error))?;
-    let operation = Operation {
-        stack: stack.id.clone(),
-        name: stack.name.clone(),
-        token: Some(token.to_owned()),
-        before: Some(stack.generation),
-    };
-    observer.executing(&operation.continues());
-    let end = follow(access, &operation, limit, observer).await?;
-    observer.ended();
-    end.into_result(access, &operation).await
 }

@@ -14,7 +14,7 @@ use crate::transition::ids::renames;
 use crate::transition::with_policy_names;
 
 use super::Comparison;
-use super::body::Text;
+use super::text::Text;
 
 /// A stack to deploy: a template in one account and region.
 #[derive(Debug, Clone)]
@@ -167,26 +167,18 @@ impl StackStep {
     /// Compares the text of a deployed template with ours. Resources may have other logical IDs
     /// there, and a stack that imported buckets has their names written out.
     pub fn comparison(&self, deployed: &str) -> Comparison {
-        let general = Comparison::of(deployed, &self.template.text);
-        if general.is_same() {
-            return general;
+        let same = Comparison::of(deployed, &self.template.text);
+        if same.is_same() {
+            return same;
         }
         let following = self.following(deployed);
         let own = following.as_ref().unwrap_or(self);
-        let mut texts = vec![own.template.text.clone()];
-        let buckets = &self.template.buckets;
-        if buckets.iter().any(RetainedBucket::has_dynamic_name) {
-            texts.push(own.with_static_names());
-        }
-        let mut found = texts.iter().map(|text| Comparison::of(deployed, text));
-        let (first, is_same) = match found.next() {
-            Some(first) if first.is_same() => (first, true),
-            Some(first) => (first, found.any(|other| other.is_same())),
-            None => (general, false),
-        };
-        match is_same {
-            true => Comparison::SameMeaning(first.diff().to_owned()),
-            false => first,
+        let found = Comparison::of(deployed, &own.template.text);
+        let is_dynamic = || (self.template.buckets.iter()).any(RetainedBucket::has_dynamic_name);
+        let is_static = || Comparison::of(deployed, &own.with_static_names()).is_same();
+        match found.is_same() || is_dynamic() && is_static() {
+            true => Comparison::SameMeaning(found.diff().to_owned()),
+            false => found,
         }
     }
 

@@ -5,13 +5,12 @@ use serde::Serialize;
 
 use super::condition::{Condition, succeeded};
 use super::events::Event;
+use super::one_line;
 
-/// One operation of a stack.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Timeline {
     /// What was begun: `CREATE`, `UPDATE`, `DELETE` or `IMPORT`.
     pub kind: String,
-    /// The stack's last status.
     pub status: String,
     /// When it began: seconds since 1970.
     pub begin: f64,
@@ -21,7 +20,6 @@ pub(crate) struct Timeline {
     pub rows: Vec<Row>,
 }
 
-/// What happened to one resource.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
     pub logical_id: String,
@@ -86,16 +84,10 @@ impl Timeline {
                 row.status.clone_from(&event.status);
             }
             if event.status.ends_with("_FAILED") && row.reason.is_empty() {
-                row.reason = event
-                    .reason
-                    .split_whitespace()
-                    .collect::<Vec<_>>()
-                    .join(" ");
+                row.reason = one_line(&event.reason);
             }
-            if event.status.ends_with("_IN_PROGRESS") {
-                open[index].get_or_insert(at);
-            } else {
-                open[index].get_or_insert(at);
+            open[index].get_or_insert(at);
+            if !event.status.ends_with("_IN_PROGRESS") {
                 row.close(&mut open[index], at, rollback);
             }
         }
@@ -129,7 +121,6 @@ impl Timeline {
         self.end - self.begin
     }
 
-    /// Whether it goes on.
     pub(crate) fn goes_on(&self) -> bool {
         Condition::of(&self.status) == Condition::InProgress
     }
@@ -165,14 +156,8 @@ mod tests {
     fn event(time: f64, logical_id: &str, status: &str, reason: &str) -> Event {
         Event {
             id: format!("{logical_id}-{status}-{time}"),
-            logical_id: logical_id.to_owned(),
-            physical_id: String::new(),
-            resource_type: "AWS::S3::Bucket".to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
             time: 1000.0 + time,
-            token: None,
-            whole_stack: logical_id == "stack",
+            ..Event::of(logical_id, status, reason)
         }
     }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use tokio::task::{JoinError, JoinSet};
 
-use super::{DeployError, ErrorKind};
+use super::DeployError;
 
 /// Runs tasks, at most `limit` of them at the same time, and returns their results in order.
 ///
@@ -20,30 +20,41 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    let mut results = BTreeMap::new();
-    let mut running = JoinSet::new();
-    for (index, task) in tasks.into_iter().enumerate() {
-        if running.len() >= limit.max(1)
-            && let Some(done) = running.join_next().await
-        {
-            let (index, result) = done.map_err(|error| ended(&error))?;
-            results.insert(index, result);
-        }
-        running.spawn(async move { (index, task.await) });
+    match finished(limit, tasks).await {
+        (results, None) => Ok(results.into_values().collect()),
+        (_, Some(error)) => Err(DeployError::aws(
+            format!("a read from AWS ended without a result: {error}"),
+            "this is a fault of s3ferry: report it with the output of the command",
+        )),
     }
-    while let Some(done) = running.join_next().await {
-        let (index, result) = done.map_err(|error| ended(&error))?;
-        results.insert(index, result);
-    }
-    Ok(results.into_values().collect())
 }
 
-fn ended(error: &JoinError) -> DeployError {
-    DeployError::new(
-        ErrorKind::Aws,
-        format!("a read from AWS ended without a result: {error}"),
-        "this is a fault of s3ferry: report it with the output of the command",
-    )
+/// The same; gives the results by the numbers of their tasks, and why one has none.
+pub(super) async fn finished<T, F>(
+    limit: usize,
+    tasks: impl IntoIterator<Item = F>,
+) -> (BTreeMap<usize, T>, Option<JoinError>)
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let (mut results, mut failed) = (BTreeMap::new(), None);
+    let mut running = JoinSet::new();
+    let mut tasks = tasks.into_iter().enumerate();
+    loop {
+        while running.len() < limit.max(1)
+            && let Some((number, task)) = tasks.next()
+        {
+            running.spawn(async move { (number, task.await) });
+        }
+        match running.join_next().await {
+            Some(Ok((number, result))) => {
+                results.insert(number, result);
+            }
+            Some(Err(error)) => failed = Some(error),
+            None => return (results, failed),
+        }
+    }
 }
 
 #[cfg(test)]

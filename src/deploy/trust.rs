@@ -13,9 +13,6 @@ const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Writes the trust policy, and reads it back until it stands.
-///
-/// # Errors
-/// AWS refuses, or what is read back is something else.
 pub(crate) async fn repair(access: &Access, repair: &Repair) -> Result<(), DeployError> {
     let iam = access.iam();
     iam.update_assume_role_policy()

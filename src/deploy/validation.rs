@@ -11,9 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::change_set::ChangeSet;
 use super::{Access, DeployError};
-use crate::shell::Command;
 
 const CALL: &str = "cloudformation:DescribeEvents";
 
@@ -40,7 +38,6 @@ pub(crate) struct Validation {
 /// The results of a validation. CloudFormation reports no check that succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Validations {
-    /// Checks that failed.
     pub failed: Vec<Validation>,
     /// Checks that CloudFormation skipped, for example because the caller lacks a permission.
     pub skipped: Vec<Validation>,
@@ -87,7 +84,7 @@ impl Validations {
             format!(
                 "the details require {CALL}, which profile `{profile}` does not have: see \
                  `{}`",
-                Command::s3ferry("deployer-policy").option("--profile", profile)
+                access.command("deployer-policy")
             )
         } else {
             format!("the details cannot be read: {error}")
@@ -100,49 +97,37 @@ impl Validations {
             ..Self::default()
         };
         for event in events {
-            found.add(event);
+            let list = match event.validation_status {
+                Some(ValidationStatus::Failed) => &mut found.failed,
+                Some(ValidationStatus::Skipped) => &mut found.skipped,
+                _ => continue,
+            };
+            let mode = event.validation_failure_mode;
+            list.push(Validation {
+                logical_id: event.logical_resource_id.unwrap_or_default(),
+                resource_type: event.resource_type.unwrap_or_default(),
+                mode: mode.map_or_else(String::new, |mode| mode.as_str().to_owned()),
+                name: event.validation_name.unwrap_or_default(),
+                path: event.validation_path.unwrap_or_default(),
+                reason: event.validation_status_reason.unwrap_or_default(),
+            });
         }
         found
     }
-
-    fn add(&mut self, event: OperationEvent) {
-        let list = match event.validation_status {
-            Some(ValidationStatus::Failed) => &mut self.failed,
-            Some(ValidationStatus::Skipped) => &mut self.skipped,
-            _ => return,
-        };
-        let mode = event.validation_failure_mode;
-        list.push(Validation {
-            logical_id: event.logical_resource_id.unwrap_or_default(),
-            resource_type: event.resource_type.unwrap_or_default(),
-            mode: mode.map_or_else(String::new, |mode| mode.as_str().to_owned()),
-            name: event.validation_name.unwrap_or_default(),
-            path: event.validation_path.unwrap_or_default(),
-            reason: event.validation_status_reason.unwrap_or_default(),
-        });
-    }
 }
 
-/// The results for a change set.
-///
-/// # Errors
-/// AWS cannot be reached.
 pub(crate) async fn of_change_set(
     access: &Access,
-    change_set: &ChangeSet,
+    change_set: &str,
+    stack: &str,
 ) -> Result<Validations, DeployError> {
     let request = access.cloudformation().describe_events();
-    let request = request
-        .change_set_name(&change_set.id)
-        .stack_name(&change_set.stack_id);
+    let request = request.change_set_name(change_set).stack_name(stack);
     let (events, unread) = read(access, request).await?;
     Ok(Validations::of(events, unread))
 }
 
 /// The results for the last operation of a stack that was validated.
-///
-/// # Errors
-/// AWS cannot be reached.
 pub(crate) async fn of_last_operation(
     access: &Access,
     stack: &str,
@@ -152,7 +137,6 @@ pub(crate) async fn of_last_operation(
     Ok(Validations::of(of_latest(events), unread))
 }
 
-/// The validation events of the operation that has the latest one.
 fn of_latest(mut events: Vec<OperationEvent>) -> Vec<OperationEvent> {
     events.retain(|event| event.validation_status.is_some());
     let latest = events.iter().max_by(|one, other| {
@@ -173,16 +157,10 @@ async fn read(
     request: DescribeEventsFluentBuilder,
 ) -> Result<(Vec<OperationEvent>, Option<DeployError>), DeployError> {
     let mut events = Vec::new();
-    let mut page = None;
-    loop {
-        match request.clone().set_next_token(page).send().await {
-            Ok(answer) => {
-                events.extend(answer.operation_events.unwrap_or_default());
-                page = answer.next_token;
-                if page.is_none() {
-                    return Ok((events, None));
-                }
-            }
+    let mut pages = request.into_paginator().items().send();
+    while let Some(event) = pages.next().await {
+        match event {
+            Ok(event) => events.push(event),
             // An emulator may not have the operation.
             Err(error) if error.code() == Some("InvalidAction") => return Ok((events, None)),
             Err(error) => {
@@ -194,6 +172,7 @@ async fn read(
             }
         }
     }
+    Ok((events, None))
 }
 
 #[cfg(test)]

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::drift::{self, Drifted};
-use super::events::{find_cause, last_operation};
+use super::events::last_operation;
 use super::protection::{self, Guard};
 use super::stack::{self, Deployed};
-use super::{Access, Cause, Comparison, Condition, DeployError, StackStep};
+use super::{Access, Cause, Comparison, Condition, DeployError, StackStep, cause};
 use crate::diagnostic::Source;
 use crate::template::Template;
 use crate::transition::merge::is_transitional;
 
-/// A stack beside its template.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub stack: Deployed,
@@ -31,9 +30,6 @@ pub(crate) struct View {
 
 /// Looks at a stack; `None` when there is none. With `drift`, a drift detection is made first,
 /// which may take so long.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn look(
     access: &Access,
     step: &StackStep,
@@ -72,7 +68,7 @@ pub(crate) async fn look(
     }
     if has_failed(&stack) {
         let events = last_operation(access, &stack.id).await?;
-        found.cause = find_cause(access, &stack.id, &events).await?;
+        found.cause = cause::find(access, &stack.id, &events).await?;
     }
     if let Some(limit) = drift.filter(|_| condition == Condition::Ready) {
         found.drifted = Some(drift::detect(access, &stack.id, limit).await?);

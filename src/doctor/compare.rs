@@ -1,7 +1,7 @@
 //! Policies compared by what they mean, statement by statement: the order of lists, a single value
 //! for a list, an account's ID for its root and the case of actions make no difference.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::template::UNKNOWN;
 
@@ -29,7 +29,6 @@ impl Difference {
     }
 }
 
-/// The statements of a policy.
 pub(crate) fn statements(policy: &Json) -> &[Json] {
     match policy.get("Statement") {
         Some(Json::Array(statements)) => statements,
@@ -105,7 +104,7 @@ fn canonical(statement: &Json) -> Json {
         };
         out.insert(name.clone(), value);
     }
-    sorted(out)
+    Json::Object(out)
 }
 
 fn texts(value: &Json, write: impl Fn(&str) -> String) -> Json {
@@ -127,16 +126,12 @@ fn texts(value: &Json, write: impl Fn(&str) -> String) -> Json {
 
 fn principals(value: &Json) -> Json {
     let Some(kinds) = value.as_object() else {
-        let mut everyone = Map::new();
-        everyone.insert("AWS".to_owned(), texts(value, account_as_root));
-        return Json::Object(everyone);
+        return json!({ "AWS": texts(value, account_as_root) });
     };
     let kinds = kinds.iter();
-    sorted(
-        kinds
-            .map(|(kind, names)| (kind.clone(), texts(names, account_as_root)))
-            .collect(),
-    )
+    kinds
+        .map(|(kind, names)| (kind.clone(), texts(names, account_as_root)))
+        .collect()
 }
 
 /// An account's root is written as its ID.
@@ -152,13 +147,7 @@ fn conditions(blocks: &Map<String, Json>) -> Json {
     let blocks = blocks.iter().map(|(operator, keys)| {
         let keys = keys.as_object().into_iter().flatten();
         let keys = keys.map(|(key, values)| (key.to_lowercase(), texts(values, str::to_owned)));
-        (operator.to_lowercase(), sorted(keys.collect()))
+        (operator.to_lowercase(), keys.collect::<Json>())
     });
-    sorted(blocks.collect())
-}
-
-fn sorted(members: Map<String, Json>) -> Json {
-    let mut members: Vec<(String, Json)> = members.into_iter().collect();
-    members.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Json::Object(members.into_iter().collect())
+    blocks.collect()
 }

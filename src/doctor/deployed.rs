@@ -35,12 +35,12 @@ pub(crate) struct Candidate {
     /// outputs file names it.
     pub local: Option<Source>,
     /// What was read of it; `None`: nobody looks into its account.
-    pub found: Option<Found>,
+    pub found: Option<ReadStack>,
 }
 
 /// A stack as it was read.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Found {
+pub(crate) struct ReadStack {
     pub stack: Reading<Stack>,
     /// The text of the template that it was deployed from.
     pub template: Reading<String>,
@@ -89,43 +89,20 @@ impl Candidate {
     /// The template that it was deployed from, and how it relates to the configuration's; of one that
     /// cannot be read the configuration's.
     fn reference(&self, unread: &mut Vec<Unread>) -> Option<(Source, Reference)> {
-        let (place, found) = (&self.place, self.found.as_ref());
-        let mut refuse = |refusal: Refusal| {
-            let instead = match self.local {
-                Some(_) => "the template of the configuration is used instead",
-                None => "it is left out",
-            };
-            unread.push(Unread {
-                account: place.account.clone(),
-                what: format!("template of stack {}: {instead}", place.stack),
-                refusal,
-            });
-        };
-        if self.read().is_some()
-            && let Some(found) = found
-        {
-            match &found.template {
-                Reading::Read(text) => {
-                    let name = format!("deployed template of stack {}", place.stack);
-                    let source = Source::new(name, text.as_str());
-                    match read_template(&source) {
-                        Ok(_) => {
-                            let reference = match (&self.local, found.is_same) {
-                                (None, _) => Reference::Removed,
-                                _ if is_transitional(text) => Reference::Transitional,
-                                (Some(_), true) => Reference::Same,
-                                (Some(_), false) => Reference::Differs,
-                            };
-                            return Some((source, reference));
-                        }
-                        Err(problem) => refuse(Refusal {
-                            action: String::new(),
-                            reason: format!("it is not a template: {}", problem.message),
-                        }),
-                    }
-                }
-                Reading::Refused(refusal) => refuse(refusal.clone()),
-                Reading::Missing => {}
+        let place = &self.place;
+        match self.deployed_template() {
+            Reading::Read(template) => return Some(template),
+            Reading::Missing => {}
+            Reading::Refused(refusal) => {
+                let instead = match self.local {
+                    Some(_) => "the template of the configuration is used instead",
+                    None => "it is left out",
+                };
+                unread.push(Unread {
+                    account: place.account.clone(),
+                    what: format!("template of stack {}: {instead}", place.stack),
+                    refusal,
+                });
             }
         }
         let reference = match self.is_absent() {
@@ -133,6 +110,27 @@ impl Candidate {
             false => Reference::Local,
         };
         Some((self.local.clone()?, reference))
+    }
+
+    fn deployed_template(&self) -> Reading<(Source, Reference)> {
+        let Some(found) = self.found.as_ref().filter(|_| self.read().is_some()) else {
+            return Reading::Missing;
+        };
+        found.template.clone().then(|text| {
+            let name = format!("deployed template of stack {}", self.place.stack);
+            let source = Source::new(name, text.as_str());
+            if let Err(problem) = read_template(&source) {
+                let reason = format!("it is not a template: {}", problem.message);
+                return Reading::Refused(Refusal::because(reason));
+            }
+            let reference = match &self.local {
+                None => Reference::Removed,
+                _ if is_transitional(&text) => Reference::Transitional,
+                _ if found.is_same => Reference::Same,
+                _ => Reference::Differs,
+            };
+            Reading::Read((source, reference))
+        })
     }
 }
 
@@ -270,6 +268,7 @@ impl Deployed {
     /// A stack that is not diagnosed.
     fn other(&mut self, one: &Candidate) {
         let mut place = one.place.clone();
+        let what = format!("stack {}, which .s3ferry/outputs.json names", place.stack);
         place.reference = match (&one.local, &one.found) {
             (Some(_), _) if one.is_absent() => Reference::Absent,
             (Some(_), Some(found)) if found.is_same => Reference::Same,
@@ -280,7 +279,7 @@ impl Deployed {
                 if let Some(refusal) = found.stack.refusal() {
                     self.unread.push(Unread {
                         account: place.account,
-                        what: format!("stack {}, which .s3ferry/outputs.json names", place.stack),
+                        what,
                         refusal: refusal.clone(),
                     });
                     return;
@@ -288,15 +287,9 @@ impl Deployed {
                 Reference::Removed
             }
             (None, None) => {
-                self.unread.push(Unread {
-                    account: place.account,
-                    what: format!("stack {}, which .s3ferry/outputs.json names", place.stack),
-                    refusal: Refusal {
-                        action: String::new(),
-                        reason: "no profile of the configuration is used for this account"
-                            .to_owned(),
-                    },
-                });
+                let reason = "no profile of the configuration is used for this account";
+                self.unread
+                    .push(Unread::because(&place.account, what, reason));
                 return;
             }
         };

@@ -3,27 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value as Json;
-
 use super::checks::{Block, causes};
 use super::disagree::disagreements;
 use super::expected::Expected;
 use super::explain::{Explained, by_step, executions, is_on};
-use super::finding::{
-    BUCKET_MISSING, DENIED, DISAGREE, EXPOSED, Finding, Fix, ROLE_MISSING, Unread,
-};
-use super::live::{Live, Reading, Refusal};
+use super::finding::{Finding, Fix, Repair, Rule, Unread, shown};
+use super::live::{Live, Reading};
 use super::templates::{self, Definitions};
 use super::unread::unread;
 use crate::diagnostic::Severity;
-use crate::policy::document::{Arn, Effect};
+use crate::policy::document::Effect;
 use crate::policy::evaluation::Decision;
 use crate::proof::{AttackResult, Decided, InputError, Inputs, Proof, Remedy, Verdict, prove};
-use crate::run::{ARTIFACT, Caller};
+use crate::run::{Call, Caller};
 
-/// How a deployment fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
     /// Everything was read, every call of a run was decided, and nothing is wrong.
@@ -34,12 +27,10 @@ pub(crate) enum Health {
     Incomplete,
 }
 
-/// What is wrong with a deployment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Diagnosis {
     /// The findings, causes first.
     pub findings: Vec<Finding>,
-    /// What could not be read.
     pub unread: Vec<Unread>,
     /// Calls that cannot be decided, by what they depend on: how many.
     pub undecided: BTreeMap<String, usize>,
@@ -49,24 +40,7 @@ pub(crate) struct Diagnosis {
     pub repairs: Vec<Repair>,
 }
 
-/// A trust policy that names a dead principal, and what it should say.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub(crate) struct Repair {
-    /// Account ID.
-    #[schemars(regex(pattern = "^[0-9]{12}$"))]
-    pub account: String,
-    /// Name of the role, without path.
-    pub role: String,
-    /// The live policy.
-    #[serde(skip)]
-    pub live: Json,
-    /// The template's.
-    #[serde(skip)]
-    pub wanted: Json,
-}
-
 impl Diagnosis {
-    /// How the deployment fares.
     pub(crate) fn health(&self) -> Health {
         let is_whole = self.unread.is_empty() && self.undecided.is_empty() && self.calls > 0;
         match self.findings.is_empty() {
@@ -90,9 +64,6 @@ impl Diagnosis {
 
 /// Finds out what is wrong. `base` are the templates' inputs, as the proof takes them, and
 /// `target` limits what is said to one target and the dev account.
-///
-/// # Errors
-/// A template cannot be read.
 pub(crate) fn diagnose(
     expected: &Expected,
     live: &Live,
@@ -110,12 +81,12 @@ pub(crate) fn diagnose(
             Block::Resource(thing) => Some(shown(thing)),
             _ => None,
         });
-        let is_missing = [ROLE_MISSING, BUCKET_MISSING].contains(&one.cause.finding.rule);
+        let is_missing = [Rule::RoleMissing, Rule::BucketMissing].contains(&one.cause.finding.rule);
         !(is_missing && all.any(|thing| thing == one.cause.finding.resource))
     });
     explained.extend(disagreements.into_iter().map(Explained::new));
     // The order of causes decides which of two explains what both could.
-    explained.sort_by_key(|one| one.cause.finding.rank());
+    explained.sort_by_key(|one| one.cause.finding.rule);
     let mut diagnosis = Diagnosis {
         unread: unread(expected, live),
         ..Diagnosis::default()
@@ -140,20 +111,12 @@ pub(crate) fn diagnose(
             diagnosis.calls(live, &calls, &mut explained, wanted);
             diagnosis.attacks(&intended, &attacks, &mut explained, wanted);
         }
-        Err(errors) => diagnosis
-            .unread
-            .extend(errors.into_iter().map(|error| Unread {
-                account: String::new(),
-                what: "the proof of the live state".to_owned(),
-                refusal: Refusal {
-                    action: String::new(),
-                    reason: format!(
-                    "{}: {}",
-                    error,
-                    error.problems().first().map_or("", |problem| &problem.message)
-                ),
-                },
-            })),
+        Err(errors) => diagnosis.unread.extend(errors.into_iter().map(|error| {
+            let problem = error.problems().first();
+            let problem = problem.map_or("", |problem| &problem.message);
+            let what = "the proof of the live state".to_owned();
+            Unread::because("", what, format!("{error}: {problem}"))
+        })),
     }
     executions(&mut explained);
     for one in explained {
@@ -162,7 +125,7 @@ pub(crate) fn diagnose(
     }
     diagnosis
         .findings
-        .sort_by_key(|finding| (finding.severity, finding.rank()));
+        .sort_by_key(|finding| (finding.severity, finding.rule));
     for finding in &mut diagnosis.findings {
         safe(expected, finding);
     }
@@ -174,7 +137,7 @@ pub(crate) fn diagnose(
 fn safe(expected: &Expected, finding: &mut Finding) {
     let mut places = expected.places.iter();
     let place = places.find(|place| place.account == finding.account && place.reference.differs());
-    let Some(place) = place.filter(|_| finding.rule != DISAGREE) else {
+    let Some(place) = place.filter(|_| finding.rule != Rule::Disagree) else {
         return;
     };
     if !finding.fixes.iter().any(Fix::writes) {
@@ -204,7 +167,7 @@ impl Diagnosis {
         wanted: impl Fn(&Option<String>) -> bool,
     ) {
         let mut alone: BTreeMap<String, Finding> = BTreeMap::new();
-        for (number, (decided, remedies)) in proof.calls.iter().enumerate() {
+        for (decided, remedies) in &proof.calls {
             if !wanted(&decided.call.target) {
                 continue;
             }
@@ -215,11 +178,11 @@ impl Diagnosis {
             for one in explained.iter_mut() {
                 if one.cause.blocks(decided, is_denied) {
                     found = true;
-                    one.take(number, decided);
+                    one.take(decided);
                 }
             }
             if is_denied && !found {
-                found = by_step(explained, number, decided);
+                found = by_step(explained, decided);
             }
             match decided.verdict {
                 _ if found => self.calls += 1,
@@ -277,10 +240,6 @@ impl Diagnosis {
                     one.attacks.insert(text);
                 }
                 None => self.findings.push(Finding {
-                    rule: EXPOSED,
-                    severity: Severity::Error,
-                    account: attack.call.owner().to_owned(),
-                    resource: shown(&attack.call.resource),
                     message: text,
                     fixes: decided
                         .decisive
@@ -294,7 +253,7 @@ impl Diagnosis {
                             ))
                         })
                         .collect(),
-                    consequences: Vec::new(),
+                    ..error_of(Rule::Exposed, &attack.call, &attack.call.resource)
                 }),
             }
         }
@@ -323,6 +282,11 @@ fn is_granted(live: &Live, decided: &Decided) -> bool {
                         && grant.operations.iter().any(|known| known == operation)
                 })
             })
+}
+
+/// An error about a call.
+fn error_of(rule: Rule, call: &Call, holder: &str) -> Finding {
+    Finding::new(rule, Severity::Error, call.owner(), shown(holder))
 }
 
 /// A denied call that no comparison explains, with the statement that would allow it.
@@ -381,13 +345,8 @@ fn unexplained(
         shown(&call.resource)
     );
     let finding = alone.entry(holder.clone()).or_insert_with(|| Finding {
-        rule: DENIED,
-        severity: Severity::Error,
-        account: call.owner().to_owned(),
-        resource: shown(&holder),
         message: format!("calls of a run are denied: {}", decided.reason.because),
-        fixes: Vec::new(),
-        consequences: Vec::new(),
+        ..error_of(Rule::Denied, call, &holder)
     });
     for fix in fixes {
         if !finding.fixes.contains(&fix) {
@@ -396,26 +355,5 @@ fn unexplained(
     }
     if !finding.consequences.contains(&text) {
         finding.consequences.push(text);
-    }
-}
-
-/// A thing as people call it: `key 1234…`, `bucket x`, `role y`.
-pub(super) fn shown(arn: &str) -> String {
-    let Some(parsed) = Arn::parse(arn) else {
-        let name = arn.strip_suffix("/policy").unwrap_or(arn);
-        return format!("bucket {name}");
-    };
-    let last = parsed.resource.rsplit('/').next().unwrap_or_default();
-    match (parsed.service, parsed.resource.split('/').next()) {
-        ("s3", _) if parsed.resource.ends_with(ARTIFACT) => {
-            format!("artifacts {}*", parsed.resource.trim_end_matches(ARTIFACT))
-        }
-        ("kms", Some("alias")) => format!("key {}", parsed.resource),
-        ("kms", _) => format!("key {last}"),
-        ("iam", Some("role")) => format!("role {last}"),
-        ("s3", Some(bucket)) if bucket == parsed.resource => format!("bucket {bucket}"),
-        ("s3", _) => format!("objects {}", parsed.resource),
-        ("codepipeline", _) => format!("pipeline {}", parsed.resource),
-        _ => arn.to_owned(),
     }
 }

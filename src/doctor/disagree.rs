@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use super::checks::{Block, Cause};
 use super::expected::{Expected, Place, Reference};
 use super::explain::caller_of;
-use super::finding::{DISAGREE, Finding, Fix};
+use super::finding::{Fix, Rule};
 use super::live::{Live, Reading, Stack};
 use crate::definition::model::{ActionPart, actions};
-use crate::diagnostic::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Proof;
 use crate::stacks::DEPLOY_ROLE_ARN;
@@ -173,23 +172,14 @@ impl<'p> Disagreement<'p> {
     }
 
     fn cause(self) -> Cause {
-        Cause {
-            finding: Finding {
-                rule: DISAGREE,
-                // The calls that fail by it make it an error.
-                severity: Severity::Warning,
-                account: self.place.account.clone(),
-                resource: format!("stack {}", self.place.stack),
-                message: self.reasons.join("; "),
-                fixes: self.fixes(),
-                consequences: Vec::new(),
-            },
-            names: vec![self.place.stack.clone()],
-            blocks: self.blocks,
-            steps: Vec::new(),
-            is_known: false,
-            repair: None,
-        }
+        let fixes = self.fixes();
+        let message = self.reasons.join("; ");
+        // The calls that fail by it make it an error.
+        let mut cause = Cause::new(Rule::Disagree, self.place, message);
+        cause.finding.fixes = fixes;
+        cause.names.push(self.place.stack.clone());
+        cause.blocks = self.blocks;
+        cause
     }
 
     /// The stack that is behind is deployed.

@@ -94,10 +94,8 @@ pub(crate) struct ExpectedRole {
     pub boundary: Option<String>,
 }
 
-/// What a bucket is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
-    /// A pipeline's source.
     Source,
     /// An artifact store.
     Artifacts,
@@ -114,7 +112,6 @@ pub(crate) struct ExpectedBucket {
     pub region: String,
     /// Number of its stack; of an existing bucket that of the stack that needs it.
     pub stack: usize,
-    /// What it is for.
     pub purpose: Purpose,
     /// Properties; `None`: the bucket exists already.
     pub properties: Option<Json>,
@@ -136,11 +133,29 @@ pub(crate) struct ExpectedKey {
     pub aliases: Vec<String>,
     /// Its policy; `None`: the key exists already.
     pub policy: Option<Json>,
-    /// Whether it rotates by itself.
     pub rotation: bool,
 }
 
+/// The types of pipelines and EventBridge rules.
+pub(super) const PIPELINE: &str = "AWS::CodePipeline::Pipeline";
+pub(super) const RULE: &str = "AWS::Events::Rule";
 const UNKNOWN_ID: &str = "s3ferry:unknown-key";
+
+impl ExpectedBucket {
+    /// A bucket of which nothing more is known.
+    fn new(name: String, account: &str, region: &str, stack: usize) -> Self {
+        Self {
+            name,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            stack,
+            purpose: Purpose::Other,
+            properties: None,
+            policy: None,
+            key: None,
+        }
+    }
+}
 
 impl Expected {
     /// What `resources` say. `ids` are the IDs of keys, which AWS decides, by those that the proof
@@ -212,18 +227,17 @@ impl Expected {
             .collect()
     }
 
-    /// Resources of a type.
     pub(crate) fn of_kind<'e>(&'e self, kind: &'e str) -> impl Iterator<Item = &'e Resolved> {
         let resources = self.resources.iter();
         resources.filter(move |resource| resource.kind == kind)
     }
 
     pub(crate) fn pipelines(&self) -> impl Iterator<Item = &Resolved> {
-        self.of_kind("AWS::CodePipeline::Pipeline")
+        self.of_kind(PIPELINE)
     }
 
     pub(crate) fn rules(&self) -> impl Iterator<Item = &Resolved> {
-        self.of_kind("AWS::Events::Rule")
+        self.of_kind(RULE)
     }
 
     /// The profile that looks into an account; empty for none.
@@ -306,16 +320,13 @@ impl Expected {
         for (name, account, region, purpose) in buckets {
             match self.buckets.iter_mut().find(|bucket| bucket.name == name) {
                 Some(known) => known.purpose = purpose,
-                None => self.buckets.push(ExpectedBucket {
-                    stack: self.stack_of(&account),
-                    policy: None,
-                    properties: None,
-                    key: None,
-                    name,
-                    account,
-                    region,
-                    purpose,
-                }),
+                None => {
+                    let stack = self.stack_of(&account);
+                    self.buckets.push(ExpectedBucket {
+                        purpose,
+                        ..ExpectedBucket::new(name, &account, &region, stack)
+                    });
+                }
             }
         }
         for bucket in &mut self.buckets {
@@ -323,13 +334,11 @@ impl Expected {
             bucket.key = found.map(|found| found.key.clone());
         }
         for arn in keys {
-            let Some(account) = Arn::parse(&arn).map(|arn| arn.account.to_owned()) else {
-                continue;
-            };
-            let region = Arn::parse(&arn).map_or("", |arn| arn.region);
-            if self.keys.iter().all(|key| key.arn != arn) {
+            let known = self.keys.iter().any(|key| key.arn == arn);
+            if let Some(parsed) = Arn::parse(&arn).filter(|_| !known) {
+                let account = parsed.account.to_owned();
                 self.keys.push(ExpectedKey {
-                    stack: self.stack_in(&account, region),
+                    stack: self.stack_in(&account, parsed.region),
                     aliases: Vec::new(),
                     policy: None,
                     rotation: false,

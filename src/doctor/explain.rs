@@ -1,11 +1,10 @@
 //! A cause and what follows from it: which calls fail by it, and which failed execution it explains.
 //! What the causes are is [`super::checks`]'s; putting all together is [`super::diagnose`]'s.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::checks::{Block, Cause};
-use super::diagnose::shown;
-use super::finding::{EXECUTION, Finding};
+use super::finding::{Finding, Rule, shown};
 use crate::diagnostic::Severity;
 use crate::policy::document::{Arn, Effect};
 use crate::policy::evaluation::{Decision, Layer};
@@ -15,14 +14,17 @@ use crate::run::{Caller, Step, is_cryptographic};
 /// A cause, and what is known to follow from it.
 pub(super) struct Explained {
     pub(super) cause: Cause,
-    /// Calls that fail by it: (step, caller, resource) and the actions.
-    calls: BTreeMap<(usize, String), Line>,
+    /// Calls that fail by it, in the order of a run.
+    calls: Vec<Line>,
     pub(super) attacks: BTreeSet<String>,
     failure: Option<String>,
 }
 
+/// Calls of one step by one caller on one resource.
 struct Line {
     step: Step,
+    caller: String,
+    resource: String,
     actions: Vec<String>,
 }
 
@@ -30,36 +32,28 @@ impl Explained {
     pub(super) fn new(cause: Cause) -> Self {
         Self {
             cause,
-            calls: BTreeMap::new(),
+            calls: Vec::new(),
             attacks: BTreeSet::new(),
             failure: None,
         }
     }
 
-    pub(super) fn take(&mut self, number: usize, decided: &Decided) {
+    pub(super) fn take(&mut self, decided: &Decided) {
         let call = &decided.call;
-        let key = format!(
-            "step {}: {} cannot call {{}} on {}",
-            call.step,
-            call.caller_shown(),
-            shown(&call.resource)
-        );
-        let known = self
-            .calls
-            .iter_mut()
-            .find(|((_, known), _)| *known == key)
-            .map(|(_, line)| line);
-        let action = call.action.clone();
+        let (caller, resource) = (call.caller_shown(), shown(&call.resource));
+        let mut known = self.calls.iter_mut();
+        let known = known.find(|line| {
+            line.step == call.step && line.caller == caller && line.resource == resource
+        });
         match known {
-            Some(line) if line.actions.contains(&action) => {}
-            Some(line) => line.actions.push(action),
-            None => {
-                let line = Line {
-                    step: call.step,
-                    actions: vec![action],
-                };
-                self.calls.insert((number, key), line);
-            }
+            Some(line) if line.actions.contains(&call.action) => {}
+            Some(line) => line.actions.push(call.action.clone()),
+            None => self.calls.push(Line {
+                step: call.step,
+                caller,
+                resource,
+                actions: vec![call.action.clone()],
+            }),
         }
     }
 
@@ -67,20 +61,19 @@ impl Explained {
     pub(super) fn finding(self) -> Finding {
         let mut finding = self.cause.finding;
         if self.calls.is_empty() && !self.cause.steps.is_empty() {
-            finding.consequences.push(format!(
-                "{} {} of a run cannot succeed",
-                if self.cause.steps.len() == 1 {
-                    "step"
-                } else {
-                    "steps"
-                },
-                Step::list(&self.cause.steps)
-            ));
+            let s = if self.cause.steps.len() == 1 { "" } else { "s" };
+            let steps = Step::list(&self.cause.steps);
+            let text = format!("step{s} {steps} of a run cannot succeed");
+            finding.consequences.push(text);
         }
-        for ((_, text), line) in &self.calls {
-            finding
-                .consequences
-                .push(text.replace("{}", &line.actions.join(", ")));
+        for line in &self.calls {
+            finding.consequences.push(format!(
+                "step {}: {} cannot call {} on {}",
+                line.step,
+                line.caller,
+                line.actions.join(", "),
+                line.resource
+            ));
         }
         finding.consequences.extend(self.attacks.iter().cloned());
         finding.consequences.extend(self.failure.clone());
@@ -153,24 +146,16 @@ pub(super) fn is_on(resource: &str, thing: &str) -> bool {
 }
 
 /// A pipeline that uses the wrong key or role explains the calls of the steps that do.
-pub(super) fn by_step(explained: &mut [Explained], number: usize, decided: &Decided) -> bool {
-    let step = decided.call.step;
-    match explained
-        .iter_mut()
-        .find(|one| one.cause.steps.contains(&step))
-    {
-        Some(one) => {
-            one.take(number, decided);
-            true
-        }
-        None => false,
-    }
+pub(super) fn by_step(explained: &mut [Explained], decided: &Decided) -> bool {
+    let mut causes = explained.iter_mut();
+    let found = causes.find(|one| one.cause.steps.contains(&decided.call.step));
+    found.map(|one| one.take(decided)).is_some()
 }
 
 /// Puts the failure of the last execution under the first cause that explains it.
 pub(super) fn executions(explained: &mut Vec<Explained>) {
     let failed: Vec<usize> = (0..explained.len())
-        .filter(|at| explained[*at].cause.finding.rule == EXECUTION)
+        .filter(|at| explained[*at].cause.finding.rule == Rule::Execution)
         .collect();
     for at in failed.into_iter().rev() {
         let text = explained[at].cause.finding.message.clone();
@@ -182,7 +167,7 @@ pub(super) fn executions(explained: &mut Vec<Explained>) {
             named.any(|name| lower.contains(&name.to_lowercase()))
         };
         let by_step = |one: &Explained| {
-            let steps = one.calls.values().map(|line| line.step);
+            let steps = one.calls.iter().map(|line| line.step);
             let mut steps = steps.chain(one.cause.steps.iter().copied());
             steps.any(|step| {
                 if about_deploy {
@@ -193,7 +178,7 @@ pub(super) fn executions(explained: &mut Vec<Explained>) {
             })
         };
         let stops = |one: &Explained| {
-            one.cause.finding.rule != EXECUTION
+            one.cause.finding.rule != Rule::Execution
                 && (one.cause.finding.severity == Severity::Error || !one.calls.is_empty())
         };
         let cause = explained

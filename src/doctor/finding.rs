@@ -6,87 +6,87 @@ use serde_json::Value as Json;
 
 use super::live::Refusal;
 use crate::diagnostic::Severity;
+use crate::policy::document::Arn;
+use crate::run::ARTIFACT;
 
-/// The rules, in the order of causes: an earlier one can cause a later one.
-pub(crate) const RULES: [(&str, &str); 26] = [
-    (STACK, "every stack is deployed, and ended well"),
-    (DISAGREE, "the deployed stacks fit together"),
-    (ROLE_MISSING, "every role exists"),
-    (KEY_MISSING, "every key exists"),
-    (
-        KEY_STATE,
-        "every key is enabled, and can serve two accounts",
-    ),
-    (BUCKET_MISSING, "every bucket exists"),
-    (DEAD_PRINCIPAL, "no policy names a deleted role or user"),
-    (KEY_POLICY, "key policies say what the templates say"),
-    (BUCKET_POLICY, "bucket policies say what the templates say"),
-    (TRUST_POLICY, "trust policies say what the templates say"),
-    (ROLE_POLICY, "roles have the policies of the templates"),
-    (
-        BOUNDARY,
-        "roles have the permissions boundary of the templates",
-    ),
-    (PIPELINE_MISSING, "every pipeline exists"),
-    (
-        STORE,
-        "artifact stores use the customer managed key, by its ARN",
-    ),
-    (
-        ACTION,
-        "deploy actions have the role, region and bucket of the templates",
-    ),
-    (
-        BUCKET_KEY,
-        "the deployed templates name the keys that existing buckets encrypt with",
-    ),
-    (VERSIONING, "the source bucket is versioned"),
-    (CHANGE_EVENTS, "a change of the source starts the pipeline"),
-    (SOURCE_OBJECT, "the source object exists"),
-    (
-        OBJECT_TAGS,
-        "the deploy roles may copy the tags of the source object",
-    ),
-    (OWNERSHIP, "the target's account owns the deployed objects"),
-    (DENIED, "every call of a run is allowed"),
-    (EXPOSED, "nobody else is allowed anything"),
-    (TRANSITION, "no stage of the pipeline is switched off"),
-    (EXECUTION, "the last execution succeeded"),
-    (DRIFT, "everything else is as in the templates"),
-];
+/// Declares the rules with their codes.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident = $code:literal,)*) => {
+        /// The rules, in the order of causes: an earlier one can cause a later one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Rule {
+            $($(#[$doc])* $rule),*
+        }
 
-pub(super) const STACK: &str = "DOCTOR_STACK";
-pub(super) const DISAGREE: &str = "DOCTOR_STACKS_DISAGREE";
-pub(super) const ROLE_MISSING: &str = "DOCTOR_ROLE_MISSING";
-pub(super) const KEY_MISSING: &str = "DOCTOR_KEY_MISSING";
-pub(super) const KEY_STATE: &str = "DOCTOR_KEY_STATE";
-pub(super) const BUCKET_MISSING: &str = "DOCTOR_BUCKET_MISSING";
-pub(super) const DEAD_PRINCIPAL: &str = "DOCTOR_DEAD_PRINCIPAL";
-pub(super) const KEY_POLICY: &str = "DOCTOR_KEY_POLICY";
-pub(super) const BUCKET_POLICY: &str = "DOCTOR_BUCKET_POLICY";
-pub(super) const TRUST_POLICY: &str = "DOCTOR_TRUST_POLICY";
-pub(super) const ROLE_POLICY: &str = "DOCTOR_ROLE_POLICY";
-pub(super) const BOUNDARY: &str = "DOCTOR_BOUNDARY";
-pub(super) const PIPELINE_MISSING: &str = "DOCTOR_PIPELINE_MISSING";
-pub(super) const STORE: &str = "DOCTOR_ARTIFACT_STORE";
-pub(super) const ACTION: &str = "DOCTOR_DEPLOY_ACTION";
-pub(super) const BUCKET_KEY: &str = "DOCTOR_BUCKET_KEY";
-pub(super) const VERSIONING: &str = "DOCTOR_VERSIONING";
-pub(super) const CHANGE_EVENTS: &str = "DOCTOR_CHANGE_EVENTS";
-pub(super) const SOURCE_OBJECT: &str = "DOCTOR_SOURCE_OBJECT";
-pub(super) const OBJECT_TAGS: &str = "DOCTOR_OBJECT_TAGS";
-pub(super) const OWNERSHIP: &str = "DOCTOR_OWNERSHIP";
-pub(super) const DENIED: &str = "DOCTOR_CALL_DENIED";
-pub(super) const EXPOSED: &str = "DOCTOR_ATTACK_ALLOWED";
-pub(super) const TRANSITION: &str = "DOCTOR_TRANSITION";
-pub(super) const EXECUTION: &str = "DOCTOR_EXECUTION";
-pub(super) const DRIFT: &str = "DOCTOR_DRIFT";
+        impl Rule {
+            /// The code that the output shows.
+            pub(crate) fn code(self) -> &'static str {
+                match self {
+                    $(Self::$rule => $code),*
+                }
+            }
+        }
+    };
+}
 
-/// Something that is wrong.
+rules! {
+    /// Every stack is deployed, and ended well.
+    Stack = "DOCTOR_STACK",
+    /// The deployed stacks fit together.
+    Disagree = "DOCTOR_STACKS_DISAGREE",
+    /// Every role exists.
+    RoleMissing = "DOCTOR_ROLE_MISSING",
+    /// Every key exists.
+    KeyMissing = "DOCTOR_KEY_MISSING",
+    /// Every key is enabled, and can serve two accounts.
+    KeyState = "DOCTOR_KEY_STATE",
+    /// Every bucket exists.
+    BucketMissing = "DOCTOR_BUCKET_MISSING",
+    /// No policy names a deleted role or user.
+    DeadPrincipal = "DOCTOR_DEAD_PRINCIPAL",
+    /// Key policies say what the templates say.
+    KeyPolicy = "DOCTOR_KEY_POLICY",
+    /// Bucket policies say what the templates say.
+    BucketPolicy = "DOCTOR_BUCKET_POLICY",
+    /// Trust policies say what the templates say.
+    TrustPolicy = "DOCTOR_TRUST_POLICY",
+    /// Roles have the policies of the templates.
+    RolePolicy = "DOCTOR_ROLE_POLICY",
+    /// Roles have the permissions boundary of the templates.
+    Boundary = "DOCTOR_BOUNDARY",
+    /// Every pipeline exists.
+    PipelineMissing = "DOCTOR_PIPELINE_MISSING",
+    /// Artifact stores use the customer managed key, by its ARN.
+    Store = "DOCTOR_ARTIFACT_STORE",
+    /// Deploy actions have the role, region and bucket of the templates.
+    Action = "DOCTOR_DEPLOY_ACTION",
+    /// The deployed templates name the keys that existing buckets encrypt with.
+    BucketKey = "DOCTOR_BUCKET_KEY",
+    /// The source bucket is versioned.
+    Versioning = "DOCTOR_VERSIONING",
+    /// A change of the source starts the pipeline.
+    ChangeEvents = "DOCTOR_CHANGE_EVENTS",
+    /// The source object exists.
+    SourceObject = "DOCTOR_SOURCE_OBJECT",
+    /// The deploy roles may copy the tags of the source object.
+    ObjectTags = "DOCTOR_OBJECT_TAGS",
+    /// The target's account owns the deployed objects.
+    Ownership = "DOCTOR_OWNERSHIP",
+    /// Every call of a run is allowed.
+    Denied = "DOCTOR_CALL_DENIED",
+    /// Nobody else is allowed anything.
+    Exposed = "DOCTOR_ATTACK_ALLOWED",
+    /// No stage of the pipeline is switched off.
+    Transition = "DOCTOR_TRANSITION",
+    /// The last execution succeeded.
+    Execution = "DOCTOR_EXECUTION",
+    /// Everything else is as in the templates.
+    Drift = "DOCTOR_DRIFT",
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finding {
-    /// The rule: one of [`RULES`].
-    pub rule: &'static str,
+    pub rule: Rule,
     /// An error stops the pipeline or opens something; a warning is a difference.
     pub severity: Severity,
     pub account: String,
@@ -100,7 +100,6 @@ pub(crate) struct Finding {
     pub consequences: Vec<String>,
 }
 
-/// A way to fix something.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Fix {
     /// A sentence.
@@ -109,7 +108,6 @@ pub(crate) enum Fix {
     Command(String),
     /// A command of this program to run: its words after `s3ferry`.
     Run(Vec<String>),
-    /// A statement to add.
     Add {
         /// The policy that lacks it.
         to: String,
@@ -129,6 +127,47 @@ pub(crate) struct Unread {
     pub refusal: Refusal,
 }
 
+/// A trust policy that names a dead principal, and what it should say.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Repair {
+    /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    pub account: String,
+    /// Name of the role, without path.
+    pub role: String,
+    /// The live policy.
+    #[serde(skip)]
+    pub live: Json,
+    /// The template's.
+    #[serde(skip)]
+    pub wanted: Json,
+}
+
+impl Finding {
+    pub(super) fn new(rule: Rule, severity: Severity, account: &str, resource: String) -> Self {
+        Self {
+            rule,
+            severity,
+            account: account.to_owned(),
+            resource,
+            message: String::new(),
+            fixes: Vec::new(),
+            consequences: Vec::new(),
+        }
+    }
+}
+
+impl Unread {
+    /// What no action of AWS's would tell.
+    pub(super) fn because(account: &str, what: String, reason: impl Into<String>) -> Self {
+        Self {
+            account: account.to_owned(),
+            what,
+            refusal: Refusal::because(reason),
+        }
+    }
+}
+
 impl Fix {
     /// Whether it changes something without a look at a deployment's change set.
     pub(super) fn writes(&self) -> bool {
@@ -142,12 +181,23 @@ impl Fix {
     }
 }
 
-impl Finding {
-    /// Its rule's place in the order of causes.
-    pub(super) fn rank(&self) -> usize {
-        let rules = &mut RULES.iter();
-        rules
-            .position(|(rule, _)| *rule == self.rule)
-            .unwrap_or(RULES.len())
+/// A thing as people call it: `key 1234…`, `bucket x`, `role y`.
+pub(super) fn shown(arn: &str) -> String {
+    let Some(parsed) = Arn::parse(arn) else {
+        let name = arn.strip_suffix("/policy").unwrap_or(arn);
+        return format!("bucket {name}");
+    };
+    let last = parsed.resource.rsplit('/').next().unwrap_or_default();
+    match (parsed.service, parsed.resource.split('/').next()) {
+        ("s3", _) if parsed.resource.ends_with(ARTIFACT) => {
+            format!("artifacts {}*", parsed.resource.trim_end_matches(ARTIFACT))
+        }
+        ("kms", Some("alias")) => format!("key {}", parsed.resource),
+        ("kms", _) => format!("key {last}"),
+        ("iam", Some("role")) => format!("role {last}"),
+        ("s3", Some(bucket)) if bucket == parsed.resource => format!("bucket {bucket}"),
+        ("s3", _) => format!("objects {}", parsed.resource),
+        ("codepipeline", _) => format!("pipeline {}", parsed.resource),
+        _ => arn.to_owned(),
     }
 }

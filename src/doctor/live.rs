@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Reading<T> {
-    /// It was read.
     Read(T),
     /// AWS says that there is none.
     Missing,
@@ -27,8 +26,17 @@ pub(crate) struct Refusal {
     pub reason: String,
 }
 
+impl Refusal {
+    /// A reason that no action of AWS's is behind.
+    pub(crate) fn because(reason: impl Into<String>) -> Self {
+        Self {
+            action: String::new(),
+            reason: reason.into(),
+        }
+    }
+}
+
 impl<T> Reading<T> {
-    /// What was read.
     pub(crate) fn read(&self) -> Option<&T> {
         match self {
             Self::Read(value) => Some(value),
@@ -51,11 +59,7 @@ impl<T> Reading<T> {
 
     /// The same of a part of it.
     pub(crate) fn map<U>(self, part: impl FnOnce(T) -> U) -> Reading<U> {
-        match self {
-            Self::Read(value) => Reading::Read(part(value)),
-            Self::Missing => Reading::Missing,
-            Self::Refused(refusal) => Reading::Refused(refusal),
-        }
+        self.then(|value| Reading::Read(part(value)))
     }
 
     /// The same of a part of it that may be missing or unreadable itself.
@@ -94,10 +98,8 @@ pub(crate) enum View {
     Nobody(String),
 }
 
-/// A CloudFormation stack.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Stack {
-    /// Stack name.
     pub name: String,
     /// CloudFormation's status code.
     pub status: String,
@@ -126,15 +128,12 @@ pub(crate) struct Key {
     pub grants: Reading<Vec<Grant>>,
     /// Names of its aliases, with `alias/`.
     pub aliases: Reading<Vec<String>>,
-    /// Whether it rotates by itself.
     pub rotation: Reading<bool>,
 }
 
-/// A grant of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub id: String,
-    /// ARN of the grantee.
     pub grantee: String,
     /// Operations, such as `Decrypt`.
     pub operations: Vec<String>,
@@ -153,20 +152,17 @@ pub(crate) struct Bucket {
     pub ownership: Reading<String>,
     /// Groups and accounts beside the owner that its ACL lets in, by URI or canonical ID.
     pub grantees: Reading<Vec<String>>,
-    /// Its default encryption.
     pub encryption: Reading<Encryption>,
     /// The four settings of its public access block, by their names in CloudFormation.
     pub public_access_block: Reading<BTreeMap<String, bool>>,
 }
 
-/// A bucket's default encryption.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Encryption {
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
     pub algorithm: String,
     /// The key, as the bucket names it; `None`: S3's own.
     pub key: Option<String>,
-    /// Whether it has a bucket key.
     pub bucket_key: bool,
 }
 
@@ -175,11 +171,8 @@ pub(crate) struct Role {
     pub arn: String,
     /// Unique ID, `AROA…`.
     pub id: String,
-    /// Trust policy.
     pub trust: Json,
-    /// Permissions boundary.
     pub boundary: Option<Policy>,
-    /// Managed policies.
     pub attached: Reading<Vec<Policy>>,
     /// Inline policies, by name.
     pub inline: Reading<Vec<Policy>>,
@@ -206,7 +199,6 @@ pub(crate) struct Pipeline {
     pub failure: Reading<Option<Failure>>,
 }
 
-/// A failed execution.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Failure {
     /// ID of the execution; empty where the source action failed before there was one.
@@ -217,24 +209,19 @@ pub(crate) struct Failure {
     pub action: String,
     /// AWS's error code; empty where it is not known.
     pub code: String,
-    /// What AWS says.
     pub message: String,
     /// What started the execution, such as `CreatePipeline`.
     pub trigger: String,
 }
 
-/// An EventBridge rule.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rule {
     pub arn: String,
-    /// Whether it is enabled.
     pub enabled: bool,
-    /// Event pattern.
     pub pattern: Option<Json>,
     pub targets: Reading<Vec<Target>>,
 }
 
-/// A target of an EventBridge rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Target {
     /// ID within the rule.

@@ -7,7 +7,6 @@
 //! AWS: reading is `deploy`'s, and printing the command line's.
 
 mod checks;
-mod command;
 pub(crate) mod compare;
 mod deployed;
 mod diagnose;
@@ -22,8 +21,8 @@ mod templates;
 mod tests;
 mod unread;
 
-pub(crate) use deployed::{Candidate, Deployed, Found};
-pub(crate) use diagnose::{Diagnosis, Health, Repair, diagnose};
+pub(crate) use deployed::{Candidate, Deployed, ReadStack};
+pub(crate) use diagnose::{Diagnosis, Health, diagnose};
 pub(crate) use expected::{Expected, Place, Reference};
-pub(crate) use finding::{Finding, Fix, Unread};
+pub(crate) use finding::{Finding, Fix, Repair, Unread};
 pub(crate) use permissions::PERMISSIONS;

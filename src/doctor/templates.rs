@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::expected::{Expected, ExpectedBucket, ExpectedRole, encryption};
-use super::live::{Bucket, Encryption, Key, Live, Policy, Reading, Role};
+use super::compare;
+use super::expected::{Expected, ExpectedBucket, ExpectedRole, PIPELINE, RULE, encryption};
+use super::live::{Bucket, Encryption, Key, Live, Reading, Role};
 use crate::diagnostic::{Source, read};
 use crate::policy::document::{Arn, Policy as Document, PolicyKind};
 use crate::proof::{Inputs, KeyFact, NamedFile, Stack};
@@ -48,13 +49,15 @@ pub(super) fn inputs(
         })
         .collect();
     let mut resources: Vec<Map<String, Json>> = vec![Map::new(); inputs.stacks.len()];
-    let mut add = |stack: usize, id: String, kind: &str, properties: Json| {
-        let is_pipeline = kind == "AWS::CodePipeline::Pipeline";
-        if absent.contains(&stack) && !is_pipeline {
+    let mut add = |stack: usize, id: &str, kind: &str, properties: Json| {
+        if absent.contains(&stack) && kind != PIPELINE {
             return;
         }
         if let Some(found) = resources.get_mut(stack) {
-            found.insert(id, json!({ "Type": kind, "Properties": properties }));
+            found.insert(
+                id.to_owned(),
+                json!({ "Type": kind, "Properties": properties }),
+            );
         }
     };
     for role in &expected.roles {
@@ -62,18 +65,11 @@ pub(super) fn inputs(
             continue;
         };
         if usable(&found.trust, PolicyKind::Trust) {
-            add(
-                role.stack,
-                role.arn.clone(),
-                "AWS::IAM::Role",
-                role_properties(role, found),
-            );
+            let properties = role_properties(role, found);
+            add(role.stack, &role.arn, "AWS::IAM::Role", properties);
         }
-        if let Some(Policy {
-            document: Reading::Read(document),
-            ..
-        }) = &found.boundary
-        {
+        let boundary = found.boundary.as_ref();
+        if let Some(document) = boundary.and_then(|boundary| boundary.document.read()) {
             inputs.boundaries.push(file(&role.arn, document));
         }
     }
@@ -97,10 +93,10 @@ pub(super) fn inputs(
         let Some(policy) = policy else { continue };
         // Only of a replica can a template say which ID it has.
         let properties = json!({ "PrimaryKeyArn": found.arn, "KeyPolicy": policy });
-        add(stack, found.arn.clone(), "AWS::KMS::ReplicaKey", properties);
+        add(stack, &found.arn, "AWS::KMS::ReplicaKey", properties);
         for alias in found.aliases.read().into_iter().flatten() {
             let properties = json!({ "AliasName": alias, "TargetKeyId": found.arn });
-            add(stack, alias.clone(), "AWS::KMS::Alias", properties);
+            add(stack, alias, "AWS::KMS::Alias", properties);
         }
     }
     for bucket in &expected.buckets {
@@ -112,39 +108,27 @@ pub(super) fn inputs(
             Reading::Missing => None,
             Reading::Read(_) | Reading::Refused(_) => continue,
         };
-        add(
-            bucket.stack,
-            bucket.name.clone(),
-            "AWS::S3::Bucket",
-            bucket_properties(bucket, found, live),
-        );
+        let properties = bucket_properties(bucket, found, live);
+        add(bucket.stack, &bucket.name, "AWS::S3::Bucket", properties);
         if let Some(policy) = policy {
             let properties = json!({ "Bucket": bucket.name, "PolicyDocument": policy });
             // A bucket and its policy cannot share a logical ID.
             let id = format!("{}/policy", bucket.name);
-            add(bucket.stack, id, "AWS::S3::BucketPolicy", properties);
+            add(bucket.stack, &id, "AWS::S3::BucketPolicy", properties);
         }
     }
     for pipeline in expected.pipelines() {
-        let name = pipeline.name.clone().unwrap_or_default();
+        let name = pipeline.known_name();
         let read = match definitions {
-            Definitions::Live => live.pipelines.get(&name).and_then(Reading::read),
+            Definitions::Live => live.pipelines.get(name).and_then(Reading::read),
             Definitions::Intended => None,
         };
-        let definition = read.map_or_else(
-            || pipeline.properties.clone(),
-            |read| read.definition.clone(),
-        );
-        add(
-            pipeline.stack,
-            name,
-            "AWS::CodePipeline::Pipeline",
-            definition,
-        );
+        let definition = read.map_or(&pipeline.properties, |read| &read.definition);
+        add(pipeline.stack, name, PIPELINE, definition.clone());
     }
     for rule in expected.rules() {
-        let name = rule.name.clone().unwrap_or_default();
-        let targets = match live.rules.get(&name).and_then(Reading::read) {
+        let name = rule.known_name();
+        let targets = match live.rules.get(name).and_then(Reading::read) {
             Some(found) => {
                 let targets = found.targets.read().into_iter().flatten();
                 targets
@@ -156,12 +140,7 @@ pub(super) fn inputs(
             None => rule.properties["Targets"].clone(),
         };
         let properties = json!({ "Name": name, "Targets": targets });
-        add(
-            rule.stack,
-            format!("rule/{name}"),
-            "AWS::Events::Rule",
-            properties,
-        );
+        add(rule.stack, &format!("rule/{name}"), RULE, properties);
     }
     let mut resources = resources.into_iter();
     inputs.stacks = inputs
@@ -206,21 +185,17 @@ fn role_properties(expected: &ExpectedRole, role: &Role) -> Json {
         (&role.attached, "managed policies"),
         (&role.inline, "inline policies"),
     ] {
-        match list {
-            Reading::Read(list) => {
-                for policy in list {
-                    match &policy.document {
-                        Reading::Read(document) if usable(document, PolicyKind::Identity) => {
-                            policies.push(
-                                json!({ "PolicyName": policy.name, "PolicyDocument": document }),
-                            );
-                        }
-                        _ => unread.push(format!("policy {}", policy.name)),
-                    }
+        if list.refusal().is_some() {
+            unread.push(format!("{what} of {}", expected.name));
+        }
+        for policy in list.read().into_iter().flatten() {
+            let (name, document) = (&policy.name, policy.document.read());
+            match document.filter(|document| usable(document, PolicyKind::Identity)) {
+                Some(document) => {
+                    policies.push(json!({ "PolicyName": name, "PolicyDocument": document }));
                 }
+                None => unread.push(format!("policy {name}")),
             }
-            Reading::Missing => {}
-            Reading::Refused(_) => unread.push(format!("{what} of {}", expected.name)),
         }
     }
     let mut properties = json!({
@@ -265,10 +240,7 @@ const NEWEST: &str = "2012-10-17";
 
 /// The statements of a policy, as the newest version of the language writes them.
 fn statements(policy: &Json) -> Vec<Json> {
-    let mut found = match &policy["Statement"] {
-        Json::Array(all) => all.clone(),
-        one => vec![one.clone()],
-    };
+    let mut found = compare::statements(policy).to_vec();
     if policy["Version"] != NEWEST {
         // Without variables a dollar sign is one.
         found.iter_mut().for_each(without_variables);

@@ -300,7 +300,7 @@ fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() 
     site.role(DEPLOY).trust["Statement"][0]["Principal"]["AWS"] = json!(dead);
     let diagnosis = site.diagnosis();
     let finding = &diagnosis.findings[0];
-    assert_eq!(finding.rule, "DOCTOR_DEAD_PRINCIPAL");
+    assert_eq!(finding.rule.code(), "DOCTOR_DEAD_PRINCIPAL");
     assert_eq!(finding.severity, Severity::Error);
     assert!(
         finding.message.contains(dead) && finding.message.contains(SERVICE),
@@ -313,27 +313,23 @@ fn a_dead_principal_in_a_bucket_or_trust_policy_comes_with_what_it_should_say() 
     assert!(repair.wanted.to_string().contains(SERVICE));
     // A statement of somebody else's stops nothing, and is not ours to repair.
     let mut site = Site::new();
-    let Reading::Read(policy) = &mut site.bucket(ARTIFACTS).policy else {
-        panic!("no policy");
-    };
+    let policy = read(&mut site.bucket(ARTIFACTS).policy);
     statements(policy).push(
         json!({ "Sid": "Old", "Effect": "Allow", "Action": "s3:GetObject",
         "Principal": { "AWS": "AIDADEADDEADDEADDEAD2" }, "Resource": "*" }),
     );
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_DEAD_PRINCIPAL");
+    assert_eq!(finding.rule.code(), "DOCTOR_DEAD_PRINCIPAL");
     assert_eq!(finding.severity, Severity::Warning);
 }
 
 #[test]
 fn the_key_policy_that_lost_the_other_account_stops_decryption_only() {
     let mut site = Site::new();
-    let Reading::Read(policy) = &mut site.key().policy else {
-        panic!("no policy");
-    };
+    let policy = read(&mut site.key().policy);
     statements(policy).retain(|statement| statement["Sid"] != "DeployRoleDecryptsArtifactsProd");
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_KEY_POLICY");
+    assert_eq!(finding.rule.code(), "DOCTOR_KEY_POLICY");
     assert_eq!(finding.severity, Severity::Error);
     assert_eq!(finding.consequences.len(), 1, "{:?}", finding.consequences);
     assert!(finding.consequences[0].contains("step decrypt: prods3role cannot call kms:Decrypt"));
@@ -362,7 +358,7 @@ fn a_boundary_that_denies_is_the_cause() {
             { "Effect": "Allow", "Action": "s3:*", "Resource": "*" }] })),
     });
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_BOUNDARY");
+    assert_eq!(finding.rule.code(), "DOCTOR_BOUNDARY");
     assert!(
         finding.message.contains("policy/limits"),
         "{}",
@@ -392,7 +388,7 @@ fn ownership_leaves_objects_with_dev_only_when_dev_writes() {
     let rules: Vec<&str> = diagnosis
         .findings
         .iter()
-        .map(|finding| finding.rule)
+        .map(|finding| finding.rule.code())
         .collect();
     assert_eq!(rules, ["DOCTOR_DEPLOY_ACTION", "DOCTOR_OWNERSHIP"]);
     let steps = &diagnosis.findings[0].consequences;
@@ -413,7 +409,7 @@ fn an_acl_that_an_enforced_bucket_refuses_is_found() {
     let found = diagnosis
         .findings
         .iter()
-        .find(|finding| finding.rule == "DOCTOR_OWNERSHIP");
+        .find(|finding| finding.rule.code() == "DOCTOR_OWNERSHIP");
     let found = found.unwrap_or_else(|| panic!("{:#?}", diagnosis.findings));
     assert!(
         found
@@ -434,7 +430,7 @@ fn an_aws_managed_key_and_one_of_another_account_cannot_serve() {
         .insert(managed.to_owned(), Reading::Read(key));
     site.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(managed);
     let finding = &site.diagnosis().findings[0];
-    assert_eq!(finding.rule, "DOCTOR_ARTIFACT_STORE");
+    assert_eq!(finding.rule.code(), "DOCTOR_ARTIFACT_STORE");
     assert!(
         finding.message.contains("AWS managed key"),
         "{}",
@@ -443,7 +439,7 @@ fn an_aws_managed_key_and_one_of_another_account_cannot_serve() {
     let foreign = KEY_ARN.replace("111111111111", "222222222222");
     site.pipeline().definition["ArtifactStore"]["EncryptionKey"]["Id"] = json!(foreign);
     let finding = &site.diagnosis().findings[0];
-    assert_eq!(finding.rule, "DOCTOR_ARTIFACT_STORE");
+    assert_eq!(finding.rule.code(), "DOCTOR_ARTIFACT_STORE");
     assert!(
         finding.message.contains("is not of account 111111111111"),
         "{}",

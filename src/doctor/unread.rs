@@ -2,21 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::diagnose::shown;
 use super::expected::Expected;
-use super::finding::Unread;
-use super::live::{Live, Policy, Reading, Refusal, View};
+use super::finding::{Unread, shown};
+use super::live::{Live, Reading, Refusal, View};
 use crate::policy::document::Arn;
 use crate::template::UNKNOWN;
 
 /// Everything that could not be read, or was not.
 pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
-    let mut found = BTreeSet::new();
-    let not_read = Refusal {
-        action: String::new(),
-        reason: "it was not read".to_owned(),
+    let mut list = List {
+        live,
+        found: BTreeSet::new(),
     };
-    let seen = |account: &str| matches!(live.accounts.get(account), Some(View::By(_)));
     for (account, view) in &live.accounts {
         if let View::Nobody(reason) = view {
             let stacks = expected.places.iter();
@@ -24,45 +21,17 @@ pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
                 .filter(|place| place.account == *account)
                 .map(|place| place.template.as_str())
                 .collect();
-            found.insert(Unread {
-                account: account.clone(),
-                what: format!("everything of {}", stacks.join(", ")),
-                refusal: Refusal {
-                    action: String::new(),
-                    reason: reason.clone(),
-                },
-            });
+            let what = format!("everything of {}", stacks.join(", "));
+            list.found.insert(Unread::because(account, what, reason));
         }
     }
-    let mut add = |account: &str, what: String, refusal: Option<&Refusal>| {
-        if let Some(refusal) = refusal
-            && seen(account)
-        {
-            found.insert(Unread {
-                account: account.to_owned(),
-                what,
-                refusal: refusal.clone(),
-            });
-        }
-    };
     for (number, place) in expected.places.iter().enumerate() {
-        if !live.stacks.contains_key(&number) {
-            let what = format!("stack {}", place.stack);
-            add(&place.account, what, Some(&not_read));
-        }
+        let what = format!("stack {}", place.stack);
+        list.thing(&place.account, what, live.stacks.get(&number));
     }
     for key in &expected.keys {
         if !live.keys.contains_key(&key.arn) && !key.arn.contains(UNKNOWN) {
-            add(&key.account, shown(&key.arn), Some(&not_read));
-        }
-    }
-    for (number, stack) in &live.stacks {
-        if let Some(place) = expected.places.get(*number) {
-            add(
-                &place.account,
-                format!("stack {}", place.stack),
-                stack.refusal(),
-            );
+            list.thing::<()>(&key.account, shown(&key.arn), None);
         }
     }
     for (arn, key) in &live.keys {
@@ -71,122 +40,101 @@ pub(super) fn unread(expected: &Expected, live: &Live) -> Vec<Unread> {
             |arn| arn.account,
         );
         let name = shown(arn);
-        add(account, name.clone(), key.refusal());
-        if let Reading::Read(key) = key
-            && !key.is_aws_managed
-        {
-            add(account, format!("policy of {name}"), key.policy.refusal());
-            add(
-                account,
-                format!("names of the policies of {name}"),
-                key.others.refusal(),
-            );
+        let key = list.thing(account, name.clone(), Some(key));
+        if let Some(key) = key.filter(|key| !key.is_aws_managed) {
+            list.part(account, "policy", &name, &key.policy);
+            list.part(account, "names of the policies", &name, &key.others);
             for policy in key.others.read().into_iter().flatten() {
-                let what = format!("policy {} of {name}", policy.name);
-                add(account, what, policy.document.refusal());
+                let what = format!("policy {}", policy.name);
+                list.part(account, &what, &name, &policy.document);
             }
-            add(account, format!("grants of {name}"), key.grants.refusal());
-            add(account, format!("aliases of {name}"), key.aliases.refusal());
-            add(
-                account,
-                format!("rotation of {name}"),
-                key.rotation.refusal(),
-            );
+            list.part(account, "grants", &name, &key.grants);
+            list.part(account, "aliases", &name, &key.aliases);
+            list.part(account, "rotation", &name, &key.rotation);
         }
     }
     for bucket in &expected.buckets {
-        let (account, name) = (&bucket.account, &bucket.name);
-        let Some(reading) = live.buckets.get(name) else {
-            add(account, format!("bucket {name}"), Some(&not_read));
-            continue;
-        };
-        add(account, format!("bucket {name}"), reading.refusal());
-        if let Reading::Read(read) = reading {
-            for (what, refusal) in [
-                ("policy", read.policy.refusal()),
-                ("versioning", read.versioning.refusal()),
-                ("notifications", read.event_bridge.refusal()),
-                ("object ownership", read.ownership.refusal()),
-                ("ACL", read.grantees.refusal()),
-                ("default encryption", read.encryption.refusal()),
-                ("public access block", read.public_access_block.refusal()),
-            ] {
-                add(account, format!("{what} of bucket {name}"), refusal);
-            }
+        let (account, name) = (&bucket.account, format!("bucket {}", bucket.name));
+        let reading = live.buckets.get(&bucket.name);
+        if let Some(read) = list.thing(account, name.clone(), reading) {
+            list.part(account, "policy", &name, &read.policy);
+            list.part(account, "versioning", &name, &read.versioning);
+            list.part(account, "notifications", &name, &read.event_bridge);
+            list.part(account, "object ownership", &name, &read.ownership);
+            list.part(account, "ACL", &name, &read.grantees);
+            list.part(account, "default encryption", &name, &read.encryption);
+            let block = &read.public_access_block;
+            list.part(account, "public access block", &name, block);
         }
     }
     for role in &expected.roles {
-        let (account, name) = (&role.account, &role.name);
-        let Some(reading) = live.roles.get(&role.arn) else {
-            add(account, format!("role {name}"), Some(&not_read));
-            continue;
-        };
-        add(account, format!("role {name}"), reading.refusal());
-        if let Reading::Read(read) = reading {
-            add(
-                account,
-                format!("managed policies of role {name}"),
-                read.attached.refusal(),
-            );
-            add(
-                account,
-                format!("inline policies of role {name}"),
-                read.inline.refusal(),
-            );
+        let (account, name) = (&role.account, format!("role {}", role.name));
+        let reading = live.roles.get(&role.arn);
+        if let Some(read) = list.thing(account, name.clone(), reading) {
+            list.part(account, "managed policies", &name, &read.attached);
+            list.part(account, "inline policies", &name, &read.inline);
             let policies = read.attached.read().into_iter().chain(read.inline.read());
-            let policies = policies.flatten().chain(&read.boundary);
-            for Policy {
-                name: policy,
-                document,
-            } in policies
-            {
-                add(
-                    account,
-                    format!("policy {policy} of role {name}"),
-                    document.refusal(),
-                );
+            for policy in policies.flatten().chain(&read.boundary) {
+                let what = format!("policy {}", policy.name);
+                list.part(account, &what, &name, &policy.document);
             }
         }
     }
     for pipeline in expected.pipelines() {
-        let name = pipeline.name.clone().unwrap_or_default();
-        let Some(reading) = live.pipelines.get(&name) else {
-            let what = format!("pipeline {name}");
-            add(&pipeline.account, what, Some(&not_read));
-            continue;
-        };
-        add(
-            &pipeline.account,
-            format!("pipeline {name}"),
-            reading.refusal(),
-        );
-        if let Reading::Read(read) = reading {
-            add(
-                &pipeline.account,
-                format!("state of pipeline {name}"),
-                read.stopped.refusal(),
-            );
-            add(
-                &pipeline.account,
-                format!("executions of pipeline {name}"),
-                read.failure.refusal(),
-            );
+        let name = format!("pipeline {}", pipeline.known_name());
+        let (account, reading) = (&pipeline.account, live.pipelines.get(pipeline.known_name()));
+        if let Some(read) = list.thing(account, name.clone(), reading) {
+            list.part(account, "state", &name, &read.stopped);
+            list.part(account, "executions", &name, &read.failure);
         }
     }
     for rule in expected.rules() {
-        let name = rule.name.clone().unwrap_or_default();
-        if let Some(reading) = live.rules.get(&name) {
-            add(&rule.account, format!("rule {name}"), reading.refusal());
-            if let Reading::Read(read) = reading {
-                add(
-                    &rule.account,
-                    format!("targets of rule {name}"),
-                    read.targets.refusal(),
-                );
-            }
-        } else {
-            add(&rule.account, format!("rule {name}"), Some(&not_read));
+        let name = format!("rule {}", rule.known_name());
+        let reading = live.rules.get(rule.known_name());
+        if let Some(read) = list.thing(&rule.account, name.clone(), reading) {
+            list.part(&rule.account, "targets", &name, &read.targets);
         }
     }
-    found.into_iter().collect()
+    list.found.into_iter().collect()
+}
+
+struct List<'l> {
+    live: &'l Live,
+    found: BTreeSet<Unread>,
+}
+
+impl List<'_> {
+    /// Adds a thing that was refused or not read at all; gives it where it was read.
+    fn thing<'r, T>(
+        &mut self,
+        account: &str,
+        what: String,
+        reading: Option<&'r Reading<T>>,
+    ) -> Option<&'r T> {
+        match reading {
+            Some(Reading::Refused(refusal)) => self.add(account, what, refusal.clone()),
+            None => self.add(account, what, Refusal::because("it was not read")),
+            Some(Reading::Missing | Reading::Read(_)) => {}
+        }
+        reading?.read()
+    }
+
+    /// Adds a part of a thing, where it was refused.
+    fn part<T>(&mut self, account: &str, what: &str, of: &str, reading: &Reading<T>) {
+        if let Some(refusal) = reading.refusal() {
+            self.add(account, format!("{what} of {of}"), refusal.clone());
+        }
+    }
+
+    /// Adds what somebody looked for. An account that nobody looks into is listed as a whole.
+    fn add(&mut self, account: &str, what: String, refusal: Refusal) {
+        if let Some(View::By(_)) = self.live.accounts.get(account) {
+            let account = account.to_owned();
+            self.found.insert(Unread {
+                account,
+                what,
+                refusal,
+            });
+        }
+    }
 }

@@ -58,10 +58,25 @@ pub(crate) struct Meaning {
     pub next: String,
 }
 
+impl Meaning {
+    fn new(
+        kind: Kind,
+        meaning: impl Into<String>,
+        cause: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            meaning: meaning.into(),
+            cause: cause.into(),
+            next: next.into(),
+        }
+    }
+}
+
 /// The action that failed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action<'a> {
-    /// A source action.
     Source,
     /// An S3 deploy action; its configuration, where it is known.
     Deploy(Option<&'a Json>),
@@ -98,47 +113,44 @@ pub(crate) fn of_save(text: &str) -> Option<Meaning> {
     let is_declaration = has("InvalidActionDeclarationException")
         || has("is missing required configuration")
         || has("contains unknown configuration");
-    is_declaration.then(|| Meaning {
-        kind: Kind::Declaration,
-        meaning: "CodePipeline refuses the declaration of an action".to_owned(),
-        cause: "a required key is missing in the action's configuration, such as `BucketName` or \
-                `Extract` of an S3 deploy action, or a key is unknown"
-            .to_owned(),
-        next: "correct the action that AWS names; `s3ferry lint` checks the S3 deploy actions of \
-               a template"
-            .to_owned(),
+    is_declaration.then(|| {
+        Meaning::new(
+            Kind::Declaration,
+            "CodePipeline refuses the declaration of an action",
+            "a required key is missing in the action's configuration, such as `BucketName` or \
+             `Extract` of an S3 deploy action, or a key is unknown",
+            "correct the action that AWS names; `s3ferry lint` checks the S3 deploy actions of \
+             a template",
+        )
     })
 }
 
 fn action_role(role: &str) -> Meaning {
-    Meaning {
-        kind: Kind::ActionRole,
-        meaning: format!(
+    Meaning::new(
+        Kind::ActionRole,
+        format!(
             "CodePipeline checks that it can assume the role of every action, and the service \
              role cannot assume {role}"
         ),
-        cause: "the role does not exist yet, its trust policy does not name the service role, or \
-                no policy of the service role allows sts:AssumeRole on it; IAM also needs some \
-                seconds before a new role or policy applies everywhere"
-            .to_owned(),
-        next: format!(
+        "the role does not exist yet, its trust policy does not name the service role, or \
+         no policy of the service role allows sts:AssumeRole on it; IAM also needs some \
+         seconds before a new role or policy applies everywhere",
+        format!(
             "deploy the targets first, with the one that has {role}, then dev again; if both \
              exist, repeat the command after some seconds"
         ),
-    }
+    )
 }
 
 fn service_role(role: &str) -> Meaning {
-    Meaning {
-        kind: Kind::ServiceRole,
-        meaning: format!("CodePipeline cannot assume the pipeline's service role {role}"),
-        cause: "its trust policy does not allow codepipeline.amazonaws.com to assume it; IAM also \
-                needs some seconds before a new role applies everywhere"
-            .to_owned(),
-        next: "allow sts:AssumeRole to codepipeline.amazonaws.com in the trust policy of the \
-               service role; if it does, repeat the command after some seconds"
-            .to_owned(),
-    }
+    Meaning::new(
+        Kind::ServiceRole,
+        format!("CodePipeline cannot assume the pipeline's service role {role}"),
+        "its trust policy does not allow codepipeline.amazonaws.com to assume it; IAM also \
+         needs some seconds before a new role applies everywhere",
+        "allow sts:AssumeRole to codepipeline.amazonaws.com in the trust policy of the \
+         service role; if it does, repeat the command after some seconds",
+    )
 }
 
 /// Explains why an action or an execution failed.
@@ -149,87 +161,61 @@ pub(crate) fn of_run(code: &str, message: &str, action: Action<'_>) -> Option<Me
         return of_save(message);
     }
     if has("call s3.putobject for the deployment bucket") {
-        return Some(put_denied());
+        return Some(Meaning::new(
+            Kind::PutDenied,
+            "S3 refuses to let the deploy role write into the output bucket",
+            "s3:PutObject is not allowed, or the key of the output bucket does not allow the \
+             role kms:GenerateDataKey and kms:Decrypt; AWS names s3.putObject in both cases",
+            "`s3ferry doctor` finds the policy that does not allow it; then retry the stage",
+        ));
     }
     if has("the archive is malformed") {
-        return Some(archive_malformed());
+        return Some(Meaning::new(
+            Kind::ArchiveMalformed,
+            "the S3 deploy action cannot unpack the artifact",
+            "the source object is not a zip file, is damaged, or uses an encryption or \
+             compression that the action does not know",
+            "upload it again with `s3ferry push`, which checks the file first; a retry of the \
+             stage takes the same version again",
+        ));
     }
     if code == "PipelineExecutionOutdatedException"
         || has("pipelineexecutionoutdatedexception")
         || has("outdated and cannot be used as a target")
     {
-        return Some(rollback_outdated());
+        return Some(Meaning::new(
+            Kind::RollbackOutdated,
+            "CodePipeline does not roll back to this execution",
+            "the pipeline's definition changed after the execution: a rollback takes only \
+             executions of the current version of the pipeline",
+            "push the older content again with `s3ferry push`",
+        ));
     }
     match (code, action) {
         ("ConfigurationError", Action::Deploy(configuration)) => {
             Some(deploy_configuration(configuration))
         }
         (_, Action::Source) => match Sign::of(true, code, message) {
-            Sign::MissingSource => Some(source_missing()),
+            Sign::MissingSource => Some(Meaning::new(
+                Kind::SourceMissing,
+                "the source action cannot read the source object",
+                "the source bucket has no object with the configured key; no permission is missing",
+                "upload the site with `s3ferry push`",
+            )),
             _ => None,
         },
         _ => None,
     }
 }
 
-fn put_denied() -> Meaning {
-    Meaning {
-        kind: Kind::PutDenied,
-        meaning: "S3 refuses to let the deploy role write into the output bucket".to_owned(),
-        cause: "s3:PutObject is not allowed, or the key of the output bucket does not allow the \
-                role kms:GenerateDataKey and kms:Decrypt; AWS names s3.putObject in both cases"
-            .to_owned(),
-        next: "`s3ferry doctor` finds the policy that does not allow it; then retry the stage"
-            .to_owned(),
-    }
-}
-
-fn archive_malformed() -> Meaning {
-    Meaning {
-        kind: Kind::ArchiveMalformed,
-        meaning: "the S3 deploy action cannot unpack the artifact".to_owned(),
-        cause: "the source object is not a zip file, is damaged, or uses an encryption or \
-                compression that the action does not know"
-            .to_owned(),
-        next: "upload it again with `s3ferry push`, which checks the file first; a retry of the \
-               stage takes the same version again"
-            .to_owned(),
-    }
-}
-
 /// What it means that a call on the tags of an object is refused, by the target's name.
 pub(crate) fn object_tags(target: &str) -> Meaning {
-    Meaning {
-        kind: Kind::ObjectTags,
-        meaning: "the deploy role may not copy the tags of the source object".to_owned(),
-        cause: format!(
-            "the source object has tags, and target `{target}` does not set `tagged_objects`"
-        ),
-        next: format!(
-            "set `tagged_objects: true` in target `{target}`, then `s3ferry deploy --all`"
-        ),
-    }
-}
-
-fn source_missing() -> Meaning {
-    Meaning {
-        kind: Kind::SourceMissing,
-        meaning: "the source action cannot read the source object".to_owned(),
-        cause: "the source bucket has no object with the configured key; no permission is missing"
-            .to_owned(),
-        next: "upload the site with `s3ferry push`".to_owned(),
-    }
-}
-
-fn rollback_outdated() -> Meaning {
-    Meaning {
-        kind: Kind::RollbackOutdated,
-        meaning: "CodePipeline does not roll back to this execution".to_owned(),
-        cause: "the pipeline's definition changed after the execution: a rollback takes only \
-                executions of the current version of the pipeline"
-            .to_owned(),
-        next: "push the older content again with `s3ferry push`".to_owned(),
-    }
+    Meaning::new(
+        Kind::ObjectTags,
+        "the deploy role may not copy the tags of the source object",
+        format!("the source object has tags, and target `{target}` does not set `tagged_objects`"),
+        format!("set `tagged_objects: true` in target `{target}`, then `s3ferry deploy --all`"),
+    )
 }
 
 fn deploy_configuration(configuration: Option<&Json>) -> Meaning {

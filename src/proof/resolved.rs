@@ -34,6 +34,13 @@ pub struct Resolved {
     pub properties: Json,
 }
 
+impl Resolved {
+    /// The name; empty where it does not follow from the template.
+    pub(crate) fn known_name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+}
+
 /// The outputs of each stack, in the order of [`Resolved::stack`], as far as they are known.
 ///
 /// # Errors

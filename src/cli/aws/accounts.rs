@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checked::Synthesis;
-use crate::deploy::run::RunOptions;
+use crate::deploy::deployment::DeploymentOptions;
 use crate::deploy::stack;
 use crate::deploy::{Access, StackOutputs, StackStep, ownership, steps_of};
 use crate::stacks::{Stack, stacks};
@@ -162,8 +162,8 @@ impl<'a> Accounts<'a> {
     }
 
     /// How stacks are changed, when nothing is said about it.
-    pub(crate) fn run_options(&mut self) -> RunOptions {
-        RunOptions {
+    pub(crate) fn run_options(&mut self) -> DeploymentOptions {
+        DeploymentOptions {
             wait: self.aws.wait_timeout,
             template_bucket: None,
             role_arn: None,

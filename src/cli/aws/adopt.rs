@@ -6,7 +6,7 @@ use crate::aws::names::is_key_id;
 use crate::definition::{Adopted, Definition, adopt};
 use crate::deploy::pace::Attempts;
 use crate::deploy::{
-    Access, DeployError, Origin, ProfileState, executions, pipeline, profile_state, stack,
+    Access, DeployError, Origin, ProfileState, execution, pipeline, profile_state, stack,
     stack_steps,
 };
 use crate::diagnostic::{Kind, Source};
@@ -223,7 +223,7 @@ impl<'a> Adoption<'a> {
         let access = self.access().await?;
         let mut attempts = None;
         let version = loop {
-            let error = match pipeline::update(&access, name, new.pipeline_text()).await {
+            let error = match pipeline::update(&access, new.pipeline_text()).await {
                 Ok(version) => break version,
                 Err(error) => error,
             };
@@ -311,7 +311,7 @@ impl<'a> Adoption<'a> {
     }
 
     async fn check_idle(&self, name: &str) -> Result<(), Failure> {
-        let running = executions::running(&self.access().await?, name).await?;
+        let running = execution::running(&self.access().await?, name).await?;
         match running.first() {
             None => Ok(()),
             Some(id) => Err(Failure::finding(

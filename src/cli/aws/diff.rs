@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::checked::TemplateFormat;
 use crate::deploy::bucket_policy::Standing;
-use crate::deploy::run::{Deployment, Prepared, RunOptions};
+use crate::deploy::deployment::{Deployment, DeploymentOptions, Prepared};
 use crate::deploy::stack::{self, Deployed};
 use crate::deploy::stack_set as set;
 use crate::deploy::{Change, Comparison, Condition, Observer as _, StackStep, Validations};
@@ -266,7 +266,7 @@ async fn compare(
     step: &StackStep,
 ) -> Result<Difference, Failure> {
     let access = accounts.access(step).await?;
-    let run = RunOptions {
+    let run = DeploymentOptions {
         template_bucket: options.bucket.template_bucket.clone(),
         role_arn: options.role.role_arn.clone(),
         ..accounts.run_options()
@@ -316,12 +316,12 @@ async fn compare_stack_set(
     accounts: &mut Accounts<'_>,
     options: &DiffOptions,
     step: &StackStep,
-) -> Result<set::run::Prepared, Failure> {
+) -> Result<set::deployment::Prepared, Failure> {
     let access = accounts.access(step).await?;
     let key = dev_key::id(accounts, &options.parameters.parameters).await?;
     let wanted = stack_set::wanted(&accounts.project, step, &[(KEY_ID.to_owned(), key)])?;
     let run = accounts.run_options();
-    let settings = set::run::SetOptions {
+    let settings = set::deployment::SetOptions {
         wait: run.wait,
         template_bucket: None,
         retain_stacks: false,
@@ -329,13 +329,13 @@ async fn compare_stack_set(
     };
     let screen = accounts.screen;
     screen.begins(&format!("stack set {}", step.stack));
-    let deployment = set::run::Deployment::new(&access, &wanted, &settings, screen);
+    let deployment = set::deployment::Deployment::new(&access, &wanted, &settings, screen);
     let prepared = deployment.prepare().await?;
     screen.ended();
     Ok(prepared)
 }
 
-fn stack_set_text(step: &StackStep, found: &set::run::Prepared) -> String {
+fn stack_set_text(step: &StackStep, found: &set::deployment::Prepared) -> String {
     let state = match &found.set {
         Some(_) => "deployed",
         None => "not deployed",

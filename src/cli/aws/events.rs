@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::deploy::events::{find_cause, operations};
+use crate::deploy::events::operations;
 use crate::deploy::stack_set::{Existing, Health, Instance, instances};
 use crate::deploy::timeline::{Row, Span, Timeline};
 use crate::deploy::{Access, Cause, StackStep, cause, stack, time};
@@ -206,7 +206,7 @@ async fn explain(
         let cause = match (timeline.failed(), found.is_empty()) {
             (false, _) => None,
             // CloudFormation's validation knows of the last operation only.
-            (true, true) => find_cause(access, &stack.id, events).await?,
+            (true, true) => cause::find(access, &stack.id, events).await?,
             (true, false) => cause::first(events),
         };
         found.push(Operation::new(timeline, cause));

@@ -365,7 +365,13 @@ impl Candidate {
             State::Stack(stack, remedy, _) => (stack, remedy),
             State::StackSet(Some((id, _))) => {
                 let wanted = stack_set::wanted(&accounts.project, step, &[])?;
-                let ended = set::operation::stop(access, &wanted.plan, id, wait, screen).await?;
+                let operations = set::operation::Operations {
+                    access,
+                    plan: &wanted.plan,
+                    wait,
+                    observer: screen,
+                };
+                let ended = operations.stop(id).await?;
                 screen.says(stopped(step, &ended));
                 return Ok(self.entry(RollbackResult::Stopped, Vec::new()));
             }

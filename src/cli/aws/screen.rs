@@ -9,9 +9,9 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
 
 use crate::deploy::Observer;
-use crate::deploy::change_set::Unexecuted;
 use crate::deploy::events::Event;
 use crate::deploy::stack_set::Progress;
+use crate::deploy::unexecuted::Unexecuted;
 use crate::escape::shown;
 use anstyle::{AnsiColor, Style};
 

@@ -67,7 +67,7 @@ impl<'s> Watcher<'s> {
     fn action(&self, action: &ActionRun) {
         let id = format!("{}/{}", action.stage, action.action);
         let mut shown = self.shown.borrow_mut();
-        if shown.get(&id) == Some(&action.status) {
+        if shown.get(&id).map(String::as_str) == Some(action.status.as_str()) {
             return;
         }
         let row = match action.status.as_str() {
@@ -101,7 +101,7 @@ impl<'s> Watcher<'s> {
         if row != RowState::Moving {
             show(row, action.changed);
         }
-        shown.insert(id, action.status.clone());
+        shown.insert(id, action.status.to_string());
     }
 
     fn wait(&self, wait: &Wait) -> String {
@@ -198,7 +198,7 @@ impl ExecutionEntry {
         let actions = state.actions.iter().map(|one| ActionEntry {
             stage: one.stage.clone(),
             action: one.action.clone(),
-            status: one.status.clone(),
+            status: one.status.to_string(),
             seconds: one.seconds(),
             code: one.code.clone(),
             message: one.message.clone(),
@@ -206,7 +206,7 @@ impl ExecutionEntry {
         let execution = state.execution.clone();
         Self {
             id: execution.id,
-            status: execution.status,
+            status: execution.status.to_string(),
             summary: Some(execution.summary),
             version_id: Some(execution.versions.into_iter().next()),
             url: Some(page),

@@ -8,9 +8,8 @@
 use aws_credential_types::Credentials;
 use aws_types::os_shim_internal::Env;
 
-use super::files::{AwsFiles, Section};
-use super::variable;
-use crate::deploy::{DeployError, ErrorKind};
+use super::files::{AwsFiles, Section, variable};
+use crate::deploy::DeployError;
 
 /// What gives the first credentials.
 #[derive(Debug, Clone)]
@@ -207,8 +206,7 @@ fn role(name: &str, section: &Section) -> Result<Option<Role>, DeployError> {
         return Ok(None);
     }
     if section.get("mfa_serial").is_some() {
-        return Err(DeployError::new(
-            ErrorKind::Aws,
+        return Err(DeployError::aws(
             format!("profile `{name}` needs a code of a multi-factor device (mfa_serial)"),
             "s3ferry cannot ask for it: get session credentials first (`aws sts \
              get-session-token` or an SSO profile), and name their profile",

@@ -18,8 +18,8 @@ use aws_types::os_shim_internal::Env;
 
 use super::chain::{Chain, Role, Source, Sso, variable_of};
 use super::endpoints::{Endpoints, Service};
+use crate::deploy::DeployError;
 use crate::deploy::error::{innermost, login};
-use crate::deploy::{DeployError, ErrorKind};
 
 /// Gets the credentials of a chain.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Provider {
                 let reason = innermost(&error);
                 let reason = reason.strip_prefix("Error retrieving credentials: ");
                 let reason = reason.map_or_else(|| innermost(&error), str::to_owned);
-                DeployError::new(ErrorKind::Aws, format!("{what}: {reason}"), help)
+                DeployError::aws(format!("{what}: {reason}"), help).caused_by(&error)
             })
         };
         match &self.chain.source {
@@ -116,7 +116,7 @@ impl Provider {
                 ", and {name} is not used for a profile that exists"
             ));
         }
-        Err(DeployError::new(ErrorKind::Aws, message, login(profile)))
+        Err(DeployError::aws(message, login(profile)))
     }
 
     /// What the SDK's own providers of a machine's credentials need.
@@ -209,8 +209,7 @@ impl Provider {
     async fn sso(&self, sso: &Sso) -> Result<Credentials, DeployError> {
         let profile = &self.chain.holder;
         let none = |reason: &str| {
-            DeployError::new(
-                ErrorKind::Aws,
+            DeployError::aws(
                 format!("profile `{profile}` gives no credentials: {reason}"),
                 login(profile),
             )
@@ -224,7 +223,7 @@ impl Provider {
             .await
             .provide_token()
             .await
-            .map_err(|error| none(&innermost(&error)))?;
+            .map_err(|error| none(&innermost(&error)).caused_by(&error))?;
         let answer = aws_sdk_sso::Client::new(&self.config(Service::Sso, Some(&sso.region)))
             .get_role_credentials()
             .role_name(&sso.role)
@@ -272,8 +271,7 @@ fn of_sts(
     call: &str,
 ) -> Result<Credentials, DeployError> {
     let found = found.ok_or_else(|| {
-        DeployError::new(
-            ErrorKind::Aws,
+        DeployError::aws(
             format!("{call} returned no credentials"),
             "check the endpoint URL",
         )

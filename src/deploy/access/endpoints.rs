@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use aws_types::os_shim_internal::Env;
 
-use super::files::{AwsFiles, Section};
-use super::{is_true, variable};
+use super::files::{AwsFiles, Section, is_true, setting, variable};
 use crate::deploy::DeployError;
 
 /// A service that is called.
@@ -82,10 +81,11 @@ impl Endpoints {
             }
             return Ok(found);
         }
-        let get = |name| profile.and_then(|profile| profile.get(name));
-        let ignored = variable(env, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-            .or_else(|| get("ignore_configured_endpoint_urls").map(str::to_owned));
-        if ignored.is_some_and(|value| is_true(&value)) {
+        let (name, key) = (
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "ignore_configured_endpoint_urls",
+        );
+        if setting(env, profile, name, key).is_some_and(|value| is_true(&value)) {
             return Ok(found);
         }
         let services = match profile.and_then(|profile| profile.setting("services")) {
@@ -144,9 +144,6 @@ fn trimmed(url: &str) -> String {
 }
 
 /// Whether a text is the URL of an endpoint.
-///
-/// # Errors
-/// It is not: why.
 pub(crate) fn check(url: &str) -> Result<(), &'static str> {
     let rest = ["http://", "https://"]
         .into_iter()

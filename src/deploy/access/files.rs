@@ -6,13 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_types::os_shim_internal::Env;
 
-use super::variable;
 use crate::deploy::DeployError;
+
+/// No configuration file, and no bundle of certificates, is larger.
+const LARGEST_FILE: u64 = 10 * 1024 * 1024;
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +107,7 @@ impl AwsFiles {
             let (name, default) = kind.of_environment();
             let path = variable(env, name).unwrap_or_else(|| default.to_owned());
             let path = at_home(env, &path);
-            match super::read(&path) {
+            match read(&path) {
                 Ok(bytes) => {
                     found
                         .read(&path, &bytes, kind)
@@ -283,6 +286,39 @@ fn words(text: &str) -> Option<Vec<String>> {
     }
     words.extend(word);
     Some(words)
+}
+
+/// A variable of the environment; an empty one counts as not set, since CI sets it where it has no
+/// value.
+pub(super) fn variable(env: &Env, name: &str) -> Option<String> {
+    env.get(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A setting of the SDKs, by a variable or the profile.
+pub(super) fn setting(
+    env: &Env,
+    profile: Option<&Section>,
+    name: &str,
+    key: &str,
+) -> Option<String> {
+    let of_profile = || Some(profile?.get(key)?.to_owned());
+    variable(env, name).or_else(of_profile)
+}
+
+/// Whether a setting is switched on.
+pub(super) fn is_true(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true")
+}
+
+/// Reads a file of bounded size.
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(std::io::Error::other("it is larger than 10 MiB"));
+    }
+    Ok(bytes)
 }
 
 /// A path with the home directory in place of `~`.

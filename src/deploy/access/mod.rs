@@ -9,8 +9,6 @@ mod endpoints;
 mod files;
 mod trust_store;
 
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,13 +25,13 @@ use aws_types::sdk_config::{RequestChecksumCalculation, ResponseChecksumValidati
 pub(crate) use endpoints::check as check_endpoint;
 
 use super::error::login;
-use super::{DeployError, ErrorKind, answer};
+use super::{DeployError, answer};
 use crate::aws::partition_of;
-use crate::shell::word;
+use crate::shell::{Command, word};
 use chain::Chain;
 use credentials::Provider;
 use endpoints::{Endpoints, Service};
-use files::{AwsFiles, Section};
+use files::{AwsFiles, is_true, setting, variable};
 use trust_store::Bundle;
 
 /// How often a call is tried that fails in passing.
@@ -44,8 +42,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long credentials may take. Every call for them has its own limit; a process that waits for
 /// its user has none, as in the AWS CLI.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-/// No configuration file, and no bundle of certificates, is larger.
-const LARGEST_FILE: u64 = 10 * 1024 * 1024;
 
 /// What the user says about connections.
 #[derive(Debug, Clone)]
@@ -106,9 +102,6 @@ pub(crate) fn profile_variable() -> Option<String> {
 }
 
 /// Looks a profile up in the AWS configuration files.
-///
-/// # Errors
-/// The files cannot be read or parsed.
 pub(crate) async fn profile_state(profile: &str) -> Result<ProfileState, DeployError> {
     let env = Env::real();
     let files = AwsFiles::load(&env)?;
@@ -117,35 +110,6 @@ pub(crate) async fn profile_state(profile: &str) -> Result<ProfileState, DeployE
         (None, Some(_)) => ProfileState::Environment,
         (None, None) => ProfileState::Unknown,
     })
-}
-
-/// A variable of the environment; an empty one counts as not set, since CI sets it where it has no
-/// value.
-fn variable(env: &Env, name: &str) -> Option<String> {
-    env.get(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Whether a setting is switched on.
-fn is_true(value: &str) -> bool {
-    value.eq_ignore_ascii_case("true")
-}
-
-/// Reads a file of bounded size.
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
-    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(std::io::Error::other("it is larger than 10 MiB"));
-    }
-    Ok(bytes)
-}
-
-/// Whether a setting of the SDKs is switched on, by a variable or the profile.
-fn switch(env: &Env, section: Option<&Section>, name: &str, key: &str) -> Option<bool> {
-    let value = variable(env, name)
-        .or_else(|| section.and_then(|section| section.get(key).map(str::to_owned)))?;
-    Some(is_true(&value))
 }
 
 impl Access {
@@ -166,9 +130,6 @@ impl Access {
     }
 
     /// The same for a profile of either origin.
-    ///
-    /// # Errors
-    /// As for [`open`](Self::open).
     pub(crate) async fn open_as(
         profile: &str,
         origin: Origin,
@@ -210,13 +171,30 @@ impl Access {
             .as_ref()
             .map_or_else(|| Ok(TlsContext::default()), Bundle::context)?;
         config.set_http_client(Some(answer::https_client(tls)));
-        let switch = |name, key| switch(&env, section, name, key);
+        let setting = |name, key| setting(&env, section, name, key);
+        let switch = |name, key| setting(name, key).map(|value| is_true(&value));
         config.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"));
         config.set_use_dual_stack(switch(
             "AWS_USE_DUALSTACK_ENDPOINT",
             "use_dualstack_endpoint",
         ));
-        set_checksums(&mut config, &env, section);
+        let is_reduced = |name, key| {
+            setting(name, key).is_some_and(|value| value.eq_ignore_ascii_case("when_required"))
+        };
+        if is_reduced(
+            "AWS_REQUEST_CHECKSUM_CALCULATION",
+            "request_checksum_calculation",
+        ) {
+            let when = RequestChecksumCalculation::WhenRequired;
+            config.set_request_checksum_calculation(Some(when));
+        }
+        if is_reduced(
+            "AWS_RESPONSE_CHECKSUM_VALIDATION",
+            "response_checksum_validation",
+        ) {
+            let when = ResponseChecksumValidation::WhenRequired;
+            config.set_response_checksum_validation(Some(when));
+        }
         let config = config.build();
         let provider = Provider::new(chain, config.clone(), Arc::clone(&endpoints));
         let mut config = config.into_builder();
@@ -295,6 +273,11 @@ impl Access {
         }
     }
 
+    /// A command of this program for the profile, such as `deploy`.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        Command::s3ferry(name).option("--profile", &self.profile)
+    }
+
     /// The same profile in another region.
     pub(crate) fn in_region(&self, region: &str) -> Self {
         let region = Region::new(region.to_owned());
@@ -309,21 +292,13 @@ impl Access {
 
     fn with(&self, config: SdkConfig) -> Self {
         Self {
-            profile: self.profile.clone(),
-            origin: self.origin,
-            variable: self.variable,
-            policy: self.policy,
-            endpoints: Arc::clone(&self.endpoints),
-            bundle: self.bundle.clone(),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             config,
+            ..self.clone()
         }
     }
 
     /// Asks AWS who we are (AWS STS, *GetCallerIdentity*).
-    ///
-    /// # Errors
-    /// No credentials, or AWS cannot be reached.
     pub(crate) async fn identity(&self) -> Result<Identity, DeployError> {
         // The first call of every command: when there is no network, it is known soon.
         let config = self
@@ -419,7 +394,7 @@ impl Access {
                 error.help = error.help.replace(&login, &instead);
             }
         }
-        if error.code.is_none() && error.message.contains("invalid peer certificate") {
+        if error.is_untrusted {
             error.help = match &self.bundle {
                 Some(bundle) => format!(
                     "add the authority that issued this certificate to the CA bundle {bundle}"
@@ -440,8 +415,7 @@ fn no_profile(files: &AwsFiles, profile: &str, origin: Origin) -> DeployError {
         Origin::Variable => ", which AWS_PROFILE names,",
     };
     let create = format!("aws configure sso --profile {}", word(profile));
-    DeployError::new(
-        ErrorKind::Aws,
+    DeployError::aws(
         format!(
             "there is no profile `{profile}`{named} in the AWS configuration files ({searched})"
         ),
@@ -449,31 +423,4 @@ fn no_profile(files: &AwsFiles, profile: &str, origin: Origin) -> DeployError {
             format!("create it (`{create}`), or name another in the configuration (`profile:`)")
         }),
     )
-}
-
-/// Takes over when checksums of requests and responses are calculated.
-fn set_checksums(
-    config: &mut aws_types::sdk_config::Builder,
-    env: &Env,
-    section: Option<&Section>,
-) {
-    let setting = |name: &str, key: &str| {
-        variable(env, name)
-            .or_else(|| section.and_then(|section| section.get(key).map(str::to_owned)))
-            .is_some_and(|value| value.eq_ignore_ascii_case("when_required"))
-    };
-    if setting(
-        "AWS_REQUEST_CHECKSUM_CALCULATION",
-        "request_checksum_calculation",
-    ) {
-        let when = RequestChecksumCalculation::WhenRequired;
-        config.set_request_checksum_calculation(Some(when));
-    }
-    if setting(
-        "AWS_RESPONSE_CHECKSUM_VALIDATION",
-        "response_checksum_validation",
-    ) {
-        let when = ResponseChecksumValidation::WhenRequired;
-        config.set_response_checksum_validation(Some(when));
-    }
 }

@@ -9,8 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::files::Section;
-use super::variable;
+use super::files::{Section, read, variable};
 use crate::deploy::DeployError;
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
@@ -58,7 +57,7 @@ impl Bundle {
                  the certificates of this machine",
             )
         };
-        let bytes = super::read(&self.path).map_err(|error| invalid(error.to_string()))?;
+        let bytes = read(&self.path).map_err(|error| invalid(error.to_string()))?;
         let text = String::from_utf8_lossy(&bytes);
         let mut store = TrustStore::empty();
         for certificate in certificates(&text).map_err(invalid)? {

@@ -1,8 +1,11 @@
 //! The calls that the commands make themselves, as IAM authorizes them (*Service Authorization
 //! Reference*). `sts:GetCallerIdentity` needs no permission.
 
+use std::fmt::Display;
+
 use serde_json::json;
 
+use crate::aws::arn;
 use crate::plan::{Plan, StackSetPermissions};
 use crate::stacks::Side;
 
@@ -64,16 +67,7 @@ const OF_STACK_SETS: [&str; 12] = [
     "cloudformation:UpdateStackSet",
 ];
 
-/// Calls on the pipeline that a push starts and follows.
-const OF_A_PIPELINE: [&str; 5] = [
-    "codepipeline:GetPipelineExecution",
-    "codepipeline:GetPipelineState",
-    "codepipeline:ListActionExecutions",
-    "codepipeline:ListPipelineExecutions",
-    "codepipeline:StartPipelineExecution",
-];
-
-/// Of these, the calls that follow an execution.
+/// Calls that follow an execution.
 const OF_AN_EXECUTION: [&str; 4] = [
     "codepipeline:GetPipelineExecution",
     "codepipeline:GetPipelineState",
@@ -84,7 +78,8 @@ const OF_AN_EXECUTION: [&str; 4] = [
 /// What a push needs, and no more.
 pub(super) fn of_a_push(plan: &Plan) -> Vec<Statement> {
     let bucket = plan.bucket_arn(&plan.dev.source_bucket.name);
-    let mut of_a_pipeline = OF_A_PIPELINE.to_vec();
+    let mut of_a_pipeline = OF_AN_EXECUTION.to_vec();
+    of_a_pipeline.push("codepipeline:StartPipelineExecution");
     if !plan.dev.create_pipeline {
         // Its source action may have any name.
         of_a_pipeline.push("codepipeline:GetPipeline");
@@ -137,16 +132,8 @@ pub(super) fn statements(
     stacks: &[&StackStep],
     template_bucket: Option<&str>,
 ) -> Vec<Statement> {
-    let partition = plan.partition.as_str();
-    let arns: Vec<String> = stacks
-        .iter()
-        .filter(|step| !step.stack_set)
-        .map(|step| {
-            format!(
-                "arn:{partition}:cloudformation:{}:{}:stack/{}/*",
-                step.region, step.account, step.stack
-            )
-        })
+    let arns: Vec<String> = (stacks.iter().filter(|step| !step.stack_set))
+        .map(|step| of_step(plan, step, format_args!("stack/{}/*", step.stack)))
         .collect();
     let mut actions = OF_STACKS.to_vec();
     if !plan.tags.is_empty() {
@@ -223,17 +210,24 @@ fn of_executions(plan: &Plan) -> [Statement; 3] {
 }
 
 fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
-    let partition = plan.partition.as_str();
     let sets = stacks.iter().filter(|step| step.stack_set);
     let (mut arns, mut roles, mut organization) = (Vec::new(), Vec::new(), false);
     for step in sets {
-        let (region, account, name) = (&step.region, &step.account, &step.stack);
-        let prefix = format!("arn:{partition}:cloudformation:{region}:{account}");
-        arns.push(format!("{prefix}:stackset/{name}:*"));
+        let (region, name) = (&step.region, &step.stack);
+        arns.push(of_step(plan, step, format_args!("stackset/{name}:*")));
         // The target of an operation is a stack of any account, and a type of any resource.
-        arns.push(format!("{prefix}:stackset-target/{name}:*"));
-        arns.push(format!(
-            "arn:{partition}:cloudformation:{region}::type/resource/*"
+        arns.push(of_step(
+            plan,
+            step,
+            format_args!("stackset-target/{name}:*"),
+        ));
+        let types = "type/resource/*";
+        arns.push(arn::regional(
+            plan.partition,
+            "cloudformation",
+            region,
+            "",
+            types,
         ));
         let Side::Target(number) = step.side else {
             continue;
@@ -271,4 +265,10 @@ fn of_stack_sets(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         found.push(Statement::new("Organization", actions, &["*".to_owned()]));
     }
     found
+}
+
+/// ARN of something of CloudFormation in the account and region of a stack.
+fn of_step(plan: &Plan, step: &StackStep, resource: impl Display) -> String {
+    let (region, account) = (&step.region, &step.account);
+    arn::regional(plan.partition, "cloudformation", region, account, resource)
 }

@@ -1,6 +1,7 @@
 //! What `s3ferry doctor` reads, as IAM authorizes it (*Service Authorization Reference*). Nothing
 //! here writes.
 
+use crate::aws::arn;
 use crate::doctor::PERMISSIONS;
 use crate::plan::Plan;
 use crate::stacks::Side;
@@ -37,7 +38,7 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         buckets.extend(place.all("AWS::S3::Bucket", "Arn"));
         roles.extend(place.all("AWS::IAM::Role", "Arn"));
         for owner in [step.account.as_str(), "aws"] {
-            policies.push(format!("arn:{partition}:iam::{owner}:policy/*"));
+            policies.push(arn::iam(partition, owner, "policy/*"));
         }
         // AWS decides the IDs of keys, and output buckets may have keys of their own.
         keys.push(place.regional("kms", "key/*"));
@@ -67,7 +68,7 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
                 && !OF_STACK_SETS.contains(action)
         })
     };
-    let found = [
+    let mut found = vec![
         Statement::new("ReadStacks", of("cloudformation:"), &of_stacks),
         Statement::new("ReadStackSets", OF_STACK_SETS, &of_stack_sets),
         Statement::new("ReadBuckets", of("s3:"), &buckets),
@@ -78,8 +79,6 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         Statement::new("ReadPipelines", of("codepipeline:"), &pipelines),
         Statement::new("ReadRules", of("events:"), &rules),
     ];
+    found.retain(|statement| !statement.resources.is_empty());
     found
-        .into_iter()
-        .filter(|statement| !statement.resources.is_empty())
-        .collect()
 }

@@ -11,6 +11,7 @@ mod doctor;
 mod names;
 mod resources;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::StackStep;
@@ -20,7 +21,6 @@ use crate::plan::Plan;
 /// The longest managed policy, in characters without whitespace.
 pub(crate) const LONGEST: usize = MANAGED_POLICY.length();
 
-/// Whose policy it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holder<'a> {
     /// Whoever runs the commands; CloudFormation acts with the same permissions.
@@ -35,16 +35,18 @@ pub(crate) enum Holder<'a> {
     Doctor,
 }
 
-/// What is allowed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct Statement {
-    /// Sid: what it is for.
-    pub sid: String,
-    /// Actions, sorted.
-    pub actions: Vec<String>,
-    pub resources: Vec<String>,
-    /// Condition block.
-    pub condition: Option<Value>,
+    sid: String,
+    effect: &'static str,
+    /// Sorted.
+    #[serde(rename = "Action", serialize_with = "one_or_many")]
+    actions: Vec<String>,
+    #[serde(rename = "Resource", serialize_with = "one_or_many")]
+    resources: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<Value>,
 }
 
 /// The statements of a holder, for these stacks of one account. `template_bucket` is the bucket
@@ -84,12 +86,12 @@ pub(crate) fn statements(
 /// Packs statements into documents that are short enough, in their order. A statement with more
 /// resources than fit is divided.
 pub(crate) fn documents(statements: &[Statement]) -> Vec<Value> {
-    let mut found: Vec<Vec<Value>> = Vec::new();
+    let mut found: Vec<Vec<Statement>> = Vec::new();
     for statement in statements.iter().flat_map(divided) {
-        let fits = |all: &[Value]| {
-            let mut all = all.to_vec();
-            all.push(statement.clone());
-            length(&document(&all)) <= LONGEST
+        let fits = |last: &Vec<Statement>| {
+            length(&document(
+                &[last.as_slice(), std::slice::from_ref(&statement)].concat(),
+            )) <= LONGEST
         };
         match found.last_mut().filter(|last| fits(last)) {
             Some(last) => last.push(statement),
@@ -99,7 +101,7 @@ pub(crate) fn documents(statements: &[Statement]) -> Vec<Value> {
     found.iter().map(|all| document(all)).collect()
 }
 
-fn document(statements: &[Value]) -> Value {
+fn document(statements: &[Statement]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
@@ -109,21 +111,19 @@ pub(crate) fn length(document: &Value) -> usize {
     text.chars().filter(|one| !one.is_whitespace()).count()
 }
 
-fn divided(statement: &Statement) -> Vec<Value> {
-    let whole = statement.to_json(&statement.sid, &statement.resources);
-    let parts = length(&document(std::slice::from_ref(&whole))).div_ceil(LONGEST);
+fn divided(whole: &Statement) -> Vec<Statement> {
+    let parts = length(&document(std::slice::from_ref(whole))).div_ceil(LONGEST);
     if parts <= 1 {
-        return vec![whole];
+        return vec![whole.clone()];
     }
     // Twice as many parts as the length asks for: what is not resources is in each of them.
-    let most = statement.resources.len().div_ceil(parts * 2).max(1);
-    statement
-        .resources
-        .chunks(most)
-        .enumerate()
-        .map(|(index, some)| {
-            let sid = format!("{}{}", statement.sid, index + 1);
-            statement.to_json(&sid, some)
+    let most = whole.resources.len().div_ceil(parts * 2).max(1);
+    let parts = whole.resources.chunks(most).enumerate();
+    parts
+        .map(|(index, some)| Statement {
+            sid: format!("{}{}", whole.sid, index + 1),
+            resources: some.to_vec(),
+            ..whole.clone()
         })
         .collect()
 }
@@ -134,16 +134,12 @@ impl Statement {
         actions: impl IntoIterator<Item = A>,
         resources: &[String],
     ) -> Self {
-        let mut actions: Vec<String> = actions.into_iter().map(Into::into).collect();
-        actions.sort();
-        actions.dedup();
-        let mut resources = resources.to_vec();
-        resources.sort();
-        resources.dedup();
+        let actions: Vec<String> = actions.into_iter().map(Into::into).collect();
         Self {
             sid: sid.to_owned(),
-            actions,
-            resources,
+            effect: "Allow",
+            actions: sorted(&actions),
+            resources: sorted(resources),
             condition: None,
         }
     }
@@ -152,22 +148,19 @@ impl Statement {
         self.condition = Some(condition);
         self
     }
+}
 
-    fn to_json(&self, sid: &str, resources: &[String]) -> Value {
-        let one_or_many = |all: &[String]| match all {
-            [only] => json!(only),
-            several => json!(several),
-        };
-        let mut value = json!({
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": one_or_many(&self.actions),
-            "Resource": one_or_many(resources),
-        });
-        if let Some(condition) = &self.condition {
-            value["Condition"] = condition.clone();
-        }
-        value
+fn sorted(all: &[String]) -> Vec<String> {
+    let mut all = all.to_vec();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn one_or_many<S: Serializer>(all: &[String], to: S) -> Result<S::Ok, S::Error> {
+    match all {
+        [only] => only.serialize(to),
+        several => several.serialize(to),
     }
 }
 

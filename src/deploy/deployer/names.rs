@@ -2,6 +2,7 @@
 //! AWS knows.
 
 use super::super::StackStep;
+use crate::aws::arn;
 use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
 use crate::template::{Deployment, Resolver};
 
@@ -36,7 +37,6 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Returns the resources of a type.
     pub(super) fn of_type(&self, kind: &str) -> impl Iterator<Item = &'a Entry> {
         self.resolver.of_type(kind)
     }
@@ -53,7 +53,6 @@ impl<'a> Place<'a> {
         found.unwrap_or_else(|| ANYTHING.to_owned())
     }
 
-    /// Returns a property of a resource.
     pub(super) fn property(&self, resource: &Entry, name: &str) -> String {
         let found = self.resolver.text_property(&resource.value, name);
         found.unwrap_or_else(|| ANYTHING.to_owned())
@@ -66,24 +65,13 @@ impl<'a> Place<'a> {
         text.unwrap_or(ANYTHING).to_owned()
     }
 
-    /// Returns the ARN of a bucket.
-    pub(super) fn bucket(&self, name: &str) -> String {
-        format!("arn:{}:s3:::{name}", self.partition)
-    }
-
-    /// Returns the ARN of a role of the root path.
-    pub(super) fn role(&self, name: &str) -> String {
-        format!(
-            "arn:{}:iam::{}:role/{name}",
-            self.partition, self.step.account
-        )
+    pub(super) fn account(&self) -> &str {
+        &self.step.account
     }
 
     /// Returns the ARN of a resource of a service with account and region.
     pub(super) fn regional(&self, service: &str, resource: &str) -> String {
-        format!(
-            "arn:{}:{service}:{}:{}:{resource}",
-            self.partition, self.step.region, self.step.account
-        )
+        let (region, account) = (&self.step.region, &self.step.account);
+        arn::regional(self.partition, service, region, account, resource)
     }
 }

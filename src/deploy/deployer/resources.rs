@@ -1,126 +1,15 @@
-//! What CloudFormation's resource types need for the resources of our templates, by the handlers'
-//! permissions in the types' public schemas (AWS CloudFormation CLI, *Resource type schema*,
-//! `handlers`). Left out is what only properties need that no template of ours has, such as
-//! replication, websites and inline policies.
+//! What CloudFormation needs for the resources of our templates, by their types'
+//! [handlers](crate::aws::handlers).
 
 use serde_json::json;
 
 use super::super::StackStep;
 use super::names::{self, Place};
-use super::{Statement, pass_role};
+use super::{Statement, pass_role, sorted};
+use crate::aws::{arn, handlers};
 use crate::diagnostic::Node;
 use crate::plan::Plan;
 use crate::template::function;
-
-const BUCKET: [&str; 33] = [
-    "s3:CreateBucket",
-    "s3:DeleteBucket",
-    "s3:GetAccelerateConfiguration",
-    "s3:GetAnalyticsConfiguration",
-    "s3:GetBucketAbac",
-    "s3:GetBucketAcl",
-    "s3:GetBucketCORS",
-    "s3:GetBucketLogging",
-    "s3:GetBucketMetadataTableConfiguration",
-    "s3:GetBucketNotification",
-    "s3:GetBucketObjectLockConfiguration",
-    "s3:GetBucketOwnershipControls",
-    "s3:GetBucketPublicAccessBlock",
-    "s3:GetBucketTagging",
-    "s3:GetBucketVersioning",
-    "s3:GetBucketWebsite",
-    "s3:GetEncryptionConfiguration",
-    "s3:GetIntelligentTieringConfiguration",
-    "s3:GetInventoryConfiguration",
-    "s3:GetLifecycleConfiguration",
-    "s3:GetMetricsConfiguration",
-    "s3:GetReplicationConfiguration",
-    "s3:ListBucket",
-    "s3:ListTagsForResource",
-    "s3:PutBucketLogging",
-    "s3:PutBucketNotification",
-    "s3:PutBucketOwnershipControls",
-    "s3:PutBucketPublicAccessBlock",
-    "s3:PutBucketTagging",
-    "s3:PutBucketVersioning",
-    "s3:PutEncryptionConfiguration",
-    "s3:TagResource",
-    "s3:UntagResource",
-];
-
-const BUCKET_POLICY: [&str; 3] = [
-    "s3:DeleteBucketPolicy",
-    "s3:GetBucketPolicy",
-    "s3:PutBucketPolicy",
-];
-
-const KEY: [&str; 13] = [
-    "kms:DescribeKey",
-    "kms:DisableKey",
-    "kms:DisableKeyRotation",
-    "kms:EnableKey",
-    "kms:EnableKeyRotation",
-    "kms:GetKeyPolicy",
-    "kms:GetKeyRotationStatus",
-    "kms:ListResourceTags",
-    "kms:PutKeyPolicy",
-    // A first creation that is rolled back takes its key along.
-    "kms:ScheduleKeyDeletion",
-    "kms:TagResource",
-    "kms:UntagResource",
-    "kms:UpdateKeyDescription",
-];
-
-const ALIAS: [&str; 3] = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
-
-const ROLE: [&str; 12] = [
-    "iam:DeleteRole",
-    "iam:GetRole",
-    "iam:GetRolePolicy",
-    "iam:ListAttachedRolePolicies",
-    "iam:ListRolePolicies",
-    "iam:ListRoleTags",
-    "iam:TagRole",
-    "iam:UntagRole",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateRole",
-    "iam:UpdateRoleDescription",
-    "iam:CreateRole",
-];
-
-const MANAGED_POLICY: [&str; 8] = [
-    "iam:CreatePolicy",
-    "iam:CreatePolicyVersion",
-    "iam:DeletePolicy",
-    "iam:DeletePolicyVersion",
-    "iam:GetPolicy",
-    "iam:GetPolicyVersion",
-    "iam:ListEntitiesForPolicy",
-    "iam:ListPolicyVersions",
-];
-
-const RULE: [&str; 9] = [
-    "events:DeleteRule",
-    "events:DescribeRule",
-    "events:ListTagsForResource",
-    "events:ListTargetsByRule",
-    "events:PutRule",
-    "events:PutTargets",
-    "events:RemoveTargets",
-    "events:TagResource",
-    "events:UntagResource",
-];
-
-const PIPELINE: [&str; 8] = [
-    "codepipeline:CreatePipeline",
-    "codepipeline:DeletePipeline",
-    "codepipeline:GetPipeline",
-    "codepipeline:GetPipelineState",
-    "codepipeline:ListTagsForResource",
-    "codepipeline:TagResource",
-    "codepipeline:UntagResource",
-    "codepipeline:UpdatePipeline",
-];
 
 /// ARNs of everything that the templates hold.
 #[derive(Default)]
@@ -150,85 +39,70 @@ pub(super) fn statements(plan: &Plan, stacks: &[&StackStep]) -> Vec<Statement> {
         let template = names::template(step);
         arns.add(plan, &Place::new(plan.partition.as_str(), step, &template));
     }
-    let mut found = Vec::new();
-    let mut add = |statement: Statement| {
-        if !statement.resources.is_empty() {
-            found.push(statement);
-        }
+    let anything = |is_needed: bool| match is_needed {
+        true => vec!["*".to_owned()],
+        false => Vec::new(),
     };
-    add(Statement::new("Buckets", BUCKET, &arns.buckets));
-    add(Statement::new(
-        "BucketPolicies",
-        BUCKET_POLICY,
-        &arns.bucket_policies,
-    ));
-    if !arns.keys.is_empty() {
-        let anything = ["*".to_owned()];
-        add(Statement::new("NewKeys", ["kms:CreateKey"], &anything));
-        if !arns.aliases.is_empty() {
-            add(Statement::new(
-                "FindAliases",
-                ["kms:ListAliases"],
-                &anything,
-            ));
-        }
-    }
-    add(Statement::new("Keys", KEY, &arns.keys));
-    add(Statement::new(
-        "ReplicaKeys",
-        ["kms:ReplicateKey"],
-        &arns.primary_keys,
-    ));
-    // An alias and its key must both be allowed.
-    let aliased: Vec<String> = arns.aliases.iter().chain(&arns.keys).cloned().collect();
-    if !arns.aliases.is_empty() {
-        add(Statement::new("Aliases", ALIAS, &aliased));
+    let (has_keys, has_aliases) = (!arns.keys.is_empty(), !arns.aliases.is_empty());
+    let new = |sid, actions: &[&str], resources: &[String]| {
+        Statement::new(sid, actions.iter().copied(), resources)
+    };
+    let mut found = vec![
+        new("Buckets", &handlers::BUCKET, &arns.buckets),
+        new(
+            "BucketPolicies",
+            &handlers::BUCKET_POLICY,
+            &arns.bucket_policies,
+        ),
+        new("NewKeys", &["kms:CreateKey"], &anything(has_keys)),
+        new(
+            "FindAliases",
+            &["kms:ListAliases"],
+            &anything(has_keys && has_aliases),
+        ),
+        new("Keys", &handlers::KEY, &arns.keys),
+        new("ReplicaKeys", &["kms:ReplicateKey"], &arns.primary_keys),
+    ];
+    if has_aliases {
+        // An alias and its key must both be allowed.
+        let aliased = [arns.aliases.as_slice(), &arns.keys].concat();
+        found.push(new("Aliases", &handlers::ALIAS, &aliased));
     }
     if arns.multi_region {
-        let account = stacks.first().map(|step| step.account.as_str());
-        let role = format!(
-            "arn:{}:iam::{}:role/aws-service-role/mrk.kms.amazonaws.com/\
-             AWSServiceRoleForKeyManagementServiceMultiRegionKeys",
-            plan.partition.as_str(),
-            account.unwrap_or_default()
+        let account = stacks.first().map_or("", |step| &step.account);
+        let service = "mrk.kms.amazonaws.com";
+        let name = format!(
+            "aws-service-role/{service}/AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
         );
-        add(
-            Statement::new("MultiRegionKeys", ["iam:CreateServiceLinkedRole"], &[role])
-                .when(json!({ "StringEquals": { "iam:AWSServiceName": "mrk.kms.amazonaws.com" } })),
-        );
+        let role = arn::role(plan.partition, account, name);
+        let create = new("MultiRegionKeys", &["iam:CreateServiceLinkedRole"], &[role]);
+        found.push(create.when(json!({ "StringEquals": { "iam:AWSServiceName": service } })));
     }
-    for statement in arns.role_statements() {
-        add(statement);
-    }
-    add(Statement::new("Policies", MANAGED_POLICY, &arns.policies));
-    let attach = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"];
-    add(Statement::new("AttachPolicies", attach, &arns.attached)
-        .when(json!({ "ArnEquals": { "iam:PolicyARN": sorted(&arns.policies) } })));
-    add(Statement::new("Rules", RULE, &arns.rules));
-    add(Statement::new("Pipelines", PIPELINE, &arns.pipelines));
+    found.extend(arns.role_statements());
     let outside: Vec<String> = (arns.passed_to_pipelines.iter())
         .filter(|role| !arns.roles.contains(role))
         .cloned()
         .collect();
-    add(Statement::new("ReadServiceRole", ["iam:GetRole"], &outside));
-    add(pass_role(
-        "PassServiceRoleOfPipelines",
-        &arns.passed_to_pipelines,
-        "codepipeline.amazonaws.com",
-    ));
-    add(pass_role(
-        "PassRoleOfRules",
-        &arns.passed_to_events,
-        "events.amazonaws.com",
-    ));
+    found.extend([
+        new("Policies", &handlers::MANAGED_POLICY, &arns.policies),
+        new("AttachPolicies", &handlers::ATTACHMENT, &arns.attached)
+            .when(json!({ "ArnEquals": { "iam:PolicyARN": sorted(&arns.policies) } })),
+        new("Rules", &handlers::RULE, &arns.rules),
+        new("Pipelines", &handlers::PIPELINE, &arns.pipelines),
+        new("ReadServiceRole", &["iam:GetRole"], &outside),
+        pass_role(
+            "PassServiceRoleOfPipelines",
+            &arns.passed_to_pipelines,
+            "codepipeline.amazonaws.com",
+        ),
+        pass_role(
+            "PassRoleOfRules",
+            &arns.passed_to_events,
+            "events.amazonaws.com",
+        ),
+    ]);
+    found.retain(|statement| !statement.resources.is_empty());
     found
-}
-
-fn sorted(all: &[String]) -> Vec<String> {
-    let mut all = all.to_vec();
-    all.sort();
-    all.dedup();
-    all
 }
 
 impl Arns {
@@ -236,19 +110,14 @@ impl Arns {
         self.buckets.extend(place.all("AWS::S3::Bucket", "Arn"));
         for policy in place.of_type("AWS::S3::BucketPolicy") {
             let bucket = place.property(policy, "Bucket");
-            self.bucket_policies.push(place.bucket(&bucket));
+            self.bucket_policies.push(plan.bucket_arn(&bucket));
         }
         self.add_keys(place);
         self.roles.extend(place.all("AWS::IAM::Role", "Arn"));
         for role in place.of_type("AWS::IAM::Role") {
-            if role
-                .value
-                .at(["Properties", "PermissionsBoundary"])
-                .is_some()
-            {
-                let boundary = place.property(role, "PermissionsBoundary");
-                self.boundaries.push(boundary);
-            }
+            let boundary = role.value.at(["Properties", "PermissionsBoundary"]);
+            self.boundaries
+                .extend(boundary.map(|boundary| place.text(boundary)));
         }
         let policies = "AWS::IAM::ManagedPolicy";
         self.policies.extend(place.all(policies, "PolicyArn"));
@@ -291,13 +160,19 @@ impl Arns {
     /// A role may be created only with the boundary that the configuration names, and loses it
     /// never.
     fn role_statements(&self) -> Vec<Statement> {
+        let roles = |sid, creation: &[&'static str]| {
+            Statement::new(
+                sid,
+                handlers::ROLE.iter().chain(creation).copied(),
+                &self.roles,
+            )
+        };
         if self.boundaries.is_empty() {
-            return vec![Statement::new("Roles", ROLE, &self.roles)];
+            return vec![roles("Roles", &[handlers::CREATE_ROLE])];
         }
-        let but_creation = ROLE.iter().filter(|name| **name != "iam:CreateRole");
-        let bounded = ["iam:CreateRole", "iam:PutRolePermissionsBoundary"];
+        let bounded = [handlers::CREATE_ROLE, "iam:PutRolePermissionsBoundary"];
         vec![
-            Statement::new("Roles", but_creation.copied(), &self.roles),
+            roles("Roles", &[]),
             Statement::new("RolesWithBoundary", bounded, &self.roles).when(
                 json!({ "StringEquals": { "iam:PermissionsBoundary": sorted(&self.boundaries) } }),
             ),
@@ -311,9 +186,8 @@ fn attached(plan: &Plan, place: &Place<'_>, role: &Node) -> String {
         return place.attribute(id.as_str().unwrap_or_default(), "Arn");
     }
     let name = place.text(role);
-    let existing = &plan.dev.service_role;
-    if existing.name == name {
-        return existing.arn.clone();
+    match &plan.dev.service_role {
+        existing if existing.name == name => existing.arn.clone(),
+        _ => plan.role_arn(place.account(), &name),
     }
-    place.role(&name)
 }

@@ -7,9 +7,6 @@ use super::super::{Access, DeployError};
 use super::{ActionRun, Execution, State, Wait, trigger};
 
 /// An execution as it stands now.
-///
-/// # Errors
-/// AWS refuses, or cannot be reached.
 pub(crate) async fn state(access: &Access, pipeline: &str, id: &str) -> Result<State, DeployError> {
     // What it does is asked first: an execution that has ended by then has all its actions.
     let answer = access
@@ -20,23 +17,20 @@ pub(crate) async fn state(access: &Access, pipeline: &str, id: &str) -> Result<S
         .send()
         .await
         .map_err(|error| access.error("codepipeline:GetPipelineExecution", &error))?;
-    let whole = answer.pipeline_execution;
-    let revisions = whole.as_ref().map(|whole| whole.artifact_revisions());
+    let whole = answer.pipeline_execution.as_ref();
+    let revisions = whole.map_or(&[][..], |whole| whole.artifact_revisions());
     let execution = Execution {
         id: id.to_owned(),
-        status: whole
-            .as_ref()
-            .and_then(|whole| whole.status.as_ref())
-            .map(|status| status.as_str().to_owned())
-            .unwrap_or_default(),
-        versions: revisions
-            .unwrap_or_default()
-            .iter()
+        status: whole.map_or_else(
+            || "".into(),
+            |whole| whole.status.clone().unwrap_or_else(|| "".into()),
+        ),
+        versions: (revisions.iter())
             .filter_map(|revision| revision.revision_id.clone())
             .collect(),
-        trigger: trigger(whole.as_ref().and_then(|whole| whole.trigger.as_ref())),
+        trigger: trigger(whole.and_then(|whole| whole.trigger.as_ref())),
         summary: whole
-            .and_then(|whole| whole.status_summary)
+            .and_then(|whole| whole.status_summary.clone())
             .unwrap_or_default(),
         started: 0,
     };
@@ -98,10 +92,7 @@ fn action_run(detail: ActionExecutionDetail) -> ActionRun {
     ActionRun {
         stage: detail.stage_name.unwrap_or_default(),
         action: detail.action_name.unwrap_or_default(),
-        status: detail
-            .status
-            .map(|status| status.as_str().to_owned())
-            .unwrap_or_default(),
+        status: detail.status.unwrap_or_else(|| "".into()),
         started: started.unwrap_or_default(),
         changed: changed.or(started).unwrap_or_default(),
         code: code.to_owned(),

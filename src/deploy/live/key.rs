@@ -2,7 +2,7 @@
 
 use aws_sdk_kms::types::KeyMetadata;
 
-use super::{Access, document, reading};
+use super::{Access, document, known, reading};
 use crate::doctor::live::{Grant, Key, Policy, Reading};
 
 const MISSING: [&str; 1] = ["NotFoundException"];
@@ -22,11 +22,7 @@ pub(super) async fn describe(access: &Access, name: &str) -> Reading<KeyMetadata
 
 /// Reads a key. Of one that AWS manages nothing more is asked.
 pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
-    let metadata = match describe(access, name).await {
-        Reading::Read(metadata) => metadata,
-        Reading::Missing => return Reading::Missing,
-        Reading::Refused(refusal) => return Reading::Refused(refusal),
-    };
+    let metadata = known!(describe(access, name).await);
     let kms = access.kms();
     let id = metadata.key_id.clone();
     let mut key = Key {
@@ -82,21 +78,14 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Key> {
         aliases.filter_map(|alias| alias.alias_name).collect()
     });
     // A key that is disabled or pending deletion has no rotation to ask for.
-    key.rotation = if key.state == "Enabled" {
-        reading(
-            access,
-            "kms:GetKeyRotationStatus",
-            &["NotFoundException", "UnsupportedOperationException"],
-            rotation,
-        )
-        .map(|answer| answer.key_rotation_enabled)
-    } else {
-        Reading::Missing
-    };
+    if key.state == "Enabled" {
+        let missing = ["NotFoundException", "UnsupportedOperationException"];
+        let rotation = reading(access, "kms:GetKeyRotationStatus", &missing, rotation);
+        key.rotation = rotation.map(|answer| answer.key_rotation_enabled);
+    }
     Reading::Read(key)
 }
 
-/// One of a key's policies.
 async fn policy(access: &Access, key: &str, name: &str) -> Reading<serde_json::Value> {
     let action = "kms:GetKeyPolicy";
     let request = access.kms().get_key_policy().key_id(key).policy_name(name);
@@ -109,11 +98,7 @@ async fn others(access: &Access, key: &str) -> Reading<Vec<Policy>> {
     let names = access.kms().list_key_policies().key_id(key);
     let names = names.into_paginator().items().send();
     let names = names.collect::<Result<Vec<String>, _>>().await;
-    let names = match reading(access, "kms:ListKeyPolicies", &MISSING, names) {
-        Reading::Read(names) => names,
-        Reading::Missing => return Reading::Missing,
-        Reading::Refused(refusal) => return Reading::Refused(refusal),
-    };
+    let names = known!(reading(access, "kms:ListKeyPolicies", &MISSING, names));
     let mut found = Vec::new();
     for name in names.into_iter().filter(|name| name != DEFAULT) {
         let document = policy(access, key, &name).await;

@@ -14,13 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value as Json;
-use tokio::task::JoinSet;
 
+use super::together::finished;
 use super::{Access, Observer};
 
 use crate::definition::model::stores_of;
 use crate::doctor::Expected;
-use crate::doctor::live::{self, Bucket, Key, Live, Pipeline, Reading, Refusal, Role, Rule, Stack};
+use crate::doctor::live::{Live, Reading, Refusal, Stack};
 use crate::policy::document::Arn;
 use crate::template::UNKNOWN;
 pub(crate) use stacks::{Wanted, stacks};
@@ -33,10 +33,8 @@ pub(crate) type Accesses = BTreeMap<String, Access>;
 
 /// The ID of the key that an alias names.
 pub(crate) async fn key_id_of_alias(access: &Access, alias: &str) -> Option<String> {
-    match key::describe(access, alias).await {
-        Reading::Read(metadata) => Some(metadata.key_id),
-        Reading::Missing | Reading::Refused(_) => None,
-    }
+    let described = key::describe(access, alias).await;
+    described.read().map(|metadata| metadata.key_id.clone())
 }
 
 /// Reads everything that is expected, in the accounts that there is a way into.
@@ -52,16 +50,12 @@ pub(crate) async fn read(
     };
     let mut wanted = Vec::new();
     for pipeline in expected.pipelines() {
-        let name = pipeline.name.clone().unwrap_or_default();
-        wanted.push((
-            pipeline.account.clone(),
-            pipeline.region.clone(),
-            Thing::Pipeline(name),
-        ));
+        let thing = Thing::Pipeline(pipeline.known_name().to_owned());
+        wanted.push((pipeline.account.clone(), pipeline.region.clone(), thing));
     }
     for rule in expected.rules() {
-        let name = rule.name.clone().unwrap_or_default();
-        wanted.push((rule.account.clone(), rule.region.clone(), Thing::Rule(name)));
+        let thing = Thing::Rule(rule.known_name().to_owned());
+        wanted.push((rule.account.clone(), rule.region.clone(), thing));
     }
     for role in &expected.roles {
         let policies = role.managed.iter().map(|(arn, _)| arn.clone()).collect();
@@ -96,8 +90,8 @@ fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
         want(&key.arn, &key.account, "");
     }
     for pipeline in expected.pipelines() {
-        let name = pipeline.name.as_deref().unwrap_or_default();
-        if let Some(found) = live.pipelines.get(name).and_then(Reading::read) {
+        let found = live.pipelines.get(pipeline.known_name());
+        if let Some(found) = found.and_then(Reading::read) {
             let stores = stores_of(&found.definition).into_iter();
             for key in stores.filter_map(|store| store.key()?.as_str()) {
                 want(key, &pipeline.account, &pipeline.region);
@@ -117,7 +111,6 @@ fn keys(expected: &Expected, live: &Live) -> Vec<(String, String, Thing)> {
         .collect()
 }
 
-/// Something to read.
 enum Thing {
     Pipeline(String),
     Rule(String),
@@ -128,83 +121,60 @@ enum Thing {
     Key(String),
 }
 
-/// Something that was read.
-enum Part {
-    Pipeline(String, Reading<Pipeline>),
-    Rule(String, Reading<Rule>),
-    Role(String, Reading<Role>),
-    Bucket(String, Box<Reading<Bucket>>),
-    Key(String, Reading<Key>),
-}
+/// Puts something that was read to its place.
+type Found = Box<dyn FnOnce(&mut Live) + Send>;
 
 impl Thing {
-    async fn read(self, access: Access) -> Part {
+    async fn read(self, access: Access) -> Found {
         match self {
             Self::Pipeline(name) => {
                 let found = pipeline::read(&access, &name).await;
-                Part::Pipeline(name, found)
+                Box::new(|live| drop(live.pipelines.insert(name, found)))
             }
             Self::Rule(name) => {
                 let found = rule::read(&access, &name).await;
-                Part::Rule(name, found)
+                Box::new(|live| drop(live.rules.insert(name, found)))
             }
             Self::Role(arn, policies) => {
                 let found = role::read(&access, &arn, policies).await;
-                Part::Role(arn, found)
+                Box::new(|live| drop(live.roles.insert(arn, found)))
             }
             Self::Bucket(name) => {
                 let found = bucket::read(&access, &name).await;
-                Part::Bucket(name, Box::new(found))
+                Box::new(|live| drop(live.buckets.insert(name, found)))
             }
             Self::Key(name) => {
                 let found = key::read(&access, &name).await;
-                Part::Key(name, found)
+                Box::new(|live| drop(live.keys.insert(name, found)))
             }
         }
     }
 }
 
 async fn read_all(wanted: Vec<(String, String, Thing)>, accesses: &Accesses, live: &mut Live) {
-    let mut work = JoinSet::new();
-    for (account, region, thing) in wanted {
-        let Some(access) = accesses.get(&account) else {
-            continue;
+    let reads = wanted.into_iter().filter_map(|(account, region, thing)| {
+        let access = accesses.get(&account)?;
+        let access = match region.as_str() {
+            "" => access.clone(),
+            region => access.in_region(region),
         };
-        let access = if region.is_empty() {
-            access.clone()
-        } else {
-            access.in_region(&region)
-        };
-        if work.len() >= AT_ONCE {
-            keep(work.join_next().await, live);
-        }
-        work.spawn(thing.read(access));
-    }
-    while !work.is_empty() {
-        keep(work.join_next().await, live);
-    }
+        Some(thing.read(access))
+    });
+    let (found, _) = finished(AT_ONCE, reads).await;
+    found.into_values().for_each(|found| found(live));
 }
 
-fn keep(part: Option<Result<Part, tokio::task::JoinError>>, live: &mut Live) {
-    match part {
-        Some(Ok(Part::Pipeline(name, found))) => {
-            live.pipelines.insert(name, found);
+/// The value of a reading; returns from the function where there is none.
+macro_rules! known {
+    ($reading:expr) => {
+        match $reading {
+            Reading::Read(value) => value,
+            Reading::Missing => return Reading::Missing,
+            Reading::Refused(refusal) => return Reading::Refused(refusal),
         }
-        Some(Ok(Part::Rule(name, found))) => {
-            live.rules.insert(name, found);
-        }
-        Some(Ok(Part::Role(arn, found))) => {
-            live.roles.insert(arn, found);
-        }
-        Some(Ok(Part::Bucket(name, found))) => {
-            live.buckets.insert(name, *found);
-        }
-        Some(Ok(Part::Key(name, found))) => {
-            live.keys.insert(name, found);
-        }
-        Some(Err(_)) | None => {}
-    }
+    };
 }
+use known;
 
 /// What a call answered; with one of the codes of `missing`, AWS says that there is none.
 fn reading<T, E, R>(
@@ -238,7 +208,7 @@ pub(super) fn document(action: &str, text: &str) -> Reading<Json> {
     };
     match serde_json::from_str(&decoded) {
         Ok(document) => Reading::Read(document),
-        Err(error) => Reading::Refused(live::Refusal {
+        Err(error) => Reading::Refused(Refusal {
             action: action.to_owned(),
             reason: format!("its document is no JSON: {error}"),
         }),

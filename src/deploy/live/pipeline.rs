@@ -8,6 +8,7 @@ use aws_sdk_codepipeline::types::{
 use serde_json::{Map, Value as Json};
 
 use super::{Access, reading};
+use crate::deploy::execution::trigger;
 use crate::deploy::pipeline::Answer;
 use crate::doctor::live::{Failure, Pipeline, Reading};
 
@@ -108,7 +109,6 @@ fn without_execution(
     failed_action(stage)
 }
 
-/// The action of a stage that failed.
 fn failed_action(stage: &StageState) -> Option<Failure> {
     for action in stage.action_states() {
         let Some(latest) = &action.latest_execution else {
@@ -139,37 +139,28 @@ fn failure(
     state: Option<&GetPipelineStateOutput>,
 ) -> Failure {
     let id = execution.pipeline_execution_id.clone().unwrap_or_default();
-    let mut found = Failure {
-        execution: id.clone(),
-        message: execution.status_summary.clone().unwrap_or_default(),
-        trigger: (execution.trigger.as_ref())
-            .and_then(|trigger| trigger.trigger_type.as_ref())
-            .map(|trigger| trigger.as_str().to_owned())
-            .unwrap_or_default(),
+    let stages = state.map_or(&[][..], |state| state.stage_states());
+    let failed: Vec<&StageState> = (stages.iter())
+        .filter(|stage| {
+            stage.latest_execution.as_ref().is_some_and(|latest| {
+                latest.pipeline_execution_id == id && latest.status == StageExecutionStatus::Failed
+            })
+        })
+        .collect();
+    let action = failed.iter().find_map(|stage| failed_action(stage));
+    let found = action.unwrap_or_else(|| Failure {
+        stage: (failed.last().and_then(|stage| stage.stage_name.clone())).unwrap_or_default(),
         ..Failure::default()
-    };
-    for stage in state.map_or(&[][..], |state| state.stage_states()) {
-        let failed = stage.latest_execution.as_ref().is_some_and(|latest| {
-            latest.pipeline_execution_id == id && latest.status == StageExecutionStatus::Failed
-        });
-        if !failed {
-            continue;
-        }
-        found.stage = stage.stage_name.clone().unwrap_or_default();
-        if let Some(action) = failed_action(stage) {
-            let message = match action.message.as_str() {
-                "" => found.message,
-                _ => action.message,
-            };
-            return Failure {
-                execution: id,
-                message,
-                trigger: found.trigger,
-                ..action
-            };
-        }
+    });
+    Failure {
+        execution: id,
+        message: match found.message.as_str() {
+            "" => execution.status_summary.clone().unwrap_or_default(),
+            _ => found.message,
+        },
+        trigger: trigger(execution.trigger.as_ref()),
+        ..found
     }
-    found
 }
 
 /// Returns a declaration of the API in the spelling of CloudFormation.

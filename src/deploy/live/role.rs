@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, document, reading};
+use serde_json::Value as Json;
+
+use super::{Access, document, known, reading};
 use crate::doctor::live::{Policy, Reading, Role};
 
 const MISSING: [&str; 1] = ["NoSuchEntity"];
@@ -12,27 +14,16 @@ pub(super) async fn read(access: &Access, arn: &str, policies: Vec<String>) -> R
     let iam = access.iam();
     let name = arn.rsplit('/').next().unwrap_or(arn);
     let answer = iam.get_role().role_name(name).send().await;
-    let role = match reading(access, "iam:GetRole", &MISSING, answer) {
-        Reading::Read(answer) => answer.role,
-        Reading::Missing => return Reading::Missing,
-        Reading::Refused(refusal) => return Reading::Refused(refusal),
-    };
-    let Some(role) = role else {
+    let Some(role) = known!(reading(access, "iam:GetRole", &MISSING, answer)).role else {
         return Reading::Missing;
     };
     let text = role.assume_role_policy_document.unwrap_or_default();
-    let trust = match document("iam:GetRole", &text) {
-        Reading::Read(trust) => trust,
-        Reading::Missing => return Reading::Missing,
-        Reading::Refused(refusal) => return Reading::Refused(refusal),
+    let trust = known!(document("iam:GetRole", &text));
+    let boundary = role.permissions_boundary;
+    let boundary = match boundary.and_then(|boundary| boundary.permissions_boundary_arn) {
+        Some(arn) => Some(managed(access, arn).await),
+        None => None,
     };
-    let mut boundary = None;
-    if let Some(arn) = role
-        .permissions_boundary
-        .and_then(|boundary| boundary.permissions_boundary_arn)
-    {
-        boundary = Some(managed(access, arn).await);
-    }
     let attached = attached(access, name).await;
     let mut detached = BTreeMap::new();
     for arn in policies {
@@ -65,49 +56,36 @@ async fn attached(access: &Access, role: &str) -> Reading<Vec<Policy>> {
         .send()
         .collect::<Result<Vec<_>, _>>()
         .await;
-    match reading(access, "iam:ListAttachedRolePolicies", &MISSING, listed) {
-        Reading::Read(listed) => {
-            let mut found = Vec::new();
-            for policy in listed {
-                if let Some(arn) = policy.policy_arn {
-                    found.push(managed(access, arn).await);
-                }
-            }
-            Reading::Read(found)
+    let action = "iam:ListAttachedRolePolicies";
+    let mut found = Vec::new();
+    for policy in known!(reading(access, action, &MISSING, listed)) {
+        if let Some(arn) = policy.policy_arn {
+            found.push(managed(access, arn).await);
         }
-        Reading::Missing => Reading::Missing,
-        Reading::Refused(refusal) => Reading::Refused(refusal),
     }
+    Reading::Read(found)
 }
 
-/// A managed policy's default version.
 async fn managed(access: &Access, arn: String) -> Policy {
-    let iam = access.iam();
-    let answer = iam.get_policy().policy_arn(&arn).send().await;
-    let version = reading(access, "iam:GetPolicy", &MISSING, answer)
-        .map(|answer| answer.policy.and_then(|policy| policy.default_version_id));
-    let document = match version {
-        Reading::Read(version) => {
-            let action = "iam:GetPolicyVersion";
-            let answer = iam
-                .get_policy_version()
-                .policy_arn(&arn)
-                .version_id(version.unwrap_or_default())
-                .send()
-                .await;
-            reading(access, action, &MISSING, answer).then(|answer| {
-                let version = answer.policy_version;
-                let text = version.and_then(|version| version.document);
-                document(action, &text.unwrap_or_default())
-            })
-        }
-        Reading::Missing => Reading::Missing,
-        Reading::Refused(refusal) => Reading::Refused(refusal),
-    };
+    let document = default_version(access, &arn).await;
     Policy {
         name: arn,
         document,
     }
+}
+
+/// The document of a managed policy's default version.
+async fn default_version(access: &Access, arn: &str) -> Reading<Json> {
+    let iam = access.iam();
+    let answer = iam.get_policy().policy_arn(arn).send().await;
+    let policy = known!(reading(access, "iam:GetPolicy", &MISSING, answer)).policy;
+    let version = policy.and_then(|policy| policy.default_version_id);
+    let action = "iam:GetPolicyVersion";
+    let request = iam.get_policy_version().policy_arn(arn);
+    let answer = request.version_id(version.unwrap_or_default()).send().await;
+    let version = known!(reading(access, action, &MISSING, answer)).policy_version;
+    let text = version.and_then(|version| version.document);
+    document(action, &text.unwrap_or_default())
 }
 
 async fn inline(access: &Access, role: &str) -> Reading<Vec<Policy>> {
@@ -120,24 +98,13 @@ async fn inline(access: &Access, role: &str) -> Reading<Vec<Policy>> {
         .send()
         .collect::<Result<Vec<_>, _>>()
         .await;
-    match reading(access, "iam:ListRolePolicies", &MISSING, listed) {
-        Reading::Read(names) => {
-            let mut found = Vec::new();
-            for name in names {
-                let action = "iam:GetRolePolicy";
-                let answer = iam
-                    .get_role_policy()
-                    .role_name(role)
-                    .policy_name(&name)
-                    .send()
-                    .await;
-                let document = reading(access, action, &MISSING, answer)
-                    .then(|answer| document(action, &answer.policy_document));
-                found.push(Policy { name, document });
-            }
-            Reading::Read(found)
-        }
-        Reading::Missing => Reading::Missing,
-        Reading::Refused(refusal) => Reading::Refused(refusal),
+    let mut found = Vec::new();
+    for name in known!(reading(access, "iam:ListRolePolicies", &MISSING, listed)) {
+        let action = "iam:GetRolePolicy";
+        let request = iam.get_role_policy().role_name(role).policy_name(&name);
+        let document = reading(access, action, &MISSING, request.send().await)
+            .then(|answer| document(action, &answer.policy_document));
+        found.push(Policy { name, document });
     }
+    Reading::Read(found)
 }

@@ -1,6 +1,6 @@
 //! Reading an EventBridge rule of the default bus.
 
-use aws_sdk_eventbridge::types::{RuleState, Target as Found};
+use aws_sdk_eventbridge::types::{RuleState, Target as LiveTarget};
 
 use super::{Access, reading};
 use crate::doctor::live::{Input, Reading, Rule, Target};
@@ -30,7 +30,7 @@ pub(super) async fn read(access: &Access, name: &str) -> Reading<Rule> {
     })
 }
 
-fn target(found: Found) -> Target {
+fn target(found: LiveTarget) -> Target {
     let other = found.input.or(found.input_path);
     let input = match (found.input_transformer, other) {
         (Some(transformer), _) => Input::Transformed {

@@ -1,14 +1,14 @@
 //! Reading stacks with the templates that they were deployed from.
 
-use tokio::task::JoinSet;
+use std::collections::BTreeMap;
 
 use super::{AT_ONCE, Access, Accesses};
 use crate::deploy::stack_set::set;
+use crate::deploy::together::finished;
 use crate::deploy::{Condition, DeployError, stack};
 use crate::doctor::live::{Reading, Refusal, Stack};
 use crate::plan::StackSetPlan;
 
-/// A stack to read.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub account: String,
@@ -19,43 +19,26 @@ pub(crate) struct Wanted {
 }
 
 /// A stack, and the text of its template.
-type Read = (Reading<Stack>, Reading<String>);
+pub(crate) type Read = (Reading<Stack>, Reading<String>);
 
 /// Reads stacks, in their order; `None` where there is no way into the account, or where the reading
 /// itself broke off.
-pub(crate) async fn stacks(
-    wanted: &[Wanted],
-    accesses: &Accesses,
-) -> Vec<Option<(Reading<Stack>, Reading<String>)>> {
-    let mut found: Vec<Option<Read>> = vec![None; wanted.len()];
-    let mut work = JoinSet::new();
-    let mut keep = |done: Option<Result<(usize, Read), tokio::task::JoinError>>| {
-        if let Some(Ok((number, read))) = done
-            && let Some(place) = found.get_mut(number)
-        {
-            *place = Some(read);
-        }
-    };
-    for (number, one) in wanted.iter().enumerate() {
-        let Some(access) = accesses.get(&one.account) else {
-            continue;
-        };
-        let (access, one) = (access.in_region(&one.region), one.clone());
-        if work.len() >= AT_ONCE {
-            keep(work.join_next().await);
-        }
-        work.spawn(async move {
+pub(crate) async fn stacks(wanted: &[Wanted], accesses: &Accesses) -> Vec<Option<Read>> {
+    let reads = wanted.iter().enumerate().filter_map(|(number, one)| {
+        let access = accesses.get(&one.account)?.in_region(&one.region);
+        let one = one.clone();
+        Some(async move {
             let read = match &one.stack_set {
                 Some(plan) => read_set(&access, plan).await,
                 None => read_stack(&access, &one.stack).await,
             };
             (number, read)
-        });
-    }
-    while !work.is_empty() {
-        keep(work.join_next().await);
-    }
-    found
+        })
+    });
+    let (found, _) = finished(AT_ONCE, reads).await;
+    let mut found: BTreeMap<usize, Read> = found.into_values().collect();
+    let numbers = 0..wanted.len();
+    numbers.map(|number| found.remove(&number)).collect()
 }
 
 async fn read_stack(access: &Access, name: &str) -> Read {
@@ -63,8 +46,10 @@ async fn read_stack(access: &Access, name: &str) -> Read {
         Ok(Some(found)) => found,
         Ok(None) => return (Reading::Missing, Reading::Missing),
         Err(error) => {
-            let refused = || refused("cloudformation:DescribeStacks", &error);
-            return (refused(), Reading::Missing);
+            return (
+                refused("cloudformation:DescribeStacks", &error),
+                Reading::Missing,
+            );
         }
     };
     let template = match found.condition() {

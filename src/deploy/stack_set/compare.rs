@@ -1,7 +1,7 @@
 //! Wanted stack instances against those that exist, and the operations that make them alike.
 //! Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::config::AccountFilter;
 
@@ -10,7 +10,6 @@ use super::model::{Existing, Health, Instance, Scope, Targets, Units};
 /// What is to be done about the instances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
-    /// Instances to create.
     pub add: Vec<Instance>,
     /// Organizational units that the stack set was not deployed to before.
     pub add_units: Vec<String>,
@@ -27,12 +26,10 @@ pub(crate) struct Comparison {
     pub unnamed: Vec<Existing>,
     /// How many are as they should be.
     pub current: usize,
-    /// The wanted regions.
     pub regions: Vec<String>,
 }
 
 impl Comparison {
-    /// Whether there is nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
         self.add.is_empty()
             && self.add_units.is_empty()
@@ -43,7 +40,6 @@ impl Comparison {
     }
 }
 
-/// Compares the wanted instances with those that exist.
 pub(crate) fn compare(wanted: &[Instance], existing: &[Existing], scope: &Scope) -> Comparison {
     let regions: BTreeSet<&str> = wanted.iter().map(|one| one.region.as_str()).collect();
     let mut found = Comparison {
@@ -120,22 +116,13 @@ pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> 
     let missing: Vec<&Instance> = (found.add.iter())
         .chain(found.recreate.iter().map(|one| &one.instance))
         .collect();
-    let Scope::Units(units) = scope else {
-        return groups(missing, order)
-            .into_iter()
-            .map(|(accounts, regions)| Targets::Accounts { accounts, regions })
-            .collect();
+    let units = match scope {
+        Scope::Accounts => return groups(missing, order, None),
+        Scope::Units(units) => units,
     };
+    let units_with_filter = (units.units.clone(), units.filter);
     if units.filter == AccountFilter::Intersection {
-        return groups(missing, order)
-            .into_iter()
-            .map(|(accounts, regions)| Targets::Units {
-                units: units.units.clone(),
-                filter: AccountFilter::Intersection,
-                accounts,
-                regions,
-            })
-            .collect();
+        return groups(missing, order, Some(units_with_filter));
     }
     // Whole organizational units: what is missing in a region is created by the units.
     let missing: BTreeSet<&str> = missing.iter().map(|one| one.region.as_str()).collect();
@@ -146,9 +133,8 @@ pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> 
     if regions.is_empty() {
         return Vec::new();
     }
-    vec![Targets::Units {
-        units: units.units.clone(),
-        filter: units.filter,
+    vec![Targets {
+        units: Some(units_with_filter),
         accounts: units.excluded.clone(),
         regions: ordered(regions, order),
     }]
@@ -156,72 +142,53 @@ pub(crate) fn creations(found: &Comparison, scope: &Scope, order: &[String]) -> 
 
 /// The operations that are aimed at instances which exist: to update or to delete them.
 pub(crate) fn operations(instances: &[Existing], scope: &Scope, order: &[String]) -> Vec<Targets> {
-    if *scope == Scope::Accounts {
-        return groups(instances.iter().map(|one| &one.instance), order)
-            .into_iter()
-            .map(|(accounts, regions)| Targets::Accounts { accounts, regions })
-            .collect();
-    }
-    let mut by_unit: BTreeMap<Option<&str>, Vec<&Instance>> = BTreeMap::new();
+    let Scope::Units(all) = scope else {
+        return groups(instances.iter().map(|one| &one.instance), order, None);
+    };
+    let mut by_unit: BTreeMap<Option<&String>, Vec<&Instance>> = BTreeMap::new();
     for one in instances {
-        let unit = one.organizational_unit.as_deref();
+        let unit = one.organizational_unit.as_ref();
         by_unit.entry(unit).or_default().push(&one.instance);
     }
-    let all = match scope {
-        Scope::Units(units) => units.units.as_slice(),
-        Scope::Accounts => &[],
-    };
-    let mut found = Vec::new();
-    for (unit, instances) in by_unit {
-        let units = unit.map_or_else(|| all.to_vec(), |unit| vec![unit.to_owned()]);
-        for (accounts, regions) in groups(instances, order) {
-            found.push(Targets::Units {
-                units: units.clone(),
-                filter: AccountFilter::Intersection,
-                accounts,
-                regions,
-            });
-        }
-    }
-    found
+    by_unit
+        .into_iter()
+        .flat_map(|(unit, instances)| {
+            let units = unit.map_or_else(|| all.units.clone(), |unit| vec![unit.clone()]);
+            groups(instances, order, Some((units, AccountFilter::Intersection)))
+        })
+        .collect()
 }
 
 /// Accounts with the same list of regions, together.
 fn groups<'i>(
     instances: impl IntoIterator<Item = &'i Instance>,
     order: &[String],
-) -> Vec<(Vec<String>, Vec<String>)> {
+    units: Option<(Vec<String>, AccountFilter)>,
+) -> Vec<Targets> {
     let mut by_account: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for one in instances {
-        by_account
-            .entry(&one.account)
-            .or_default()
-            .insert(&one.region);
+        let regions = by_account.entry(&one.account).or_default();
+        regions.insert(&one.region);
     }
     let mut by_regions: BTreeMap<BTreeSet<&str>, Vec<String>> = BTreeMap::new();
     for (account, regions) in by_account {
-        by_regions
-            .entry(regions)
-            .or_default()
-            .push(account.to_owned());
+        let accounts = by_regions.entry(regions).or_default();
+        accounts.push(account.to_owned());
     }
     by_regions
         .into_iter()
-        .map(|(regions, accounts)| {
-            let regions = regions.into_iter().map(str::to_owned).collect();
-            (accounts, ordered(regions, order))
+        .map(|(regions, accounts)| Targets {
+            units: units.clone(),
+            accounts,
+            regions: ordered(regions.into_iter().map(str::to_owned).collect(), order),
         })
         .collect()
 }
 
 /// Regions in the preferred order, those without a preference last.
 pub(crate) fn ordered(mut regions: Vec<String>, order: &[String]) -> Vec<String> {
-    let places: HashMap<&str, usize> = order
-        .iter()
-        .enumerate()
-        .map(|(place, region)| (region.as_str(), place))
-        .collect();
-    regions.sort_by_key(|region| places.get(region.as_str()).copied().unwrap_or(usize::MAX));
+    let place = |region: &String| order.iter().position(|one| one == region);
+    regions.sort_by_key(|region| place(region).unwrap_or(usize::MAX));
     regions
 }
 
@@ -262,7 +229,8 @@ mod tests {
 
     fn accounts(accounts: &[&str], regions: &[&str]) -> Targets {
         let own = |list: &[&str]| list.iter().map(|&one| one.to_owned()).collect();
-        Targets::Accounts {
+        Targets {
+            units: None,
             accounts: own(accounts),
             regions: own(regions),
         }
@@ -320,11 +288,13 @@ mod tests {
             let found = compare(&wanted, &[], &Scope::Accounts);
             let mut hit = Vec::new();
             for one in creations(&found, &Scope::Accounts, &[]) {
-                let Targets::Accounts { accounts, regions } = one else {
-                    panic!("accounts");
-                };
-                for account in &accounts {
-                    hit.extend(regions.iter().map(|region| Instance::new(account, region)));
+                assert_eq!(one.units, None);
+                for account in &one.accounts {
+                    hit.extend(
+                        one.regions
+                            .iter()
+                            .map(|region| Instance::new(account, region)),
+                    );
                 }
             }
             hit.sort();
@@ -398,9 +368,8 @@ mod tests {
         assert_eq!(places(&found.remove), [("7", "a")]);
         assert_eq!(
             operations(&found.remove, &scope, &[]),
-            [Targets::Units {
-                units: vec!["ou-b".to_owned()],
-                filter: AccountFilter::Intersection,
+            [Targets {
+                units: Some((vec!["ou-b".to_owned()], AccountFilter::Intersection)),
                 accounts: vec!["7".to_owned()],
                 regions: vec!["a".to_owned()],
             }]
@@ -436,9 +405,11 @@ mod tests {
         assert_eq!(places(&found.unnamed), [("7", "a")]);
         assert_eq!(
             creations(&found, &scope, &[]),
-            [Targets::Units {
-                units: vec!["ou-a".to_owned(), "ou-b".to_owned()],
-                filter: AccountFilter::Difference,
+            [Targets {
+                units: Some((
+                    vec!["ou-a".to_owned(), "ou-b".to_owned()],
+                    AccountFilter::Difference
+                )),
                 accounts: vec!["9".to_owned()],
                 regions: vec!["a".to_owned(), "b".to_owned()],
             }]
@@ -454,9 +425,8 @@ mod tests {
         let found = compare(&product(&["1"], &["a"]), &there, &scope);
         assert_eq!(found.add_units, ["ou-b"]);
         assert!(!found.is_empty());
-        let Targets::Units { regions, .. } = &creations(&found, &scope, &[])[0] else {
-            panic!("organizational units");
-        };
-        assert_eq!(regions, &["a"]);
+        let first = &creations(&found, &scope, &[])[0];
+        assert!(first.units.is_some());
+        assert_eq!(first.regions, ["a"]);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Difference {
 
 /// Everything in which a stack set differs from what is wanted.
 pub(crate) fn differences(wanted: &Wanted, set: &Described) -> Vec<Difference> {
-    let mut found = Found(Vec::new());
+    let mut found = Differences(Vec::new());
     if !Comparison::of(&set.template, &wanted.text).is_same() {
         found.add("template", "", "");
     }
@@ -76,9 +76,9 @@ pub(crate) fn same_permission_model(wanted: &Wanted, set: &Described) -> bool {
     service_managed == set.service_managed
 }
 
-struct Found(Vec<Difference>);
+struct Differences(Vec<Difference>);
 
-impl Found {
+impl Differences {
     fn add(&mut self, what: &str, before: &str, after: &str) {
         self.0.push(Difference {
             what: what.to_owned(),

@@ -1,26 +1,20 @@
 //! Stack instances: listed, and created, updated and deleted by operations.
 
 use aws_sdk_cloudformation::types::{
-    AccountFilterType, ConcurrencyMode, DeploymentTargets, RegionConcurrencyType,
-    StackInstanceDetailedStatus as Detailed, StackInstanceStatus, StackInstanceSummary,
-    StackSetOperationPreferences,
+    AccountFilterType, DeploymentTargets, StackInstanceDetailedStatus as Detailed,
+    StackInstanceStatus, StackInstanceSummary,
 };
 
-use crate::config::{self, AccountFilter, OperationPreferences};
-use crate::deploy::{Access, DeployError};
+use crate::config::AccountFilter;
+use crate::deploy::{Access, DeployError, one_line};
 use crate::plan::StackSetPlan;
 
-use super::compare::ordered;
 use super::model::{Existing, Health, Instance, Targets};
-use super::set::call_as;
+use super::request::{call_as, preferences};
 
 /// How many one page holds; the most that AWS gives.
 pub(super) const PAGE: i32 = 100;
 
-/// All instances of a stack set.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn list(
     access: &Access,
     plan: &StackSetPlan,
@@ -29,9 +23,6 @@ pub(crate) async fn list(
 }
 
 /// One instance, if it is there.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn one(
     access: &Access,
     plan: &StackSetPlan,
@@ -46,33 +37,21 @@ async fn read(
     plan: &StackSetPlan,
     only: Option<&Instance>,
 ) -> Result<Vec<Existing>, DeployError> {
-    let mut found = Vec::new();
-    let mut page = None;
-    loop {
-        let answer = access
-            .cloudformation()
-            .list_stack_instances()
-            .stack_set_name(&plan.name)
-            .set_stack_instance_account(only.map(|one| one.account.clone()))
-            .set_stack_instance_region(only.map(|one| one.region.clone()))
-            .set_call_as(call_as(plan))
-            .max_results(PAGE)
-            .set_next_token(page)
-            .send()
-            .await
-            .map_err(|error| access.error("cloudformation:ListStackInstances", &error))?;
-        found.extend(
-            answer
-                .summaries
-                .unwrap_or_default()
-                .into_iter()
-                .map(existing),
-        );
-        page = answer.next_token;
-        if page.is_none() {
-            return Ok(found);
-        }
-    }
+    let found: Result<Vec<_>, _> = access
+        .cloudformation()
+        .list_stack_instances()
+        .stack_set_name(&plan.name)
+        .set_stack_instance_account(only.map(|one| one.account.clone()))
+        .set_stack_instance_region(only.map(|one| one.region.clone()))
+        .set_call_as(call_as(plan))
+        .max_results(PAGE)
+        .into_paginator()
+        .items()
+        .send()
+        .collect()
+        .await;
+    let found = found.map_err(|error| access.error("cloudformation:ListStackInstances", &error))?;
+    Ok(found.into_iter().map(existing).collect())
 }
 
 fn existing(one: StackInstanceSummary) -> Existing {
@@ -98,148 +77,75 @@ fn existing(one: StackInstanceSummary) -> Existing {
     }
 }
 
-/// A reason without its line breaks.
-pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// What an operation does with instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    Create,
+    /// Updates them to the stack set's template and parameters.
+    Update,
+    /// Deletes them, with their stacks or without.
+    Delete {
+        retain_stacks: bool,
+    },
 }
 
-/// Begins to create instances.
-///
-/// # Errors
-/// AWS refuses.
-pub(super) async fn create(
+pub(super) async fn begin(
     access: &Access,
     plan: &StackSetPlan,
+    work: Work,
     targets: &Targets,
     operation: &str,
 ) -> Result<(), DeployError> {
-    let (accounts, deployment_targets, regions) = aimed(targets);
-    access
-        .cloudformation()
-        .create_stack_instances()
-        .stack_set_name(&plan.name)
-        .set_accounts(accounts)
-        .set_deployment_targets(deployment_targets)
-        .set_operation_preferences(preferences(&plan.preferences, &regions))
-        .set_regions(Some(regions))
-        .operation_id(operation)
-        .set_call_as(call_as(plan))
-        .send()
-        .await
-        .map_err(|error| access.error("cloudformation:CreateStackInstances", &error))?;
-    Ok(())
-}
-
-/// Begins to update instances to the stack set's template and parameters.
-///
-/// # Errors
-/// AWS refuses.
-pub(super) async fn update(
-    access: &Access,
-    plan: &StackSetPlan,
-    targets: &Targets,
-    operation: &str,
-) -> Result<(), DeployError> {
-    let (accounts, deployment_targets, regions) = aimed(targets);
-    access
-        .cloudformation()
-        .update_stack_instances()
-        .stack_set_name(&plan.name)
-        .set_accounts(accounts)
-        .set_deployment_targets(deployment_targets)
-        .set_operation_preferences(preferences(&plan.preferences, &regions))
-        .set_regions(Some(regions))
-        .operation_id(operation)
-        .set_call_as(call_as(plan))
-        .send()
-        .await
-        .map_err(|error| access.error("cloudformation:UpdateStackInstances", &error))?;
-    Ok(())
-}
-
-/// Begins to delete instances, with their stacks or without.
-///
-/// # Errors
-/// AWS refuses.
-pub(super) async fn delete(
-    access: &Access,
-    plan: &StackSetPlan,
-    targets: &Targets,
-    retain_stacks: bool,
-    operation: &str,
-) -> Result<(), DeployError> {
-    let (accounts, deployment_targets, regions) = aimed(targets);
-    access
-        .cloudformation()
-        .delete_stack_instances()
-        .stack_set_name(&plan.name)
-        .set_accounts(accounts)
-        .set_deployment_targets(deployment_targets)
-        .set_operation_preferences(preferences(&plan.preferences, &regions))
-        .set_regions(Some(regions))
-        .retain_stacks(retain_stacks)
-        .operation_id(operation)
-        .set_call_as(call_as(plan))
-        .send()
-        .await
-        .map_err(|error| access.error("cloudformation:DeleteStackInstances", &error))?;
-    Ok(())
-}
-
-type Aimed = (Option<Vec<String>>, Option<DeploymentTargets>, Vec<String>);
-
-fn aimed(targets: &Targets) -> Aimed {
-    match targets {
-        Targets::Accounts { accounts, regions } => (Some(accounts.clone()), None, regions.clone()),
-        Targets::Units {
-            units,
-            filter,
-            accounts,
-            regions,
-        } => {
-            let (filter, accounts) = match filter {
-                AccountFilter::Intersection => (AccountFilterType::Intersection, Some(accounts)),
-                AccountFilter::Difference => (AccountFilterType::Difference, Some(accounts)),
-                AccountFilter::None | AccountFilter::Union => (AccountFilterType::None, None),
-            };
-            let targets = DeploymentTargets::builder()
-                .set_organizational_unit_ids(Some(units.clone()))
-                .account_filter_type(filter)
-                .set_accounts(accounts.cloned())
-                .build();
-            (None, Some(targets), regions.clone())
-        }
+    let client = access.cloudformation();
+    let (accounts, deployment_targets) = aimed(targets);
+    // The SDK gives each of the requests its own type.
+    macro_rules! send {
+        ($request:expr, $call:literal) => {
+            $request
+                .stack_set_name(&plan.name)
+                .set_accounts(accounts)
+                .set_deployment_targets(deployment_targets)
+                .set_operation_preferences(preferences(&plan.preferences, &targets.regions))
+                .set_regions(Some(targets.regions.clone()))
+                .operation_id(operation)
+                .set_call_as(call_as(plan))
+                .send()
+                .await
+                .map(drop)
+                .map_err(|error| access.error($call, &error))
+        };
+    }
+    match work {
+        Work::Create => send!(
+            client.create_stack_instances(),
+            "cloudformation:CreateStackInstances"
+        ),
+        Work::Update => send!(
+            client.update_stack_instances(),
+            "cloudformation:UpdateStackInstances"
+        ),
+        Work::Delete { retain_stacks } => send!(
+            client.delete_stack_instances().retain_stacks(retain_stacks),
+            "cloudformation:DeleteStackInstances"
+        ),
     }
 }
 
-/// The operation preferences for these regions; `None` where AWS's defaults are wanted.
-pub(super) fn preferences(
-    wanted: &OperationPreferences,
-    regions: &[String],
-) -> Option<StackSetOperationPreferences> {
-    if *wanted == OperationPreferences::default() {
-        return None;
-    }
-    let number = |value: Option<u32>| value.and_then(|value| i32::try_from(value).ok());
-    let builder = StackSetOperationPreferences::builder()
-        .set_failure_tolerance_count(number(wanted.failure_tolerance_count))
-        .set_failure_tolerance_percentage(number(wanted.failure_tolerance_percentage))
-        .set_max_concurrent_count(number(wanted.max_concurrent_count))
-        .set_max_concurrent_percentage(number(wanted.max_concurrent_percentage))
-        .concurrency_mode(match wanted.concurrency_mode {
-            config::ConcurrencyMode::Strict => ConcurrencyMode::StrictFailureTolerance,
-            config::ConcurrencyMode::Soft => ConcurrencyMode::SoftFailureTolerance,
-        })
-        .region_concurrency_type(if wanted.parallel_regions {
-            RegionConcurrencyType::Parallel
-        } else {
-            RegionConcurrencyType::Sequential
-        });
-    // AWS wants exactly the regions of the operation, or none.
-    let builder = if wanted.region_order.is_empty() {
-        builder
-    } else {
-        builder.set_region_order(Some(ordered(regions.to_vec(), &wanted.region_order)))
+/// The accounts of a request, or its deployment targets.
+fn aimed(targets: &Targets) -> (Option<Vec<String>>, Option<DeploymentTargets>) {
+    let accounts = &targets.accounts;
+    let Some((units, filter)) = &targets.units else {
+        return (Some(accounts.clone()), None);
     };
-    Some(builder.build())
+    let (filter, accounts) = match filter {
+        AccountFilter::Intersection => (AccountFilterType::Intersection, Some(accounts)),
+        AccountFilter::Difference => (AccountFilterType::Difference, Some(accounts)),
+        AccountFilter::None | AccountFilter::Union => (AccountFilterType::None, None),
+    };
+    let targets = DeploymentTargets::builder()
+        .set_organizational_unit_ids(Some(units.clone()))
+        .account_filter_type(filter)
+        .set_accounts(accounts.cloned())
+        .build();
+    (None, Some(targets))
 }

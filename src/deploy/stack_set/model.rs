@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudformation::types::StackSetOperationResultStatus as Status;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,7 +21,6 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// A place.
     pub(crate) fn new(account: &str, region: &str) -> Self {
         Self {
             account: account.to_owned(),
@@ -79,7 +79,6 @@ pub(crate) struct Wanted {
     pub plan: StackSetPlan,
     /// Where the template is wanted.
     pub instances: Vec<Instance>,
-    /// The template.
     pub text: Text,
     /// What the template is.
     pub description: String,
@@ -91,23 +90,17 @@ pub(crate) struct Wanted {
 /// A stack set that exists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Described {
-    /// Stack set ID.
     pub id: String,
-    /// The template's text.
     pub template: String,
     pub description: String,
     pub parameters: BTreeMap<String, String>,
-    /// Tags, by key.
     pub tags: BTreeMap<String, String>,
     /// Whether its permissions are service-managed.
     pub service_managed: bool,
-    /// ARN of the administration role.
     pub administration_role_arn: String,
-    /// Name of the execution role.
     pub execution_role: String,
     /// Whether it deploys by itself, and what becomes of the stacks of accounts that leave.
     pub auto_deployment: Option<(bool, bool)>,
-    /// Whether managed execution is on.
     pub managed_execution: bool,
     /// Organizational units that it was deployed to.
     pub organizational_units: Vec<String>,
@@ -147,14 +140,12 @@ impl Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scope {
     Accounts,
-    /// Organizational units.
     Units(Units),
 }
 
 /// Organizational units, and how accounts narrow them down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Units {
-    /// The organizational units that are wanted.
     pub units: Vec<String>,
     /// Those that the stack set was deployed to before.
     pub known: Vec<String>,
@@ -168,31 +159,18 @@ pub(crate) struct Units {
 
 /// What one operation is aimed at: every account in every region.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Targets {
-    Accounts {
-        accounts: Vec<String>,
-        regions: Vec<String>,
-    },
-    /// Organizational units.
-    Units {
-        /// Organizational units.
-        units: Vec<String>,
-        /// How `accounts` narrow them down.
-        filter: AccountFilter,
-        /// Account IDs for the filter.
-        accounts: Vec<String>,
-        regions: Vec<String>,
-    },
+pub(crate) struct Targets {
+    /// Organizational units, and how `accounts` narrow them down; `None`: the accounts themselves.
+    pub units: Option<(Vec<String>, AccountFilter)>,
+    pub accounts: Vec<String>,
+    pub regions: Vec<String>,
 }
 
 /// How many instances of an operation are how far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Not begun.
     pub pending: usize,
-    /// Under way.
     pub running: usize,
-    /// Done.
     pub succeeded: usize,
     pub failed: usize,
     /// Not tried, because too many others failed.
@@ -200,7 +178,6 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// All of them.
     pub(crate) fn total(&self) -> usize {
         self.pending + self.running + self.ended()
     }
@@ -210,13 +187,13 @@ impl Counts {
         self.succeeded + self.failed + self.cancelled
     }
 
-    /// Counts one more, by AWS's status code.
-    pub(crate) fn add(&mut self, status: &str) {
+    /// Counts one more, by its status.
+    pub(super) fn add(&mut self, status: Option<&Status>) {
         let count = match status {
-            "RUNNING" => &mut self.running,
-            "SUCCEEDED" => &mut self.succeeded,
-            "FAILED" => &mut self.failed,
-            "CANCELLED" => &mut self.cancelled,
+            Some(Status::Running) => &mut self.running,
+            Some(Status::Succeeded) => &mut self.succeeded,
+            Some(Status::Failed) => &mut self.failed,
+            Some(Status::Cancelled) => &mut self.cancelled,
             _ => &mut self.pending,
         };
         *count += 1;
@@ -229,7 +206,6 @@ pub(crate) struct Progress {
     pub stack_set: String,
     /// AWS's status code of the operation.
     pub status: String,
-    /// Its instances.
     pub counts: Counts,
 }
 

@@ -3,33 +3,33 @@
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_cloudformation::types::{StackSetOperationResultSummary, StackSetOperationSummary};
+use aws_sdk_cloudformation::types::{
+    StackSetOperationResultStatus as ResultStatus, StackSetOperationResultSummary,
+    StackSetOperationStatus, StackSetOperationSummary,
+};
 
 use crate::deploy::pace::Pace;
-use crate::deploy::{Access, DeployError, Observer, Silent, race};
+use crate::deploy::{Access, DeployError, Observer, one_line, race};
 use crate::escape::shown;
 use crate::plan::StackSetPlan;
 
-use super::instances::{PAGE, one_line};
+use super::instances::PAGE;
 use super::model::{Counts, Failed, Instance, Progress};
 use super::reasons;
-use super::set::call_as;
+use super::request::call_as;
 
 /// However many instances there are, their results are read again after this many questions.
 const MOST_QUESTIONS: usize = 15;
 
-/// The operations of one stack set.
-pub(super) struct Operations<'a> {
+pub(crate) struct Operations<'a> {
     /// The way into the administrator account.
-    pub(super) access: &'a Access,
-    pub(super) plan: &'a StackSetPlan,
+    pub access: &'a Access,
+    pub plan: &'a StackSetPlan,
     /// How long one operation may take.
-    pub(super) wait: Duration,
-    /// Who is told.
-    pub(super) observer: &'a dyn Observer,
+    pub wait: Duration,
+    pub observer: &'a dyn Observer,
 }
 
-/// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub id: String,
@@ -37,9 +37,7 @@ pub(crate) struct Ended {
     pub status: String,
     /// AWS's reason; may be empty.
     pub reason: String,
-    /// Its instances.
     pub counts: Counts,
-    /// Those that failed.
     pub failed: Vec<Failed>,
 }
 
@@ -57,6 +55,13 @@ struct Status {
 }
 
 impl Status {
+    fn new(status: Option<StackSetOperationStatus>, reason: Option<String>) -> Self {
+        Self {
+            status: status.map_or_else(String::new, |status| status.as_str().to_owned()),
+            reason: one_line(&reason.unwrap_or_default()),
+        }
+    }
+
     fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "SUCCEEDED" | "FAILED" | "STOPPED")
     }
@@ -65,12 +70,9 @@ impl Status {
 impl Operations<'_> {
     /// Waits for an operation that somebody else, or an earlier run, has begun; tells whether
     /// there was one.
-    ///
-    /// # Errors
-    /// AWS refuses, or the wait is over.
     pub(super) async fn settle(&self) -> Result<bool, DeployError> {
         let mut waited = false;
-        while let Some((id, action)) = self.in_progress().await? {
+        while let Some((id, action)) = in_progress(self.access, self.plan).await? {
             self.observer.says(&shown(&format!(
                 "Operation {id} ({action}) of stack set {} is in progress, which another deployment \
                  or an earlier run began: following it first.",
@@ -84,7 +86,8 @@ impl Operations<'_> {
         Ok(waited)
     }
 
-    async fn stop(&self, id: &str) -> Result<Ended, DeployError> {
+    /// Stops an operation, and follows it to its end. Instances that it has begun are completed.
+    pub(crate) async fn stop(&self, id: &str) -> Result<Ended, DeployError> {
         self.observer
             .begins(&format!("operation of stack set {}", self.plan.name));
         let answer = self
@@ -97,7 +100,9 @@ impl Operations<'_> {
             .send()
             .await;
         if let Err(error) = answer {
-            let error = self.error("StopStackSetOperation", &error);
+            let error = self
+                .access
+                .error("cloudformation:StopStackSetOperation", &error);
             // It has ended in the meantime: its end is what the user wants to know.
             if !error.has_code("InvalidOperationException") {
                 return Err(error);
@@ -109,41 +114,8 @@ impl Operations<'_> {
         ended
     }
 
-    async fn newest(&self) -> Result<Vec<StackSetOperationSummary>, DeployError> {
-        let answer = self
-            .access
-            .cloudformation()
-            .list_stack_set_operations()
-            .stack_set_name(&self.plan.name)
-            .set_call_as(call_as(self.plan))
-            .send()
-            .await
-            .map_err(|error| self.error("ListStackSetOperations", &error))?;
-        Ok(answer.summaries.unwrap_or_default())
-    }
-
-    /// The operation that is in progress now, with its action.
-    async fn in_progress(&self) -> Result<Option<(String, String)>, DeployError> {
-        // The newest come first; what is in progress is on the first page.
-        let all = self.newest().await?.into_iter();
-        let mut going = all.filter(|one| {
-            let status = one.status.as_ref().map(|status| status.as_str());
-            matches!(status, Some("RUNNING" | "QUEUED" | "STOPPING"))
-        });
-        Ok(going.next().map(|one| {
-            let action = one.action.map(|action| action.as_str().to_owned());
-            (
-                one.operation_id.unwrap_or_default(),
-                action.unwrap_or_default(),
-            )
-        }))
-    }
-
     /// Begins an operation with an ID of ours, and follows it. While another one goes on it
     /// waits; a repeated ID is the answer to an attempt that was lost.
-    ///
-    /// # Errors
-    /// AWS refuses, or the wait is over.
     pub(super) async fn run<F, C>(&self, id: &str, begin: C) -> Result<Ended, DeployError>
     where
         C: Fn() -> F,
@@ -269,31 +241,23 @@ impl Operations<'_> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let error = self.error("DescribeStackSetOperation", &error);
+                let error = self
+                    .access
+                    .error("cloudformation:DescribeStackSetOperation", &error);
                 // The list of operations has the status, too.
-                let listed = self.newest().await.unwrap_or_default().into_iter();
+                let listed = newest(self.access, self.plan)
+                    .await
+                    .unwrap_or_default()
+                    .into_iter();
                 let mut listed = listed.filter(|one| one.operation_id.as_deref() == Some(id));
-                return match listed.next() {
-                    Some(one) => Ok(Status {
-                        status: one
-                            .status
-                            .map_or_else(String::new, |s| s.as_str().to_owned()),
-                        reason: one_line(&one.status_reason.unwrap_or_default()),
-                    }),
-                    None => Err(error),
-                };
+                let listed = listed.next().ok_or(error)?;
+                return Ok(Status::new(listed.status, listed.status_reason));
             }
         };
-        let operation = answer.stack_set_operation;
-        let status = operation.as_ref().and_then(|one| one.status.as_ref());
-        Ok(Status {
-            status: status.map_or_else(String::new, |status| status.as_str().to_owned()),
-            reason: one_line(
-                &operation
-                    .and_then(|one| one.status_reason)
-                    .unwrap_or_default(),
-            ),
-        })
+        let found = answer.stack_set_operation;
+        let found = found.map(|one| (one.status, one.status_reason));
+        let (status, reason) = found.unwrap_or_default();
+        Ok(Status::new(status, reason))
     }
 
     /// Counts an operation's results, page by page, and keeps those that failed; tells how many
@@ -313,15 +277,14 @@ impl Operations<'_> {
                 .set_next_token(page)
                 .send()
                 .await
-                .map_err(|error| self.error("ListStackSetOperationResults", &error))?;
+                .map_err(|error| {
+                    self.access
+                        .error("cloudformation:ListStackSetOperationResults", &error)
+                })?;
             pages += 1;
             for one in answer.summaries.unwrap_or_default() {
-                let status = one
-                    .status
-                    .as_ref()
-                    .map_or("PENDING", |status| status.as_str());
-                counts.add(status);
-                if status == "FAILED" {
+                counts.add(one.status.as_ref());
+                if one.status == Some(ResultStatus::Failed) {
                     failed.push(failure(one));
                 }
             }
@@ -331,56 +294,41 @@ impl Operations<'_> {
             }
         }
     }
+}
 
-    fn error<E, R>(
-        &self,
-        call: &str,
-        error: &aws_smithy_runtime_api::client::result::SdkError<E, R>,
-    ) -> DeployError
-    where
-        E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug + 'static,
-    {
-        self.access.error(&format!("cloudformation:{call}"), error)
-    }
+async fn newest(
+    access: &Access,
+    plan: &StackSetPlan,
+) -> Result<Vec<StackSetOperationSummary>, DeployError> {
+    let answer = access
+        .cloudformation()
+        .list_stack_set_operations()
+        .stack_set_name(&plan.name)
+        .set_call_as(call_as(plan))
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:ListStackSetOperations", &error))?;
+    Ok(answer.summaries.unwrap_or_default())
 }
 
 /// The operation of a stack set that is in progress: its ID and its action.
-///
-/// # Errors
-/// AWS refuses, or cannot be reached.
 pub(crate) async fn in_progress(
     access: &Access,
     plan: &StackSetPlan,
 ) -> Result<Option<(String, String)>, DeployError> {
-    let operations = Operations {
-        access,
-        plan,
-        wait: Duration::ZERO,
-        observer: &Silent,
-    };
-    operations.in_progress().await
-}
-
-/// Stops an operation of a stack set, and follows it to its end. Instances that it has begun are
-/// completed.
-///
-/// # Errors
-/// AWS refuses, or the wait is over.
-pub(crate) async fn stop(
-    access: &Access,
-    plan: &StackSetPlan,
-    id: &str,
-    wait: Duration,
-    observer: &dyn Observer,
-) -> Result<Ended, DeployError> {
-    let operations = Operations {
-        access,
-        plan,
-        wait,
-        observer,
-    };
-    operations.stop(id).await
+    // The newest come first; what is in progress is on the first page.
+    let all = newest(access, plan).await?.into_iter();
+    let mut going = all.filter(|one| {
+        use StackSetOperationStatus::{Queued, Running, Stopping};
+        matches!(one.status, Some(Running | Queued | Stopping))
+    });
+    Ok(going.next().map(|one| {
+        let action = one.action.map(|action| action.as_str().to_owned());
+        (
+            one.operation_id.unwrap_or_default(),
+            action.unwrap_or_default(),
+        )
+    }))
 }
 
 fn failure(one: StackSetOperationResultSummary) -> Failed {

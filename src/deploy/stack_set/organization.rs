@@ -7,7 +7,7 @@ use crate::deploy::{Access, DeployError};
 use crate::plan::{ServiceManaged, StackSetPlan};
 use crate::shell::Command;
 
-use super::set::call_as;
+use super::request::call_as;
 
 /// Makes sure that trusted access is on (AWS CloudFormation, *DescribeOrganizationsAccess*).
 ///

@@ -8,9 +8,6 @@ use super::instances;
 use super::model::Failed;
 
 /// Finds the stack of a failed instance, where it has one.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn find_stack(
     access: &Access,
     plan: &StackSetPlan,
@@ -25,9 +22,6 @@ pub(crate) async fn find_stack(
 
 /// Replaces the reason of a failed instance by the first cause in its stack's events, and gives
 /// what to do about it. `access` is the way into the instance's own account and region.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn from_events(
     access: &Access,
     failed: &mut Failed,
@@ -36,7 +30,7 @@ pub(crate) async fn from_events(
         return Ok(None);
     };
     let events = events::last_operation(access, stack).await?;
-    let Some(cause) = events::find_cause(access, stack, &events).await? else {
+    let Some(cause) = cause::find(access, stack, &events).await? else {
         return Ok(None);
     };
     failed.reason = if cause.resource_type == "AWS::CloudFormation::Stack" {

@@ -1,22 +1,19 @@
 //! The stack set itself: read, created, updated, deleted.
 
 use aws_sdk_cloudformation::types::{
-    AutoDeployment, CallAs, Capability, ManagedExecution, PermissionModels, StackSet,
-    StackSetStatus,
+    AutoDeployment, Capability, ManagedExecution, PermissionModels, StackSet, StackSetStatus,
 };
+use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 
 use crate::deploy::body::Body;
 use crate::deploy::change_set::{parameters, tags};
 use crate::deploy::{Access, DeployError};
 use crate::plan::{StackSetPermissions, StackSetPlan};
 
-use super::instances::preferences;
 use super::model::{Described, Wanted};
+use super::request::{call_as, preferences};
 
 /// Reads a stack set; `None` when there is none of this name.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn describe(
     access: &Access,
     plan: &StackSetPlan,
@@ -33,14 +30,8 @@ pub(crate) async fn describe(
             .stack_set
             .filter(|set| set.status != Some(StackSetStatus::Deleted))
             .map(described)),
-        Err(error) => {
-            let error = access.error("cloudformation:DescribeStackSet", &error);
-            if error.has_code("StackSetNotFoundException") {
-                Ok(None)
-            } else {
-                Err(error)
-            }
-        }
+        Err(error) if error.code() == Some("StackSetNotFoundException") => Ok(None),
+        Err(error) => Err(access.error("cloudformation:DescribeStackSet", &error)),
     }
 }
 
@@ -72,84 +63,56 @@ fn described(set: StackSet) -> Described {
     }
 }
 
+/// What the requests to create and to update a stack set have in common. The SDK gives each of
+/// them its own type.
+macro_rules! with_set {
+    ($request:expr, $wanted:expr, $body:expr) => {{
+        let plan = &$wanted.plan;
+        let (administration_role, execution_role) = roles(plan);
+        $request
+            .stack_set_name(&plan.name)
+            .description(&$wanted.description)
+            .set_parameters(Some(parameters(&$wanted.parameters)))
+            .set_tags(Some(tags(&$wanted.tags)))
+            .capabilities(Capability::CapabilityNamedIam)
+            .permission_model(permission_model(plan))
+            .set_administration_role_arn(administration_role)
+            .set_execution_role_name(execution_role)
+            .set_auto_deployment(auto_deployment($wanted))
+            .set_call_as(call_as(plan))
+            .managed_execution(managed_execution(plan))
+            .set_template_body($body.inline())
+            .set_template_url($body.url())
+    }};
+}
+
 /// Creates the stack set, without instances yet.
-///
-/// # Errors
-/// AWS refuses.
 pub(crate) async fn create(
     access: &Access,
     wanted: &Wanted,
     body: &Body,
     token: &str,
 ) -> Result<(), DeployError> {
-    let plan = &wanted.plan;
-    let (administration_role, execution_role) = roles(plan);
-    let request = access
-        .cloudformation()
-        .create_stack_set()
-        .stack_set_name(&plan.name)
-        .description(&wanted.description)
-        .set_parameters(Some(parameters(&wanted.parameters)))
-        .set_tags(Some(tags(&wanted.tags)))
-        .capabilities(Capability::CapabilityNamedIam)
-        .permission_model(permission_model(plan))
-        .set_administration_role_arn(administration_role)
-        .set_execution_role_name(execution_role)
-        .set_auto_deployment(auto_deployment(wanted))
-        .set_call_as(call_as(plan))
-        .managed_execution(managed_execution(plan))
-        .client_request_token(token);
-    let request = match body {
-        Body::Inline(text) => request.template_body(text),
-        Body::Uploaded(url) => request.template_url(url),
-    };
-    match request.send().await {
+    let request = with_set!(access.cloudformation().create_stack_set(), wanted, body);
+    match request.client_request_token(token).send().await {
         Ok(_) => Ok(()),
-        Err(error) => {
-            let error = access.error("cloudformation:CreateStackSet", &error);
-            // The answer to an earlier attempt of this very call was lost.
-            if error.has_code("NameAlreadyExistsException") {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        }
+        // The answer to an earlier attempt of this very call was lost.
+        Err(error) if error.code() == Some("NameAlreadyExistsException") => Ok(()),
+        Err(error) => Err(access.error("cloudformation:CreateStackSet", &error)),
     }
 }
 
 /// Begins an update of the stack set and of all its instances.
-///
-/// # Errors
-/// AWS refuses.
 pub(super) async fn update(
     access: &Access,
     wanted: &Wanted,
     body: &Body,
     operation: &str,
 ) -> Result<(), DeployError> {
-    let plan = &wanted.plan;
-    let (administration_role, execution_role) = roles(plan);
-    let request = access
-        .cloudformation()
-        .update_stack_set()
-        .stack_set_name(&plan.name)
-        .description(&wanted.description)
-        .set_parameters(Some(parameters(&wanted.parameters)))
-        .set_tags(Some(tags(&wanted.tags)))
-        .capabilities(Capability::CapabilityNamedIam)
-        .permission_model(permission_model(plan))
-        .set_administration_role_arn(administration_role)
-        .set_execution_role_name(execution_role)
-        .set_auto_deployment(auto_deployment(wanted))
-        .set_call_as(call_as(plan))
-        .managed_execution(managed_execution(plan))
-        .set_operation_preferences(preferences(&plan.preferences, &wanted.regions()))
-        .operation_id(operation);
-    let request = match body {
-        Body::Inline(text) => request.template_body(text),
-        Body::Uploaded(url) => request.template_url(url),
-    };
-    request
+    let preferences = preferences(&wanted.plan.preferences, &wanted.regions());
+    with_set!(access.cloudformation().update_stack_set(), wanted, body)
+        .set_operation_preferences(preferences)
+        .operation_id(operation)
         .send()
         .await
         .map_err(|error| access.error("cloudformation:UpdateStackSet", &error))?;
@@ -157,9 +120,6 @@ pub(super) async fn update(
 }
 
 /// Deletes a stack set that has no instances.
-///
-/// # Errors
-/// It has some, or AWS refuses.
 pub(crate) async fn delete(access: &Access, plan: &StackSetPlan) -> Result<(), DeployError> {
     access
         .cloudformation()
@@ -192,30 +152,14 @@ fn roles(plan: &StackSetPlan) -> (Option<String>, Option<String>) {
 
 fn auto_deployment(wanted: &Wanted) -> Option<AutoDeployment> {
     let own = wanted.auto_deployment()?;
-    let builder = AutoDeployment::builder().enabled(own.enabled);
     // AWS takes the other setting only where this one is on.
-    Some(if own.enabled {
-        builder
-            .retain_stacks_on_account_removal(own.retain_stacks_on_account_removal)
-            .build()
-    } else {
-        builder.build()
-    })
+    let retain = own.enabled.then_some(own.retain_stacks_on_account_removal);
+    let builder = AutoDeployment::builder().enabled(own.enabled);
+    Some(builder.set_retain_stacks_on_account_removal(retain).build())
 }
 
 fn managed_execution(plan: &StackSetPlan) -> ManagedExecution {
     ManagedExecution::builder()
         .active(plan.managed_execution)
         .build()
-}
-
-/// As whom StackSets is called; it is said for service-managed permissions only.
-pub(super) fn call_as(plan: &StackSetPlan) -> Option<CallAs> {
-    match &plan.permissions {
-        StackSetPermissions::SelfManaged(_) => None,
-        StackSetPermissions::ServiceManaged(own) => Some(match own.call_as {
-            crate::config::CallAs::ItSelf => CallAs::SelfValue,
-            crate::config::CallAs::DelegatedAdmin => CallAs::DelegatedAdmin,
-        }),
-    }
 }

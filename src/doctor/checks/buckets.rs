@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::super::expected::{ExpectedBucket, Purpose, account_of, encryption, is_true, text};
-use super::super::finding::{
-    BUCKET_KEY, BUCKET_MISSING, BUCKET_POLICY, CHANGE_EVENTS, DRIFT, OWNERSHIP, VERSIONING,
-};
+use super::super::finding::Rule;
 use super::super::live::{Bucket, Reading};
 use super::super::templates::customer_key;
 use super::policies::Subject;
-use super::{Block, Checks, Command, Fix};
+use super::{Block, Checks, Command};
 use crate::definition::model::{ActionPart, actions};
-use crate::diagnostic::Severity;
 use crate::run::Step;
 use crate::template::UNKNOWN;
 
@@ -40,17 +39,6 @@ impl Checks<'_> {
         }
     }
 
-    /// A command on a bucket.
-    fn on(
-        &self,
-        bucket: &ExpectedBucket,
-        operation: &str,
-        complete: impl FnOnce(Command) -> Command,
-    ) -> Fix {
-        let command = Command::new(operation).with("--bucket", &bucket.name);
-        self.aws(&bucket.account, &bucket.region, complete(command))
-    }
-
     fn missing_bucket(&mut self, bucket: &ExpectedBucket) {
         let advice = if bucket.properties.is_some() {
             "a bucket that its stack made and somebody deleted is not made again: make it by hand \
@@ -58,40 +46,33 @@ impl Checks<'_> {
         } else {
             "the configuration says that it exists: make it, or name another"
         };
-        self.add(
-            BUCKET_MISSING,
-            Severity::Error,
-            &bucket.account,
-            format!("bucket {}", bucket.name),
-            "there is no such bucket",
-        )
-        .blocking(Block::Resource(bucket.name.clone()))
-        .named(&bucket.name)
-        .advise(advice);
+        self.error(Rule::BucketMissing, bucket, "there is no such bucket")
+            .blocking(Block::Resource(bucket.name.clone()))
+            .named(&bucket.name)
+            .advise(advice);
     }
 
     fn bucket_policy(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
-        let none = serde_json::json!({ "Statement": [] });
+        let none = json!({ "Statement": [] });
         let live = match &found.policy {
             Reading::Read(policy) => policy,
             Reading::Missing => &none,
             Reading::Refused(_) => return,
         };
         let put = bucket.policy.as_ref().map(|policy| {
-            self.on(bucket, "s3api put-bucket-policy", |command| {
-                command.json("--policy", policy)
-            })
+            self.aws(
+                bucket,
+                of_bucket("s3api put-bucket-policy", bucket).json("--policy", policy),
+            )
         });
         let subject = Subject {
-            rule: BUCKET_POLICY,
-            account: &bucket.account,
-            resource: format!("bucket {}", bucket.name),
+            rule: Rule::BucketPolicy,
+            of: bucket.into(),
             what: "bucket policy".to_owned(),
             stack: bucket.stack,
             block: Block::ResourcePolicy(bucket.name.clone()),
             name: &bucket.name,
             put: put.into_iter().collect(),
-            is_whole: true,
         };
         self.policy(&subject, bucket.policy.as_ref(), live);
     }
@@ -107,34 +88,22 @@ impl Checks<'_> {
         if state == "Enabled" || !(is_source || expected) {
             return;
         }
-        let fix = self.on(bucket, "s3api put-bucket-versioning", |command| {
-            command.with("--versioning-configuration", "Status=Enabled")
-        });
-        let is = if state.is_empty() { "off" } else { "suspended" };
-        let (rule, severity, message) = if is_source {
-            (
-                VERSIONING,
-                Severity::Error,
-                format!("its versioning is {is}, and a source action takes a version of an object"),
-            )
-        } else {
-            (
-                DRIFT,
-                Severity::Warning,
-                format!("its versioning is {is}, and the template says Enabled"),
-            )
-        };
-        let cause = self.add(
-            rule,
-            severity,
-            &bucket.account,
-            format!("bucket {}", bucket.name),
-            message,
+        let fix = self.aws(
+            bucket,
+            of_bucket("s3api put-bucket-versioning", bucket)
+                .option("--versioning-configuration", "Status=Enabled"),
         );
+        let is = if state.is_empty() { "off" } else { "suspended" };
+        let cause = if is_source {
+            let what = "and a source action takes a version of an object";
+            let message = format!("its versioning is {is}, {what}");
+            let cause = self.error(Rule::Versioning, bucket, message);
+            cause.failing([Step::Source])
+        } else {
+            let message = format!("its versioning is {is}, and the template says Enabled");
+            self.warn(Rule::Drift, bucket, message)
+        };
         cause.named(&bucket.name).fix(fix);
-        if is_source {
-            cause.steps.push(Step::Source);
-        }
     }
 
     fn notifications(&mut self, bucket: &ExpectedBucket, found: &Bucket) {
@@ -152,15 +121,14 @@ impl Checks<'_> {
             return;
         }
         let operation = "s3api put-bucket-notification-configuration";
-        let fix = self.on(bucket, operation, |command| {
-            let events = serde_json::json!({ "EventBridgeConfiguration": {} });
-            command.json("--notification-configuration", &events)
-        });
-        self.add(
-            CHANGE_EVENTS,
-            Severity::Error,
-            &bucket.account,
-            format!("bucket {}", bucket.name),
+        let events = json!({ "EventBridgeConfiguration": {} });
+        let fix = self.aws(
+            bucket,
+            of_bucket(operation, bucket).json("--notification-configuration", &events),
+        );
+        self.error(
+            Rule::ChangeEvents,
+            bucket,
             "it does not send its events to EventBridge, so a new version starts nothing",
         )
         .advise(
@@ -182,10 +150,9 @@ impl Checks<'_> {
         let expected = properties
             .and_then(|all| text(&all["OwnershipControls"]["Rules"].get(0)?["ObjectOwnership"]));
         let wanted = expected.as_deref().unwrap_or("BucketOwnerEnforced");
-        let fix = self.on(bucket, "s3api put-bucket-ownership-controls", |command| {
-            let rules = format!("Rules=[{{ObjectOwnership={wanted}}}]");
-            command.with("--ownership-controls", &rules)
-        });
+        let rules = format!("Rules=[{{ObjectOwnership={wanted}}}]");
+        let command = of_bucket("s3api put-bucket-ownership-controls", bucket);
+        let fix = self.aws(bucket, command.option("--ownership-controls", rules));
         if bucket.purpose == Purpose::Output {
             let writers = self.output_writers(&bucket.name);
             for (role_account, acl) in writers {
@@ -193,28 +160,21 @@ impl Checks<'_> {
                 let given = acl.as_deref() == Some("bucket-owner-full-control");
                 let kept = live == "ObjectWriter" || (live == "BucketOwnerPreferred" && !given);
                 if foreign && kept {
-                    let own = self.add(
-                        OWNERSHIP,
-                        Severity::Error,
-                        &bucket.account,
-                        format!("bucket {}", bucket.name),
-                        format!(
-                            "its object ownership is {live}, and account {role_account} writes: \
-                             the objects are that account's"
-                        ),
+                    let message = format!(
+                        "its object ownership is {live}, and account {role_account} writes: the \
+                         objects are that account's"
                     );
-                    own.advise(
-                        "let the deploy action take the target's deploy role (`RoleArn`); or",
-                    )
-                    .fix(fix.clone());
+                    self.error(Rule::Ownership, bucket, message)
+                        .advise(
+                            "let the deploy action take the target's deploy role (`RoleArn`); or",
+                        )
+                        .fix(fix.clone());
                     return;
                 }
                 if enforced && acl.as_ref().is_some_and(|_| !given) {
-                    self.add(
-                        OWNERSHIP,
-                        Severity::Error,
-                        &bucket.account,
-                        format!("bucket {}", bucket.name),
+                    self.error(
+                        Rule::Ownership,
+                        bucket,
                         format!(
                             "its object ownership is {live}, which refuses the deploy action's \
                              ACL `{}`",
@@ -223,18 +183,15 @@ impl Checks<'_> {
                     )
                     .named("AccessControlListNotSupported")
                     .advise("take CannedACL out of the deploy action: nothing needs it")
-                    .steps
-                    .push(Step::Deploy);
+                    .failing([Step::Deploy]);
                     return;
                 }
             }
         }
         if expected.as_deref().is_some_and(|expected| expected != live) {
-            self.add(
-                DRIFT,
-                Severity::Warning,
-                &bucket.account,
-                format!("bucket {}", bucket.name),
+            self.warn(
+                Rule::Drift,
+                bucket,
                 format!(
                     "its object ownership is {live}, and the template says {}",
                     expected.unwrap_or_default()
@@ -246,17 +203,12 @@ impl Checks<'_> {
             .filter(|grantee| EVERYBODY.contains(&grantee.as_str()))
             .collect();
         if !enforced && !open.is_empty() {
-            let fix = self.on(bucket, "s3api put-bucket-acl", |command| {
-                command.with("--acl", "private")
-            });
-            self.add(
-                DRIFT,
-                Severity::Warning,
-                &bucket.account,
-                format!("bucket {}", bucket.name),
-                "its ACL lets everybody in",
-            )
-            .fix(fix);
+            let fix = self.aws(
+                bucket,
+                of_bucket("s3api put-bucket-acl", bucket).option("--acl", "private"),
+            );
+            self.warn(Rule::Drift, bucket, "its ACL lets everybody in")
+                .fix(fix);
         }
     }
 
@@ -280,18 +232,17 @@ impl Checks<'_> {
         if off.is_empty() {
             return;
         }
-        let fix = self.on(bucket, "s3api put-public-access-block", |command| {
-            command.with(
+        let fix = self.aws(
+            bucket,
+            of_bucket("s3api put-public-access-block", bucket).option(
                 "--public-access-block-configuration",
                 "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,\
-                 RestrictPublicBuckets=true",
-            )
-        });
-        self.add(
-            DRIFT,
-            Severity::Warning,
-            &bucket.account,
-            format!("bucket {}", bucket.name),
+             RestrictPublicBuckets=true",
+            ),
+        );
+        self.warn(
+            Rule::Drift,
+            bucket,
             format!("its public access block has {} off", off.join(", ")),
         )
         .fix(fix);
@@ -311,26 +262,26 @@ impl Checks<'_> {
         if expected.algorithm == live.algorithm && !other_key {
             return;
         }
-        let rule = serde_json::json!({ "Rules": [{
-            "ApplyServerSideEncryptionByDefault": {
-                "SSEAlgorithm": expected.algorithm,
-                "KMSMasterKeyID": expected.key,
-            },
+        let mut default = json!({ "SSEAlgorithm": expected.algorithm });
+        if let Some(key) = &expected.key {
+            default["KMSMasterKeyID"] = json!(key);
+        }
+        let rules = json!({ "Rules": [{
+            "ApplyServerSideEncryptionByDefault": default,
             "BucketKeyEnabled": expected.bucket_key,
         }] });
-        let fix = self.on(bucket, "s3api put-bucket-encryption", |command| {
-            let rule = without_nulls(rule);
-            command.json("--server-side-encryption-configuration", &rule)
-        });
+        let fix = self.aws(
+            bucket,
+            of_bucket("s3api put-bucket-encryption", bucket)
+                .json("--server-side-encryption-configuration", &rules),
+        );
         let shown = |algorithm: &str, key: &Option<String>| match last(key) {
             Some(key) => format!("{algorithm} with key {key}"),
             None => algorithm.to_owned(),
         };
-        self.add(
-            DRIFT,
-            Severity::Warning,
-            &bucket.account,
-            format!("bucket {}", bucket.name),
+        self.warn(
+            Rule::Drift,
+            bucket,
             format!(
                 "its default encryption is {}, and the template says {}",
                 shown(&live.algorithm, &live.key),
@@ -363,7 +314,6 @@ impl Checks<'_> {
                 ),
             ),
         };
-        let resource = format!("bucket {}", bucket.name);
         match (customer_key(live, self.live), &bucket.key) {
             (Some(key), Some(named)) if key == *named => {}
             (Some(key), named) => {
@@ -371,12 +321,10 @@ impl Checks<'_> {
                     Some(named) => format!("the deployed templates name key {named}"),
                     None => "the deployed templates name no key".to_owned(),
                 };
-                let deploy = self.deploy(&bucket.account);
-                self.add(
-                    BUCKET_KEY,
-                    Severity::Warning,
-                    &bucket.account,
-                    resource,
+                let deploy = self.deploy(bucket);
+                self.warn(
+                    Rule::BucketKey,
+                    bucket,
                     format!("its default encryption uses key {key}, and {says}"),
                 )
                 .blocking(Block::Denied(key.clone()))
@@ -389,11 +337,9 @@ impl Checks<'_> {
                 .advise("`s3ferry synth` prints what the policy of the key must allow");
             }
             (None, Some(named)) => {
-                self.add(
-                    BUCKET_KEY,
-                    Severity::Warning,
-                    &bucket.account,
-                    resource,
+                self.warn(
+                    Rule::BucketKey,
+                    bucket,
                     format!(
                         "its default encryption is {}, and the deployed templates name key {named}",
                         live.algorithm
@@ -411,8 +357,8 @@ impl Checks<'_> {
     fn output_writers(&self, bucket: &str) -> Vec<(String, Option<String>)> {
         let mut found = Vec::new();
         for pipeline in self.expected.pipelines() {
-            let name = pipeline.name.clone().unwrap_or_default();
-            let live = self.live.pipelines.get(&name).and_then(Reading::read);
+            let live = self.live.pipelines.get(pipeline.known_name());
+            let live = live.and_then(Reading::read);
             let definition = live.map_or(&pipeline.properties, |live| &live.definition);
             let deploys = actions(definition).filter(ActionPart::is_s3_deploy);
             for action in deploys.filter(|action| action.setting_text("BucketName") == Some(bucket))
@@ -425,21 +371,6 @@ impl Checks<'_> {
     }
 }
 
-/// The same without members that say nothing.
-fn without_nulls(mut value: serde_json::Value) -> serde_json::Value {
-    match &mut value {
-        serde_json::Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            for member in members.values_mut() {
-                *member = without_nulls(member.take());
-            }
-        }
-        serde_json::Value::Array(items) => {
-            for item in items {
-                *item = without_nulls(item.take());
-            }
-        }
-        _ => {}
-    }
-    value
+fn of_bucket(operation: &str, bucket: &ExpectedBucket) -> Command {
+    Command::aws(operation).option("--bucket", &bucket.name)
 }

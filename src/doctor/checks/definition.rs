@@ -2,16 +2,15 @@
 
 use serde_json::Value as Json;
 
-use super::super::finding::DRIFT;
+use super::super::finding::Rule;
 use super::Checks;
 use crate::definition::model::{ActionPart, actions_of, member, stages};
-use crate::diagnostic::Severity;
 use crate::failure;
 use crate::proof::Resolved;
 
 impl Checks<'_> {
     /// What else of the definition differs.
-    pub(super) fn definition(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
+    pub(super) fn definition(&mut self, pipeline: &Resolved, live: &Json) {
         let mut differences = Vec::new();
         let wanted = &pipeline.properties;
         let role = |node| member(node, "RoleArn").and_then(Json::as_str);
@@ -59,11 +58,9 @@ impl Checks<'_> {
             differences.push(format!("{more} more stages"));
         }
         if !differences.is_empty() {
-            self.add(
-                DRIFT,
-                Severity::Warning,
-                &pipeline.account,
-                format!("pipeline {name}"),
+            self.warn(
+                Rule::Drift,
+                pipeline,
                 format!(
                     "its definition is not the template's: {}",
                     differences.join(", ")

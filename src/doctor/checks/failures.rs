@@ -3,17 +3,16 @@
 
 use serde_json::Value as Json;
 
-use super::super::finding::{ACTION, EXECUTION, OBJECT_TAGS, SOURCE_OBJECT};
+use super::super::finding::Rule;
 use super::super::live::{Failure, Pipeline, Reading};
 use super::{Checks, Command, run};
 use crate::definition::model::{ActionPart, actions, actions_of, member, stages};
-use crate::diagnostic::Severity;
 use crate::failure::{self, Action, Meaning, Sign};
 use crate::proof::Resolved;
 use crate::run::Step;
 
 impl Checks<'_> {
-    pub(super) fn configurations(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
+    pub(super) fn configurations(&mut self, pipeline: &Resolved, live: &Json) {
         for action in actions(live).filter(ActionPart::is_s3_deploy) {
             let configuration = action.get("Configuration");
             let Some(fault) = configuration.and_then(failure::configuration_fault) else {
@@ -22,31 +21,27 @@ impl Checks<'_> {
             let title = action.text("Name").unwrap_or_default();
             let fixes = self.change(
                 pipeline,
-                name,
                 &format!(
                     "set \"Extract\": \"true\" on the action {title}, or \"false\" with \
                      \"ObjectKey\", as the template has it"
                 ),
             );
-            let cause = self.add(
-                ACTION,
-                Severity::Error,
-                &pipeline.account,
-                format!("pipeline {name}"),
+            let cause = self.error(
+                Rule::Action,
+                pipeline,
                 format!(
                     "its action {title} cannot run: {fault}. CodePipeline accepts this, and every \
                      run fails with ConfigurationError"
                 ),
             );
-            cause.finding.fixes = fixes;
-            cause.steps.push(Step::Deploy);
+            cause.fixes(fixes).failing([Step::Deploy]);
             // As the message of the failed execution writes it.
             cause.named(&format!("action {title} (ConfigurationError)"));
         }
     }
 
     /// How the last execution failed, where it did.
-    pub(super) fn failure(&mut self, pipeline: &Resolved, name: &str, found: &Pipeline) {
+    pub(super) fn failure(&mut self, pipeline: &Resolved, found: &Pipeline) {
         let Reading::Read(Some(failure)) = &found.failure else {
             return;
         };
@@ -64,11 +59,11 @@ impl Checks<'_> {
         let sign = Sign::of(is_source, &failure.code, &failure.message);
         match (sign, failed) {
             (Sign::MissingSource, Some(action)) => {
-                return self.missing_source(pipeline, name, failure, action);
+                return self.missing_source(pipeline, failure, action);
             }
             (Sign::TagsRefused, Some(action)) => {
                 if let Some(target) = self.untagged_target(action) {
-                    return self.tags_refused(pipeline, name, failure, &target);
+                    return self.tags_refused(pipeline, failure, &target);
                 }
             }
             _ => {}
@@ -88,21 +83,20 @@ impl Checks<'_> {
         // A retry keeps the version and the variables, which another start would not.
         let command = match failure.stage.as_str() {
             stage if is_guarded && !stage.is_empty() && !failure.execution.is_empty() => {
-                Command::new("codepipeline retry-stage-execution")
-                    .with("--pipeline-name", name)
-                    .with("--stage-name", stage)
-                    .with("--pipeline-execution-id", &failure.execution)
-                    .with("--retry-mode", "FAILED_ACTIONS")
+                Command::aws("codepipeline retry-stage-execution")
+                    .option("--pipeline-name", pipeline.known_name())
+                    .option("--stage-name", stage)
+                    .option("--pipeline-execution-id", &failure.execution)
+                    .option("--retry-mode", "FAILED_ACTIONS")
             }
-            _ => Command::new("codepipeline start-pipeline-execution").with("--name", name),
+            _ => Command::aws("codepipeline start-pipeline-execution")
+                .option("--name", pipeline.known_name()),
         };
-        let fix = self.aws(&pipeline.account, &pipeline.region, command);
+        let fix = self.aws(pipeline, command);
         let known = meaning(failure, failed);
-        let cause = self.add(
-            EXECUTION,
-            Severity::Warning,
-            &pipeline.account,
-            format!("pipeline {name}"),
+        let cause = self.warn(
+            Rule::Execution,
+            pipeline,
             format!("{what}{}{code}{said}", place(failure)),
         );
         if let Some(known) = &known {
@@ -125,7 +119,6 @@ impl Checks<'_> {
     fn missing_source(
         &mut self,
         pipeline: &Resolved,
-        name: &str,
         failure: &Failure,
         action: ActionPart<'_, Json>,
     ) {
@@ -136,24 +129,16 @@ impl Checks<'_> {
             of("S3ObjectKey"),
             aws_says(failure)
         );
-        self.add(
-            SOURCE_OBJECT,
-            Severity::Error,
-            &pipeline.account,
-            format!("pipeline {name}"),
-            message,
-        )
-        .advise("upload it, which starts the pipeline; no permission is missing:")
-        .fix(run(&["push", "DIR"]));
+        self.error(Rule::SourceObject, pipeline, message)
+            .advise("upload it, which starts the pipeline; no permission is missing:")
+            .fix(run(&["push", "DIR"]));
     }
 
     /// The source object has tags, which a target's deploy role may not copy.
-    fn tags_refused(&mut self, pipeline: &Resolved, name: &str, failure: &Failure, target: &str) {
-        self.add(
-            OBJECT_TAGS,
-            Severity::Error,
-            &pipeline.account,
-            format!("pipeline {name}"),
+    fn tags_refused(&mut self, pipeline: &Resolved, failure: &Failure, target: &str) {
+        self.error(
+            Rule::ObjectTags,
+            pipeline,
             format!(
                 "the source object has tags, and the deploy role of target {target} may not copy \
                  them{}",
@@ -175,7 +160,6 @@ impl Checks<'_> {
     }
 }
 
-/// What a failure means, by the action that failed.
 fn meaning(failed: &Failure, action: Option<ActionPart<'_, Json>>) -> Option<Meaning> {
     let kind = match action {
         Some(action) if action.is_s3_deploy() => {
@@ -187,7 +171,6 @@ fn meaning(failed: &Failure, action: Option<ActionPart<'_, Json>>) -> Option<Mea
     failure::of_run(&failed.code, &failed.message, kind)
 }
 
-/// Where an execution failed.
 fn place(failure: &Failure) -> String {
     if failure.action.is_empty() {
         String::new()

@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::super::expected::ExpectedKey;
-use super::super::finding::{DRIFT, KEY_MISSING, KEY_POLICY, KEY_STATE};
+use super::super::finding::Rule;
 use super::super::live::{Key, Reading};
 use super::policies::Subject;
 use super::{Block, Checks, Command, last};
-use crate::diagnostic::Severity;
 use crate::diagnostic::{Node, Source, read};
-use crate::policy::document::Arn;
 use crate::proof::outsiders;
 
 /// The name of the policy that every key has.
@@ -26,9 +24,9 @@ impl Checks<'_> {
             match self.live.keys.get(&key.arn) {
                 Some(Reading::Missing) => self.missing_key(key),
                 Some(Reading::Read(found)) => {
-                    self.state(found, &key.account);
+                    self.state(found);
                     self.key_policy(key, found);
-                    self.key_outsiders(found, &key.account);
+                    self.key_outsiders(found);
                     self.key_drift(key, found);
                 }
                 _ => {}
@@ -43,39 +41,31 @@ impl Checks<'_> {
         for key in others {
             if !seen.contains(&key.arn.as_str()) {
                 seen.push(&key.arn);
-                let account = Arn::parse(&key.arn).map_or("", |arn| arn.account);
-                self.state(key, account);
-                self.key_outsiders(key, account);
+                self.state(key);
+                self.key_outsiders(key);
             }
         }
     }
 
     fn missing_key(&mut self, key: &ExpectedKey) {
-        self.add(
-            KEY_MISSING,
-            Severity::Error,
-            &key.account,
-            format!("key {}", last(&key.arn)),
-            "there is no such key any more",
-        )
-        .blocking(Block::Resource(key.arn.clone()))
-        .named(last(&key.arn))
-        .advise(
-            "nobody can restore a deleted key, nor what it encrypted: let the dev stack make \
+        self.error(Rule::KeyMissing, key, "there is no such key any more")
+            .blocking(Block::Resource(key.arn.clone()))
+            .named(last(&key.arn))
+            .advise(
+                "nobody can restore a deleted key, nor what it encrypted: let the dev stack make \
              another, deploy the targets with its ID, then dev again",
-        );
+            );
     }
 
-    fn state(&mut self, key: &Key, account: &str) {
+    fn state(&mut self, key: &Key) {
         if key.is_aws_managed {
             // A pipeline's use of it is the pipeline's fault, and said there.
             return;
         }
-        let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
         let id = last(&key.arn);
-        let command = |operation: &str| Command::new(operation).with("--key-id", id);
-        let enable = self.aws(account, &region, command("kms enable-key"));
-        let cancel = self.aws(account, &region, command("kms cancel-key-deletion"));
+        let command = |operation: &str| Command::aws(operation).option("--key-id", id);
+        let enable = self.aws(key, command("kms enable-key"));
+        let cancel = self.aws(key, command("kms cancel-key-deletion"));
         let (message, fixes) = match key.state.as_str() {
             "Enabled" if key.usage != "ENCRYPT_DECRYPT" => (
                 format!("its usage is {}, and S3 needs ENCRYPT_DECRYPT", key.usage),
@@ -98,49 +88,39 @@ impl Checks<'_> {
                 Vec::new(),
             ),
         };
-        let cause = self.add(
-            KEY_STATE,
-            Severity::Error,
-            account,
-            format!("key {id}"),
-            message,
-        );
-        cause
+        self.error(Rule::KeyState, key, message)
             .blocking(Block::Use(key.arn.clone()))
             .named(id)
             .named("kms:")
-            .named("KMS.");
-        cause.finding.fixes = fixes;
+            .named("KMS.")
+            .fixes(fixes);
     }
 
     fn key_policy(&mut self, key: &ExpectedKey, found: &Key) {
         let Reading::Read(live) = &found.policy else {
             return;
         };
-        let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
         let put = key.policy.as_ref().map(|policy| {
-            let command = Command::new("kms put-key-policy")
-                .with("--key-id", last(&key.arn))
-                .with("--policy-name", DEFAULT)
+            let command = Command::aws("kms put-key-policy")
+                .option("--key-id", last(&key.arn))
+                .option("--policy-name", DEFAULT)
                 .json("--policy", policy);
-            self.aws(&key.account, &region, command)
+            self.aws(key, command)
         });
         let subject = Subject {
-            rule: KEY_POLICY,
-            account: &key.account,
-            resource: format!("key {}", last(&key.arn)),
+            rule: Rule::KeyPolicy,
+            of: key.into(),
             what: "key policy".to_owned(),
             stack: key.stack,
             block: Block::ResourcePolicy(found.arn.clone()),
             name: last(&key.arn),
             put: put.into_iter().collect(),
-            is_whole: true,
         };
         self.policy(&subject, key.policy.as_ref(), live);
     }
 
     /// Principals that a policy of the key lets in, and that belong to no account of the deployment.
-    fn key_outsiders(&mut self, key: &Key, account: &str) {
+    fn key_outsiders(&mut self, key: &Key) {
         let others = key.others.read().into_iter().flatten();
         let others = others.map(|other| (other.name.as_str(), &other.document));
         let policies: Vec<(&str, &Reading<Json>)> = std::iter::once((DEFAULT, &key.policy))
@@ -155,11 +135,9 @@ impl Checks<'_> {
                 continue;
             }
             let listed: Vec<String> = found.iter().map(|who| format!("`{who}`")).collect();
-            let cause = self.add(
-                KEY_POLICY,
-                Severity::Warning,
-                account,
-                format!("key {}", last(&key.arn)),
+            let cause = self.warn(
+                Rule::KeyPolicy,
+                key,
                 format!(
                     "its policy `{name}` allows {}, which no account of this deployment owns",
                     listed.join(", ")
@@ -199,16 +177,13 @@ impl Checks<'_> {
     }
 
     fn key_drift(&mut self, key: &ExpectedKey, found: &Key) {
-        let region = Arn::parse(&key.arn).map_or("", |arn| arn.region).to_owned();
         let id = last(&key.arn);
         if key.rotation && found.rotation == Reading::Read(false) {
-            let command = Command::new("kms enable-key-rotation").with("--key-id", id);
-            let fix = self.aws(&key.account, &region, command);
-            self.add(
-                DRIFT,
-                Severity::Warning,
-                &key.account,
-                format!("key {id}"),
+            let command = Command::aws("kms enable-key-rotation").option("--key-id", id);
+            let fix = self.aws(key, command);
+            self.warn(
+                Rule::Drift,
+                key,
                 "it does not rotate, and the template says that it does",
             )
             .fix(fix);
@@ -221,17 +196,15 @@ impl Checks<'_> {
                 continue;
             }
             let command = |operation: &str| {
-                Command::new(operation)
-                    .with("--alias-name", alias)
-                    .with("--target-key-id", id)
+                Command::aws(operation)
+                    .option("--alias-name", alias)
+                    .option("--target-key-id", id)
             };
-            let create = self.aws(&key.account, &region, command("kms create-alias"));
-            let update = self.aws(&key.account, &region, command("kms update-alias"));
-            self.add(
-                DRIFT,
-                Severity::Warning,
-                &key.account,
-                format!("key {id}"),
+            let create = self.aws(key, command("kms create-alias"));
+            let update = self.aws(key, command("kms update-alias"));
+            self.warn(
+                Rule::Drift,
+                key,
                 format!("it is not called {alias}: the alias is gone, or another key's"),
             )
             .advise("nothing of the pipeline uses the alias; it is for people:")

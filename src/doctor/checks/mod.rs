@@ -9,14 +9,15 @@ mod policies;
 mod roles;
 mod rules;
 mod stacks;
+mod thing;
 
-use super::command::Command;
-use super::diagnose::Repair;
 use super::expected::{Expected, Reference};
-use super::finding::{Finding, Fix};
+use super::finding::{Finding, Fix, Repair, Rule};
 use super::live::Live;
 use crate::diagnostic::Severity;
 use crate::run::Step;
+use crate::shell::Command;
+pub(super) use thing::Thing;
 
 /// A finding, and how to recognize what follows from it.
 #[derive(Debug, Clone)]
@@ -85,50 +86,44 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// Adds a cause, which the caller completes.
-    fn add(
+    /// Adds an error, which the caller completes.
+    fn error<'c>(
         &mut self,
-        rule: &'static str,
-        severity: Severity,
-        account: &str,
-        resource: impl Into<String>,
+        rule: Rule,
+        of: impl Into<Thing<'c>>,
+        message: impl Into<String>,
+    ) -> &mut Cause {
+        let cause = self.warn(rule, of, message);
+        cause.finding.severity = Severity::Error;
+        cause
+    }
+
+    /// Adds a warning, which the caller completes.
+    fn warn<'c>(
+        &mut self,
+        rule: Rule,
+        of: impl Into<Thing<'c>>,
         message: impl Into<String>,
     ) -> &mut Cause {
         let at = self.causes.len();
-        self.causes.push(Cause {
-            finding: Finding {
-                rule,
-                severity,
-                account: account.to_owned(),
-                resource: resource.into(),
-                message: message.into(),
-                fixes: Vec::new(),
-                consequences: Vec::new(),
-            },
-            blocks: Vec::new(),
-            names: Vec::new(),
-            steps: Vec::new(),
-            is_known: false,
-            repair: None,
-        });
+        self.causes.push(Cause::new(rule, of, message.into()));
         &mut self.causes[at]
     }
 
-    /// An AWS CLI command in an account.
-    fn aws(&self, account: &str, region: &str, mut command: Command) -> Fix {
-        if !region.is_empty() {
-            command = command.with("--region", region);
-        }
-        let profile = self.expected.profile(account);
-        if !profile.is_empty() {
-            command = command.with("--profile", profile);
-        }
-        Fix::Command(command.text())
+    /// An AWS CLI command on a thing, in its account and region.
+    fn aws<'c>(&self, on: impl Into<Thing<'c>>, command: Command) -> Fix {
+        let on = on.into();
+        let profile = self.expected.profile(on.account);
+        let command = command
+            .maybe("--region", Some(on.region).filter(|text| !text.is_empty()))
+            .maybe("--profile", Some(profile).filter(|text| !text.is_empty()));
+        Fix::Command(command.to_string())
     }
 
-    /// The command that deploys what an account lacks.
-    fn deploy(&self, account: &str) -> Fix {
-        deploy(self.expected.profile(account))
+    /// The command that deploys what the account of a thing lacks.
+    fn deploy<'c>(&self, of: impl Into<Thing<'c>>) -> Fix {
+        let profile = self.expected.profile(of.into().account);
+        run(&["deploy", "--profile", profile])
     }
 
     /// Whether a deployment without changes of the configuration was checked to leave a stack as it is.
@@ -143,19 +138,34 @@ impl Checks<'_> {
     }
 }
 
-/// The command that deploys the stacks of a profile.
-fn deploy(profile: &str) -> Fix {
-    run(&["deploy", "--profile", profile])
-}
-
-/// A command of this program.
 fn run(words: &[&str]) -> Fix {
     Fix::Run(words.iter().map(|word| (*word).to_owned()).collect())
 }
 
 impl Cause {
+    /// A warning of which nothing more is known.
+    pub(super) fn new<'c>(rule: Rule, of: impl Into<Thing<'c>>, message: String) -> Self {
+        let of = of.into();
+        Self {
+            finding: Finding {
+                message,
+                ..Finding::new(rule, Severity::Warning, of.account, of.shown)
+            },
+            blocks: Vec::new(),
+            names: Vec::new(),
+            steps: Vec::new(),
+            is_known: false,
+            repair: None,
+        }
+    }
+
     fn fix(&mut self, fix: Fix) -> &mut Self {
         self.finding.fixes.push(fix);
+        self
+    }
+
+    fn fixes(&mut self, fixes: impl IntoIterator<Item = Fix>) -> &mut Self {
+        self.finding.fixes.extend(fixes);
         self
     }
 
@@ -165,6 +175,11 @@ impl Cause {
 
     fn blocking(&mut self, block: Block) -> &mut Self {
         self.blocks.push(block);
+        self
+    }
+
+    fn failing(&mut self, steps: impl IntoIterator<Item = Step>) -> &mut Self {
+        self.steps.extend(steps);
         self
     }
 

@@ -3,11 +3,10 @@
 
 use serde_json::Value as Json;
 
-use super::super::finding::{ACTION, Fix, PIPELINE_MISSING, STORE, TRANSITION};
+use super::super::finding::{Fix, Rule};
 use super::super::live::{Pipeline, Reading};
 use super::{Block, Checks, Command, run};
 use crate::definition::model::{ActionPart, actions, stores_of};
-use crate::diagnostic::Severity;
 use crate::policy::document::Arn;
 use crate::proof::Resolved;
 use crate::run::Step;
@@ -39,40 +38,35 @@ impl<'s> Store<'s> {
 impl Checks<'_> {
     pub(super) fn pipelines(&mut self) {
         for pipeline in self.expected.pipelines() {
-            let name = pipeline.name.clone().unwrap_or_default();
-            match self.live.pipelines.get(&name) {
+            match self.live.pipelines.get(pipeline.known_name()) {
                 _ if self.is_absent(pipeline.stack) => {}
-                Some(Reading::Missing) => self.missing_pipeline(pipeline, &name),
+                Some(Reading::Missing) => self.missing_pipeline(pipeline),
                 Some(Reading::Read(found)) => {
-                    self.stores(pipeline, &name, &found.definition);
-                    self.actions(pipeline, &name, &found.definition);
-                    self.configurations(pipeline, &name, &found.definition);
-                    self.definition(pipeline, &name, &found.definition);
-                    self.transitions(pipeline, &name, found);
-                    self.failure(pipeline, &name, found);
+                    self.stores(pipeline, &found.definition);
+                    self.actions(pipeline, &found.definition);
+                    self.configurations(pipeline, &found.definition);
+                    self.definition(pipeline, &found.definition);
+                    self.transitions(pipeline, found);
+                    self.failure(pipeline, found);
                 }
                 _ => {}
             }
         }
     }
 
-    fn missing_pipeline(&mut self, pipeline: &Resolved, name: &str) {
+    fn missing_pipeline(&mut self, pipeline: &Resolved) {
         let said = self
             .causes
             .iter()
-            .any(|cause| cause.finding.rule == PIPELINE_MISSING);
+            .any(|cause| cause.finding.rule == Rule::PipelineMissing);
         if said {
             return;
         }
-        let fix = self.deploy(&pipeline.account);
-        self.add(
-            PIPELINE_MISSING,
-            Severity::Error,
-            &pipeline.account,
-            format!("pipeline {name}"),
+        let fix = self.deploy(pipeline);
+        self.error(Rule::PipelineMissing, pipeline,
             "there is no such pipeline",
         )
-        .named(name)
+        .named(pipeline.known_name())
         .advise(
             "if the deployment was never finished, the next one makes it; if somebody deleted it, \
              CloudFormation takes it for made: change its definition in the configuration first",
@@ -80,14 +74,14 @@ impl Checks<'_> {
         .fix(fix);
     }
 
-    fn stores(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
+    fn stores(&mut self, pipeline: &Resolved, live: &Json) {
         let expected = Store::all(&pipeline.properties, &pipeline.region);
         let found = Store::all(live, &pipeline.region);
         for wanted in &expected {
             let region = wanted.region;
             let Some(store) = found.iter().find(|store| store.region == region) else {
                 let message = format!("it has no artifact store in {region}");
-                self.store(pipeline, name, message, wanted, true);
+                self.store(pipeline, message, wanted, true);
                 continue;
             };
             if store.bucket != wanted.bucket {
@@ -95,12 +89,12 @@ impl Checks<'_> {
                     "its artifact store in {region} is bucket {}, and the template says {}",
                     store.bucket, wanted.bucket
                 );
-                self.store(pipeline, name, message, wanted, false);
+                self.store(pipeline, message, wanted, false);
             }
             if let Some(message) = self.store_key(pipeline, store, wanted) {
                 // Of a pipeline with another bucket it takes nothing.
                 let adoptable = store.bucket == wanted.bucket;
-                self.store(pipeline, name, message, wanted, adoptable);
+                self.store(pipeline, message, wanted, adoptable);
             }
         }
     }
@@ -156,22 +150,14 @@ impl Checks<'_> {
     }
 
     /// A store that is wrong; `adoptable` where `adopt` puts it right.
-    fn store(
-        &mut self,
-        pipeline: &Resolved,
-        name: &str,
-        message: String,
-        wanted: &Store<'_>,
-        adoptable: bool,
-    ) {
+    fn store(&mut self, pipeline: &Resolved, message: String, wanted: &Store<'_>, adoptable: bool) {
         let mut fixes = if adoptable {
-            self.adopt(name)
+            self.adopt(pipeline)
         } else {
             Vec::new()
         };
         fixes.extend(self.change(
             pipeline,
-            name,
             &format!(
                 "set the artifact store to bucket {} and its `encryptionKey` to {{\"id\": \
                  \"{}\", \"type\": \"KMS\"}}",
@@ -179,25 +165,20 @@ impl Checks<'_> {
                 wanted.key.unwrap_or("the key's ARN")
             ),
         ));
-        let cause = self.add(
-            STORE,
-            Severity::Error,
-            &pipeline.account,
-            format!("pipeline {name}"),
-            message,
-        );
-        cause.finding.fixes = fixes;
+        let cause = self.error(Rule::Store, pipeline, message);
         cause
-            .steps
-            .extend([Step::Encrypt, Step::Decrypt, Step::Store, Step::Read]);
-        cause.named("kms:").named("KMS");
+            .fixes(fixes)
+            .failing([Step::Encrypt, Step::Decrypt, Step::Store, Step::Read])
+            .named("kms:")
+            .named("KMS");
     }
 
     /// The command that sets roles and keys at once. It knows the first pipeline only, whose
     /// stack is the first.
-    fn adopt(&self, name: &str) -> Vec<Fix> {
+    fn adopt(&self, pipeline: &Resolved) -> Vec<Fix> {
+        let name = pipeline.known_name();
         let first = self.expected.pipelines().next();
-        if first.and_then(|first| first.name.as_deref()) != Some(name) {
+        if first.is_none_or(|first| first.known_name() != name) {
             return Vec::new();
         }
         vec![
@@ -208,24 +189,24 @@ impl Checks<'_> {
     }
 
     /// How to change a pipeline that CloudFormation sees no change of.
-    pub(super) fn change(&self, pipeline: &Resolved, name: &str, what: &str) -> Vec<Fix> {
-        let get = Command::new("codepipeline get-pipeline")
-            .with("--name", name)
-            .with("--query", "{pipeline: pipeline}");
-        let put = Command::new("codepipeline update-pipeline")
-            .with("--cli-input-json", "file://pipeline.json");
-        let get = match self.aws(&pipeline.account, &pipeline.region, get) {
+    pub(super) fn change(&self, pipeline: &Resolved, what: &str) -> Vec<Fix> {
+        let get = Command::aws("codepipeline get-pipeline")
+            .option("--name", pipeline.known_name())
+            .option("--query", "{pipeline: pipeline}");
+        let put = Command::aws("codepipeline update-pipeline")
+            .option("--cli-input-json", "file://pipeline.json");
+        let get = match self.aws(pipeline, get) {
             Fix::Command(text) => Fix::Command(format!("{text} > pipeline.json")),
             other => other,
         };
         vec![
             get,
             Fix::Advice(format!("in pipeline.json, {what}; then:")),
-            self.aws(&pipeline.account, &pipeline.region, put),
+            self.aws(pipeline, put),
         ]
     }
 
-    fn actions(&mut self, pipeline: &Resolved, name: &str, live: &Json) {
+    fn actions(&mut self, pipeline: &Resolved, live: &Json) {
         for wanted in actions(&pipeline.properties).filter(ActionPart::is_s3_deploy) {
             let deploys = || actions(live).filter(ActionPart::is_s3_deploy);
             let bucket = wanted.setting("BucketName");
@@ -237,28 +218,23 @@ impl Checks<'_> {
             let Some(found) = found else {
                 let fixes = self.change(
                     pipeline,
-                    name,
                     &format!("put back the deploy action {title}, as the template has it"),
                 );
-                let cause = self.add(
-                    ACTION,
-                    Severity::Error,
-                    &pipeline.account,
-                    format!("pipeline {name}"),
+                let cause = self.error(
+                    Rule::Action,
+                    pipeline,
                     format!("no action deploys into bucket {bucket}"),
                 );
-                cause.finding.fixes = fixes;
-                cause.named(bucket);
+                cause.fixes(fixes).named(bucket);
                 continue;
             };
-            self.action(pipeline, name, title, wanted, found);
+            self.action(pipeline, title, wanted, found);
         }
     }
 
     fn action(
         &mut self,
         pipeline: &Resolved,
-        name: &str,
         title: &str,
         wanted: ActionPart<'_, Json>,
         found: ActionPart<'_, Json>,
@@ -280,18 +256,10 @@ impl Checks<'_> {
                 "set \"roleArn\": \"{}\" on the action {title}",
                 role.unwrap_or_default()
             );
-            let mut fixes = self.adopt(name);
-            fixes.extend(self.change(pipeline, name, &what));
-            let cause = self.add(
-                ACTION,
-                Severity::Error,
-                &pipeline.account,
-                format!("pipeline {name}"),
-                message,
-            );
-            cause.finding.fixes = fixes;
-            cause.steps.extend(Step::DEPLOYING);
-            cause.named(title);
+            let mut fixes = self.adopt(pipeline);
+            fixes.extend(self.change(pipeline, &what));
+            let cause = self.error(Rule::Action, pipeline, message);
+            cause.fixes(fixes).failing(Step::DEPLOYING).named(title);
             if let Some(role) = live_role {
                 cause.blocking(Block::Caller(role.to_owned())).named(role);
             }
@@ -318,39 +286,30 @@ impl Checks<'_> {
             let message =
                 format!("its action {title} {does} {found}, and the template says {wanted}");
             let what = format!("set \"{member}\": \"{wanted}\" on the action {title}");
-            let fixes = self.change(pipeline, name, &what);
-            let cause = self.add(
-                ACTION,
-                Severity::Error,
-                &pipeline.account,
-                format!("pipeline {name}"),
-                message,
-            );
-            cause.finding.fixes = fixes;
-            cause.steps.push(Step::Deploy);
+            let fixes = self.change(pipeline, &what);
+            let cause = self.error(Rule::Action, pipeline, message);
+            cause.fixes(fixes).failing([Step::Deploy]);
         }
     }
 
-    fn transitions(&mut self, pipeline: &Resolved, name: &str, found: &Pipeline) {
+    fn transitions(&mut self, pipeline: &Resolved, found: &Pipeline) {
         let Reading::Read(stopped) = &found.stopped else {
             return;
         };
         for (stage, reason) in stopped {
-            let command = Command::new("codepipeline enable-stage-transition")
-                .with("--pipeline-name", name)
-                .with("--stage-name", stage)
-                .with("--transition-type", "Inbound");
-            let fix = self.aws(&pipeline.account, &pipeline.region, command);
+            let command = Command::aws("codepipeline enable-stage-transition")
+                .option("--pipeline-name", pipeline.known_name())
+                .option("--stage-name", stage)
+                .option("--transition-type", "Inbound");
+            let fix = self.aws(pipeline, command);
             let because = if reason.is_empty() {
                 String::new()
             } else {
                 format!(" ({reason})")
             };
-            self.add(
-                TRANSITION,
-                Severity::Error,
-                &pipeline.account,
-                format!("pipeline {name}"),
+            self.error(
+                Rule::Transition,
+                pipeline,
                 format!("the transition into its stage {stage} is switched off{because}"),
             )
             .fix(fix);

@@ -3,21 +3,17 @@
 use serde_json::Value as Json;
 
 use super::super::compare::{Difference, compare, sid, statements};
-use super::super::finding::{DEAD_PRINCIPAL, Fix};
-use super::{Block, Cause, Checks};
-use crate::diagnostic::Severity;
+use super::super::finding::{Fix, Rule};
+use super::{Block, Cause, Checks, Thing};
 use crate::diagnostic::Span;
 use crate::policy::document::{PrincipalEntry, PrincipalId};
 
 /// A policy that is compared.
 pub(super) struct Subject<'s> {
-    pub(super) rule: &'static str,
-    pub(super) account: &'s str,
-    /// `bucket x`, `role y`.
-    pub(super) resource: String,
+    pub(super) rule: Rule,
+    pub(super) of: Thing<'s>,
     /// `bucket policy`, `trust policy`, `managed policy x`.
     pub(super) what: String,
-    /// What it blocks.
     pub(super) block: Block,
     /// Name that AWS's messages have.
     pub(super) name: &'s str,
@@ -25,8 +21,18 @@ pub(super) struct Subject<'s> {
     pub(super) put: Vec<Fix>,
     /// Number of the stack whose template has the policy.
     pub(super) stack: usize,
-    /// Whether the template has all of it; otherwise more statements are nobody's business.
-    pub(super) is_whole: bool,
+}
+
+impl Subject<'_> {
+    /// How to add statements: what to add, and the commands that put the whole policy.
+    fn additions(&self, statements: Vec<Json>) -> impl Iterator<Item = Fix> {
+        let to = format!("the {} of {}", self.what, self.of.shown);
+        let add = move |statement| Fix::Add {
+            to: to.clone(),
+            statement,
+        };
+        statements.into_iter().map(add).chain(self.put.clone())
+    }
 }
 
 impl Checks<'_> {
@@ -75,15 +81,12 @@ impl Checks<'_> {
             [one] => self.fate(one, dead),
             several => format!("one of {}", several.join(", ")),
         };
-        let (what, resource) = (&subject.what, subject.resource.clone());
+        let what = &subject.what;
         let message = format!("its {what} names {ids}, which nobody is any more: {who}");
-        let block = subject.block.clone();
-        let put = subject.put.clone();
         let unchanged = self.is_unchanged(subject.stack);
         // The calls that fail by it make it an error.
-        let severity = Severity::Warning;
-        let cause = self.add(DEAD_PRINCIPAL, severity, subject.account, resource, message);
-        cause.blocking(block).named(subject.name);
+        let cause = self.warn(Rule::DeadPrincipal, subject.of.clone(), message);
+        cause.blocking(subject.block.clone()).named(subject.name);
         for id in meant {
             cause.named(&id);
         }
@@ -98,14 +101,7 @@ impl Checks<'_> {
                 false => "write the policy again, with",
             });
         }
-        for statement in repaired {
-            cause.fix(Fix::Add {
-                to: format!("the {what} of {}", subject.resource),
-                statement,
-            });
-        }
-        cause.finding.fixes.extend(put);
-        cause
+        cause.fixes(subject.additions(repaired))
     }
 
     /// What became of the role that a dead principal was.
@@ -129,27 +125,16 @@ impl Checks<'_> {
             let changed = difference.changed.iter().map(|(_, live)| live);
             said.push(format!("has another form of {}", named(changed)));
         }
-        if !difference.extra.is_empty() && subject.is_whole {
+        if !difference.extra.is_empty() {
             said.push(format!(
                 "has {} that no template has",
                 named(difference.extra.iter())
             ));
         }
-        if said.is_empty() {
-            return;
-        }
-        let whole = statements_missing(difference);
+        let whole: Vec<Json> = difference.wanted().cloned().collect();
         let message = format!("its {} {}", subject.what, said.join(", and "));
-        let to = format!("the {} of {}", subject.what, subject.resource);
-        let put = subject.put.clone();
         let unchanged = self.is_unchanged(subject.stack);
-        let cause = self.add(
-            subject.rule,
-            Severity::Warning,
-            subject.account,
-            subject.resource.clone(),
-            message,
-        );
+        let cause = self.warn(subject.rule, subject.of.clone(), message);
         cause.blocking(subject.block.clone()).named(subject.name);
         if whole.is_empty() {
             cause.advise("remove the statement, or add it to the configuration");
@@ -161,21 +146,10 @@ impl Checks<'_> {
                 false => "put the statements of the deployed template back",
             });
         }
-        for statement in whole {
-            cause.fix(Fix::Add {
-                to: to.clone(),
-                statement,
-            });
-        }
-        cause.finding.fixes.extend(put);
+        cause.fixes(subject.additions(whole));
     }
 }
 
-fn statements_missing(difference: &Difference) -> Vec<Json> {
-    difference.wanted().cloned().collect()
-}
-
-/// Statements by their names.
 fn named<'s>(statements: impl Iterator<Item = &'s Json>) -> String {
     let mut names = Vec::new();
     let mut nameless = 0;

@@ -2,13 +2,27 @@
 
 use serde_json::Value as Json;
 
-use super::super::diagnose::Repair;
 use super::super::expected::{ExpectedRole, Reference, list};
-use super::super::finding::{BOUNDARY, Fix, ROLE_MISSING, ROLE_POLICY, TRUST_POLICY};
+use super::super::finding::{Fix, Repair, Rule};
 use super::super::live::{Policy, Reading, Role};
 use super::policies::Subject;
 use super::{Block, Checks, Command, last, run};
-use crate::diagnostic::Severity;
+
+/// How a role has a policy.
+#[derive(Clone, Copy)]
+enum Kind {
+    Managed,
+    Inline,
+}
+
+impl Kind {
+    fn shown(self) -> &'static str {
+        match self {
+            Self::Managed => "managed policy",
+            Self::Inline => "inline policy",
+        }
+    }
+}
 
 impl Checks<'_> {
     pub(super) fn roles(&mut self) {
@@ -38,7 +52,7 @@ impl Checks<'_> {
     }
 
     fn missing_role(&mut self, role: &ExpectedRole) {
-        let deploy = self.deploy(&role.account);
+        let deploy = self.deploy(role);
         let is_unchanged = role.trust.is_some() && self.is_unchanged(role.stack);
         let advice = if role.trust.is_none() {
             "no template creates it: create it, or name another in the configuration"
@@ -50,11 +64,9 @@ impl Checks<'_> {
             "create it again as the deployed template says; then look again, since policies elsewhere \
              may still name the deleted role"
         };
-        let cause = self.add(
-            ROLE_MISSING,
-            Severity::Error,
-            &role.account,
-            format!("role {}", role.name),
+        let cause = self.error(
+            Rule::RoleMissing,
+            role,
             format!("there is no role {}", role.arn),
         );
         cause
@@ -69,11 +81,9 @@ impl Checks<'_> {
 
     fn trust(&mut self, role: &ExpectedRole, found: &Role) {
         if found.arn != role.arn {
-            self.add(
-                ROLE_MISSING,
-                Severity::Error,
-                &role.account,
-                format!("role {}", role.name),
+            self.error(
+                Rule::RoleMissing,
+                role,
                 format!("it is {} now, and policies name {}", found.arn, role.arn),
             )
             .blocking(Block::Caller(role.arn.clone()))
@@ -83,17 +93,15 @@ impl Checks<'_> {
         }
         let put = role.trust.as_ref().map(|trust| {
             let command = of_role("iam update-assume-role-policy", role);
-            self.aws(&role.account, "", command.json("--policy-document", trust))
+            self.aws(role, command.json("--policy-document", trust))
         });
         let subject = Subject {
-            rule: TRUST_POLICY,
-            account: &role.account,
-            resource: format!("role {}", role.name),
+            rule: Rule::TrustPolicy,
+            of: role.into(),
             what: "trust policy".to_owned(),
             block: Block::ResourcePolicy(role.arn.clone()),
             name: &role.arn,
             put: put.into_iter().collect(),
-            is_whole: true,
             stack: role.stack,
         };
         let trustees: Vec<String> = role.trust.iter().flat_map(trusted_roles).collect();
@@ -128,64 +136,53 @@ impl Checks<'_> {
     }
 
     fn attached(&mut self, role: &ExpectedRole, found: &Role) {
-        if let Reading::Read(attached) = &found.attached {
-            for (arn, document) in &role.managed {
-                match attached.iter().find(|policy| policy.name == *arn) {
-                    None => self.detached(role, found, arn, document),
-                    Some(policy) => self.document(role, policy, document, true),
+        for (kind, live, expected) in [
+            (Kind::Managed, &found.attached, &role.managed),
+            (Kind::Inline, &found.inline, &role.inline),
+        ] {
+            let Reading::Read(live) = live else {
+                continue;
+            };
+            for (name, document) in expected {
+                match (live.iter().find(|policy| policy.name == *name), kind) {
+                    (Some(policy), _) => self.document(role, policy, document, kind),
+                    (None, Kind::Managed) => self.detached(role, found, name, document),
+                    (None, Kind::Inline) => self.missing_inline(role, name, document),
                 }
             }
-            self.extra(role, attached, &role.managed, "managed policy");
+            self.extra(role, live, expected, kind);
         }
-        if let Reading::Read(inline) = &found.inline {
-            for (name, document) in &role.inline {
-                match inline.iter().find(|policy| policy.name == *name) {
-                    Some(policy) => self.document(role, policy, document, false),
-                    None => {
-                        let command = of_role("iam put-role-policy", role)
-                            .with("--policy-name", name)
-                            .json("--policy-document", document);
-                        let fix = self.aws(&role.account, "", command);
-                        self.add(
-                            ROLE_POLICY,
-                            Severity::Warning,
-                            &role.account,
-                            format!("role {}", role.name),
-                            format!("it lacks its inline policy {name}"),
-                        )
-                        .blocking(Block::Identity(role.arn.clone()))
-                        .named(&role.arn)
-                        .fix(fix);
-                    }
-                }
-            }
-            self.extra(role, inline, &role.inline, "inline policy");
-        }
+    }
+
+    fn missing_inline(&mut self, role: &ExpectedRole, name: &str, document: &Json) {
+        let command = of_role("iam put-role-policy", role)
+            .option("--policy-name", name)
+            .json("--policy-document", document);
+        let fix = self.aws(role, command);
+        let message = format!("it lacks its inline policy {name}");
+        self.warn(Rule::RolePolicy, role, message)
+            .blocking(Block::Identity(role.arn.clone()))
+            .named(&role.arn)
+            .fix(fix);
     }
 
     fn detached(&mut self, role: &ExpectedRole, found: &Role, arn: &str, document: &Json) {
         let gone = found.detached.get(arn).is_some_and(Reading::is_missing);
-        let attach = of_role("iam attach-role-policy", role).with("--policy-arn", arn);
-        let attach = self.aws(&role.account, "", attach);
-        let create = Command::new("iam create-policy").with("--policy-name", last(arn));
+        let attach = of_role("iam attach-role-policy", role).option("--policy-arn", arn);
+        let attach = self.aws(role, attach);
+        let create = Command::aws("iam create-policy").option("--policy-name", last(arn));
         let create = match policy_path(arn) {
             "/" => create,
-            path => create.with("--path", path),
+            path => create.option("--path", path),
         };
         let create = create.json("--policy-document", document);
-        let create = self.aws(&role.account, "", create);
+        let create = self.aws(role, create);
         let message = if gone {
             format!("its managed policy {} does not exist any more", last(arn))
         } else {
             format!("its managed policy {} is not attached", last(arn))
         };
-        let cause = self.add(
-            ROLE_POLICY,
-            Severity::Warning,
-            &role.account,
-            format!("role {}", role.name),
-            message,
-        );
+        let cause = self.warn(Rule::RolePolicy, role, message);
         cause
             .blocking(Block::Identity(role.arn.clone()))
             .named(&role.arn);
@@ -195,30 +192,28 @@ impl Checks<'_> {
         cause.fix(attach);
     }
 
-    fn document(&mut self, role: &ExpectedRole, policy: &Policy, expected: &Json, managed: bool) {
+    fn document(&mut self, role: &ExpectedRole, policy: &Policy, expected: &Json, kind: Kind) {
         let Reading::Read(live) = &policy.document else {
             return;
         };
         if expected.is_null() {
             return;
         }
-        let command = if managed {
-            Command::new("iam create-policy-version --set-as-default")
-                .with("--policy-arn", &policy.name)
-        } else {
-            of_role("iam put-role-policy", role).with("--policy-name", &policy.name)
+        let command = match kind {
+            Kind::Managed => Command::aws("iam create-policy-version --set-as-default")
+                .option("--policy-arn", &policy.name),
+            Kind::Inline => {
+                of_role("iam put-role-policy", role).option("--policy-name", &policy.name)
+            }
         };
         let command = command.json("--policy-document", expected);
-        let kind = if managed { "managed" } else { "inline" };
         let subject = Subject {
-            rule: ROLE_POLICY,
-            account: &role.account,
-            resource: format!("role {}", role.name),
-            what: format!("{kind} policy {}", last(&policy.name)),
+            rule: Rule::RolePolicy,
+            of: role.into(),
+            what: format!("{} {}", kind.shown(), last(&policy.name)),
             block: Block::Identity(role.arn.clone()),
             name: &role.arn,
-            put: vec![self.aws(&role.account, "", command)],
-            is_whole: true,
+            put: vec![self.aws(role, command)],
             stack: role.stack,
         };
         self.policy(&subject, Some(expected), live);
@@ -230,7 +225,7 @@ impl Checks<'_> {
         role: &ExpectedRole,
         live: &[Policy],
         expected: &[(String, Json)],
-        kind: &str,
+        kind: Kind,
     ) {
         if role.trust.is_none() {
             return;
@@ -240,20 +235,24 @@ impl Checks<'_> {
                 continue;
             }
             let name = last(&policy.name);
-            let command = if kind == "managed policy" {
-                of_role("iam detach-role-policy", role).with("--policy-arn", &policy.name)
-            } else {
-                of_role("iam delete-role-policy", role).with("--policy-name", name)
+            let command = match kind {
+                Kind::Managed => {
+                    of_role("iam detach-role-policy", role).option("--policy-arn", &policy.name)
+                }
+                Kind::Inline => {
+                    of_role("iam delete-role-policy", role).option("--policy-name", name)
+                }
             };
-            let fix = self.aws(&role.account, "", command);
+            let fix = self.aws(role, command);
             let is_known = self.is_known(&role.account);
             let cause = self
-                .add(
-                    ROLE_POLICY,
-                    Severity::Warning,
-                    &role.account,
-                    format!("role {}", role.name),
-                    format!("it has the {kind} {name}, which no template gives it"),
+                .warn(
+                    Rule::RolePolicy,
+                    role,
+                    format!(
+                        "it has the {} {name}, which no template gives it",
+                        kind.shown()
+                    ),
                 )
                 .blocking(Block::Identity(role.arn.clone()));
             // Where a template was not read, the policy may be one of its own.
@@ -290,7 +289,7 @@ impl Checks<'_> {
                     live.unwrap_or("none")
                 ),
                 of_role("iam put-role-permissions-boundary", role)
-                    .with("--permissions-boundary", expected),
+                    .option("--permissions-boundary", expected),
             ),
             (None, live) => (
                 format!(
@@ -300,27 +299,20 @@ impl Checks<'_> {
                 of_role("iam delete-role-permissions-boundary", role),
             ),
         };
-        let fix = self.aws(&role.account, "", command);
-        self.add(
-            BOUNDARY,
-            Severity::Warning,
-            &role.account,
-            format!("role {}", role.name),
-            message,
-        )
-        .blocking(Block::Boundary(role.arn.clone()))
-        .named(&role.arn)
-        .advise(
-            "a boundary that an organization demands belongs in the configuration \
+        let fix = self.aws(role, command);
+        self.warn(Rule::Boundary, role, message)
+            .blocking(Block::Boundary(role.arn.clone()))
+            .named(&role.arn)
+            .advise(
+                "a boundary that an organization demands belongs in the configuration \
              (`permissions_boundary`), and must allow what the role does; otherwise:",
-        )
-        .fix(fix);
+            )
+            .fix(fix);
     }
 }
 
-/// A command on a role.
 fn of_role(operation: &str, role: &ExpectedRole) -> Command {
-    Command::new(operation).with("--role-name", &role.name)
+    Command::aws(operation).option("--role-name", &role.name)
 }
 
 /// The path in the ARN of a managed policy.

@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::super::expected::{input, list, text};
-use super::super::finding::CHANGE_EVENTS;
-use super::super::live::{Input, Reading, Rule, Target};
+use super::super::finding::Rule;
+use super::super::live::{self, Input, Reading, Target};
 use super::{Checks, Command};
 use crate::diagnostic::Severity;
 use crate::proof::Resolved;
@@ -12,8 +12,7 @@ use crate::proof::Resolved;
 impl Checks<'_> {
     pub(super) fn rules(&mut self) {
         for rule in self.expected.rules() {
-            let name = rule.name.clone().unwrap_or_default();
-            match self.live.rules.get(&name) {
+            match self.live.rules.get(rule.known_name()) {
                 _ if self.is_absent(rule.stack) => {}
                 Some(Reading::Missing) if self.has_pipeline(rule) => {
                     let advice = if self.is_unchanged(rule.stack) {
@@ -23,16 +22,14 @@ impl Checks<'_> {
                     } else {
                         "create it again as the deployed template says"
                     };
-                    self.add(
-                        CHANGE_EVENTS,
-                        Severity::Error,
-                        &rule.account,
-                        format!("rule {name}"),
+                    self.error(
+                        Rule::ChangeEvents,
+                        rule,
                         "there is no such rule, so a change of the source starts nothing",
                     )
                     .advise(advice);
                 }
-                Some(Reading::Read(found)) => self.rule(rule, &name, found),
+                Some(Reading::Read(found)) => self.rule(rule, found),
                 _ => {}
             }
         }
@@ -60,16 +57,13 @@ impl Checks<'_> {
         })
     }
 
-    fn rule(&mut self, rule: &Resolved, name: &str, found: &Rule) {
-        let resource = format!("rule {name}");
+    fn rule(&mut self, rule: &Resolved, found: &live::Rule) {
         if !found.enabled {
-            let command = Command::new("events enable-rule").with("--name", name);
-            let fix = self.aws(&rule.account, &rule.region, command);
-            self.add(
-                CHANGE_EVENTS,
-                Severity::Error,
-                &rule.account,
-                &resource,
+            let command = Command::aws("events enable-rule").option("--name", rule.known_name());
+            let fix = self.aws(rule, command);
+            self.error(
+                Rule::ChangeEvents,
+                rule,
                 "it is disabled, so a change of the source starts nothing",
             )
             .fix(fix);
@@ -81,15 +75,13 @@ impl Checks<'_> {
                 .as_ref()
                 .is_some_and(|live| !same_pattern(expected, live))
         {
-            let command = Command::new("events put-rule")
-                .with("--name", name)
+            let command = Command::aws("events put-rule")
+                .option("--name", rule.known_name())
                 .json("--event-pattern", expected);
-            let fix = self.aws(&rule.account, &rule.region, command);
-            self.add(
-                CHANGE_EVENTS,
-                Severity::Error,
-                &rule.account,
-                &resource,
+            let fix = self.aws(rule, command);
+            self.error(
+                Rule::ChangeEvents,
+                rule,
                 "its event pattern is not the template's, so other events start the pipeline, \
                  or none",
             )
@@ -99,18 +91,18 @@ impl Checks<'_> {
             return;
         };
         for wanted in list(&rule.properties["Targets"]) {
-            self.target(rule, name, wanted, targets);
+            self.target(rule, wanted, targets);
         }
     }
 
-    fn target(&mut self, rule: &Resolved, name: &str, wanted: &Json, targets: &[Target]) {
+    fn target(&mut self, rule: &Resolved, wanted: &Json, targets: &[Target]) {
         let Some(arn) = text(&wanted["Arn"]) else {
             return;
         };
         let role = text(&wanted["RoleArn"]);
         let input = input(wanted);
         let live = targets.iter().find(|target| target.arn == arn);
-        let mut severity = Severity::Error;
+        let mut is_harmless = false;
         let message = match live {
             Some(live) if live.role != role => format!(
                 "it starts {arn} as {}, and the template says {}",
@@ -118,7 +110,7 @@ impl Checks<'_> {
                 role.as_deref().unwrap_or("nobody")
             ),
             Some(live) if !same_input(&live.input, &input) => {
-                severity = Severity::Warning;
+                is_harmless = true;
                 if live.input == Input::Event {
                     "it passes no source revision: an execution deploys the newest version of \
                      the source, not the one that was uploaded"
@@ -145,18 +137,14 @@ impl Checks<'_> {
             // Another ID would be another target, which starts the pipeline a second time.
             fixed["Id"] = Json::from(live.id.as_str());
         }
-        let command = Command::new("events put-targets")
-            .with("--rule", name)
+        let command = Command::aws("events put-targets")
+            .option("--rule", rule.known_name())
             .json("--targets", &json!([fixed]));
-        let fix = self.aws(&rule.account, &rule.region, command);
-        self.add(
-            CHANGE_EVENTS,
-            severity,
-            &rule.account,
-            format!("rule {name}"),
-            message,
-        )
-        .fix(fix);
+        let fix = self.aws(rule, command);
+        let cause = self.error(Rule::ChangeEvents, rule, message).fix(fix);
+        if is_harmless {
+            cause.finding.severity = Severity::Warning;
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Stacks: whether they are deployed, and how that ended.
 
 use super::super::expected::Place;
-use super::super::finding::{PIPELINE_MISSING, STACK};
+use super::super::finding::Rule;
 use super::super::live::{Reading, Stack};
 use super::{Checks, run};
-use crate::diagnostic::Severity;
 use crate::failure;
 
 impl Checks<'_> {
@@ -23,14 +22,12 @@ impl Checks<'_> {
 
     fn missing_stack(&mut self, number: usize, place: &Place) {
         self.absent.push(number);
-        let fix = self.deploy(&place.account);
+        let fix = self.deploy(place);
         // What exists under the names of the stack belongs to another one, or an earlier one left it.
         let is_taken = self.has_anything(number);
-        let cause = self.add(
-            STACK,
-            Severity::Error,
-            &place.account,
-            format!("stack {}", place.stack),
+        let cause = self.error(
+            Rule::Stack,
+            place,
             format!(
                 "nothing is deployed under this name in account {}, {}",
                 place.account, place.region
@@ -51,7 +48,6 @@ impl Checks<'_> {
     }
 
     fn ended(&mut self, number: usize, place: &Place, stack: &Stack) {
-        let resource = format!("stack {}", place.stack);
         let status = stack.status.as_str();
         let reason = if stack.reason.is_empty() {
             String::new()
@@ -65,29 +61,20 @@ impl Checks<'_> {
             if nothing {
                 self.absent.push(number);
             }
-            let severity = if nothing {
-                Severity::Error
-            } else {
-                Severity::Warning
+            let fix = self.deploy(place);
+            let message = format!("its last deployment failed: {status}{reason}");
+            let cause = match nothing {
+                true => self.error(Rule::Stack, place, message),
+                false => self.warn(Rule::Stack, place, message),
             };
-            let fix = self.deploy(&place.account);
-            let cause = self.add(
-                STACK,
-                severity,
-                &place.account,
-                resource,
-                format!("its last deployment failed: {status}{reason}"),
-            );
             if let Some(known) = failure::of_save(&stack.reason) {
                 cause.advise(format!("{}: {}", known.cause, known.next));
             }
             cause.fix(fix);
         } else if status.ends_with("_IN_PROGRESS") {
-            self.add(
-                STACK,
-                Severity::Warning,
-                &place.account,
-                resource,
+            self.warn(
+                Rule::Stack,
+                place,
                 format!("CloudFormation is changing it: {status}"),
             )
             .advise("wait until the operation ends, then look again");
@@ -97,12 +84,10 @@ impl Checks<'_> {
             .is_some_and(|made| made == "false")
         {
             self.unfinished.push(number);
-            let fix = self.deploy(&place.account);
-            self.add(
-                PIPELINE_MISSING,
-                Severity::Error,
-                &place.account,
-                resource,
+            let fix = self.deploy(place);
+            self.error(
+                Rule::PipelineMissing,
+                place,
                 "it has no pipeline yet: the last step of the deployment is missing",
             )
             .advise("deploy the targets that are not deployed yet, then:")
@@ -125,10 +110,8 @@ impl Checks<'_> {
         let buckets = self.expected.buckets.iter();
         let buckets =
             buckets.filter(|bucket| bucket.stack == number && bucket.properties.is_some());
-        let is_there = |missing: Option<bool>| missing == Some(false);
-        let mut roles = roles.map(|role| self.live.roles.get(&role.arn).map(Reading::is_missing));
-        let mut buckets =
-            buckets.map(|bucket| self.live.buckets.get(&bucket.name).map(Reading::is_missing));
-        roles.any(is_there) || buckets.any(is_there)
+        let mut roles = roles.filter_map(|role| self.live.roles.get(&role.arn));
+        let mut buckets = buckets.filter_map(|bucket| self.live.buckets.get(&bucket.name));
+        roles.any(|role| !role.is_missing()) || buckets.any(|bucket| !bucket.is_missing())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{ExpectedBucket, ExpectedKey, ExpectedRole, Purpose, is_true, list, text};
+use super::{ExpectedBucket, ExpectedKey, ExpectedRole, is_true, list, text};
 use crate::proof::Resolved;
 
 pub(super) fn roles(resources: &[Resolved]) -> Vec<ExpectedRole> {
@@ -87,14 +87,8 @@ pub(super) fn buckets(
             continue;
         };
         found.push(ExpectedBucket {
-            account: bucket.account.clone(),
-            region: bucket.region.clone(),
-            stack: bucket.stack,
-            purpose: Purpose::Other,
             properties: Some(bucket.properties.clone()),
-            policy: None,
-            key: None,
-            name,
+            ..ExpectedBucket::new(name, &bucket.account, &bucket.region, bucket.stack)
         });
     }
     let policies = resources
@@ -115,14 +109,8 @@ pub(super) fn buckets(
             bucket.policy = Some(document);
         } else if let Some(owner) = resource.or(first) {
             found.push(ExpectedBucket {
-                account: owner.account.clone(),
-                region: owner.region.clone(),
-                stack: owner.stack,
-                purpose: Purpose::Other,
-                properties: None,
                 policy: Some(document),
-                key: None,
-                name,
+                ..ExpectedBucket::new(name, &owner.account, &owner.region, owner.stack)
             });
         }
     }

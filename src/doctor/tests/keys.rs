@@ -26,7 +26,7 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
     let mut site = Site::new();
     shared(&mut site, policy(json!([outsider])));
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_KEY_POLICY");
+    assert_eq!(finding.rule.code(), "DOCTOR_KEY_POLICY");
     // An outsider is an attacker.
     let consequences = finding.consequences.join("\n");
     assert!(
@@ -39,9 +39,7 @@ fn outsiders_are_reported_by_the_name_of_the_policy_that_lets_them_in() {
          deployment owns"
     );
     let mut site = Site::new();
-    let Reading::Read(live) = &mut site.key().policy else {
-        panic!("no policy");
-    };
+    let live = read(&mut site.key().policy);
     statements(live).push(outsider);
     let diagnosis = site.diagnosis();
     let named = diagnosis.findings.iter();
@@ -59,16 +57,14 @@ fn both_policies_of_a_key_decide_together() {
     });
     shared(&mut site, policy(json!([deny])));
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_CALL_DENIED");
+    assert_eq!(finding.rule.code(), "DOCTOR_CALL_DENIED");
     assert!(
         finding.consequences[0].contains("step decrypt"),
         "{finding:#?}"
     );
     // What the first one lacks, the second may allow.
     let mut site = Site::new();
-    let Reading::Read(live) = &mut site.key().policy else {
-        panic!("no policy");
-    };
+    let live = read(&mut site.key().policy);
     let mut kept = statements(live).clone();
     let at = kept
         .iter()
@@ -147,7 +143,7 @@ fn every_state_but_two_keeps_a_key_from_being_used() {
         let mut site = Site::new();
         site.key().state = state.to_owned();
         let finding = site.only();
-        assert_eq!(finding.rule, "DOCTOR_KEY_STATE", "{state}");
+        assert_eq!(finding.rule.code(), "DOCTOR_KEY_STATE", "{state}");
         let lines = finding.consequences.join("\n");
         assert!(
             lines.contains("cannot call kms:GenerateDataKey, kms:Decrypt"),
@@ -199,7 +195,7 @@ fn the_key_of_an_existing_bucket_must_be_in_the_configuration() {
     let mut site = existing("", "");
     encrypt(&mut site, SOURCE, OWN);
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_BUCKET_KEY");
+    assert_eq!(finding.rule.code(), "DOCTOR_BUCKET_KEY");
     assert_eq!(finding.severity, Severity::Error);
     assert!(finding.message.contains(OWN), "{}", finding.message);
     assert!(
@@ -220,7 +216,7 @@ fn the_key_of_an_existing_bucket_must_be_in_the_configuration() {
     let mut site = existing("", "");
     encrypt(&mut site, OUTPUT, THEIRS);
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_BUCKET_KEY");
+    assert_eq!(finding.rule.code(), "DOCTOR_BUCKET_KEY");
     assert!(
         finding.consequences[0].contains("step output-key"),
         "{finding:#?}"
@@ -241,7 +237,7 @@ fn a_key_that_is_named_and_not_used_is_a_difference_only() {
     let mut site = existing(&format!(", encryption_key: \"{OWN}\""), "");
     let finding = site.only();
     assert_eq!(
-        (finding.rule, finding.severity),
+        (finding.rule.code(), finding.severity),
         ("DOCTOR_BUCKET_KEY", Severity::Warning)
     );
     assert!(finding.message.contains("AES256"), "{}", finding.message);
@@ -270,7 +266,7 @@ fn the_policy_of_an_existing_key_decides_as_well() {
         "Principal": { "AWS": "arn:aws:iam::111111111111:role/admin" },
     }])));
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_CALL_DENIED");
+    assert_eq!(finding.rule.code(), "DOCTOR_CALL_DENIED");
     assert!(
         finding.consequences[0].contains("step source-key"),
         "{finding:#?}"
@@ -286,9 +282,7 @@ fn the_policy_of_an_existing_key_decides_as_well() {
     let plan = Plan::new(&document.unwrap().config).unwrap();
     let grant = crate::stacks::key_grants(&plan).pop().unwrap();
     let key = read(site.live.keys.get_mut(OWN).unwrap());
-    let Reading::Read(live) = &mut key.policy else {
-        panic!("no policy");
-    };
+    let live = read(&mut key.policy);
     statements(live).push(grant.statement);
     assert_eq!(site.diagnosis().findings, []);
     // One that may not be read leaves the call undecided.

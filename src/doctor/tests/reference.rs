@@ -45,7 +45,7 @@ fn what_codepipeline_leaves_out_or_adds_is_no_difference() {
     let definition = &mut site.pipeline().definition;
     definition["Stages"][0]["Actions"][0]["Configuration"]["AllowOverrideForS3ObjectKey"] =
         json!("true");
-    assert_eq!(site.only().rule, "DOCTOR_DRIFT");
+    assert_eq!(site.only().rule.code(), "DOCTOR_DRIFT");
 }
 
 #[test]
@@ -90,9 +90,7 @@ fn no_fix_writes_where_the_configuration_is_not_deployed() {
 #[test]
 fn a_policy_that_an_unread_stack_may_give_is_not_detached() {
     let mut site = Site::new();
-    let Reading::Read(attached) = &mut site.role(DEPLOY).attached else {
-        panic!("not read");
-    };
+    let attached = read(&mut site.role(DEPLOY).attached);
     attached.push(Policy {
         name: "arn:aws:iam::222222222222:policy/other".to_owned(),
         document: Reading::Read(json!({ "Version": "2012-10-17", "Statement": [] })),
@@ -138,7 +136,7 @@ fn a_value_that_another_stack_has_no_more_is_a_disagreement() {
         .parameters
         .extend([other]);
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_STACKS_DISAGREE");
+    assert_eq!(finding.rule.code(), "DOCTOR_STACKS_DISAGREE");
     let deploy = ["deploy", "--profile", "prod"].map(str::to_owned).to_vec();
     assert_eq!(finding.fixes.last(), Some(&Fix::Run(deploy)));
 }
@@ -155,7 +153,7 @@ fn a_target_with_another_role_than_the_pipeline_names_is_a_disagreement() {
     site.live.roles.insert(DEPLOY.to_owned(), Reading::Missing);
     site.expected.places[1].reference = Reference::Differs;
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_STACKS_DISAGREE");
+    assert_eq!(finding.rule.code(), "DOCTOR_STACKS_DISAGREE");
     assert_eq!(finding.severity, Severity::Error);
     assert!(finding.message.contains(other) && finding.message.contains(DEPLOY));
     let run = |command: &str| Fix::Run([command, "--profile", "prod"].map(str::to_owned).to_vec());

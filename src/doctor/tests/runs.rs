@@ -37,7 +37,7 @@ fn a_rule_that_passes_no_version_is_found_and_the_command_restores_it() {
     target(&mut site).input = Input::Event;
     target(&mut site).id = "Id-of-the-console".to_owned();
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_CHANGE_EVENTS");
+    assert_eq!(finding.rule.code(), "DOCTOR_CHANGE_EVENTS");
     assert_eq!(finding.severity, Severity::Warning);
     assert!(
         finding.message.contains("passes no source revision"),
@@ -96,7 +96,7 @@ fn inputs_are_compared_by_what_the_pipeline_gets() {
         let mut site = Site::new();
         target(&mut site).input = input;
         let finding = site.only();
-        assert_eq!(finding.rule, "DOCTOR_CHANGE_EVENTS");
+        assert_eq!(finding.rule.code(), "DOCTOR_CHANGE_EVENTS");
         assert!(
             finding.message.contains("is not what the template says"),
             "{}",
@@ -118,7 +118,7 @@ fn a_condition_that_somebody_removed_is_drift() {
         };
         assert!(holder.as_object_mut().unwrap().remove(member).is_some());
         let finding = site.only();
-        assert_eq!(finding.rule, "DOCTOR_DRIFT");
+        assert_eq!(finding.rule.code(), "DOCTOR_DRIFT");
         assert!(finding.resource.contains(ADDITIONAL), "{finding:?}");
         let said = member.to_lowercase();
         let message = finding.message.to_lowercase();
@@ -147,12 +147,12 @@ fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
         code: "PermissionError".to_owned(),
         ..failed("CreatePipeline")
     }));
-    assert_eq!(site.only().rule, "DOCTOR_EXECUTION");
+    assert_eq!(site.only().rule.code(), "DOCTOR_EXECUTION");
 
     let pipeline = read(site.live.pipelines.get_mut(ADDITIONAL).unwrap());
     pipeline.failure = Reading::Read(Some(failed("StartPipelineExecution")));
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_EXECUTION");
+    assert_eq!(finding.rule.code(), "DOCTOR_EXECUTION");
     let fixes = format!("{:?}", finding.fixes);
     assert!(
         fixes.contains("retry-stage-execution") && fixes.contains("--pipeline-execution-id 1"),
@@ -162,5 +162,5 @@ fn only_the_execution_that_creation_starts_may_fail_at_the_condition() {
     // The first pipeline has no condition: its failure counts, whatever started it.
     let mut site = Site::new();
     site.pipeline().failure = Reading::Read(Some(failed("CreatePipeline")));
-    assert_eq!(site.only().rule, "DOCTOR_EXECUTION");
+    assert_eq!(site.only().rule.code(), "DOCTOR_EXECUTION");
 }

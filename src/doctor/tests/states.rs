@@ -39,7 +39,7 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
         "frozen for the holidays".to_owned(),
     )]);
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_TRANSITION");
+    assert_eq!(finding.rule.code(), "DOCTOR_TRANSITION");
     assert!(finding.message.contains("frozen for the holidays"));
     let mut site = Site::new();
     site.key().state = "PendingDeletion".to_owned();
@@ -53,7 +53,7 @@ fn a_stage_that_is_switched_off_and_a_failure_are_found() {
         ..Failure::default()
     }));
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_KEY_STATE");
+    assert_eq!(finding.rule.code(), "DOCTOR_KEY_STATE");
     assert!(finding.message.contains("2026-12-24T00:00:00Z"));
     assert!(
         finding
@@ -80,7 +80,7 @@ fn a_stack_without_its_pipeline_says_which_step_is_missing() {
     let start = "arn:aws:iam::111111111111:role/crossaccountdeploy-us-east-1-start";
     site.live.roles.insert(start.to_owned(), Reading::Missing);
     let finding = site.only();
-    assert_eq!(finding.rule, "DOCTOR_PIPELINE_MISSING");
+    assert_eq!(finding.rule.code(), "DOCTOR_PIPELINE_MISSING");
     assert!(finding.fixes.contains(&Fix::Run(
         ["deploy", "--profile", "dev"].map(str::to_owned).to_vec()
     )));

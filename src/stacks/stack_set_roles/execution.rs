@@ -6,7 +6,7 @@ use super::super::policy::{Statement, document};
 use super::super::roles::managed_policy;
 use super::super::{GENERATED, tags};
 use super::{ACCOUNT, Group, output, pattern, unique, warning};
-use crate::aws::arn;
+use crate::aws::{arn, handlers};
 use crate::plan::{Plan, TargetPlan};
 use crate::template::{Resource, Template, Value, list, map};
 
@@ -162,45 +162,11 @@ fn bucket_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
         "ManageBuckets",
         "Buckets of the template, with their settings; none of their objects.",
     )
-    .actions([
-        "s3:CreateBucket",
-        "s3:DeleteBucket",
-        "s3:DeleteBucketPolicy",
-        "s3:GetAccelerateConfiguration",
-        "s3:GetAnalyticsConfiguration",
-        "s3:GetBucketAbac",
-        "s3:GetBucketAcl",
-        "s3:GetBucketCORS",
-        "s3:GetBucketLocation",
-        "s3:GetBucketLogging",
-        "s3:GetBucketMetadataTableConfiguration",
-        "s3:GetBucketNotification",
-        "s3:GetBucketObjectLockConfiguration",
-        "s3:GetBucketOwnershipControls",
-        "s3:GetBucketPolicy",
-        "s3:GetBucketPublicAccessBlock",
-        "s3:GetBucketTagging",
-        "s3:GetBucketVersioning",
-        "s3:GetBucketWebsite",
-        "s3:GetEncryptionConfiguration",
-        "s3:GetIntelligentTieringConfiguration",
-        "s3:GetInventoryConfiguration",
-        "s3:GetLifecycleConfiguration",
-        "s3:GetMetricsConfiguration",
-        "s3:GetReplicationConfiguration",
-        "s3:ListBucket",
-        "s3:ListTagsForResource",
-        "s3:PutBucketLogging",
-        "s3:PutBucketNotification",
-        "s3:PutBucketOwnershipControls",
-        "s3:PutBucketPolicy",
-        "s3:PutBucketPublicAccessBlock",
-        "s3:PutBucketTagging",
-        "s3:PutBucketVersioning",
-        "s3:PutEncryptionConfiguration",
-        "s3:TagResource",
-        "s3:UntagResource",
-    ])
+    .actions(all([
+        &handlers::BUCKET,
+        &handlers::BUCKET_POLICY,
+        &["s3:GetBucketLocation"],
+    ]))
     .on(unique(buckets));
     Some(execution_policy(
         group,
@@ -229,41 +195,20 @@ fn role_policy(plan: &Plan, group: &Group<'_>) -> Option<Resource> {
     };
     let mut statements = vec![
         Statement::allow("ManageDeployRole", "The deploy role.")
-            .actions([
-                "iam:DeleteRole",
-                "iam:GetRole",
-                "iam:GetRolePolicy",
-                "iam:ListAttachedRolePolicies",
-                "iam:ListRolePolicies",
-                "iam:ListRoleTags",
-                "iam:TagRole",
-                "iam:UntagRole",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:UpdateRole",
-                "iam:UpdateRoleDescription",
-            ])
+            .actions(handlers::ROLE)
             .on(unique(group.targets.iter().map(of))),
         Statement::allow(
             "AttachPolicies",
             "It gets these policies and no others, least of all one of AWS's own.",
         )
-        .actions(["iam:AttachRolePolicy", "iam:DetachRolePolicy"])
+        .actions(handlers::ATTACHMENT)
         .on(unique(group.targets.iter().map(of)))
         .when(map([("ArnLike", map([("iam:PolicyARN", policies())]))])),
         Statement::allow("ManagePolicies", "The policies themselves.")
-            .actions([
-                "iam:CreatePolicy",
-                "iam:CreatePolicyVersion",
-                "iam:DeletePolicy",
-                "iam:DeletePolicyVersion",
-                "iam:GetPolicy",
-                "iam:GetPolicyVersion",
-                "iam:ListEntitiesForPolicy",
-                "iam:ListPolicyTags",
-                "iam:ListPolicyVersions",
-                "iam:TagPolicy",
-                "iam:UntagPolicy",
-            ])
+            .actions(all([
+                &handlers::MANAGED_POLICY,
+                &["iam:ListPolicyTags", "iam:TagPolicy", "iam:UntagPolicy"],
+            ]))
             .on(policies()),
     ];
     statements.extend(role_creation(group, of));
@@ -295,9 +240,9 @@ fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec
             };
             let sid = format!("CreateDeployRole{number}");
             match boundary {
-                None => Statement::allow(&sid, "").actions(["iam:CreateRole"]),
+                None => Statement::allow(&sid, "").actions([handlers::CREATE_ROLE]),
                 Some(boundary) => Statement::allow(&sid, "Only with its permissions boundary.")
-                    .actions(["iam:CreateRole", "iam:PutRolePermissionsBoundary"])
+                    .actions([handlers::CREATE_ROLE, "iam:PutRolePermissionsBoundary"])
                     .when(map([(
                         "StringEquals",
                         map([("iam:PermissionsBoundary", Value::text(boundary))]),
@@ -306,4 +251,11 @@ fn role_creation(group: &Group<'_>, arn: impl Fn(&&TargetPlan) -> String) -> Vec
             .on(unique(roles))
         })
         .collect()
+}
+
+/// The actions of several lists, sorted.
+fn all<const N: usize>(lists: [&[&'static str]; N]) -> Vec<&'static str> {
+    let mut all = lists.concat();
+    all.sort_unstable();
+    all
 }

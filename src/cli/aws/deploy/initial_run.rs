@@ -185,7 +185,8 @@ impl InitialRun {
         let limit = session.options.aws.wait_timeout;
         let pipeline = self.execution.pipeline.clone();
         session.screen.begins("first execution of the pipeline");
-        let found = execution::first(access, &pipeline, limit.min(APPEARS)).await;
+        let pick = |found: &[Execution]| found.last().cloned();
+        let found = execution::appears(access, &pipeline, limit.min(APPEARS), pick).await;
         let Some(Execution { id, .. }) = found? else {
             session.screen.clear();
             return Ok(format!(
@@ -206,7 +207,9 @@ impl InitialRun {
         .await;
         session.screen.ended();
         let state = state?;
-        let status = state.as_ref().map(|state| state.execution.status.clone());
+        let status = state
+            .as_ref()
+            .map(|state| state.execution.status.to_string());
         self.execution.id = Some(id.clone());
         self.execution.url = Some(page.clone());
         self.execution.status = Some(status);
@@ -232,7 +235,7 @@ fn said(state: &State, page: &str) -> String {
         };
         return format!("Execution {id} {why}; watch it at {page}");
     }
-    if status == "Succeeded" {
+    if state.execution.succeeded() {
         let version = versions
             .first()
             .map(|version| format!(" version {version}"));
@@ -242,7 +245,7 @@ fn said(state: &State, page: &str) -> String {
         );
     }
     let mut failed = state.actions.iter();
-    match failed.find(|action| action.status == "Failed") {
+    match failed.find(|action| action.failed()) {
         Some(action) => format!(
             "Execution {id} failed: action {} of stage {}: {}\n`s3ferry doctor` finds the cause.",
             shown(&action.action),

@@ -1,10 +1,10 @@
 //! One stack, as the user sees it: what would change, the question, the way to its end.
 
 use crate::checked::Permit;
+use crate::deploy::deployment::{Pending, Prepared};
 use crate::deploy::pace::Pace;
-use crate::deploy::run::{Pending, Prepared};
 use crate::deploy::stack::{Deployed, condition};
-use crate::deploy::{Access, Change, Condition, DeployError, Observer as _, StackStep, executions};
+use crate::deploy::{Access, Change, Condition, DeployError, Observer as _, StackStep, execution};
 use crate::stacks::{KEY_ID, Side};
 
 use super::existing_policy;
@@ -296,7 +296,7 @@ async fn wait_for_executions(
     access: &Access,
     pipeline: &str,
 ) -> Result<(), Failure> {
-    let running = executions::running(access, pipeline).await?;
+    let running = execution::running(access, pipeline).await?;
     if let Some(first) = running.first()
         && session.options.interrupt_execution
     {
@@ -318,8 +318,8 @@ pub(super) async fn wait_for_old_executions(
 ) -> Result<(), Failure> {
     let access = session.accounts.access(step).await?;
     let pipeline = &session.accounts.project.plan.dev.pipeline;
-    let old = executions::running(&access, pipeline).await?;
-    let running = executions::running(&access, pipeline).await?;
+    let old = execution::running(&access, pipeline).await?;
+    let running = execution::running(&access, pipeline).await?;
     let why = "began before the switch: waiting for it before the old access is removed.";
     let is_old = |id: &String| old.contains(id);
     wait(session, &access, pipeline, running, why, is_old).await
@@ -348,7 +348,7 @@ async fn wait(
         }
         pace.pause(&format!("execution {first} of pipeline `{pipeline}`"))
             .await?;
-        running = executions::running(access, pipeline).await?;
+        running = execution::running(access, pipeline).await?;
     }
 }
 

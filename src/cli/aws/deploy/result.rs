@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::deploy::StackStep;
-use crate::deploy::stack_set::run::Report;
+use crate::deploy::stack_set::deployment::Report;
 use crate::deploy::stack_set::{Failed, Instance};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Further attempts at a stack whose roles CodePipeline refuses.
 
+use crate::deploy::deployment::Pending;
 use crate::deploy::pace::Attempts;
-use crate::deploy::run::Pending;
 use crate::deploy::{Change, StackStep};
 use crate::failure::refused_role;
 

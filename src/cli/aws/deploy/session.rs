@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::checked::{Approved, Permit, TemplateFormat, Unapproved, lint_refusal};
-use crate::deploy::run::{Deployment, Prepared, RunOptions};
+use crate::deploy::deployment::{Deployment, DeploymentOptions, Prepared};
 use crate::deploy::stack::Deployed;
 use crate::deploy::{Access, StackStep};
 use crate::lint;
@@ -50,7 +50,7 @@ pub(super) struct Session<'a> {
     pub(super) options: &'a DeployOptions,
     pub(super) screen: &'a Screen<'a>,
     pub(super) accounts: Accounts<'a>,
-    pub(super) run: RunOptions,
+    pub(super) run: DeploymentOptions,
     approved: Approved,
     /// Whether every target was seen to stand: there may be hundreds, and several pipelines ask.
     pub(super) targets_stand: bool,
@@ -82,7 +82,7 @@ impl<'a> Session<'a> {
         refuse::stale_templates(screen.global, &options.out, synthesis)?;
         let mut accounts = Accounts::synthesized(&options.aws, screen, project, synthesis);
         Ok(Self {
-            run: RunOptions {
+            run: DeploymentOptions {
                 template_bucket: options.bucket.template_bucket.clone(),
                 role_arn: options.role.role_arn.clone(),
                 allow_replacement: options.allow_replacement,

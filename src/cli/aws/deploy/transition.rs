@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::deploy::run::Prepared;
+use crate::deploy::deployment::Prepared;
 use crate::deploy::{Observer as _, StackStep};
 use crate::stacks::{CREATE_PIPELINE, KEY_ID, Side};
 use crate::transition::sequence::{self, Sequence, Version};

@@ -1,7 +1,7 @@
 //! The stacks and stack sets to delete: found, and deleted one by one.
 
+use crate::deploy::deployment::{Deployment, DeploymentOptions};
 use crate::deploy::retained::{self, StackResource};
-use crate::deploy::run::{Deployment, RunOptions};
 use crate::deploy::stack::{self, Deployed};
 use crate::deploy::stack_set::{self as set, Wanted, reasons};
 use crate::deploy::{Access, Condition, Observer as _, StackStep};
@@ -33,7 +33,7 @@ pub(super) enum What {
 pub(super) async fn find(
     step: &StackStep,
     access: Access,
-    run: &RunOptions,
+    run: &DeploymentOptions,
     screen: &Screen<'_>,
 ) -> Result<Option<Deletion>, Failure> {
     let deployment = Deployment {
@@ -92,7 +92,7 @@ pub(super) async fn find_stack_set(
 pub(super) async fn delete(
     one: &Deletion,
     stack: &Deployed,
-    run: &RunOptions,
+    run: &DeploymentOptions,
     screen: &Screen<'_>,
 ) -> Result<(), Failure> {
     let name = &one.step.stack;
@@ -116,10 +116,10 @@ pub(super) async fn delete_stack_set(
     one: &Deletion,
     wanted: &Wanted,
     retain_stacks: bool,
-    run: &RunOptions,
+    run: &DeploymentOptions,
     screen: &Screen<'_>,
 ) -> Result<(), Failure> {
-    let options = set::run::SetOptions {
+    let options = set::deployment::SetOptions {
         wait: run.wait,
         template_bucket: None,
         retain_stacks,
@@ -127,7 +127,7 @@ pub(super) async fn delete_stack_set(
     };
     let name = &one.step.stack;
     screen.begins(&format!("deletion of stack set {name}"));
-    let report = set::run::Deployment::new(&one.access, wanted, &options, screen)
+    let report = set::deployment::Deployment::new(&one.access, wanted, &options, screen)
         .destroy()
         .await?;
     screen.ended();

@@ -8,7 +8,7 @@ mod report;
 use std::collections::BTreeSet;
 
 use crate::deploy::StackStep;
-use crate::deploy::run::RunOptions;
+use crate::deploy::deployment::DeploymentOptions;
 use crate::stacks::Side;
 
 use crate::cli::aws::accounts::Accounts;
@@ -59,7 +59,7 @@ async fn destroy(mut accounts: Accounts<'_>, options: &DestroyOptions) -> Result
     if options.retain_stacks {
         refuse::idle_retain_stacks(steps.iter())?;
     }
-    let run = RunOptions {
+    let run = DeploymentOptions {
         role_arn: options.role.role_arn.clone(),
         ..accounts.run_options()
     };

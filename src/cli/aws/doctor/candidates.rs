@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::deploy::live::{self as edge, Wanted};
 use crate::deploy::{Observer as _, Outputs, StackOutputs, StackStep};
 use crate::diagnostic::Source;
-use crate::doctor::{Candidate, Found, Place, Reference};
+use crate::doctor::{Candidate, Place, ReadStack, Reference};
 use crate::plan::{Plan, StackSetPlan};
 use crate::proof::Inputs;
 use crate::stacks::{DEPLOY_ROLE_ARN, Side};
@@ -69,7 +69,7 @@ pub(super) async fn read(scope: &Scope<'_>, views: &Views) -> Vec<Candidate> {
             (Some(step), Some(text)) => step.comparison(text).is_same(),
             _ => false,
         };
-        Some(Found {
+        Some(ReadStack {
             stack,
             template,
             is_same,

@@ -228,7 +228,7 @@ fn finding<'e>(examined: &Examined<'_>, finding: &'e doctor::Finding) -> Finding
         },
     });
     Finding {
-        rule: finding.rule,
+        rule: finding.rule.code(),
         severity: finding.severity,
         account: &finding.account,
         resource: &finding.resource,

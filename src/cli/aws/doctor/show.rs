@@ -170,7 +170,7 @@ fn finding_text(examined: &Examined<'_>, finding: &Finding) -> Text {
     out.styled(style, word);
     out.push_str(&format!(
         "[{}]: {} in {}\n  {}\n",
-        finding.rule,
+        finding.rule.code(),
         shown(&finding.resource),
         finding.account,
         shown(&finding.message)

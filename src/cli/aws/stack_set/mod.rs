@@ -3,7 +3,7 @@
 pub(crate) mod show;
 
 use crate::deploy::stack_set::compare::compare;
-use crate::deploy::stack_set::run::stands;
+use crate::deploy::stack_set::deployment::stands;
 use crate::deploy::stack_set::{
     Described, Existing, Health, Instance, Wanted, instances as stored, set,
 };

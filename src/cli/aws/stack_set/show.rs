@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::deploy::stack_set::run::{Prepared, Report};
+use crate::deploy::stack_set::deployment::{Prepared, Report};
 use crate::deploy::stack_set::{Difference, Existing, Failed, Instance};
 use schemars::JsonSchema;
 use serde::Serialize;

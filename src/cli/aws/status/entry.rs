@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::deploy::drift::Drifted;
-use crate::deploy::next::Found;
+use crate::deploy::next::StackState;
 use crate::deploy::protection::Guard;
 use crate::deploy::view::View;
 use crate::deploy::{Cause, Comparison, time};
@@ -101,7 +101,7 @@ impl Entry {
     pub(super) fn new(seen: &Seen) -> Self {
         let (complete, template_comparison) = match (&seen.found, seen.view()) {
             (
-                Found::StackSet {
+                StackState::StackSet {
                     complete,
                     comparison,
                 },
@@ -119,7 +119,7 @@ impl Entry {
             template_comparison,
             state: match (&seen.found, &seen.failure) {
                 (_, Some(_)) => State::Unreadable,
-                (Found::Missing, _) => State::Missing,
+                (StackState::Missing, _) => State::Missing,
                 _ => State::Deployed,
             },
             problem: seen.failure.as_ref().map(Failure::message),

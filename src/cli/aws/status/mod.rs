@@ -8,7 +8,7 @@ mod source;
 use std::path::PathBuf;
 
 use crate::checked::TemplateFormat;
-use crate::deploy::next::{Found, hints};
+use crate::deploy::next::{StackState, hints};
 use crate::deploy::{Observer as _, StackStep};
 use crate::stacks::Side;
 use schemars::JsonSchema;
@@ -104,7 +104,7 @@ async fn show(
     let mut seen = look(&mut accounts, steps, drift).await?;
     let has_no_dev = seen
         .iter()
-        .any(|one| one.step.side == Side::Dev && matches!(one.found, Found::Missing));
+        .any(|one| one.step.side == Side::Dev && matches!(one.found, StackState::Missing));
     if has_no_dev && accounts.find_earlier_name().await {
         let steps = accounts.select(options.stacks.profile())?;
         seen = look(&mut accounts, steps, drift).await?;
@@ -118,7 +118,7 @@ async fn show(
             return Err(failure);
         }
     }
-    let all: Vec<(StackStep, Found)> = seen
+    let all: Vec<(StackStep, StackState)> = seen
         .iter()
         .map(|one| (one.step.clone(), one.found.clone()))
         .collect();

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::deploy::next::{self, Found};
-use crate::deploy::stack_set::run::stands;
+use crate::deploy::next::{self, StackState};
+use crate::deploy::stack_set::deployment::stands;
 use crate::deploy::stack_set::{Wanted, set};
 use crate::deploy::view::{self, View};
 use crate::deploy::{
@@ -20,7 +20,7 @@ const TOGETHER: usize = 8;
 /// A stack as it was found.
 pub(super) struct Seen {
     pub(super) step: StackStep,
-    pub(super) found: Found,
+    pub(super) found: StackState,
     /// Why it could not be read.
     pub(super) failure: Option<Failure>,
     /// Whether there is a profile or an environment to read it with.
@@ -28,7 +28,7 @@ pub(super) struct Seen {
 }
 
 /// A read that runs beside others.
-type Read = Pin<Box<dyn Future<Output = Result<Found, DeployError>> + Send>>;
+type Read = Pin<Box<dyn Future<Output = Result<StackState, DeployError>> + Send>>;
 
 /// Looks at all stacks, several at a time, and gives them in their order; with `drift` after a
 /// detection that may take so long.
@@ -52,7 +52,7 @@ pub(super) async fn look(
             );
         seen.push(Seen {
             step,
-            found: Found::Unreadable,
+            found: StackState::Unreadable,
             failure,
             has_profile,
         });
@@ -82,15 +82,17 @@ async fn reader(
     let step = step.clone();
     Ok(Box::pin(async move {
         let found = view::look(&access, &step, drift).await?;
-        Ok(found.map_or(Found::Missing, |view| Found::There(Box::new(view))))
+        Ok(found.map_or(StackState::Missing, |view| {
+            StackState::There(Box::new(view))
+        }))
     }))
 }
 
-async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<Found, DeployError> {
+async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<StackState, DeployError> {
     let Some(set) = set::describe(access, &wanted.plan).await? else {
-        return Ok(Found::Missing);
+        return Ok(StackState::Missing);
     };
-    Ok(Found::StackSet {
+    Ok(StackState::StackSet {
         complete: stands(access, wanted).await?,
         comparison: Comparison::of(&set.template, &wanted.text),
     })
@@ -99,14 +101,14 @@ async fn look_at_stack_set(access: &Access, wanted: &Wanted) -> Result<Found, De
 impl Seen {
     pub(super) fn view(&self) -> Option<&View> {
         match &self.found {
-            Found::There(view) => Some(view),
+            StackState::There(view) => Some(view),
             _ => None,
         }
     }
 
     /// Whether its last operation failed, or it has drifted.
     pub(super) fn is_bad(&self) -> bool {
-        if let Found::StackSet { complete, .. } = self.found {
+        if let StackState::StackSet { complete, .. } = self.found {
             return !complete;
         }
         let Some(view) = self.view() else {

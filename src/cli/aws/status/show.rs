@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::deploy::next::Found;
+use crate::deploy::next::StackState;
 use crate::deploy::protection::Guard;
 use crate::deploy::time;
 use crate::deploy::view::View;
@@ -22,7 +22,7 @@ impl Seen {
             step.account.to_string(),
             step.region.to_string(),
         ];
-        if let Found::StackSet {
+        if let StackState::StackSet {
             complete,
             comparison,
         } = &self.found

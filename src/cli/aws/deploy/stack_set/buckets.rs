@@ -7,7 +7,7 @@ use crate::deploy::StackStep;
 use crate::deploy::existing_bucket::{self, ExistingBucket as Answer, Place};
 use crate::deploy::retained::{self, StackResource};
 use crate::deploy::stack_set::Instance;
-use crate::deploy::stack_set::run::Prepared;
+use crate::deploy::stack_set::deployment::Prepared;
 use crate::plan::InstancePlan;
 
 use super::reach::reach;

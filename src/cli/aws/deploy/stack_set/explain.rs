@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::deploy::stack_set::run::Report;
+use crate::deploy::stack_set::deployment::Report;
 use crate::deploy::stack_set::{Failed, Wanted, reasons};
 use crate::deploy::{Access, DeployError, StackStep};
 

@@ -2,7 +2,7 @@
 //! fails while the stack of the old instance exists. So that stack must be deleted first.
 
 use crate::deploy::stack_set::Existing;
-use crate::deploy::stack_set::run::Prepared;
+use crate::deploy::stack_set::deployment::Prepared;
 use crate::deploy::{Access, StackStep, stack};
 use crate::shell::Command;
 

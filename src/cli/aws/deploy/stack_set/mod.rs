@@ -7,7 +7,7 @@ mod inoperable;
 mod reach;
 
 use crate::deploy::stack_set::Wanted;
-use crate::deploy::stack_set::run::{Deployment, Prepared, SetOptions};
+use crate::deploy::stack_set::deployment::{Deployment, Prepared, SetOptions};
 use crate::deploy::{Observer as _, StackStep};
 use crate::plan::StackSetPermissions;
 use crate::stacks::{KEY_ID, Side};

@@ -75,7 +75,7 @@ impl Push<'_> {
         let execution = &end.execution;
         let version = &self.version;
         let took = execution.versions.first();
-        if execution.status == "Succeeded" {
+        if execution.succeeded() {
             let Some(other) = took.filter(|_| !execution.versions.contains(version)) else {
                 self.screen.says(format!(
                     "Execution {} of pipeline {pipeline} deployed version {version}.",
@@ -93,7 +93,7 @@ impl Push<'_> {
             self.print("")?;
             return Err(failure);
         }
-        let failed = end.actions.iter().find(|action| action.status == "Failed");
+        let failed = end.actions.iter().find(|action| action.failed());
         let mut help = match execution.status.as_str() {
             "Superseded" => "the same push with --start deploys this version",
             "Stopped" | "Cancelled" => {
@@ -103,7 +103,7 @@ impl Push<'_> {
         }
         .to_owned();
         let mut message = format!("execution {} is {}", execution.id, said(execution));
-        if execution.status == "Superseded" {
+        if execution.status.as_str() == "Superseded" {
             message = self.superseded(pipeline, &execution.id).await;
         } else if let Some(action) = failed {
             message = format!(
@@ -137,7 +137,7 @@ impl Push<'_> {
         let version = newer.versions.first();
         self.result.superseded_by = Some(Superseding {
             id: newer.id.clone(),
-            status: newer.status.clone(),
+            status: newer.status.to_string(),
             version_id: version.cloned(),
         });
         format!(

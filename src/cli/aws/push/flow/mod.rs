@@ -204,10 +204,10 @@ impl Push<'_> {
                 said(&found)
             ));
         }
-        if found.status == "Succeeded" && is_all {
+        if found.succeeded() && is_all {
             self.result.execution = Some(ExecutionEntry {
                 id: found.id,
-                status: found.status,
+                status: found.status.to_string(),
                 version_id: Some(Some(self.version.clone())),
                 ..ExecutionEntry::default()
             });
@@ -267,7 +267,10 @@ impl Push<'_> {
     ) -> Result<Option<Execution>, Failure> {
         let limit = limit.min(self.options.aws.wait_timeout);
         self.screen.begins("start of the pipeline");
-        let found = execution::find(&self.access, pipeline, &self.version, since, limit).await;
+        // The newest one that started in time.
+        let takes = |one: &&Execution| one.started >= since && one.takes(&self.version);
+        let pick = |found: &[Execution]| found.iter().find(takes).cloned();
+        let found = execution::appears(&self.access, pipeline, limit, pick).await;
         self.screen.clear();
         Ok(found?)
     }
@@ -356,7 +359,11 @@ impl Push<'_> {
 /// An execution's status, with what AWS says about it.
 fn said(execution: &Execution) -> String {
     match execution.summary.as_str() {
-        "" => shown(&execution.status).into_owned(),
-        summary => format!("{} ({})", shown(&execution.status), one_line(summary)),
+        "" => shown(execution.status.as_str()).into_owned(),
+        summary => format!(
+            "{} ({})",
+            shown(execution.status.as_str()),
+            one_line(summary)
+        ),
     }
 }

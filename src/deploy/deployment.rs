@@ -3,20 +3,22 @@
 //! Every part can be repeated: a run that was killed at any point is completed by the next one.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::time::Duration;
 
-use super::change_set::{ChangeSet, Made, Unexecuted, Wanted};
-use super::events::{Operation, find_cause, follow, last_operation};
+use super::change_set::{ChangeSet, Made, Wanted};
+use super::events::last_operation;
 use super::existing_bucket::{self, ExistingBucket};
+use super::operation::{self, Operation, follow};
 use super::pace::Pace;
 use super::stack::{Deployed, condition};
+use super::unexecuted::Unexecuted;
 use super::{
     Access, Cause, Condition, DeployError, ErrorKind, Observer, Silent, StackStep, Text, body,
-    change_set, protection, stack, validation,
+    cause, change_set, protection, stack,
 };
 use crate::checked::Permit;
 use crate::escape::shown;
-use crate::shell::Command;
 
 /// For how long AWS may describe the state of a stack before an operation that has ended.
 const SETTLING: Duration = Duration::from_secs(60);
@@ -25,14 +27,13 @@ const SAME_STATUS: Duration = Duration::from_secs(10);
 
 /// What the user says about a deployment.
 #[derive(Debug, Clone)]
-pub(crate) struct RunOptions {
+pub(crate) struct DeploymentOptions {
     /// How long one operation may take.
     pub wait: Duration,
     /// The bucket that a long template goes by.
     pub template_bucket: Option<String>,
     /// The service role that CloudFormation acts with.
     pub role_arn: Option<String>,
-    /// Tags of the stacks.
     pub tags: Vec<(String, String)>,
     /// Whether protected resources may be replaced or deleted this once.
     pub allow_replacement: bool,
@@ -47,16 +48,13 @@ pub(crate) struct Deployment<'a> {
     /// The way into its account and region.
     pub access: &'a Access,
     pub step: &'a StackStep,
-    /// What the user says.
-    pub options: &'a RunOptions,
-    /// Who is told.
+    pub options: &'a DeploymentOptions,
     pub observer: &'a dyn Observer,
 }
 
 /// Where a stack stands before anything is changed.
 #[derive(Debug)]
 pub(crate) enum Prepared {
-    /// Nothing to do.
     UpToDate(Deployed),
     /// A change set to look at, and to execute or discard.
     Changes(Box<Pending>),
@@ -74,9 +72,6 @@ pub(crate) struct Pending {
 
 impl Deployment<'_> {
     /// Reads the stack; when an operation is in progress, follows it to its end first.
-    ///
-    /// # Errors
-    /// AWS refuses, or the wait is over.
     pub(crate) async fn settled(&self) -> Result<Option<Deployed>, DeployError> {
         let mut pace = Pace::new(self.options.wait);
         let mut said = String::new();
@@ -95,12 +90,7 @@ impl Deployment<'_> {
                     running.name, running.status
                 )));
             }
-            let operation = Operation {
-                stack: running.id.clone(),
-                name: running.name.clone(),
-                token: None,
-                before: None,
-            };
+            let operation = Operation::in_progress(running);
             self.observer.begins(&format!("stack {}", running.name));
             self.observer.executing(&operation.continues());
             follow(self.access, &operation, self.options.wait, self.observer).await?;
@@ -111,9 +101,6 @@ impl Deployment<'_> {
     }
 
     /// Puts the stack's protection in force again, and works out what a deployment would change.
-    ///
-    /// # Errors
-    /// As [`compare`](Self::compare).
     pub(crate) async fn prepare(
         &self,
         found: Option<Deployed>,
@@ -192,8 +179,7 @@ impl Deployment<'_> {
                 "the template has no resources",
             )),
             (Made::Changes(mut change_set), before) => {
-                change_set.validations =
-                    validation::of_change_set(self.access, &change_set).await?;
+                change_set.validate(self.access).await?;
                 Ok(Prepared::Changes(Box::new(Pending { change_set, before })))
             }
         }
@@ -246,9 +232,6 @@ impl Deployment<'_> {
 
     /// Puts stack policy and termination protection in force where they are not: after a
     /// creation, and when an earlier run was killed before it did so.
-    ///
-    /// # Errors
-    /// AWS refuses.
     pub(crate) async fn guard(&self, protected: bool) -> Result<(), DeployError> {
         let guarded = self.ensure_guarded(protected).await;
         guarded.map_err(|error| self.unprotected("exists and is not fully protected", error))
@@ -299,9 +282,6 @@ impl Deployment<'_> {
     }
 
     /// Drops a change set that is not to be executed, and the empty stack that it made.
-    ///
-    /// # Errors
-    /// AWS refuses.
     pub(crate) async fn discard(&self, pending: &Pending) -> Result<(), DeployError> {
         change_set::delete(self.access, &pending.change_set).await?;
         if pending.before.is_none() {
@@ -328,16 +308,13 @@ impl Deployment<'_> {
     }
 
     /// Deletes what a failed creation left.
-    ///
-    /// # Errors
-    /// The deletion failed, or AWS refuses.
     pub(crate) async fn delete(&self, left: &Deployed) -> Result<(), DeployError> {
         let options = self.options;
         let (role, token) = (
             options.role_arn.as_deref(),
             format!("{}-delete", options.token),
         );
-        stack::delete(self.access, left, role, &token, options.wait, self.observer).await
+        operation::delete(self.access, left, role, &token, options.wait, self.observer).await
     }
 
     /// Executes a change set and follows the stack to its end; gives the stack after it. A change
@@ -361,6 +338,7 @@ impl Deployment<'_> {
             before: (pending.before.as_ref())
                 .filter(|_| existed)
                 .map(|before| before.generation),
+            known: HashSet::new(),
         };
         if relaxed {
             let nothing = protection::policy(&[]);
@@ -449,25 +427,24 @@ impl Deployment<'_> {
 
     async fn last_cause(&self, stack: &Deployed) -> Result<Option<Cause>, DeployError> {
         let events = last_operation(self.access, &stack.id).await?;
-        find_cause(self.access, &stack.id, &events).await
+        cause::find(self.access, &stack.id, &events).await
     }
 
     /// A state that only a person can end, with what to do.
     async fn stuck(&self, stack: &Deployed) -> Result<DeployError, DeployError> {
         let cause = self.last_cause(stack).await?;
-        let because = cause.as_ref().map(|cause| format!(": {cause}"));
-        let because = because.unwrap_or_default();
-        let (name, profile) = (&stack.name, self.access.profile());
+        let because = (cause.as_ref()).map_or(String::new(), |cause| format!(": {cause}"));
+        let name = &stack.name;
         let help = if stack.condition() == Condition::RollbackFailed {
             let what = cause.map_or_else(|| "the cause".to_owned(), |cause| cause.logical_id);
             format!(
                 "fix {what}, then continue the rollback: `{}`, and deploy again",
-                Command::s3ferry("rollback").option("--profile", profile)
+                self.access.command("rollback")
             )
         } else {
             format!(
                 "remove what holds it, then delete it again: `{}`",
-                Command::s3ferry("destroy").option("--profile", profile)
+                self.access.command("destroy")
             )
         };
         Ok(DeployError::failed(

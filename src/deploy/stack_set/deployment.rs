@@ -14,7 +14,8 @@ use crate::plan::StackSetPermissions;
 
 use super::compare::{self, Comparison, compare};
 use super::difference::{Difference, differences, same_permission_model};
-use super::model::{Described, Existing, Failed, Health, Instance, Scope, Wanted};
+use super::instances::Work;
+use super::model::{Described, Existing, Failed, Health, Instance, Scope, Targets, Wanted};
 use super::operation::{Ended, Operations};
 use super::{instances, organization, set};
 
@@ -32,7 +33,6 @@ pub(crate) struct SetOptions {
     pub token: String,
 }
 
-/// The deployment of one stack set.
 pub(crate) struct Deployment<'a> {
     access: &'a Access,
     wanted: &'a Wanted,
@@ -46,14 +46,12 @@ pub(crate) struct Deployment<'a> {
 pub(crate) struct Prepared {
     /// The stack set as it is.
     pub set: Option<Described>,
-    /// In what it differs.
     pub differences: Vec<Difference>,
     /// What is to be done about its instances.
     pub comparison: Comparison,
 }
 
 impl Prepared {
-    /// Whether there is nothing to do.
     pub(crate) fn is_up_to_date(&self) -> bool {
         self.set.is_some() && self.differences.is_empty() && self.comparison.is_empty()
     }
@@ -74,14 +72,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Whether every instance stands.
     pub(crate) fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.behind.is_empty() && self.stopped.is_none()
     }
 }
 
 impl<'a> Deployment<'a> {
-    /// A deployment of what is wanted.
     pub(crate) fn new(
         access: &'a Access,
         wanted: &'a Wanted,
@@ -156,10 +152,7 @@ impl<'a> Deployment<'a> {
     }
 
     /// Makes the stack set what it is wanted to be. Instances that nobody wants any more are
-    /// removed only with `remove`.
-    ///
-    /// # Errors
-    /// AWS refuses, or the wait is over. Instances that fail are in the report.
+    /// removed only with `remove`. Instances that fail are in the report.
     pub(crate) async fn apply(
         &self,
         prepared: &Prepared,
@@ -168,17 +161,21 @@ impl<'a> Deployment<'a> {
     ) -> Result<Report, DeployError> {
         body::refuse_other(permit, &self.wanted.plan.name, &self.wanted.text)?;
         let mut ended = Vec::new();
-        let stopped = self.steps(prepared, remove, &mut ended).await?;
+        let stopped = match self.operate(prepared, remove, &mut ended).await {
+            Ok(()) => None,
+            Err(Stop::Operation(id, status)) => Some((id, status)),
+            Err(Stop::Error(error)) => return Err(error),
+        };
         self.report(prepared, &ended, stopped).await
     }
 
-    /// The operations in their order, until one fails: that one's ID and status.
-    async fn steps(
+    /// The operations in their order, until one fails.
+    async fn operate(
         &self,
         prepared: &Prepared,
         remove: bool,
         done: &mut Vec<Ended>,
-    ) -> Result<Option<(String, String)>, DeployError> {
+    ) -> Result<(), Stop> {
         let plan = &self.wanted.plan;
         let comparison = &prepared.comparison;
         let scope = self.wanted.scope(prepared.set.as_ref());
@@ -192,70 +189,34 @@ impl<'a> Deployment<'a> {
             )));
         }
         // First what goes: an instance of an account that was closed would stop every update.
-        // StackSets cannot delete a stack of a suspended account, so such an instance is given up.
-        let retain = self.options.retain_stacks;
-        let gone = comparison.remove.iter().filter(|_| remove).cloned();
-        let (given_up, gone): (Vec<Existing>, Vec<Existing>) =
-            gone.partition(|one| one.health == Health::Suspended);
-        let again = comparison.recreate.clone();
-        for (instances, retain) in [(gone, retain), (given_up, true), (again, true)] {
-            for targets in compare::operations(&instances, &scope, order) {
-                let ended = self
-                    .operation(|id| {
-                        let targets = &targets;
-                        async move {
-                            instances::delete(self.access, plan, targets, retain, &id).await
-                        }
-                    })
-                    .await?;
-                if let Some(stopped) = keep(ended, done) {
-                    return Ok(Some(stopped));
-                }
-            }
-        }
+        let gone = comparison.remove.iter().filter(|_| remove);
+        let mut work = self.deletions(gone, &scope);
+        let again = compare::operations(&comparison.recreate, &scope, order);
+        let delete = Work::Delete {
+            retain_stacks: true,
+        };
+        work.extend(again.into_iter().map(|targets| (delete, targets)));
         if prepared.differences.is_empty() {
-            for targets in compare::operations(&comparison.update, &scope, order) {
-                let ended = self
-                    .operation(|id| {
-                        let targets = &targets;
-                        async move { instances::update(self.access, plan, targets, &id).await }
-                    })
-                    .await?;
-                if let Some(stopped) = keep(ended, done) {
-                    return Ok(Some(stopped));
-                }
-            }
-        } else {
-            let body = self.body().await?;
-            let ended = self
-                .operation(|id| {
-                    let body = &body;
-                    async move { set::update(self.access, self.wanted, body, &id).await }
-                })
-                .await?;
-            if let Some(stopped) = keep(ended, done) {
-                return Ok(Some(stopped));
-            }
+            let behind = compare::operations(&comparison.update, &scope, order);
+            work.extend(behind.into_iter().map(|targets| (Work::Update, targets)));
+        }
+        for (work, targets) in work {
+            keep(self.on_instances(work, &targets).await?, done)?;
+        }
+        if !prepared.differences.is_empty() {
+            let body = &self.body().await?;
+            let update =
+                |id: String| async move { set::update(self.access, self.wanted, body, &id).await };
+            keep(self.operation(update).await?, done)?;
         }
         for targets in compare::creations(comparison, &scope, order) {
-            let ended = self
-                .operation(|id| {
-                    let targets = &targets;
-                    async move { instances::create(self.access, plan, targets, &id).await }
-                })
-                .await?;
-            if let Some(stopped) = keep(ended, done) {
-                return Ok(Some(stopped));
-            }
+            keep(self.on_instances(Work::Create, &targets).await?, done)?;
         }
-        Ok(None)
+        Ok(())
     }
 
-    /// Removes every instance, and the stack set itself.
-    ///
-    /// # Errors
-    /// AWS refuses, or the wait is over. Instances that fail are in the report, and then the
-    /// stack set stays.
+    /// Removes every instance, and the stack set itself. Instances that fail are in the report, and
+    /// then the stack set stays.
     pub(crate) async fn destroy(&self) -> Result<Report, DeployError> {
         let plan = &self.wanted.plan;
         let Some(set) = self.settled().await? else {
@@ -263,23 +224,10 @@ impl<'a> Deployment<'a> {
         };
         let existing = instances::list(self.access, plan).await?;
         let scope = self.wanted.scope(Some(&set));
-        let order = &plan.preferences.region_order;
         let mut report = Report::default();
-        let (given_up, gone): (Vec<Existing>, Vec<Existing>) =
-            (existing.into_iter()).partition(|one| one.health == Health::Suspended);
-        let retain = self.options.retain_stacks;
-        let gone = compare::operations(&gone, &scope, order).into_iter();
-        let gone = gone.map(|targets| (targets, retain));
-        let given_up = compare::operations(&given_up, &scope, order).into_iter();
-        let given_up = given_up.map(|targets| (targets, true));
-        for (targets, retain) in gone.chain(given_up) {
-            let ended = self
-                .operation(|id| {
-                    let targets = &targets;
-                    async move { instances::delete(self.access, plan, targets, retain, &id).await }
-                })
-                .await?;
-            let stopped = (!ended.succeeded()).then(|| (ended.id.clone(), ended.status.clone()));
+        for (work, targets) in self.deletions(&existing, &scope) {
+            let ended = self.on_instances(work, &targets).await?;
+            let stopped = (!ended.succeeded()).then_some((ended.id, ended.status));
             report.failed.extend(ended.failed);
             if stopped.is_some() || !report.failed.is_empty() {
                 report.stopped = stopped;
@@ -288,6 +236,25 @@ impl<'a> Deployment<'a> {
         }
         set::delete(self.access, plan).await?;
         Ok(report)
+    }
+
+    /// The operations that delete instances. StackSets cannot delete a stack of a suspended account,
+    /// so such an instance is given up.
+    fn deletions<'i>(
+        &self,
+        instances: impl IntoIterator<Item = &'i Existing>,
+        scope: &Scope,
+    ) -> Vec<(Work, Targets)> {
+        let order = &self.wanted.plan.preferences.region_order;
+        let (given_up, gone): (Vec<Existing>, Vec<Existing>) =
+            (instances.into_iter().cloned()).partition(|one| one.health == Health::Suspended);
+        [(gone, self.options.retain_stacks), (given_up, true)]
+            .into_iter()
+            .flat_map(|(instances, retain_stacks)| {
+                let targets = compare::operations(&instances, scope, order).into_iter();
+                targets.map(move |targets| (Work::Delete { retain_stacks }, targets))
+            })
+            .collect()
     }
 
     async fn body(&self) -> Result<body::Body, DeployError> {
@@ -305,6 +272,14 @@ impl<'a> Deployment<'a> {
             wait: self.options.wait,
             observer: self.observer,
         }
+    }
+
+    async fn on_instances(&self, work: Work, targets: &Targets) -> Result<Ended, DeployError> {
+        let plan = &self.wanted.plan;
+        let begin = |id: String| async move {
+            instances::begin(self.access, plan, work, targets, &id).await
+        };
+        self.operation(begin).await
     }
 
     /// Runs one operation. Its ID is its idempotency token.
@@ -389,17 +364,28 @@ fn status(health: Health) -> &'static str {
     }
 }
 
-/// Keeps how an operation ended; its ID and status when it stops what would come next.
-fn keep(ended: Ended, done: &mut Vec<Ended>) -> Option<(String, String)> {
-    let stopped = (!ended.succeeded()).then(|| (ended.id.clone(), ended.status.clone()));
+/// Why no further operation is begun.
+enum Stop {
+    /// An operation failed: its ID and status.
+    Operation(String, String),
+    Error(DeployError),
+}
+
+impl From<DeployError> for Stop {
+    fn from(error: DeployError) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Keeps how an operation ended.
+fn keep(ended: Ended, done: &mut Vec<Ended>) -> Result<(), Stop> {
+    let succeeded = ended.succeeded();
+    let stop = Stop::Operation(ended.id.clone(), ended.status.clone());
     done.push(ended);
-    stopped
+    if succeeded { Ok(()) } else { Err(stop) }
 }
 
 /// Whether every wanted instance stands, as far as the stack set says.
-///
-/// # Errors
-/// AWS cannot be reached, or refuses.
 pub(crate) async fn stands(access: &Access, wanted: &Wanted) -> Result<bool, DeployError> {
     if set::describe(access, &wanted.plan).await?.is_none() {
         return Ok(false);

@@ -1,0 +1,127 @@
+//! The actions that CloudFormation's resource types need to create, read, update and delete the
+//! resources of our templates, by the handlers' permissions in the types' public schemas (AWS
+//! CloudFormation CLI, *Resource type schema*, `handlers`). Left out is what only properties need
+//! that no template of ours has, such as replication, websites and inline policies.
+
+/// `AWS::S3::Bucket`.
+pub(crate) const BUCKET: [&str; 33] = [
+    "s3:CreateBucket",
+    "s3:DeleteBucket",
+    "s3:GetAccelerateConfiguration",
+    "s3:GetAnalyticsConfiguration",
+    "s3:GetBucketAbac",
+    "s3:GetBucketAcl",
+    "s3:GetBucketCORS",
+    "s3:GetBucketLogging",
+    "s3:GetBucketMetadataTableConfiguration",
+    "s3:GetBucketNotification",
+    "s3:GetBucketObjectLockConfiguration",
+    "s3:GetBucketOwnershipControls",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketTagging",
+    "s3:GetBucketVersioning",
+    "s3:GetBucketWebsite",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetIntelligentTieringConfiguration",
+    "s3:GetInventoryConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:GetMetricsConfiguration",
+    "s3:GetReplicationConfiguration",
+    "s3:ListBucket",
+    "s3:ListTagsForResource",
+    "s3:PutBucketLogging",
+    "s3:PutBucketNotification",
+    "s3:PutBucketOwnershipControls",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutBucketTagging",
+    "s3:PutBucketVersioning",
+    "s3:PutEncryptionConfiguration",
+    "s3:TagResource",
+    "s3:UntagResource",
+];
+
+/// `AWS::S3::BucketPolicy`.
+pub(crate) const BUCKET_POLICY: [&str; 3] = [
+    "s3:DeleteBucketPolicy",
+    "s3:GetBucketPolicy",
+    "s3:PutBucketPolicy",
+];
+
+/// `AWS::KMS::Key`.
+pub(crate) const KEY: [&str; 13] = [
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    // A first creation that is rolled back takes its key along.
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateKeyDescription",
+];
+
+/// `AWS::KMS::Alias`.
+pub(crate) const ALIAS: [&str; 3] = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"];
+
+/// `AWS::IAM::Role`; its creation is [`CREATE_ROLE`].
+pub(crate) const ROLE: [&str; 11] = [
+    "iam:DeleteRole",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
+    "iam:ListRoleTags",
+    "iam:TagRole",
+    "iam:UntagRole",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateRole",
+    "iam:UpdateRoleDescription",
+];
+
+/// Creates a role. Apart, since a permissions boundary can be its condition.
+pub(crate) const CREATE_ROLE: &str = "iam:CreateRole";
+
+/// What gives a role its managed policies.
+pub(crate) const ATTACHMENT: [&str; 2] = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"];
+
+/// `AWS::IAM::ManagedPolicy`.
+pub(crate) const MANAGED_POLICY: [&str; 8] = [
+    "iam:CreatePolicy",
+    "iam:CreatePolicyVersion",
+    "iam:DeletePolicy",
+    "iam:DeletePolicyVersion",
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+    "iam:ListEntitiesForPolicy",
+    "iam:ListPolicyVersions",
+];
+
+/// `AWS::Events::Rule`.
+pub(crate) const RULE: [&str; 9] = [
+    "events:DeleteRule",
+    "events:DescribeRule",
+    "events:ListTagsForResource",
+    "events:ListTargetsByRule",
+    "events:PutRule",
+    "events:PutTargets",
+    "events:RemoveTargets",
+    "events:TagResource",
+    "events:UntagResource",
+];
+
+/// `AWS::CodePipeline::Pipeline`.
+pub(crate) const PIPELINE: [&str; 8] = [
+    "codepipeline:CreatePipeline",
+    "codepipeline:DeletePipeline",
+    "codepipeline:GetPipeline",
+    "codepipeline:GetPipelineState",
+    "codepipeline:ListTagsForResource",
+    "codepipeline:TagResource",
+    "codepipeline:UntagResource",
+    "codepipeline:UpdatePipeline",
+];

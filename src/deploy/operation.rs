@@ -1,0 +1,284 @@
+//! An operation of a stack, followed to its end.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::condition::{Condition, succeeded};
+use super::events::{Event, last_operation};
+use super::pace::Pace;
+use super::stack::Deployed;
+use super::{Access, DeployError, Observer, cause, one_line, stack};
+
+/// An operation to follow.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    pub stack: String,
+    pub name: String,
+    /// The client token that it was begun with; `None`: whatever is in progress now.
+    pub token: Option<String>,
+    /// The stack's generation before it, which an earlier state has; `None`: there was no state
+    /// in which the stack could be taken for complete.
+    pub before: Option<i64>,
+    /// IDs of the events that are shown already.
+    pub known: HashSet<String>,
+}
+
+impl Operation {
+    /// Whatever is in progress on a stack now.
+    pub(crate) fn in_progress(stack: &Deployed) -> Self {
+        Self {
+            stack: stack.id.clone(),
+            name: stack.name.clone(),
+            token: None,
+            before: None,
+            known: HashSet::new(),
+        }
+    }
+
+    /// What continues in AWS when nobody follows it.
+    pub(crate) fn continues(&self) -> String {
+        format!(
+            "the operation on stack {} continues in CloudFormation",
+            self.name
+        )
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    pub status: String,
+    /// CloudFormation's reason for the status; may be empty.
+    pub reason: String,
+    /// The operation's events, the oldest first, as far as they could be read.
+    pub events: Vec<Event>,
+}
+
+impl End {
+    /// An error when it failed: the first cause, with a hint.
+    pub(crate) async fn into_result(
+        self,
+        access: &Access,
+        operation: &Operation,
+    ) -> Result<(), DeployError> {
+        if succeeded(&self.status) {
+            return Ok(());
+        }
+        let (stack, status) = (&operation.name, &self.status);
+        let mut help = format!("`{}` shows its events", access.command("events"));
+        let is_stuck = Condition::of(status) == Condition::RollbackFailed;
+        if is_stuck {
+            help = format!(
+                "fix the cause, then continue the rollback: `{}`",
+                access.command("rollback")
+            );
+        }
+        let ended = format!("stack `{stack}` ended in {status}");
+        let reason = one_line(&self.reason);
+        Err(
+            match cause::find(access, &operation.stack, &self.events).await {
+                Ok(Some(cause)) => {
+                    let help = match is_stuck {
+                        true => help,
+                        false => cause.hint.clone(),
+                    };
+                    DeployError::failed(format!("{ended}: {cause}"), help)
+                }
+                _ if !reason.is_empty() => DeployError::failed(format!("{ended}: {reason}"), help),
+                Ok(None) => DeployError::failed(format!("{ended}; AWS gave no reason"), help),
+                Err(error) => {
+                    DeployError::failed(format!("{ended}; the cause cannot be read: {error}"), help)
+                }
+            },
+        )
+    }
+}
+
+/// Follows an operation to its end. When its events cannot be read, the status of the stack tells
+/// the end.
+pub(crate) async fn follow(
+    access: &Access,
+    operation: &Operation,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<End, DeployError> {
+    let mut pace = Pace::new(limit);
+    let mut follower = Follower {
+        access: access.polling(),
+        operation,
+        observer,
+        seen: operation.known.clone(),
+        events: Vec::new(),
+        unread: None,
+        told: false,
+        running: false,
+        same_since: None,
+    };
+    let what = format!("stack `{}`", operation.name);
+    loop {
+        let before = follower.seen.len();
+        let look = tokio::time::timeout(pace.left(), follower.look()).await;
+        if let Some(end) = look.map_err(|_| pace.over(&what))?? {
+            return Ok(end);
+        }
+        if follower.seen.len() > before {
+            pace.hasten();
+        }
+        pace.pause(&what).await?;
+    }
+}
+
+/// For how long a stack may be described as it was before an operation.
+const STALE: Duration = Duration::from_secs(30);
+
+/// What is known of an operation that is followed.
+struct Follower<'f> {
+    access: Access,
+    operation: &'f Operation,
+    observer: &'f dyn Observer,
+    /// IDs of the events that were shown.
+    seen: HashSet<String>,
+    /// The operation's events as they were last read.
+    events: Vec<Event>,
+    /// Why the events cannot be read.
+    unread: Option<DeployError>,
+    /// Whether the user knows that they cannot.
+    told: bool,
+    /// Whether the stack was seen in progress.
+    running: bool,
+    /// Since when the stack is described as it was before the operation.
+    same_since: Option<Instant>,
+}
+
+impl Follower<'_> {
+    /// Looks once; the end, when there is one.
+    async fn look(&mut self) -> Result<Option<End>, DeployError> {
+        let mut passing = false;
+        if self.unread.as_ref().is_none_or(|error| error.transient) {
+            match last_operation(&self.access, &self.operation.stack).await {
+                Ok(events) => {
+                    self.unread = None;
+                    if is_ours(&events, self.operation) {
+                        return Ok(self.show(events));
+                    }
+                }
+                Err(error) => {
+                    // What fails once in passing is not worth a word.
+                    passing = error.transient && self.unread.is_none();
+                    self.unread = Some(error);
+                }
+            }
+        }
+        let Some(unread) = &self.unread else {
+            return Ok(None);
+        };
+        let found = match stack::read(&self.access, &self.operation.stack).await {
+            Ok(found) => found,
+            Err(error) if error.transient => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !self.told && !passing {
+            self.told = true;
+            self.observer.says(&format!(
+                "The events of stack {} cannot be read, so its status is followed: {unread}.",
+                self.operation.name
+            ));
+        }
+        if !self.is_over(found.as_ref()) {
+            return Ok(None);
+        }
+        let (status, reason) = match found {
+            Some(stack) => (stack.status, stack.reason),
+            None => ("DELETE_COMPLETE".to_owned(), String::new()),
+        };
+        if !succeeded(&status) {
+            self.read_again().await;
+        }
+        Ok(Some(End {
+            status,
+            reason,
+            events: std::mem::take(&mut self.events),
+        }))
+    }
+
+    /// Shows the events that are new; the end, when they have it.
+    fn show(&mut self, events: Vec<Event>) -> Option<End> {
+        for event in &events {
+            if self.seen.insert(event.id.clone()) {
+                self.observer.event(event);
+            }
+        }
+        self.events = events;
+        // A rollback that somebody continues has its first, failed end among the events.
+        let last = self.events.iter().rfind(|event| event.whole_stack);
+        let last = last.filter(|event| event.ends_operation())?;
+        Some(End {
+            status: last.status.clone(),
+            reason: last.reason.clone(),
+            events: self.events.clone(),
+        })
+    }
+
+    /// Reads the events of a failed operation once more: they have the cause.
+    async fn read_again(&mut self) {
+        if let Ok(events) = last_operation(&self.access, &self.operation.stack).await
+            && is_ours(&events, self.operation)
+        {
+            self.show(events);
+        }
+    }
+
+    /// Whether a stack is described as it is after the operation. For a moment, AWS may still
+    /// describe it as it was before.
+    fn is_over(&mut self, found: Option<&Deployed>) -> bool {
+        let Some(stack) = found else {
+            return true;
+        };
+        match stack.condition() {
+            Condition::InProgress => {
+                self.running = true;
+                false
+            }
+            Condition::Reviewing => false,
+            _ if self.running || self.operation.before != Some(stack.generation) => true,
+            _ => self.same_since.get_or_insert_with(Instant::now).elapsed() > STALE,
+        }
+    }
+}
+
+/// Whether these are the events of the operation that we began, and not of the one before it.
+fn is_ours(events: &[Event], operation: &Operation) -> bool {
+    let Some(token) = &operation.token else {
+        return true;
+    };
+    let first = events.iter().find(|event| event.begins_operation());
+    first.is_some_and(|event| event.token.as_ref().is_none_or(|found| found == token))
+}
+
+/// Deletes a stack and follows it to its end.
+pub(crate) async fn delete(
+    access: &Access,
+    stack: &Deployed,
+    role_arn: Option<&str>,
+    token: &str,
+    limit: Duration,
+    observer: &dyn Observer,
+) -> Result<(), DeployError> {
+    access
+        .cloudformation()
+        .delete_stack()
+        .stack_name(&stack.id)
+        .client_request_token(token)
+        .set_role_arn(role_arn.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|error| access.error("cloudformation:DeleteStack", &error))?;
+    let operation = Operation {
+        token: Some(token.to_owned()),
+        before: Some(stack.generation),
+        ..Operation::in_progress(stack)
+    };
+    observer.executing(&operation.continues());
+    let end = follow(access, &operation, limit, observer).await?;
+    observer.ended();
+    end.into_result(access, &operation).await
+}
