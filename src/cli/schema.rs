@@ -63,6 +63,7 @@ mod tests {
     use schemars::transform::RecursiveTransform;
     use schemars::{JsonSchema, Schema};
 
+    use super::super::aws::documents;
     use super::super::{authorize, graph, lint, proof, targets};
     use super::SCHEMAS;
 
@@ -95,10 +96,19 @@ mod tests {
     fn generated() -> Vec<(&'static str, String)> {
         vec![
             ("authorize", schema_of::<authorize::Document<'static>>()),
+            ("deploy", schema_of::<documents::Deploy>()),
+            ("destroy", schema_of::<documents::Destroy>()),
+            ("diff", schema_of::<documents::Diff>()),
+            ("doctor", schema_of::<documents::Doctor<'static>>()),
+            ("events", schema_of::<documents::Events>()),
             ("graph", schema_of::<graph::Document<'static>>()),
             ("lint", schema_of::<lint::Document<'static>>()),
             ("lint-rules", schema_of::<lint::RulesDocument<'static>>()),
+            ("outputs", schema_of::<crate::deploy::Outputs>()),
             ("prove", schema_of::<proof::Document<'static>>()),
+            ("push", schema_of::<documents::Push>()),
+            ("rollback", schema_of::<documents::Rollback>()),
+            ("status", schema_of::<documents::Status>()),
             ("targets", schema_of::<targets::Document<'static>>()),
         ]
     }

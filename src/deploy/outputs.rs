@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stacks::SERVICE_ROLE_ARN;
@@ -11,20 +12,24 @@ use crate::stacks::SERVICE_ROLE_ARN;
 const VERSION: u32 = 1;
 
 /// The outputs of all stacks that were deployed from one configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "The outputs file", transform = open)]
 #[serde(deny_unknown_fields)]
 pub struct Outputs {
-    /// Version of this shape.
+    /// Version of the file. It changes when a member is removed or changes its meaning.
+    #[schemars(extend("const" = VERSION))]
     version: u32,
     /// One entry for each stack, in the order of account, region and name.
     stacks: Vec<StackOutputs>,
 }
 
 /// The outputs of one stack.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = open)]
 #[serde(deny_unknown_fields)]
 pub struct StackOutputs {
     /// Account ID.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
     pub account: String,
     /// Region.
     pub region: String,
@@ -36,10 +41,16 @@ pub struct StackOutputs {
     /// dev stack it says that the pipeline has switched to this template; a target may still have
     /// more than the template grants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub template: Option<String>,
     /// ID of the dev account's key that the stack was last deployed with; none of the dev stack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+}
+
+/// Makes a published schema open: a later version may have more members.
+fn open(schema: &mut schemars::Schema) {
+    schema.remove("additionalProperties");
 }
 
 /// Why a text cannot be used as outputs file.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::aws::arn;
 use crate::aws::names::is_key_id;
 use crate::definition::{Adopted, Definition, adopt};
 use crate::deploy::pace::Attempts;
@@ -325,11 +326,11 @@ impl<'a> Adoption<'a> {
     async fn key_arn(&self) -> Result<String, Failure> {
         let project = self.project;
         let dev = &project.plan.dev;
-        let prefix = format!(
-            "arn:{}:kms:{}:{}:key/",
+        let prefix = arn::key(
             project.plan.partition.as_str(),
-            dev.region,
-            dev.account
+            &dev.region,
+            &dev.account,
+            "",
         );
         if let Some(arn) = &self.options.key_arn {
             if arn.strip_prefix(&prefix).is_some_and(is_key_id) {

@@ -33,6 +33,19 @@ mod status;
 mod watch;
 mod zip_file;
 
+/// The types of the documents that the commands write as JSON, for their schemas.
+#[cfg(test)]
+pub(super) mod documents {
+    pub(crate) use super::deploy::Document as Deploy;
+    pub(crate) use super::destroy::Document as Destroy;
+    pub(crate) use super::diff::Document as Diff;
+    pub(crate) use super::doctor::Document as Doctor;
+    pub(crate) use super::events::Document as Events;
+    pub(crate) use super::push::Document as Push;
+    pub(crate) use super::rollback::Document as Rollback;
+    pub(crate) use super::status::Document as Status;
+}
+
 use clap::Subcommand;
 
 use super::{Failure, Global, Outcome};

@@ -18,6 +18,8 @@ mod transition_show;
 use crate::cli::aws::runtime::block_on;
 use crate::cli::{Failure, Global, Outcome, shell};
 pub(crate) use options::DeployOptions;
+#[cfg(test)]
+pub(crate) use result::Document;
 use session::Session;
 
 pub(crate) fn run(global: &Global, options: &DeployOptions) -> Result<Outcome, Failure> {
