@@ -11,7 +11,6 @@ use crate::deploy::{Access, StackStep};
 use crate::plan::TargetPlan;
 use crate::stacks::Side;
 use crate::transition::SetInstances;
-use serde_json::Value;
 
 use crate::cli::Failure;
 use crate::cli::project::Project;
@@ -68,17 +67,13 @@ pub(crate) fn wanted(
     parameters: &[(String, String)],
 ) -> Result<Wanted, Failure> {
     let target = target(project, step)?;
-    let template: Value = serde_json::from_str(&step.template.text.json).unwrap_or_default();
     Ok(Wanted {
         plan: target.stack_set.clone(),
         instances: (target.instances.iter())
             .map(|one| Instance::new(&one.account, &one.region))
             .collect(),
         text: step.template.text.clone(),
-        description: template["Description"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
+        description: step.template.model().description.clone(),
         parameters: parameters.to_vec(),
         tags: project.plan.tags.clone(),
     })
