@@ -8,7 +8,7 @@ use super::bucket::{BucketOptions, bucket, bucket_policy, log_bucket};
 use super::policy::tls_only;
 use super::{
     CREATE_PIPELINE, GENERATED, KEY_ID, PIPELINE_NAME, SERVICE_ROLE_ARN, key, pipeline, roles,
-    store,
+    store, values,
 };
 
 /// The template of the dev account.
@@ -123,12 +123,12 @@ fn outputs(plan: &Plan) -> Vec<Output> {
         output(
             KEY_ID,
             "ID of the key; the parameter of every target's stack",
-            Value::reference(key::logical_id(plan)),
+            Value::reference(values::key_logical_id(plan)),
         ),
         output(
             "DeployKeyArn",
             "ARN of the key",
-            Value::attribute(key::logical_id(plan), "Arn"),
+            Value::attribute(values::key_logical_id(plan), "Arn"),
         ),
         output(
             "DeployKeyAliasName",
@@ -148,7 +148,7 @@ fn outputs(plan: &Plan) -> Vec<Output> {
         output(
             SERVICE_ROLE_ARN,
             "ARN of the pipeline's service role; the targets' roles trust it",
-            roles::service_role_arn(plan),
+            values::service_role_arn(plan),
         ),
         pipeline,
         pipeline_arn,

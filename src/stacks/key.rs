@@ -8,23 +8,11 @@ use crate::template::{Resource, Value, list, map};
 
 use super::policy::{Statement, document};
 use super::readers::readers;
-use super::roles::{key_arn_text, service_role_arn};
+use super::values::{key_arn_text, key_logical_id, service_role_arn};
 use super::{KEY_ID, tags};
 
 /// Logical ID of a replica.
 pub(super) const REPLICA: &str = "DeployKey";
-
-/// Logical ID of the dev stack's key.
-///
-/// A key cannot become a multi-Region key, nor stop being one: CloudFormation fails such an
-/// update. So it is another resource then: a new key beside the old one, which is retained.
-pub(super) fn logical_id(plan: &Plan) -> &'static str {
-    if plan.dev.multi_region {
-        "MultiRegionDeployKey"
-    } else {
-        "DeployKey"
-    }
-}
 
 /// The key and its alias.
 pub(super) fn key(plan: &Plan) -> [Resource; 2] {
@@ -47,7 +35,7 @@ pub(super) fn key(plan: &Plan) -> [Resource; 2] {
         .with_some("Tags", tags(plan));
     let comment = "Encrypts the artifacts. Neither the default key of S3 nor an AWS managed key \
                    can do it: the targets' accounts could not decrypt.";
-    let id = logical_id(plan);
+    let id = key_logical_id(plan);
     let key = Resource::new(id, "AWS::KMS::Key", comment, properties).retained();
     [suppressed(plan, key), alias(plan, id)]
 }
@@ -236,17 +224,4 @@ fn article_statements(plan: &Plan, region: &str, service_role: &Value) -> Vec<St
         .when(grants),
     );
     statements
-}
-
-/// A name as part of a Sid, which has letters and digits only.
-pub(super) fn alphanumeric(name: &str) -> String {
-    let mut upper = true;
-    let mut out = String::new();
-    for c in name.chars() {
-        if c.is_ascii_alphanumeric() {
-            out.push(if upper { c.to_ascii_uppercase() } else { c });
-        }
-        upper = !c.is_ascii_alphanumeric();
-    }
-    out
 }

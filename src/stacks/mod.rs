@@ -16,6 +16,7 @@ mod roles;
 mod stack_set_roles;
 mod store;
 mod target;
+mod values;
 
 pub(crate) use generated::is_generated;
 pub use key_grants::{KeyGrant, key_grants};

@@ -11,7 +11,8 @@ use crate::plan::{
 use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::policy::{Statement, document};
-use super::roles::{key_arn, key_arn_text, managed_policy, service_role_arn};
+use super::roles::{key_arn, managed_policy};
+use super::values::{key_arn_text, service_role_arn};
 use super::{GENERATED, KEY_ID, PIPELINE_NAME, key_parameter, tags};
 
 /// Condition under which the pipeline exists.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::plan::{Plan, TargetPlan};
 use crate::template::{Value, list, map};
 
-use super::key::alphanumeric;
+use super::values::alphanumeric;
 
 /// With more targets of one account each than this, one statement names them all: a statement
 /// each would fill the bucket's policy.

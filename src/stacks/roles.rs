@@ -3,30 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::aws::arn;
 use crate::aws::quotas::MANAGED_POLICY;
 use crate::config::Permissions;
 use crate::plan::{InstancePlan, Plan, Store, TargetPlan};
 use crate::template::{Resource, Value, list, map};
 
-use super::key::{self, alphanumeric};
 use super::policy::{Statement, document, single_statement_document};
-use super::store::one_or_list;
+use super::values::{self, alphanumeric, key_arn_text, one_or_list};
 use super::{ENCRYPTED_ARN, tags};
 
 /// How much of a managed policy the ARNs of the assumed roles can take: the rest is left for what
 /// surrounds them.
 const ASSUMED_ROLES_LENGTH: usize = MANAGED_POLICY.length() - 300;
-
-/// The service role's ARN: of the role in the stack, so that what names it waits for it, or of
-/// the existing one.
-pub(super) fn service_role_arn(plan: &Plan) -> Value {
-    if plan.dev.service_role.create {
-        Value::attribute("ServiceRole", "Arn")
-    } else {
-        Value::from(plan.dev.service_role.arn.as_str())
-    }
-}
 
 fn service_role_name(plan: &Plan) -> Value {
     if plan.dev.service_role.create {
@@ -174,7 +162,7 @@ fn artifact_policy(plan: &Plan) -> Resource {
         .iter()
         .flat_map(|store| plan.artifact_objects_arns(&store.bucket.name));
     let keys: Value = if plan.regions.is_empty() {
-        Value::attribute(key::logical_id(plan), "Arn")
+        Value::attribute(values::key_logical_id(plan), "Arn")
     } else {
         list(stores.iter().map(|store| key_arn(plan, *store)))
     };
@@ -227,15 +215,13 @@ fn artifact_policy(plan: &Plan) -> Resource {
 /// ARN of a store's key, in the stack that makes the key: a replica has the same ID.
 pub(super) fn key_arn(plan: &Plan, store: Store<'_>) -> Value {
     if store.is_main {
-        return Value::attribute(key::logical_id(plan), "Arn");
+        return Value::attribute(values::key_logical_id(plan), "Arn");
     }
-    Value::Sub(key_arn_text(plan, store.region, key::logical_id(plan)))
-}
-
-/// ARN of the key of a region, its ID by the reference `id`, as the text of a `!Sub`.
-pub(super) fn key_arn_text(plan: &Plan, region: &str, id: &str) -> String {
-    let id = format_args!("${{{id}}}");
-    arn::key(plan.partition, region, &plan.dev.account, id)
+    Value::Sub(key_arn_text(
+        plan,
+        store.region,
+        values::key_logical_id(plan),
+    ))
 }
 
 /// The policies with which the service role becomes the deploy roles: as many as it takes to name

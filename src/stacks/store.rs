@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::config::Permissions;
 use crate::plan::{Plan, Store, TargetPlan};
-use crate::template::{Item, Resource, Value, list, map};
+use crate::template::{Item, Resource, Value, map};
 
 use super::bucket::{BucketOptions, bucket, bucket_policy};
-use super::key;
+use super::key::REPLICA;
 use super::policy::{Statement, tls_only};
 use super::readers::{Readers, readers};
+use super::values::{self, one_or_list};
 
 /// The artifact bucket with its policy, as far as they are made; the key stands in the same stack.
 pub(super) fn store(plan: &Plan, store: Store<'_>) -> Vec<Resource> {
     let key = if store.is_main {
-        Value::attribute(key::logical_id(plan), "Arn")
+        Value::attribute(values::key_logical_id(plan), "Arn")
     } else {
-        Value::attribute(key::REPLICA, "Arn")
+        Value::attribute(REPLICA, "Arn")
     };
     let article = plan.permissions == Permissions::Article;
     let suppress = |resource: Resource| {
@@ -117,14 +118,6 @@ pub(super) fn statements(plan: &Plan, store: Store<'_>, key: Option<&Value>) -> 
         }
     }
     statements
-}
-
-/// One value as itself, several as a list.
-pub(super) fn one_or_list(mut values: Vec<String>) -> Value {
-    match (values.pop(), values.is_empty()) {
-        (Some(only), true) => only.into(),
-        (last, _) => list(values.into_iter().chain(last)),
-    }
 }
 
 const KEY_HEADER: &str = "s3:x-amz-server-side-encryption-aws-kms-key-id";

@@ -8,7 +8,8 @@ use crate::template::{Output, Resource, Template, Value, list, map};
 
 use super::bucket::{BucketOptions, bucket, bucket_arn, bucket_policy, log_bucket};
 use super::policy::{Statement, document, tls_only};
-use super::roles::{key_arn_text, managed_policy};
+use super::roles::managed_policy;
+use super::values::key_arn_text;
 use super::{DEPLOY_ROLE_ARN, GENERATED, KEY_ID, key_parameter, tags};
 
 /// The template of a target.
