@@ -6,13 +6,6 @@ use std::fmt::Write as _;
 use crate::escape::{self, is_hidden};
 
 /// A command in the words of a shell, built from words that are ours and values that are not.
-///
-/// ```
-/// use s3ferry::shell::Command;
-///
-/// let command = Command::new("s3ferry deploy").option("--profile", "prod team");
-/// assert_eq!(command.to_string(), "s3ferry deploy --profile 'prod team'");
-/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Command(String);
 
@@ -171,5 +164,7 @@ mod tests {
             .option("--role-name", "a b")
             .maybe("--profile", None::<&str>);
         assert_eq!(command.to_string(), "aws iam get-role --role-name 'a b'");
+        let command = Command::new("s3ferry deploy").option("--profile", "prod team");
+        assert_eq!(command.to_string(), "s3ferry deploy --profile 'prod team'");
     }
 }
