@@ -58,6 +58,7 @@ mod readme;
 mod report;
 mod run_mutations;
 mod schemas;
+mod snapshots;
 mod stack_set_config;
 mod stack_set_deploy;
 mod stack_set_killed;
