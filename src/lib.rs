@@ -1,21 +1,13 @@
 //! s3ferry: a CodePipeline in one AWS account that deploys into an S3 bucket of another.
 //!
-//! One direction: a [`config`] becomes a [`plan`], a plan becomes [`stacks`] of [`template`]
-//! templates. [`lint`] reads templates, never the configuration, so that it checks the
+//! Data flows in one direction: a [`config`] becomes a [`plan`], and a plan becomes [`stacks`] of
+//! [`template`] templates. [`lint`] reads templates, never the configuration, so it checks the
 //! synthesis independently. [`policy`] reads policies and evaluates requests against them as AWS
-//! does. A [`run`] of a pipeline consists of steps and calls, and the [`proof`] evaluates each of them
-//! from templates alone.
-//! A [`graph`] is the picture of a proof, and a [`report`] the page for those who review it.
-//! Nothing of these does I/O, reads a clock or the environment.
+//! does. A [`run`] of a pipeline consists of steps and calls, and the [`proof`] decides each call from
+//! templates alone. [`checked`] joins the templates of a plan with their findings and proof, and a
+//! [`graph`] is the picture of a proof. None of these does I/O or reads a clock or the environment.
 //!
-//! The [`definition`] of a pipeline that exists already is read and changed as text.
-//! The [`doctor`] compares the live state of the accounts with the deployed templates, and proves it
-//! likewise.
-//! [`failure`] explains the errors of CodePipeline.
-//! [`escape`] makes text from outside safe to show, and [`shell`] writes commands to copy.
-//!
-//! `deploy`, behind the feature of that name, talks to AWS; the command-line program in `cli`
-//! reads and writes files and prints.
+//! The modules `deploy` and `cli`, which are not part of the public API, call AWS, read and write files, and print.
 //!
 //! The minimal configuration, synthesized, linted and proven:
 //!
