@@ -7,7 +7,8 @@
 //! templates alone. [`checked`] joins the templates of a plan with their findings and proof, and a
 //! [`graph`] is the picture of a proof. None of these does I/O or reads a clock or the environment.
 //!
-//! The modules `deploy` and `cli`, which are not part of the public API, call AWS, read and write files, and print.
+//! The modules `deploy` and `cli`, which are not part of the public API, call AWS, read and write
+//! files, and print.
 //!
 //! The minimal configuration, synthesized, linted and proven:
 //!
