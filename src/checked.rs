@@ -363,3 +363,38 @@ pub(crate) fn lint_files(
     let sources = files.iter().map(|file| file.source().clone());
     Ok(sources.zip(reports).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Document, EXAMPLE};
+
+    fn approved() -> Approved {
+        let document = Document::read(Source::new("s3ferry.yaml", EXAMPLE)).expect("valid");
+        let plan = Plan::new(&document.config).expect("a plan");
+        let synthesis = Synthesis::new(&plan, TemplateFormat::Yaml, str::to_owned);
+        let checked = synthesis.check(&plan, lint::embedded()).expect("checked");
+        checked.approve(true).expect("no errors")
+    }
+
+    #[test]
+    fn only_texts_that_were_checked_get_a_permit() {
+        let mut approved = approved();
+        let own = approved.synthesis.files[0].file.text().to_owned();
+        let name = || panic!("it is checked already");
+        let permit = approved.permit(name, &own).expect("checked");
+        assert!(permit.covers(&own));
+        assert!(!permit.covers(&own.replace("us-east-1", "us-east-2")));
+
+        let other = own.replace("EnableKeyRotation: true", "EnableKeyRotation: false");
+        let refused = approved.permit(|| "other".to_owned(), &other);
+        let Err(Unapproved::Errors(reports)) = refused else {
+            panic!("a key that does not rotate is permitted");
+        };
+        assert_eq!(reports[0].0.name(), "other");
+
+        let commented = format!("# a comment\n{own}");
+        assert!(approved.permit(|| "same".to_owned(), &commented).is_ok());
+        assert!(approved.permit(name, &commented).is_ok(), "linted twice");
+    }
+}

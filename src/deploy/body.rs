@@ -46,16 +46,14 @@ pub(crate) async fn prepare(
     if text.yaml.len() <= TEMPLATE_INLINE.length() {
         return Ok(Body::Inline(text.yaml.clone()));
     }
-    if meaning(&text.yaml) != meaning(&text.json) {
-        return Err(not_checked(stack));
-    }
-    if text.json.len() <= TEMPLATE_INLINE.length() {
-        return Ok(Body::Inline(text.json.clone()));
+    let json = minified(stack, text)?;
+    if json.len() <= TEMPLATE_INLINE.length() {
+        return Ok(Body::Inline(json.to_owned()));
     }
     let body = if text.yaml.len() <= TEMPLATE_IN_BUCKET.length() {
         &text.yaml
     } else {
-        &text.json
+        json
     };
     if body.len() > TEMPLATE_IN_BUCKET.length() {
         return Err(DeployError::input(
@@ -83,7 +81,7 @@ pub(crate) async fn prepare(
         .put_object()
         .bucket(bucket)
         .key(&key)
-        .body(body.clone().into_bytes().into())
+        .body(body.to_owned().into_bytes().into())
         .send()
         .await
         .map_err(|error| access.error("s3:PutObject", &error))?;
@@ -104,6 +102,17 @@ pub(crate) fn refuse_other(
 ) -> Result<(), DeployError> {
     match permit.covers(&text.yaml) {
         true => Ok(()),
+        false => Err(not_checked(stack)),
+    }
+}
+
+/// Returns the minified form of a template.
+///
+/// # Errors
+/// It does not mean the same as the text that was checked.
+fn minified<'t>(stack: &str, text: &'t Text) -> Result<&'t str, DeployError> {
+    match meaning(&text.yaml) == meaning(&text.json) {
+        true => Ok(&text.json),
         false => Err(not_checked(stack)),
     }
 }
@@ -131,5 +140,21 @@ pub(crate) async fn validate(access: &Access, stack: &str, body: &Body) -> Resul
             "",
         )),
         answer => answer.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minified_template_that_means_something_else_is_not_sent() {
+        let mut text = Text {
+            yaml: "Resources:\n  Key:\n    Type: AWS::KMS::Key\n".to_owned(),
+            json: r#"{"Resources":{"Key":{"Type":"AWS::KMS::Key"}}}"#.to_owned(),
+        };
+        assert!(minified("dev", &text).is_ok());
+        text.json = text.json.replace("KMS::Key", "KMS::Alias");
+        assert!(minified("dev", &text).is_err());
     }
 }

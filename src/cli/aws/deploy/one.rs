@@ -24,7 +24,7 @@ pub(super) async fn deploy(
     step: &StackStep,
     parameters: &[(String, String)],
 ) -> Result<bool, Failure> {
-    let permit = session.permit(step)?;
+    let permit = session.permit(&step.stack, &step.template.text.yaml)?;
     let access = session.accounts.access(step).await?;
     session.screen.says(format!("\n{}", heading(step)));
     let mut ahead = session.take_prepared(step);

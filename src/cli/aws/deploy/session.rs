@@ -164,13 +164,13 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Permits the deployment of a stack's template.
+    /// Permits the deployment of the text of a stack's template.
     ///
     /// # Errors
     /// It is not the configuration's, and its lint has errors.
-    pub(super) fn permit<'s>(&mut self, step: &'s StackStep) -> Result<Permit<'s>, Failure> {
-        let name = || format!("transitional template of {}", step.stack);
-        let permit = self.approved.permit(name, &step.template.text.yaml);
+    pub(super) fn permit<'t>(&mut self, stack: &str, text: &'t str) -> Result<Permit<'t>, Failure> {
+        let name = || format!("transitional template of {stack}");
+        let permit = self.approved.permit(name, text);
         permit.map_err(|why| match why {
             Unapproved::Unchecked(error) => error.into(),
             Unapproved::Errors(found) => {

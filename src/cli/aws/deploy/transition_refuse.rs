@@ -195,7 +195,7 @@ pub(super) fn lint(
         .iter()
         .filter(|one| one.version.is_transitional());
     for one in transitional {
-        session.permit(&steps[one.piece].with_template(&one.template))?;
+        session.permit(&steps[one.piece].stack, &one.template.to_yaml())?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub(super) async fn deploy(
     parameters: &[(String, String)],
     keeps_instances: bool,
 ) -> Result<bool, Failure> {
-    let permit = session.permit(step)?;
+    let permit = session.permit(&step.stack, &step.template.text.yaml)?;
     let access = session.accounts.access(step).await?;
     let wanted = wanted(&session.accounts.project, step, parameters)?;
     session.screen.says(format!(
