@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use super::normal::MARKER;
+
 /// One failed check of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -17,6 +19,8 @@ pub(super) struct Failure {
     pub(super) missing: String,
     /// The rule's own words, or Guard's account of the clause.
     pub(super) message: Message,
+    /// Whether the value is unknown that was compared, so that the rule may hold.
+    pub(super) is_open: bool,
 }
 
 /// What there is to say about a failed check.
@@ -68,6 +72,7 @@ fn read_one(report: &Json) -> Result<Answer, String> {
                 path: String::new(),
                 missing: String::new(),
                 message: message(rule, || name.to_owned()),
+                is_open: false,
             });
         }
     }
@@ -83,8 +88,15 @@ fn collect(rule: &str, check: &Json, into: &mut Vec<Failure>) -> Result<(), Stri
     let (what, body) = single(check)?;
     match what {
         "Rule" => {
+            let before = into.len();
             for check in array(body, "checks")? {
                 collect(rule, check, into)?;
+            }
+            // What is said of a rule that another one calls is said of each of its clauses.
+            if let Message::Author(words) = message(body, String::new) {
+                for failure in &mut into[before..] {
+                    failure.message = Message::Author(words.clone());
+                }
             }
         }
         "Disjunctions" => {
@@ -96,12 +108,14 @@ fn collect(rule: &str, check: &Json, into: &mut Vec<Failure>) -> Result<(), Stri
         }
         "Clause" => {
             let (_, body) = single(body)?;
-            let (path, missing) = clause_place(body.get("check").unwrap_or(&Json::Null))?;
+            let check = body.get("check").unwrap_or(&Json::Null);
+            let (path, missing) = clause_place(check)?;
             into.push(Failure {
                 rule: rule.to_owned(),
                 path,
                 missing,
                 message: message(body, || context(body)),
+                is_open: is_open(check),
             });
         }
         "Block" => {
@@ -121,6 +135,7 @@ fn collect(rule: &str, check: &Json, into: &mut Vec<Failure>) -> Result<(), Stri
                     }
                     _ => context(body),
                 }),
+                is_open: false,
             });
         }
         other => return Err(format!("a check of kind `{other}`")),
@@ -152,7 +167,31 @@ fn merged(alternatives: Vec<Failure>) -> Option<Failure> {
             String::new()
         },
         message: chosen.message.clone(),
+        is_open: alternatives.iter().any(|failure| failure.is_open),
     })
+}
+
+/// Whether a comparison fails only because its value is unknown.
+fn is_open(check: &Json) -> bool {
+    let Ok((kind, body)) = single(check) else {
+        return false;
+    };
+    let is_marked = |value: &Json| {
+        let text = value.get("value").and_then(Json::as_str);
+        text.is_some_and(|text| text.contains(MARKER))
+    };
+    if kind == "UnResolved" {
+        return is_marked(&body["value"]["traversed_to"]);
+    }
+    let operator = body["comparison"][0].as_str();
+    let is_negated = body["comparison"][1].as_bool() == Some(true);
+    let may_hold = match operator {
+        // A fact that is an unknown value says that it may be one.
+        Some("Exists") => is_negated,
+        Some("Empty") => false,
+        _ => !is_negated,
+    };
+    may_hold && (is_marked(&body["from"]) || is_marked(&body["value"]))
 }
 
 fn common_path<'a>(a: &'a str, b: &str) -> &'a str {

@@ -1,8 +1,7 @@
 //! Rules in the portions in which Guard gets them.
 //!
-//! Guard copies what it looks at, again and again: every query over all resources copies every
-//! resource. So a built-in rule is asked only about resources of the types that it names, and
-//! those rules that name the same types are asked together, as one text without what only people
+//! A built-in rule is asked about one resource at a time, and only about those of the types that it
+//! names. Rules that name the same types are asked together, as one text without what only people
 //! read. A file of a user is one text, unchanged, asked about the whole template.
 
 use std::borrow::Cow;
@@ -27,6 +26,15 @@ pub(super) struct Group<'r> {
 }
 
 impl Group<'_> {
+    /// Whether it is about resources of a type; `None` is a whole template.
+    pub(super) fn concerns(&self, kind: Option<&str>) -> bool {
+        match (&self.types, kind) {
+            (Some(types), Some(kind)) => types.contains(kind),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// A rule of the group that is not among the `evaluated`.
     pub(super) fn missing_in(&self, evaluated: &BTreeSet<String>) -> Option<&str> {
         self.names
@@ -75,16 +83,24 @@ fn resource_types(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// A rule's text without comments and violation texts, each of which has lines of its own.
+/// What is left of a violation text: it marks the clauses that say what is wrong.
+const MARK: &str = "<<!>>";
+
+/// A rule's text without comments and violation texts.
 fn spare(text: &str) -> String {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("<<"))
-        .fold(String::with_capacity(text.len()), |mut all, line| {
-            all.push_str(line);
-            all.push('\n');
-            all
-        })
+    let mut all = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (clause, violation) = line.split_once("<<").unwrap_or((line, ""));
+        all.push_str(clause);
+        if !violation.is_empty() {
+            all.push_str(MARK);
+        }
+        all.push('\n');
+    }
+    all
 }
 
 /// The violation text of a built-in rule: what is wrong, and what to do.
@@ -101,17 +117,13 @@ mod tests {
     use crate::lint::embedded;
 
     #[test]
-    fn violation_texts_have_lines_of_their_own_and_are_one_for_each_rule() {
+    fn violation_texts_are_one_for_each_rule_and_end_their_lines() {
         for rule in embedded() {
             let mut texts = BTreeSet::new();
             for line in rule.text.lines().map(str::trim) {
-                if line.contains("<<") || line.contains(">>") {
-                    assert!(
-                        line.starts_with("<<") && line.ends_with(">>"),
-                        "{}: {line}",
-                        rule.name
-                    );
-                    texts.insert(line);
+                if let Some((_, text)) = line.split_once("<<") {
+                    assert!(line.ends_with(">>"), "{}: {line}", rule.name);
+                    texts.insert(text.to_owned());
                 }
             }
             assert_eq!(texts.len(), 1, "{}: {texts:?}", rule.name);

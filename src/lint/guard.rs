@@ -19,12 +19,14 @@ use cfn_guard::{CommandBuilder, ValidateBuilder};
 
 use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
+use super::normal::normal;
 use super::rules::is_embedded;
+use super::template::Place;
 use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
 use super::{Report, Rule, embedded, template};
-use crate::diagnostic::{Diagnostic, Node, Severity, Source};
+use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
 use crate::escape::for_yaml;
-use crate::template::{resources, variants};
+use crate::template::{OpenLoop, resources, without_loops};
 
 /// Why a lint could not say anything. Every one of these would otherwise look like "no
 /// findings".
@@ -88,32 +90,6 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
     {
         return Err(LintError::NoResources(source.name().to_owned()));
     }
-    let groups = groups(rules);
-    let documents: Vec<Document> = templates
-        .iter()
-        .enumerate()
-        .flat_map(|(template, (source, node))| {
-            variants(node).into_iter().map(move |node| Document {
-                template,
-                name: source.name(),
-                node,
-            })
-        })
-        .collect();
-    let mut tasks: Vec<Task> = groups
-        .iter()
-        .map(|group| Task {
-            group,
-            documents: documents
-                .iter()
-                .filter(|document| template::concerns(&document.node, group.types.as_ref()))
-                .collect(),
-        })
-        .filter(|task| !task.documents.is_empty())
-        .collect();
-    // The long ones first, so that no thread is left alone with one at the end.
-    tasks.sort_by_key(|task| Reverse(task.group.text.len() * task.documents.len()));
-
     let known = known_names(&by_name);
     let mut reports: Vec<Report> = templates
         .iter()
@@ -126,18 +102,71 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
             }
         })
         .collect();
-    for (task, answers) in tasks.iter().zip(run(&tasks)) {
-        for (document, answer) in task.documents.iter().zip(answers?) {
-            reports[document.template].findings.extend(
-                answer
-                    .failures
-                    .into_iter()
-                    .map(|failure| finding(&by_name, &document.node, failure)),
-            );
+    let groups = groups(rules);
+    let has_own = rules.iter().any(is_embedded);
+    let expanded: Vec<(Cow<'_, Node>, Vec<OpenLoop>)> = templates
+        .iter()
+        .map(|(_, node)| without_loops(node))
+        .collect();
+    let mut documents = Vec::new();
+    for (at, ((source, node), (expanded, open))) in templates.iter().zip(&expanded).enumerate() {
+        let name = source.name();
+        documents.push(Document {
+            template: at,
+            name,
+            resource: None,
+            node: Cow::Borrowed(*node),
+        });
+        if has_own {
+            let normal = normal(expanded, open);
+            reports[at].findings.extend(normal.notes);
+            documents.extend(normal.resources.into_iter().map(|resource| Document {
+                template: at,
+                name,
+                resource: Some((resource.entry, resource.kind)),
+                node: Cow::Owned(template::alone(resource.entry, resource.node)),
+            }));
         }
     }
-    reports.iter_mut().for_each(Report::sort);
+    let tasks = tasks(&groups, &documents);
+    for (task, answers) in tasks.iter().zip(run(&tasks)) {
+        for (document, answer) in task.documents.iter().zip(answers?) {
+            let report = &mut reports[document.template];
+            let template = match document.resource {
+                Some(_) => expanded[document.template].0.as_ref(),
+                None => templates[document.template].1,
+            };
+            for failure in answer.failures {
+                report.findings.extend(finding(&by_name, document, template, failure));
+            }
+        }
+    }
+    for report in &mut reports {
+        report.leave_out_suppressed();
+        report.sort();
+    }
     Ok(reports)
+}
+
+/// How many documents Guard gets at once: enough to make up for reading the rules, and few enough
+/// to keep all threads busy.
+const DOCUMENTS_TOGETHER: usize = 32;
+
+/// Divides the work; the long tasks first, so that no thread is left alone with one at the end.
+fn tasks<'d>(groups: &'d [Group<'d>], documents: &'d [Document<'d>]) -> Vec<Task<'d>> {
+    let mut tasks: Vec<Task> = Vec::new();
+    for group in groups {
+        let concerned: Vec<&Document> = documents
+            .iter()
+            .filter(|document| group.concerns(document.resource.map(|(_, kind)| kind)))
+            .collect();
+        tasks.extend(concerned.chunks(DOCUMENTS_TOGETHER).map(|documents| Task {
+            group,
+            documents: documents.to_vec(),
+        }));
+    }
+    tasks.sort_by_key(|task| Reverse(task.group.text.len() * task.documents.len()));
+    tasks
 }
 
 fn by_name(rules: &[Rule]) -> Result<HashMap<&str, &Rule>, LintError> {
@@ -169,10 +198,12 @@ fn known_names(by_name: &HashMap<&str, &Rule>) -> BTreeSet<String> {
         .collect()
 }
 
-/// A template, or one of its variants.
+/// A template as it is written, or one of its resources in normal form.
 struct Document<'t> {
     template: usize,
     name: &'t str,
+    /// The resource as it is written, and its type.
+    resource: Option<(&'t Entry, &'t str)>,
     node: Cow<'t, Node>,
 }
 
@@ -238,7 +269,7 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
     let data: Vec<String> = task
         .documents
         .iter()
-        .map(|document| template::to_guard_json(&document.node, task.group.types.as_ref()))
+        .map(|document| template::to_guard_json(&document.node))
         .map(|json| for_yaml(&json).into_owned())
         .collect();
     let payload = serde_json::json!({ "rules": [task.group.text], "data": data }).to_string();
@@ -280,16 +311,47 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
         })
 }
 
-fn finding(by_name: &HashMap<&str, &Rule>, template: &Node, failure: Failure) -> Diagnostic {
+fn finding(
+    by_name: &HashMap<&str, &Rule>,
+    document: &Document,
+    template: &Node,
+    failure: Failure,
+) -> Option<Diagnostic> {
     let rule = by_name.get(failure.rule.as_str()).copied();
-    let place = template::locate(template, &failure.path, &failure.missing);
-    let (message, help) = words(rule, failure.message);
+    let is_normal = document.resource.is_some();
+    // A clause of ours without a message is a part of a filter, or cannot be evaluated.
+    if is_normal && !matches!(failure.message, Message::Author(_)) {
+        return None;
+    }
+    let mut place = template::locate(&document.node, &failure.path, &failure.missing);
+    if let Some((entry, _)) = document.resource {
+        if place.resource.is_none() {
+            // What is missing altogether is reported at the resource.
+            place.resource = Some(entry.key.clone());
+            place.span = entry.key_span;
+        }
+        let path = template::path_to(template, &entry.key, place.span);
+        place.path = path.unwrap_or_default() + &place.absent;
+    }
     let severity = rule.map_or(Severity::Error, |rule| rule.severity);
+    let (message, help) = match rule {
+        Some(rule) if is_normal && failure.is_open => return Some(undecided(rule, place)),
+        _ => words(rule, failure.message),
+    };
     let rule = (failure.rule.as_str(), severity);
     let finding = Diagnostic::new(place.span, message);
     let mut finding = finding.of_rule(rule, place.resource.as_deref(), place.path);
     finding.help = help;
-    finding
+    Some(finding)
+}
+
+/// A rule that holds or not, depending on a value that is unknown.
+fn undecided(rule: &Rule, place: Place) -> Diagnostic {
+    let message = format!("cannot be decided: {}", rule.what);
+    let named = (rule.name.as_str(), Severity::Note);
+    Diagnostic::new(place.span, message)
+        .of_rule(named, place.resource.as_deref(), place.path)
+        .help("the value is known only when the stack is deployed; check it there")
 }
 
 /// What is wrong and what to do: in the words of the rule's author, or else of its header.

@@ -8,6 +8,7 @@ mod answer;
 mod cycles;
 mod groups;
 mod guard;
+mod normal;
 pub mod quotas;
 mod report;
 mod rules;

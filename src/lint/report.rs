@@ -41,18 +41,37 @@ impl Report {
         self.sort();
     }
 
+    /// Leaves out the findings that resources suppress.
+    pub(super) fn leave_out_suppressed(&mut self) {
+        let suppressed: HashSet<_> = self
+            .suppressed
+            .iter()
+            .map(|one| (one.rule.as_str(), one.resource.as_str()))
+            .collect();
+        self.findings.retain(|finding| {
+            let resource = finding.resource().unwrap_or_default();
+            !suppressed.contains(&(finding.code(), resource))
+        });
+    }
+
     /// Brings everything into the order of the text, each thing once.
     pub(super) fn sort(&mut self) {
         self.findings.sort_by(|a, b| {
             (a.span, a.code(), a.path(), &a.message).cmp(&(b.span, b.code(), b.path(), &b.message))
         });
+        // Several outcomes of conditions, and several clauses of a rule, find the same fault.
         let mut seen = HashSet::new();
+        self.findings
+            .retain(|finding| seen.insert((finding.code().to_owned(), finding.span, finding.message.clone())));
+        let faults: HashSet<_> = self
+            .findings
+            .iter()
+            .filter(|finding| finding.severity != Severity::Note)
+            .map(|finding| (finding.code().to_owned(), finding.span))
+            .collect();
         self.findings.retain(|finding| {
-            let place = (
-                finding.resource().map(str::to_owned),
-                finding.path().to_owned(),
-            );
-            seen.insert((finding.code().to_owned(), place))
+            let place = (finding.code().to_owned(), finding.span);
+            finding.severity != Severity::Note || !faults.contains(&place)
         });
         self.suppressed
             .sort_by(|a, b| (a.span, &a.rule).cmp(&(b.span, &b.rule)));

@@ -1,103 +1,27 @@
-//! A template as Guard sees it, and the way back from Guard's paths to its text.
-//!
-//! Guard knows neither `Fn::If` nor `AWS::NoValue`: a property that both branches set looks
-//! missing to it. So each variant of a template is checked.
+//! A template as the rules of users see it, and the way back from Guard's paths to its text.
 
-use std::collections::BTreeSet;
+use super::normal::head;
+use crate::diagnostic::{Entry, Node, Span, Value};
+use crate::template::{function, resources};
 
-use serde_json::{Value as Json, json};
-
-use crate::diagnostic::{Node, Span, Value};
-use crate::template::{resources, type_of};
-
-/// Whether a template has resources of one of these types.
-pub(super) fn concerns(template: &Node, types: Option<&BTreeSet<&str>>) -> bool {
-    let mut resources = resources(template).iter();
-    resources.any(|resource| has_type(&resource.value, types))
+/// The template as it is written, as JSON.
+pub(super) fn to_guard_json(template: &Node) -> String {
+    template.to_json().to_string()
 }
 
-fn has_type(resource: &Node, types: Option<&BTreeSet<&str>>) -> bool {
-    types.is_none_or(|types| type_of(resource).is_some_and(|name| types.contains(name)))
-}
-
-/// The template as plain JSON, in which what means the same is written the same, and every
-/// resource has a list of suppressed rules: Guard spends long on the first look-up of a key that
-/// is missing, and every rule looks for this one. With `types`, only its parameters and the
-/// resources of these types.
-pub(super) fn to_guard_json(template: &Node, types: Option<&BTreeSet<&str>>) -> String {
-    let mut json = match types {
-        None => template.to_json(),
-        Some(_) => {
-            let resources: serde_json::Map<_, _> = resources(template)
-                .iter()
-                .filter(|resource| has_type(&resource.value, types))
-                .map(|resource| (resource.key.clone(), resource.value.to_json()))
-                .collect();
-            let mut json = json!({ "Resources": resources });
-            if let Some(parameters) = template.get("Parameters") {
-                json["Parameters"] = parameters.to_json();
-            }
-            json
-        }
+/// A resource in normal form, as the only one of a template.
+pub(super) fn alone(id: &Entry, node: Node) -> Node {
+    let mapping = |key: &str, key_span: Span, value: Node| {
+        let span = value.span;
+        let entry = Entry {
+            key: key.to_owned(),
+            key_span,
+            value,
+        };
+        Node::synthetic(Value::Mapping(vec![entry]), span)
     };
-    simplify(&mut json);
-    if let Some(resources) = json.get_mut("Resources").and_then(Json::as_object_mut) {
-        resources
-            .values_mut()
-            .filter_map(Json::as_object_mut)
-            .for_each(list_suppressions);
-    }
-    json.to_string()
-}
-
-fn list_suppressions(resource: &mut serde_json::Map<String, Json>) {
-    let metadata = resource.entry("Metadata").or_insert_with(|| json!({}));
-    let guard = metadata
-        .as_object_mut()
-        .map(|metadata| metadata.entry("guard").or_insert_with(|| json!({})));
-    if let Some(guard) = guard.and_then(Json::as_object_mut) {
-        // Guard takes an empty list for a missing one.
-        let list = guard.entry("SuppressedRules").or_insert_with(|| json!([]));
-        if list.as_array().is_some_and(Vec::is_empty) {
-            *list = json!(["-"]);
-        }
-    }
-}
-
-/// `{"Fn::Sub": "${Bucket}"}` is a reference, `{"Fn::Sub": "text"}` is text, and
-/// `{"Fn::GetAtt": "Key.Arn"}` has two parts.
-fn simplify(json: &mut Json) {
-    match json {
-        Json::Array(items) => items.iter_mut().for_each(simplify),
-        Json::Object(entries) => {
-            if let Some(plain) = simplified(entries) {
-                *json = plain;
-            } else {
-                entries.values_mut().for_each(simplify);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn simplified(entries: &serde_json::Map<String, Json>) -> Option<Json> {
-    if entries.len() != 1 {
-        return None;
-    }
-    let (function, argument) = entries.iter().next()?;
-    let text = argument.as_str()?;
-    match function.as_str() {
-        "Fn::Sub" if !text.contains("${") => Some(json!(text)),
-        "Fn::Sub" => {
-            let name = text.strip_prefix("${")?.strip_suffix('}')?;
-            let is_reference = name.chars().all(|c| c.is_ascii_alphanumeric() || c == ':');
-            is_reference.then(|| json!({ "Ref": name }))
-        }
-        "Fn::GetAtt" => text
-            .split_once('.')
-            .map(|(resource, attribute)| json!({ "Fn::GetAtt": [resource, attribute] })),
-        _ => None,
-    }
+    let resources = mapping(&id.key, id.key_span, node);
+    mapping("Resources", id.key_span, resources)
 }
 
 /// A place in a template.
@@ -105,6 +29,8 @@ fn simplified(entries: &serde_json::Map<String, Json>) -> Option<Json> {
 pub(super) struct Place {
     pub(super) resource: Option<String>,
     pub(super) path: String,
+    /// The end of the path that does not exist: `.Properties.Status`, or nothing.
+    pub(super) absent: String,
     pub(super) span: Span,
 }
 
@@ -139,16 +65,51 @@ pub(super) fn locate(template: &Node, path: &str, missing: &str) -> Place {
         },
     };
     let absent = plain_steps(if rest.is_empty() { missing } else { rest });
-    let path = steps
-        .into_iter()
-        .chain(absent)
-        .collect::<Vec<_>>()
-        .join(".");
+    let absent: String = absent.iter().map(|step| format!(".{step}")).collect();
+    let path = steps.join(".") + &absent;
     Place {
         resource,
-        path,
+        path: path.trim_start_matches('.').to_owned(),
+        absent,
         span,
     }
+}
+
+/// The path in a template of what is at a place: of the function, where it is in one.
+pub(super) fn path_to(template: &Node, resource: &str, place: Span) -> Option<String> {
+    let mut entries = resources(template).iter();
+    let resource = entries.find(|entry| entry.key == resource)?;
+    let mut path = format!("Resources.{}", resource.key);
+    let mut node = &resource.value;
+    let is_within = |span: Span| span.start <= place.start && place.end <= span.end;
+    while function(node).is_none() && node.span != place {
+        let step = match &node.value {
+            Value::Mapping(entries) => entries
+                .iter()
+                .find(|entry| {
+                    is_within(Span {
+                        start: entry.key_span.start,
+                        end: entry.value.span.end,
+                    })
+                })
+                .map(|entry| (entry.key.clone(), entry.key_span == place, &entry.value)),
+            Value::Sequence(items) => {
+                let mut items = items.iter().enumerate();
+                items
+                    .find(|(_, item)| is_within(item.span))
+                    .map(|(at, item)| (at.to_string(), false, item))
+            }
+            _ => None,
+        };
+        let Some((step, is_key, next)) = step else { break };
+        path.push('.');
+        path.push_str(&step);
+        if is_key {
+            break;
+        }
+        node = next;
+    }
+    Some(path)
 }
 
 /// One step into a node along `rest`. Keys may themselves hold a slash, so the longest that
@@ -169,21 +130,6 @@ fn step_into<'n, 'p>(node: &'n Node, rest: &'p str) -> Option<(&'p str, Option<S
             Some((index, None, items.get(index.parse::<usize>().ok()?)?))
         }
         _ => None,
-    }
-}
-
-/// The head of a mapping or list that has no key of its own: its first entry.
-fn head(node: &Node) -> Span {
-    match &node.value {
-        Value::Mapping(entries) => entries.first().map_or(node.span, |entry| Span {
-            start: entry.key_span.start,
-            end: match entry.value.value {
-                Value::Mapping(_) | Value::Sequence(_) => entry.key_span.end,
-                _ => entry.value.span.end,
-            },
-        }),
-        Value::Sequence(items) => items.first().map_or(node.span, head),
-        _ => node.span,
     }
 }
 

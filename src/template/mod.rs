@@ -4,25 +4,25 @@
 
 mod file;
 mod functions;
+mod loops;
 mod model;
 pub(crate) mod parameters;
 mod read;
 mod rename;
 mod resolve;
 mod value;
-mod variants;
 mod yaml;
 
 pub(crate) use file::TemplateFile;
 pub(crate) use functions::function;
 pub(crate) use functions::{resources, type_of};
+pub(crate) use loops::{OpenLoop, without_loops};
 pub(crate) use model::{Condition, Output, Parameter, Resource, Template};
 pub use read::read_template;
 pub(crate) use rename::Renames;
-pub(crate) use resolve::{Deployment, Resolver};
+pub(crate) use resolve::{Deployment, Marker, Resolver};
 pub(crate) use resolve::{UNKNOWN, known_text, unknown_in};
 pub(crate) use value::{Field, Item, Value, list, map};
-pub(crate) use variants::variants;
 
 /// The pseudo parameter that removes a property.
 const NO_VALUE: &str = "AWS::NoValue";

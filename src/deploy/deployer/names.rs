@@ -4,7 +4,7 @@
 use super::super::StackStep;
 use crate::aws::arn;
 use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
-use crate::template::{Deployment, Resolver};
+use crate::template::{Deployment, Marker, Resolver};
 
 /// What only AWS knows.
 const ANYTHING: &str = "*";
@@ -33,7 +33,7 @@ impl<'a> Place<'a> {
         Self {
             partition,
             step,
-            resolver: Resolver::new(template, deployment).with_marker(ANYTHING),
+            resolver: Resolver::new(template, deployment).with_marker(Marker::Text(ANYTHING)),
         }
     }
 

@@ -28,6 +28,7 @@ pub(crate) use arn::is_account_id;
 pub use condition::{ArnPattern, Condition, ConditionValue, Wanted};
 pub use operator::{Comparison, Operator, Order, Quantifier};
 pub use pattern::Pattern;
+pub(crate) use pattern::glob;
 pub use policy::{Policy, PolicyKind, Version};
 pub use principal::{PrincipalElement, PrincipalEntry, PrincipalId};
 pub use resource::{ResourcePattern, Resources};

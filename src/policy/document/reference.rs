@@ -15,6 +15,10 @@ pub(crate) const AS_OF: &str = "2026-09-26";
 /// Trimmed from iam-data; see `data/README.md`.
 const TEXT: &str = include_str!("../../../data/service-reference.json");
 
+/// The actions without resource types of all other services: a line for each service, of its
+/// namespace and the names. Trimmed from iam-data; see `data/README.md`.
+const STAR_ONLY: &str = include_str!("../../../data/star-only-actions.txt");
+
 /// An action of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Action {
@@ -89,6 +93,24 @@ pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
     )
 }
 
+/// Whether a pattern covers only actions that support no other resource than `*`. Of services that
+/// the reference does not have, actions are known without wildcards.
+pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
+    if pattern.service() == "*" {
+        return false;
+    }
+    if let Some(covered) = expand(pattern) {
+        return !covered.is_empty() && covered.iter().all(|action| action.resources.is_empty());
+    }
+    let Some((service, name)) = pattern.text.split_once(':') else {
+        return false;
+    };
+    let mut services = STAR_ONLY.lines().filter_map(|line| line.split_once(' '));
+    let actions = services.find(|(known, _)| known.eq_ignore_ascii_case(service));
+    let mut actions = actions.map_or("", |(_, actions)| actions).split(' ');
+    actions.any(|action| action.eq_ignore_ascii_case(name))
+}
+
 /// The action that a wrong one was probably meant to be.
 pub(crate) fn near(action: &str) -> Option<&'static str> {
     if !may_be_name(action) {
@@ -126,6 +148,23 @@ mod tests {
         assert_eq!(has("s3:getobject"), Some(true));
         assert_eq!(has("s3:getobjectt"), Some(false));
         assert_eq!(has("unknown:do"), None);
+    }
+
+    #[test]
+    fn actions_without_resource_types_are_known() {
+        for (action, expected) in [
+            ("s3:ListAllMyBuckets", true),
+            ("ec2:describeinstances", true),
+            ("logs:PutLogEvents", false),
+            ("s3:*", false),
+            ("*", false),
+            ("iam:ListAccount*", true),
+            ("ec2:DescribeInstance*", false),
+            ("unknown:Do", false),
+        ] {
+            let pattern = ActionPattern::parse(action, Span::default()).expect("an action");
+            assert_eq!(supports_only_star(&pattern), expected, "{action}");
+        }
     }
 
     #[test]

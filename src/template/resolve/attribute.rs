@@ -23,38 +23,47 @@ impl Resolver<'_> {
     pub(super) fn return_value(&self, id: &str, resource: &Node, name: &str) -> Option<Text> {
         let here = &self.deployment;
         let is_known = Cell::new(true);
-        let part = |found: Option<Text>| {
-            let marked = |marker: &str| Text {
-                text: marker.to_owned(),
-                is_known: false,
-            };
-            let found = found.or_else(|| self.marker.map(marked))?;
+        let part = |found: Option<Text>, what: &str| {
+            let found = found.or_else(|| {
+                Some(Text {
+                    text: self.marker?.text(what),
+                    is_known: false,
+                })
+            })?;
             is_known.set(is_known.get() && found.is_known);
             Some(found.text)
         };
-        let given = |text: Option<&str>| part(text.map(Text::known));
+        let given = |text: Option<&str>, what: &str| part(text.map(Text::known), what);
         let has = |name: &str| resource.at(["Properties", name]).is_some();
         let property = |name: &str| {
             let value = self.property(resource, name);
-            part(value.and_then(|value| self.text(&value)))
+            part(value.and_then(|value| self.text(&value)), &format!("{id}.{name}"))
         };
         let called = |name: &str| match has(name) {
             true => property(name),
-            false => part(self.made_up_name(id)),
+            false => part(self.made_up_name(id), id),
         };
         let path = || match has("Path") {
             true => property("Path"),
             false => Some(ROOT_PATH.to_owned()),
         };
-        let key_id = || part(self.key_id(id, resource));
+        let key_id = || part(self.key_id(id, resource), &format!("{id}.KeyId"));
         let global = |service: &str, rest: String| {
-            let (partition, account) = (given(here.partition)?, given(here.account)?);
+            let (partition, account) = (given(here.partition, "AWS::Partition")?, given(here.account, "AWS::AccountId")?);
             Some(arn::regional(partition, service, "", account, rest))
         };
         let regional = |service: &str, rest: String| {
-            let (partition, account) = (given(here.partition)?, given(here.account)?);
-            let region = given(here.region)?;
+            let (partition, account) = (given(here.partition, "AWS::Partition")?, given(here.account, "AWS::AccountId")?);
+            let region = given(here.region, "AWS::Region")?;
             Some(arn::regional(partition, service, region, account, rest))
+        };
+        // A marker keeps its letter case.
+        let bucket_name = || {
+            let name = called("BucketName")?;
+            Some(match is_known.get() {
+                true => name.to_lowercase(),
+                false => name,
+            })
         };
         let text = match (type_of(resource)?, name) {
             ("AWS::KMS::Key", "" | "KeyId") => key_id(),
@@ -68,10 +77,10 @@ impl Resolver<'_> {
                 }
             }
             ("AWS::KMS::Alias", "") => property("AliasName"),
-            ("AWS::S3::Bucket", "") => Some(called("BucketName")?.to_lowercase()),
+            ("AWS::S3::Bucket", "") => bucket_name(),
             ("AWS::S3::Bucket", "Arn") => {
-                let name = called("BucketName")?.to_lowercase();
-                Some(arn::bucket(given(here.partition)?, name))
+                let name = bucket_name()?;
+                Some(arn::bucket(given(here.partition, "AWS::Partition")?, name))
             }
             ("AWS::IAM::Role", "") => called("RoleName"),
             ("AWS::IAM::Role", "Arn") => {

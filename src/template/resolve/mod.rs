@@ -13,18 +13,21 @@ mod condition;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::functions::{self, function};
 use super::parameters;
-use super::variants::children;
 use crate::aws::Partition;
 use crate::diagnostic::{Entry, Node, Span, Value};
 
 /// The tag of a value that cannot be known; its text is the reason, or the marker.
 pub(crate) const UNKNOWN: &str = "s3ferry:unknown";
+
+/// The beginning of a dynamic reference (*Get values stored in other services using dynamic
+/// references*), which ends with `}}`.
+const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
 /// Functions and references that are nested deeper than this are considered circular.
 const DEPTH_LIMIT: usize = 48;
@@ -58,10 +61,39 @@ pub(crate) struct Deployment<'a> {
 pub(crate) struct Resolver<'a> {
     root: &'a Node,
     deployment: Deployment<'a>,
-    marker: Option<&'a str>,
+    marker: Option<Marker<'a>>,
     depth: AtomicUsize,
     known: Mutex<HashMap<String, Node>>,
     conditions: Mutex<HashMap<String, Option<bool>>>,
+    without_defaults: BTreeSet<String>,
+}
+
+/// What is written in the place of an unknown value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Marker<'a> {
+    /// The same text for every value.
+    Text(&'a str),
+    /// `@{NAME}`, where equal names are equal values: `@{AWS.AccountId}`, `@{Bucket}`, `@{Key.Arn}`,
+    /// `@{Parameter.Name}`, of a secret `@{NoEcho.Token}`, of a dynamic reference
+    /// `@{resolve.secretsmanager_…}`, and of anything else `@{Value.NUMBER}`.
+    Named,
+}
+
+impl Marker<'_> {
+    fn text(self, name: &str) -> String {
+        match self {
+            Self::Text(text) => text.to_owned(),
+            Self::Named => {
+                let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+                let name = name.replace("::", ".");
+                let name: String = name
+                    .chars()
+                    .map(|c| if is_plain(c) { c } else { '_' })
+                    .collect();
+                format!("@{{{name}}}")
+            }
+        }
+    }
 }
 
 /// Text of which parts may be markers.
@@ -99,6 +131,24 @@ pub(crate) fn known_text(node: &Node) -> Option<&str> {
     }
 }
 
+/// Returns a value with its items or entries replaced, and without those that have no replacement.
+fn children(value: &Value, replace: impl Fn(&Node) -> Option<Node>) -> Value {
+    match value {
+        Value::Sequence(items) => Value::Sequence(items.iter().filter_map(replace).collect()),
+        Value::Mapping(entries) => {
+            let entries = entries.iter().filter_map(|entry| {
+                Some(Entry {
+                    key: entry.key.clone(),
+                    key_span: entry.key_span,
+                    value: replace(&entry.value)?,
+                })
+            });
+            Value::Mapping(entries.collect())
+        }
+        other => other.clone(),
+    }
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -117,6 +167,7 @@ impl<'a> Resolver<'a> {
             depth: AtomicUsize::new(0),
             known: Mutex::default(),
             conditions: Mutex::default(),
+            without_defaults: BTreeSet::new(),
         }
     }
 
@@ -124,8 +175,24 @@ impl<'a> Resolver<'a> {
     /// A text of which only parts are unknown has the marker in their places, and is tagged as
     /// unknown.
     #[must_use]
-    pub(crate) fn with_marker(mut self, marker: &'a str) -> Self {
+    pub(crate) fn with_marker(mut self, marker: Marker<'a>) -> Self {
         self.marker = Some(marker);
+        self
+    }
+
+    /// Returns the same resolver with the outcomes of some conditions, which are not evaluated.
+    #[must_use]
+    pub(crate) fn with_conditions(self, outcomes: &HashMap<String, bool>) -> Self {
+        let outcomes = outcomes.iter();
+        locked(&self.conditions)
+            .extend(outcomes.map(|(name, holds)| (name.clone(), Some(*holds))));
+        self
+    }
+
+    /// Returns the same resolver in which these parameters have other values than their defaults.
+    #[must_use]
+    pub(crate) fn without_defaults(mut self, names: &BTreeSet<String>) -> Self {
+        self.without_defaults.clone_from(names);
         self
     }
 
@@ -203,17 +270,23 @@ impl<'a> Resolver<'a> {
     /// Resolves what is below a node.
     fn plain(&self, node: &Node) -> Node {
         match &node.value {
-            // CloudFormation inserts what only AWS knows (*Get values stored in other services using
-            // dynamic references*).
-            Value::String(text) if text.contains("{{resolve:") => {
-                self.unknown("a dynamic reference is known only to AWS", node.span)
+            Value::String(text) if text.contains(DYNAMIC_REFERENCE) => {
+                self.dynamic_references(text, node.span)
             }
             value => Node::synthetic(children(value, |child| self.resolve(child)), node.span),
         }
     }
 
+    /// Returns a value without a name of its own, which differs from every other value.
     fn unknown(&self, reason: impl Into<String>, span: Span) -> Node {
-        let text = self.marker.map_or_else(|| reason.into(), str::to_owned);
+        self.unknown_called(&format!("Value.{}", span.start), reason, span)
+    }
+
+    fn unknown_called(&self, name: &str, reason: impl Into<String>, span: Span) -> Node {
+        let text = match self.marker {
+            Some(marker) => marker.text(name),
+            None => reason.into(),
+        };
         Node {
             value: Value::String(text),
             span,
@@ -224,11 +297,32 @@ impl<'a> Resolver<'a> {
     /// Returns the value that is unknown because a part of it is.
     fn unknown_by(&self, part: &Node, span: Span) -> Node {
         match self.marker {
-            Some(marker) => self.unknown(marker, span),
+            Some(_) => self.unknown("", span),
             None => Node {
                 span,
                 ..part.clone()
             },
+        }
+    }
+
+    /// Returns a text with dynamic references.
+    fn dynamic_references(&self, text: &str, span: Span) -> Node {
+        let unknown = self.unknown("a dynamic reference is known only to AWS", span);
+        let Some(marker @ Marker::Named) = self.marker else {
+            return unknown;
+        };
+        let mut made = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once(DYNAMIC_REFERENCE) {
+            let (reference, behind) = after.split_once("}}").unwrap_or((after, ""));
+            made.push_str(before);
+            made.push_str(&marker.text(&format!("resolve.{reference}")));
+            rest = behind;
+        }
+        made.push_str(rest);
+        Node {
+            value: Value::String(made),
+            ..unknown
         }
     }
 
@@ -271,7 +365,10 @@ impl<'a> Resolver<'a> {
         };
         match known {
             Some(text) => text_node(text, span),
-            None => self.unknown(format!("`{id}` is known only in a deployment"), span),
+            None => {
+                let reason = format!("`{id}` is known only in a deployment");
+                self.unknown_called(id, reason, span)
+            }
         }
     }
 
@@ -279,7 +376,12 @@ impl<'a> Resolver<'a> {
         let kind = parameters::type_of(parameter);
         let given = self.deployment.parameters.get(id).map(String::as_str);
         let default = parameter.get("Default").and_then(Node::scalar_text);
+        let default = default.filter(|_| !self.without_defaults.contains(id));
         let is_stored = parameters::is_stored(kind);
+        let is_secret = parameter.get("NoEcho").and_then(Node::scalar_text) == Some("true");
+        if is_secret && matches!(self.marker, Some(Marker::Named)) {
+            return self.unknown_called(&format!("NoEcho.{id}"), "", span);
+        }
         let Some(text) = given.or(default).filter(|_| !is_stored) else {
             let reason = match is_stored {
                 true => format!("the value of the parameter `{id}` is in Systems Manager"),
@@ -287,7 +389,7 @@ impl<'a> Resolver<'a> {
                     "the value of the parameter `{id}`, which `--parameter {id}=VALUE` gives"
                 ),
             };
-            return self.unknown(reason, span);
+            return self.unknown_called(&format!("Parameter.{id}"), reason, span);
         };
         if parameters::is_list(kind) {
             let items = text.split(',').map(|item| text_node(item.trim(), span));
@@ -306,7 +408,8 @@ impl<'a> Resolver<'a> {
             };
         }
         let Some(resource) = self.resource(id) else {
-            return self.unknown(format!("there is no `{id}` in the template"), span);
+            let name = if name.is_empty() { id } else { &key };
+            return self.unknown_called(name, format!("there is no `{id}` in the template"), span);
         };
         if self.depth.load(Ordering::Relaxed) > DEPTH_LIMIT {
             return self.unknown("its functions refer to each other", span);
@@ -317,9 +420,12 @@ impl<'a> Resolver<'a> {
         let node = match found {
             Some(text) => self.limited(text, span),
             None if name.is_empty() => {
-                self.unknown(format!("AWS decides what `{id}` is called"), span)
+                self.unknown_called(id, format!("AWS decides what `{id}` is called"), span)
             }
-            None => self.unknown(format!("AWS decides the `{name}` of `{id}`"), span),
+            None => {
+                let reason = format!("AWS decides the `{name}` of `{id}`");
+                self.unknown_called(&key, reason, span)
+            }
         };
         locked(&self.known).insert(key, node.clone());
         node

@@ -33,7 +33,7 @@ fn resolved(resolver: &Resolver<'_>, template: &Node) -> Node {
 #[test]
 fn unknown_parts_become_the_marker_without_a_deployment() {
     let template = template();
-    let resolver = Resolver::new(&template, Deployment::default()).with_marker("?");
+    let resolver = Resolver::new(&template, Deployment::default()).with_marker(Marker::Text("?"));
     let values = resolved(&resolver, &template);
     let of = |name: &str| values.get(name).expect("a value");
     for (name, text) in [

@@ -1,0 +1,192 @@
+//! Whether the conditions of a statement confine it to accounts, organizations or roles.
+//!
+//! A condition confines if it holds for fixed values of a key only: not with a wildcard, not where
+//! the key is absent, and not for the values of another request.
+//!
+//! Follows the AWS documents *Amazon S3 User Guide*, section *The meaning of "public"*, and *IAM
+//! JSON policy elements: Condition operators*.
+
+use crate::diagnostic::{Node, Span};
+use crate::policy::document::{Comparison, Operator, Quantifier};
+
+/// What a statement has to be confined to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    /// Anything that keeps the statement from being public.
+    Known,
+    /// Roles that are named, or an organization.
+    Principals,
+    /// The account or organization on whose behalf a service acts.
+    Source,
+    /// The account on whose behalf a service acts.
+    SourceAccount,
+    /// The resource on whose behalf a service acts.
+    SourceArn,
+}
+
+/// The service whose resource a policy is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    S3,
+    Kms,
+    Iam,
+}
+
+/// How the values of a key are fixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fixed {
+    /// As a whole.
+    Whole,
+    /// The part before the first of these characters.
+    Before(char),
+    /// The account of an ARN, or its bucket.
+    ArnAccount,
+    /// The beginning of the name in an ARN.
+    ArnResource,
+    /// Anything but wildcards only.
+    Something,
+    /// A range of addresses that is not a large part of all addresses.
+    Addresses,
+}
+
+/// The keys that confine a statement, in lower case.
+fn keys(to: To, service: Service) -> Vec<(&'static str, Fixed)> {
+    let organizations = [
+        ("aws:principalorgid", Fixed::Whole),
+        ("aws:principalorgpaths", Fixed::Before('/')),
+    ];
+    let sources = [
+        ("aws:sourceaccount", Fixed::Whole),
+        ("aws:sourcearn", Fixed::ArnAccount),
+        ("aws:sourceorgid", Fixed::Whole),
+        ("aws:sourceorgpaths", Fixed::Before('/')),
+        ("aws:sourceowner", Fixed::Whole),
+    ];
+    let mut keys = Vec::new();
+    match to {
+        To::Known => {
+            keys.extend(organizations);
+            keys.extend(sources);
+            keys.extend([
+                ("aws:principalaccount", Fixed::Whole),
+                ("aws:principalarn", Fixed::ArnAccount),
+                ("aws:sourcevpc", Fixed::Whole),
+                ("aws:sourcevpce", Fixed::Whole),
+                ("aws:userid", Fixed::Before(':')),
+            ]);
+            match service {
+                Service::S3 => keys.extend([
+                    ("s3:dataaccesspointaccount", Fixed::Whole),
+                    ("s3:dataaccesspointarn", Fixed::ArnAccount),
+                    ("aws:sourceip", Fixed::Addresses),
+                ]),
+                Service::Kms => keys.push(("kms:calleraccount", Fixed::Whole)),
+                Service::Iam => {}
+            }
+        }
+        To::Principals => {
+            keys.extend(organizations);
+            keys.extend([
+                ("aws:principalarn", Fixed::ArnResource),
+                ("aws:userid", Fixed::Before(':')),
+            ]);
+        }
+        To::Source => keys.extend(sources),
+        To::SourceAccount => {
+            keys.extend([("aws:sourceaccount", Fixed::Whole), ("aws:sourceorgid", Fixed::Whole)]);
+        }
+        To::SourceArn => keys.push(("aws:sourcearn", Fixed::Something)),
+    }
+    keys
+}
+
+/// Whether a statement in normal form is confined. If it is not, the place of the value that would
+/// have to be fixed; of the statement, where it has no such condition.
+pub(super) fn confined(
+    statement: &Node,
+    to: To,
+    service: Service,
+    otherwise: Span,
+) -> Result<(), Span> {
+    let keys = keys(to, service);
+    let mut loose = None;
+    let conditions = statement.get("Condition").and_then(Node::entries);
+    for block in conditions.unwrap_or_default() {
+        let Some(operator) = Operator::parse(&block.key).filter(is_confining) else {
+            continue;
+        };
+        for condition in block.value.entries().unwrap_or_default() {
+            let Some((_, fixed)) = keys.iter().find(|(key, _)| *key == condition.key) else {
+                continue;
+            };
+            let values = condition.value.one_or_many();
+            let open = values.iter().find(|value| {
+                let text = value.as_str().unwrap_or_default();
+                !is_fixed(text, *fixed, operator.comparison)
+            });
+            match open {
+                None if !values.is_empty() => return Ok(()),
+                None => {}
+                Some(value) => loose = loose.or(Some(value.span)),
+            }
+        }
+    }
+    Err(loose.unwrap_or(otherwise))
+}
+
+/// Whether an operator holds only where the key has a value that is listed.
+fn is_confining(operator: &Operator) -> bool {
+    !operator.negated
+        && !operator.if_exists
+        && operator.quantifier != Some(Quantifier::ForAllValues)
+}
+
+fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
+    let has_wildcards = match comparison {
+        Comparison::StringLike | Comparison::Arn => true,
+        Comparison::StringEquals | Comparison::StringEqualsIgnoreCase => false,
+        Comparison::IpAddress => return fixed == Fixed::Addresses && is_narrow(value),
+        _ => return false,
+    };
+    let is_loose = |text: &str| {
+        // A policy variable has another value in every request.
+        text.contains("${") || has_wildcards && text.contains(['*', '?'])
+    };
+    match fixed {
+        Fixed::Whole => !is_loose(value),
+        Fixed::Before(end) => !is_loose(value.split(end).next().unwrap_or(value)),
+        Fixed::Something => {
+            let mut rest = value.split([':', '/', '*', '?']);
+            rest.any(|part| !matches!(part, "" | "arn" | "aws" | "s3")) && !value.contains("${")
+        }
+        Fixed::ArnAccount | Fixed::ArnResource => {
+            // As a whole: an identifier that is not known, or a text that no request has.
+            if !value.contains(':') {
+                return !is_loose(value);
+            }
+            let parts: Vec<&str> = value.splitn(6, ':').collect();
+            let [_, _, service, _, account, resource] = parts[..] else {
+                return false;
+            };
+            if fixed == Fixed::ArnResource {
+                // Which account is said by the principal.
+                let name = resource.split_once('/').map_or(resource, |(_, name)| name);
+                return name.chars().next().is_some_and(|c| !is_loose(&c.to_string()));
+            }
+            match account {
+                "" if service == "s3" => !is_loose(resource.split('/').next().unwrap_or(resource)),
+                _ => !account.is_empty() && !is_loose(account),
+            }
+        }
+        Fixed::Addresses => false,
+    }
+}
+
+/// Whether a range is a small part of all addresses.
+fn is_narrow(range: &str) -> bool {
+    let Some((address, length)) = range.split_once('/') else {
+        return true;
+    };
+    let least = if address.contains(':') { 32 } else { 8 };
+    length.parse::<u32>().map_or(true, |length| length >= least)
+}

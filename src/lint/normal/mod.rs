@@ -1,0 +1,370 @@
+//! The normal form of a template, which the built-in rules see.
+//!
+//! It has what CloudFormation makes of a template: each resource once for every outcome of the
+//! conditions that it uses, with functions evaluated as far as they are known, every scalar as
+//! text, and policy documents in one spelling. An unknown part is `@{NAME}`. What cannot be found by
+//! comparing texts is in the facts under `Derived`. Every value is still at the place where it was
+//! written.
+//!
+//! What is wrong is not decided here, but by the rules.
+
+mod bucket_policy;
+mod conditions;
+mod confinement;
+mod nodes;
+mod policy;
+mod relations;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Span, Value};
+use crate::template::{Deployment, Marker, OpenLoop, Resolver, function, resources, type_of};
+use bucket_policy::Tls;
+use conditions::{Conditions, Outcome};
+use nodes::{derived, entry, fact, is_open, list, map, plain, text};
+use policy::{Kind, Parameters, canonical};
+use relations::Relations;
+
+pub(super) use nodes::{MARKER, head};
+
+/// The rule name of what could not be checked.
+pub(crate) const NOT_CHECKED: &str = "LINT_NOT_CHECKED";
+
+/// A resource in normal form, for one outcome of its conditions.
+#[derive(Debug)]
+pub(super) struct Resource<'t> {
+    /// As it is written.
+    pub(super) entry: &'t Entry,
+    pub(super) kind: &'t str,
+    /// Its type, properties, policies for its deletion, dependencies, and facts.
+    pub(super) node: Node,
+}
+
+/// A template in normal form.
+#[derive(Debug)]
+pub(super) struct Normal<'t> {
+    pub(super) resources: Vec<Resource<'t>>,
+    /// What could not be checked.
+    pub(super) notes: Vec<Diagnostic>,
+    parameters: Parameters<'t>,
+}
+
+/// Brings a template into normal form. Its loops are already written out, except those that are
+/// open.
+pub(super) fn normal<'t>(template: &'t Node, open: &[OpenLoop]) -> Normal<'t> {
+    let conditions = Conditions::new(template);
+    let relations = Relations::of(template, &conditions);
+    let mut normal = Normal {
+        resources: Vec::new(),
+        notes: open_loops(open).chain(macros(template)).collect(),
+        parameters: Parameters::of(template),
+    };
+    for one in resources(template) {
+        let Some(kind) = type_of(&one.value) else {
+            let message = match one.key.as_str() {
+                "Fn::Transform" => "what the transform inserts here is not checked".to_owned(),
+                id => format!("`{id}` has no type, so it is not checked"),
+            };
+            normal.note(one, one.key_span, message);
+            continue;
+        };
+        normal.resource(template, &conditions, &relations, one, kind);
+    }
+    normal
+}
+
+fn open_loops(open: &[OpenLoop]) -> impl Iterator<Item = Diagnostic> {
+    open.iter().map(|open| {
+        let message = format!("the loop `{}` is not checked: {}", open.name, open.reason);
+        Diagnostic::new(open.span, message).of_rule((NOT_CHECKED, Severity::Note), None, "Resources")
+    })
+}
+
+/// The transform that makes `Fn::ForEach` and other functions available. What it does is known here.
+const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
+
+/// The macros of a template, which may change everything in it.
+fn macros(template: &Node) -> impl Iterator<Item = Diagnostic> {
+    let used = template.get("Transform").map(Node::one_or_many);
+    used.unwrap_or_default().iter().filter_map(|name| {
+        let name_text = match name.as_str() {
+            Some(LANGUAGE_EXTENSIONS) => return None,
+            Some(text) => text,
+            None => name.get("Name").and_then(Node::as_str).unwrap_or("Transform"),
+        };
+        let message =
+            format!("the transform `{name_text}` is not carried out: what it makes is not checked");
+        let note = Diagnostic::new(head(name), message);
+        Some(note.of_rule((NOT_CHECKED, Severity::Note), None, "Transform"))
+    })
+}
+
+/// Whether a resource uses a transform, and which.
+fn transform(node: &Node) -> Option<Span> {
+    if let Some(("Transform", _)) = function(node) {
+        return Some(head(node));
+    }
+    match &node.value {
+        Value::Sequence(items) => items.iter().find_map(transform),
+        Value::Mapping(entries) => entries.iter().find_map(|entry| match entry.key.as_str() {
+            "Fn::Transform" => Some(entry.key_span),
+            _ => transform(&entry.value),
+        }),
+        _ => None,
+    }
+}
+
+/// What a node depends on.
+#[derive(Default)]
+struct Used<'n> {
+    conditions: BTreeSet<&'n str>,
+    /// Names that are referred to, of parameters among others.
+    names: BTreeSet<&'n str>,
+}
+
+impl<'n> Used<'n> {
+    fn read(&mut self, node: &'n Node) {
+        match function(node) {
+            Some(("If", argument)) => {
+                let condition = argument.items().and_then(|parts| parts.first());
+                self.conditions.extend(condition.and_then(Node::as_str));
+            }
+            Some(("Ref", name)) => self.names.extend(name.as_str()),
+            Some(("Sub", argument)) => {
+                let text = argument.one_or_many().first().and_then(Node::as_str);
+                let variables = text.unwrap_or_default().split("${").skip(1);
+                self.names.extend(variables.filter_map(|rest| rest.split('}').next()));
+            }
+            _ => {}
+        }
+        match &node.value {
+            Value::Sequence(items) => items.iter().for_each(|item| self.read(item)),
+            Value::Mapping(entries) => entries.iter().for_each(|entry| self.read(&entry.value)),
+            _ => {}
+        }
+    }
+}
+
+impl<'t> Normal<'t> {
+    pub(super) fn note(&mut self, resource: &Entry, span: Span, message: impl Into<String>) {
+        let rule = (NOT_CHECKED, Severity::Note);
+        let path = format!("Resources.{}", resource.key);
+        let note = Diagnostic::new(span, message).of_rule(rule, Some(&resource.key), path);
+        self.notes.push(note);
+    }
+
+    fn resource(
+        &mut self,
+        template: &'t Node,
+        conditions: &Conditions<'t>,
+        relations: &Relations,
+        one: &'t Entry,
+        kind: &'t str,
+    ) {
+        if let Some(span) = transform(&one.value) {
+            self.note(one, span, "what the transform inserts here is not checked");
+        }
+        let condition = one.value.get("Condition").and_then(Node::as_str);
+        let mut used = Used::default();
+        used.conditions.extend(condition);
+        used.read(&one.value);
+        let outcomes = conditions.outcomes(&used.conditions, &used.names);
+        if outcomes.is_incomplete {
+            let message = "it depends on too many conditions: not all combinations are checked";
+            self.note(one, one.key_span, message);
+        }
+        for outcome in &outcomes.list {
+            let is_there = condition.is_none_or(|name| {
+                let known = outcome.conditions.get(name);
+                known.copied().unwrap_or(true)
+            });
+            if is_there {
+                let node = self.one(template, outcome, relations, one);
+                self.resources.push(Resource {
+                    entry: one,
+                    kind,
+                    node,
+                });
+            }
+        }
+    }
+
+    fn one(
+        &mut self,
+        template: &Node,
+        outcome: &Outcome,
+        relations: &Relations,
+        one: &Entry,
+    ) -> Node {
+        let given = |name: &str| outcome.parameters.get(name).map(String::as_str);
+        let deployment = Deployment {
+            account: given("AWS::AccountId"),
+            region: given("AWS::Region"),
+            partition: given("AWS::Partition"),
+            parameters: Arc::new(outcome.parameters.clone()),
+            ..Deployment::default()
+        };
+        let resolver = Resolver::new(template, deployment)
+            .with_marker(Marker::Named)
+            .with_conditions(&outcome.conditions)
+            .without_defaults(&outcome.unknown);
+        let value = |key: &str| plain(&resolver.resolve(one.value.get(key)?)?);
+        let properties = value("Properties");
+        let properties = match properties {
+            Some(properties) if properties.entries().is_some() => properties,
+            Some(open) if open.as_str().is_some_and(is_open) => {
+                self.note(one, open.span, "its properties are known only when the stack is deployed");
+                map(Vec::new(), one.key_span)
+            }
+            _ => map(Vec::new(), one.key_span),
+        };
+        let mut written = Vec::new();
+        for (key, value) in [
+            ("Type", value("Type")),
+            ("DeletionPolicy", value("DeletionPolicy")),
+            ("UpdateReplacePolicy", value("UpdateReplacePolicy")),
+        ] {
+            written.extend(value.map(|value| entry(key, value)));
+        }
+        let mut facts = relations.resources.get(&one.key).cloned().unwrap_or_default();
+        facts.push(entry("NormalForm", text("true", one.key_span)));
+        let properties = self.properties(one, properties, relations, &mut facts);
+        written.push(entry("Properties", properties));
+        written.extend(derived(facts, one.key_span));
+        map(written, one.value.span)
+    }
+
+    fn properties(
+        &mut self,
+        one: &Entry,
+        properties: Node,
+        relations: &Relations,
+        facts: &mut Vec<Entry>,
+    ) -> Node {
+        let kind = type_of(&one.value).unwrap_or_default();
+        let span = properties.span;
+        let Value::Mapping(entries) = properties.value else {
+            return properties;
+        };
+        let mut written: Vec<Entry> = Vec::with_capacity(entries.len());
+        for property in entries {
+            let Entry {
+                key,
+                key_span,
+                value,
+            } = property;
+            let value = match (kind, key.as_str()) {
+                ("AWS::S3::BucketPolicy", "PolicyDocument") => {
+                    self.policy(one, &value, Kind::Bucket)
+                }
+                (_, "PolicyDocument") => self.policy(one, &value, Kind::Identity),
+                (_, "AssumeRolePolicyDocument") => self.policy(one, &value, Kind::Trust),
+                (_, "KeyPolicy") => self.policy(one, &value, Kind::Key),
+                ("AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group", "Policies") => {
+                    self.inline_policies(one, &value)
+                }
+                ("AWS::Events::Rule", "EventPattern") => policy::from_text(&value),
+                ("AWS::CodePipeline::Pipeline", "Stages") => stages(one, &value, relations),
+                _ => value,
+            };
+            written.push(Entry {
+                key,
+                key_span,
+                value,
+            });
+        }
+        let properties = map(written, span);
+        if kind == "AWS::S3::BucketPolicy"
+            && let Some(statements) = properties.at(["PolicyDocument", "Statement"])
+        {
+            let bucket = properties.get("Bucket").and_then(Node::as_str);
+            let statements = statements.items().unwrap_or_default();
+            match bucket_policy::tls(statements, bucket) {
+                Tls::Required => {}
+                Tls::Optional(near) => {
+                    facts.push(fact("TlsOptional", near.unwrap_or(one.key_span)));
+                }
+                Tls::Unknown => self.note(
+                    one,
+                    one.key_span,
+                    "whether it denies all requests without TLS is known only when the stack is \
+                     deployed",
+                ),
+            }
+        }
+        properties
+    }
+
+    fn policy(&mut self, one: &Entry, document: &Node, kind: Kind) -> Node {
+        let canonical = canonical(document, kind, self.parameters);
+        let is_text = |node: &Node| node.as_str().is_some();
+        let statements = canonical.get("Statement").and_then(Node::items);
+        if is_text(&canonical) {
+            let message = "this policy is known only when the stack is deployed, so it is not checked";
+            self.note(one, document.span, message);
+        } else if let Some(open) = statements.unwrap_or_default().iter().find(|one| is_text(one)) {
+            let message =
+                "this statement is known only when the stack is deployed, so it is not checked";
+            self.note(one, open.span, message);
+        }
+        canonical
+    }
+
+    fn inline_policies(&mut self, one: &Entry, policies: &Node) -> Node {
+        let policies_of = policies.one_or_many().iter();
+        let policies_of: Vec<Node> = policies_of
+            .map(|policy| {
+                let Some(entries) = policy.entries() else {
+                    let message =
+                        "this policy is known only when the stack is deployed, so it is not checked";
+                    self.note(one, policy.span, message);
+                    return policy.clone();
+                };
+                let entries = entries.iter().map(|element| Entry {
+                    key: element.key.clone(),
+                    key_span: element.key_span,
+                    value: match element.key.as_str() {
+                        "PolicyDocument" => self.policy(one, &element.value, Kind::Identity),
+                        _ => element.value.clone(),
+                    },
+                });
+                map(entries.collect(), policy.span)
+            })
+            .collect();
+        list(policies_of, policies.span)
+    }
+}
+
+/// The stages of a pipeline, with the facts about their actions.
+fn stages(one: &Entry, stages: &Node, relations: &Relations) -> Node {
+    let has_facts = relations.actions.keys().any(|(id, _)| *id == one.key);
+    if !has_facts {
+        return stages.clone();
+    }
+    let with = |node: &Node, key: &str, value: Node| {
+        let entries = node.entries().unwrap_or_default().iter();
+        let entries = entries.map(|element| match element.key == key {
+            true => entry(key, value.clone()),
+            false => element.clone(),
+        });
+        map(entries.collect(), node.span)
+    };
+    let stages_of = stages.one_or_many().iter().map(|stage| {
+        let Some(actions) = stage.get("Actions") else {
+            return stage.clone();
+        };
+        let actions_of = actions.one_or_many().iter().map(|action| {
+            let key = (one.key.clone(), action.span);
+            let mut node = action.clone();
+            if let (Some(facts), Value::Mapping(entries)) =
+                (relations.actions.get(&key), &mut node.value)
+            {
+                entries.extend(derived(facts.clone(), action.span));
+            }
+            node
+        });
+        with(stage, "Actions", list(actions_of.collect(), actions.span))
+    });
+    list(stages_of.collect(), stages.span)
+}

@@ -1,0 +1,85 @@
+//! Making and reading nodes of the normal form, in which every scalar is text.
+
+use crate::diagnostic::{Entry, Node, Span, Value};
+
+/// The beginning of what stands for an unknown part of a text: `@{AWS.AccountId}`.
+pub(in crate::lint) const MARKER: &str = "@{";
+
+/// The key of what was derived from a template and is not written in it.
+pub(super) const DERIVED: &str = "Derived";
+
+pub(super) fn text(text: impl Into<String>, span: Span) -> Node {
+    Node::synthetic(Value::String(text.into()), span)
+}
+
+pub(super) fn list(items: Vec<Node>, span: Span) -> Node {
+    Node::synthetic(Value::Sequence(items), span)
+}
+
+pub(super) fn map(entries: Vec<Entry>, span: Span) -> Node {
+    Node::synthetic(Value::Mapping(entries), span)
+}
+
+pub(super) fn entry(key: &str, value: Node) -> Entry {
+    Entry {
+        key: key.to_owned(),
+        key_span: value.span,
+        value,
+    }
+}
+
+/// The entry of facts, where there are any.
+pub(super) fn derived(facts: Vec<Entry>, span: Span) -> Option<Entry> {
+    (!facts.is_empty()).then(|| entry(DERIVED, map(facts, span)))
+}
+
+/// A fact at a place.
+pub(super) fn fact(name: &str, span: Span) -> Entry {
+    entry(name, text("true", span))
+}
+
+/// The texts at a key: of a list, or of the only one.
+pub(super) fn texts<'n>(node: &'n Node, key: &str) -> Vec<&'n Node> {
+    let found = node.get(key).map(Node::one_or_many).unwrap_or_default();
+    found.iter().filter(|item| item.as_str().is_some()).collect()
+}
+
+/// Whether a part of a text is unknown.
+pub(super) fn is_open(text: &str) -> bool {
+    text.contains(MARKER)
+}
+
+/// The first entry of a mapping, at which what the whole mapping lacks is reported.
+pub(in crate::lint) fn head(node: &Node) -> Span {
+    match &node.value {
+        Value::Mapping(entries) => entries.first().map_or(node.span, |entry| Span {
+            start: entry.key_span.start,
+            end: match entry.value.value {
+                Value::Mapping(_) | Value::Sequence(_) => entry.key_span.end,
+                _ => entry.value.span.end,
+            },
+        }),
+        Value::Sequence(items) => items.first().map_or(node.span, head),
+        _ => node.span,
+    }
+}
+
+/// A resolved node as plain text, lists and mappings: without tags, and without what is nothing.
+pub(super) fn plain(node: &Node) -> Option<Node> {
+    let value = match &node.value {
+        Value::Null => return None,
+        Value::Sequence(items) => Value::Sequence(items.iter().filter_map(plain).collect()),
+        Value::Mapping(entries) => {
+            let entries = entries.iter().filter_map(|entry| {
+                Some(Entry {
+                    key: entry.key.clone(),
+                    key_span: entry.key_span,
+                    value: plain(&entry.value)?,
+                })
+            });
+            Value::Mapping(entries.collect())
+        }
+        _ => Value::String(node.scalar_text().unwrap_or_default().to_owned()),
+    };
+    Some(Node::synthetic(value, node.span))
+}

@@ -1,0 +1,408 @@
+//! Policy documents in normal form.
+//!
+//! Everything is a list; actions and condition keys are in lower case; principals are ARNs. A
+//! statement has facts under `Derived` that follow from it and that rules cannot find by
+//! comparing texts.
+//!
+//! Follows the AWS document *IAM JSON policy element reference*.
+
+use super::confinement::{Service, To, confined};
+use super::nodes::{MARKER, derived, entry, fact, head, is_open, list, map, plain, text, texts};
+use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
+use crate::policy::document::reference;
+use crate::policy::document::{ActionPattern, is_account_id};
+use crate::template::parameters;
+
+/// The parameters of a template, which may say what an unknown principal is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameters<'t>(Option<&'t Node>);
+
+impl<'t> Parameters<'t> {
+    pub(super) fn of(template: &'t Node) -> Self {
+        Self(template.get("Parameters"))
+    }
+
+    /// Whether an unknown principal may be a whole account. Where the pattern of a parameter permits
+    /// no role, it is one.
+    fn account(self, principal: &str) -> Account {
+        let Some(name) = principal.strip_prefix(MARKER).and_then(|name| name.strip_suffix('}'))
+        else {
+            return Account::No;
+        };
+        let name = name.strip_prefix("Parameter.").unwrap_or(name);
+        let parameter = self.0.and_then(|parameters| parameters.get(name));
+        if parameter.is_none() && name.contains('.') {
+            return Account::No;
+        }
+        let fits = |value: &str| {
+            parameter.is_none_or(|parameter| parameters::refusal(parameter, value).is_none())
+        };
+        let is_account = fits("111111111111") || fits("arn:aws:iam::111111111111:root");
+        match (is_account, fits("arn:aws:iam::111111111111:role/name")) {
+            (false, _) => Account::No,
+            (true, true) => Account::Maybe,
+            (true, false) => Account::Yes,
+        }
+    }
+}
+
+/// Whether a principal is a whole account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Account {
+    Yes,
+    No,
+    Maybe,
+}
+
+/// What a policy is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Identity,
+    Trust,
+    Bucket,
+    Key,
+}
+
+/// The actions that rules ask about by name. Where a pattern covers one of them, it is listed
+/// behind the pattern.
+pub(super) const NAMED_ACTIONS: [&str; 3] =
+    ["codepipeline:startpipelineexecution", "iam:passrole", "sts:assumerole"];
+
+/// The own account in ARNs.
+const OWN_ACCOUNT: &str = "@{AWS.AccountId}";
+
+/// Returns a policy document in normal form. What is unknown is text.
+pub(super) fn canonical(document: &Node, kind: Kind, parameters: Parameters<'_>) -> Node {
+    let document = from_text(document);
+    let Some(entries) = document.entries() else {
+        return document;
+    };
+    let mut written: Vec<Entry> = Vec::with_capacity(entries.len());
+    for element in entries {
+        let value = match element.key.as_str() {
+            "Statement" => {
+                let statements = element.value.one_or_many().iter();
+                let statements: Vec<Node> = statements.map(statement).collect();
+                list(with_facts(statements, kind, parameters), element.value.span)
+            }
+            _ => element.value.clone(),
+        };
+        written.push(Entry {
+            key: element.key.clone(),
+            key_span: element.key_span,
+            value,
+        });
+    }
+    map(written, document.span)
+}
+
+/// Returns a document that may be written as text.
+pub(super) fn from_text(document: &Node) -> Node {
+    let parsed = document.as_str().and_then(|json| parse(json, document.span));
+    parsed.unwrap_or_else(|| document.clone())
+}
+
+/// Reads a document that is written as text; everything in it is at the place of the text.
+fn parse(json: &str, span: Span) -> Option<Node> {
+    if !json.trim_start().starts_with('{') {
+        return None;
+    }
+    let read = read(&Source::new("document", json)).ok()?;
+    Some(placed(&plain(&read)?, span))
+}
+
+fn placed(node: &Node, span: Span) -> Node {
+    let value = match &node.value {
+        Value::Sequence(items) => {
+            Value::Sequence(items.iter().map(|item| placed(item, span)).collect())
+        }
+        Value::Mapping(entries) => {
+            let entries = entries.iter().map(|entry| Entry {
+                key: entry.key.clone(),
+                key_span: span,
+                value: placed(&entry.value, span),
+            });
+            Value::Mapping(entries.collect())
+        }
+        other => other.clone(),
+    };
+    Node::synthetic(value, span)
+}
+
+fn statement(node: &Node) -> Node {
+    let Some(entries) = node.entries() else {
+        return node.clone();
+    };
+    let written = entries.iter().map(|element| {
+        let value = &element.value;
+        let value = match element.key.as_str() {
+            // What may be either allows.
+            "Effect" if value.as_str().is_some_and(is_open) => text("Allow", value.span),
+            "Principal" | "NotPrincipal" => principals(value),
+            "Action" | "NotAction" => actions(value),
+            "Resource" | "NotResource" => {
+                let resources = value.one_or_many().iter();
+                list(resources.map(resource).collect(), value.span)
+            }
+            "Condition" => conditions(value),
+            _ => value.clone(),
+        };
+        Entry {
+            key: element.key.clone(),
+            key_span: element.key_span,
+            value,
+        }
+    });
+    map(written.collect(), node.span)
+}
+
+fn principals(node: &Node) -> Node {
+    match &node.value {
+        Value::String(everyone) if everyone == "*" => {
+            map(vec![entry("AWS", list(vec![node.clone()], node.span))], node.span)
+        }
+        Value::Mapping(entries) => {
+            let entries = entries.iter().map(|one| {
+                let names = one.value.one_or_many().iter();
+                let names = names.map(|name| match (one.key.as_str(), name.as_str()) {
+                    ("AWS", Some(id)) if is_account_id(id) => {
+                        text(format!("arn:@{{AWS.Partition}}:iam::{id}:root"), name.span)
+                    }
+                    ("AWS", Some(OWN_ACCOUNT)) => {
+                        text(format!("arn:@{{AWS.Partition}}:iam::{OWN_ACCOUNT}:root"), name.span)
+                    }
+                    _ => name.clone(),
+                });
+                Entry {
+                    key: one.key.clone(),
+                    key_span: one.key_span,
+                    value: list(names.collect(), one.value.span),
+                }
+            });
+            map(entries.collect(), node.span)
+        }
+        _ => node.clone(),
+    }
+}
+
+fn actions(node: &Node) -> Node {
+    let mut written: Vec<Node> = Vec::new();
+    let mut covered: Vec<Node> = Vec::new();
+    for action in node.one_or_many() {
+        let Some(name) = action.as_str() else {
+            written.push(action.clone());
+            continue;
+        };
+        let lower = if is_open(name) { name.to_owned() } else { name.to_ascii_lowercase() };
+        let short = whole_service(&lower).unwrap_or(lower);
+        if let Ok(pattern) = ActionPattern::parse(&short, action.span)
+            && short.contains(['*', '?'])
+            && !short.ends_with('*').then(|| short.trim_end_matches('*')).is_some_and(is_whole)
+        {
+            let named = NAMED_ACTIONS.into_iter().filter(|named| pattern.covers(named));
+            covered.extend(named.map(|named| text(named, action.span)));
+        }
+        written.push(text(short, action.span));
+    }
+    written.extend(covered);
+    list(written, node.span)
+}
+
+/// Whether what stands before a star leaves every action, or every action of a service.
+fn is_whole(before: &str) -> bool {
+    before.is_empty() || before.ends_with(':')
+}
+
+/// Returns the short form of a pattern that covers every action of a service, or every action.
+fn whole_service(action: &str) -> Option<String> {
+    let (service, name) = action.split_once(':').unwrap_or(("*", action));
+    let is_everything = |text: &str| text.contains('*') && text.trim_matches('*').is_empty();
+    if is_everything(service) && is_everything(name) {
+        return Some("*".to_owned());
+    }
+    let all = || Some(format!("{service}:*"));
+    if is_everything(name) {
+        return all();
+    }
+    if !name.contains(['*', '?']) {
+        return None;
+    }
+    let pattern = ActionPattern::parse(action, Span::default()).ok()?;
+    let covered = reference::expand(&pattern)?;
+    let whole = ActionPattern::parse(&format!("{service}:*"), Span::default()).ok()?;
+    match reference::expand(&whole)?.len() == covered.len() {
+        true => all(),
+        false => None,
+    }
+}
+
+fn resource(node: &Node) -> Node {
+    let Some(written) = node.as_str().filter(|text| text.contains("**")) else {
+        return match node.as_str() {
+            Some("arn:*" | "*:*") => text("*", node.span),
+            _ => node.clone(),
+        };
+    };
+    let mut short = written.to_owned();
+    while short.contains("**") {
+        short = short.replace("**", "*");
+    }
+    text(short, node.span)
+}
+
+fn conditions(node: &Node) -> Node {
+    let Some(blocks) = node.entries() else {
+        return node.clone();
+    };
+    let blocks = blocks.iter().map(|block| {
+        let keys = block.value.entries().unwrap_or_default().iter();
+        let keys = keys.map(|one| Entry {
+            key: one.key.to_ascii_lowercase(),
+            key_span: one.key_span,
+            value: list(one.value.one_or_many().to_vec(), one.value.span),
+        });
+        Entry {
+            key: block.key.clone(),
+            key_span: block.key_span,
+            value: map(keys.collect(), block.value.span),
+        }
+    });
+    map(blocks.collect(), node.span)
+}
+
+fn with_facts(statements: Vec<Node>, kind: Kind, parameters: Parameters<'_>) -> Vec<Node> {
+    let own = own_account(&statements, kind);
+    let with_facts = statements.into_iter().map(|statement| {
+        let place = head(&statement);
+        let facts = facts(&statement, kind, &own, parameters, place);
+        let Node { value, span, tag } = statement;
+        let value = match value {
+            Value::Mapping(mut entries) => {
+                entries.extend(derived(facts, place));
+                Value::Mapping(entries)
+            }
+            other => other,
+        };
+        Node { value, span, tag }
+    });
+    with_facts.collect()
+}
+
+/// The account that a key policy is written for: that of the template, or else the first one that
+/// is named.
+fn own_account(statements: &[Node], kind: Kind) -> String {
+    if kind != Kind::Key {
+        return OWN_ACCOUNT.to_owned();
+    }
+    let principals = statements.iter().flat_map(|statement| {
+        let is_whole = texts(statement, "Action")
+            .iter()
+            .any(|action| matches!(action.as_str(), Some("kms:*" | "*")));
+        let principals = statement.get("Principal").map(|who| texts(who, "AWS"));
+        principals.filter(|_| is_whole).unwrap_or_default()
+    });
+    let mut accounts = principals.filter_map(|who| account_of_root(who.as_str()?));
+    let first = accounts.next().unwrap_or(OWN_ACCOUNT);
+    let is_own = first == OWN_ACCOUNT || accounts.any(|account| account == OWN_ACCOUNT);
+    if is_own { OWN_ACCOUNT } else { first }.to_owned()
+}
+
+/// The account whose root user an ARN names.
+fn account_of_root(principal: &str) -> Option<&str> {
+    let mut parts = principal.splitn(6, ':');
+    let account = parts.nth(4)?;
+    (parts.next()? == "root").then_some(account)
+}
+
+fn facts(
+    statement: &Node,
+    kind: Kind,
+    own: &str,
+    parameters: Parameters<'_>,
+    place: Span,
+) -> Vec<Entry> {
+    // Rules tell by this whether they see a normal form.
+    let mut facts = vec![fact("NormalForm", place)];
+    if statement.get("Effect").and_then(Node::as_str) != Some("Allow") {
+        return facts;
+    }
+    if !needs_star(statement) {
+        facts.push(fact("SupportsNames", place));
+    }
+    let service = match kind {
+        Kind::Bucket => Service::S3,
+        Kind::Key => Service::Kms,
+        Kind::Identity | Kind::Trust => Service::Iam,
+    };
+    let is_loose = |to| confined(statement, to, service, place).err();
+    let Some(who) = statement.get("Principal") else {
+        if let Some(negated) = statement.entry("NotPrincipal") {
+            facts.push(fact("Everyone", negated.key_span));
+            let everyone = text("*", negated.key_span);
+            facts.push(entry("OtherPrincipals", list(vec![everyone], negated.key_span)));
+        }
+        return facts;
+    };
+    let named = texts(who, "AWS");
+    if named.iter().any(|name| name.as_str() == Some("*"))
+        && let Some(loose) = is_loose(To::Known)
+    {
+        facts.push(fact("Everyone", loose));
+    }
+    let (mut others, mut open) = (Vec::new(), None);
+    for name in &named {
+        let written = name.as_str().unwrap_or_default();
+        let account = match account_of_root(written) {
+            Some(account) if account == own => Account::No,
+            Some(_) => Account::Yes,
+            None => parameters.account(written),
+        };
+        match account {
+            Account::Yes => others.push((*name).clone()),
+            Account::Maybe => open = open.or(Some(*name)),
+            Account::No => {}
+        }
+    }
+    if let Some(loose) = is_loose(To::Principals) {
+        if !others.is_empty() {
+            facts.push(entry("WholeAccounts", list(others, loose)));
+        } else if let Some(open) = open {
+            facts.push(entry("OpenPrincipal", open.clone()));
+        }
+    }
+    if kind == Kind::Key {
+        let names = who.entries().unwrap_or_default().iter();
+        let names = names.flat_map(|kind| kind.value.one_or_many());
+        let (owner, others): (Vec<&Node>, Vec<&Node>) =
+            names.partition(|name| name.as_str().and_then(account_of_root) == Some(own));
+        if let Some(owner) = owner.first() {
+            facts.push(fact("OwnAccount", owner.span));
+        }
+        if let Some(first) = others.first() {
+            let place = first.span;
+            let others = others.into_iter().cloned().collect();
+            facts.push(entry("OtherPrincipals", list(others, place)));
+        }
+    }
+    if who.get("Service").is_some() {
+        for (name, to) in [
+            ("NoSource", To::Source),
+            ("NoSourceAccount", To::SourceAccount),
+            ("NoSourceArn", To::SourceArn),
+        ] {
+            facts.extend(is_loose(to).map(|loose| fact(name, loose)));
+        }
+    }
+    facts
+}
+
+/// Whether all actions of a statement support no other resource than `*`.
+fn needs_star(statement: &Node) -> bool {
+    let actions = texts(statement, "Action");
+    !actions.is_empty()
+        && actions.iter().all(|action| {
+            let action = action.as_str().unwrap_or_default();
+            let pattern = ActionPattern::parse(action, Span::default());
+            pattern.is_ok_and(|pattern| reference::supports_only_star(&pattern))
+        })
+}
