@@ -5,14 +5,14 @@
 //! read. A file of a user is one text, unchanged, asked about the whole template.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Rule;
 use super::rules::is_embedded;
 
 /// How many rules are asked together at most. Guard keeps a record of every comparison until the last
 /// of the rules is evaluated, which adds up for pipelines with hundreds of actions.
-const TOGETHER: usize = 6;
+const TOGETHER: usize = 16;
 
 /// Rules that are asked together.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Group<'r> {
     pub(super) names: Vec<&'r str>,
     /// The resource types that they look at; `None` for the whole template.
     pub(super) types: Option<BTreeSet<&'r str>>,
+    /// The words of the text of built-in rules.
+    pub(super) words: HashSet<&'r str>,
 }
 
 impl Group<'_> {
@@ -46,14 +48,16 @@ impl Group<'_> {
 
 /// Brings rules into groups.
 pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
-    let mut ours: BTreeMap<BTreeSet<&str>, Vec<&Rule>> = BTreeMap::new();
+    let mut ours: BTreeMap<(BTreeSet<&str>, [bool; 2]), Vec<&Rule>> = BTreeMap::new();
     let mut theirs: Vec<Group> = Vec::new();
     let mut files: Vec<&str> = Vec::new();
     for rule in rules {
         if is_embedded(rule) {
-            ours.entry(resource_types(&rule.text))
-                .or_default()
-                .push(rule);
+            let words = words(&rule.text);
+            // Most of a pipeline is the configuration of its actions, at which few rules look.
+            let looks_at = ["Actions", "Configuration"].map(|word| words.contains(word));
+            let types = resource_types(&rule.text);
+            ours.entry((types, looks_at)).or_default().push(rule);
         } else if let Some(at) = files.iter().position(|file| *file == rule.file) {
             theirs[at].names.push(&rule.name);
         } else {
@@ -62,18 +66,30 @@ pub(super) fn groups(rules: &[Rule]) -> Vec<Group<'_>> {
                 text: Cow::Borrowed(&rule.text),
                 names: vec![&rule.name],
                 types: None,
+                words: HashSet::new(),
             });
         }
     }
-    let portions = ours.iter().flat_map(|(types, rules)| {
+    let portions = ours.iter().flat_map(|((types, _), rules)| {
         let portions = rules.chunks(TOGETHER);
         portions.map(|rules| Group {
             text: rules.iter().map(|rule| spare(&rule.text)).collect(),
             names: rules.iter().map(|rule| rule.name.as_str()).collect(),
             types: (!types.is_empty()).then(|| types.clone()),
+            words: rules.iter().flat_map(|rule| words(&rule.text)).collect(),
         })
     });
     portions.chain(theirs).collect()
+}
+
+/// The words of a rule's clauses, among them the names of all properties that it looks at.
+fn words(text: &str) -> HashSet<&str> {
+    let clauses = text.lines().filter(|line| !line.starts_with('#'));
+    let clauses = clauses.map(|line| line.split("<<").next().unwrap_or(line));
+    clauses
+        .flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()))
+        .filter(|word| !word.is_empty())
+        .collect()
 }
 
 /// The resource types that a rule names: `AWS::S3::Bucket`, but not `AWS::AccountId`.

@@ -19,10 +19,11 @@ use cfn_guard::{CommandBuilder, ValidateBuilder};
 
 use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
-use super::normal::normal;
+use super::normal::{DERIVED, normal};
+use super::numbers::unquoted_account_ids;
 use super::rules::is_embedded;
-use super::template::Place;
 use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
+use super::template::Place;
 use super::{Report, Rule, embedded, template};
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
 use crate::escape::for_yaml;
@@ -104,6 +105,10 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         .collect();
     let groups = groups(rules);
     let has_own = rules.iter().any(is_embedded);
+    let types = groups
+        .iter()
+        .flat_map(|group| group.types.iter().flatten().copied())
+        .collect();
     let expanded: Vec<(Cow<'_, Node>, Vec<OpenLoop>)> = templates
         .iter()
         .map(|(_, node)| without_loops(node))
@@ -118,7 +123,8 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
             node: Cow::Borrowed(*node),
         });
         if has_own {
-            let normal = normal(expanded, open);
+            let normal = normal(expanded, open, &types);
+            reports[at].findings.extend(unquoted_account_ids(node));
             reports[at].findings.extend(normal.notes);
             documents.extend(normal.resources.into_iter().map(|resource| Document {
                 template: at,
@@ -137,7 +143,9 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
                 None => templates[document.template].1,
             };
             for failure in answer.failures {
-                report.findings.extend(finding(&by_name, document, template, failure));
+                report
+                    .findings
+                    .extend(finding(&by_name, document, template, failure));
             }
         }
     }
@@ -269,7 +277,10 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
     let data: Vec<String> = task
         .documents
         .iter()
-        .map(|document| template::to_guard_json(&document.node))
+        .map(|document| match document.resource {
+            Some(_) => template::to_spare_json(&document.node, &task.group.words),
+            None => template::to_guard_json(&document.node),
+        })
         .map(|json| for_yaml(&json).into_owned())
         .collect();
     let payload = serde_json::json!({ "rules": [task.group.text], "data": data }).to_string();
@@ -331,7 +342,10 @@ fn finding(
             place.span = entry.key_span;
         }
         let path = template::path_to(template, &entry.key, place.span);
-        place.path = path.unwrap_or_default() + &place.absent;
+        // What is missing has no other path than in the normal form.
+        if place.absent.is_empty() || place.path.contains(DERIVED) {
+            place.path = path.unwrap_or_default();
+        }
     }
     let severity = rule.map_or(Severity::Error, |rule| rule.severity);
     let (message, help) = match rule {

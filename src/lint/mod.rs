@@ -9,6 +9,7 @@ mod cycles;
 mod groups;
 mod guard;
 mod normal;
+mod numbers;
 pub mod quotas;
 mod report;
 mod rules;

@@ -61,8 +61,13 @@ impl Report {
         });
         // Several outcomes of conditions, and several clauses of a rule, find the same fault.
         let mut seen = HashSet::new();
-        self.findings
-            .retain(|finding| seen.insert((finding.code().to_owned(), finding.span, finding.message.clone())));
+        self.findings.retain(|finding| {
+            seen.insert((
+                finding.code().to_owned(),
+                finding.span,
+                finding.message.clone(),
+            ))
+        });
         let faults: HashSet<_> = self
             .findings
             .iter()

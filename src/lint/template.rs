@@ -1,5 +1,9 @@
 //! A template as the rules of users see it, and the way back from Guard's paths to its text.
 
+use std::collections::HashSet;
+
+use serde_json::{Value as Json, json};
+
 use super::normal::head;
 use crate::diagnostic::{Entry, Node, Span, Value};
 use crate::template::{function, resources};
@@ -7,6 +11,46 @@ use crate::template::{function, resources};
 /// The template as it is written, as JSON.
 pub(super) fn to_guard_json(template: &Node) -> String {
     template.to_json().to_string()
+}
+
+/// The lists of mappings whose entries are left out, too.
+const NESTED: [&str; 2] = ["Stages", "Actions"];
+
+/// A resource in normal form as JSON, without the properties, and parts of a pipeline's stages and
+/// actions, that no rule names: Guard copies what it looks at, again and again.
+pub(super) fn to_spare_json(template: &Node, words: &HashSet<&str>) -> String {
+    let written = resources(template).iter().map(|resource| {
+        let entries = resource.value.entries().unwrap_or_default().iter();
+        let entries = entries.map(|entry| {
+            let value = match entry.key.as_str() {
+                "Properties" => named(&entry.value, words),
+                _ => entry.value.to_json(),
+            };
+            (entry.key.clone(), value)
+        });
+        (resource.key.clone(), Json::Object(entries.collect()))
+    });
+    json!({ "Resources": Json::Object(written.collect()) }).to_string()
+}
+
+fn named(node: &Node, words: &HashSet<&str>) -> Json {
+    match &node.value {
+        Value::Mapping(entries) => {
+            let entries = entries
+                .iter()
+                .filter(|entry| words.contains(entry.key.as_str()));
+            let entries = entries.map(|entry| {
+                let value = match NESTED.contains(&entry.key.as_str()) {
+                    true => named(&entry.value, words),
+                    false => entry.value.to_json(),
+                };
+                (entry.key.clone(), value)
+            });
+            Json::Object(entries.collect())
+        }
+        Value::Sequence(items) => items.iter().map(|item| named(item, words)).collect(),
+        _ => node.to_json(),
+    }
 }
 
 /// A resource in normal form, as the only one of a template.
@@ -101,7 +145,9 @@ pub(super) fn path_to(template: &Node, resource: &str, place: Span) -> Option<St
             }
             _ => None,
         };
-        let Some((step, is_key, next)) = step else { break };
+        let Some((step, is_key, next)) = step else {
+            break;
+        };
         path.push('.');
         path.push_str(&step);
         if is_key {

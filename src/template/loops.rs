@@ -66,9 +66,12 @@ impl Writer<'_> {
         }
         let value = match &node.value {
             Value::String(text) => Value::String(filled(text, variables)),
-            Value::Sequence(items) => {
-                Value::Sequence(items.iter().map(|item| self.node(item, variables)).collect())
-            }
+            Value::Sequence(items) => Value::Sequence(
+                items
+                    .iter()
+                    .map(|item| self.node(item, variables))
+                    .collect(),
+            ),
             Value::Mapping(entries) => {
                 let mut written = Vec::with_capacity(entries.len());
                 for entry in entries {

@@ -37,7 +37,11 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
             // The ARN of what is not in the template.
             let of_another = written.replacen(".Arn}", "}", 1);
             let is_arn = written.starts_with(MARKER) && of_another != written;
-            let path = if is_arn { Some(of_another.as_str()) } else { path(written) };
+            let path = if is_arn {
+                Some(of_another.as_str())
+            } else {
+                path(written)
+            };
             let Some(path) = path else {
                 is_unknown |= is_open(written);
                 continue;
@@ -46,13 +50,17 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
                 is_unknown = true;
                 continue;
             };
-            let pattern = Pattern::wild(path, false);
+            let (named, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+            let path = match is_deployed_as(named, bucket) {
+                true => format!("{bucket}{rest}"),
+                false => path.to_owned(),
+            };
+            let pattern = Pattern::wild(&path, false);
             let covers = |text: &str| glob(pattern.tokens(), text);
             let (is_bucket, is_objects) =
                 (covers(bucket), covers(&format!("{bucket}/{ANY_OBJECT}")));
             has_bucket |= is_bucket;
             has_objects |= is_objects;
-            let named = path.split('/').next().unwrap_or_default();
             // Two unknown names, or an unknown and a known one, may be the same.
             is_unknown |= !is_bucket && named != bucket && (is_open(named) || is_open(bucket));
         }
@@ -62,6 +70,21 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
         (false, true) => Tls::Unknown,
         (false, false) => Tls::Optional(near),
     }
+}
+
+/// Whether a name with pseudo parameters is another name in the account and region for which that
+/// one is written out.
+fn is_deployed_as(named: &str, bucket: &str) -> bool {
+    let with_values = |name: &str| {
+        regex::escape(name)
+            .replace(r"@\{AWS\.AccountId\}", "[0-9]{12}")
+            .replace(r"@\{AWS\.Region\}", "[a-z]+(-[a-z]+)+-[0-9]")
+    };
+    let fits = |name: &str, other: &str| {
+        let expression = regex::Regex::new(&format!("^{}$", with_values(name)));
+        is_open(name) && expression.is_ok_and(|expression| expression.is_match(other))
+    };
+    fits(named, bucket) || fits(bucket, named)
 }
 
 /// The bucket and key of an S3 ARN, or `*`.
@@ -91,13 +114,14 @@ fn denies_plain_requests(statement: &Node) -> bool {
     let conditions = statement.get("Condition").and_then(Node::entries);
     let is_tls = match conditions {
         Some([block]) => {
-            let is_bool = ["bool", "boolifexists"].contains(&block.key.to_ascii_lowercase().as_str());
+            let is_bool =
+                ["bool", "boolifexists"].contains(&block.key.to_ascii_lowercase().as_str());
             let keys = block.value.entries().unwrap_or_default();
             is_bool
                 && matches!(keys, [only] if only.key == "aws:securetransport"
-                    && only.value.one_or_many().iter().all(|value| {
-                        value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false"))
-                    }))
+                && only.value.one_or_many().iter().all(|value| {
+                    value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false"))
+                }))
         }
         _ => false,
     };

@@ -107,12 +107,18 @@ impl<'t> Conditions<'t> {
                 None => self.opaque(node),
             },
             ("Not", Some([test])) => Test::Not(Box::new(self.read(test, depth + 1))),
-            ("And", Some(tests)) => {
-                Test::And(tests.iter().map(|test| self.read(test, depth + 1)).collect())
-            }
-            ("Or", Some(tests)) => {
-                Test::Or(tests.iter().map(|test| self.read(test, depth + 1)).collect())
-            }
+            ("And", Some(tests)) => Test::And(
+                tests
+                    .iter()
+                    .map(|test| self.read(test, depth + 1))
+                    .collect(),
+            ),
+            ("Or", Some(tests)) => Test::Or(
+                tests
+                    .iter()
+                    .map(|test| self.read(test, depth + 1))
+                    .collect(),
+            ),
             ("Equals", Some([left, right])) => self.equals(node, left, right),
             _ => self.opaque(node),
         }
@@ -154,7 +160,10 @@ impl<'t> Conditions<'t> {
         let allowed: Option<Vec<&str>> = allowed
             .and_then(Node::items)
             .map(|values| values.iter().filter_map(Node::scalar_text).collect());
-        if allowed.as_ref().is_some_and(|all| !all.contains(&value.as_str())) {
+        if allowed
+            .as_ref()
+            .is_some_and(|all| !all.contains(&value.as_str()))
+        {
             return Test::Constant(false);
         }
         let variable = self.variables.entry(name.to_owned()).or_default();
@@ -180,22 +189,29 @@ impl<'t> Conditions<'t> {
     /// Returns the outcomes of conditions that can occur, each once, and with each value of the
     /// `parameters` that must have one of some values; with the defaults first.
     pub(super) fn outcomes(&self, names: &BTreeSet<&str>, parameters: &BTreeSet<&str>) -> Outcomes {
-        let tests: Vec<(&str, &Test)> = names
-            .iter()
-            .filter_map(|name| Some((*name, self.tests.get(name)?)))
-            .collect();
         let mut used = BTreeSet::new();
-        for (_, test) in &tests {
-            self.variables_of(test, &mut used, &mut BTreeSet::new());
+        let mut missing = Vec::new();
+        for name in names {
+            match self.tests.get(name) {
+                Some(test) => self.variables_of(test, &mut used, &mut BTreeSet::new()),
+                None => missing.push(*name),
+            }
         }
         let mut variables: Vec<(&str, Vec<Option<&str>>)> = used
             .iter()
             .filter_map(|name| Some((*name, self.variables.get(*name)?.choices())))
             .collect();
         let free = parameters.iter().filter(|name| !used.contains(*name));
-        let free: Vec<(&str, Vec<Option<&str>>)> =
-            free.filter_map(|name| Some((*name, self.allowed(name)?))).collect();
+        let free: Vec<(&str, Vec<Option<&str>>)> = free
+            .filter_map(|name| Some((*name, self.allowed(name)?)))
+            .collect();
         variables.extend(free.iter().cloned());
+        // A condition that the template does not have may hold or not.
+        variables.extend(
+            missing
+                .into_iter()
+                .map(|name| (name, vec![None, Some(HOLDS)])),
+        );
         let all = variables
             .iter()
             .try_fold(1_usize, |all, (_, choices)| all.checked_mul(choices.len()));
@@ -204,14 +220,16 @@ impl<'t> Conditions<'t> {
         let mut list = Vec::new();
         let mut take = |values: &Values<'_>| {
             let mut known = HashMap::new();
-            let outcome: Vec<bool> = tests
+            let outcome: Vec<bool> = names
                 .iter()
-                .map(|(name, _)| self.holds(name, values, &mut known))
+                .map(|name| self.holds(name, values, &mut known))
                 .collect();
-            let free = free.iter().map(|(name, _)| values.get(name).copied().flatten());
+            let free = free
+                .iter()
+                .map(|(name, _)| values.get(name).copied().flatten());
             let free: Vec<Option<String>> = free.map(|value| value.map(str::to_owned)).collect();
             if seen.insert((outcome.clone(), free)) {
-                list.push(self.outcome(&tests, &outcome, values));
+                list.push(self.outcome(names, &outcome, values));
             }
         };
         let defaults = || -> Values<'_> {
@@ -254,14 +272,9 @@ impl<'t> Conditions<'t> {
         is_open.then(|| values.iter().map(Node::scalar_text).collect())
     }
 
-    fn outcome(
-        &self,
-        tests: &[(&str, &Test)],
-        outcome: &[bool],
-        values: &Values<'_>,
-    ) -> Outcome {
+    fn outcome(&self, names: &BTreeSet<&str>, outcome: &[bool], values: &Values<'_>) -> Outcome {
         let mut new = Outcome::default();
-        for ((name, _), holds) in tests.iter().zip(outcome) {
+        for (name, holds) in names.iter().zip(outcome) {
             new.conditions.insert((*name).to_owned(), *holds);
         }
         for (name, value) in values {
@@ -270,7 +283,8 @@ impl<'t> Conditions<'t> {
                 default.is_some_and(|default| !variable.values.contains(default))
             };
             if let Some(value) = value {
-                new.parameters.insert((*name).to_owned(), (*value).to_owned());
+                new.parameters
+                    .insert((*name).to_owned(), (*value).to_owned());
             } else if !self.variables.get(*name).is_some_and(is_default) {
                 new.unknown.insert((*name).to_owned());
             }
@@ -315,8 +329,10 @@ impl<'t> Conditions<'t> {
         }
         // A condition that refers to itself does not hold.
         known.insert(name, false);
-        let test = self.tests.get(name);
-        let holds = test.is_some_and(|test| self.test_holds(test, values, known));
+        let holds = match self.tests.get(name) {
+            Some(test) => self.test_holds(test, values, known),
+            None => values.get(name).copied().flatten() == Some(HOLDS),
+        };
         known.insert(name, holds);
         holds
     }
@@ -348,7 +364,10 @@ impl<'t> Conditions<'t> {
     /// Whether one of `others` holds whenever `condition` does; `None` is a condition that always
     /// holds.
     pub(super) fn implies(&self, condition: Option<&str>, others: &[Option<&str>]) -> bool {
-        if others.iter().any(|other| other.is_none() || *other == condition) {
+        if others
+            .iter()
+            .any(|other| other.is_none() || *other == condition)
+        {
             return true;
         }
         let names = others.iter().chain([&condition]).copied().flatten();
@@ -373,7 +392,10 @@ impl Variable {
             choices.insert(0, None);
         }
         let default = self.default.as_deref();
-        if let Some(at) = choices.iter().position(|choice| choice.is_some() && *choice == default) {
+        if let Some(at) = choices
+            .iter()
+            .position(|choice| choice.is_some() && *choice == default)
+        {
             choices.swap(0, at);
         }
         choices

@@ -93,7 +93,10 @@ fn keys(to: To, service: Service) -> Vec<(&'static str, Fixed)> {
         }
         To::Source => keys.extend(sources),
         To::SourceAccount => {
-            keys.extend([("aws:sourceaccount", Fixed::Whole), ("aws:sourceorgid", Fixed::Whole)]);
+            keys.extend([
+                ("aws:sourceaccount", Fixed::Whole),
+                ("aws:sourceorgid", Fixed::Whole),
+            ]);
         }
         To::SourceArn => keys.push(("aws:sourcearn", Fixed::Something)),
     }
@@ -171,7 +174,10 @@ fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
             if fixed == Fixed::ArnResource {
                 // Which account is said by the principal.
                 let name = resource.split_once('/').map_or(resource, |(_, name)| name);
-                return name.chars().next().is_some_and(|c| !is_loose(&c.to_string()));
+                return name
+                    .chars()
+                    .next()
+                    .is_some_and(|c| !is_loose(&c.to_string()));
             }
             match account {
                 "" if service == "s3" => !is_loose(resource.split('/').next().unwrap_or(resource)),

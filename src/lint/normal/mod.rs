@@ -26,7 +26,7 @@ use nodes::{derived, entry, fact, is_open, list, map, plain, text};
 use policy::{Kind, Parameters, canonical};
 use relations::Relations;
 
-pub(super) use nodes::{MARKER, head};
+pub(super) use nodes::{DERIVED, MARKER, head};
 
 /// The rule name of what could not be checked.
 pub(crate) const NOT_CHECKED: &str = "LINT_NOT_CHECKED";
@@ -51,8 +51,12 @@ pub(super) struct Normal<'t> {
 }
 
 /// Brings a template into normal form. Its loops are already written out, except those that are
-/// open.
-pub(super) fn normal<'t>(template: &'t Node, open: &[OpenLoop]) -> Normal<'t> {
+/// open. Resources of other types than `types` are left out.
+pub(super) fn normal<'t>(
+    template: &'t Node,
+    open: &[OpenLoop],
+    types: &BTreeSet<&str>,
+) -> Normal<'t> {
     let conditions = Conditions::new(template);
     let relations = Relations::of(template, &conditions);
     let mut normal = Normal {
@@ -69,7 +73,9 @@ pub(super) fn normal<'t>(template: &'t Node, open: &[OpenLoop]) -> Normal<'t> {
             normal.note(one, one.key_span, message);
             continue;
         };
-        normal.resource(template, &conditions, &relations, one, kind);
+        if types.contains(kind) {
+            normal.resource(template, &conditions, &relations, one, kind);
+        }
     }
     normal
 }
@@ -77,7 +83,11 @@ pub(super) fn normal<'t>(template: &'t Node, open: &[OpenLoop]) -> Normal<'t> {
 fn open_loops(open: &[OpenLoop]) -> impl Iterator<Item = Diagnostic> {
     open.iter().map(|open| {
         let message = format!("the loop `{}` is not checked: {}", open.name, open.reason);
-        Diagnostic::new(open.span, message).of_rule((NOT_CHECKED, Severity::Note), None, "Resources")
+        Diagnostic::new(open.span, message).of_rule(
+            (NOT_CHECKED, Severity::Note),
+            None,
+            "Resources",
+        )
     })
 }
 
@@ -91,7 +101,10 @@ fn macros(template: &Node) -> impl Iterator<Item = Diagnostic> {
         let name_text = match name.as_str() {
             Some(LANGUAGE_EXTENSIONS) => return None,
             Some(text) => text,
-            None => name.get("Name").and_then(Node::as_str).unwrap_or("Transform"),
+            None => name
+                .get("Name")
+                .and_then(Node::as_str)
+                .unwrap_or("Transform"),
         };
         let message =
             format!("the transform `{name_text}` is not carried out: what it makes is not checked");
@@ -134,7 +147,8 @@ impl<'n> Used<'n> {
             Some(("Sub", argument)) => {
                 let text = argument.one_or_many().first().and_then(Node::as_str);
                 let variables = text.unwrap_or_default().split("${").skip(1);
-                self.names.extend(variables.filter_map(|rest| rest.split('}').next()));
+                self.names
+                    .extend(variables.filter_map(|rest| rest.split('}').next()));
             }
             _ => {}
         }
@@ -214,7 +228,11 @@ impl<'t> Normal<'t> {
         let properties = match properties {
             Some(properties) if properties.entries().is_some() => properties,
             Some(open) if open.as_str().is_some_and(is_open) => {
-                self.note(one, open.span, "its properties are known only when the stack is deployed");
+                self.note(
+                    one,
+                    open.span,
+                    "its properties are known only when the stack is deployed",
+                );
                 map(Vec::new(), one.key_span)
             }
             _ => map(Vec::new(), one.key_span),
@@ -227,7 +245,11 @@ impl<'t> Normal<'t> {
         ] {
             written.extend(value.map(|value| entry(key, value)));
         }
-        let mut facts = relations.resources.get(&one.key).cloned().unwrap_or_default();
+        let mut facts = relations
+            .resources
+            .get(&one.key)
+            .cloned()
+            .unwrap_or_default();
         facts.push(entry("NormalForm", text("true", one.key_span)));
         let properties = self.properties(one, properties, relations, &mut facts);
         written.push(entry("Properties", properties));
@@ -301,9 +323,14 @@ impl<'t> Normal<'t> {
         let is_text = |node: &Node| node.as_str().is_some();
         let statements = canonical.get("Statement").and_then(Node::items);
         if is_text(&canonical) {
-            let message = "this policy is known only when the stack is deployed, so it is not checked";
+            let message =
+                "this policy is known only when the stack is deployed, so it is not checked";
             self.note(one, document.span, message);
-        } else if let Some(open) = statements.unwrap_or_default().iter().find(|one| is_text(one)) {
+        } else if let Some(open) = statements
+            .unwrap_or_default()
+            .iter()
+            .find(|one| is_text(one))
+        {
             let message =
                 "this statement is known only when the stack is deployed, so it is not checked";
             self.note(one, open.span, message);

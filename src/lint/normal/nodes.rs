@@ -6,7 +6,7 @@ use crate::diagnostic::{Entry, Node, Span, Value};
 pub(in crate::lint) const MARKER: &str = "@{";
 
 /// The key of what was derived from a template and is not written in it.
-pub(super) const DERIVED: &str = "Derived";
+pub(in crate::lint) const DERIVED: &str = "Derived";
 
 pub(super) fn text(text: impl Into<String>, span: Span) -> Node {
     Node::synthetic(Value::String(text.into()), span)
@@ -41,7 +41,10 @@ pub(super) fn fact(name: &str, span: Span) -> Entry {
 /// The texts at a key: of a list, or of the only one.
 pub(super) fn texts<'n>(node: &'n Node, key: &str) -> Vec<&'n Node> {
     let found = node.get(key).map(Node::one_or_many).unwrap_or_default();
-    found.iter().filter(|item| item.as_str().is_some()).collect()
+    found
+        .iter()
+        .filter(|item| item.as_str().is_some())
+        .collect()
 }
 
 /// Whether a part of a text is unknown.

@@ -25,7 +25,9 @@ impl<'t> Parameters<'t> {
     /// Whether an unknown principal may be a whole account. Where the pattern of a parameter permits
     /// no role, it is one.
     fn account(self, principal: &str) -> Account {
-        let Some(name) = principal.strip_prefix(MARKER).and_then(|name| name.strip_suffix('}'))
+        let Some(name) = principal
+            .strip_prefix(MARKER)
+            .and_then(|name| name.strip_suffix('}'))
         else {
             return Account::No;
         };
@@ -65,8 +67,11 @@ pub(super) enum Kind {
 
 /// The actions that rules ask about by name. Where a pattern covers one of them, it is listed
 /// behind the pattern.
-pub(super) const NAMED_ACTIONS: [&str; 3] =
-    ["codepipeline:startpipelineexecution", "iam:passrole", "sts:assumerole"];
+pub(super) const NAMED_ACTIONS: [&str; 3] = [
+    "codepipeline:startpipelineexecution",
+    "iam:passrole",
+    "sts:assumerole",
+];
 
 /// The own account in ARNs.
 const OWN_ACCOUNT: &str = "@{AWS.AccountId}";
@@ -98,7 +103,9 @@ pub(super) fn canonical(document: &Node, kind: Kind, parameters: Parameters<'_>)
 
 /// Returns a document that may be written as text.
 pub(super) fn from_text(document: &Node) -> Node {
-    let parsed = document.as_str().and_then(|json| parse(json, document.span));
+    let parsed = document
+        .as_str()
+        .and_then(|json| parse(json, document.span));
     parsed.unwrap_or_else(|| document.clone())
 }
 
@@ -158,9 +165,10 @@ fn statement(node: &Node) -> Node {
 
 fn principals(node: &Node) -> Node {
     match &node.value {
-        Value::String(everyone) if everyone == "*" => {
-            map(vec![entry("AWS", list(vec![node.clone()], node.span))], node.span)
-        }
+        Value::String(everyone) if everyone == "*" => map(
+            vec![entry("AWS", list(vec![node.clone()], node.span))],
+            node.span,
+        ),
         Value::Mapping(entries) => {
             let entries = entries.iter().map(|one| {
                 let names = one.value.one_or_many().iter();
@@ -168,9 +176,10 @@ fn principals(node: &Node) -> Node {
                     ("AWS", Some(id)) if is_account_id(id) => {
                         text(format!("arn:@{{AWS.Partition}}:iam::{id}:root"), name.span)
                     }
-                    ("AWS", Some(OWN_ACCOUNT)) => {
-                        text(format!("arn:@{{AWS.Partition}}:iam::{OWN_ACCOUNT}:root"), name.span)
-                    }
+                    ("AWS", Some(OWN_ACCOUNT)) => text(
+                        format!("arn:@{{AWS.Partition}}:iam::{OWN_ACCOUNT}:root"),
+                        name.span,
+                    ),
                     _ => name.clone(),
                 });
                 Entry {
@@ -193,13 +202,22 @@ fn actions(node: &Node) -> Node {
             written.push(action.clone());
             continue;
         };
-        let lower = if is_open(name) { name.to_owned() } else { name.to_ascii_lowercase() };
+        let lower = if is_open(name) {
+            name.to_owned()
+        } else {
+            name.to_ascii_lowercase()
+        };
         let short = whole_service(&lower).unwrap_or(lower);
         if let Ok(pattern) = ActionPattern::parse(&short, action.span)
             && short.contains(['*', '?'])
-            && !short.ends_with('*').then(|| short.trim_end_matches('*')).is_some_and(is_whole)
+            && !short
+                .ends_with('*')
+                .then(|| short.trim_end_matches('*'))
+                .is_some_and(is_whole)
         {
-            let named = NAMED_ACTIONS.into_iter().filter(|named| pattern.covers(named));
+            let named = NAMED_ACTIONS
+                .into_iter()
+                .filter(|named| pattern.covers(named));
             covered.extend(named.map(|named| text(named, action.span)));
         }
         written.push(text(short, action.span));
@@ -294,7 +312,10 @@ fn own_account(statements: &[Node], kind: Kind) -> String {
     if kind != Kind::Key {
         return OWN_ACCOUNT.to_owned();
     }
-    let principals = statements.iter().flat_map(|statement| {
+    let allowing = statements
+        .iter()
+        .filter(|statement| statement.get("Effect").and_then(Node::as_str) == Some("Allow"));
+    let principals = allowing.flat_map(|statement| {
         let is_whole = texts(statement, "Action")
             .iter()
             .any(|action| matches!(action.as_str(), Some("kms:*" | "*")));
@@ -326,7 +347,8 @@ fn facts(
     if statement.get("Effect").and_then(Node::as_str) != Some("Allow") {
         return facts;
     }
-    if !needs_star(statement) {
+    let is_wide = |resource: &&Node| resource.as_str().is_some_and(|text| text.ends_with('*'));
+    if texts(statement, "Resource").iter().any(is_wide) && !needs_star(statement) {
         facts.push(fact("SupportsNames", place));
     }
     let service = match kind {
@@ -337,9 +359,14 @@ fn facts(
     let is_loose = |to| confined(statement, to, service, place).err();
     let Some(who) = statement.get("Principal") else {
         if let Some(negated) = statement.entry("NotPrincipal") {
-            facts.push(fact("Everyone", negated.key_span));
+            if is_loose(To::Known).is_some() {
+                facts.push(fact("Everyone", negated.key_span));
+            }
             let everyone = text("*", negated.key_span);
-            facts.push(entry("OtherPrincipals", list(vec![everyone], negated.key_span)));
+            facts.push(entry(
+                "OtherPrincipals",
+                list(vec![everyone], negated.key_span),
+            ));
         }
         return facts;
     };

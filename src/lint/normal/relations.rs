@@ -38,13 +38,11 @@ impl Resource<'_> {
     fn text(&self, key: &str) -> Option<&str> {
         self.properties.get(key)?.as_str()
     }
-
 }
 
 impl Relations {
     pub(super) fn of(template: &Node, conditions: &Conditions<'_>) -> Self {
-        let resolver =
-            Resolver::new(template, Deployment::default()).with_marker(Marker::Named);
+        let resolver = Resolver::new(template, Deployment::default()).with_marker(Marker::Named);
         let reader = Reader::new(&resolver, conditions, Parameters::of(template));
         let mut relations = Self {
             resources: HashMap::new(),
@@ -150,9 +148,19 @@ impl<'r, 't> Reader<'r, 't> {
             sources.extend(actions.filter_map(|action| setting(action, "S3Bucket")));
         }
         for bucket in self.of_type("AWS::S3::Bucket") {
-            let target = bucket.properties.at(["LoggingConfiguration", "DestinationBucketName"]);
+            let target = bucket
+                .properties
+                .at(["LoggingConfiguration", "DestinationBucketName"]);
             logs.extend(target.and_then(Node::as_str));
         }
+        let names: BTreeSet<String> = self
+            .of_type("AWS::S3::Bucket")
+            .map(|bucket| self.name(bucket.id))
+            .collect();
+        // A policy whose bucket is in the template belongs to no other.
+        let is_decided = policies.iter().all(|(bucket, _)| {
+            bucket.is_some_and(|name| names.contains(name) || !may_be_any(name))
+        });
         for bucket in self.of_type("AWS::S3::Bucket") {
             let name = self.name(bucket.id);
             let is_name = |other: Option<&str>| other == Some(name.as_str());
@@ -161,9 +169,6 @@ impl<'r, 't> Reader<'r, 't> {
                 .filter(|(bucket, _)| is_name(*bucket))
                 .map(|(_, condition)| *condition)
                 .collect();
-            let may_be_own =
-                |other: Option<&str>| other.is_none_or(|other| other != name && may_be_any(other));
-            let is_decided = !policies.iter().any(|(other, _)| may_be_own(*other));
             if is_decided && !self.conditions.implies(bucket.condition, &own) {
                 into.add(bucket.id, fact("NoBucketPolicy", bucket.id_span));
             }
@@ -178,13 +183,16 @@ impl<'r, 't> Reader<'r, 't> {
 
     fn pipelines(&self, into: &mut Relations) {
         for pipeline in self.of_type("AWS::CodePipeline::Pipeline") {
-            let role = pipeline.text("RoleArn").and_then(|arn| arn.rsplit('/').next());
+            let role = pipeline
+                .text("RoleArn")
+                .and_then(|arn| arn.rsplit('/').next());
             if let Some(role) = role {
                 // The ARN of what is not in the template.
                 let role = role.replace(".Arn}", "}");
                 self.policies_not_awaited(pipeline, &role, into);
                 self.roles_not_assumable(pipeline, &role, into);
             }
+            late_sources(pipeline, into);
             if self.nothing_starts(pipeline) {
                 into.add(pipeline.id, fact("NothingStarts", pipeline.id_span));
             }
@@ -199,8 +207,20 @@ impl<'r, 't> Reader<'r, 't> {
                 "AWS::IAM::ManagedPolicy" | "AWS::IAM::Policy" => "Roles",
                 _ => return false,
             };
-            texts(&policy.properties, key).iter().any(|name| name.as_str() == Some(role))
+            texts(&policy.properties, key)
+                .iter()
+                .any(|name| name.as_str() == Some(role))
         })
+    }
+
+    /// The policies of the template that a role names.
+    fn linked<'s>(&'s self, role: &'s Resource<'t>) -> impl Iterator<Item = &'s Resource<'t>> {
+        let arns = texts(&role.properties, "ManagedPolicyArns");
+        self.of_type("AWS::IAM::ManagedPolicy")
+            .filter(move |policy| {
+                let name = self.name(policy.id);
+                arns.iter().any(|arn| arn.as_str() == Some(name.as_str()))
+            })
     }
 
     fn policies_not_awaited(&self, pipeline: &Resource<'_>, role: &str, into: &mut Relations) {
@@ -213,33 +233,47 @@ impl<'r, 't> Reader<'r, 't> {
                 }
             }
         }
-        let missing = self.attached(role).filter(|policy| !reached.contains(policy.id));
+        let missing = self
+            .attached(role)
+            .filter(|policy| !reached.contains(policy.id));
         let depends = pipeline.written.get("DependsOn");
         let place = depends.map_or(pipeline.id_span, |depends| depends.span);
         let missing: Vec<Node> = missing.map(|policy| text(policy.id, place)).collect();
         if !missing.is_empty() {
-            into.add(pipeline.id, entry("PoliciesNotAwaited", list(missing, place)));
+            into.add(
+                pipeline.id,
+                entry("PoliciesNotAwaited", list(missing, place)),
+            );
         }
     }
 
     fn roles_not_assumable(&self, pipeline: &Resource<'_>, role: &str, into: &mut Relations) {
-        let Some(owner) = self.of_type("AWS::IAM::Role").find(|one| self.name(one.id) == role)
+        let Some(owner) = self
+            .of_type("AWS::IAM::Role")
+            .find(|one| self.name(one.id) == role)
         else {
             return;
         };
         // A role that assumes none by its policies here has others elsewhere.
-        let Some(allowed) = self.assumable(owner, role).filter(|allowed| !allowed.is_empty())
+        let Some(allowed) = self
+            .assumable(owner, role)
+            .filter(|allowed| !allowed.is_empty())
         else {
             return;
         };
         for action in actions(&pipeline.properties) {
-            let Some(named) = action.get("RoleArn") else { continue };
+            let Some(named) = action.get("RoleArn") else {
+                continue;
+            };
             let wanted = named.as_str().unwrap_or_default();
             if wanted.is_empty() || allowed.iter().any(|pattern| may_cover(pattern, wanted)) {
                 continue;
             }
             let key = (pipeline.id.to_owned(), action.span);
-            into.actions.entry(key).or_default().push(fact("RoleNotAssumable", named.span));
+            into.actions
+                .entry(key)
+                .or_default()
+                .push(fact("RoleNotAssumable", named.span));
         }
     }
 
@@ -254,12 +288,8 @@ impl<'r, 't> Reader<'r, 't> {
         if !arns.iter().all(is_ours) {
             return None;
         }
-        let linked = self.of_type("AWS::IAM::ManagedPolicy").filter(|policy| {
-            let name = self.name(policy.id);
-            arns.iter().any(|arn| arn.as_str() == Some(name.as_str()))
-        });
         let mut documents: Vec<&Node> = Vec::new();
-        for policy in self.attached(role).chain(linked) {
+        for policy in self.attached(role).chain(self.linked(owner)) {
             documents.push(policy.properties.get("PolicyDocument")?);
         }
         let inline = owner.properties.get("Policies").map(Node::one_or_many);
@@ -302,10 +332,15 @@ impl<'r, 't> Reader<'r, 't> {
             let Some(pattern) = rule.properties.get("EventPattern") else {
                 return false;
             };
+            if rule.text("State") == Some("DISABLED") {
+                return false;
+            }
             // As text, or unknown.
             let hears = match pattern.as_str() {
                 Some(text) => text.contains("aws.s3") || is_open(text),
-                None => texts(pattern, "source").iter().any(|source| source.as_str() == Some("aws.s3")),
+                None => texts(pattern, "source")
+                    .iter()
+                    .any(|source| source.as_str() == Some("aws.s3")),
             };
             let targets = rule.properties.get("Targets").map(Node::one_or_many);
             let starts = targets.unwrap_or_default().iter().any(|target| {
@@ -321,8 +356,12 @@ impl<'r, 't> Reader<'r, 't> {
     fn policies(&self, into: &mut Relations) {
         for role in self.of_type("AWS::IAM::Role") {
             let trust = role.properties.get("AssumeRolePolicyDocument");
-            let statements = trust.and_then(|trust| statements(trust, Kind::Trust, self.parameters));
+            let statements =
+                trust.and_then(|trust| statements(trust, Kind::Trust, self.parameters));
             let is_trusted = statements.unwrap_or_default().iter().any(|statement| {
+                if statement.get("Effect").and_then(Node::as_str) != Some("Allow") {
+                    return false;
+                }
                 let services = statement.get("Principal").map(|who| texts(who, "Service"));
                 let mut services = services.unwrap_or_default().into_iter();
                 services.any(|service| service.as_str() == Some(EVENTS))
@@ -332,7 +371,7 @@ impl<'r, 't> Reader<'r, 't> {
             }
             into.add(role.id, fact("OfEventBridge", role.id_span));
             let name = self.name(role.id);
-            for policy in self.attached(&name) {
+            for policy in self.attached(&name).chain(self.linked(role)) {
                 into.add(policy.id, fact("OfEventBridge", policy.id_span));
             }
         }
@@ -342,8 +381,32 @@ impl<'r, 't> Reader<'r, 't> {
 /// The actions of a pipeline.
 pub(super) fn actions(properties: &Node) -> impl Iterator<Item = &Node> {
     let stages = properties.get("Stages").and_then(Node::items);
-    let actions = stages.unwrap_or_default().iter().filter_map(|stage| stage.get("Actions")?.items());
+    let actions = stages
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|stage| stage.get("Actions")?.items());
     actions.flatten()
+}
+
+/// Notes the source actions that are not in the first stage.
+fn late_sources(pipeline: &Resource<'_>, into: &mut Relations) {
+    let stages = pipeline.properties.get("Stages").and_then(Node::items);
+    for stage in stages.unwrap_or_default().iter().skip(1) {
+        for action in stage
+            .get("Actions")
+            .map(Node::one_or_many)
+            .unwrap_or_default()
+        {
+            let category = action.at(["ActionTypeId", "Category"]);
+            if let Some(category) = category.filter(|node| node.as_str() == Some("Source")) {
+                let key = (pipeline.id.to_owned(), action.span);
+                into.actions
+                    .entry(key)
+                    .or_default()
+                    .push(fact("LateSource", category.span));
+            }
+        }
+    }
 }
 
 fn is_action(action: &Node, category: &str, provider: &str) -> bool {
@@ -370,7 +433,12 @@ fn may_cover(pattern: &str, arn: &str) -> bool {
     if !is_open(pattern) && !is_open(arn) {
         return covers(pattern, arn);
     }
-    let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().replace(".Arn}", "}");
+    let name = |arn: &str| {
+        arn.rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .replace(".Arn}", "}")
+    };
     let (named, wanted) = (name(pattern), name(arn));
     may_be_any(&named) || may_be_any(&wanted) || covers(&named, &wanted)
 }
@@ -405,6 +473,8 @@ fn needs<'n>(node: &'n Node, into: &mut BTreeSet<&'n str>) {
 fn statements(policy: &Node, kind: Kind, parameters: Parameters<'_>) -> Option<Vec<Node>> {
     let document = canonical(policy, kind, parameters);
     let statements = document.get("Statement")?.items()?;
-    let is_known = statements.iter().all(|statement| statement.entries().is_some());
+    let is_known = statements
+        .iter()
+        .all(|statement| statement.entries().is_some());
     is_known.then(|| statements.to_vec())
 }

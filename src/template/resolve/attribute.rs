@@ -37,7 +37,10 @@ impl Resolver<'_> {
         let has = |name: &str| resource.at(["Properties", name]).is_some();
         let property = |name: &str| {
             let value = self.property(resource, name);
-            part(value.and_then(|value| self.text(&value)), &format!("{id}.{name}"))
+            part(
+                value.and_then(|value| self.text(&value)),
+                &format!("{id}.{name}"),
+            )
         };
         let called = |name: &str| match has(name) {
             true => property(name),
@@ -49,11 +52,17 @@ impl Resolver<'_> {
         };
         let key_id = || part(self.key_id(id, resource), &format!("{id}.KeyId"));
         let global = |service: &str, rest: String| {
-            let (partition, account) = (given(here.partition, "AWS::Partition")?, given(here.account, "AWS::AccountId")?);
+            let (partition, account) = (
+                given(here.partition, "AWS::Partition")?,
+                given(here.account, "AWS::AccountId")?,
+            );
             Some(arn::regional(partition, service, "", account, rest))
         };
         let regional = |service: &str, rest: String| {
-            let (partition, account) = (given(here.partition, "AWS::Partition")?, given(here.account, "AWS::AccountId")?);
+            let (partition, account) = (
+                given(here.partition, "AWS::Partition")?,
+                given(here.account, "AWS::AccountId")?,
+            );
             let region = given(here.region, "AWS::Region")?;
             Some(arn::regional(partition, service, region, account, rest))
         };

@@ -2,7 +2,7 @@
 
 use super::super::NO_VALUE;
 use super::super::functions::{SubPart, sub_parts};
-use super::{Resolver, Text, UNKNOWN, known_text, text_node, unknown_in};
+use super::{Resolver, Text, UNKNOWN, known_text, unknown_in};
 use crate::diagnostic::{Node, Span, Value};
 
 impl Resolver<'_> {
@@ -153,7 +153,10 @@ impl Resolver<'_> {
             .and_then(|items| items.iter().map(known_text).collect());
         match parts.as_deref() {
             Some([delimiter, text]) if !delimiter.is_empty() => {
-                let items = text.split(*delimiter).map(|item| text_node(item, span));
+                let items = text.split(*delimiter).map(|item| {
+                    let (text, is_known) = (item.to_owned(), true);
+                    self.limited(Text { text, is_known }, span)
+                });
                 Node::synthetic(Value::Sequence(items.collect()), span)
             }
             _ => self.unknown("`Split` has not a delimiter and a text", span),

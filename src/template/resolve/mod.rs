@@ -184,8 +184,7 @@ impl<'a> Resolver<'a> {
     #[must_use]
     pub(crate) fn with_conditions(self, outcomes: &HashMap<String, bool>) -> Self {
         let outcomes = outcomes.iter();
-        locked(&self.conditions)
-            .extend(outcomes.map(|(name, holds)| (name.clone(), Some(*holds))));
+        locked(&self.conditions).extend(outcomes.map(|(name, holds)| (name.clone(), Some(*holds))));
         self
     }
 
@@ -329,6 +328,10 @@ impl<'a> Resolver<'a> {
     /// Returns a text that functions have made. Each may double what the one before it made.
     fn limited(&self, made: Text, span: Span) -> Node {
         let mut node = match made.text.len() {
+            // CloudFormation evaluates functions before dynamic references.
+            0..=TEXT_LIMIT if made.text.contains(DYNAMIC_REFERENCE) => {
+                return self.dynamic_references(&made.text, span);
+            }
             0..=TEXT_LIMIT => text_node(made.text, span),
             _ => return self.unknown("its functions make a text that is too long", span),
         };
