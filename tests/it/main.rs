@@ -70,3 +70,4 @@ mod support;
 mod terminal;
 mod transition;
 mod unresolved;
+mod yaml;
