@@ -9,6 +9,7 @@ mod cycles;
 mod groups;
 mod guard;
 pub mod quotas;
+pub(crate) mod repeated;
 mod report;
 mod rules;
 mod suppress;

@@ -55,6 +55,7 @@ mod procedure;
 mod properties;
 mod prove;
 mod readme;
+mod repeated_keys;
 mod report;
 mod run_mutations;
 mod schemas;
