@@ -357,8 +357,9 @@ pub(crate) fn lint_files(
         [] => vec![Report::default(); templates.len()],
         _ => lint::check(rules, &templates)?,
     };
-    for (report, (source, root)) in reports.iter_mut().zip(&templates) {
+    for ((report, (source, root)), file) in reports.iter_mut().zip(&templates).zip(files) {
         report.add(lint::quotas::findings(source, root, quotas));
+        report.add(lint::repeated::findings(source, root, file.repeated_keys()));
     }
     let sources = files.iter().map(|file| file.source().clone());
     Ok(sources.zip(reports).collect())

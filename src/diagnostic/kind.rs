@@ -3,7 +3,7 @@
 //! A configuration or an option can name any file, such as `/etc/shadow`. An error may quote a
 //! file only when it is of the kind that was asked for; of any other file it says just that.
 
-use super::{Node, Source, Value, read};
+use super::{Node, Source, Value, read_last_values};
 
 /// The kind of document that a file is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +78,8 @@ impl Kind {
             Self::Cases => text.contains("\"request\"") || has_key_line(text, &["request"]),
             Self::Configuration | Self::Template | Self::Policy | Self::Definition => {
                 let keys = self.keys();
-                match read(source) {
-                    Ok(node) => is_empty(&node) || has_key(&node, keys),
+                match read_last_values(source) {
+                    Ok((node, _)) => is_empty(&node) || has_key(&node, keys),
                     Err(_) => has_key_line(text, keys),
                 }
             }

@@ -8,10 +8,11 @@ mod kind;
 mod node;
 mod read;
 mod source;
+mod syntax;
 
 pub use kind::Kind;
 pub use node::{Entry, Node, Value};
-pub use read::read;
+pub use read::{RepeatedKey, read, read_last_values};
 pub use source::{Position, Source, Span};
 
 use serde::Serialize;

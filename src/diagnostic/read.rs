@@ -1,132 +1,122 @@
-//! Text to tree: strict YAML, of which JSON is a part.
+//! Text to tree: YAML, of which JSON is a part.
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan};
+use std::collections::HashMap;
+use std::mem;
 
-use super::{Diagnostic, Entry, Node, Source, Span, Value};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span as ParserSpan, StrInput, Tag};
+
+use super::{Diagnostic, Entry, Node, Source, Span, Value, syntax};
 
 /// Nesting beyond this is refused, so that no document can exhaust the stack.
-const DEPTH_LIMIT: usize = 64;
+pub(super) const DEPTH_LIMIT: usize = 64;
+
+/// A key that a mapping has more than once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepeatedKey {
+    /// Where the mapping has it first.
+    pub first: Span,
+    /// Where the mapping has it last, with the value that counts.
+    pub last: Span,
+    /// How often the mapping has it.
+    pub times: usize,
+}
 
 /// Reads a document of one YAML or JSON value.
 ///
 /// Plain scalars are read as CloudFormation does (YAML 1.1 booleans, but dates and numbers
-/// with a leading zero stay text). CloudFormation supports no anchors across all of its tools,
-/// so anchors, aliases and merge keys are refused, as are repeated keys and a second document.
+/// with a leading zero stay text). Flow collections and quoted text may be indented less than YAML
+/// 1.2 asks for, since CloudFormation accepts that. CloudFormation supports no anchors across all of
+/// its tools, so anchors, aliases and merge keys are refused, as are repeated keys and a second
+/// document.
 ///
 /// # Errors
 /// The first problem, with its place: text that is not YAML, or one of the above.
 pub fn read(source: &Source) -> Result<Node, Diagnostic> {
-    let joined = join_surrogates(source.text());
-    let (text, byte_of_char) = match &joined {
-        Some((text, bytes)) => (text.as_str(), Some(bytes.clone())),
-        None => (
-            source.text(),
-            (!source.text().is_ascii())
-                .then(|| source.text().char_indices().map(|(at, _)| at).collect()),
-        ),
-    };
-    let mut reader = Reader {
-        parser: Parser::new_from_str(text),
-        text: source.text(),
-        byte_of_char,
-    };
-    let mut root = None;
-    while let Some((event, span)) = reader.next()? {
-        match event {
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Nothing => {}
-            Event::DocumentStart(_) if root.is_none() => {}
-            Event::DocumentStart(_) => {
-                return Err(Diagnostic::new(
-                    reader.span(span),
-                    "a second YAML document begins here",
-                )
-                .help("keep one document in a file"));
-            }
-            other => root = Some(reader.node(other, span, 0)?),
-        }
-    }
-    Ok(root.unwrap_or_else(|| Node::synthetic(Value::Null, Span::default())))
+    Reader::new(source, Repeated::Refused).document()
 }
 
-/// JSON writes a character beyond 16 bits as two escapes, which YAML does not know. Gives the text
-/// with the characters themselves, and for each of its characters the byte of the original;
-/// nothing where there is nothing to join.
-fn join_surrogates(text: &str) -> Option<(String, Vec<usize>)> {
-    if !text.trim_start().starts_with(['{', '[']) || !text.contains("\\u") {
-        return None;
-    }
-    let unit = |at: usize| {
-        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
-        u16::from_str_radix(digits, 16).ok()
+/// Reads a document as [`read`] does, except that of a repeated key the last value counts.
+///
+/// Returns the repeated keys, too. A key in a value that does not count is among them.
+///
+/// # Errors
+/// The first problem, with its place.
+pub fn read_last_values(source: &Source) -> Result<(Node, Vec<RepeatedKey>), Diagnostic> {
+    let mut reader = Reader::new(source, Repeated::Kept(Vec::new()));
+    let root = reader.document()?;
+    let mut repeated = match reader.repeated {
+        Repeated::Kept(keys) => keys,
+        Repeated::Refused => Vec::new(),
     };
-    let mut joined = String::with_capacity(text.len());
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut found = false;
-    let mut skip_to = 0;
-    for (at, c) in text.char_indices() {
-        if at < skip_to {
-            continue;
-        }
-        bytes.push(at);
-        let pair = (c == '\\')
-            .then(|| Some([unit(at)?, unit(at + 6)?]))
-            .flatten();
-        let whole = pair.and_then(
-            |pair| match char::decode_utf16(pair).collect::<Vec<_>>()[..] {
-                [Ok(whole)] => Some(whole),
-                _ => None,
-            },
-        );
-        if let Some(whole) = whole {
-            joined.push(whole);
-            skip_to = at + 12;
-            found = true;
-        } else if c == '\\' {
-            // What is escaped is not the beginning of another escape.
-            joined.push(c);
-            if let Some(next) = text[at + 1..].chars().next() {
-                joined.push(next);
-                bytes.push(at + 1);
-                skip_to = at + 1 + next.len_utf8();
-            }
-        } else {
-            joined.push(c);
-        }
-    }
-    found.then_some((joined, bytes))
+    repeated.sort_by_key(|key| key.last);
+    Ok((root, repeated))
+}
+
+/// What becomes of repeated keys.
+enum Repeated {
+    Refused,
+    Kept(Vec<RepeatedKey>),
 }
 
 struct Reader<'s> {
-    parser: Parser<'s, saphyr_parser::StrInput<'s>>,
+    parser: Parser<'s, StrInput<'s>>,
     text: &'s str,
-    /// The parser counts characters; `None` where those are bytes anyway.
-    byte_of_char: Option<Vec<usize>>,
+    repeated: Repeated,
 }
 
 impl<'s> Reader<'s> {
+    fn new(source: &'s Source, repeated: Repeated) -> Self {
+        let options = granit_parser::options! {
+            // Both as in libyaml.
+            strict_indentation: false,
+            block_scalar_eof_without_line_feed: true,
+            // An alias is refused in words of ours, whether there is an anchor for it or not.
+            emit_unresolved_aliases: true,
+        };
+        Self {
+            parser: Parser::new_from_str_with_options(source.text(), options),
+            text: source.text(),
+            repeated,
+        }
+    }
+
+    fn document(&mut self) -> Result<Node, Diagnostic> {
+        let mut root = None;
+        while let Some((event, span)) = self.next()? {
+            match event {
+                Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+                Event::DocumentStart(..) if root.is_none() => {}
+                Event::DocumentStart(..) => {
+                    return Err(Diagnostic::new(
+                        self.span(span),
+                        "a second YAML document begins here",
+                    )
+                    .help("keep one document in a file"));
+                }
+                other => root = Some(self.node(other, span, 0)?),
+            }
+        }
+        Ok(root.unwrap_or_else(|| Node::synthetic(Value::Null, Span::default())))
+    }
+
     fn next(&mut self) -> Result<Option<(Event<'s>, ParserSpan)>, Diagnostic> {
         self.parser.next().transpose().map_err(|error| {
             let at = self.byte(*error.marker());
-            Diagnostic::new(
-                Span { start: at, end: at },
-                format!("this is not valid YAML: {}", error.info()),
-            )
-            .help("check indentation and quotes around this line")
+            syntax::problem(self.text, at, error.kind())
         })
     }
 
     fn byte(&self, marker: Marker) -> usize {
-        let at = match &self.byte_of_char {
-            None => marker.index(),
-            Some(bytes) => bytes.get(marker.index()).copied().unwrap_or(usize::MAX),
-        };
+        // A parser of a text gives the bytes of every place.
+        let at = marker.byte_offset().unwrap_or(usize::MAX);
         at.min(self.text.len())
     }
 
+    /// The place of an event, with the tag.
     fn span(&self, span: ParserSpan) -> Span {
-        let start = self.byte(span.start);
+        let start = self.byte(span.tag_start().unwrap_or(span.start));
         let end = self.byte(span.end);
-        let text = &self.text[start..end.max(start)];
+        let text = self.text.get(start..end).unwrap_or_default();
         Span {
             start,
             end: start + text.trim_end().len(),
@@ -136,15 +126,11 @@ impl<'s> Reader<'s> {
     fn node(&mut self, event: Event<'s>, at: ParserSpan, depth: usize) -> Result<Node, Diagnostic> {
         let span = self.span(at);
         if depth > DEPTH_LIMIT {
-            return Err(Diagnostic::new(
-                span,
-                format!("nested more than {DEPTH_LIMIT} levels deep"),
-            ));
+            return Err(syntax::too_deep(span));
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_anchor(anchor, span)?;
-                let tag = tag.map(|tag| tag_name(&tag));
+                refuse_anchor(anchor, span)?;
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 Ok(Node {
                     value: if plain {
@@ -153,11 +139,11 @@ impl<'s> Reader<'s> {
                         Value::String(text.into_owned())
                     },
                     span,
-                    tag: tag.filter(|name| !name.is_empty()),
+                    tag: tag.and_then(|tag| tag_name(&tag)),
                 })
             }
-            Event::SequenceStart(anchor, tag) => {
-                self.refuse_anchor(anchor, span)?;
+            Event::SequenceStart(_, anchor, tag) => {
+                refuse_anchor(anchor, span)?;
                 let mut items: Vec<Node> = Vec::new();
                 let mut end = span.end;
                 while let Some((event, at)) = self.next()? {
@@ -173,33 +159,30 @@ impl<'s> Reader<'s> {
                         end: items.last().map_or(end, |item| item.span.end.max(span.end)),
                     },
                     value: Value::Sequence(items),
-                    tag: tag.map(|tag| tag_name(&tag)),
+                    tag: tag.and_then(|tag| tag_name(&tag)),
                 })
             }
-            Event::MappingStart(anchor, tag) => {
-                self.refuse_anchor(anchor, span)?;
-                let entries = self.mapping(depth)?;
+            Event::MappingStart(_, anchor, tag) => {
+                refuse_anchor(anchor, span)?;
+                let (entries, written) = self.mapping(depth)?;
                 Ok(Node {
-                    span: Span {
-                        start: entries
-                            .first()
-                            .map_or(span.start, |entry| entry.key_span.start.min(span.start)),
-                        end: entries
-                            .last()
-                            .map_or(span.end, |entry| entry.value.span.end.max(span.end)),
-                    },
+                    span: written.map_or(span, |written| Span {
+                        start: written.start.min(span.start),
+                        end: written.end.max(span.end),
+                    }),
                     value: Value::Mapping(entries),
-                    tag: tag.map(|tag| tag_name(&tag)),
+                    tag: tag.and_then(|tag| tag_name(&tag)),
                 })
             }
-            Event::Alias(_) => Err(alias_problem(span)),
+            Event::Alias(_) | Event::UnresolvedAlias(_) => Err(alias_problem(span)),
             other => Err(Diagnostic::new(span, format!("unexpected {other:?}"))),
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<Vec<Entry>, Diagnostic> {
+    /// The entries of a mapping that count, and where all of them stand.
+    fn mapping(&mut self, depth: usize) -> Result<(Vec<Entry>, Option<Span>), Diagnostic> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut keys = Keys::default();
         while let Some((event, at)) = self.next()? {
             if matches!(event, Event::MappingEnd) {
                 break;
@@ -207,10 +190,10 @@ impl<'s> Reader<'s> {
             let key_span = self.span(at);
             let key = match event {
                 Event::Scalar(text, _, anchor, _) => {
-                    self.refuse_anchor(anchor, key_span)?;
+                    refuse_anchor(anchor, key_span)?;
                     text.into_owned()
                 }
-                Event::Alias(_) => return Err(alias_problem(key_span)),
+                Event::Alias(_) | Event::UnresolvedAlias(_) => return Err(alias_problem(key_span)),
                 _ => {
                     return Err(Diagnostic::new(key_span, "a key must be plain text")
                         .help("write `key: value`"));
@@ -220,7 +203,9 @@ impl<'s> Reader<'s> {
                 return Err(Diagnostic::new(key_span, "merge keys are not supported")
                     .help("write the merged entries out"));
             }
-            if !seen.insert(key.clone()) {
+            let is_repeated = keys.add(&key, key_span, entries.len());
+            if is_repeated && matches!(self.repeated, Repeated::Refused) {
+                let key = crate::escape::spelled(&key);
                 return Err(Diagnostic::new(key_span, format!("`{key}` is given twice"))
                     .help("keep one of the two"));
             }
@@ -238,15 +223,69 @@ impl<'s> Reader<'s> {
                 value,
             });
         }
-        Ok(entries)
+        let written = entries
+            .first()
+            .zip(entries.last())
+            .map(|(first, last)| Span {
+                start: first.key_span.start,
+                end: last.value.span.end,
+            });
+        if let Repeated::Kept(found) = &mut self.repeated {
+            keys.keep_last(&mut entries, found);
+        }
+        Ok((entries, written))
+    }
+}
+
+/// The keys of a mapping while it is read.
+#[derive(Default)]
+struct Keys {
+    /// Each key, with the number of the entry that counts.
+    seen: HashMap<String, (usize, RepeatedKey)>,
+    /// The numbers of the entries that do not count.
+    dropped: Vec<usize>,
+}
+
+impl Keys {
+    /// Adds the key of the entry `number`. Returns whether the mapping has it already.
+    fn add(&mut self, key: &str, span: Span, number: usize) -> bool {
+        if let Some((counts, key)) = self.seen.get_mut(key) {
+            self.dropped.push(mem::replace(counts, number));
+            key.last = span;
+            key.times += 1;
+            return true;
+        }
+        let once = RepeatedKey {
+            first: span,
+            last: span,
+            times: 1,
+        };
+        self.seen.insert(key.to_owned(), (number, once));
+        false
     }
 
-    fn refuse_anchor(&self, anchor: usize, span: Span) -> Result<(), Diagnostic> {
-        if anchor == 0 {
-            Ok(())
-        } else {
-            Err(alias_problem(span))
+    /// Removes the entries that do not count, and adds their keys to `repeated`.
+    fn keep_last(mut self, entries: &mut Vec<Entry>, repeated: &mut Vec<RepeatedKey>) {
+        if self.dropped.is_empty() {
+            return;
         }
+        self.dropped.sort_unstable();
+        let mut number = 0;
+        entries.retain(|_| {
+            let counts = self.dropped.binary_search(&number).is_err();
+            number += 1;
+            counts
+        });
+        let seen = self.seen.into_values().map(|(_, key)| key);
+        repeated.extend(seen.filter(|key| key.times > 1));
+    }
+}
+
+fn refuse_anchor(anchor: usize, span: Span) -> Result<(), Diagnostic> {
+    if anchor == 0 {
+        Ok(())
+    } else {
+        Err(alias_problem(span))
     }
 }
 
@@ -254,13 +293,10 @@ fn alias_problem(span: Span) -> Diagnostic {
     Diagnostic::new(span, "anchors and aliases are not supported").help("write the value out")
 }
 
-/// `!Sub` is the tag `Sub`; a tag of YAML's own (`!!str`) is none.
-fn tag_name(tag: &saphyr_parser::Tag) -> String {
-    if tag.is_yaml_core_schema() {
-        String::new()
-    } else {
-        tag.suffix.clone()
-    }
+/// `!Sub` is the tag `Sub`; a tag of YAML's own (`!!str`, `!`) is none.
+fn tag_name(tag: &Tag) -> Option<String> {
+    let is_own = tag.is_yaml_core_schema() || matches!(tag.parts(), ("", "!") | ("!", ""));
+    (!is_own).then(|| tag.suffix().to_owned())
 }
 
 /// Reads an unquoted scalar as YAML 1.1 does, except that what merely looks like a date, a

@@ -21,6 +21,7 @@ use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
 use super::normal::{DERIVED, normal};
 use super::numbers::unquoted_account_ids;
+use super::repeated::REPEATED_KEY;
 use super::rules::is_embedded;
 use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
 use super::template::Place;
@@ -202,7 +203,7 @@ fn known_names(by_name: &HashMap<&str, &Rule>) -> BTreeSet<String> {
         .keys()
         .map(|name| (*name).to_owned())
         .chain(embedded().into_iter().map(|rule| rule.name))
-        .chain([UNKNOWN_SUPPRESSION.to_owned()])
+        .chain([UNKNOWN_SUPPRESSION, REPEATED_KEY].map(str::to_owned))
         .collect()
 }
 

@@ -11,6 +11,7 @@ mod guard;
 mod normal;
 mod numbers;
 pub mod quotas;
+pub(crate) mod repeated;
 mod report;
 mod rules;
 mod suppress;

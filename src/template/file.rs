@@ -3,7 +3,8 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use crate::diagnostic::{Diagnostic, Node, Source};
+use super::read::read_with_repeated_keys;
+use crate::diagnostic::{Diagnostic, Node, RepeatedKey, Source};
 
 /// The text of a template. Its copies share the text and the tree.
 #[derive(Debug, Clone)]
@@ -12,7 +13,13 @@ pub struct TemplateFile(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     source: Source,
-    root: OnceLock<Result<Arc<Node>, Diagnostic>>,
+    tree: OnceLock<Result<Tree, Diagnostic>>,
+}
+
+#[derive(Debug)]
+struct Tree {
+    root: Arc<Node>,
+    repeated: Vec<RepeatedKey>,
 }
 
 impl TemplateFile {
@@ -21,8 +28,25 @@ impl TemplateFile {
     /// # Errors
     /// The text is not a CloudFormation template, or it has no resources.
     pub(crate) fn root(&self) -> Result<Arc<Node>, Diagnostic> {
-        let read = || super::read_template(&self.0.source).map(Arc::new);
-        self.0.root.get_or_init(read).clone()
+        match self.tree() {
+            Ok(tree) => Ok(Arc::clone(&tree.root)),
+            Err(problem) => Err(problem.clone()),
+        }
+    }
+
+    /// Returns the repeated keys of the template, in its order; none if it cannot be read.
+    pub(crate) fn repeated_keys(&self) -> &[RepeatedKey] {
+        self.tree().as_ref().map_or(&[], |tree| &tree.repeated)
+    }
+
+    fn tree(&self) -> &Result<Tree, Diagnostic> {
+        self.0.tree.get_or_init(|| {
+            let (root, repeated) = read_with_repeated_keys(&self.0.source)?;
+            Ok(Tree {
+                root: Arc::new(root),
+                repeated,
+            })
+        })
     }
 
     /// Returns the text with its name.
@@ -35,7 +59,7 @@ impl From<Source> for TemplateFile {
     fn from(source: Source) -> Self {
         Self(Arc::new(Inner {
             source,
-            root: OnceLock::new(),
+            tree: OnceLock::new(),
         }))
     }
 }

@@ -6,7 +6,7 @@
 
 use super::model::{Condition, Output, Parameter, Resource, Template};
 use super::value::{Item, Value, list, map};
-use crate::diagnostic::{self, Diagnostic, Node, Source, Span};
+use crate::diagnostic::{self, Diagnostic, Node, RepeatedKey, Source, Span};
 
 /// The sections that the model represents.
 const SECTIONS: [&str; 7] = [
@@ -19,16 +19,27 @@ const SECTIONS: [&str; 7] = [
     "Outputs",
 ];
 
-/// Reads a CloudFormation template, in YAML or JSON.
+/// Reads a CloudFormation template, in YAML or JSON. Of a repeated key the last value counts, as
+/// CloudFormation has it.
 ///
 /// # Errors
 /// The text is neither, or it has no resources.
 pub fn read_template(source: &Source) -> Result<Node, Diagnostic> {
-    let node = diagnostic::read(source)?;
+    read_with_repeated_keys(source).map(|(node, _)| node)
+}
+
+/// Reads a CloudFormation template as [`read_template`] does. Returns its repeated keys, too.
+///
+/// # Errors
+/// The text is no template, or it has no resources.
+pub(super) fn read_with_repeated_keys(
+    source: &Source,
+) -> Result<(Node, Vec<RepeatedKey>), Diagnostic> {
+    let (node, repeated) = diagnostic::read_last_values(source)?;
     let first = node.entries().and_then(<[_]>::first);
     let place = first.map(|entry| entry.key_span).unwrap_or_default();
     match node.get("Resources").map(|resources| resources.entries()) {
-        Some(Some([_, ..])) => Ok(node),
+        Some(Some([_, ..])) => Ok((node, repeated)),
         Some(_) => Err(
             Diagnostic::new(place, "nothing was checked: `Resources` is empty")
                 .help("name a CloudFormation template with resources"),
@@ -125,7 +136,7 @@ impl Template {
     /// # Errors
     /// The text is not a template, or has a section that the model does not represent.
     pub(crate) fn read(source: &Source) -> Result<Self, Diagnostic> {
-        let root = diagnostic::read(source)?;
+        let (root, _) = diagnostic::read_last_values(source)?;
         let Some(sections) = root.entries() else {
             return Err(Diagnostic::new(root.span, "the template is not a mapping"));
         };

@@ -1058,7 +1058,7 @@ fn text_that_is_no_configuration() {
         ("dev: {}\ndev: {}\n", "dev"),
         ("dev: *b\n", ""),
         (deep.as_str(), "levels deep"),
-        (abyss.as_str(), "limit exceeded"),
+        (abyss.as_str(), "levels deep"),
         ("dev: {}\n---\ndev: {}\n", ""),
     ] {
         let found = problems(text);

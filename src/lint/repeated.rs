@@ -1,0 +1,101 @@
+//! Keys that a mapping of a template has more than once. CloudFormation takes the last value, so the
+//! others are most likely a mistake.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::diagnostic::{Diagnostic, Entry, Node, RepeatedKey, Severity, Source, Value};
+use crate::escape::spelled;
+use crate::template::resources;
+
+/// The rule name of a finding about a repeated key.
+pub(crate) const REPEATED_KEY: &str = "LINT_REPEATED_KEY";
+
+/// Returns a finding for each key that a mapping of the template repeats, unless its resource
+/// suppresses the rule. A value that does not count is not looked into.
+pub(crate) fn findings(
+    source: &Source,
+    template: &Node,
+    repeated: &[RepeatedKey],
+) -> Vec<Diagnostic> {
+    if repeated.is_empty() {
+        return Vec::new();
+    }
+    let mut search = Search {
+        source,
+        repeated: (repeated.iter()).map(|key| (key.last.start, key)).collect(),
+        path: Vec::new(),
+        found: Vec::new(),
+    };
+    search.node(template);
+    let suppressing: HashSet<&str> = (resources(template).iter())
+        .filter(|resource| suppresses(resource))
+        .map(|resource| resource.key.as_str())
+        .collect();
+    search.found.retain(|finding| {
+        let resource = finding.resource();
+        resource.is_none_or(|resource| !suppressing.contains(resource))
+    });
+    search.found
+}
+
+struct Search<'a> {
+    source: &'a Source,
+    /// The repeated keys, by the first byte of the last one.
+    repeated: HashMap<usize, &'a RepeatedKey>,
+    path: Vec<String>,
+    found: Vec<Diagnostic>,
+}
+
+impl Search<'_> {
+    fn node(&mut self, node: &Node) {
+        match &node.value {
+            Value::Sequence(items) => {
+                for (number, item) in items.iter().enumerate() {
+                    self.path.push(number.to_string());
+                    self.node(item);
+                    self.path.pop();
+                }
+            }
+            Value::Mapping(entries) => {
+                for entry in entries {
+                    self.path.push(entry.key.clone());
+                    if let Some(key) = self.repeated.get(&entry.key_span.start) {
+                        let finding = self.finding(entry, key);
+                        self.found.push(finding);
+                    }
+                    self.node(&entry.value);
+                    self.path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finding(&self, entry: &Entry, key: &RepeatedKey) -> Diagnostic {
+        let (often, help) = match key.times {
+            2 => ("twice".to_owned(), "remove one of the two"),
+            more => (format!("{more} times"), "remove all but one"),
+        };
+        let (line, _) = self.source.place(key.first.start);
+        let message = format!(
+            "`{}` is given {often}, first in line {line}: CloudFormation takes the last value",
+            spelled(&entry.key)
+        );
+        let resource = match &self.path[..] {
+            [section, resource, ..] if section == "Resources" => Some(resource.as_str()),
+            _ => None,
+        };
+        Diagnostic::new(entry.key_span, message).help(help).of_rule(
+            (REPEATED_KEY, Severity::Warning),
+            resource,
+            self.path.join("."),
+        )
+    }
+}
+
+/// Whether a resource suppresses the rule.
+fn suppresses(resource: &Entry) -> bool {
+    let rules = (resource.value).at(["Metadata", "guard", "SuppressedRules"]);
+    let mut rules = rules.map_or(&[][..], Node::one_or_many).iter();
+    rules.any(|rule| rule.as_str() == Some(REPEATED_KEY))
+}
