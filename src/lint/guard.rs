@@ -20,7 +20,7 @@ use cfn_guard::{CommandBuilder, ValidateBuilder};
 use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
 use super::rules::is_embedded;
-use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
+use super::suppress::{Suppressions, UNKNOWN_SUPPRESSION, names_in_filters, suppressions};
 use super::{Report, Rule, embedded, template};
 use crate::diagnostic::{Diagnostic, Node, Severity, Source};
 use crate::escape::for_yaml;
@@ -89,14 +89,21 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         return Err(LintError::NoResources(source.name().to_owned()));
     }
     let groups = groups(rules);
+    let known = known_names(rules);
+    let suppressed: Vec<Suppressions> = templates
+        .iter()
+        .map(|(_, node)| suppressions(node, &known))
+        .collect();
     let documents: Vec<Document> = templates
         .iter()
+        .zip(&suppressed)
         .enumerate()
-        .flat_map(|(template, (source, node))| {
+        .flat_map(|(template, ((source, node), suppressed))| {
             variants(node).into_iter().map(move |node| Document {
                 template,
                 name: source.name(),
                 node,
+                suppressed,
             })
         })
         .collect();
@@ -114,16 +121,12 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
     // The long ones first, so that no thread is left alone with one at the end.
     tasks.sort_by_key(|task| Reverse(task.group.text.len() * task.documents.len()));
 
-    let known = known_names(&by_name);
-    let mut reports: Vec<Report> = templates
+    let mut reports: Vec<Report> = suppressed
         .iter()
-        .map(|(_, node)| {
-            let (suppressed, findings) = suppressions(node, &known);
-            Report {
-                findings,
-                suppressed,
-                rules_checked: by_name.len(),
-            }
+        .map(|suppressed| Report {
+            findings: suppressed.findings.clone(),
+            suppressed: suppressed.valid.clone(),
+            rules_checked: by_name.len(),
         })
         .collect();
     for (task, answers) in tasks.iter().zip(run(&tasks)) {
@@ -160,10 +163,12 @@ fn by_name(rules: &[Rule]) -> Result<HashMap<&str, &Rule>, LintError> {
 
 /// The names that may be suppressed: a suppression of a built-in rule is no mistake, whether
 /// the rule is checked this time or not.
-fn known_names(by_name: &HashMap<&str, &Rule>) -> BTreeSet<String> {
-    by_name
-        .keys()
-        .map(|name| (*name).to_owned())
+fn known_names(rules: &[Rule]) -> BTreeSet<String> {
+    let filters = rules.iter().filter(|rule| !is_embedded(rule));
+    rules
+        .iter()
+        .map(|rule| rule.name.clone())
+        .chain(filters.flat_map(|rule| names_in_filters(&rule.text).map(str::to_owned)))
         .chain(embedded().into_iter().map(|rule| rule.name))
         .chain([UNKNOWN_SUPPRESSION.to_owned()])
         .collect()
@@ -174,6 +179,7 @@ struct Document<'t> {
     template: usize,
     name: &'t str,
     node: Cow<'t, Node>,
+    suppressed: &'t Suppressions,
 }
 
 /// One question to Guard: some rules, which it parses once, and all documents that they concern.
@@ -238,7 +244,15 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
     let data: Vec<String> = task
         .documents
         .iter()
-        .map(|document| template::to_guard_json(&document.node, task.group.types.as_ref()))
+        .map(|document| {
+            // Only rules of users are asked about the whole template.
+            let types = task.group.types.as_ref();
+            let names = match types {
+                Some(_) => &document.suppressed.for_embedded,
+                None => &document.suppressed.for_users,
+            };
+            template::to_guard_json(&document.node, types, names)
+        })
         .map(|json| for_yaml(&json).into_owned())
         .collect();
     let payload = serde_json::json!({ "rules": [task.group.text], "data": data }).to_string();

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
+use super::suppress::Names;
 use crate::diagnostic::{Node, Span, Value};
 use crate::template::{resources, type_of};
 
@@ -21,10 +22,14 @@ fn has_type(resource: &Node, types: Option<&BTreeSet<&str>>) -> bool {
 }
 
 /// The template as plain JSON, in which what means the same is written the same, and every
-/// resource has a list of suppressed rules: Guard spends long on the first look-up of a key that
-/// is missing, and every rule looks for this one. With `types`, only its parameters and the
+/// resource has a list of suppressed rules, with these names: Guard spends long on the first look-up of
+/// a key that is missing, and every rule looks for this one. With `types`, only its parameters and the
 /// resources of these types.
-pub(super) fn to_guard_json(template: &Node, types: Option<&BTreeSet<&str>>) -> String {
+pub(super) fn to_guard_json(
+    template: &Node,
+    types: Option<&BTreeSet<&str>>,
+    suppressed: &Names,
+) -> String {
     let mut json = match types {
         None => template.to_json(),
         Some(_) => {
@@ -42,25 +47,28 @@ pub(super) fn to_guard_json(template: &Node, types: Option<&BTreeSet<&str>>) -> 
     };
     simplify(&mut json);
     if let Some(resources) = json.get_mut("Resources").and_then(Json::as_object_mut) {
-        resources
-            .values_mut()
-            .filter_map(Json::as_object_mut)
-            .for_each(list_suppressions);
+        for (id, resource) in resources {
+            if let Some(resource) = resource.as_object_mut() {
+                list_suppressions(resource, suppressed.get(id).map_or(&[], Vec::as_slice));
+            }
+        }
     }
     json.to_string()
 }
 
-fn list_suppressions(resource: &mut serde_json::Map<String, Json>) {
+fn list_suppressions(resource: &mut serde_json::Map<String, Json>, names: &[String]) {
     let metadata = resource.entry("Metadata").or_insert_with(|| json!({}));
     let guard = metadata
         .as_object_mut()
         .map(|metadata| metadata.entry("guard").or_insert_with(|| json!({})));
     if let Some(guard) = guard.and_then(Json::as_object_mut) {
         // Guard takes an empty list for a missing one.
-        let list = guard.entry("SuppressedRules").or_insert_with(|| json!([]));
-        if list.as_array().is_some_and(Vec::is_empty) {
-            *list = json!(["-"]);
-        }
+        let list = if names.is_empty() {
+            json!(["-"])
+        } else {
+            json!(names)
+        };
+        guard.insert("SuppressedRules".to_owned(), list);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod own_rules;
 mod rule_files;
+mod suppressions;
 
 use s3ferry::diagnostic::{Diagnostic, Node, Severity, Source, read};
 use s3ferry::lint::{LintError, Report, Rule, check, embedded, from_source};
