@@ -8,6 +8,7 @@ mod answer;
 mod cycles;
 mod groups;
 mod guard;
+mod others;
 pub mod quotas;
 mod report;
 mod rules;
@@ -15,6 +16,7 @@ mod suppress;
 mod template;
 
 pub use guard::{LintError, check};
+pub(crate) use others::other_rule;
 pub(crate) use report::{Figures, all_findings};
 pub use report::{Report, Suppressed};
 pub use rules::{Rule, embedded, from_source};

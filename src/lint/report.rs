@@ -11,7 +11,7 @@ pub struct Suppressed {
     pub rule: String,
     /// The logical ID of the resource.
     pub resource: String,
-    /// Why, in the words of the resource's `Metadata.guard.Reasons`.
+    /// Why, in the words of the entry (`RULE: reason`) or of the resource's `Metadata.guard.Reasons`.
     pub reason: Option<String>,
     /// Where the resource asks.
     pub span: Span,
@@ -54,10 +54,37 @@ impl Report {
             );
             seen.insert((finding.code().to_owned(), place))
         });
+        self.drop_statements_of_parts();
         self.suppressed
             .sort_by(|a, b| (a.span, &a.rule).cmp(&(b.span, &b.rule)));
         self.suppressed.dedup();
     }
+}
+
+impl Report {
+    /// Drops what is said about a whole statement of a policy, where the same is said about its parts:
+    /// Guard reports a value that is not in a list at both places.
+    fn drop_statements_of_parts(&mut self) {
+        let key = |finding: &Diagnostic, path: &str| {
+            let code = finding.code().to_owned();
+            (code, finding.message.clone(), path.to_owned())
+        };
+        let in_parts: HashSet<_> = self
+            .findings
+            .iter()
+            .filter_map(|part| Some(key(part, statement(part.path())?)))
+            .collect();
+        self.findings
+            .retain(|whole| !in_parts.contains(&key(whole, whole.path())));
+    }
+}
+
+/// The statement that a path leads into: `….Statement.0` of `….Statement.0.Action`.
+fn statement(path: &str) -> Option<&str> {
+    let list = path.rfind(".Statement.")? + ".Statement.".len();
+    let (index, _) = path[list..].split_once('.')?;
+    let is_index = index.bytes().all(|byte| byte.is_ascii_digit());
+    is_index.then(|| &path[..list + index.len()])
 }
 
 /// The findings of several templates.
@@ -75,6 +102,7 @@ pub(crate) struct Figures {
     pub rules: usize,
     pub errors: usize,
     pub warnings: usize,
+    pub notes: usize,
     pub suppressed: usize,
 }
 
@@ -91,6 +119,7 @@ impl Figures {
             rules: rules.max().unwrap_or(0),
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
+            notes: count(Severity::Note),
             suppressed: suppressed.sum(),
         }
     }
