@@ -212,10 +212,19 @@ struct Case {
     output: String,
 }
 
-/// What the elements of the common form may hold: the attributes that they must have and may have, the
-/// elements in them, and whether text. (Jenkins' `junit-10.xsd` says the same of these.)
+/// An element: its name, the attributes that it must have and may have, the elements in it, and whether
+/// it holds text.
+type Form = (
+    &'static str,
+    &'static [&'static str],
+    &'static [&'static str],
+    &'static [&'static str],
+    bool,
+);
+
+/// The elements of the common form. (Jenkins' `junit-10.xsd` says the same of these.)
 #[rustfmt::skip]
-const FORM: &[(&str, &[&str], &[&str], &[&str], bool)] = &[
+const FORM: &[Form] = &[
     ("testsuites", &[], &["name", "time", "tests", "failures", "errors"], &["testsuite"], false),
     ("testsuite", &["name", "tests", "failures", "errors"],
         &["skipped", "time", "timestamp", "hostname", "id", "package", "file"],
