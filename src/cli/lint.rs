@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::checked::lint_files;
 use crate::config::Quotas;
-use crate::diagnostic::{Kind, Severity, Source};
+use crate::diagnostic::{Diagnostic, Kind, Severity, Source, Span};
+use crate::escape::shown;
 use crate::lint::{self, Report, Rule};
 use crate::template::TemplateFile;
 use schemars::JsonSchema;
@@ -65,6 +66,7 @@ enum Format {
 /// The output of `s3ferry lint --format json`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "s3ferry lint")]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Document<'r> {
     version: Version,
     /// Paths of the checked templates.
@@ -73,6 +75,8 @@ pub(crate) struct Document<'r> {
     findings: Vec<Finding<'r>>,
     /// Findings that a template suppresses.
     suppressed: Vec<Suppressed<'r>>,
+    /// Paths of the rule files that were skipped because they hold no rule.
+    files_without_rules: &'r [String],
 }
 
 /// A finding.
@@ -119,12 +123,13 @@ struct Suppressed<'r> {
 }
 
 impl<'r> Document<'r> {
-    fn new(reports: &'r [(Source, Report)]) -> Self {
+    fn new(reports: &'r [(Source, Report)], files_without_rules: &'r [String]) -> Self {
         let mut document = Self {
             version: Version,
             files: Vec::new(),
             findings: Vec::new(),
             suppressed: Vec::new(),
+            files_without_rules,
         };
         for (source, report) in reports {
             let file = source.name();
@@ -164,10 +169,13 @@ impl<'r> Document<'r> {
 /// The output of `s3ferry lint --list-rules --format json`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "s3ferry lint --list-rules")]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct RulesDocument<'r> {
     version: Version,
     /// The rules.
     rules: &'r [Rule],
+    /// Paths of the rule files that were skipped because they hold no rule.
+    files_without_rules: &'r [String],
 }
 
 /// Lints templates.
@@ -178,9 +186,9 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
             "list them with --format text or json",
         ));
     }
-    let rules = rules(options)?;
+    let Rules { rules, skipped } = rules(options)?;
     if options.list_rules {
-        list(&rules, options.format)?;
+        list(global, &rules, &skipped, options.format)?;
         return Ok(Outcome::Done);
     }
     let (templates, quotas) = if options.files.is_empty() {
@@ -209,11 +217,16 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
     }
     let reports = lint_files(&rules, &templates, &quotas)?;
     print(match options.format {
-        Format::Text => reports::text(&reports, global.verbose),
-        Format::Json => Text::document(&Document::new(&reports))?,
+        Format::Text => {
+            let mut text = reports::text(&reports, global.verbose);
+            text.append(&without_rules(global, &skipped));
+            text
+        }
+        Format::Json => Text::document(&Document::new(&reports, &skipped))?,
         Format::Sarif => {
             let rules = rules.iter().map(|rule| SarifRule {
                 name: &rule.name,
+                severity: Some(rule.severity),
                 what: &rule.what,
                 why: &rule.why,
                 fix: &rule.fix,
@@ -232,34 +245,75 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
     ))
 }
 
-fn rules(options: &LintOptions) -> Result<Vec<Rule>, Failure> {
+/// The rules to check.
+struct Rules {
+    rules: Vec<Rule>,
+    /// Names of the files that were skipped because they hold no rule.
+    skipped: Vec<String>,
+}
+
+fn rules(options: &LintOptions) -> Result<Rules, Failure> {
     let mut rules = if options.no_default_rules {
         Vec::new()
     } else {
         lint::embedded()
     };
+    let mut skipped = Vec::new();
     for path in &options.rules {
         let mut paths = Vec::new();
-        if path.is_dir() {
+        let is_folder = path.is_dir();
+        if is_folder {
             guard_files(path, &mut paths)?;
             paths.sort();
-            if paths.is_empty() {
-                return Err(Failure::new(
-                    format!("folder `{}` has no Guard rules", path.display()),
-                    "name a folder with `.guard` files",
-                ));
-            }
         } else {
             paths.push(path.clone());
         }
+        let before = rules.len();
         for path in paths {
             let source = files::read(&path, "rules file", Kind::Rules)?;
-            let more = lint::from_source(&source)
-                .map_err(|problem| Failure::document(source, vec![problem]))?;
+            let more = match lint::from_source(&source) {
+                Ok(more) => more,
+                Err(problem) => return Err(Failure::document(source, vec![problem])),
+            };
+            // A folder of rules may have files that only explain why there is no rule.
+            if more.is_empty() && !is_folder {
+                return Err(Failure::document(source, vec![no_rule()]));
+            }
+            if more.is_empty() {
+                skipped.push(source.name().to_owned());
+            }
             rules.extend(more);
         }
+        if rules.len() == before {
+            return Err(Failure::new(
+                format!(
+                    "nothing was checked: folder `{}` has no Guard rules",
+                    path.display()
+                ),
+                "name a folder with `.guard` files that hold rules",
+            ));
+        }
     }
-    Ok(rules)
+    Ok(Rules { rules, skipped })
+}
+
+fn no_rule() -> Diagnostic {
+    Diagnostic::new(Span::default(), "this rule file holds no rule")
+        .help("write `rule NAME { … }`; see the document *Writing AWS CloudFormation Guard rules*")
+}
+
+/// Says which rule files were skipped, if any.
+fn without_rules(global: &Global, skipped: &[String]) -> Text {
+    let mut out = Text::new();
+    if skipped.is_empty() {
+        return out;
+    }
+    for name in skipped.iter().filter(|_| global.verbose) {
+        out.push_str(&format!("without rules: {}\n", shown(name)));
+    }
+    let files = reports::plural(skipped.len(), "file");
+    out.push_str(&format!("{files} without rules skipped.\n"));
+    out
 }
 
 fn guard_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
@@ -277,11 +331,17 @@ fn guard_files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(rules: &[Rule], format: Format) -> Result<(), Failure> {
+fn list(
+    global: &Global,
+    rules: &[Rule],
+    skipped: &[String],
+    format: Format,
+) -> Result<(), Failure> {
     if format == Format::Json {
         return print(Text::document(&RulesDocument {
             version: Version,
             rules,
+            files_without_rules: skipped,
         })?);
     }
     let rows = rules.iter().map(|rule| {
@@ -289,5 +349,7 @@ fn list(rules: &[Rule], format: Format) -> Result<(), Failure> {
         vec![name, severity, rule.what.clone(), rule.controls.join("; ")]
     });
     let header = ["rule", "severity", "what it wants", "controls"];
-    print(&table(&header, &rows.collect::<Vec<_>>(), &[]))
+    let mut text = Text::from(table(&header, &rows.collect::<Vec<_>>(), &[]).as_str());
+    text.append(&without_rules(global, skipped));
+    print(text)
 }

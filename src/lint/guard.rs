@@ -23,7 +23,7 @@ use super::normal::{DERIVED, normal};
 use super::numbers::unquoted_account_ids;
 use super::repeated::REPEATED_KEY;
 use super::rules::is_embedded;
-use super::suppress::{UNKNOWN_SUPPRESSION, suppressions};
+use super::suppress::{Suppressions, UNKNOWN_SUPPRESSION, names_in_filters, suppressions};
 use super::template::Place;
 use super::{Report, Rule, embedded, template};
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
@@ -92,16 +92,17 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
     {
         return Err(LintError::NoResources(source.name().to_owned()));
     }
-    let known = known_names(&by_name);
-    let mut reports: Vec<Report> = templates
+    let known = known_names(rules);
+    let suppressed: Vec<Suppressions> = templates
         .iter()
-        .map(|(_, node)| {
-            let (suppressed, findings) = suppressions(node, &known);
-            Report {
-                findings,
-                suppressed,
-                rules_checked: by_name.len(),
-            }
+        .map(|(_, node)| suppressions(node, &known))
+        .collect();
+    let mut reports: Vec<Report> = suppressed
+        .iter()
+        .map(|suppressed| Report {
+            findings: suppressed.findings.clone(),
+            suppressed: suppressed.valid.clone(),
+            rules_checked: by_name.len(),
         })
         .collect();
     let groups = groups(rules);
@@ -116,12 +117,13 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         .collect();
     let mut documents = Vec::new();
     for (at, ((source, node), (expanded, open))) in templates.iter().zip(&expanded).enumerate() {
-        let name = source.name();
+        let (name, suppressed) = (source.name(), &suppressed[at]);
         documents.push(Document {
             template: at,
             name,
             resource: None,
             node: Cow::Borrowed(*node),
+            suppressed,
         });
         if has_own {
             let normal = normal(expanded, open, &types);
@@ -132,6 +134,7 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
                 name,
                 resource: Some((resource.entry, resource.kind)),
                 node: Cow::Owned(template::alone(resource.entry, resource.node)),
+                suppressed,
             }));
         }
     }
@@ -198,10 +201,12 @@ fn by_name(rules: &[Rule]) -> Result<HashMap<&str, &Rule>, LintError> {
 
 /// The names that may be suppressed: a suppression of a built-in rule is no mistake, whether
 /// the rule is checked this time or not.
-fn known_names(by_name: &HashMap<&str, &Rule>) -> BTreeSet<String> {
-    by_name
-        .keys()
-        .map(|name| (*name).to_owned())
+fn known_names(rules: &[Rule]) -> BTreeSet<String> {
+    let filters = rules.iter().filter(|rule| !is_embedded(rule));
+    rules
+        .iter()
+        .map(|rule| rule.name.clone())
+        .chain(filters.flat_map(|rule| names_in_filters(&rule.text).map(str::to_owned)))
         .chain(embedded().into_iter().map(|rule| rule.name))
         .chain([UNKNOWN_SUPPRESSION, REPEATED_KEY].map(str::to_owned))
         .collect()
@@ -214,6 +219,7 @@ struct Document<'t> {
     /// The resource as it is written, and its type.
     resource: Option<(&'t Entry, &'t str)>,
     node: Cow<'t, Node>,
+    suppressed: &'t Suppressions,
 }
 
 /// One question to Guard: some rules, which it parses once, and all documents that they concern.
@@ -280,7 +286,7 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
         .iter()
         .map(|document| match document.resource {
             Some(_) => template::to_spare_json(&document.node, &task.group.words),
-            None => template::to_guard_json(&document.node),
+            None => template::to_guard_json(&document.node, &document.suppressed.for_users),
         })
         .map(|json| for_yaml(&json).into_owned())
         .collect();

@@ -10,6 +10,7 @@ mod groups;
 mod guard;
 mod normal;
 mod numbers;
+mod others;
 pub mod quotas;
 pub(crate) mod repeated;
 mod report;
@@ -18,6 +19,7 @@ mod suppress;
 mod template;
 
 pub use guard::{LintError, check};
+pub(crate) use others::other_rule;
 pub(crate) use report::{Figures, all_findings};
 pub use report::{Report, Suppressed};
 pub use rules::{Rule, embedded, from_source};

@@ -11,7 +11,7 @@ pub struct Suppressed {
     pub rule: String,
     /// The logical ID of the resource.
     pub resource: String,
-    /// Why, in the words of the resource's `Metadata.guard.Reasons`.
+    /// Why, in the words of the entry (`RULE: reason`) or of the resource's `Metadata.guard.Reasons`.
     pub reason: Option<String>,
     /// Where the resource asks.
     pub span: Span,
@@ -99,6 +99,7 @@ pub(crate) struct Figures {
     pub rules: usize,
     pub errors: usize,
     pub warnings: usize,
+    pub notes: usize,
     pub suppressed: usize,
 }
 
@@ -115,6 +116,7 @@ impl Figures {
             rules: rules.max().unwrap_or(0),
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
+            notes: count(Severity::Note),
             suppressed: suppressed.sum(),
         }
     }

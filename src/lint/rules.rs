@@ -53,12 +53,17 @@ pub(super) fn is_embedded(rule: &Rule) -> bool {
 }
 
 /// The rules of a file that a user wrote: any Guard file, with one rule or several. A header,
-/// where there is one, counts for all of them.
+/// where there is one, counts for all of them. Guard takes a file without any rule, such as one of
+/// comments only, and so does this.
 ///
 /// # Errors
-/// Where the text is no Guard file or holds no rule.
+/// Where the text is no Guard file.
 pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
     let text = source.text();
+    let is_blank = |line: &str| line.trim().is_empty() || line.trim().starts_with('#');
+    if text.lines().all(is_blank) {
+        return Ok(Vec::new());
+    }
     if let Some(at) = too_deep(text) {
         let span = Span {
             start: at,
@@ -86,13 +91,6 @@ pub fn from_source(source: &Source) -> Result<Vec<Rule>, Diagnostic> {
         );
     }
     let names = rule_names(&tree);
-    if names.is_empty() {
-        return Err(
-            Diagnostic::new(Span::default(), "this rule file holds no rule").help(
-                "write `rule NAME { … }`; see the document *Writing AWS CloudFormation Guard rules*",
-            ),
-        );
-    }
     let rule = rule(source.name(), text);
     let named = |name: &&str| Rule {
         name: (*name).to_owned(),

@@ -5,12 +5,31 @@ use std::collections::HashSet;
 use serde_json::{Value as Json, json};
 
 use super::normal::head;
+use super::suppress::Names;
 use crate::diagnostic::{Entry, Node, Span, Value};
 use crate::template::{function, resources};
 
-/// The template as it is written, as JSON.
-pub(super) fn to_guard_json(template: &Node) -> String {
-    template.to_json().to_string()
+/// The template as it is written, as JSON. The suppressed rules of its resources are these names.
+pub(super) fn to_guard_json(template: &Node, suppressed: &Names) -> String {
+    let mut json = template.to_json();
+    for (id, names) in suppressed {
+        // Guard takes an empty list for a missing one.
+        let list = if names.is_empty() {
+            json!(["-"])
+        } else {
+            json!(names)
+        };
+        let guard = json.pointer_mut(&format!("/Resources/{}/Metadata/guard", escaped(id)));
+        if let Some(guard) = guard.and_then(Json::as_object_mut) {
+            guard.insert("SuppressedRules".to_owned(), list);
+        }
+    }
+    json.to_string()
+}
+
+/// A step of a JSON pointer.
+fn escaped(step: &str) -> String {
+    step.replace('~', "~0").replace('/', "~1")
 }
 
 /// The lists of mappings whose entries are left out, too.

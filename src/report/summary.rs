@@ -86,8 +86,12 @@ pub(super) fn part(contents: &Contents<'_>, survey: &Survey<'_>) -> Markup {
         (
             lint.errors.to_string(),
             format!(
-                "lint errors, {}, {} suppressed",
+                "lint errors, {}, {}{} suppressed",
                 count(lint.warnings, "warning"),
+                match lint.notes {
+                    0 => String::new(),
+                    notes => format!("{}, ", count(notes, "note")),
+                },
                 lint.suppressed
             ),
             looks(lint.errors > 0, lint.warnings > 0),

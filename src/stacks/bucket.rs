@@ -91,6 +91,10 @@ pub(super) fn bucket(plan: &Plan, options: BucketOptions<'_>) -> Resource {
             "S3_BUCKET_DEFAULT_LOCK_ENABLED",
             "Files are replaced by every deployment.",
         )
+        .suppress(
+            "S3_BUCKET_NO_PUBLIC_RW_ACL",
+            "It has no ACL: BucketOwnerEnforced disables them.",
+        )
 }
 
 /// The policy of a bucket, which is named or referred to.

@@ -79,7 +79,10 @@ pub(super) fn managed_policy(
         .with("Description", description)
         .with("Roles", list([role]))
         .with("PolicyDocument", document);
-    Resource::new(id, "AWS::IAM::ManagedPolicy", comment, properties)
+    Resource::new(id, "AWS::IAM::ManagedPolicy", comment, properties).suppress(
+        "CFN_NO_EXPLICIT_RESOURCE_NAMES",
+        "Permissions to deploy it are granted by name.",
+    )
 }
 
 const BUCKET_READS: [&str; 3] = [

@@ -1,6 +1,7 @@
 //! `s3ferry lint`, with rules of the test's own, so that it holds whatever is built in.
 
-use quick_xml::events::Event;
+mod formats;
+
 use serde_json::{Value as Json, json};
 
 use crate::support::{Project, Run, SMALL, shown};
@@ -176,98 +177,6 @@ fn json_has_every_finding_and_suppression() {
 }
 
 #[test]
-fn sarif_is_valid_and_says_the_same() {
-    // The published pattern of a language has a bracket too many, and is no regular expression.
-    let schema = include_str!("../fixtures/sarif-schema-2.1.0.json").replace(
-        "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$",
-        "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$",
-    );
-    let schema: Json = serde_json::from_str(&schema).expect("JSON");
-    let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let project = project();
-    project.write("rules/topic/named.guard", WARNING);
-    project.write("rules/bare.guard", "rule BARE { Resources !empty }\n");
-    for files in [
-        "bad.yaml",
-        "good.json",
-        "bad.yaml good.json",
-        "bad.yaml ./bad.yaml",
-    ] {
-        let run = project.run(&format!("{OURS} --format sarif {files}"));
-        let log = json_of(&run);
-        let errors: Vec<String> = validator
-            .iter_errors(&log)
-            .map(|error| format!("{error} at {}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{errors:#?}");
-        let code = i32::from(files.contains("bad"));
-        assert_eq!(run.code, code, "{files}");
-    }
-    let log = json_of(&project.run(&format!("{OURS} --format sarif bad.yaml")));
-    assert_eq!(log["version"], "2.1.0");
-    let run = &log["runs"][0];
-    assert_eq!(run["tool"]["driver"]["name"], "s3ferry");
-    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
-    assert_eq!(
-        rules.len(),
-        3,
-        "each rule is described, with findings or without"
-    );
-    let result = &run["results"][0];
-    assert_eq!(result["ruleId"], "TOPIC_ENCRYPTED");
-    assert_eq!(result["level"], "error");
-    let place = &result["locations"][0]["physicalLocation"];
-    assert_eq!(place["artifactLocation"]["uri"], "bad.yaml");
-    assert!(place["region"]["startLine"].as_u64() >= Some(11));
-    // The validator would see a fault.
-    let mut broken = log.clone();
-    broken["runs"][0]["results"][0]["level"] = json!("catastrophe");
-    assert!(!validator.is_valid(&broken));
-}
-
-#[test]
-fn junit_is_xml_with_a_case_for_each_rule() {
-    let project = project();
-    project.write("rules/topic/named.guard", WARNING);
-    let run = project.expect(&format!("{OURS} --format junit bad.yaml good.json"), 1);
-    let mut reader = quick_xml::Reader::from_str(&run.stdout);
-    let (mut suites, mut cases, mut failures, mut open) = (0, 0, 0, 0);
-    loop {
-        let event = reader.read_event().expect("well-formed XML");
-        match &event {
-            Event::Start(tag) | Event::Empty(tag) => {
-                match tag.name().as_ref() {
-                    b"testsuite" => suites += 1,
-                    b"testcase" => cases += 1,
-                    b"failure" => {
-                        failures += 1;
-                        let message = tag
-                            .attributes()
-                            .map(|attribute| attribute.expect("an attribute"))
-                            .find(|attribute| attribute.key.as_ref() == b"message")
-                            .expect("a message");
-                        let text = String::from_utf8_lossy(&message.value).into_owned();
-                        assert!(text.starts_with("bad.yaml:1"), "{text}");
-                        assert!(text.contains("the topic is not encrypted"), "{text}");
-                    }
-                    _ => {}
-                }
-                open += i32::from(matches!(event, Event::Start(_)));
-            }
-            Event::End(_) => open -= 1,
-            Event::Eof => break,
-            _ => {}
-        }
-    }
-    assert_eq!(
-        (suites, cases, failures, open),
-        (2, 4, 1, 0),
-        "{}",
-        run.stdout
-    );
-}
-
-#[test]
 fn quotas_are_checked_on_any_template() {
     let project = project();
     project.write(
@@ -431,6 +340,9 @@ fn nothing_to_check_is_an_error() {
     let project = project();
     project.write("empty/x.txt", "");
     project.write("empty.guard", "# nothing\n");
+    project.write("assigned.guard", "let x = Resources.*\n");
+    project.write("comments/a.guard", "# nothing\n");
+    project.write("comments/b/c.guard", "");
     project.write("none.yaml", "Resources: {}\n");
     project.write("other.yaml", "a: 1\n");
     for (arguments, message) in [
@@ -440,13 +352,26 @@ fn nothing_to_check_is_an_error() {
         ),
         (
             "lint --rules empty bad.yaml",
-            "folder `empty` has no Guard rules",
+            "nothing was checked: folder `empty` has no Guard rules",
         ),
         (
             "lint --rules missing bad.yaml",
             "cannot read rules file `missing`",
         ),
         ("lint --rules empty.guard bad.yaml", "holds no rule"),
+        (
+            "lint --rules rules --rules empty.guard bad.yaml",
+            "holds no rule",
+        ),
+        ("lint --rules assigned.guard bad.yaml", "holds no rule"),
+        (
+            "lint --rules comments bad.yaml",
+            "nothing was checked: folder `comments` has no Guard rules",
+        ),
+        (
+            "lint --rules rules --rules comments bad.yaml",
+            "nothing was checked: folder `comments` has no Guard rules",
+        ),
         ("lint none.yaml", "`Resources` is empty"),
         ("lint other.yaml", "is not a CloudFormation template"),
         ("lint missing.yaml", "cannot read template `missing.yaml`"),
@@ -456,6 +381,47 @@ fn nothing_to_check_is_an_error() {
         assert!(run.stderr.contains(message), "{arguments}: {}", run.stderr);
         assert_eq!(run.stdout, "", "{arguments}");
     }
+}
+
+#[test]
+fn files_without_rules_in_a_folder_are_skipped_and_counted() {
+    let project = project();
+    project.write("rules/topic/none.guard", "## No template shows this.\n#\n");
+    project.write("rules/empty.guard", "");
+    project.write("rules/blank.guard", "\n  \n");
+    project.write("rules/assigned.guard", "let x = Resources.*\n");
+    let said = "4 files without rules skipped.";
+    let run = project.expect(&format!("{OURS} bad.yaml"), 1);
+    assert!(
+        run.stdout.contains("1 rule and the quotas"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.trim_end().ends_with(said), "{}", run.stdout);
+    let run = project.expect(&format!("{OURS} bad.yaml -v"), 1);
+    assert!(
+        run.stdout
+            .contains("without rules: rules/topic/none.guard\n"),
+        "{}",
+        run.stdout
+    );
+    let run = project.expect(&format!("{OURS} --list-rules"), 0);
+    assert_eq!(run.stdout.lines().count(), 3, "{}", run.stdout);
+    assert!(run.stdout.trim_end().ends_with(said), "{}", run.stdout);
+    for arguments in ["--list-rules", "good.json"] {
+        let run = project.expect(&format!("{OURS} --format json {arguments}"), 0);
+        assert_eq!(
+            json_of(&run)["filesWithoutRules"],
+            json!([
+                "rules/assigned.guard",
+                "rules/blank.guard",
+                "rules/empty.guard",
+                "rules/topic/none.guard"
+            ])
+        );
+    }
+    let run = project.expect(&format!("{OURS} --format sarif bad.yaml"), 1);
+    assert!(!run.stdout.contains("none.guard"), "{}", run.stdout);
 }
 
 #[test]

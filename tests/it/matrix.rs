@@ -1,6 +1,8 @@
 //! Many configurations, each synthesized by the real binary; the templates of all of them are
 //! judged by cfn-lint and read by other parsers than ours.
 
+mod other_rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -339,9 +339,11 @@ pub(crate) fn sarif(proof: &Proof) -> Sarif {
     });
     let rules = RULES.iter().map(|(name, what)| SarifRule {
         name,
+        severity: None,
         what,
         why: "",
         fix: "",
     });
-    reports::sarif(&reports.collect::<Vec<_>>(), rules)
+    let reports: Vec<_> = reports.collect();
+    reports::sarif(&reports, rules)
 }

@@ -2,6 +2,7 @@
 
 mod own_rules;
 mod rule_files;
+mod suppressions;
 
 use std::collections::BTreeSet;
 

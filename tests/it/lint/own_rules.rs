@@ -61,3 +61,27 @@ fn a_rule_that_guard_cannot_evaluate_is_an_error() {
         Err(LintError::Refused { .. })
     ));
 }
+
+#[test]
+fn an_action_is_found_once_and_each_action_for_itself() {
+    let found = |actions: &str| {
+        let text = format!(
+            "Resources:\n  P:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      \
+             PolicyDocument:\n        Statement:\n          - Effect: Allow\n            \
+             Action: {actions}\n            Resource: arn:aws:s3:::a/b\n"
+        );
+        let report = lint(&text);
+        let found = of(&report, "IAM_NO_WILDCARD_ACTIONS");
+        let marked: Vec<String> = found
+            .iter()
+            .map(|finding| marked(&text, finding).to_owned())
+            .collect();
+        marked
+    };
+    assert_eq!(found("s3:Get*"), ["s3:Get*"]);
+    assert_eq!(found("[s3:Get*]"), ["s3:Get*"]);
+    assert_eq!(
+        found("[s3:Get*, s3:PutObject, s3:List*]"),
+        ["s3:Get*", "s3:List*"]
+    );
+}
