@@ -54,10 +54,13 @@ pub(super) fn to_spare_json(template: &Node, words: &HashSet<&str>) -> String {
 
 fn named(node: &Node, words: &HashSet<&str>) -> Json {
     match &node.value {
-        Value::Mapping(entries) => {
-            let entries = entries
-                .iter()
-                .filter(|entry| words.contains(entry.key.as_str()));
+        Value::Mapping(all) => {
+            let is_named = |entry: &&Entry| words.contains(entry.key.as_str());
+            // Guard takes an empty mapping for a missing one.
+            let rest = all
+                .first()
+                .filter(|_| !all.iter().any(|entry| is_named(&entry)));
+            let entries = all.iter().filter(is_named).chain(rest);
             let entries = entries.map(|entry| {
                 let value = match NESTED.contains(&entry.key.as_str()) {
                     true => named(&entry.value, words),

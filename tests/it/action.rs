@@ -90,13 +90,14 @@ fn workspace(project: &Project) -> PathBuf {
     project.path("").canonicalize().expect("a folder")
 }
 
-/// The findings of a run of the SARIF file, as rules and files.
+/// The findings of a run of the SARIF file that no template suppresses, as rules and files.
 fn findings(project: &Project, run: usize) -> BTreeSet<(String, String)> {
     let sarif: Value = serde_json::from_str(&project.read("home/s3ferry.sarif")).expect("JSON");
     let results = sarif["runs"][run]["results"].as_array().expect("results");
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     results
         .iter()
+        .filter(|result| result.get("suppressions").is_none())
         .map(|result| {
             let place = &result["locations"][0]["physicalLocation"]["artifactLocation"];
             (text(&result["ruleId"]), text(&place["uri"]))

@@ -1465,9 +1465,9 @@ class Inventor:
             self.add("AWS::Events::Rule", f"Rule{number}", properties)
 
     def pattern(self):
-        sources = [["aws.s3"]] * 4 + [["aws.s3", "aws.ec2"], ["aws.ec2"], [{"prefix": "aws.s"}]]
+        sources = [["aws.s3"]] * 4 + [["aws.s3", "aws.ec2"], ["aws.ec2"]]
         pattern = {"source": self.rng.choice(sources)}
-        kinds = [["Object Created"], ["Object Created"], ["Object Created", "Object Deleted"], ["AWS API Call via CloudTrail"], [{"prefix": "Object "}]]
+        kinds = [["Object Created"], ["Object Created"], ["Object Created", "Object Deleted"], ["AWS API Call via CloudTrail"]]
         self.optional(pattern, "detail-type", *kinds, probability=0.9)
         names = [["data-1"], ["data-1"], ["data-1"], [], [{"prefix": "data"}], [{"prefix": ""}]]
         names += [[{"wildcard": "*"}], [{"exists": True}], [{"anything-but": ["x"]}], ["a", {"suffix": ""}], [{"suffix": "zip"}]]

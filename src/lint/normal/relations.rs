@@ -254,11 +254,7 @@ impl<'r, 't> Reader<'r, 't> {
         else {
             return;
         };
-        // A role that assumes none by its policies here has others elsewhere.
-        let Some(allowed) = self
-            .assumable(owner, role)
-            .filter(|allowed| !allowed.is_empty())
-        else {
+        let Some(allowed) = self.assumable(owner, role) else {
             return;
         };
         for action in actions(&pipeline.properties) {
@@ -295,6 +291,10 @@ impl<'r, 't> Reader<'r, 't> {
         let inline = owner.properties.get("Policies").map(Node::one_or_many);
         for policy in inline.unwrap_or_default() {
             documents.push(policy.get("PolicyDocument")?);
+        }
+        // A role without policies here has them elsewhere.
+        if documents.is_empty() {
+            return None;
         }
         let mut allowed = Vec::new();
         for document in documents {
@@ -432,6 +432,12 @@ fn may_cover(pattern: &str, arn: &str) -> bool {
     let covers = |pattern: &str, text: &str| glob(Pattern::wild(pattern, false).tokens(), text);
     if !is_open(pattern) && !is_open(arn) {
         return covers(pattern, arn);
+    }
+    let service = |arn: &str| arn.split(':').nth(2).unwrap_or_default().to_owned();
+    if [pattern, arn].iter().all(|arn| arn.starts_with("arn:"))
+        && !covers(&service(pattern), &service(arn))
+    {
+        return false;
     }
     let name = |arn: &str| {
         arn.rsplit('/')

@@ -269,7 +269,7 @@ impl<'a> Resolver<'a> {
     /// Resolves what is below a node.
     fn plain(&self, node: &Node) -> Node {
         match &node.value {
-            Value::String(text) if text.contains(DYNAMIC_REFERENCE) => {
+            Value::String(text) if self.has_dynamic_reference(text) => {
                 self.dynamic_references(text, node.span)
             }
             value => Node::synthetic(children(value, |child| self.resolve(child)), node.span),
@@ -304,6 +304,14 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Whether a text has a dynamic reference. With names of unknown values, functions may put one
+    /// together.
+    fn has_dynamic_reference(&self, text: &str) -> bool {
+        let reference = text.split_once(DYNAMIC_REFERENCE);
+        let is_named = matches!(self.marker, Some(Marker::Named));
+        reference.is_some_and(|(_, rest)| !is_named || rest.contains("}}"))
+    }
+
     /// Returns a text with dynamic references.
     fn dynamic_references(&self, text: &str, span: Span) -> Node {
         let unknown = self.unknown("a dynamic reference is known only to AWS", span);
@@ -329,7 +337,7 @@ impl<'a> Resolver<'a> {
     fn limited(&self, made: Text, span: Span) -> Node {
         let mut node = match made.text.len() {
             // CloudFormation evaluates functions before dynamic references.
-            0..=TEXT_LIMIT if made.text.contains(DYNAMIC_REFERENCE) => {
+            0..=TEXT_LIMIT if self.has_dynamic_reference(&made.text) => {
                 return self.dynamic_references(&made.text, span);
             }
             0..=TEXT_LIMIT => text_node(made.text, span),
