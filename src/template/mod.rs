@@ -20,7 +20,7 @@ pub(crate) use loops::{OpenLoop, without_loops};
 pub(crate) use model::{Condition, Output, Parameter, Resource, Template};
 pub use read::read_template;
 pub(crate) use rename::Renames;
-pub(crate) use resolve::{Deployment, Marker, Resolver};
+pub(crate) use resolve::{DYNAMIC_REFERENCE, Deployment, Marker, Resolver};
 pub(crate) use resolve::{UNKNOWN, known_text, unknown_in};
 pub(crate) use value::{Field, Item, Value, list, map};
 

@@ -170,7 +170,7 @@ fn a_template_that_was_edited_by_hand_gives_findings_where_it_is() {
     assert_eq!(bad.status.code(), Some(1), "{bad:?}");
     let linted = findings(&project, 0);
     let file = "infra/stacks/prod.yaml";
-    assert!(has(&linted, "IAM_NO_WILDCARD_ACTIONS", file), "{linted:?}");
+    assert!(has(&linted, "IAM_NO_STAR_ACTIONS", file), "{linted:?}");
     let proven = findings(&project, 1);
     assert!(proven.iter().any(|(rule, _)| rule == "PROVE_CALL_DENIED"));
     assert!(

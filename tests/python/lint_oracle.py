@@ -679,7 +679,9 @@ class Oracle:
             rules = [s for d in documents for s in allowed(d)]
             starts = any(covers(s, "codepipeline:StartPipelineExecution") for s in rules)
             more = not all(map(only_starts, rules))
-            yield "EVENTS_ROLE_STARTS_ONLY_PIPELINE", starts and more
+            # An exception that leaves out the start is reported, too.
+            excepted = any("NotAction" in s for s in rules)
+            yield "EVENTS_ROLE_STARTS_ONLY_PIPELINE", None if excepted else starts and more
 
     def trust(self, allows):
         yield "IAM_ROLE_TRUST_EXACT", any(map(whole_account, allows))
@@ -779,9 +781,13 @@ class Oracle:
             documents = [self.resources[n]["Properties"]["PolicyDocument"] for n, _ in attached]
             documents += path(self.resources[role]["Properties"], "Policies", "PolicyDocument")
             assumed = [a["RoleArn"] for a in every if a.get("RoleArn")]
-            yield "DEPLOYMENT_DEPLOY_ROLE_ASSUMABLE", bool(documents) and not_assumable(
-                documents, assumed
+            # What a denial or an exception leaves is not worked out.
+            both = [s for d in documents for s in statements(d)]
+            open_ended = any(
+                s.get("Effect") == "Deny" or "NotAction" in s or "NotResource" in s for s in both
             )
+            refused = bool(documents) and not_assumable(documents, assumed)
+            yield "DEPLOYMENT_DEPLOY_ROLE_ASSUMABLE", None if open_ended else refused
 
     def awaited(self, resource):
         """The resources that are there before this one, by `DependsOn` of `DependsOn`."""

@@ -14,7 +14,7 @@ use crate::policy::document::{Comparison, Operator, Quantifier};
 pub(super) enum To {
     /// Anything that keeps the statement from being public.
     Known,
-    /// Roles that are named, or an organization.
+    /// Roles that are named.
     Principals,
     /// The account or organization on whose behalf a service acts.
     Source,
@@ -85,7 +85,6 @@ fn keys(to: To, service: Service) -> Vec<(&'static str, Fixed)> {
             }
         }
         To::Principals => {
-            keys.extend(organizations);
             keys.extend([
                 ("aws:principalarn", Fixed::ArnResource),
                 ("aws:userid", Fixed::Before(':')),

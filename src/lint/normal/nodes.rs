@@ -1,6 +1,7 @@
 //! Making and reading nodes of the normal form, in which every scalar is text.
 
 use crate::diagnostic::{Entry, Node, Span, Value};
+use crate::template::{DYNAMIC_REFERENCE, Marker};
 
 /// The beginning of what stands for an unknown part of a text: `@{AWS.AccountId}`.
 pub(in crate::lint) const MARKER: &str = "@{";
@@ -82,7 +83,23 @@ pub(super) fn plain(node: &Node) -> Option<Node> {
             });
             Value::Mapping(entries.collect())
         }
-        _ => Value::String(node.scalar_text().unwrap_or_default().to_owned()),
+        _ => Value::String(without_references(node.scalar_text().unwrap_or_default())),
     };
     Some(Node::synthetic(value, node.span))
+}
+
+/// A text with markers for its dynamic references: `@{resolve.secretsmanager_…}`.
+fn without_references(text: &str) -> String {
+    let mut made = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(DYNAMIC_REFERENCE) {
+        let Some((reference, behind)) = after.split_once("}}") else {
+            break;
+        };
+        made.push_str(before);
+        made.push_str(&Marker::Named.text(&format!("resolve.{reference}")));
+        rest = behind;
+    }
+    made.push_str(rest);
+    made
 }

@@ -27,7 +27,7 @@ pub(crate) const UNKNOWN: &str = "s3ferry:unknown";
 
 /// The beginning of a dynamic reference (*Get values stored in other services using dynamic
 /// references*), which ends with `}}`.
-const DYNAMIC_REFERENCE: &str = "{{resolve:";
+pub(crate) const DYNAMIC_REFERENCE: &str = "{{resolve:";
 
 /// Functions and references that are nested deeper than this are considered circular.
 const DEPTH_LIMIT: usize = 48;
@@ -74,13 +74,13 @@ pub(crate) enum Marker<'a> {
     /// The same text for every value.
     Text(&'a str),
     /// `@{NAME}`, where equal names are equal values: `@{AWS.AccountId}`, `@{Bucket}`, `@{Key.Arn}`,
-    /// `@{Parameter.Name}`, of a secret `@{NoEcho.Token}`, of a dynamic reference
-    /// `@{resolve.secretsmanager_…}`, and of anything else `@{Value.NUMBER}`.
+    /// `@{Parameter.Name}`, of a secret `@{NoEcho.Token}`, and of anything else `@{Value.NUMBER}`.
     Named,
 }
 
 impl Marker<'_> {
-    fn text(self, name: &str) -> String {
+    /// Returns the marker of a value.
+    pub(crate) fn text(self, name: &str) -> String {
         match self {
             Self::Text(text) => text.to_owned(),
             Self::Named => {
@@ -269,9 +269,7 @@ impl<'a> Resolver<'a> {
     /// Resolves what is below a node.
     fn plain(&self, node: &Node) -> Node {
         match &node.value {
-            Value::String(text) if self.has_dynamic_reference(text) => {
-                self.dynamic_references(text, node.span)
-            }
+            Value::String(text) if self.is_dynamic(text) => self.dynamic(node.span),
             value => Node::synthetic(children(value, |child| self.resolve(child)), node.span),
         }
     }
@@ -304,42 +302,20 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Whether a text has a dynamic reference. With names of unknown values, functions may put one
-    /// together.
-    fn has_dynamic_reference(&self, text: &str) -> bool {
-        let reference = text.split_once(DYNAMIC_REFERENCE);
-        let is_named = matches!(self.marker, Some(Marker::Named));
-        reference.is_some_and(|(_, rest)| !is_named || rest.contains("}}"))
+    /// Whether a text has a dynamic reference. With names of unknown values, it stays as it is written.
+    fn is_dynamic(&self, text: &str) -> bool {
+        text.contains(DYNAMIC_REFERENCE) && !matches!(self.marker, Some(Marker::Named))
     }
 
-    /// Returns a text with dynamic references.
-    fn dynamic_references(&self, text: &str, span: Span) -> Node {
-        let unknown = self.unknown("a dynamic reference is known only to AWS", span);
-        let Some(marker @ Marker::Named) = self.marker else {
-            return unknown;
-        };
-        let mut made = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once(DYNAMIC_REFERENCE) {
-            let (reference, behind) = after.split_once("}}").unwrap_or((after, ""));
-            made.push_str(before);
-            made.push_str(&marker.text(&format!("resolve.{reference}")));
-            rest = behind;
-        }
-        made.push_str(rest);
-        Node {
-            value: Value::String(made),
-            ..unknown
-        }
+    fn dynamic(&self, span: Span) -> Node {
+        self.unknown("a dynamic reference is known only to AWS", span)
     }
 
     /// Returns a text that functions have made. Each may double what the one before it made.
     fn limited(&self, made: Text, span: Span) -> Node {
         let mut node = match made.text.len() {
             // CloudFormation evaluates functions before dynamic references.
-            0..=TEXT_LIMIT if self.has_dynamic_reference(&made.text) => {
-                return self.dynamic_references(&made.text, span);
-            }
+            0..=TEXT_LIMIT if self.is_dynamic(&made.text) => return self.dynamic(span),
             0..=TEXT_LIMIT => text_node(made.text, span),
             _ => return self.unknown("its functions make a text that is too long", span),
         };

@@ -1,5 +1,6 @@
 //! The engine on whole templates.
 
+mod normal_form;
 mod oracle;
 mod own_rules;
 mod rule_files;
