@@ -4,7 +4,8 @@ usage: sarif.py PREFIX OUT NAME=FILE…
 
 PREFIX is the folder that the files' URIs are relative to, seen from the repository's root, where
 code scanning looks for them. Each run gets a category of its own, by its name and PREFIX: code
-scanning takes no two runs of one category.
+scanning takes no two runs of one category. Suppressed results are left out: code scanning does not read
+their suppressions, and would show them as open alerts.
 """
 
 import json
@@ -22,6 +23,7 @@ def main(prefix, out, named):
         if log.get("version") != "2.1.0" or len(log.get("runs", [])) != 1:
             raise ValueError(f"{name} gives no SARIF")
         run = log["runs"][0]
+        run["results"] = [one for one in run["results"] if not one.get("suppressions")]
         move(run, urllib.parse.quote(prefix))
         run["automationDetails"] = {"id": posixpath.join("s3ferry", name, prefix.strip("/"), "")}
         if whole is None:
