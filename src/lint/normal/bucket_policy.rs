@@ -1,6 +1,6 @@
 //! Whether a bucket policy denies every request without TLS.
 
-use super::nodes::{MARKER, head, is_open, texts};
+use super::nodes::{MARKER, head, is_open, may_be_any, texts};
 use crate::diagnostic::{Node, Span};
 use crate::policy::document::Pattern;
 use crate::policy::document::glob;
@@ -51,7 +51,7 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
                 continue;
             };
             let (named, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
-            let path = match is_deployed_as(named, bucket) {
+            let path = match named != bucket && is_deployed_as(named, bucket) {
                 true => format!("{bucket}{rest}"),
                 false => path.to_owned(),
             };
@@ -62,7 +62,8 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
             has_bucket |= is_bucket;
             has_objects |= is_objects;
             // Two unknown names, or an unknown and a known one, may be the same.
-            is_unknown |= !is_bucket && named != bucket && (is_open(named) || is_open(bucket));
+            is_unknown |=
+                !is_bucket && named != bucket && (may_be_any(named) || may_be_any(bucket));
         }
     }
     match (has_bucket && has_objects, is_unknown) {
@@ -81,8 +82,8 @@ fn is_deployed_as(named: &str, bucket: &str) -> bool {
             .replace(r"@\{AWS\.Region\}", "[a-z]+(-[a-z]+)+-[0-9]")
     };
     let fits = |name: &str, other: &str| {
-        let expression = regex::Regex::new(&format!("^{}$", with_values(name)));
-        is_open(name) && expression.is_ok_and(|expression| expression.is_match(other))
+        let expression = || regex::Regex::new(&format!("^{}$", with_values(name)));
+        is_open(name) && expression().is_ok_and(|expression| expression.is_match(other))
     };
     fits(named, bucket) || fits(bucket, named)
 }

@@ -53,6 +53,12 @@ pub(super) fn is_open(text: &str) -> bool {
     text.contains(MARKER)
 }
 
+/// Whether a name is unknown and not that of a certain resource (`@{ID}`).
+pub(super) fn may_be_any(name: &str) -> bool {
+    let id = name.strip_prefix("@{").and_then(|id| id.strip_suffix('}'));
+    is_open(name) && id.is_none_or(|id| id.contains(['.', '@']))
+}
+
 /// The first entry of a mapping, at which what the whole mapping lacks is reported.
 pub(in crate::lint) fn head(node: &Node) -> Span {
     match &node.value {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::conditions::Conditions;
-use super::nodes::{entry, fact, is_open, list, plain, text, texts};
+use super::nodes::{entry, fact, is_open, list, may_be_any, plain, text, texts};
 use super::policy::{Kind, Parameters, canonical};
 use crate::diagnostic::{Entry, Node, Span};
 use crate::policy::document::Pattern;
@@ -419,12 +419,6 @@ fn is_action(action: &Node, category: &str, provider: &str) -> bool {
 
 fn setting<'n>(action: &'n Node, key: &str) -> Option<&'n str> {
     action.at(["Configuration", key])?.as_str()
-}
-
-/// Whether a name is unknown and not that of a certain resource (`@{ID}`).
-fn may_be_any(name: &str) -> bool {
-    let id = name.strip_prefix("@{").and_then(|id| id.strip_suffix('}'));
-    is_open(name) && id.is_none_or(|id| id.contains(['.', '@']))
 }
 
 /// Whether a pattern covers the ARN of a role, or may cover it once both are known.
