@@ -358,8 +358,9 @@ pub(crate) fn lint_files(
         _ => lint::check(rules, &templates)?,
     };
     for ((report, (source, root)), file) in reports.iter_mut().zip(&templates).zip(files) {
+        let repeated = lint::repeated::findings(source, root, file.repeated_keys());
+        report.add_suppressible(repeated);
         report.add(lint::quotas::findings(source, root, quotas));
-        report.add(lint::repeated::findings(source, root, file.repeated_keys()));
     }
     let sources = files.iter().map(|file| file.source().clone());
     Ok(sources.zip(reports).collect())

@@ -21,11 +21,10 @@ use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
 use super::normal::{DERIVED, normal};
 use super::numbers::unquoted_account_ids;
-use super::repeated::REPEATED_KEY;
 use super::rules::is_embedded;
-use super::suppress::{Suppressions, UNKNOWN_SUPPRESSION, names_in_filters, suppressions};
+use super::suppress::{Suppressions, names_in_filters, suppressions};
 use super::template::Place;
-use super::{Report, Rule, embedded, template};
+use super::{Report, Rule, embedded, others, template};
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
 use crate::escape::for_yaml;
 use crate::template::{OpenLoop, resources, without_loops};
@@ -208,7 +207,7 @@ fn known_names(rules: &[Rule]) -> BTreeSet<String> {
         .map(|rule| rule.name.clone())
         .chain(filters.flat_map(|rule| names_in_filters(&rule.text).map(str::to_owned)))
         .chain(embedded().into_iter().map(|rule| rule.name))
-        .chain([UNKNOWN_SUPPRESSION, REPEATED_KEY].map(str::to_owned))
+        .chain(others::suppressible().map(str::to_owned))
         .collect()
 }
 

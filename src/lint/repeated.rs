@@ -1,17 +1,16 @@
 //! Keys that a mapping of a template has more than once. CloudFormation takes the last value, so the
 //! others are most likely a mistake.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Entry, Node, RepeatedKey, Severity, Source, Value};
 use crate::escape::spelled;
-use crate::template::resources;
 
 /// The rule name of a finding about a repeated key.
 pub(crate) const REPEATED_KEY: &str = "LINT_REPEATED_KEY";
 
-/// Returns a finding for each key that a mapping of the template repeats, unless its resource
-/// suppresses the rule. A value that does not count is not looked into.
+/// Returns a finding for each key that a mapping of the template repeats. A value that does not count
+/// is not looked into.
 pub(crate) fn findings(
     source: &Source,
     template: &Node,
@@ -27,14 +26,6 @@ pub(crate) fn findings(
         found: Vec::new(),
     };
     search.node(template);
-    let suppressing: HashSet<&str> = (resources(template).iter())
-        .filter(|resource| suppresses(resource))
-        .map(|resource| resource.key.as_str())
-        .collect();
-    search.found.retain(|finding| {
-        let resource = finding.resource();
-        resource.is_none_or(|resource| !suppressing.contains(resource))
-    });
     search.found
 }
 
@@ -91,11 +82,4 @@ impl Search<'_> {
             self.path.join("."),
         )
     }
-}
-
-/// Whether a resource suppresses the rule.
-fn suppresses(resource: &Entry) -> bool {
-    let rules = (resource.value).at(["Metadata", "guard", "SuppressedRules"]);
-    let mut rules = rules.map_or(&[][..], Node::one_or_many).iter();
-    rules.any(|rule| rule.as_str() == Some(REPEATED_KEY))
 }

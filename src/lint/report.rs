@@ -41,6 +41,13 @@ impl Report {
         self.sort();
     }
 
+    /// Adds findings of a rule that resources can suppress.
+    pub(crate) fn add_suppressible(&mut self, findings: Vec<Diagnostic>) {
+        self.findings.extend(findings);
+        self.leave_out_suppressed();
+        self.sort();
+    }
+
     /// Leaves out the findings that resources suppress.
     pub(super) fn leave_out_suppressed(&mut self) {
         let suppressed: HashSet<_> = self

@@ -1,4 +1,5 @@
-//! A template as the rules of users see it, and the way back from Guard's paths to its text.
+//! What Guard gets, a template as it is written or a resource in normal form, and the way back from
+//! Guard's paths to the text of the template.
 
 use std::collections::HashSet;
 

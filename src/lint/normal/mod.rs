@@ -37,7 +37,7 @@ pub(super) struct Resource<'t> {
     /// As it is written.
     pub(super) entry: &'t Entry,
     pub(super) kind: &'t str,
-    /// Its type, properties, policies for its deletion, dependencies, and facts.
+    /// Its type, properties, policies for its deletion, and facts.
     pub(super) node: Node,
 }
 

@@ -67,7 +67,7 @@ pub(super) enum Kind {
 
 /// The actions that rules ask about by name. Where a pattern covers one of them, it is listed
 /// behind the pattern.
-pub(super) const NAMED_ACTIONS: [&str; 3] = [
+const NAMED_ACTIONS: [&str; 3] = [
     "codepipeline:startpipelineexecution",
     "iam:passrole",
     "sts:assumerole",
@@ -208,12 +208,10 @@ fn actions(node: &Node) -> Node {
             name.to_ascii_lowercase()
         };
         let short = whole_service(&lower).unwrap_or(lower);
+        let is_whole = short == "*" || short.ends_with(":*");
         if let Ok(pattern) = ActionPattern::parse(&short, action.span)
             && short.contains(['*', '?'])
-            && !short
-                .ends_with('*')
-                .then(|| short.trim_end_matches('*'))
-                .is_some_and(is_whole)
+            && !is_whole
         {
             let named = NAMED_ACTIONS
                 .into_iter()
@@ -224,11 +222,6 @@ fn actions(node: &Node) -> Node {
     }
     written.extend(covered);
     list(written, node.span)
-}
-
-/// Whether what stands before a star leaves every action, or every action of a service.
-fn is_whole(before: &str) -> bool {
-    before.is_empty() || before.ends_with(':')
 }
 
 /// Returns the short form of a pattern that covers every action of a service, or every action.
