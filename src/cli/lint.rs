@@ -24,6 +24,7 @@ Examples:
   s3ferry lint                            the templates in stacks/, or those of the configuration
   s3ferry lint stacks/*.yaml other.json   any CloudFormation templates
   s3ferry lint --rules our-rules          with Guard rules of your own as well
+  s3ferry lint --strict                   fail on warnings and notes, too
   s3ferry lint --format sarif > lint.sarif
   s3ferry lint --list-rules";
 
@@ -37,11 +38,14 @@ pub(crate) struct LintOptions {
     #[command(flatten)]
     example: ExampleOption,
     /// Folder (or file) of Guard rules to check as well; may be repeated
-    #[arg(long, value_name = "DIR", help_heading = "Rules")]
+    #[arg(long, value_name = "PATH", help_heading = "Rules")]
     rules: Vec<PathBuf>,
     /// Leave out the embedded rules
     #[arg(long, help_heading = "Rules")]
     no_default_rules: bool,
+    /// Exit with 1 also for warnings and notes
+    #[arg(long, help_heading = "Rules")]
+    strict: bool,
     /// List the rules and stop
     #[arg(long, help_heading = "Rules")]
     list_rules: bool,
@@ -71,9 +75,9 @@ pub(crate) struct Document<'r> {
     version: Version,
     /// Paths of the checked templates.
     files: Vec<&'r str>,
-    /// Everything that is wrong.
+    /// Findings of all severities.
     findings: Vec<Finding<'r>>,
-    /// Findings that a template suppresses.
+    /// Suppressions, whether there is something to suppress or not.
     suppressed: Vec<Suppressed<'r>>,
     /// Paths of the rule files that were skipped because they hold no rule.
     files_without_rules: &'r [String],
@@ -240,9 +244,9 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
         }
     })?;
     let mut reports = reports.iter();
-    Ok(Outcome::findings(
-        reports.any(|(_, report)| report.has_errors()),
-    ))
+    Ok(Outcome::findings(reports.any(|(_, report)| {
+        report.has_errors() || options.strict && !report.findings.is_empty()
+    })))
 }
 
 /// The rules to check.

@@ -142,7 +142,12 @@ impl Outcome {
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     // The message of a panic can hold text from outside, too.
-    std::panic::set_hook(Box::new(|info| output::error(&info.to_string())));
+    std::panic::set_hook(Box::new(|info| {
+        // A panic of Guard becomes an error of the lint.
+        if std::thread::current().name() != Some(crate::lint::GUARD_THREAD) {
+            output::error(&info.to_string());
+        }
+    }));
     complete::answer(Cli::command);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -23,6 +23,14 @@ pub(super) struct Failure {
     pub(super) is_open: bool,
 }
 
+impl Failure {
+    /// Whether a built-in rule says that something is wrong. A clause of such a rule without a message is a
+    /// part of a filter, or cannot be evaluated.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self.message, Message::Author(_))
+    }
+}
+
 /// What there is to say about a failed check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Message {

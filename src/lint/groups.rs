@@ -102,11 +102,15 @@ fn resource_types(text: &str) -> BTreeSet<&str> {
 /// What is left of a violation text: it marks the clauses that say what is wrong.
 const MARK: &str = "<<!>>";
 
-/// A rule's text without comments and violation texts.
+/// The lines of a rule's filter that leave out the resources that suppress it. Guard needs not evaluate
+/// them here: suppressed findings are left out of the report, and are counted there.
+const SUPPRESSION: &str = "Metadata.guard.SuppressedRules";
+
+/// A rule's text without comments, violation texts and the filter of suppressions.
 fn spare(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
     for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with('#') {
+        if line.is_empty() || line.starts_with('#') || line.starts_with(SUPPRESSION) {
             continue;
         }
         let (clause, violation) = line.split_once("<<").unwrap_or((line, ""));

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ use cfn_guard::{CommandBuilder, ValidateBuilder};
 
 use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
-use super::normal::{DERIVED, normal};
+use super::normal::{DERIVED, normal, open_loops};
 use super::numbers::unquoted_account_ids;
 use super::rules::is_embedded;
 use super::suppress::{Suppressions, names_in_filters, suppressions};
@@ -27,7 +27,7 @@ use super::template::Place;
 use super::{Report, Rule, embedded, others, template};
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
 use crate::escape::for_yaml;
-use crate::template::{OpenLoop, resources, without_loops};
+use crate::template::{OpenLoop, loops_as_written, resources, without_loops};
 
 /// Why a lint could not say anything. Every one of these would otherwise look like "no
 /// findings".
@@ -70,6 +70,9 @@ pub enum LintError {
     BrokeOff(String),
 }
 
+/// The name of the threads in which Guard is asked. A panic there becomes an error.
+pub(crate) const GUARD_THREAD: &str = "guard";
+
 /// Guard evaluates recursively, deeper than a document is nested.
 const STACK_SIZE: usize = 16 * 1024 * 1024;
 
@@ -92,9 +95,13 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         return Err(LintError::NoResources(source.name().to_owned()));
     }
     let known = known_names(rules);
-    let suppressed: Vec<Suppressions> = templates
+    let expanded: Vec<(Cow<'_, Node>, Vec<OpenLoop>)> = templates
         .iter()
-        .map(|(_, node)| suppressions(node, &known))
+        .map(|(_, node)| without_loops(node))
+        .collect();
+    let suppressed: Vec<Suppressions> = expanded
+        .iter()
+        .map(|(node, _)| suppressions(node, &known))
         .collect();
     let mut reports: Vec<Report> = suppressed
         .iter()
@@ -106,50 +113,69 @@ pub fn check(rules: &[Rule], templates: &[(&Source, &Node)]) -> Result<Vec<Repor
         .collect();
     let groups = groups(rules);
     let has_own = rules.iter().any(is_embedded);
-    let types = groups
-        .iter()
-        .flat_map(|group| group.types.iter().flatten().copied())
-        .collect();
-    let expanded: Vec<(Cow<'_, Node>, Vec<OpenLoop>)> = templates
-        .iter()
-        .map(|(_, node)| without_loops(node))
-        .collect();
+    let has_others = rules.iter().any(|rule| !is_embedded(rule));
+    let mut words: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for group in &groups {
+        for kind in group.types.iter().flatten() {
+            words.entry(kind).or_default().extend(&group.words);
+        }
+    }
     let mut documents = Vec::new();
     for (at, ((source, node), (expanded, open))) in templates.iter().zip(&expanded).enumerate() {
         let (name, suppressed) = (source.name(), &suppressed[at]);
-        documents.push(Document {
+        let document = |resource, node, at_most| Document {
             template: at,
             name,
-            resource: None,
-            node: Cow::Borrowed(*node),
+            resource,
+            node,
+            at_most,
             suppressed,
-        });
+        };
+        documents.push(document(None, Cow::Borrowed(*node), None));
         if has_own {
-            let normal = normal(expanded, open, &types);
+            let normal = normal(expanded, open, &words);
             reports[at].findings.extend(unquoted_account_ids(node));
             reports[at].findings.extend(normal.notes);
-            documents.extend(normal.resources.into_iter().map(|resource| Document {
-                template: at,
-                name,
-                resource: Some((resource.entry, resource.kind)),
-                node: Cow::Owned(template::alone(resource.entry, resource.node)),
-                suppressed,
+            documents.extend(normal.resources.into_iter().map(|resource| {
+                let alone = |node| template::alone(resource.entry, node);
+                document(
+                    Some((resource.entry, resource.kind)),
+                    Cow::Owned(alone(resource.node)),
+                    resource.at_most.map(alone),
+                )
             }));
+        }
+        if has_others {
+            let loops = loops_as_written(node);
+            reports[at].findings.extend(open_loops(&loops));
         }
     }
     let tasks = tasks(&groups, &documents);
-    for (task, answers) in tasks.iter().zip(run(&tasks)) {
-        for (document, answer) in task.documents.iter().zip(answers?) {
-            let report = &mut reports[document.template];
-            let template = match document.resource {
-                Some(_) => expanded[document.template].0.as_ref(),
-                None => templates[document.template].1,
-            };
-            for failure in answer.failures {
-                report
-                    .findings
-                    .extend(finding(&by_name, document, template, failure));
-            }
+    let mut answers = Vec::new();
+    for (task, said) in tasks.iter().zip(run(&tasks)) {
+        answers.extend(task.questions.iter().zip(said?));
+    }
+    let broken: HashSet<(usize, bool, &str)> = answers
+        .iter()
+        .flat_map(|(question, answer)| {
+            let broken = answer.failures.iter().filter(|failure| failure.is_ours());
+            broken.map(|failure| (question.document, question.at_most, failure.rule.as_str()))
+        })
+        .collect();
+    for (question, answer) in &answers {
+        let document = &documents[question.document];
+        let template = match document.resource {
+            Some(_) => expanded[document.template].0.as_ref(),
+            None => templates[document.template].1,
+        };
+        for failure in &answer.failures {
+            let other = (question.document, !question.at_most, failure.rule.as_str());
+            // One that holds at the least or at the most only.
+            let is_open = question.at_most
+                || failure.is_open
+                || document.at_most.is_some() && !broken.contains(&other);
+            let finding = finding(&by_name, document, question, template, failure, is_open);
+            reports[document.template].findings.extend(finding);
         }
     }
     for report in &mut reports {
@@ -165,18 +191,39 @@ const DOCUMENTS_TOGETHER: usize = 32;
 
 /// Divides the work; the long tasks first, so that no thread is left alone with one at the end.
 fn tasks<'d>(groups: &'d [Group<'d>], documents: &'d [Document<'d>]) -> Vec<Task<'d>> {
+    let mut variants: HashMap<(usize, &str), usize> = HashMap::new();
+    for document in documents {
+        *variants.entry(document.id()).or_default() += 1;
+    }
     let mut tasks: Vec<Task> = Vec::new();
     for group in groups {
-        let concerned: Vec<&Document> = documents
-            .iter()
-            .filter(|document| group.concerns(document.resource.map(|(_, kind)| kind)))
-            .collect();
-        tasks.extend(concerned.chunks(DOCUMENTS_TOGETHER).map(|documents| Task {
+        let mut seen = HashSet::new();
+        let mut questions = Vec::new();
+        for (at, document) in documents.iter().enumerate() {
+            let concerns = group.concerns(document.resource.map(|(_, kind)| kind));
+            // Outcomes of conditions may differ in what other rules look at.
+            let mut is_new = || {
+                let spare = |node| template::spare(node, &group.words);
+                let both = (spare(&document.node), document.at_most.as_ref().map(spare));
+                seen.insert((document.id(), format!("{both:?}")))
+            };
+            if !concerns || variants.get(&document.id()) > Some(&1) && !is_new() {
+                continue;
+            }
+            let question = |at_most| Question {
+                document: at,
+                at_most,
+            };
+            questions.push(question(false));
+            questions.extend(document.at_most.iter().map(|_| question(true)));
+        }
+        tasks.extend(questions.chunks(DOCUMENTS_TOGETHER).map(|questions| Task {
             group,
-            documents: documents.to_vec(),
+            documents,
+            questions: questions.to_vec(),
         }));
     }
-    tasks.sort_by_key(|task| Reverse(task.group.text.len() * task.documents.len()));
+    tasks.sort_by_key(|task| Reverse(task.group.text.len() * task.questions.len()));
     tasks
 }
 
@@ -218,19 +265,45 @@ struct Document<'t> {
     /// The resource as it is written, and its type.
     resource: Option<(&'t Entry, &'t str)>,
     node: Cow<'t, Node>,
+    /// The resource with what it may allow at most, if that depends on unknown values.
+    at_most: Option<Node>,
     suppressed: &'t Suppressions,
 }
 
-/// One question to Guard: some rules, which it parses once, and all documents that they concern.
-struct Task<'t> {
-    group: &'t Group<'t>,
-    documents: Vec<&'t Document<'t>>,
+impl Document<'_> {
+    /// What it is about.
+    fn id(&self) -> (usize, &str) {
+        let resource = self.resource.map(|(entry, _)| entry.key.as_str());
+        (self.template, resource.unwrap_or_default())
+    }
 }
 
-impl Task<'_> {
+/// A document that Guard is asked about.
+#[derive(Debug, Clone, Copy)]
+struct Question {
+    /// Its index.
+    document: usize,
+    /// Whether it is asked about what the resource may allow at most.
+    at_most: bool,
+}
+
+/// What Guard gets at once: some rules, which it parses once, and documents that they concern.
+struct Task<'t> {
+    group: &'t Group<'t>,
+    documents: &'t [Document<'t>],
+    questions: Vec<Question>,
+}
+
+impl<'t> Task<'t> {
+    fn document(&self, question: &Question) -> (&'t Document<'t>, &'t Node) {
+        let document = &self.documents[question.document];
+        let node = document.at_most.as_ref().filter(|_| question.at_most);
+        (document, node.unwrap_or(&document.node))
+    }
+
     /// The templates that it is about.
     fn names(&self) -> String {
-        let documents = self.documents.iter();
+        let documents = self.questions.iter().map(|one| self.document(one).0);
         let mut names: Vec<&str> = documents.map(|document| document.name).collect();
         names.dedup();
         names.join("`, `")
@@ -259,6 +332,7 @@ fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
         for _ in 0..threads {
             // A thread that cannot be started leaves its work to the others, or undone.
             let _ = std::thread::Builder::new()
+                .name(GUARD_THREAD.to_owned())
                 .stack_size(STACK_SIZE)
                 .spawn_scoped(scope, work);
         }
@@ -281,11 +355,15 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
         reason,
     };
     let data: Vec<String> = task
-        .documents
+        .questions
         .iter()
-        .map(|document| match document.resource {
-            Some(_) => template::to_spare_json(&document.node, &task.group.words),
-            None => template::to_guard_json(&document.node, &document.suppressed.for_users),
+        .map(|question| match task.document(question) {
+            (document, node) if document.resource.is_none() => {
+                template::to_guard_json(node, &document.suppressed.for_users)
+            }
+            (_, node) => template::spare(node, &task.group.words)
+                .to_json()
+                .to_string(),
         })
         .map(|json| for_yaml(&json).into_owned())
         .collect();
@@ -312,7 +390,7 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
     writer
         .into_string()
         .map_err(|error| error.to_string())
-        .and_then(|text| answer::read(&text, task.documents.len()))
+        .and_then(|text| answer::read(&text, task.questions.len()))
         .and_then(|answers| {
             let missing = answers
                 .iter()
@@ -331,16 +409,20 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
 fn finding(
     by_name: &HashMap<&str, &Rule>,
     document: &Document,
+    question: &Question,
     template: &Node,
-    failure: Failure,
+    failure: &Failure,
+    is_open: bool,
 ) -> Option<Diagnostic> {
     let rule = by_name.get(failure.rule.as_str()).copied();
     let is_normal = document.resource.is_some();
     // A clause of ours without a message is a part of a filter, or cannot be evaluated.
-    if is_normal && !matches!(failure.message, Message::Author(_)) {
+    if is_normal && !failure.is_ours() {
         return None;
     }
-    let mut place = template::locate(&document.node, &failure.path, &failure.missing);
+    let seen = document.at_most.as_ref().filter(|_| question.at_most);
+    let seen = seen.unwrap_or(&document.node);
+    let mut place = template::locate(seen, &failure.path, &failure.missing);
     if let Some((entry, _)) = document.resource {
         if place.resource.is_none() {
             // What is missing altogether is reported at the resource.
@@ -355,8 +437,8 @@ fn finding(
     }
     let severity = rule.map_or(Severity::Error, |rule| rule.severity);
     let (message, help) = match rule {
-        Some(rule) if is_normal && failure.is_open => return Some(undecided(rule, place)),
-        _ => words(rule, failure.message),
+        Some(rule) if is_normal && is_open => return Some(undecided(rule, place)),
+        _ => words(rule, &failure.message),
     };
     let rule = (failure.rule.as_str(), severity);
     let finding = Diagnostic::new(place.span, message);
@@ -375,7 +457,7 @@ fn undecided(rule: &Rule, place: Place) -> Diagnostic {
 }
 
 /// What is wrong and what to do: in the words of the rule's author, or else of its header.
-fn words(rule: Option<&Rule>, message: Message) -> (String, Option<String>) {
+fn words(rule: Option<&Rule>, message: &Message) -> (String, Option<String>) {
     let own = rule
         .filter(|rule| is_embedded(rule))
         .and_then(|rule| violation(&rule.text));

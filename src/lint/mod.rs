@@ -18,6 +18,7 @@ mod rules;
 mod suppress;
 mod template;
 
+pub(crate) use guard::GUARD_THREAD;
 pub use guard::{LintError, check};
 pub(crate) use others::other_rule;
 pub(crate) use report::{Figures, all_findings};

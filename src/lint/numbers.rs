@@ -14,18 +14,24 @@ const DIGITS: usize = 12;
 /// Returns a finding for each account ID with a leading zero that is a number.
 pub(super) fn unquoted_account_ids(template: &Node) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let mut path = Vec::new();
+    let mut path: Vec<String> = Vec::new();
     search(template, &mut path, &mut findings);
     findings
 }
 
-fn search<'n>(node: &'n Node, path: &mut Vec<&'n str>, into: &mut Vec<Diagnostic>) {
+fn search(node: &Node, path: &mut Vec<String>, into: &mut Vec<Diagnostic>) {
     match &node.value {
         Value::Number(text) if lost_zero(text, path) => into.push(finding(text, path, node.span)),
-        Value::Sequence(items) => items.iter().for_each(|item| search(item, path, into)),
+        Value::Sequence(items) => {
+            for (at, item) in items.iter().enumerate() {
+                path.push(at.to_string());
+                search(item, path, into);
+                path.pop();
+            }
+        }
         Value::Mapping(entries) => {
             for entry in entries {
-                path.push(&entry.key);
+                path.push(entry.key.clone());
                 search(&entry.value, path, into);
                 path.pop();
             }
@@ -36,9 +42,11 @@ fn search<'n>(node: &'n Node, path: &mut Vec<&'n str>, into: &mut Vec<Diagnostic
 
 /// Whether a number is an account ID with a leading zero: as it is written, or, where only
 /// accounts are written, without the zero.
-fn lost_zero(text: &str, path: &[&str]) -> bool {
+fn lost_zero(text: &str, path: &[String]) -> bool {
     let has_only_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_of_account = path.last().is_some_and(|key| {
+    let mut keys = path.iter().rev();
+    let key = keys.find(|key| key.parse::<usize>().is_err());
+    let is_of_account = key.is_some_and(|key| {
         let key = key.to_ascii_lowercase();
         key == "aws" || key.starts_with("aws:") && key.ends_with("account")
     });
@@ -47,10 +55,10 @@ fn lost_zero(text: &str, path: &[&str]) -> bool {
             || text.len() == DIGITS - 1 && is_of_account)
 }
 
-fn finding(text: &str, path: &[&str], span: Span) -> Diagnostic {
+fn finding(text: &str, path: &[String], span: Span) -> Diagnostic {
     let message = format!("the account ID `{text}` is a number, which has no leading zero");
     let resource = match path {
-        ["Resources", id, ..] => Some(*id),
+        [section, id, ..] if section == "Resources" => Some(id.as_str()),
         _ => None,
     };
     Diagnostic::new(span, message)

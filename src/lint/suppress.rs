@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Suppressed;
+use super::others::other_rule;
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Span, Value, may_be_name};
 use crate::template::resources;
 
@@ -27,8 +28,6 @@ pub(super) struct Suppressions {
     pub(super) valid: Vec<Suppressed>,
     /// What is wrong with the others. They suppress nothing.
     pub(super) findings: Vec<Diagnostic>,
-    /// The names that the embedded rules are to see: those of the valid ones.
-    pub(super) for_embedded: Names,
     /// The names that the rules of users are to see: every name that is written, as it is written. Their
     /// filters may look for another name than that of the rule.
     pub(super) for_users: Names,
@@ -71,13 +70,11 @@ pub(super) fn suppressions(template: &Node, known: &BTreeSet<String>) -> Suppres
                 });
             }
         }
-        let names: Vec<String> = valid.iter().map(|one| one.rule.clone()).collect();
         // It can be suppressed like the other rules.
-        if !names.iter().any(|name| name == UNKNOWN_SUPPRESSION) {
+        if valid.iter().all(|one| one.rule != UNKNOWN_SUPPRESSION) {
             all.findings.append(&mut findings);
         }
         all.valid.append(&mut valid);
-        all.for_embedded.insert(resource.key.clone(), names);
         all.for_users.insert(resource.key.clone(), written);
     }
     all
@@ -154,7 +151,10 @@ fn named(entry: &Node) -> Result<Named<'_>, Fault> {
     let function = "the result of a function suppresses no rule";
     let (rule, reason, span) = match &entry.value {
         _ if entry.tag.is_some() => return fault(function, ENTRY),
-        Value::String(rule) => (rule, None, place),
+        Value::String(text) => match text.split_once(": ") {
+            Some((rule, reason)) if may_be_name(rule) => (rule, Some(reason.trim()), place),
+            _ => (text.as_str(), None, place),
+        },
         Value::Mapping(entries) => match entries.as_slice() {
             [one] if one.key.starts_with("Fn::") || one.key == "Ref" => {
                 return fault(function, ENTRY);
@@ -168,7 +168,7 @@ fn named(entry: &Node) -> Result<Named<'_>, Fault> {
                     };
                     return fault(&format!("the reason is {kind}, not text"), ENTRY);
                 };
-                (&one.key, Some(reason), one.key_span)
+                (one.key.as_str(), Some(reason), one.key_span)
             }
             _ => return fault("this entry names no single rule", LIST),
         },
@@ -195,6 +195,10 @@ fn check(name: &Named, known: &BTreeSet<String>, has_reason: bool) -> Result<(),
     if known.contains(name.rule) {
         return Ok(());
     }
+    if other_rule(name.rule).is_some() {
+        let message = format!("`{}` cannot be suppressed", name.rule);
+        return Err(Fault::new(name.span, message, "remove the entry"));
+    }
     let near = Some(name.rule)
         .filter(|name| may_be_name(name))
         .and_then(|name| nearest(name, known, has_reason));
@@ -213,21 +217,16 @@ fn check(name: &Named, known: &BTreeSet<String>, has_reason: bool) -> Result<(),
 /// or by one or two letters: fewer than names of different rule sets.
 fn nearest<'k>(name: &str, known: &'k BTreeSet<String>, certainly: bool) -> Option<&'k String> {
     let upper = name.to_ascii_uppercase();
+    let is_near =
+        |rule: &str| rule.len().abs_diff(name.len()) <= 2 && strsim::osa_distance(rule, name) <= 2;
     known
         .iter()
+        .filter(|rule| !certainly || rule.eq_ignore_ascii_case(name) || is_near(rule))
         .map(|rule| {
-            let is_same = rule.to_ascii_uppercase() == upper;
-            let similarity = if is_same {
-                1.0
-            } else {
-                strsim::jaro_winkler(rule, name)
-            };
-            (similarity, is_same, rule)
+            let similarity = strsim::jaro_winkler(&rule.to_ascii_uppercase(), &upper);
+            (similarity, rule)
         })
-        .filter(|(similarity, is_same, rule)| match certainly {
-            true => *is_same || strsim::osa_distance(rule, name) <= 2,
-            false => *similarity > 0.9,
-        })
+        .filter(|(similarity, _)| *similarity > 0.9)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, _, rule)| rule)
+        .map(|(_, rule)| rule)
 }

@@ -36,25 +36,39 @@ fn escaped(step: &str) -> String {
 /// The lists of mappings whose entries are left out, too.
 const NESTED: [&str; 2] = ["Stages", "Actions"];
 
-/// A resource in normal form as JSON, without the properties, and parts of a pipeline's stages and
-/// actions, that no rule names: Guard copies what it looks at, again and again.
-pub(super) fn to_spare_json(template: &Node, words: &HashSet<&str>) -> String {
-    let written = resources(template).iter().map(|resource| {
-        let entries = resource.value.entries().unwrap_or_default().iter();
-        let entries = entries.map(|entry| {
-            let value = match entry.key.as_str() {
-                "Properties" => named(&entry.value, words),
-                _ => entry.value.to_json(),
+/// A resource in normal form without the properties, and parts of a pipeline's stages and actions, that
+/// no rule names: Guard copies what it looks at, again and again.
+pub(super) fn spare(template: &Node, words: &HashSet<&str>) -> Node {
+    changed(template, |resources| {
+        changed(resources, |resource| {
+            let Value::Mapping(entries) = &resource.value else {
+                return resource.clone();
             };
-            (entry.key.clone(), value)
-        });
-        (resource.key.clone(), Json::Object(entries.collect()))
-    });
-    json!({ "Resources": Json::Object(written.collect()) }).to_string()
+            let entries = entries.iter().map(|entry| match entry.key.as_str() {
+                "Properties" => Entry {
+                    value: named(&entry.value, words),
+                    ..entry.clone()
+                },
+                _ => entry.clone(),
+            });
+            Node::synthetic(Value::Mapping(entries.collect()), resource.span)
+        })
+    })
 }
 
-fn named(node: &Node, words: &HashSet<&str>) -> Json {
-    match &node.value {
+/// A mapping with other values.
+fn changed(node: &Node, change: impl Fn(&Node) -> Node) -> Node {
+    let entries = node.entries().unwrap_or_default().iter();
+    let entries = entries.map(|entry| Entry {
+        key: entry.key.clone(),
+        key_span: entry.key_span,
+        value: change(&entry.value),
+    });
+    Node::synthetic(Value::Mapping(entries.collect()), node.span)
+}
+
+fn named(node: &Node, words: &HashSet<&str>) -> Node {
+    let value = match &node.value {
         Value::Mapping(all) => {
             let is_named = |entry: &&Entry| words.contains(entry.key.as_str());
             // Guard takes an empty mapping for a missing one.
@@ -62,18 +76,21 @@ fn named(node: &Node, words: &HashSet<&str>) -> Json {
                 .first()
                 .filter(|_| !all.iter().any(|entry| is_named(&entry)));
             let entries = all.iter().filter(is_named).chain(rest);
-            let entries = entries.map(|entry| {
-                let value = match NESTED.contains(&entry.key.as_str()) {
-                    true => named(&entry.value, words),
-                    false => entry.value.to_json(),
-                };
-                (entry.key.clone(), value)
+            let entries = entries.map(|entry| match NESTED.contains(&entry.key.as_str()) {
+                true => Entry {
+                    value: named(&entry.value, words),
+                    ..entry.clone()
+                },
+                false => entry.clone(),
             });
-            Json::Object(entries.collect())
+            Value::Mapping(entries.collect())
         }
-        Value::Sequence(items) => items.iter().map(|item| named(item, words)).collect(),
-        _ => node.to_json(),
-    }
+        Value::Sequence(items) => {
+            Value::Sequence(items.iter().map(|item| named(item, words)).collect())
+        }
+        other => other.clone(),
+    };
+    Node::synthetic(value, node.span)
 }
 
 /// A resource in normal form, as the only one of a template.

@@ -40,6 +40,19 @@ pub(crate) fn without_loops(template: &Node) -> (Cow<'_, Node>, Vec<OpenLoop>) {
     (Cow::Owned(node), writer.open)
 }
 
+/// The loops that make resources, for those who see the template as it is written.
+pub(crate) fn loops_as_written(template: &Node) -> Vec<OpenLoop> {
+    let entries = template.get("Resources").and_then(Node::entries);
+    let loops = entries.unwrap_or_default().iter().filter_map(|entry| {
+        Some(OpenLoop {
+            name: entry.key.strip_prefix(LOOP)?.to_owned(),
+            span: entry.key_span,
+            reason: "the rules of `--rules` see the template as it is written",
+        })
+    });
+    loops.collect()
+}
+
 fn has_loop(node: &Node) -> bool {
     match &node.value {
         Value::Sequence(items) => items.iter().any(has_loop),
@@ -97,28 +110,26 @@ impl Writer<'_> {
             });
             return;
         };
-        let mut give_up = |reason| {
-            self.open.push(OpenLoop {
-                name: name.to_owned(),
-                span: entry.key_span,
-                reason,
-            });
+        let open = |reason| OpenLoop {
+            name: name.to_owned(),
+            span: entry.key_span,
+            reason,
         };
-        let Some([identifier, collection, fragment]) = entry.value.items() else {
-            return give_up("it has not an identifier, a collection and a fragment");
+        let parts = match entry.value.items() {
+            Some([identifier, collection, fragment]) => identifier
+                .scalar_text()
+                .zip(fragment.entries())
+                .map(|(identifier, fragment)| (identifier, collection, fragment)),
+            _ => None,
         };
-        let (Some(identifier), Some(fragment)) = (identifier.scalar_text(), fragment.entries())
-        else {
-            return give_up("it has not an identifier, a collection and a fragment");
+        let Some((identifier, collection, fragment)) = parts else {
+            let reason = "it has not an identifier, a collection and a fragment";
+            return self.open.push(open(reason));
         };
         let collection = self.node(collection, variables);
         let Some(items) = self.items(&collection) else {
-            self.open.push(OpenLoop {
-                name: name.to_owned(),
-                span: entry.key_span,
-                reason: "its collection is known only when the stack is deployed",
-            });
-            return;
+            let reason = "its collection is known only when the stack is deployed";
+            return self.open.push(open(reason));
         };
         for item in items {
             let mut variables = variables.to_vec();
@@ -126,7 +137,8 @@ impl Writer<'_> {
             for entry in fragment {
                 self.written += 1;
                 if self.written > LIMIT {
-                    return;
+                    let reason = "the loops make more entries than a template may have";
+                    return self.open.push(open(reason));
                 }
                 self.entry(entry, &variables, into);
             }

@@ -16,7 +16,7 @@ mod yaml;
 pub(crate) use file::TemplateFile;
 pub(crate) use functions::function;
 pub(crate) use functions::{resources, type_of};
-pub(crate) use loops::{OpenLoop, without_loops};
+pub(crate) use loops::{OpenLoop, loops_as_written, without_loops};
 pub(crate) use model::{Condition, Output, Parameter, Resource, Template};
 pub use read::read_template;
 pub(crate) use rename::Renames;

@@ -1,7 +1,7 @@
 //! Whether a bucket policy denies every request without TLS.
 
-use super::nodes::{MARKER, head, is_open, may_be_any, texts};
-use crate::diagnostic::{Node, Span};
+use super::nodes::{MARKER, head, is_open, is_unknown, may_be_any, texts};
+use crate::diagnostic::{Node, Span, Value};
 use crate::policy::document::Pattern;
 use crate::policy::document::glob;
 
@@ -16,8 +16,8 @@ pub(super) enum Tls {
     Unknown,
 }
 
-/// An object that no policy names.
-const ANY_OBJECT: &str = "\u{1}any";
+/// Objects that no policy names. They have no character and no length in common.
+const ANY_OBJECTS: [&str; 2] = ["\u{1}", "\u{2}\u{3}\u{2}"];
 
 pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
     let mut is_unknown = false;
@@ -28,8 +28,13 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
             is_unknown = true;
             continue;
         }
-        if !denies_plain_requests(statement) {
-            continue;
+        match denies_plain_requests(statement) {
+            Some(true) => {}
+            Some(false) => continue,
+            None => {
+                is_unknown = true;
+                continue;
+            }
         }
         near = near.or(Some(head(statement)));
         for resource in texts(statement, "Resource") {
@@ -57,8 +62,10 @@ pub(super) fn tls(statements: &[Node], bucket: Option<&str>) -> Tls {
             };
             let pattern = Pattern::wild(&path, false);
             let covers = |text: &str| glob(pattern.tokens(), text);
-            let (is_bucket, is_objects) =
-                (covers(bucket), covers(&format!("{bucket}/{ANY_OBJECT}")));
+            let is_bucket = covers(bucket);
+            let is_objects = ANY_OBJECTS
+                .iter()
+                .all(|object| covers(&format!("{bucket}/{object}")));
             has_bucket |= is_bucket;
             has_objects |= is_objects;
             // Two unknown names, or an unknown and a known one, may be the same.
@@ -101,30 +108,72 @@ fn path(resource: &str) -> Option<&str> {
 }
 
 /// Whether a statement denies every action to everyone if the request has no TLS, and whatever
-/// else it is like.
-fn denies_plain_requests(statement: &Node) -> bool {
-    let is = |key: &str, wanted: &[&str]| {
-        let mut found = texts(statement, key).into_iter().filter_map(Node::as_str);
-        found.any(|text| wanted.contains(&text))
-    };
-    let everyone = statement.get("Principal").map(|who| texts(who, "AWS"));
-    let is_everyone = everyone
-        .unwrap_or_default()
-        .iter()
-        .any(|name| name.as_str() == Some("*"));
-    let conditions = statement.get("Condition").and_then(Node::entries);
-    let is_tls = match conditions {
-        Some([block]) => {
-            let is_bool =
-                ["bool", "boolifexists"].contains(&block.key.to_ascii_lowercase().as_str());
-            let keys = block.value.entries().unwrap_or_default();
-            is_bool
-                && matches!(keys, [only] if only.key == "aws:securetransport"
-                && only.value.one_or_many().iter().all(|value| {
-                    value.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false"))
-                }))
+/// else it is like; `None` where this depends on an unknown value.
+fn denies_plain_requests(statement: &Node) -> Option<bool> {
+    let is = |found: &[Node], wanted: &[&str]| {
+        let mut texts = found.iter().filter_map(Node::as_str);
+        let mut open = found.iter().filter_map(Node::as_str);
+        match texts.any(|text| wanted.contains(&text)) {
+            true => Some(true),
+            false if open.any(is_unknown) => None,
+            false => Some(false),
         }
-        _ => false,
     };
-    is("Effect", &["Deny"]) && is("Action", &["s3:*", "*"]) && is_everyone && is_tls
+    let values = |key: &str| {
+        statement
+            .get(key)
+            .map(Node::one_or_many)
+            .unwrap_or_default()
+    };
+    let everyone = statement.get("Principal").and_then(|who| who.get("AWS"));
+    let everyone = everyone.map(Node::one_or_many).unwrap_or_default();
+    let is_tls = match statement.get("Condition").map(|node| &node.value) {
+        Some(Value::String(text)) if is_open(text) => None,
+        Some(Value::Mapping(blocks)) => match blocks.as_slice() {
+            [block] if is_plain_bool(&block.key) => match block.value.entries() {
+                Some([only]) if only.key == "aws:securetransport" => {
+                    let values = only.value.one_or_many().iter();
+                    let values = values.map(|value| {
+                        let text = value.as_str().unwrap_or_default().to_ascii_lowercase();
+                        is(&[super::nodes::text(text, value.span)], &["false"])
+                    });
+                    // Without a value it holds for no request.
+                    values.reduce(and).unwrap_or(Some(false))
+                }
+                _ => Some(false),
+            },
+            _ => Some(false),
+        },
+        _ => Some(false),
+    };
+    [
+        is(values("Effect"), &["Deny"]),
+        match is(values("Action"), &["s3:*", "*"]) {
+            Some(false)
+                if texts(statement, "Action")
+                    .iter()
+                    .any(|action| action.as_str().is_some_and(is_open)) =>
+            {
+                None
+            }
+            known => known,
+        },
+        is(everyone, &["*"]),
+        is_tls,
+    ]
+    .into_iter()
+    .reduce(and)?
+}
+
+fn is_plain_bool(operator: &str) -> bool {
+    ["bool", "boolifexists"].contains(&operator.to_ascii_lowercase().as_str())
+}
+
+/// Whether both hold, of which each may be unknown.
+fn and(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
 }

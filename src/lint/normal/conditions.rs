@@ -7,13 +7,14 @@
 //! functions*.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::diagnostic::{Entry, Node};
 use crate::template::{Deployment, Marker, Resolver, function, known_text};
 
-/// Maximum number of combinations that are tried for a resource. Beyond it, each value is tried
-/// once while everything else is at its default.
-const COMBINATIONS: usize = 512;
+/// Maximum number of combinations that are tried for a resource. Beyond it, each value is tried with
+/// everything else at its default, and then each pair of values, up to this number.
+const COMBINATIONS: usize = 128;
 
 /// Maximum number of allowed values of a parameter that are tried.
 const ALLOWED_VALUES: usize = 8;
@@ -45,12 +46,13 @@ enum Test {
 /// A parameter, a pseudo parameter, or a comparison that cannot be taken apart.
 #[derive(Debug, Default)]
 struct Variable {
-    /// The values that it is compared with.
-    values: BTreeSet<String>,
-    /// Whether it can have another value.
-    can_be_other: bool,
+    /// The only values that it can have, where it cannot have any.
+    allowed: Option<BTreeSet<String>>,
     default: Option<String>,
 }
+
+/// The values that the variables of some tests are compared with there.
+type Compared<'s> = BTreeMap<&'s str, BTreeSet<&'s str>>;
 
 /// Values of variables; `None` is a value that no test compares with.
 type Values<'v> = HashMap<&'v str, Option<&'v str>>;
@@ -133,24 +135,11 @@ impl<'t> Conditions<'t> {
             let value = resolver.resolve(node).filter(|_| !has_parameter)?;
             Some(known_text(&value)?.to_owned())
         };
-        let parameter = |node: &Node| match function(node)? {
-            ("Ref", name) => {
-                let name = name.as_str()?;
-                let is_one =
-                    name.starts_with("AWS::") || template.at(["Parameters", name]).is_some();
-                is_one.then(|| name.to_owned())
-            }
-            _ => None,
-        };
-        match (
-            (parameter(left), constant(left)),
-            (parameter(right), constant(right)),
-        ) {
-            ((_, Some(left)), (_, Some(right))) => Test::Constant(left == right),
-            ((Some(name), _), (_, Some(value))) | ((_, Some(value)), (Some(name), _)) => {
-                self.compared(&name, value)
-            }
-            _ => self.opaque(node),
+        match (constant(left), constant(right)) {
+            (Some(left), Some(right)) => Test::Constant(left == right),
+            (None, Some(value)) => self.compared(&name_of(left), value),
+            (Some(value), None) => self.compared(&name_of(right), value),
+            (None, None) => self.opaque(node),
         }
     }
 
@@ -169,27 +158,21 @@ impl<'t> Conditions<'t> {
         let variable = self.variables.entry(name.to_owned()).or_default();
         let default = parameter.and_then(|parameter| parameter.get("Default"));
         variable.default = default.and_then(Node::scalar_text).map(str::to_owned);
-        variable.values.insert(value.clone());
-        variable.can_be_other = allowed.is_none_or(|allowed| {
-            let mut allowed = allowed.into_iter();
-            allowed.any(|value| !variable.values.contains(value))
-        });
+        variable.allowed = allowed.map(|allowed| allowed.into_iter().map(str::to_owned).collect());
         Test::Is(name.to_owned(), value)
     }
 
     /// Returns the test of a comparison that may or may not hold, and does so everywhere.
     fn opaque(&mut self, node: &Node) -> Test {
         let name = node.to_json().to_string();
-        let variable = self.variables.entry(name.clone()).or_default();
-        variable.values.insert(HOLDS.to_owned());
-        variable.can_be_other = true;
+        self.variables.entry(name.clone()).or_default();
         Test::Is(name, HOLDS.to_owned())
     }
 
     /// Returns the outcomes of conditions that can occur, each once, and with each value of the
     /// `parameters` that must have one of some values; with the defaults first.
     pub(super) fn outcomes(&self, names: &BTreeSet<&str>, parameters: &BTreeSet<&str>) -> Outcomes {
-        let mut used = BTreeSet::new();
+        let mut used = Compared::new();
         let mut missing = Vec::new();
         for name in names {
             match self.tests.get(name) {
@@ -199,13 +182,14 @@ impl<'t> Conditions<'t> {
         }
         let mut variables: Vec<(&str, Vec<Option<&str>>)> = used
             .iter()
-            .filter_map(|name| Some((*name, self.variables.get(*name)?.choices())))
+            .filter(|(name, _)| !parameters.contains(*name) || self.allowed(name).is_none())
+            .filter_map(|(name, values)| Some((*name, self.variables.get(*name)?.choices(values))))
             .collect();
-        let free = parameters.iter().filter(|name| !used.contains(*name));
-        let free: Vec<(&str, Vec<Option<&str>>)> = free
-            .filter_map(|name| Some((*name, self.allowed(name)?)))
-            .collect();
-        variables.extend(free.iter().cloned());
+        variables.extend(
+            parameters
+                .iter()
+                .filter_map(|name| Some((*name, self.allowed(name)?))),
+        );
         // A condition that the template does not have may hold or not.
         variables.extend(
             missing
@@ -224,12 +208,12 @@ impl<'t> Conditions<'t> {
                 .iter()
                 .map(|name| self.holds(name, values, &mut known))
                 .collect();
-            let free = free
+            let named = parameters
                 .iter()
-                .map(|(name, _)| values.get(name).copied().flatten());
-            let free: Vec<Option<String>> = free.map(|value| value.map(str::to_owned)).collect();
-            if seen.insert((outcome.clone(), free)) {
-                list.push(self.outcome(names, &outcome, values));
+                .map(|name| values.get(name).copied().flatten());
+            let named: Vec<Option<String>> = named.map(|value| value.map(str::to_owned)).collect();
+            if seen.insert((outcome.clone(), named)) {
+                list.push(self.outcome(names, &outcome, values, &used));
             }
         };
         let defaults = || -> Values<'_> {
@@ -240,12 +224,25 @@ impl<'t> Conditions<'t> {
         };
         take(&defaults());
         if is_incomplete {
-            for (name, choices) in &variables {
-                for choice in choices {
-                    let mut values = defaults();
-                    values.insert(name, *choice);
-                    take(&values);
-                }
+            let singles: Vec<(&str, Option<&str>)> = variables
+                .iter()
+                .flat_map(|(name, choices)| choices.iter().skip(1).map(|choice| (*name, *choice)))
+                .collect();
+            for (name, choice) in &singles {
+                let mut values = defaults();
+                values.insert(name, *choice);
+                take(&values);
+            }
+            let pairs = singles.iter().enumerate().flat_map(|(at, one)| {
+                let others = singles.iter().skip(at + 1);
+                others.map(move |other| (one, other))
+            });
+            let pairs = pairs.filter(|((one, _), (other, _))| one != other);
+            for ((one, first), (other, second)) in pairs.take(COMBINATIONS) {
+                let mut values = defaults();
+                values.insert(one, *first);
+                values.insert(other, *second);
+                take(&values);
             }
         } else {
             for number in 0..all.unwrap_or(1) {
@@ -272,15 +269,22 @@ impl<'t> Conditions<'t> {
         is_open.then(|| values.iter().map(Node::scalar_text).collect())
     }
 
-    fn outcome(&self, names: &BTreeSet<&str>, outcome: &[bool], values: &Values<'_>) -> Outcome {
+    fn outcome(
+        &self,
+        names: &BTreeSet<&str>,
+        outcome: &[bool],
+        values: &Values<'_>,
+        used: &Compared<'_>,
+    ) -> Outcome {
         let mut new = Outcome::default();
         for (name, holds) in names.iter().zip(outcome) {
             new.conditions.insert((*name).to_owned(), *holds);
         }
         for (name, value) in values {
             let is_default = |variable: &Variable| {
-                let default = variable.default.as_ref();
-                default.is_some_and(|default| !variable.values.contains(default))
+                let default = variable.default.as_deref();
+                let compared = used.get(*name);
+                default.is_some_and(|default| compared.is_none_or(|all| !all.contains(default)))
             };
             if let Some(value) = value {
                 new.parameters
@@ -295,13 +299,13 @@ impl<'t> Conditions<'t> {
     fn variables_of<'s>(
         &'s self,
         test: &'s Test,
-        into: &mut BTreeSet<&'s str>,
+        into: &mut Compared<'s>,
         seen: &mut BTreeSet<&'s str>,
     ) {
         match test {
             Test::Constant(_) => {}
-            Test::Is(name, _) => {
-                into.insert(name);
+            Test::Is(name, value) => {
+                into.entry(name).or_default().insert(value);
             }
             Test::Condition(name) => {
                 if let Some(test) = self.tests.get(name.as_str()).filter(|_| seen.insert(name)) {
@@ -360,36 +364,56 @@ impl<'t> Conditions<'t> {
             }
         }
     }
+}
 
-    /// Whether one of `others` holds whenever `condition` does; `None` is a condition that always
-    /// holds.
-    pub(super) fn implies(&self, condition: Option<&str>, others: &[Option<&str>]) -> bool {
-        if others
-            .iter()
-            .any(|other| other.is_none() || *other == condition)
-        {
-            return true;
-        }
-        let names = others.iter().chain([&condition]).copied().flatten();
-        let outcomes = self.outcomes(&names.collect(), &BTreeSet::new());
-        let holds = |outcome: &Outcome, name: Option<&str>| {
-            name.is_none_or(|name| outcome.conditions.get(name).copied().unwrap_or(true))
+impl Outcome {
+    /// Whether both can occur together, as far as they are about the same conditions and parameters.
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        let conditions = self.conditions.iter().all(|(name, holds)| {
+            let there = other.conditions.get(name);
+            there.is_none_or(|there| there == holds)
+        });
+        let parameters = self.parameters.iter().all(|(name, value)| {
+            let there = other.parameters.get(name);
+            !other.unknown.contains(name) && there.is_none_or(|there| there == value)
+        });
+        conditions && parameters
+    }
+
+    /// A resolver of the template with this outcome.
+    pub(super) fn resolver<'t>(&'t self, template: &'t Node) -> Resolver<'t> {
+        let given = |name: &str| self.parameters.get(name).map(String::as_str);
+        let deployment = Deployment {
+            account: given("AWS::AccountId"),
+            region: given("AWS::Region"),
+            partition: given("AWS::Partition"),
+            parameters: Arc::new(self.parameters.clone()),
+            ..Deployment::default()
         };
-        outcomes
-            .list
-            .iter()
-            .filter(|outcome| holds(outcome, condition))
-            .all(|outcome| others.iter().any(|other| holds(outcome, *other)))
+        Resolver::new(template, deployment)
+            .with_marker(Marker::Named)
+            .with_conditions(&self.conditions)
+            .without_defaults(&self.unknown)
+    }
+
+    /// Whether a resource with this condition exists.
+    pub(super) fn holds(&self, condition: Option<&str>) -> bool {
+        condition.is_none_or(|name| self.conditions.get(name).copied().unwrap_or(true))
     }
 }
 
 impl Variable {
-    /// Returns its values, the default first; `None` is another value than those that it is
-    /// compared with.
-    fn choices(&self) -> Vec<Option<&str>> {
-        let mut choices: Vec<Option<&str>> = self.values.iter().map(|v| Some(v.as_str())).collect();
-        if self.can_be_other {
-            choices.insert(0, None);
+    /// Returns the values that it is compared with, the default first; `None` is another value.
+    fn choices<'v>(&'v self, compared: &BTreeSet<&'v str>) -> Vec<Option<&'v str>> {
+        let mut choices: Vec<Option<&str>> = compared.iter().copied().map(Some).collect();
+        let others: Option<Vec<&str>> = self.allowed.as_ref().map(|allowed| {
+            let allowed = allowed.iter().map(String::as_str);
+            allowed.filter(|value| !compared.contains(value)).collect()
+        });
+        match others.as_deref() {
+            Some([]) => {}
+            Some([only]) => choices.insert(0, Some(only)),
+            _ => choices.insert(0, None),
         }
         let default = self.default.as_deref();
         if let Some(at) = choices
@@ -400,6 +424,20 @@ impl Variable {
         }
         choices
     }
+}
+
+/// The name of the variable that an expression is: that of a parameter, or else the expression itself,
+/// which has one value wherever it is written.
+fn name_of(node: &Node) -> String {
+    let parameter = match function(node) {
+        Some(("Ref", name)) => name.as_str(),
+        Some(("Sub", text)) => text
+            .as_str()
+            .and_then(|text| text.strip_prefix("${")?.strip_suffix('}'))
+            .filter(|name| !name.contains(['$', '!', '.'])),
+        _ => None,
+    };
+    parameter.map_or_else(|| node.to_json().to_string(), str::to_owned)
 }
 
 fn refers_to_parameter(node: &Node, template: &Node) -> bool {

@@ -6,6 +6,8 @@
 //! Follows the AWS documents *Amazon S3 User Guide*, section *The meaning of "public"*, and *IAM
 //! JSON policy elements: Condition operators*.
 
+use super::nodes::{MARKER, is_open, whole_marker};
+use super::policy::Parameters;
 use crate::diagnostic::{Node, Span};
 use crate::policy::document::{Comparison, Operator, Quantifier};
 
@@ -31,6 +33,9 @@ pub(super) enum Service {
     Kms,
     Iam,
 }
+
+/// The partition in ARNs, where it is not known.
+const PARTITION: &str = "@{AWS.Partition}";
 
 /// How the values of a key are fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +81,10 @@ fn keys(to: To, service: Service) -> Vec<(&'static str, Fixed)> {
             ]);
             match service {
                 Service::S3 => keys.extend([
+                    (
+                        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+                        Fixed::Whole,
+                    ),
                     ("s3:dataaccesspointaccount", Fixed::Whole),
                     ("s3:dataaccesspointarn", Fixed::ArnAccount),
                     ("aws:sourceip", Fixed::Addresses),
@@ -102,18 +111,32 @@ fn keys(to: To, service: Service) -> Vec<(&'static str, Fixed)> {
     keys
 }
 
-/// Whether a statement in normal form is confined. If it is not, the place of the value that would
-/// have to be fixed; of the statement, where it has no such condition.
+/// A statement that is not confined.
+#[derive(Debug, Clone)]
+pub(super) struct Loose {
+    /// The place of the value that would have to be fixed; of the statement, where it has no such
+    /// condition.
+    pub(super) span: Span,
+    /// The unknown value that may confine it.
+    pub(super) open: Option<Node>,
+}
+
+/// Whether a statement in normal form is confined.
 pub(super) fn confined(
     statement: &Node,
     to: To,
     service: Service,
+    parameters: Parameters<'_>,
     otherwise: Span,
-) -> Result<(), Span> {
+) -> Result<(), Loose> {
     let keys = keys(to, service);
     let mut loose = None;
-    let conditions = statement.get("Condition").and_then(Node::entries);
-    for block in conditions.unwrap_or_default() {
+    let mut unknown = None;
+    let conditions = statement.get("Condition");
+    if let Some(text) = conditions.filter(|node| node.as_str().is_some_and(is_open)) {
+        unknown = Some(text.clone());
+    }
+    for block in conditions.and_then(Node::entries).unwrap_or_default() {
         let Some(operator) = Operator::parse(&block.key).filter(is_confining) else {
             continue;
         };
@@ -126,14 +149,27 @@ pub(super) fn confined(
                 let text = value.as_str().unwrap_or_default();
                 !is_fixed(text, *fixed, operator.comparison)
             });
-            match open {
-                None if !values.is_empty() => return Ok(()),
-                None => {}
-                Some(value) => loose = loose.or(Some(value.span)),
+            let has_patterns = !matches!(
+                operator.comparison,
+                Comparison::StringEquals | Comparison::StringEqualsIgnoreCase
+            );
+            let may_be_loose = |value: &&Node| {
+                let name = value.as_str().and_then(whole_marker);
+                has_patterns && name.is_some_and(|name| parameters.may_be_star(name))
+            };
+            let unsure = values.iter().find(may_be_loose);
+            match (open, unsure) {
+                (_, Some(value)) => unknown = unknown.or(Some(value.clone())),
+                (None, None) if !values.is_empty() => return Ok(()),
+                (None, None) => {}
+                (Some(value), None) => loose = loose.or(Some(value.span)),
             }
         }
     }
-    Err(loose.unwrap_or(otherwise))
+    Err(Loose {
+        span: loose.unwrap_or(otherwise),
+        open: unknown,
+    })
 }
 
 /// Whether an operator holds only where the key has a value that is listed.
@@ -159,24 +195,31 @@ fn is_fixed(value: &str, fixed: Fixed, comparison: Comparison) -> bool {
         Fixed::Before(end) => !is_loose(value.split(end).next().unwrap_or(value)),
         Fixed::Something => {
             let mut rest = value.split([':', '/', '*', '?']);
-            rest.any(|part| !matches!(part, "" | "arn" | "aws" | "s3")) && !value.contains("${")
+            let is_partition = |part: &str| part.starts_with("aws") || part == PARTITION;
+            rest.any(|part| !matches!(part, "" | "arn" | "s3") && !is_partition(part))
+                && !value.contains("${")
         }
         Fixed::ArnAccount | Fixed::ArnResource => {
-            // As a whole: an identifier that is not known, or a text that no request has.
+            // As a whole: an identifier that is not known, or a text that no request has. The ARN of a
+            // resource of the template says its account.
             if !value.contains(':') {
-                return !is_loose(value);
+                let is_own = value
+                    .split_once('}')
+                    .is_some_and(|(name, _)| name.starts_with(MARKER) && name.ends_with(".Arn"));
+                return is_own && fixed == Fixed::ArnAccount || !is_loose(value);
             }
             let parts: Vec<&str> = value.splitn(6, ':').collect();
             let [_, _, service, _, account, resource] = parts[..] else {
                 return false;
             };
             if fixed == Fixed::ArnResource {
-                // Which account is said by the principal.
-                let name = resource.split_once('/').map_or(resource, |(_, name)| name);
-                return name
-                    .chars()
-                    .next()
-                    .is_some_and(|c| !is_loose(&c.to_string()));
+                // Which account is said by the principal. A part of a name is enough.
+                return match resource.split_once('/') {
+                    Some((kind, name)) => {
+                        !is_loose(kind) && !name.starts_with(['*', '?', '$']) && !name.is_empty()
+                    }
+                    None => !is_loose(resource),
+                };
             }
             match account {
                 "" if service == "s3" => !is_loose(resource.split('/').next().unwrap_or(resource)),

@@ -8,6 +8,7 @@
 //!
 //! What is wrong is not decided here, but by the rules.
 
+mod at_most;
 mod bucket_policy;
 mod conditions;
 mod confinement;
@@ -15,11 +16,11 @@ mod nodes;
 mod policy;
 mod relations;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Span, Value};
-use crate::template::{Deployment, Marker, OpenLoop, Resolver, function, resources, type_of};
+use crate::template::{OpenLoop, function, resources, type_of};
+use at_most::at_most;
 use bucket_policy::Tls;
 use conditions::{Conditions, Outcome};
 use nodes::{derived, entry, fact, is_open, list, map, plain, text};
@@ -39,6 +40,8 @@ pub(super) struct Resource<'t> {
     pub(super) kind: &'t str,
     /// Its type, properties, policies for its deletion, and facts.
     pub(super) node: Node,
+    /// The same with what its policies may allow at most, if that depends on unknown values.
+    pub(super) at_most: Option<Node>,
 }
 
 /// A template in normal form.
@@ -51,17 +54,28 @@ pub(super) struct Normal<'t> {
 }
 
 /// Brings a template into normal form. Its loops are already written out, except those that are
-/// open. Resources of other types than `types` are left out.
+/// open. Only resources of the types of `words` are kept, and of their properties those that are among
+/// the words.
 pub(super) fn normal<'t>(
     template: &'t Node,
     open: &[OpenLoop],
-    types: &BTreeSet<&str>,
+    words: &HashMap<&str, HashSet<&str>>,
 ) -> Normal<'t> {
     let conditions = Conditions::new(template);
     let relations = Relations::of(template, &conditions);
+    let unchecked = template
+        .entry("Conditions")
+        .filter(|_| relations.is_incomplete)
+        .map(|conditions| {
+            let message = "the relations between resources depend on too many conditions: not all \
+                           combinations are checked";
+            let note = Diagnostic::new(conditions.key_span, message);
+            note.of_rule((NOT_CHECKED, Severity::Note), None, "Conditions")
+        });
+    let notes = open_loops(open).chain(macros(template)).chain(unchecked);
     let mut normal = Normal {
         resources: Vec::new(),
-        notes: open_loops(open).chain(macros(template)).collect(),
+        notes: notes.collect(),
         parameters: Parameters::of(template),
     };
     for one in resources(template) {
@@ -73,14 +87,21 @@ pub(super) fn normal<'t>(
             normal.note(one, one.key_span, message);
             continue;
         };
-        if types.contains(kind) {
-            normal.resource(template, &conditions, &relations, one, kind);
+        if kind.ends_with("::MODULE") {
+            let message = format!("the resources of the module `{}` are not checked", one.key);
+            normal.note(one, one.key_span, message);
+        } else if !kind.contains("::") || kind.trim() != kind {
+            let message = format!("`{}` has an unknown type, so it is not checked", one.key);
+            normal.note(one, one.key_span, message);
+        } else if let Some(words) = words.get(kind) {
+            normal.resource(template, &conditions, &relations, one, kind, words);
         }
     }
     normal
 }
 
-fn open_loops(open: &[OpenLoop]) -> impl Iterator<Item = Diagnostic> {
+/// Notes about the loops that are not checked.
+pub(super) fn open_loops(open: &[OpenLoop]) -> impl Iterator<Item = Diagnostic> {
     open.iter().map(|open| {
         let message = format!("the loop `{}` is not checked: {}", open.name, open.reason);
         Diagnostic::new(open.span, message).of_rule(
@@ -160,6 +181,32 @@ impl<'n> Used<'n> {
     }
 }
 
+/// The property that the normal form needs, whether a rule looks at it or not.
+const NEEDED: &str = "Bucket";
+
+/// A resource with those of its properties at which rules look.
+fn looked_at(one: &Entry, words: &HashSet<&str>) -> Entry {
+    let is_looked_at = |key: &str| key == NEEDED || words.contains(key);
+    let with = |node: &Node, change: &dyn Fn(&Entry) -> Option<Entry>| {
+        let entries = node.entries().unwrap_or_default().iter();
+        map(entries.filter_map(change).collect(), node.span)
+    };
+    let value = with(&one.value, &|entry| match entry.key.as_str() {
+        "Metadata" => None,
+        "Properties" if function(&entry.value).is_none() => Some(Entry {
+            value: with(&entry.value, &|property| {
+                is_looked_at(&property.key).then(|| property.clone())
+            }),
+            ..entry.clone()
+        }),
+        _ => Some(entry.clone()),
+    });
+    Entry {
+        value,
+        ..one.clone()
+    }
+}
+
 impl<'t> Normal<'t> {
     pub(super) fn note(&mut self, resource: &Entry, span: Span, message: impl Into<String>) {
         let rule = (NOT_CHECKED, Severity::Note);
@@ -175,54 +222,43 @@ impl<'t> Normal<'t> {
         relations: &Relations,
         one: &'t Entry,
         kind: &'t str,
+        words: &HashSet<&str>,
     ) {
         if let Some(span) = transform(&one.value) {
             self.note(one, span, "what the transform inserts here is not checked");
         }
         let condition = one.value.get("Condition").and_then(Node::as_str);
+        let written = looked_at(one, words);
         let mut used = Used::default();
         used.conditions.extend(condition);
-        used.read(&one.value);
+        used.read(&written.value);
         let outcomes = conditions.outcomes(&used.conditions, &used.names);
         if outcomes.is_incomplete {
             let message = "it depends on too many conditions: not all combinations are checked";
             self.note(one, one.key_span, message);
         }
         for outcome in &outcomes.list {
-            let is_there = condition.is_none_or(|name| {
-                let known = outcome.conditions.get(name);
-                known.copied().unwrap_or(true)
-            });
-            if is_there {
-                let node = self.one(template, outcome, relations, one);
+            if outcome.holds(condition) {
+                let (node, at_most) = self.one(template, outcome, relations, &written);
                 self.resources.push(Resource {
                     entry: one,
                     kind,
                     node,
+                    at_most,
                 });
             }
         }
     }
 
+    /// A resource for an outcome of its conditions; and, where that differs, what it may allow at most.
     fn one(
         &mut self,
         template: &Node,
         outcome: &Outcome,
         relations: &Relations,
         one: &Entry,
-    ) -> Node {
-        let given = |name: &str| outcome.parameters.get(name).map(String::as_str);
-        let deployment = Deployment {
-            account: given("AWS::AccountId"),
-            region: given("AWS::Region"),
-            partition: given("AWS::Partition"),
-            parameters: Arc::new(outcome.parameters.clone()),
-            ..Deployment::default()
-        };
-        let resolver = Resolver::new(template, deployment)
-            .with_marker(Marker::Named)
-            .with_conditions(&outcome.conditions)
-            .without_defaults(&outcome.unknown);
+    ) -> (Node, Option<Node>) {
+        let resolver = outcome.resolver(template);
         let value = |key: &str| plain(&resolver.resolve(one.value.get(key)?)?);
         let properties = value("Properties");
         let properties = match properties {
@@ -245,23 +281,25 @@ impl<'t> Normal<'t> {
         ] {
             written.extend(value.map(|value| entry(key, value)));
         }
-        let mut facts = relations
-            .resources
-            .get(&one.key)
-            .cloned()
-            .unwrap_or_default();
-        facts.push(entry("NormalForm", text("true", one.key_span)));
-        let properties = self.properties(one, properties, relations, &mut facts);
-        written.push(entry("Properties", properties));
-        written.extend(derived(facts, one.key_span));
-        map(written, one.value.span)
+        let mut facts = relations.of_resource(&one.key, outcome);
+        facts.push(fact("NormalForm", one.key_span));
+        let widest = at_most(&properties, self.parameters);
+        let mut made = |properties: Node| {
+            let (mut written, mut facts) = (written.clone(), facts.clone());
+            let facts_of = |action: Span| relations.of_action(&one.key, action, outcome);
+            let properties = self.properties(one, properties, &facts_of, &mut facts);
+            written.push(entry("Properties", properties));
+            written.extend(derived(facts, one.key_span));
+            map(written, one.value.span)
+        };
+        (made(properties), widest.map(made))
     }
 
     fn properties(
         &mut self,
         one: &Entry,
         properties: Node,
-        relations: &Relations,
+        facts_of_action: &dyn Fn(Span) -> Vec<Entry>,
         facts: &mut Vec<Entry>,
     ) -> Node {
         let kind = type_of(&one.value).unwrap_or_default();
@@ -287,7 +325,7 @@ impl<'t> Normal<'t> {
                     self.inline_policies(one, &value)
                 }
                 ("AWS::Events::Rule", "EventPattern") => policy::from_text(&value),
-                ("AWS::CodePipeline::Pipeline", "Stages") => stages(one, &value, relations),
+                ("AWS::CodePipeline::Pipeline", "Stages") => stages(&value, facts_of_action),
                 _ => value,
             };
             written.push(Entry {
@@ -307,12 +345,10 @@ impl<'t> Normal<'t> {
                 Tls::Optional(near) => {
                     facts.push(fact("TlsOptional", near.unwrap_or(one.key_span)));
                 }
-                Tls::Unknown => self.note(
-                    one,
-                    one.key_span,
-                    "whether it denies all requests without TLS is known only when the stack is \
-                     deployed",
-                ),
+                Tls::Unknown => {
+                    let unknown = format!("{MARKER}Value.0}}");
+                    facts.push(entry("TlsOptional", text(unknown, one.key_span)));
+                }
             }
         }
         properties
@@ -364,11 +400,7 @@ impl<'t> Normal<'t> {
 }
 
 /// The stages of a pipeline, with the facts about their actions.
-fn stages(one: &Entry, stages: &Node, relations: &Relations) -> Node {
-    let has_facts = relations.actions.keys().any(|(id, _)| *id == one.key);
-    if !has_facts {
-        return stages.clone();
-    }
+fn stages(stages: &Node, facts_of: &dyn Fn(Span) -> Vec<Entry>) -> Node {
     let with = |node: &Node, key: &str, value: Node| {
         let entries = node.entries().unwrap_or_default().iter();
         let entries = entries.map(|element| match element.key == key {
@@ -382,12 +414,9 @@ fn stages(one: &Entry, stages: &Node, relations: &Relations) -> Node {
             return stage.clone();
         };
         let actions_of = actions.one_or_many().iter().map(|action| {
-            let key = (one.key.clone(), action.span);
             let mut node = action.clone();
-            if let (Some(facts), Value::Mapping(entries)) =
-                (relations.actions.get(&key), &mut node.value)
-            {
-                entries.extend(derived(facts.clone(), action.span));
+            if let Value::Mapping(entries) = &mut node.value {
+                entries.extend(derived(facts_of(action.span), action.span));
             }
             node
         });

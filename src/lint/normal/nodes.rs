@@ -1,6 +1,7 @@
 //! Making and reading nodes of the normal form, in which every scalar is text.
 
 use crate::diagnostic::{Entry, Node, Span, Value};
+use crate::policy::document::{Pattern, glob};
 use crate::template::{DYNAMIC_REFERENCE, Marker};
 
 /// The beginning of what stands for an unknown part of a text: `@{AWS.AccountId}`.
@@ -51,6 +52,37 @@ pub(super) fn texts<'n>(node: &'n Node, key: &str) -> Vec<&'n Node> {
 /// Whether a part of a text is unknown.
 pub(super) fn is_open(text: &str) -> bool {
     text.contains(MARKER)
+}
+
+/// The name of what is unknown, where a text is a marker as a whole.
+pub(super) fn whole_marker(text: &str) -> Option<&str> {
+    let name = text.strip_prefix(MARKER)?.strip_suffix('}')?;
+    (!name.contains('}')).then_some(name)
+}
+
+/// Whether a text is unknown as a whole, and not what a resource of the template gives.
+pub(super) fn is_unknown(text: &str) -> bool {
+    let kind = whole_marker(text).and_then(|name| name.split_once('.'));
+    kind.is_some_and(|(kind, _)| ["Parameter", "NoEcho", "Value", "resolve"].contains(&kind))
+}
+
+/// Whether two names may be the same.
+pub(super) fn may_be_equal(one: &str, other: &str) -> bool {
+    let fits = |pattern: &str, text: &str| {
+        let mut parts = pattern.split(MARKER);
+        let mut wild = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            wild.push('*');
+            wild.push_str(part.split_once('}').map_or("", |(_, rest)| rest));
+        }
+        glob(Pattern::wild(&wild, false).tokens(), text)
+    };
+    match (is_open(one), is_open(other)) {
+        (false, false) => one == other,
+        (true, false) => may_be_any(one) && fits(one, other),
+        (false, true) => may_be_any(other) && fits(other, one),
+        (true, true) => one == other || may_be_any(one) && may_be_any(other),
+    }
 }
 
 /// Whether a name is unknown and not that of a certain resource (`@{ID}`).

@@ -6,8 +6,10 @@
 //!
 //! Follows the AWS document *IAM JSON policy element reference*.
 
-use super::confinement::{Service, To, confined};
-use super::nodes::{MARKER, derived, entry, fact, head, is_open, list, map, plain, text, texts};
+use super::confinement::{Loose, Service, To, confined};
+use super::nodes::{
+    derived, entry, fact, head, is_open, list, map, plain, text, texts, whole_marker,
+};
 use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
 use crate::policy::document::reference;
 use crate::policy::document::{ActionPattern, is_account_id};
@@ -22,18 +24,30 @@ impl<'t> Parameters<'t> {
         Self(template.get("Parameters"))
     }
 
+    /// Whether what a marker names may be `*`, as far as is known.
+    pub(super) fn may_be_star(self, name: &str) -> bool {
+        match name.split_once('.') {
+            Some(("Parameter" | "NoEcho", name)) => {
+                let parameter = self.0.and_then(|parameters| parameters.get(name));
+                parameter.is_none_or(|parameter| parameters::refusal(parameter, "*").is_none())
+            }
+            Some((kind, _)) => matches!(kind, "Value" | "resolve"),
+            None => false,
+        }
+    }
+
     /// Whether an unknown principal may be a whole account. Where the pattern of a parameter permits
     /// no role, it is one.
     fn account(self, principal: &str) -> Account {
-        let Some(name) = principal
-            .strip_prefix(MARKER)
-            .and_then(|name| name.strip_suffix('}'))
-        else {
+        let Some(name) = whole_marker(principal) else {
             return Account::No;
         };
+        let is_elsewhere = name.starts_with("Value.")
+            || name.starts_with("resolve.")
+            || name.contains(".Outputs.");
         let name = name.strip_prefix("Parameter.").unwrap_or(name);
         let parameter = self.0.and_then(|parameters| parameters.get(name));
-        if parameter.is_none() && name.contains('.') {
+        if parameter.is_none() && name.contains('.') && !is_elsewhere {
             return Account::No;
         }
         let fits = |value: &str| {
@@ -72,6 +86,9 @@ const NAMED_ACTIONS: [&str; 3] = [
     "iam:passrole",
     "sts:assumerole",
 ];
+
+/// The end of a service principal that is written with a pseudo parameter.
+const URL_SUFFIX: &str = ".@{AWS.URLSuffix}";
 
 /// The own account in ARNs.
 const OWN_ACCOUNT: &str = "@{AWS.AccountId}";
@@ -143,8 +160,6 @@ fn statement(node: &Node) -> Node {
     let written = entries.iter().map(|element| {
         let value = &element.value;
         let value = match element.key.as_str() {
-            // What may be either allows.
-            "Effect" if value.as_str().is_some_and(is_open) => text("Allow", value.span),
             "Principal" | "NotPrincipal" => principals(value),
             "Action" | "NotAction" => actions(value),
             "Resource" | "NotResource" => {
@@ -165,7 +180,7 @@ fn statement(node: &Node) -> Node {
 
 fn principals(node: &Node) -> Node {
     match &node.value {
-        Value::String(everyone) if everyone == "*" => map(
+        Value::String(everyone) if everyone == "*" || is_open(everyone) => map(
             vec![entry("AWS", list(vec![node.clone()], node.span))],
             node.span,
         ),
@@ -180,6 +195,10 @@ fn principals(node: &Node) -> Node {
                         format!("arn:@{{AWS.Partition}}:iam::{OWN_ACCOUNT}:root"),
                         name.span,
                     ),
+                    // Service principals end alike in all partitions.
+                    ("Service", Some(service)) if service.ends_with(URL_SUFFIX) => {
+                        text(service.replace(URL_SUFFIX, ".amazonaws.com"), name.span)
+                    }
                     _ => name.clone(),
                 });
                 Entry {
@@ -247,17 +266,29 @@ fn whole_service(action: &str) -> Option<String> {
     }
 }
 
+/// A pattern for resources with `*` for every part that has only wildcards and separators.
 fn resource(node: &Node) -> Node {
-    let Some(written) = node.as_str().filter(|text| text.contains("**")) else {
-        return match node.as_str() {
-            Some("arn:*" | "*:*") => text("*", node.span),
-            _ => node.clone(),
-        };
+    let Some(written) = node.as_str().filter(|text| text.contains('*')) else {
+        return node.clone();
     };
-    let mut short = written.to_owned();
-    while short.contains("**") {
-        short = short.replace("**", "*");
-    }
+    let is_everything =
+        |part: &str| part.contains('*') && part.trim_matches(['*', '?', ':', '/']).is_empty();
+    let parts: Vec<&str> = written.splitn(6, ':').collect();
+    let short = match parts.as_slice() {
+        _ if is_everything(written) => "*".to_owned(),
+        ["arn", rest @ ..] if rest.iter().all(|part| is_everything(part)) => "*".to_owned(),
+        // A wildcard at the end covers the parts that follow, too.
+        ["arn", _, "*"] => "*".to_owned(),
+        ["arn", partition, service, rest @ ..]
+            if rest.len() < 3 && rest.last().is_some_and(|part| is_everything(part)) =>
+        {
+            format!("arn:{partition}:{service}:*:*:*")
+        }
+        [before @ .., last] if before.len() == 5 && is_everything(last) => {
+            format!("{}:*", before.join(":"))
+        }
+        _ => written.to_owned(),
+    };
     text(short, node.span)
 }
 
@@ -349,11 +380,17 @@ fn facts(
         Kind::Key => Service::Kms,
         Kind::Identity | Kind::Trust => Service::Iam,
     };
-    let is_loose = |to| confined(statement, to, service, place).err();
+    let is_loose = |to| confined(statement, to, service, parameters, place).err();
+    // An unknown value as a fact says that the fact is unknown.
+    let loose_fact = |name: &str, loose: Loose| match loose.open {
+        Some(open) => entry(name, open),
+        None => fact(name, loose.span),
+    };
     let Some(who) = statement.get("Principal") else {
         if let Some(negated) = statement.entry("NotPrincipal") {
-            if is_loose(To::Known).is_some() {
-                facts.push(fact("Everyone", negated.key_span));
+            if let Some(loose) = is_loose(To::Known) {
+                let span = negated.key_span;
+                facts.push(loose_fact("Everyone", Loose { span, ..loose }));
             }
             let everyone = text("*", negated.key_span);
             facts.push(entry(
@@ -367,13 +404,15 @@ fn facts(
     if named.iter().any(|name| name.as_str() == Some("*"))
         && let Some(loose) = is_loose(To::Known)
     {
-        facts.push(fact("Everyone", loose));
+        facts.push(loose_fact("Everyone", loose));
     }
     let (mut others, mut open) = (Vec::new(), None);
     for name in &named {
         let written = name.as_str().unwrap_or_default();
         let account = match account_of_root(written) {
             Some(account) if account == own => Account::No,
+            // Of an unknown account, which may be the own one.
+            Some(account) if is_open(account) => Account::Maybe,
             Some(_) => Account::Yes,
             None => parameters.account(written),
         };
@@ -384,8 +423,10 @@ fn facts(
         }
     }
     if let Some(loose) = is_loose(To::Principals) {
-        if !others.is_empty() {
-            facts.push(entry("WholeAccounts", list(others, loose)));
+        if let Some(unknown) = loose.open.filter(|_| !others.is_empty()) {
+            facts.push(entry("WholeAccounts", unknown));
+        } else if !others.is_empty() {
+            facts.push(entry("WholeAccounts", list(others, loose.span)));
         } else if let Some(open) = open {
             facts.push(entry("OpenPrincipal", open.clone()));
         }
@@ -398,10 +439,17 @@ fn facts(
         if let Some(owner) = owner.first() {
             facts.push(fact("OwnAccount", owner.span));
         }
+        let may_be_own = |name: &&Node| {
+            let account = parameters.account(name.as_str().unwrap_or_default());
+            account != Account::No
+        };
+        let (open, others): (Vec<&Node>, Vec<&Node>) = others.into_iter().partition(may_be_own);
         if let Some(first) = others.first() {
             let place = first.span;
             let others = others.into_iter().cloned().collect();
             facts.push(entry("OtherPrincipals", list(others, place)));
+        } else if let Some(open) = open.first() {
+            facts.push(entry("OtherPrincipals", (*open).clone()));
         }
     }
     if who.get("Service").is_some() {
@@ -410,7 +458,7 @@ fn facts(
             ("NoSourceAccount", To::SourceAccount),
             ("NoSourceArn", To::SourceArn),
         ] {
-            facts.extend(is_loose(to).map(|loose| fact(name, loose)));
+            facts.extend(is_loose(to).map(|loose| loose_fact(name, loose)));
         }
     }
     facts

@@ -1,27 +1,37 @@
 //! What the other resources of a template mean for a resource: the policy of a bucket, the
 //! policies of a pipeline's role, the rules that start a pipeline.
 //!
-//! A relation that depends on a value that is unknown is left open: no fact follows from it.
+//! A relation that depends on a value that is unknown is left open: no fact follows from it. Relations
+//! are looked for in every outcome of the conditions that they depend on.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::conditions::Conditions;
-use super::nodes::{entry, fact, is_open, list, may_be_any, plain, text, texts};
-use super::policy::{Kind, Parameters, canonical};
-use crate::diagnostic::{Entry, Node, Span};
+use super::Used;
+use super::conditions::{Conditions, Outcome};
+use super::nodes::{entry, fact, is_open, list, may_be_any, may_be_equal, plain, text, texts};
+use super::policy::{Kind, Parameters, canonical, from_text};
+use crate::diagnostic::{Entry, Node, Span, Value};
 use crate::policy::document::Pattern;
 use crate::policy::document::glob;
-use crate::template::{Deployment, Marker, Resolver, function, type_of};
+use crate::template::{Resolver, function, resources, type_of};
 
 /// The service principal of EventBridge.
 const EVENTS: &str = "events.amazonaws.com";
 
-/// The facts that follow from the relations of a template's resources.
+/// The facts that follow from the relations of a template's resources, by outcome of conditions.
 pub(super) struct Relations {
+    worlds: Vec<(Outcome, Facts)>,
+    /// Whether there are too many outcomes to try them all.
+    pub(super) is_incomplete: bool,
+}
+
+/// The facts in one outcome of conditions.
+#[derive(Default)]
+struct Facts {
     /// Of resources, by logical ID.
-    pub(super) resources: HashMap<String, Vec<Entry>>,
+    resources: HashMap<String, Vec<Entry>>,
     /// Of actions of pipelines, by logical ID and the place of the action.
-    pub(super) actions: HashMap<(String, Span), Vec<Entry>>,
+    actions: HashMap<(String, Span), Vec<Entry>>,
 }
 
 /// A resource whose properties are resolved.
@@ -29,7 +39,6 @@ struct Resource<'t> {
     id: &'t str,
     id_span: Span,
     kind: &'t str,
-    condition: Option<&'t str>,
     written: &'t Node,
     properties: Node,
 }
@@ -42,16 +51,80 @@ impl Resource<'_> {
 
 impl Relations {
     pub(super) fn of(template: &Node, conditions: &Conditions<'_>) -> Self {
-        let resolver = Resolver::new(template, Deployment::default()).with_marker(Marker::Named);
-        let reader = Reader::new(&resolver, conditions, Parameters::of(template));
-        let mut relations = Self {
-            resources: HashMap::new(),
-            actions: HashMap::new(),
-        };
-        reader.buckets(&mut relations);
-        reader.pipelines(&mut relations);
-        reader.policies(&mut relations);
-        relations
+        let mut used = Used::default();
+        for one in resources(template) {
+            if type_of(&one.value).is_some_and(|kind| TYPES.contains(&kind)) {
+                let condition = one.value.get("Condition").and_then(Node::as_str);
+                used.conditions.extend(condition);
+                let properties = one.value.get("Properties");
+                for property in properties.and_then(Node::entries).unwrap_or_default() {
+                    if PROPERTIES.contains(&property.key.as_str()) {
+                        used.read(&property.value);
+                    }
+                }
+            }
+        }
+        let outcomes = conditions.outcomes(&used.conditions, &BTreeSet::new());
+        let parameters = Parameters::of(template);
+        let worlds = outcomes.list.into_iter().map(|outcome| {
+            let facts = Facts::of(template, &outcome, parameters);
+            (outcome, facts)
+        });
+        Self {
+            worlds: worlds.collect(),
+            is_incomplete: outcomes.is_incomplete,
+        }
+    }
+
+    /// The facts about a resource that can occur with an outcome of its conditions.
+    pub(super) fn of_resource(&self, id: &str, outcome: &Outcome) -> Vec<Entry> {
+        self.merged(outcome, |facts| facts.resources.get(id))
+    }
+
+    /// The facts about an action of a pipeline.
+    pub(super) fn of_action(&self, id: &str, place: Span, outcome: &Outcome) -> Vec<Entry> {
+        let key = (id.to_owned(), place);
+        self.merged(outcome, |facts| facts.actions.get(&key))
+    }
+
+    fn merged<'r>(
+        &'r self,
+        outcome: &Outcome,
+        of: impl Fn(&'r Facts) -> Option<&'r Vec<Entry>>,
+    ) -> Vec<Entry> {
+        let mut merged: Vec<Entry> = Vec::new();
+        let worlds = self.worlds.iter();
+        let worlds = worlds.filter(|(world, _)| outcome.agrees_with(world));
+        for fact in worlds.filter_map(|(_, facts)| of(facts)).flatten() {
+            let known = merged.iter_mut().find(|known| known.key == fact.key);
+            let Some(known) = known else {
+                merged.push(fact.clone());
+                continue;
+            };
+            match (&mut known.value.value, &fact.value.value) {
+                (Value::Sequence(items), Value::Sequence(more)) => {
+                    let new = more.iter().filter(|item| !items.contains(item)).cloned();
+                    let new: Vec<Node> = new.collect();
+                    items.extend(new);
+                }
+                // What is certain in one outcome counts.
+                (Value::String(text), _) if is_open(text) => *known = fact.clone(),
+                _ => {}
+            }
+        }
+        merged
+    }
+}
+
+impl Facts {
+    fn of(template: &Node, outcome: &Outcome, parameters: Parameters<'_>) -> Self {
+        let resolver = outcome.resolver(template);
+        let reader = Reader::new(&resolver, outcome, parameters);
+        let mut facts = Self::default();
+        reader.buckets(&mut facts);
+        reader.pipelines(&mut facts);
+        reader.policies(&mut facts);
+        facts
     }
 
     fn add(&mut self, id: &str, fact: Entry) {
@@ -61,7 +134,6 @@ impl Relations {
 
 struct Reader<'r, 't> {
     resolver: &'r Resolver<'t>,
-    conditions: &'r Conditions<'t>,
     parameters: Parameters<'t>,
     resources: Vec<Resource<'t>>,
     /// The resources that a resource is created after, by logical ID.
@@ -80,16 +152,39 @@ const TYPES: [&str; 8] = [
     "AWS::IAM::RolePolicy",
 ];
 
+/// The properties on which relations depend.
+const PROPERTIES: [&str; 19] = [
+    "AssumeRolePolicyDocument",
+    "Bucket",
+    "BucketName",
+    "EventPattern",
+    "LoggingConfiguration",
+    "ManagedPolicyArns",
+    "ManagedPolicyName",
+    "Name",
+    "Path",
+    "Policies",
+    "PolicyDocument",
+    "RoleArn",
+    "RoleName",
+    "Roles",
+    "Stages",
+    "State",
+    "Targets",
+    "Triggers",
+    "Users",
+];
+
 impl<'r, 't> Reader<'r, 't> {
-    fn new(
-        resolver: &'r Resolver<'t>,
-        conditions: &'r Conditions<'t>,
-        parameters: Parameters<'t>,
-    ) -> Self {
+    fn new(resolver: &'r Resolver<'t>, outcome: &Outcome, parameters: Parameters<'t>) -> Self {
         let entries = resolver.resources().iter();
         let resources: Vec<Resource<'t>> = entries
             .filter_map(|one| {
                 let kind = type_of(&one.value).filter(|kind| TYPES.contains(kind))?;
+                let condition = one.value.get("Condition").and_then(Node::as_str);
+                if !outcome.holds(condition) {
+                    return None;
+                }
                 let properties = one.value.get("Properties");
                 let properties = properties
                     .and_then(|properties| resolver.resolve(properties))
@@ -98,7 +193,6 @@ impl<'r, 't> Reader<'r, 't> {
                     id: &one.key,
                     id_span: one.key_span,
                     kind,
-                    condition: one.value.get("Condition").and_then(Node::as_str),
                     written: &one.value,
                     properties: properties
                         .unwrap_or_else(|| super::nodes::map(Vec::new(), one.key_span)),
@@ -118,7 +212,6 @@ impl<'r, 't> Reader<'r, 't> {
         }
         Self {
             resolver,
-            conditions,
             parameters,
             resources,
             after,
@@ -135,10 +228,10 @@ impl<'r, 't> Reader<'r, 't> {
         name.unwrap_or_else(|| format!("@{{{id}}}"))
     }
 
-    fn buckets(&self, into: &mut Relations) {
-        let policies: Vec<(Option<&str>, Option<&str>)> = self
+    fn buckets(&self, into: &mut Facts) {
+        let policies: Vec<Option<&str>> = self
             .of_type("AWS::S3::BucketPolicy")
-            .map(|policy| (policy.text("Bucket"), policy.condition))
+            .map(|policy| policy.text("Bucket"))
             .collect();
         let mut sources = BTreeSet::new();
         let mut logs = BTreeSet::new();
@@ -158,19 +251,16 @@ impl<'r, 't> Reader<'r, 't> {
             .map(|bucket| self.name(bucket.id))
             .collect();
         // A policy whose bucket is in the template belongs to no other.
-        let is_decided = policies.iter().all(|(bucket, _)| {
-            bucket.is_some_and(|name| names.contains(name) || !may_be_any(name))
-        });
+        let open = policies
+            .iter()
+            .flatten()
+            .find(|name| !names.contains(**name) && may_be_any(name));
         for bucket in self.of_type("AWS::S3::Bucket") {
             let name = self.name(bucket.id);
-            let is_name = |other: Option<&str>| other == Some(name.as_str());
-            let own: Vec<Option<&str>> = policies
-                .iter()
-                .filter(|(bucket, _)| is_name(*bucket))
-                .map(|(_, condition)| *condition)
-                .collect();
-            if is_decided && !self.conditions.implies(bucket.condition, &own) {
-                into.add(bucket.id, fact("NoBucketPolicy", bucket.id_span));
+            if !policies.contains(&Some(name.as_str())) {
+                let unknown = open.map(|open| entry("NoBucketPolicy", text(*open, bucket.id_span)));
+                let certain = || fact("NoBucketPolicy", bucket.id_span);
+                into.add(bucket.id, unknown.unwrap_or_else(certain));
             }
             if sources.contains(name.as_str()) {
                 into.add(bucket.id, fact("PipelineSource", bucket.id_span));
@@ -181,7 +271,7 @@ impl<'r, 't> Reader<'r, 't> {
         }
     }
 
-    fn pipelines(&self, into: &mut Relations) {
+    fn pipelines(&self, into: &mut Facts) {
         for pipeline in self.of_type("AWS::CodePipeline::Pipeline") {
             let role = pipeline
                 .text("RoleArn")
@@ -193,6 +283,7 @@ impl<'r, 't> Reader<'r, 't> {
                 self.roles_not_assumable(pipeline, &role, into);
             }
             late_sources(pipeline, into);
+            repeated_namespaces(pipeline, into);
             if self.nothing_starts(pipeline) {
                 into.add(pipeline.id, fact("NothingStarts", pipeline.id_span));
             }
@@ -223,7 +314,7 @@ impl<'r, 't> Reader<'r, 't> {
             })
     }
 
-    fn policies_not_awaited(&self, pipeline: &Resource<'_>, role: &str, into: &mut Relations) {
+    fn policies_not_awaited(&self, pipeline: &Resource<'_>, role: &str, into: &mut Facts) {
         let mut reached: BTreeSet<&str> = BTreeSet::new();
         let mut open: Vec<&str> = vec![pipeline.id];
         while let Some(id) = open.pop() {
@@ -247,7 +338,7 @@ impl<'r, 't> Reader<'r, 't> {
         }
     }
 
-    fn roles_not_assumable(&self, pipeline: &Resource<'_>, role: &str, into: &mut Relations) {
+    fn roles_not_assumable(&self, pipeline: &Resource<'_>, role: &str, into: &mut Facts) {
         let Some(owner) = self
             .of_type("AWS::IAM::Role")
             .find(|one| self.name(one.id) == role)
@@ -328,6 +419,11 @@ impl<'r, 't> Reader<'r, 't> {
             return false;
         }
         let name = self.name(pipeline.id);
+        let sources = actions(&pipeline.properties);
+        let sources = sources.filter(|action| is_action(action, "Source", "S3"));
+        let buckets: Vec<&str> = sources
+            .filter_map(|action| setting(action, "S3Bucket"))
+            .collect();
         !self.of_type("AWS::Events::Rule").any(|rule| {
             let Some(pattern) = rule.properties.get("EventPattern") else {
                 return false;
@@ -335,13 +431,9 @@ impl<'r, 't> Reader<'r, 't> {
             if rule.text("State") == Some("DISABLED") {
                 return false;
             }
-            // As text, or unknown.
-            let hears = match pattern.as_str() {
-                Some(text) => text.contains("aws.s3") || is_open(text),
-                None => texts(pattern, "source")
-                    .iter()
-                    .any(|source| source.as_str() == Some("aws.s3")),
-            };
+            let pattern = from_text(pattern);
+            // As text, it is unknown.
+            let hears = pattern.as_str().is_some() || hears_uploads(&pattern, &buckets);
             let targets = rule.properties.get("Targets").map(Node::one_or_many);
             let starts = targets.unwrap_or_default().iter().any(|target| {
                 let arn = target.get("Arn").and_then(Node::as_str).unwrap_or("@{");
@@ -353,7 +445,7 @@ impl<'r, 't> Reader<'r, 't> {
     }
 
     /// Which policies are those of roles that EventBridge assumes.
-    fn policies(&self, into: &mut Relations) {
+    fn policies(&self, into: &mut Facts) {
         for role in self.of_type("AWS::IAM::Role") {
             let trust = role.properties.get("AssumeRolePolicyDocument");
             let statements =
@@ -389,7 +481,7 @@ pub(super) fn actions(properties: &Node) -> impl Iterator<Item = &Node> {
 }
 
 /// Notes the source actions that are not in the first stage.
-fn late_sources(pipeline: &Resource<'_>, into: &mut Relations) {
+fn late_sources(pipeline: &Resource<'_>, into: &mut Facts) {
     let stages = pipeline.properties.get("Stages").and_then(Node::items);
     for stage in stages.unwrap_or_default().iter().skip(1) {
         for action in stage
@@ -409,6 +501,23 @@ fn late_sources(pipeline: &Resource<'_>, into: &mut Relations) {
     }
 }
 
+/// Notes the actions whose namespace an earlier action has.
+fn repeated_namespaces(pipeline: &Resource<'_>, into: &mut Facts) {
+    let mut seen = BTreeSet::new();
+    for action in actions(&pipeline.properties) {
+        let Some(namespace) = action.get("Namespace") else {
+            continue;
+        };
+        if namespace.as_str().is_some_and(|name| !seen.insert(name)) {
+            let key = (pipeline.id.to_owned(), action.span);
+            into.actions
+                .entry(key)
+                .or_default()
+                .push(fact("RepeatedNamespace", namespace.span));
+        }
+    }
+}
+
 fn is_action(action: &Node, category: &str, provider: &str) -> bool {
     let is = |key, wanted| {
         let found = action.at(["ActionTypeId", key]).and_then(Node::as_str);
@@ -421,16 +530,44 @@ fn setting<'n>(action: &'n Node, key: &str) -> Option<&'n str> {
     action.at(["Configuration", key])?.as_str()
 }
 
+/// Whether an event pattern may match uploads to one of some buckets.
+///
+/// Follows the AWS document *Comparison operators for use in event patterns in Amazon EventBridge*.
+fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
+    let may_be = |path: &[&str], wanted: &[&str]| {
+        let Some(values) = pattern.at(path.iter().copied()) else {
+            return true;
+        };
+        values.one_or_many().iter().any(|value| {
+            let fits = |text: &str| wanted.iter().any(|wanted| may_be_equal(wanted, text));
+            let is_prefix = |prefix: &str| wanted.iter().any(|text| text.starts_with(prefix));
+            match (value.as_str(), value.get("prefix").and_then(Node::as_str)) {
+                (Some(text), _) => fits(text),
+                (None, Some(prefix)) => is_prefix(prefix) || is_open(prefix),
+                // Other comparisons may hold.
+                (None, None) => true,
+            }
+        })
+    };
+    let kinds = ["Object Created", "AWS API Call via CloudTrail"];
+    may_be(&["source"], &["aws.s3"])
+        && may_be(&["detail-type"], &kinds)
+        && may_be(&["detail", "bucket", "name"], buckets)
+}
+
 /// Whether a pattern covers the ARN of a role, or may cover it once both are known.
 fn may_cover(pattern: &str, arn: &str) -> bool {
     let covers = |pattern: &str, text: &str| glob(Pattern::wild(pattern, false).tokens(), text);
     if !is_open(pattern) && !is_open(arn) {
         return covers(pattern, arn);
     }
-    let service = |arn: &str| arn.split(':').nth(2).unwrap_or_default().to_owned();
-    if [pattern, arn].iter().all(|arn| arn.starts_with("arn:"))
-        && !covers(&service(pattern), &service(arn))
-    {
+    let part = |arn: &str, at| arn.split(':').nth(at).unwrap_or_default().to_owned();
+    let may_agree = |at| {
+        let (pattern, arn) = (part(pattern, at), part(arn, at));
+        is_open(&pattern) || is_open(&arn) || covers(&pattern, &arn)
+    };
+    let are_arns = [pattern, arn].iter().all(|arn| arn.starts_with("arn:"));
+    if are_arns && !(may_agree(2) && may_agree(4)) {
         return false;
     }
     let name = |arn: &str| {

@@ -1,5 +1,7 @@
 //! Calls of intrinsic functions.
 
+use std::collections::HashMap;
+
 use super::super::NO_VALUE;
 use super::super::functions::{SubPart, sub_parts};
 use super::{Resolver, Text, UNKNOWN, known_text, unknown_in};
@@ -22,6 +24,13 @@ impl Resolver<'_> {
             "If" => return self.choose(argument, span),
             "FindInMap" => self.find_in_map(&self.argument(name, argument)?, span),
             UNKNOWN => argument.clone(),
+            "ToJsonString" => {
+                let value = self.argument(name, argument)?;
+                match unknown_in(&value) {
+                    Some(part) if self.marker.is_none() => self.unknown_by(part, span),
+                    _ => Node::synthetic(Value::String(value.to_json().to_string()), span),
+                }
+            }
             "ImportValue" => self.unknown("`ImportValue` is another stack's output", span),
             _ => self.unknown(format!("the value of `{name}` is known only to AWS"), span),
         })
@@ -59,6 +68,8 @@ impl Resolver<'_> {
             return self.unknown("`Sub` has no text", span);
         };
         let mut made = Text::known("");
+        // Each once, however often the text names it.
+        let mut resolved: HashMap<&str, Option<Node>> = HashMap::new();
         for part in sub_parts(template) {
             let name = match part {
                 SubPart::Text(text) => {
@@ -74,10 +85,13 @@ impl Resolver<'_> {
             let name = name.trim();
             let given = variables.and_then(|variables| variables.get(name));
             let value = match (given, name.split_once('.')) {
-                (Some(given), _) => match self.resolve(given) {
-                    Some(value) => value,
-                    None => continue,
-                },
+                (Some(given), _) => {
+                    let value = resolved.entry(name).or_insert_with(|| self.resolve(given));
+                    match value {
+                        Some(value) => value.clone(),
+                        None => continue,
+                    }
+                }
                 (None, Some((id, attribute))) => self.attribute_node(id, attribute, span),
                 (None, None) => self.reference(name, span),
             };
@@ -185,14 +199,26 @@ impl Resolver<'_> {
         let default = || argument.items()?.get(3)?.get("DefaultValue");
         let has_unknown = keys.is_none();
         match found.or_else(|| default().filter(|_| !has_unknown)) {
-            Some(value) => Node {
-                span,
-                ..value.clone()
-            },
+            Some(value) => placed(value, span),
             None => match unknown_in(argument) {
                 Some(part) => self.unknown_by(part, span),
                 None => self.unknown("`FindInMap` finds nothing", span),
             },
         }
+    }
+}
+
+/// A value that is written elsewhere, at the place of the call.
+fn placed(node: &Node, span: Span) -> Node {
+    let value = match &node.value {
+        Value::Sequence(items) => {
+            Value::Sequence(items.iter().map(|item| placed(item, span)).collect())
+        }
+        other => other.clone(),
+    };
+    Node {
+        value,
+        span,
+        tag: node.tag.clone(),
     }
 }

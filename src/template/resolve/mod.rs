@@ -366,6 +366,8 @@ impl<'a> Resolver<'a> {
         let default = default.filter(|_| !self.without_defaults.contains(id));
         let is_stored = parameters::is_stored(kind);
         let is_secret = parameter.get("NoEcho").and_then(Node::scalar_text) == Some("true");
+        // A default is in the template, so it is no secret.
+        let is_secret = is_secret && default.is_none_or(str::is_empty);
         if is_secret && matches!(self.marker, Some(Marker::Named)) {
             return self.unknown_called(&format!("NoEcho.{id}"), "", span);
         }

@@ -162,7 +162,8 @@ fn every_rule_has_all_kinds_of_cases() {
 
 /// Rules about relations between resources: Guard alone cannot tell which resources belong
 /// together, so they find nothing without the facts of the normal form.
-const ON_RELATIONS: [&str; 9] = [
+const ON_RELATIONS: [&str; 10] = [
+    "CODEPIPELINE_NAMESPACES_UNIQUE",
     "CODEPIPELINE_SOURCE_BUCKET_VERSIONED",
     "DEPLOYMENT_CREATION_GUARDED",
     "DEPLOYMENT_DEPLOY_ROLE_ASSUMABLE",

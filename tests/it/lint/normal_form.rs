@@ -6,7 +6,7 @@ use s3ferry::diagnostic::Severity;
 use super::{lint, marked, of};
 
 /// How many faults a rule finds in a template, and what it cannot decide.
-fn found(text: &str, rule: &str) -> (usize, usize) {
+pub(super) fn found(text: &str, rule: &str) -> (usize, usize) {
     let report = lint(text);
     let (notes, faults): (Vec<_>, Vec<_>) = of(&report, rule)
         .into_iter()
@@ -14,9 +14,9 @@ fn found(text: &str, rule: &str) -> (usize, usize) {
     (faults.len(), notes.len())
 }
 
-const FAULT: (usize, usize) = (1, 0);
-const NOTHING: (usize, usize) = (0, 0);
-const UNDECIDED: (usize, usize) = (0, 1);
+pub(super) const FAULT: (usize, usize) = (1, 0);
+pub(super) const NOTHING: (usize, usize) = (0, 0);
+pub(super) const UNDECIDED: (usize, usize) = (0, 1);
 
 /// A managed policy with one statement.
 fn policy(statement: &str) -> String {
@@ -303,4 +303,190 @@ fn unknown_values_are_no_faults() {
         "Type: String, AllowedValues: [Enabled, Suspended]",
     );
     assert_eq!(found(&text, "S3_BUCKET_VERSIONED"), FAULT);
+}
+
+#[test]
+fn a_loop_that_is_too_long_is_noted_with_those_behind_it() {
+    let items = (0..10_001).map(|at| format!("i{at}")).collect::<Vec<_>>();
+    let text = format!(
+        "Transform: AWS::LanguageExtensions\nResources:\n  Fn::ForEach::Long: [X, [{}], {{'T${{X}}': {{Type: AWS::SNS::Topic}}}}]\n  Fn::ForEach::Next: [X, [a], {{'B${{X}}': {{Type: AWS::S3::Bucket}}}}]\n",
+        items.join(", ")
+    );
+    let report = lint(&text);
+    let notes = of(&report, "LINT_NOT_CHECKED");
+    assert_eq!(notes.len(), 2, "{:?}", report.findings);
+}
+
+#[test]
+fn a_suppression_in_a_loop_counts_for_each_resource() {
+    let text = "
+Transform: AWS::LanguageExtensions
+Resources:
+  Fn::ForEach::Buckets:
+    - X
+    - [a, b]
+    - B${X}:
+        Type: AWS::S3::Bucket
+        Metadata: {guard: {SuppressedRules: ['S3_BUCKET_NO_PUBLIC_ACL: a website', S3_BUCKET_VERSIONEDX]}}
+        Properties: {AccessControl: PublicRead}
+";
+    let report = lint(text);
+    assert_eq!(found(text, "S3_BUCKET_NO_PUBLIC_ACL"), NOTHING);
+    let suppressed: Vec<_> = report
+        .suppressed
+        .iter()
+        .map(|one| (one.resource.as_str(), one.reason.as_deref()))
+        .collect();
+    assert_eq!(
+        suppressed,
+        [("Ba", Some("a website")), ("Bb", Some("a website"))]
+    );
+    assert_eq!(found(text, "LINT_UNKNOWN_SUPPRESSION"), FAULT);
+}
+
+#[test]
+fn service_principals_end_with_the_suffix_of_the_partition() {
+    let text = "Resources:\n  R: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Principal: {Service: !Sub 'events.${AWS::URLSuffix}'}, Action: 'sts:AssumeRole'}]}}}\n";
+    assert_eq!(found(text, "EVENTS_ROLE_TRUST_CONFINED"), FAULT);
+    let text = bucket_policy(
+        "Effect: Allow, Principal: {Service: !Sub 'logging.s3.${AWS::URLSuffix}'}, Action: 's3:PutObject', Resource: !Sub '${B.Arn}/*'",
+    );
+    assert_eq!(found(&text, "S3_LOG_DELIVERY_CONFINED"), FAULT);
+}
+
+#[test]
+fn patterns_that_cover_every_role_name_none() {
+    for (arn, expected) in [
+        ("arn:aws:iam::222222222222:role/deploy", NOTHING),
+        ("arn:aws:iam::222222222222:role/deploy-*", NOTHING),
+        ("arn:aws:iam::222222222222:role*", FAULT),
+        ("arn:aws:iam::222222222222:r*", FAULT),
+        ("arn:aws:iam::222222222222:role/*", FAULT),
+        ("arn:aws:iam::222222222222:role/${aws:username}", FAULT),
+    ] {
+        let text = bucket_policy(&format!(
+            "Effect: Allow, Principal: {{AWS: '222222222222'}}, Action: 's3:GetObject', Resource: !Sub '${{B.Arn}}/*', Condition: {{ArnLike: {{'aws:PrincipalArn': '{arn}'}}}}"
+        ));
+        let rule = "S3_BUCKET_POLICY_CROSS_ACCOUNT_CONFINED";
+        assert_eq!(found(&text, rule), expected, "{arn}");
+    }
+}
+
+#[test]
+fn sources_of_log_delivery_are_named_in_every_partition() {
+    for (source, expected) in [
+        ("'arn:aws:s3:::*'", FAULT),
+        ("'arn:aws-cn:s3:::*'", FAULT),
+        ("!Sub 'arn:${AWS::Partition}:s3:::*'", FAULT),
+        ("!Sub 'arn:${AWS::Partition}:s3:::web-*'", NOTHING),
+        ("!Sub '${Other.Arn}*'", NOTHING),
+    ] {
+        let text = bucket_policy(&format!(
+            "Effect: Allow, Principal: {{Service: logging.s3.amazonaws.com}}, Action: 's3:PutObject', Resource: !Sub '${{B.Arn}}/*', Condition: {{StringEquals: {{'aws:SourceAccount': '111111111111'}}, ArnLike: {{'aws:SourceArn': {source}}}}}"
+        ));
+        assert_eq!(
+            found(&text, "S3_LOG_DELIVERY_CONFINED"),
+            expected,
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn every_resource_has_many_spellings() {
+    for (resource, expected) in [
+        ("'*'", FAULT),
+        ("'?*'", FAULT),
+        ("'*:*:*:*:*:*'", FAULT),
+        ("'arn:*'", FAULT),
+        ("'arn:aws:*'", FAULT),
+        ("'arn:aws:s3:*'", FAULT),
+        ("'arn:aws:s3:::*'", FAULT),
+        ("'arn:aws:s3:::?*'", FAULT),
+        ("'arn:aws:s3:::*/*'", FAULT),
+        ("!Sub 'arn:${AWS::Partition}:s3:::*'", FAULT),
+        ("'arn:aws:s3:::bucket/*'", NOTHING),
+        ("'arn:aws:s3:::bucket-?*'", NOTHING),
+    ] {
+        let text = policy(&format!("Action: 's3:GetObject', Resource: {resource}"));
+        assert_eq!(
+            found(&text, "IAM_NO_STAR_RESOURCES"),
+            expected,
+            "{resource}"
+        );
+    }
+}
+
+#[test]
+fn values_of_mappings_are_at_their_use() {
+    let policy = |id: &str| {
+        format!(
+            "  {id}: {{Type: AWS::IAM::ManagedPolicy, Properties: {{PolicyDocument: {{Statement: [{{Effect: Allow, Action: !FindInMap [M, a, b], Resource: 'arn:aws:s3:::a/b'}}]}}}}}}\n"
+        )
+    };
+    let text = format!(
+        "Mappings: {{M: {{a: {{b: ['s3:GetObject', 's3:*']}}}}}}\nResources:\n{}{}",
+        policy("P0"),
+        policy("P1")
+    );
+    assert_eq!(found(&text, "IAM_NO_STAR_ACTIONS"), (2, 0));
+}
+
+#[test]
+fn everyone_may_be_confined_in_a_trust_policy() {
+    for (condition, expected) in [
+        ("", FAULT),
+        (
+            ", Condition: {StringEquals: {'aws:PrincipalOrgID': o-abcdefghij}}",
+            NOTHING,
+        ),
+        (
+            ", Condition: {StringLike: {'aws:PrincipalOrgID': 'o-*'}}",
+            FAULT,
+        ),
+        (
+            ", Condition: {ArnEquals: {'aws:PrincipalArn': 'arn:aws:iam::222222222222:role/r'}}",
+            NOTHING,
+        ),
+    ] {
+        let text = format!(
+            "Resources: {{R: {{Type: AWS::IAM::Role, Properties: {{AssumeRolePolicyDocument: {{Statement: [{{Effect: Allow, Principal: '*', Action: 'sts:AssumeRole'{condition}}}]}}}}}}}}\n"
+        );
+        assert_eq!(
+            found(&text, "IAM_ROLE_TRUST_NO_STAR"),
+            expected,
+            "{condition}"
+        );
+    }
+}
+
+#[test]
+fn a_policy_may_be_a_value_turned_into_text() {
+    let text = "Resources: {P: {Type: AWS::IAM::ManagedPolicy, Properties: {PolicyDocument: {'Fn::ToJsonString': {Statement: [{Effect: Allow, Action: '*', Resource: 'arn:aws:s3:::a/b'}]}}}}}\n";
+    assert_eq!(found(text, "IAM_NO_STAR_ACTIONS"), FAULT);
+}
+
+#[test]
+fn values_are_resolved_once_however_often_a_text_names_them() {
+    let mut name = "x".to_owned();
+    for _ in 0..12 {
+        name = format!("!Sub ['{}', {{a: {name}}}]", "${a}".repeat(10));
+    }
+    let text = format!(
+        "Resources: {{B: {{Type: AWS::S3::Bucket, Properties: {{BucketName: {name}}}}}}}\n"
+    );
+    assert_eq!(found(&text, "S3_BUCKET_VERSIONED"), FAULT);
+}
+
+#[test]
+fn types_that_are_none_and_modules_are_noted() {
+    for kind in [
+        "''",
+        "'AWS::S3::Bucket '",
+        "Bucket",
+        "Company::Web::Site::MODULE",
+    ] {
+        let text = format!("Resources: {{R: {{Type: {kind}}}}}\n");
+        assert_eq!(found(&text, "LINT_NOT_CHECKED"), UNDECIDED, "{kind}");
+    }
 }

@@ -1,0 +1,103 @@
+//! What the policies of a resource may allow at most: unknown actions, resources and managed policies
+//! that may be anything are `*`, and a statement with an unknown effect allows.
+//!
+//! A rule that only one of this and the normal form violates cannot be decided. Unknown
+//! principals are not replaced: the facts of a statement say what they may be. Neither are values of
+//! conditions and parts of ARNs, which are taken as names.
+
+use super::nodes::{MARKER, is_open, text, whole_marker};
+use super::policy::{Parameters, from_text};
+use crate::diagnostic::{Entry, Node, Value};
+
+/// Returns the properties with the policies at their widest, if these depend on unknown values.
+pub(super) fn at_most(properties: &Node, parameters: Parameters<'_>) -> Option<Node> {
+    with_entries(properties, |key, value| match key {
+        "PolicyDocument" | "KeyPolicy" | "AssumeRolePolicyDocument" => document(value, parameters),
+        "Policies" => with_items(value, |policy| at_most(policy, parameters)),
+        "ManagedPolicyArns" => with_items(value, |policy| whole(policy, parameters)),
+        _ => None,
+    })
+}
+
+fn document(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
+    with_entries(&from_text(node), |key, value| match key {
+        "Statement" => with_items(value, |one| statement(one, parameters)),
+        _ => None,
+    })
+}
+
+fn statement(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
+    if node.get("Effect").and_then(Node::as_str) == Some("Deny") {
+        return None;
+    }
+    with_entries(node, |key, value| match key {
+        "Effect" => value
+            .as_str()
+            .filter(|effect| is_open(effect))
+            .map(|_| text("Allow", value.span)),
+        "Action" => with_items(value, |action| parts(action, parameters)),
+        "Resource" => with_items(value, |resource| whole(resource, parameters)),
+        _ => None,
+    })
+}
+
+/// `*` instead of a text that is unknown as a whole.
+fn whole(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
+    let name = whole_marker(node.as_str()?)?;
+    parameters.may_be_star(name).then(|| text("*", node.span))
+}
+
+/// `*` instead of each unknown part of a text.
+fn parts(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
+    let written = node.as_str().filter(|written| is_open(written))?;
+    let mut pieces = written.split(MARKER);
+    let mut made = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.split_once('}') {
+            Some((name, rest)) if parameters.may_be_star(name) => {
+                made.push('*');
+                made.push_str(rest);
+            }
+            _ => {
+                made.push_str(MARKER);
+                made.push_str(piece);
+            }
+        }
+    }
+    (made != written).then(|| text(made, node.span))
+}
+
+/// A mapping with the entries that `change` gives; nothing if it changes none.
+fn with_entries(node: &Node, change: impl Fn(&str, &Node) -> Option<Node>) -> Option<Node> {
+    let entries = node.entries()?;
+    let changed: Vec<Option<Node>> = entries
+        .iter()
+        .map(|entry| change(&entry.key, &entry.value))
+        .collect();
+    if changed.iter().all(Option::is_none) {
+        return None;
+    }
+    let entries = entries.iter().zip(changed);
+    let entries = entries.map(|(entry, changed)| Entry {
+        value: changed.unwrap_or_else(|| entry.value.clone()),
+        ..entry.clone()
+    });
+    Some(Node::synthetic(
+        Value::Mapping(entries.collect()),
+        node.span,
+    ))
+}
+
+/// A list with the items that `change` gives, or the only item; nothing if it changes none.
+fn with_items(node: &Node, change: impl Fn(&Node) -> Option<Node>) -> Option<Node> {
+    let Value::Sequence(items) = &node.value else {
+        return change(node);
+    };
+    let changed: Vec<Option<Node>> = items.iter().map(change).collect();
+    if changed.iter().all(Option::is_none) {
+        return None;
+    }
+    let items = items.iter().zip(changed);
+    let items = items.map(|(item, changed)| changed.unwrap_or_else(|| item.clone()));
+    Some(Node::synthetic(Value::Sequence(items.collect()), node.span))
+}
