@@ -5,6 +5,7 @@ pub(crate) mod arn;
 pub(crate) mod arn_kind;
 pub(crate) mod handlers;
 mod ids;
+pub(crate) mod log_accounts;
 pub(crate) mod names;
 mod partition;
 pub mod quotas;

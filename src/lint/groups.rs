@@ -106,11 +106,15 @@ const MARK: &str = "<<!>>";
 /// them here: suppressed findings are left out of the report, and are counted there.
 const SUPPRESSION: &str = "Metadata.guard.SuppressedRules";
 
-/// A rule's text without comments, violation texts and the filter of suppressions.
+/// The end of lines that leave out a choice between values, about which Guard alone knows nothing.
+const CHOICE: &str = "'Fn::If' not exists";
+
+/// A rule's text without comments, violation texts and what is only for Guard alone.
 fn spare(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
     for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with('#') || line.starts_with(SUPPRESSION) {
+        let is_for_guard_alone = line.starts_with(SUPPRESSION) || line.ends_with(CHOICE);
+        if line.is_empty() || line.starts_with('#') || is_for_guard_alone {
             continue;
         }
         let (clause, violation) = line.split_once("<<").unwrap_or((line, ""));

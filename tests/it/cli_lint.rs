@@ -122,6 +122,7 @@ fn a_warning_alone_is_no_failure() {
         "unnamed.yaml",
         "Resources:\n  T:\n    Type: AWS::SNS::Topic\n    Properties:\n      KmsMasterKeyId: x\n",
     );
+    project.expect(&format!("{OURS} unnamed.yaml --strict"), 1);
     let run = project.expect(&format!("{OURS} unnamed.yaml"), 0);
     assert!(
         run.stdout.contains("warning[TOPIC_NAMED]"),

@@ -134,8 +134,11 @@ fn denies_plain_requests(statement: &Node) -> Option<bool> {
                 Some([only]) if only.key == "aws:securetransport" => {
                     let values = only.value.one_or_many().iter();
                     let values = values.map(|value| {
-                        let text = value.as_str().unwrap_or_default().to_ascii_lowercase();
-                        is(&[super::nodes::text(text, value.span)], &["false"])
+                        let text = value.as_str().unwrap_or_default();
+                        match is_unknown(text) {
+                            true => None,
+                            false => Some(text.eq_ignore_ascii_case("false")),
+                        }
                     });
                     // Without a value it holds for no request.
                     values.reduce(and).unwrap_or(Some(false))

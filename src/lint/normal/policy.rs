@@ -10,6 +10,7 @@ use super::confinement::{Loose, Service, To, confined};
 use super::nodes::{
     derived, entry, fact, head, is_open, list, map, plain, text, texts, whole_marker,
 };
+use crate::aws::log_accounts::delivers_load_balancer_logs;
 use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
 use crate::policy::document::reference;
 use crate::policy::document::{ActionPattern, is_account_id};
@@ -407,10 +408,14 @@ fn facts(
         facts.push(loose_fact("Everyone", loose));
     }
     let (mut others, mut open) = (Vec::new(), None);
+    let actions = texts(statement, "Action");
+    let is_put = |action: &&Node| action.as_str() == Some("s3:putobject");
+    let puts_logs = kind == Kind::Bucket && !actions.is_empty() && actions.iter().all(is_put);
     for name in &named {
         let written = name.as_str().unwrap_or_default();
         let account = match account_of_root(written) {
             Some(account) if account == own => Account::No,
+            Some(account) if puts_logs && delivers_load_balancer_logs(account) => Account::No,
             // Of an unknown account, which may be the own one.
             Some(account) if is_open(account) => Account::Maybe,
             Some(_) => Account::Yes,

@@ -93,6 +93,10 @@ pub(crate) fn expand(pattern: &ActionPattern) -> Option<Vec<&'static Action>> {
     )
 }
 
+/// An action that AWS documents with `*` as its resource, though the reference names resource types for it:
+/// *Using condition keys to limit access to CloudWatch namespaces*.
+const DOCUMENTED_WITH_STAR: [&str; 1] = ["cloudwatch:PutMetricData"];
+
 /// Whether a pattern covers only actions that support no other resource than `*`. Of services that
 /// the reference does not have, actions are known without wildcards.
 pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
@@ -105,6 +109,12 @@ pub(crate) fn supports_only_star(pattern: &ActionPattern) -> bool {
     let Some((service, name)) = pattern.text.split_once(':') else {
         return false;
     };
+    if DOCUMENTED_WITH_STAR
+        .iter()
+        .any(|action| action.eq_ignore_ascii_case(&pattern.text))
+    {
+        return true;
+    }
     let mut services = STAR_ONLY.lines().filter_map(|line| line.split_once(' '));
     let actions = services.find(|(known, _)| known.eq_ignore_ascii_case(service));
     let mut actions = actions.map_or("", |(_, actions)| actions).split(' ');

@@ -53,6 +53,7 @@ fn texts<'j>(list: &'j Json, member: &str) -> Vec<&'j str> {
 fn notes_change_no_exit_code_and_are_counted() {
     let project = project();
     project.write("rules/topic/tagged.guard", NOTE);
+    project.expect(&format!("{OURS} good.json --strict"), 1);
     let run = project.expect(&format!("{OURS} good.json"), 0);
     assert!(run.stdout.contains("note[TOPIC_TAGGED]"), "{}", run.stdout);
     let summary = "0 errors, 0 warnings, 1 note, 0 suppressed.";

@@ -61,6 +61,7 @@ fn actions_without_resource_types_need_a_star() {
     for (actions, expected) in [
         ("s3:ListAllMyBuckets", NOTHING),
         ("[ec2:DescribeInstances, 'iam:ListAccount*']", NOTHING),
+        ("cloudwatch:PutMetricData", NOTHING),
         ("[ec2:DescribeInstances, s3:GetObject]", FAULT),
         ("sqs:SendMessage", FAULT),
     ] {
@@ -488,5 +489,20 @@ fn types_that_are_none_and_modules_are_noted() {
     ] {
         let text = format!("Resources: {{R: {{Type: {kind}}}}}\n");
         assert_eq!(found(&text, "LINT_NOT_CHECKED"), UNDECIDED, "{kind}");
+    }
+}
+
+#[test]
+fn load_balancers_deliver_logs_with_accounts_of_aws() {
+    for (account, action, expected) in [
+        ("127311923021", "s3:PutObject", NOTHING),
+        ("127311923021", "s3:GetObject", FAULT),
+        ("222222222222", "s3:PutObject", FAULT),
+    ] {
+        let text = bucket_policy(&format!(
+            "Effect: Allow, Principal: {{AWS: 'arn:aws:iam::{account}:root'}}, Action: '{action}', Resource: !Sub '${{B.Arn}}/AWSLogs/*'"
+        ));
+        let rule = "S3_BUCKET_POLICY_CROSS_ACCOUNT_CONFINED";
+        assert_eq!(found(&text, rule), expected, "{account} {action}");
     }
 }
