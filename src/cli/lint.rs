@@ -190,6 +190,9 @@ pub(crate) fn run(global: &Global, options: &LintOptions) -> Result<Outcome, Fai
             "list them with --format text or json",
         ));
     }
+    if !options.list_rules {
+        lint::prepare();
+    }
     let Rules { rules, skipped } = rules(options)?;
     if options.list_rules {
         list(global, &rules, &skipped, options.format)?;

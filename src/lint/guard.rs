@@ -6,16 +6,9 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-use cfn_guard::commands::Executable;
-use cfn_guard::commands::validate::{OutputFormatType, ShowSummaryType};
-use cfn_guard::utils::reader::{ReadBuffer, Reader};
-use cfn_guard::utils::writer::{WriteBuffer, Writer};
-use cfn_guard::{CommandBuilder, ValidateBuilder};
 
 use super::answer::{self, Answer, Failure, Message};
 use super::groups::{Group, groups, violation};
@@ -24,6 +17,7 @@ use super::numbers::unquoted_account_ids;
 use super::rules::is_embedded;
 use super::suppress::{Suppressions, names_in_filters, suppressions};
 use super::template::Place;
+use super::validate::{GUARD_THREAD, STACK_SIZE, validate};
 use super::{Report, Rule, embedded, others, template};
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Source};
 use crate::escape::for_yaml;
@@ -69,12 +63,6 @@ pub enum LintError {
     #[error("Guard broke off while checking `{0}`")]
     BrokeOff(String),
 }
-
-/// The name of the threads in which Guard is asked. A panic there becomes an error.
-pub(crate) const GUARD_THREAD: &str = "guard";
-
-/// Guard evaluates recursively, deeper than a document is nested.
-const STACK_SIZE: usize = 16 * 1024 * 1024;
 
 /// Checks templates against rules; one report for each template, in their order.
 ///
@@ -347,8 +335,7 @@ fn run(tasks: &[Task]) -> Vec<Result<Vec<Answer>, LintError>> {
         .collect()
 }
 
-/// Asks Guard through its `validate` command, with a payload and its structured output: the
-/// library's own `run_checks` cuts long reports short.
+/// Asks Guard, and reads its answers.
 fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
     let refused = |reason: String| LintError::Refused {
         template: task.names(),
@@ -367,30 +354,8 @@ fn ask(task: &Task) -> Result<Vec<Answer>, LintError> {
         })
         .map(|json| for_yaml(&json).into_owned())
         .collect();
-    let payload = serde_json::json!({ "rules": [task.group.text], "data": data }).to_string();
-    let command = ValidateBuilder::default()
-        .payload(true)
-        .structured(true)
-        .output_format(OutputFormatType::JSON)
-        .show_summary(vec![ShowSummaryType::None])
-        .try_build()
-        .map_err(|error| refused(error.to_string()))?;
-    let mut reader = Reader::new(ReadBuffer::Cursor(Cursor::new(payload.into_bytes())));
-    let mut writer = Writer::new_with_err(WriteBuffer::Vec(vec![]), WriteBuffer::Vec(vec![]))
-        .map_err(|error| refused(error.to_string()))?;
-    match command.execute(&mut writer, &mut reader) {
-        // Its codes for "compliant" and "not compliant".
-        Ok(0 | 19) => {}
-        Ok(code) => {
-            let said = writer.err_to_stripped().unwrap_or_default();
-            return Err(refused(format!("it ended with {code}. {}", said.trim())));
-        }
-        Err(error) => return Err(refused(error.to_string())),
-    }
-    writer
-        .into_string()
-        .map_err(|error| error.to_string())
-        .and_then(|text| answer::read(&text, task.questions.len()))
+    let text = validate(&task.group.text, &data).map_err(refused)?;
+    answer::read(&text, task.questions.len())
         .and_then(|answers| {
             let missing = answers
                 .iter()
@@ -449,11 +414,15 @@ fn finding(
 
 /// A rule that holds or not, depending on a value that is unknown.
 fn undecided(rule: &Rule, place: Place) -> Diagnostic {
-    let message = format!("cannot be decided: {}", rule.what);
+    let what = rule.what.trim_end_matches('.');
+    let message = format!("cannot be decided: {what}");
     let named = (rule.name.as_str(), Severity::Note);
     Diagnostic::new(place.span, message)
         .of_rule(named, place.resource.as_deref(), place.path)
-        .help("the value is known only when the stack is deployed; check it there")
+        .help(
+            "give the parameter a default, `AllowedValues` or an `AllowedPattern`, or check the value in the \
+             deployed stack",
+        )
 }
 
 /// What is wrong and what to do: in the words of the rule's author, or else of its header.

@@ -17,10 +17,11 @@ mod report;
 mod rules;
 mod suppress;
 mod template;
+mod validate;
 
-pub(crate) use guard::GUARD_THREAD;
 pub use guard::{LintError, check};
 pub(crate) use others::other_rule;
 pub(crate) use report::{Figures, all_findings};
 pub use report::{Report, Suppressed};
 pub use rules::{Rule, embedded, from_source};
+pub(crate) use validate::{GUARD_THREAD, prepare};

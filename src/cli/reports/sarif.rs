@@ -49,7 +49,14 @@ pub(crate) fn sarif<'r>(
             let fix = fix.map_or_else(String::new, |fix| format!(". Fix: {fix}"));
             let message = finding.message.clone() + &fix;
             let what = (finding.code(), finding.severity, message);
-            results.push(result(source, finding.span, what));
+            let mut result = result(source, finding.span, what);
+            if let (Some(resource), Some(location)) = (
+                finding.resource(),
+                result.locations.as_mut().and_then(|all| all.first_mut()),
+            ) {
+                location.logical_locations = Some(vec![logical(resource, finding.path())]);
+            }
+            results.push(result);
         }
         for one in suppressed {
             let severity = rules.iter().find(|rule| rule.name == one.rule);
@@ -74,7 +81,7 @@ pub(crate) fn sarif<'r>(
         .version(env!("CARGO_PKG_VERSION"))
         .rules(rules.iter().map(descriptor).collect::<Vec<_>>())
         .build();
-    driver.information_uri = repository();
+    driver.information_uri = Some(information().to_owned());
     let run = sarif::Run::builder()
         .tool(sarif::Tool::builder().driver(driver).build())
         .column_kind("unicodeCodePoints")
@@ -87,10 +94,15 @@ pub(crate) fn sarif<'r>(
         .build()
 }
 
-/// The address of the project, if the package names one.
-fn repository() -> Option<String> {
-    let repository = env!("CARGO_PKG_REPOSITORY");
-    (!repository.is_empty()).then(|| repository.to_owned())
+/// The document *What is AWS CloudFormation Guard?*
+const GUARD: &str = "https://docs.aws.amazon.com/cfn-guard/latest/ug/what-is-guard.html";
+
+/// Where to read more: at the project's address, if the package names one, or else about its rules.
+fn information() -> &'static str {
+    match env!("CARGO_PKG_REPOSITORY") {
+        "" => GUARD,
+        repository => repository,
+    }
 }
 
 fn descriptor(rule: &SarifRule) -> sarif::ReportingDescriptor {
@@ -148,6 +160,15 @@ fn result(
         .locations(vec![
             sarif::Location::builder().physical_location(place).build(),
         ])
+        .build()
+}
+
+/// A place in a template: its resource and the path.
+fn logical(resource: &str, path: &str) -> sarif::LogicalLocation {
+    sarif::LogicalLocation::builder()
+        .name(resource)
+        .fully_qualified_name(path)
+        .kind("resource")
         .build()
 }
 

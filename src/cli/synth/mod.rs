@@ -71,6 +71,9 @@ pub(crate) struct SynthOptions {
 
 /// Writes or compares the templates.
 pub(crate) fn run(global: &Global, options: &SynthOptions) -> Result<Outcome, Failure> {
+    if !options.no_lint {
+        lint::prepare();
+    }
     let project = Project::load_or_example(global, options.example)?;
     let to_stdout = options.stdout || files::is_stdout(&options.out);
     if to_stdout && options.check {

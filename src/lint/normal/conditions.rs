@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::diagnostic::{Entry, Node};
+use crate::diagnostic::{Entry, Node, Value};
 use crate::template::{Deployment, Marker, Resolver, function, known_text};
 
 /// Maximum number of combinations that are tried for a resource. Beyond it, each value is tried with
@@ -399,6 +399,39 @@ impl Outcome {
     /// Whether a resource with this condition exists.
     pub(super) fn holds(&self, condition: Option<&str>) -> bool {
         condition.is_none_or(|name| self.conditions.get(name).copied().unwrap_or(true))
+    }
+}
+
+/// What a node depends on.
+#[derive(Default)]
+pub(super) struct Used<'n> {
+    pub(super) conditions: BTreeSet<&'n str>,
+    /// Names that are referred to, of parameters among others.
+    pub(super) names: BTreeSet<&'n str>,
+}
+
+impl<'n> Used<'n> {
+    /// Adds what is in a node.
+    pub(super) fn read(&mut self, node: &'n Node) {
+        match function(node) {
+            Some(("If", argument)) => {
+                let condition = argument.items().and_then(|parts| parts.first());
+                self.conditions.extend(condition.and_then(Node::as_str));
+            }
+            Some(("Ref", name)) => self.names.extend(name.as_str()),
+            Some(("Sub", argument)) => {
+                let text = argument.one_or_many().first().and_then(Node::as_str);
+                let variables = text.unwrap_or_default().split("${").skip(1);
+                self.names
+                    .extend(variables.filter_map(|rest| rest.split('}').next()));
+            }
+            _ => {}
+        }
+        match &node.value {
+            Value::Sequence(items) => items.iter().for_each(|item| self.read(item)),
+            Value::Mapping(entries) => entries.iter().for_each(|entry| self.read(&entry.value)),
+            _ => {}
+        }
     }
 }
 

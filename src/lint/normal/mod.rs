@@ -12,17 +12,19 @@ mod at_most;
 mod bucket_policy;
 mod conditions;
 mod confinement;
+mod facts;
 mod nodes;
+mod pipelines;
 mod policy;
 mod relations;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::diagnostic::{Diagnostic, Entry, Node, Severity, Span, Value};
 use crate::template::{OpenLoop, function, resources, type_of};
 use at_most::at_most;
 use bucket_policy::Tls;
-use conditions::{Conditions, Outcome};
+use conditions::{Conditions, Outcome, Used};
 use nodes::{derived, entry, fact, is_open, list, map, plain, text};
 use policy::{Kind, Parameters, canonical};
 use relations::Relations;
@@ -146,38 +148,6 @@ fn transform(node: &Node) -> Option<Span> {
             _ => transform(&entry.value),
         }),
         _ => None,
-    }
-}
-
-/// What a node depends on.
-#[derive(Default)]
-struct Used<'n> {
-    conditions: BTreeSet<&'n str>,
-    /// Names that are referred to, of parameters among others.
-    names: BTreeSet<&'n str>,
-}
-
-impl<'n> Used<'n> {
-    fn read(&mut self, node: &'n Node) {
-        match function(node) {
-            Some(("If", argument)) => {
-                let condition = argument.items().and_then(|parts| parts.first());
-                self.conditions.extend(condition.and_then(Node::as_str));
-            }
-            Some(("Ref", name)) => self.names.extend(name.as_str()),
-            Some(("Sub", argument)) => {
-                let text = argument.one_or_many().first().and_then(Node::as_str);
-                let variables = text.unwrap_or_default().split("${").skip(1);
-                self.names
-                    .extend(variables.filter_map(|rest| rest.split('}').next()));
-            }
-            _ => {}
-        }
-        match &node.value {
-            Value::Sequence(items) => items.iter().for_each(|item| self.read(item)),
-            Value::Mapping(entries) => entries.iter().for_each(|entry| self.read(&entry.value)),
-            _ => {}
-        }
     }
 }
 
@@ -333,6 +303,19 @@ impl<'t> Normal<'t> {
                 key_span,
                 value,
             });
+        }
+        if kind.starts_with("AWS::IAM::") {
+            let statements = || map(vec![entry("Statement", list(Vec::new(), span))], span);
+            let empty = [
+                ("Policies", list(Vec::new(), span)),
+                ("PolicyDocument", statements()),
+            ];
+            let missing = empty
+                .into_iter()
+                .filter(|(key, _)| written.iter().all(|entry| entry.key != *key))
+                .map(|(key, value)| entry(key, value));
+            let missing: Vec<Entry> = missing.collect();
+            written.extend(missing);
         }
         let properties = map(written, span);
         if kind == "AWS::S3::BucketPolicy"

@@ -6,14 +6,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Used;
-use super::conditions::{Conditions, Outcome};
-use super::nodes::{entry, fact, is_open, list, may_be_any, may_be_equal, plain, text, texts};
-use super::policy::{Kind, Parameters, canonical, from_text};
+use super::conditions::{Conditions, Outcome, Used};
+use super::facts::{Facts, Resource};
+use super::nodes::{entry, fact, is_open, list, map, may_be_any, plain, text, texts};
+use super::pipelines::{
+    actions, hears_uploads, is_action, late_sources, may_cover, needs, repeated_namespaces,
+    setting, statements,
+};
+use super::policy::{Kind, Parameters, from_text};
 use crate::diagnostic::{Entry, Node, Span, Value};
-use crate::policy::document::Pattern;
-use crate::policy::document::glob;
-use crate::template::{Resolver, function, resources, type_of};
+use crate::template::{Resolver, resources, type_of};
 
 /// The service principal of EventBridge.
 const EVENTS: &str = "events.amazonaws.com";
@@ -23,30 +25,6 @@ pub(super) struct Relations {
     worlds: Vec<(Outcome, Facts)>,
     /// Whether there are too many outcomes to try them all.
     pub(super) is_incomplete: bool,
-}
-
-/// The facts in one outcome of conditions.
-#[derive(Default)]
-struct Facts {
-    /// Of resources, by logical ID.
-    resources: HashMap<String, Vec<Entry>>,
-    /// Of actions of pipelines, by logical ID and the place of the action.
-    actions: HashMap<(String, Span), Vec<Entry>>,
-}
-
-/// A resource whose properties are resolved.
-struct Resource<'t> {
-    id: &'t str,
-    id_span: Span,
-    kind: &'t str,
-    written: &'t Node,
-    properties: Node,
-}
-
-impl Resource<'_> {
-    fn text(&self, key: &str) -> Option<&str> {
-        self.properties.get(key)?.as_str()
-    }
 }
 
 impl Relations {
@@ -67,7 +45,7 @@ impl Relations {
         let outcomes = conditions.outcomes(&used.conditions, &BTreeSet::new());
         let parameters = Parameters::of(template);
         let worlds = outcomes.list.into_iter().map(|outcome| {
-            let facts = Facts::of(template, &outcome, parameters);
+            let facts = facts_in(template, &outcome, parameters);
             (outcome, facts)
         });
         Self {
@@ -116,20 +94,15 @@ impl Relations {
     }
 }
 
-impl Facts {
-    fn of(template: &Node, outcome: &Outcome, parameters: Parameters<'_>) -> Self {
-        let resolver = outcome.resolver(template);
-        let reader = Reader::new(&resolver, outcome, parameters);
-        let mut facts = Self::default();
-        reader.buckets(&mut facts);
-        reader.pipelines(&mut facts);
-        reader.policies(&mut facts);
-        facts
-    }
-
-    fn add(&mut self, id: &str, fact: Entry) {
-        self.resources.entry(id.to_owned()).or_default().push(fact);
-    }
+/// Returns the facts in an outcome of conditions.
+fn facts_in(template: &Node, outcome: &Outcome, parameters: Parameters<'_>) -> Facts {
+    let resolver = outcome.resolver(template);
+    let reader = Reader::new(&resolver, outcome, parameters);
+    let mut facts = Facts::default();
+    reader.buckets(&mut facts);
+    reader.pipelines(&mut facts);
+    reader.policies(&mut facts);
+    facts
 }
 
 struct Reader<'r, 't> {
@@ -194,8 +167,7 @@ impl<'r, 't> Reader<'r, 't> {
                     id_span: one.key_span,
                     kind,
                     written: &one.value,
-                    properties: properties
-                        .unwrap_or_else(|| super::nodes::map(Vec::new(), one.key_span)),
+                    properties: properties.unwrap_or_else(|| map(Vec::new(), one.key_span)),
                 })
             })
             .collect();
@@ -468,150 +440,4 @@ impl<'r, 't> Reader<'r, 't> {
             }
         }
     }
-}
-
-/// The actions of a pipeline.
-pub(super) fn actions(properties: &Node) -> impl Iterator<Item = &Node> {
-    let stages = properties.get("Stages").and_then(Node::items);
-    let actions = stages
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|stage| stage.get("Actions")?.items());
-    actions.flatten()
-}
-
-/// Notes the source actions that are not in the first stage.
-fn late_sources(pipeline: &Resource<'_>, into: &mut Facts) {
-    let stages = pipeline.properties.get("Stages").and_then(Node::items);
-    for stage in stages.unwrap_or_default().iter().skip(1) {
-        for action in stage
-            .get("Actions")
-            .map(Node::one_or_many)
-            .unwrap_or_default()
-        {
-            let category = action.at(["ActionTypeId", "Category"]);
-            if let Some(category) = category.filter(|node| node.as_str() == Some("Source")) {
-                let key = (pipeline.id.to_owned(), action.span);
-                into.actions
-                    .entry(key)
-                    .or_default()
-                    .push(fact("LateSource", category.span));
-            }
-        }
-    }
-}
-
-/// Notes the actions whose namespace an earlier action has.
-fn repeated_namespaces(pipeline: &Resource<'_>, into: &mut Facts) {
-    let mut seen = BTreeSet::new();
-    for action in actions(&pipeline.properties) {
-        let Some(namespace) = action.get("Namespace") else {
-            continue;
-        };
-        if namespace.as_str().is_some_and(|name| !seen.insert(name)) {
-            let key = (pipeline.id.to_owned(), action.span);
-            into.actions
-                .entry(key)
-                .or_default()
-                .push(fact("RepeatedNamespace", namespace.span));
-        }
-    }
-}
-
-fn is_action(action: &Node, category: &str, provider: &str) -> bool {
-    let is = |key, wanted| {
-        let found = action.at(["ActionTypeId", key]).and_then(Node::as_str);
-        found == Some(wanted)
-    };
-    is("Category", category) && is("Provider", provider)
-}
-
-fn setting<'n>(action: &'n Node, key: &str) -> Option<&'n str> {
-    action.at(["Configuration", key])?.as_str()
-}
-
-/// Whether an event pattern may match uploads to one of some buckets.
-///
-/// Follows the AWS document *Comparison operators for use in event patterns in Amazon EventBridge*.
-fn hears_uploads(pattern: &Node, buckets: &[&str]) -> bool {
-    let may_be = |path: &[&str], wanted: &[&str]| {
-        let Some(values) = pattern.at(path.iter().copied()) else {
-            return true;
-        };
-        values.one_or_many().iter().any(|value| {
-            let fits = |text: &str| wanted.iter().any(|wanted| may_be_equal(wanted, text));
-            let is_prefix = |prefix: &str| wanted.iter().any(|text| text.starts_with(prefix));
-            match (value.as_str(), value.get("prefix").and_then(Node::as_str)) {
-                (Some(text), _) => fits(text),
-                (None, Some(prefix)) => is_prefix(prefix) || is_open(prefix),
-                // Other comparisons may hold.
-                (None, None) => true,
-            }
-        })
-    };
-    let kinds = ["Object Created", "AWS API Call via CloudTrail"];
-    may_be(&["source"], &["aws.s3"])
-        && may_be(&["detail-type"], &kinds)
-        && may_be(&["detail", "bucket", "name"], buckets)
-}
-
-/// Whether a pattern covers the ARN of a role, or may cover it once both are known.
-fn may_cover(pattern: &str, arn: &str) -> bool {
-    let covers = |pattern: &str, text: &str| glob(Pattern::wild(pattern, false).tokens(), text);
-    if !is_open(pattern) && !is_open(arn) {
-        return covers(pattern, arn);
-    }
-    let part = |arn: &str, at| arn.split(':').nth(at).unwrap_or_default().to_owned();
-    let may_agree = |at| {
-        let (pattern, arn) = (part(pattern, at), part(arn, at));
-        is_open(&pattern) || is_open(&arn) || covers(&pattern, &arn)
-    };
-    let are_arns = [pattern, arn].iter().all(|arn| arn.starts_with("arn:"));
-    if are_arns && !(may_agree(2) && may_agree(4)) {
-        return false;
-    }
-    let name = |arn: &str| {
-        arn.rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .replace(".Arn}", "}")
-    };
-    let (named, wanted) = (name(pattern), name(arn));
-    may_be_any(&named) || may_be_any(&wanted) || covers(&named, &wanted)
-}
-
-/// The resources that a resource names: with `DependsOn`, `Ref`, `Fn::GetAtt` or `Fn::Sub`.
-fn needs<'n>(node: &'n Node, into: &mut BTreeSet<&'n str>) {
-    match function(node) {
-        Some(("Ref", name)) => into.extend(name.as_str()),
-        Some(("GetAtt", argument)) => {
-            let name = argument.one_or_many().first().and_then(Node::as_str);
-            into.extend(name.and_then(|name| name.split('.').next()));
-        }
-        Some(("Sub", argument)) => {
-            let written = argument.one_or_many().first().and_then(Node::as_str);
-            let variables = written.unwrap_or_default().split("${").skip(1);
-            into.extend(variables.filter_map(|rest| rest.split(['}', '.']).next()));
-        }
-        _ => {}
-    }
-    for entry in node.entries().unwrap_or_default() {
-        if entry.key == "DependsOn" {
-            into.extend(entry.value.one_or_many().iter().filter_map(Node::as_str));
-        }
-        needs(&entry.value, into);
-    }
-    for item in node.items().unwrap_or_default() {
-        needs(item, into);
-    }
-}
-
-/// The statements of a policy, in normal form; `None` where it is unknown.
-fn statements(policy: &Node, kind: Kind, parameters: Parameters<'_>) -> Option<Vec<Node>> {
-    let document = canonical(policy, kind, parameters);
-    let statements = document.get("Statement")?.items()?;
-    let is_known = statements
-        .iter()
-        .all(|statement| statement.entries().is_some());
-    is_known.then(|| statements.to_vec())
 }

@@ -113,8 +113,8 @@ fn sarif_is_valid_and_says_the_same() {
     let run = &log["runs"][0];
     let driver = &run["tool"]["driver"];
     assert_eq!(driver["name"], "s3ferry");
-    let repository = Some(env!("CARGO_PKG_REPOSITORY")).filter(|uri| !uri.is_empty());
-    assert_eq!(driver["informationUri"].as_str(), repository);
+    let information = driver["informationUri"].as_str().expect("an address");
+    assert!(information.starts_with("https://"), "{information}");
     let rules = driver["rules"].as_array().expect("rules");
     assert_eq!(
         rules.len(),
@@ -127,6 +127,10 @@ fn sarif_is_valid_and_says_the_same() {
         .expect("a result");
     assert_eq!(result["level"], "error");
     assert_eq!(result.get("suppressions"), None);
+    let logical = &result["locations"][0]["logicalLocations"][0];
+    assert_eq!(logical["name"], "Topic");
+    let path = logical["fullyQualifiedName"].as_str().unwrap_or_default();
+    assert!(path.starts_with("Resources.Topic"), "{path}");
     let place = &result["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "bad.yaml");
     assert!(place["region"]["startLine"].as_u64() >= Some(11));
