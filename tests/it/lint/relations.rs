@@ -206,3 +206,24 @@ fn namespaces_are_compared_however_many_there_are() {
         );
     }
 }
+
+#[test]
+fn a_relation_counts_only_in_the_outcome_in_which_it_exists() {
+    let encrypted = |algorithm: &str| {
+        format!(
+            "{{ServerSideEncryptionConfiguration: [{{ServerSideEncryptionByDefault: {{SSEAlgorithm: '{algorithm}'}}}}]}}"
+        )
+    };
+    for (target, expected) in [
+        ("!If [C, !Ref L, other]", FAULT),
+        ("!If [C, other, !Ref L]", NOTHING),
+        ("!If [N, !Ref L, other]", NOTHING),
+    ] {
+        let text = format!(
+            "{CONDITIONS}Resources:\n  B: {{Type: AWS::S3::Bucket, Properties: {{LoggingConfiguration: {{DestinationBucketName: {target}}}}}}}\n  L: {{Type: AWS::S3::Bucket, Properties: {{BucketEncryption: !If [C, {}, {}]}}}}\n",
+            encrypted("aws:kms"),
+            encrypted("AES256")
+        );
+        assert_eq!(found(&text, "S3_LOG_BUCKET_AES256"), expected, "{target}");
+    }
+}
