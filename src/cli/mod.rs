@@ -95,7 +95,7 @@ pub(crate) struct Global {
     /// Print results and errors only
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Print more, such as suppressed findings and rules that passed
+    /// Print more, such as suppressed findings and allowed calls
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

@@ -415,7 +415,7 @@ fn finding(
 /// A rule that holds or not, depending on a value that is unknown.
 fn undecided(rule: &Rule, place: Place) -> Diagnostic {
     let what = rule.what.trim_end_matches('.');
-    let message = format!("cannot be decided: {what}");
+    let message = format!("depends on an unknown value: {what}");
     let named = (rule.name.as_str(), Severity::Note);
     Diagnostic::new(place.span, message)
         .of_rule(named, place.resource.as_deref(), place.path)
