@@ -103,7 +103,10 @@ fn a_wrong_value_is_found_at_its_place() {
         "Resources.DeployKey.Properties.EnableKeyRotation"
     );
     assert_eq!(marked(&text, finding), "false");
-    assert_eq!(finding.message, "automatic rotation is not enabled for the key");
+    assert_eq!(
+        finding.message,
+        "automatic rotation is not enabled for the key"
+    );
     assert_eq!(
         finding.help.as_deref(),
         Some("Write `EnableKeyRotation: true`.")
