@@ -226,7 +226,7 @@ fn nearest<'k>(name: &str, known: &'k BTreeSet<String>, certainly: bool) -> Opti
             let similarity = strsim::jaro_winkler(&rule.to_ascii_uppercase(), &upper);
             (similarity, rule)
         })
-        .filter(|(similarity, _)| *similarity > 0.9)
+        .filter(|(similarity, _)| certainly || *similarity > 0.9)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, rule)| rule)
 }

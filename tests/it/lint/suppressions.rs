@@ -257,3 +257,13 @@ fn the_finding_about_entries_can_be_suppressed() {
     };
     assert_eq!(suppressed.reason.as_deref(), Some("they check it"));
 }
+
+#[test]
+fn a_short_name_with_a_wrong_letter_belongs_to_no_other_rule_set() {
+    let rules = own("rule TAGS { Resources.*.Properties.Tags exists }\n");
+    for (name, found) in [("TAGS", 0), ("TAGZ", 1), ("OTHER_RULE", 0)] {
+        let text = role(&format!("SuppressedRules: [{{{name}: because}}]"));
+        let report = lint_with(&rules, &text).expect("checked");
+        assert_eq!(of(&report, UNKNOWN_SUPPRESSION).len(), found, "{name}");
+    }
+}
