@@ -117,6 +117,29 @@ impl Node {
             })
     }
 
+    /// The node and all that is in it at another place.
+    pub(crate) fn placed(&self, span: Span) -> Self {
+        let value = match &self.value {
+            Value::Sequence(items) => {
+                Value::Sequence(items.iter().map(|item| item.placed(span)).collect())
+            }
+            Value::Mapping(entries) => {
+                let entries = entries.iter().map(|entry| Entry {
+                    key: entry.key.clone(),
+                    key_span: span,
+                    value: entry.value.placed(span),
+                });
+                Value::Mapping(entries.collect())
+            }
+            other => other.clone(),
+        };
+        Self {
+            value,
+            span,
+            tag: self.tag.clone(),
+        }
+    }
+
     /// What kind of value it is, for messages: `a string`, `a mapping`…
     pub fn kind(&self) -> &'static str {
         match self.value {

@@ -15,7 +15,7 @@ pub(crate) const GUARD_THREAD: &str = "guard";
 /// Guard evaluates recursively, deeper than a document is nested.
 pub(super) const STACK_SIZE: usize = 16 * 1024 * 1024;
 
-/// Evaluates rules on documents; returns Guard's report, or says why there is none.
+/// Evaluates rules on documents and returns Guard's report. The error is Guard's message.
 pub(super) fn validate(rules: &str, data: &[String]) -> Result<String, String> {
     let payload = serde_json::json!({ "rules": [rules], "data": data }).to_string();
     let command = ValidateBuilder::default()

@@ -1,11 +1,11 @@
 //! What the policies of a resource may allow at most: unknown actions, resources and managed policies
-//! that may be anything are `*`, and a statement with an unknown effect allows.
+//! that may be anything are `*`.
 //!
 //! A rule that only one of this and the normal form violates cannot be decided. Unknown
 //! principals are not replaced: the facts of a statement say what they may be. Neither are values of
 //! conditions and parts of ARNs, which are taken as names.
 
-use super::nodes::{MARKER, is_open, text, whole_marker};
+use super::nodes::{starred, text, whole_marker};
 use super::policy::{Parameters, from_text};
 use crate::diagnostic::{Entry, Node, Value};
 
@@ -31,10 +31,6 @@ fn statement(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
         return None;
     }
     with_entries(node, |key, value| match key {
-        "Effect" => value
-            .as_str()
-            .filter(|effect| is_open(effect))
-            .map(|_| text("Allow", value.span)),
         "Action" => with_items(value, |action| parts(action, parameters)),
         "Resource" => with_items(value, |resource| whole(resource, parameters)),
         _ => None,
@@ -49,21 +45,8 @@ fn whole(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
 
 /// `*` instead of each unknown part of a text.
 fn parts(node: &Node, parameters: Parameters<'_>) -> Option<Node> {
-    let written = node.as_str().filter(|written| is_open(written))?;
-    let mut pieces = written.split(MARKER);
-    let mut made = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        match piece.split_once('}') {
-            Some((name, rest)) if parameters.may_be_star(name) => {
-                made.push('*');
-                made.push_str(rest);
-            }
-            _ => {
-                made.push_str(MARKER);
-                made.push_str(piece);
-            }
-        }
-    }
+    let written = node.as_str()?;
+    let made = starred(written, |name| parameters.may_be_star(name));
     (made != written).then(|| text(made, node.span))
 }
 

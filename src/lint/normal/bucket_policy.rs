@@ -1,7 +1,8 @@
 //! Whether a bucket policy denies every request without TLS.
 
-use super::nodes::{MARKER, head, is_open, is_unknown, may_be_any, texts};
-use crate::diagnostic::{Node, Span, Value};
+use super::nodes::{DERIVED, MARKER, head, is_open, is_unknown, may_be_any, texts};
+use super::policy::UNKNOWN_EFFECT;
+use crate::diagnostic::{Node, Span};
 use crate::policy::document::Pattern;
 use crate::policy::document::glob;
 
@@ -110,62 +111,51 @@ fn path(resource: &str) -> Option<&str> {
 /// Whether a statement denies every action to everyone if the request has no TLS, and whatever
 /// else it is like; `None` where this depends on an unknown value.
 fn denies_plain_requests(statement: &Node) -> Option<bool> {
-    let is = |found: &[Node], wanted: &[&str]| {
-        let mut texts = found.iter().filter_map(Node::as_str);
-        let mut open = found.iter().filter_map(Node::as_str);
-        match texts.any(|text| wanted.contains(&text)) {
-            true => Some(true),
-            false if open.any(is_unknown) => None,
-            false => Some(false),
+    let principal = statement.get("Principal").and_then(|who| who.get("AWS"));
+    let effect = match statement.at([DERIVED, UNKNOWN_EFFECT]) {
+        Some(_) => None,
+        None => Some(statement.get("Effect").and_then(Node::as_str) == Some("Deny")),
+    };
+    let conditions = [
+        effect,
+        one_of(statement.get("Action"), &["s3:*", "*"], is_open),
+        one_of(principal, &["*"], is_unknown),
+        lacks_tls(statement.get("Condition")),
+    ];
+    conditions.into_iter().reduce(and)?
+}
+
+/// Whether one of the values is wanted; `None` where one is unknown that may be.
+fn one_of(found: Option<&Node>, wanted: &[&str], is_unknown: fn(&str) -> bool) -> Option<bool> {
+    let found = found.map(Node::one_or_many).unwrap_or_default();
+    let any = |fits: &dyn Fn(&str) -> bool| found.iter().filter_map(Node::as_str).any(fits);
+    match any(&|text| wanted.contains(&text)) {
+        true => Some(true),
+        false if any(&is_unknown) => None,
+        false => Some(false),
+    }
+}
+
+/// Whether a condition holds for every request without TLS, and depends on nothing else.
+fn lacks_tls(condition: Option<&Node>) -> Option<bool> {
+    if condition.and_then(Node::as_str).is_some_and(is_open) {
+        return None;
+    }
+    let Some([block]) = condition.and_then(Node::entries) else {
+        return Some(false);
+    };
+    let values = match block.value.entries() {
+        Some([only]) if is_plain_bool(&block.key) && only.key == "aws:securetransport" => {
+            only.value.one_or_many()
         }
+        _ => return Some(false),
     };
-    let values = |key: &str| {
-        statement
-            .get(key)
-            .map(Node::one_or_many)
-            .unwrap_or_default()
-    };
-    let everyone = statement.get("Principal").and_then(|who| who.get("AWS"));
-    let everyone = everyone.map(Node::one_or_many).unwrap_or_default();
-    let is_tls = match statement.get("Condition").map(|node| &node.value) {
-        Some(Value::String(text)) if is_open(text) => None,
-        Some(Value::Mapping(blocks)) => match blocks.as_slice() {
-            [block] if is_plain_bool(&block.key) => match block.value.entries() {
-                Some([only]) if only.key == "aws:securetransport" => {
-                    let values = only.value.one_or_many().iter();
-                    let values = values.map(|value| {
-                        let text = value.as_str().unwrap_or_default();
-                        match is_unknown(text) {
-                            true => None,
-                            false => Some(text.eq_ignore_ascii_case("false")),
-                        }
-                    });
-                    // Without a value it holds for no request.
-                    values.reduce(and).unwrap_or(Some(false))
-                }
-                _ => Some(false),
-            },
-            _ => Some(false),
-        },
-        _ => Some(false),
-    };
-    [
-        is(values("Effect"), &["Deny"]),
-        match is(values("Action"), &["s3:*", "*"]) {
-            Some(false)
-                if texts(statement, "Action")
-                    .iter()
-                    .any(|action| action.as_str().is_some_and(is_open)) =>
-            {
-                None
-            }
-            known => known,
-        },
-        is(everyone, &["*"]),
-        is_tls,
-    ]
-    .into_iter()
-    .reduce(and)?
+    let values = values.iter().map(|value| match value.as_str() {
+        Some(text) if is_unknown(text) => None,
+        text => Some(text.is_some_and(|text| text.eq_ignore_ascii_case("false"))),
+    });
+    // Without a value it holds for no request.
+    values.reduce(and).unwrap_or(Some(false))
 }
 
 fn is_plain_bool(operator: &str) -> bool {

@@ -62,19 +62,38 @@ pub(super) fn whole_marker(text: &str) -> Option<&str> {
 
 /// Whether a text is unknown as a whole, and not what a resource of the template gives.
 pub(super) fn is_unknown(text: &str) -> bool {
-    let kind = whole_marker(text).and_then(|name| name.split_once('.'));
-    kind.is_some_and(|(kind, _)| ["Parameter", "NoEcho", "Value", "resolve"].contains(&kind))
+    whole_marker(text).is_some_and(is_free)
+}
+
+/// Whether what a marker names is known to nobody but who deploys the stack.
+pub(super) fn is_free(name: &str) -> bool {
+    let kind = name.split_once('.').map(|(kind, _)| kind);
+    kind.is_some_and(|kind| ["Parameter", "NoEcho", "Value", "resolve"].contains(&kind))
+}
+
+/// Returns a text with `*` for the markers that `of` picks by their names.
+pub(super) fn starred(text: &str, of: impl Fn(&str) -> bool) -> String {
+    let mut pieces = text.split(MARKER);
+    let mut made = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.split_once('}') {
+            Some((name, rest)) if of(name) => {
+                made.push('*');
+                made.push_str(rest);
+            }
+            _ => {
+                made.push_str(MARKER);
+                made.push_str(piece);
+            }
+        }
+    }
+    made
 }
 
 /// Whether two names may be the same.
 pub(super) fn may_be_equal(one: &str, other: &str) -> bool {
     let fits = |pattern: &str, text: &str| {
-        let mut parts = pattern.split(MARKER);
-        let mut wild = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            wild.push('*');
-            wild.push_str(part.split_once('}').map_or("", |(_, rest)| rest));
-        }
+        let wild = starred(pattern, |_| true);
         glob(Pattern::wild(&wild, false).tokens(), text)
     };
     match (is_open(one), is_open(other)) {

@@ -8,7 +8,7 @@
 
 use super::confinement::{Loose, Service, To, confined};
 use super::nodes::{
-    derived, entry, fact, head, is_open, list, map, plain, text, texts, whole_marker,
+    derived, entry, fact, head, is_free, is_open, list, map, plain, text, texts, whole_marker,
 };
 use crate::aws::log_accounts::delivers_load_balancer_logs;
 use crate::diagnostic::{Entry, Node, Source, Span, Value, read};
@@ -27,14 +27,12 @@ impl<'t> Parameters<'t> {
 
     /// Whether what a marker names may be `*`, as far as is known.
     pub(super) fn may_be_star(self, name: &str) -> bool {
-        match name.split_once('.') {
-            Some(("Parameter" | "NoEcho", name)) => {
-                let parameter = self.0.and_then(|parameters| parameters.get(name));
-                parameter.is_none_or(|parameter| parameters::refusal(parameter, "*").is_none())
-            }
-            Some((kind, _)) => matches!(kind, "Value" | "resolve"),
-            None => false,
-        }
+        let parameter = match name.split_once('.') {
+            Some(("Parameter" | "NoEcho", name)) => self.0.and_then(|all| all.get(name)),
+            _ => None,
+        };
+        is_free(name)
+            && parameter.is_none_or(|parameter| parameters::refusal(parameter, "*").is_none())
     }
 
     /// Whether an unknown principal may be a whole account. Where the pattern of a parameter permits
@@ -91,6 +89,9 @@ const NAMED_ACTIONS: [&str; 3] = [
 /// The end of a service principal that is written with a pseudo parameter.
 const URL_SUFFIX: &str = ".@{AWS.URLSuffix}";
 
+/// The fact that a statement may deny instead.
+pub(super) const UNKNOWN_EFFECT: &str = "UnknownEffect";
+
 /// The own account in ARNs.
 const OWN_ACCOUNT: &str = "@{AWS.AccountId}";
 
@@ -104,9 +105,8 @@ pub(super) fn canonical(document: &Node, kind: Kind, parameters: Parameters<'_>)
     for element in entries {
         let value = match element.key.as_str() {
             "Statement" => {
-                let statements = element.value.one_or_many().iter();
-                let statements: Vec<Node> = statements.map(statement).collect();
-                list(with_facts(statements, kind, parameters), element.value.span)
+                let written = element.value.one_or_many();
+                list(with_facts(written, kind, parameters), element.value.span)
             }
             _ => element.value.clone(),
         };
@@ -133,25 +133,7 @@ fn parse(json: &str, span: Span) -> Option<Node> {
         return None;
     }
     let read = read(&Source::new("document", json)).ok()?;
-    Some(placed(&plain(&read)?, span))
-}
-
-fn placed(node: &Node, span: Span) -> Node {
-    let value = match &node.value {
-        Value::Sequence(items) => {
-            Value::Sequence(items.iter().map(|item| placed(item, span)).collect())
-        }
-        Value::Mapping(entries) => {
-            let entries = entries.iter().map(|entry| Entry {
-                key: entry.key.clone(),
-                key_span: span,
-                value: placed(&entry.value, span),
-            });
-            Value::Mapping(entries.collect())
-        }
-        other => other.clone(),
-    };
-    Node::synthetic(value, span)
+    Some(plain(&read)?.placed(span))
 }
 
 fn statement(node: &Node) -> Node {
@@ -161,6 +143,8 @@ fn statement(node: &Node) -> Node {
     let written = entries.iter().map(|element| {
         let value = &element.value;
         let value = match element.key.as_str() {
+            // What may be either allows.
+            "Effect" if value.as_str().is_some_and(is_open) => text("Allow", value.span),
             "Principal" | "NotPrincipal" => principals(value),
             "Action" | "NotAction" => actions(value),
             "Resource" | "NotResource" => {
@@ -313,21 +297,30 @@ fn conditions(node: &Node) -> Node {
     map(blocks.collect(), node.span)
 }
 
-fn with_facts(statements: Vec<Node>, kind: Kind, parameters: Parameters<'_>) -> Vec<Node> {
+/// The statements in normal form, with their facts.
+fn with_facts(written: &[Node], kind: Kind, parameters: Parameters<'_>) -> Vec<Node> {
+    let statements: Vec<Node> = written.iter().map(statement).collect();
     let own = own_account(&statements, kind);
-    let with_facts = statements.into_iter().map(|statement| {
-        let place = head(&statement);
-        let facts = facts(&statement, kind, &own, parameters, place);
-        let Node { value, span, tag } = statement;
-        let value = match value {
-            Value::Mapping(mut entries) => {
-                entries.extend(derived(facts, place));
-                Value::Mapping(entries)
+    let with_facts = statements
+        .into_iter()
+        .zip(written)
+        .map(|(statement, written)| {
+            let place = head(&statement);
+            let mut facts = facts(&statement, kind, &own, parameters, place);
+            let effect = written.get("Effect").and_then(Node::as_str);
+            if effect.is_some_and(is_open) {
+                facts.push(fact(UNKNOWN_EFFECT, place));
             }
-            other => other,
-        };
-        Node { value, span, tag }
-    });
+            let Node { value, span, tag } = statement;
+            let value = match value {
+                Value::Mapping(mut entries) => {
+                    entries.extend(derived(facts, place));
+                    Value::Mapping(entries)
+                }
+                other => other,
+            };
+            Node { value, span, tag }
+        });
     with_facts.collect()
 }
 

@@ -199,26 +199,11 @@ impl Resolver<'_> {
         let default = || argument.items()?.get(3)?.get("DefaultValue");
         let has_unknown = keys.is_none();
         match found.or_else(|| default().filter(|_| !has_unknown)) {
-            Some(value) => placed(value, span),
+            Some(value) => value.placed(span),
             None => match unknown_in(argument) {
                 Some(part) => self.unknown_by(part, span),
                 None => self.unknown("`FindInMap` finds nothing", span),
             },
         }
-    }
-}
-
-/// A value that is written elsewhere, at the place of the call.
-fn placed(node: &Node, span: Span) -> Node {
-    let value = match &node.value {
-        Value::Sequence(items) => {
-            Value::Sequence(items.iter().map(|item| placed(item, span)).collect())
-        }
-        other => other.clone(),
-    };
-    Node {
-        value,
-        span,
-        tag: node.tag.clone(),
     }
 }

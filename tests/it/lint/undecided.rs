@@ -94,8 +94,9 @@ fn unknown_actions_and_resources_may_be_everything() {
         let text = managed_policy(&format!("Effect: Allow, {statement}"));
         assert_eq!(found(&text, rule), expected, "{statement}: {rule}");
     }
+    // An unknown effect allows.
     let text = managed_policy("Effect: !Ref Any, Action: '*', Resource: '*'");
-    assert_eq!(found(&text, "IAM_NO_STAR_ACTIONS"), UNDECIDED);
+    assert_eq!(found(&text, "IAM_NO_STAR_ACTIONS"), FAULT);
     let text = managed_policy("Effect: Deny, Action: !Ref Any, Resource: '*'");
     assert_eq!(found(&text, "IAM_NO_STAR_ACTIONS"), NOTHING);
     for (policies, expected) in [
